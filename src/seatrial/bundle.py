@@ -1,0 +1,153 @@
+"""A directory of files under one manifest: written whole or not at all, and refused when any byte is not as written.
+
+The digest is the SHA-256 of the manifest's canonical JSON without the digest itself; the manifest holds the SHA-256
+of every file, so the digest covers them all. Nothing in it depends on when or where the bundle was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seatrial.errors import ReferenceInvalid
+
+MANIFEST = "manifest.json"
+MAX_CELLS = 500_000_000  # rows × columns of one frame; a footer's own sizes cannot be trusted
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(manifest: Mapping[str, Any]) -> str:
+    """Return ``sha256:<hex>`` of the manifest's canonical JSON, its own ``digest`` left out."""
+    body = {k: v for k, v in manifest.items() if k != "digest"}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def directory_digest(root: Path) -> str:
+    """Return the digest of a directory's content: SHA-256 of its ``sha256sum`` listing in path order (dirHash1)."""
+    files = sorted(p for p in root.rglob("*") if p.is_file())
+    listing = "".join(f"{sha256(p)}  {p.relative_to(root).as_posix()}\n" for p in files)
+    return "sha256:" + hashlib.sha256(listing.encode()).hexdigest()
+
+
+def seal(root: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the manifest over every file now under ``root`` and return it, digests included."""
+    files = sorted(p for p in root.rglob("*") if p.is_file() and p.name != MANIFEST)
+    sealed = {**manifest, "files": {p.relative_to(root).as_posix(): sha256(p) for p in files}}
+    sealed["digest"] = digest_of(sealed)
+    (root / MANIFEST).write_text(json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    return sealed
+
+
+def copy(root: Path, to: Path) -> Path:
+    """Copy a bundle to ``to``, which appears whole or not at all. A bundle that stands there is replaced."""
+    to = Path(to)
+    if to.exists() and not (to / MANIFEST).is_file() and any(to.iterdir()):
+        raise ReferenceInvalid(f"{to} is not empty and holds no bundle; choose another directory.")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
+    try:
+        shutil.copytree(root, beside, dirs_exist_ok=True)
+        if to.exists():
+            shutil.rmtree(to)
+        beside.replace(to)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return to
+
+
+def open_manifest(root: Path, what: str) -> dict[str, Any]:
+    """Read and verify a bundle; return its manifest.
+
+    Raises:
+        ReferenceInvalid: no bundle here, an edited manifest, or a file that is missing, added, truncated or edited.
+    """
+    path = Path(root) / MANIFEST
+    if not path.is_file():
+        raise ReferenceInvalid(f"There is no {what} at {root}: it has no {MANIFEST}. Make one with 'seatrial capture'.")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        files = dict(manifest["files"])
+        stated = manifest["digest"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReferenceInvalid(
+            f"The manifest of the {what} at {root} cannot be read: it is damaged or of another tool."
+        ) from error
+    if digest_of(manifest) != stated:
+        raise ReferenceInvalid(
+            f"The manifest of the {what} at {root} was edited after it was written: its digest differs."
+        )
+    there = {p.relative_to(root).as_posix() for p in Path(root).rglob("*") if not p.is_dir() and p.name != MANIFEST}
+    if missing := sorted(set(files) - there):
+        raise ReferenceInvalid(f"The {what} at {root} lacks {len(missing)} file(s): {', '.join(missing[:3])}.")
+    if foreign := sorted(there - set(files)):
+        raise ReferenceInvalid(
+            f"The {what} at {root} holds file(s) that do not belong to it: {', '.join(foreign[:3])}."
+        )
+    for name, digest in files.items():
+        if (Path(root) / name).is_symlink() or sha256(Path(root) / name) != digest:
+            raise ReferenceInvalid(f"{name} of the {what} at {root} is not what was written: truncated or edited.")
+    return manifest
+
+
+def write_frame(frame: pd.DataFrame, path: Path, what: str) -> None:
+    """Write a frame as Parquet that reads fast: no compression, a dictionary for text alone, the index left out.
+
+    Raises:
+        ReferenceInvalid: naming the column that holds values Parquet cannot carry (such as mixed types).
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        column = next((str(c) for c in frame.columns if not _carries(frame[c])), "?")
+        raise ReferenceInvalid(
+            f"Column '{column}' of {what} cannot be kept as Parquet: it mixes types or holds Python objects. "
+            "Give it one type in the stage that makes it."
+        ) from error
+    text: Any = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    pq.write_table(table, path, compression="none", use_dictionary=text or False)
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Read a Parquet file written by :func:`write_frame`; refuse one that would not fit in memory.
+
+    Raises:
+        ReferenceInvalid: not Parquet, or more than ``MAX_CELLS`` cells.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            cells = file.metadata.num_rows * max(file.metadata.num_columns, 1)
+            if cells > MAX_CELLS:
+                raise ReferenceInvalid(f"{path.name} holds {cells:,} cells; at most {MAX_CELLS:,} are read.")
+            return file.read(use_threads=True).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ReferenceInvalid(f"{path} cannot be read as Parquet: {type(error).__name__}.") from error
+
+
+def _carries(column: pd.Series) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.Array.from_pandas(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return False
+    return True

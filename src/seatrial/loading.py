@@ -1,0 +1,51 @@
+"""Load a Python file by its path, as the project means it, and say plainly what is wrong with it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from seatrial.errors import UsageError
+
+
+def load_file(path: Path, error: type[UsageError] = UsageError) -> ModuleType:
+    """Run the file at ``path`` as a module of its own and return it.
+
+    Modules beside the file can be imported by it. They keep their plain names, so a folder's modules should not be
+    named like a library.
+
+    Raises:
+        error: the file is missing, does not parse, or raises while it loads; with its line.
+    """
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise error(f"There is no file {path}.")
+    name = f"seatrial_file_{path.parent.name}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise error(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    beside = str(path.parent)
+    added = beside not in sys.path
+    if added:
+        sys.path.insert(0, beside)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as wrong:
+        raise error(f"{wrong.filename}, line {wrong.lineno}: {wrong.msg}. The file does not parse.") from wrong
+    except UsageError:
+        raise
+    except Exception as wrong:
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(wrong.__traceback__)) if f.filename == str(path)),
+            "?",
+        )
+        raise error(f"{path}, line {line}: {type(wrong).__name__}: {wrong}. The file could not be loaded.") from wrong
+    finally:
+        if added and beside in sys.path:
+            sys.path.remove(beside)
+    return module

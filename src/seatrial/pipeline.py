@@ -1,0 +1,234 @@
+"""The path under test: named steps from frame to frame, what they need from outside, and the service around them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from seatrial.errors import PipelineError, StageError, nearest
+
+Step = Callable[[pd.DataFrame], pd.DataFrame]
+
+RESERVED = ("key", "model", "dependencies", "service")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named step. ``needs`` are the parameters after the frame: ``model`` or the names of dependencies."""
+
+    name: str
+    function: Callable[..., pd.DataFrame]
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """Something a stage asks while it runs: a feature store, a database, another service.
+
+    ``connect(url)`` gives the client that stages receive. Its answers are recorded at capture and stand in for it
+    in every replay, so that a replay needs nothing to be up.
+    """
+
+    name: str
+    url: str
+    connect: Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Service:
+    """How the served model is started and spoken to. ``{port}``, ``{model.path}`` and ``{store.url}`` are filled in."""
+
+    command: Sequence[str]
+    ready: str = "/health"
+    predict: str = "/predict"
+    openapi: str | None = "/openapi.json"
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class Pipeline:
+    """The path from raw input to response.
+
+    Stages are keyword arguments in the order they run; any names, two or more. A stage function takes the previous
+    stage's frame first, then ``model`` or dependencies by parameter name. The first stage gets the request rows as
+    they arrive.
+
+    Raises:
+        PipelineError: fewer than two stages, a reserved or repeated name, a parameter that nothing fills.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        key: str,
+        model: Callable[[str], Any] | None = None,
+        dependencies: Sequence[Dependency] = (),
+        service: Service | None = None,
+        **stages: Callable[..., pd.DataFrame],
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.model = model
+        self.service = service
+        self.dependencies = {d.name: d for d in dependencies}
+        if len(self.dependencies) != len(dependencies):
+            raise PipelineError(f"Pipeline '{name}' names a dependency twice: {[d.name for d in dependencies]}.")
+        if taken := set(self.dependencies) & {*stages, *RESERVED}:
+            raise PipelineError(f"Dependency '{min(taken)}' of pipeline '{name}' has the name of a stage or setting.")
+        if len(stages) < 2:
+            raise PipelineError(
+                f"Pipeline '{name}' has {len(stages)} stage(s); a path has two or more. "
+                "Pass them as keyword arguments in order, such as raw=parse, features=build_features."
+            )
+        fillable = [*(["model"] if model else []), *self.dependencies]
+        self._stages = {s: Stage(s, f, _needs(s, f, fillable)) for s, f in stages.items()}
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stage names in order."""
+        return tuple(self._stages)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The places a fault can be born, in order: each dependency stands before the first stage that asks it."""
+        places: list[str] = []
+        for stage in self._stages.values():
+            places += [n for n in stage.needs if n in self.dependencies and n not in places]
+            places.append(stage.name)
+        return tuple(places)
+
+    def stage(self, name: str) -> Stage:
+        """Return one stage; PipelineError with the nearest name when there is none."""
+        if name not in self._stages:
+            raise PipelineError(
+                f"Pipeline '{self.name}' has no stage '{name}'. Its stages: {', '.join(self.stages)}."
+                f"{nearest(name, self.stages)}"
+            )
+        return self._stages[name]
+
+    def before(self, name: str) -> str | None:
+        """Return the stage that feeds ``name``, or None for the first, which gets the requests."""
+        at = self.stages.index(self.stage(name).name)
+        return self.stages[at - 1] if at else None
+
+    def connect(self) -> dict[str, Any]:
+        """Connect every dependency by its own URL; PipelineError names the one that cannot be reached."""
+        return {name: _connect(dependency) for name, dependency in self.dependencies.items()}
+
+    def step(self, name: str, *, model: Any = None, clients: Mapping[str, Any] | None = None) -> Step:
+        """Return the stage as a plain step: parameters filled, the answer held to the rule.
+
+        Args:
+            name: the stage.
+            model: the loaded model, for stages that ask for it.
+            clients: dependency name to client, for stages that ask for one.
+        """
+        stage = self.stage(name)
+        given = {"model": model, **(clients or {})}
+        if missing := [n for n in stage.needs if n not in given]:
+            raise StageError(
+                name, f"Stage '{name}' asks for '{missing[0]}', and nothing was connected under that name."
+            )
+        return partial(_run, stage, self.key, {n: given[n] for n in stage.needs})
+
+    def __repr__(self) -> str:
+        return f"Pipeline({self.name!r}: {' → '.join(self.stages)})"
+
+
+def _needs(stage: str, function: Callable[..., Any], fillable: Sequence[str]) -> tuple[str, ...]:
+    if not callable(function):
+        raise PipelineError(
+            f"Stage '{stage}' is a {type(function).__name__}; a stage is a function from a frame to a frame."
+        )
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise PipelineError(f"Stage '{stage}' has no readable signature: {error}.") from error
+    positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    if not parameters or parameters[0].kind not in positional | {inspect.Parameter.VAR_POSITIONAL}:
+        raise PipelineError(
+            f"Stage '{stage}' takes no frame: its first parameter must receive the previous stage's frame."
+        )
+    needs = []
+    for parameter in parameters[1:]:
+        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+            continue
+        if parameter.name in fillable:
+            needs.append(parameter.name)
+        elif parameter.default is inspect.Parameter.empty:
+            raise PipelineError(
+                f"Stage '{stage}' asks for '{parameter.name}', which nothing fills. It may ask for: "
+                f"{', '.join(fillable) or 'nothing (the pipeline has no model and no dependencies)'}."
+                f"{nearest(parameter.name, fillable)}"
+            )
+    return tuple(needs)
+
+
+def _connect(dependency: Dependency) -> Any:
+    try:
+        return dependency.connect(dependency.url)
+    except Exception as error:
+        raise PipelineError(
+            f"Dependency '{dependency.name}' cannot be reached: {type(error).__name__}. "
+            "Start it, or check the URL the pipeline gives it."
+        ) from error
+
+
+def _run(stage: Stage, key: str, arguments: Mapping[str, Any], frame: pd.DataFrame) -> pd.DataFrame:
+    try:
+        out = stage.function(frame, **arguments)
+    except StageError:
+        raise
+    except Exception as error:
+        raise StageError(stage.name, f"Stage '{stage.name}' raised {describe(error)}") from error
+    check_keyed(stage.name, key, out)
+    return out
+
+
+def check_keyed(stage: str, key: str, frame: Any) -> None:
+    """Hold a stage's answer to the rule: a frame, distinct column names, a key column unique and never null.
+
+    Raises:
+        StageError: naming the stage and what is wrong with its answer.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise StageError(stage, f"Stage '{stage}' returned {type(frame).__name__}; a stage returns a pandas DataFrame.")
+    if not frame.columns.is_unique:
+        twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
+        raise StageError(
+            stage,
+            f"Stage '{stage}' returned {len(twice)} column name(s) more than once: {', '.join(twice[:5])}.",
+        )
+    if key not in frame.columns:
+        raise StageError(
+            stage,
+            f"Stage '{stage}' lost the key column '{key}'. It returned: {', '.join(map(str, frame.columns[:8]))}."
+            f"{nearest(key, map(str, frame.columns))}",
+        )
+    keys = frame[key]
+    if nulls := int(keys.isna().sum()):
+        raise StageError(
+            stage,
+            f"Stage '{stage}' returned {nulls:,} row(s) whose key '{key}' is null; a key is never null.",
+        )
+    if not keys.is_unique:
+        sample = ", ".join(str(k) for k in keys[keys.duplicated()].unique()[:3])
+        raise StageError(
+            stage,
+            f"Stage '{stage}' returned {len(frame):,} rows for {keys.nunique():,} keys: '{key}' repeats {sample}. "
+            "A key is unique: look for a join that fans out.",
+        )
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception as ``Type in function (file:line)`` without its text, which may carry values of rows."""
+    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
+    if not frames:
+        return type(error).__name__
+    last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])
+    return f"{type(error).__name__} in {last.function} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"

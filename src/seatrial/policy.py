@@ -1,0 +1,114 @@
+"""The policy: everything under ``expectations/``, found by stage name, with one digest over all of it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from seatrial.bundle import directory_digest
+from seatrial.errors import PolicyError, nearest, unknown
+from seatrial.loading import load_file
+from seatrial.pipeline import Pipeline
+from seatrial.reference import Reference
+from seatrial.tolerance import Tolerance
+
+SETTINGS = ("tolerances", "expectations", "quality", "show")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the predictions must be worth where the reference carries labels.
+
+    Attributes:
+        label: the label column, with 1 or true for the event.
+        score: the column of the stage that holds the score.
+        limits: metric name to its lowest (or for losses highest) acceptable value.
+        slices: columns of any earlier stage; each value with enough rows is judged by itself.
+        margin: how much worse than the promoted version still counts as not worse, stated beforehand.
+        confidence: of the paired bootstrap's one-sided bound.
+    """
+
+    label: str
+    score: str
+    limits: Mapping[str, float]
+    slices: Sequence[str] = ()
+    margin: float = 0.01
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True)
+class StagePolicy:
+    """What must hold of one stage's frame.
+
+    Attributes:
+        tolerances: column to how far it may stray from training.
+        expectations: called with the reference, gives Great Expectations expectations for the real frame.
+        quality: limits on what the predictions are worth.
+        show: columns whose values may appear in reports; every other column shows keys and counts alone.
+    """
+
+    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    expectations: Callable[[Reference], Sequence[Any]] | None = None
+    quality: Quality | None = None
+    show: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What must hold, by stage, and the settings of ``service.toml``. An empty policy checks schema and parity."""
+
+    stages: Mapping[str, StagePolicy] = field(default_factory=dict)
+    service: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = "sha256:none"
+
+    @classmethod
+    def load(cls, directory: str | Path, pipeline: Pipeline) -> Policy:
+        """Read ``directory``; PolicyError names the file and what in it cannot be used."""
+        root = Path(directory)
+        if not root.is_dir():
+            raise PolicyError(
+                f"There is no policy at {root}. 'seatrial init' writes one, or name another with --project."
+            )
+        stages = {}
+        for path in sorted(root.glob("*.py")):
+            if path.stem not in pipeline.stages:
+                raise PolicyError(f"{path} belongs to no stage. {unknown('Stage', path.stem, pipeline.stages)}")
+            stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
+        return cls(stages, _toml(root / "service.toml"), directory_digest(root))
+
+    def of(self, stage: str) -> StagePolicy:
+        """Return the policy of a stage; one without a file gets the defaults."""
+        return self.stages.get(stage, StagePolicy())
+
+
+def _stage_policy(path: Path, module: ModuleType) -> StagePolicy:
+    public = {n: v for n, v in vars(module).items() if not n.startswith("_")}
+    found = {n: public[n] for n in SETTINGS if n in public}
+    for name, value in public.items():
+        if (
+            name not in SETTINGS
+            and getattr(value, "__module__", module.__name__) == module.__name__
+            and nearest(name, SETTINGS)
+        ):
+            raise PolicyError(f"{path}: {unknown('Setting', name, SETTINGS)}")
+    tolerances = found.get("tolerances", {})
+    if not isinstance(tolerances, Mapping) or not all(isinstance(t, Tolerance) for t in tolerances.values()):
+        raise PolicyError(f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...).")
+    if not callable(found.get("expectations", len)):
+        raise PolicyError(f"{path}: 'expectations' is a function of the reference that returns a list of expectations.")
+    if not isinstance(found.get("quality"), Quality | None):
+        raise PolicyError(f"{path}: 'quality' is a seatrial.Quality(...).")
+    return StagePolicy(**found)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path} is not TOML: {error}.") from error

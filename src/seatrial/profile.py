@@ -1,0 +1,49 @@
+"""The profile of a frame: per column what a person would ask first, in one pass and without scipy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+QUANTILES = np.linspace(0, 1, 21)
+TOP = 20
+
+
+def profile(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return for each column: dtype, rows, nulls, distinct values, and numbers or most common values by its type."""
+    return {str(name): _column(frame[name]) for name in frame.columns}
+
+
+def _column(column: pd.Series) -> dict[str, Any]:
+    known = column.dropna()
+    facts: dict[str, Any] = {
+        "dtype": str(column.dtype),
+        "rows": len(column),
+        "nulls": int(len(column) - len(known)),
+    }
+    try:
+        facts["distinct"] = int(known.nunique())
+    except TypeError:  # lists and mappings cannot be hashed
+        return facts | {"lengths": _numbers(known.map(len))}
+    if pd.api.types.is_bool_dtype(known):
+        return facts | {"true": int(known.astype(bool).sum())}
+    if pd.api.types.is_numeric_dtype(known):
+        return facts | _numbers(known)
+    if pd.api.types.is_datetime64_any_dtype(known):
+        return facts | {"min": str(known.min()), "max": str(known.max())} if len(known) else facts
+    counts = known.astype(str).value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return facts | {"top": {str(value): int(count) for value, count in counts.head(TOP).items()}}
+
+
+def _numbers(column: pd.Series) -> dict[str, Any]:
+    values = column.to_numpy(dtype="float64", na_value=np.nan)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return {}
+    return {
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "quantiles": [float(q) for q in np.quantile(values, QUANTILES)],
+    }

@@ -1,0 +1,312 @@
+"""The reference: what the stages gave at training time, with everything needed to replay them, in one directory."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from seatrial import bundle
+from seatrial.environment import environment
+from seatrial.errors import PipelineError, ReferenceInvalid, StageError, nearest
+from seatrial.parity import Parity, Tolerance, compare
+from seatrial.pipeline import Pipeline, check_keyed
+from seatrial.profile import profile
+from seatrial.recording import Answers, Lookup, Recorder, Replayer
+
+FORMAT = 1
+EXACT = Tolerance(rtol=0.0, atol=0.0)
+
+
+class Reference:
+    """A training-time snapshot, read from its directory when asked for.
+
+    Attributes:
+        root: the directory; for a reference just captured a temporary one that goes with this object.
+        manifest: what the directory holds, verified.
+    """
+
+    def __init__(self, root: Path, manifest: Mapping[str, Any], keep: Any = None) -> None:
+        self.root = root
+        self.manifest = manifest
+        self._keep = keep
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Reference:
+        """Open the reference at ``path``; ReferenceInvalid says what is wrong with a damaged or foreign one."""
+        root = Path(path)
+        manifest = bundle.open_manifest(root, "reference")
+        if manifest.get("kind") != "reference" or manifest.get("format") != FORMAT:
+            raise ReferenceInvalid(
+                f"{root} holds a {manifest.get('kind', 'bundle')} of format {manifest.get('format')}; "
+                f"this seatrial reads references of format {FORMAT}. Capture it again."
+            )
+        return cls(root, manifest)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the reference to ``path``, whole or not at all, and return it."""
+        return bundle.copy(self.root, Path(path))
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` of everything in it; the same for two captures of the same thing."""
+        return str(self.manifest["digest"])
+
+    @property
+    def pipeline(self) -> str:
+        """The name of the pipeline it was captured with."""
+        return str(self.manifest["pipeline"])
+
+    @property
+    def key(self) -> str:
+        """The key column."""
+        return str(self.manifest["key"])
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stage names in the order they ran."""
+        return tuple(self.manifest["path"])
+
+    @property
+    def noise(self) -> Mapping[str, Mapping[str, float]]:
+        """Stage to column to the largest difference between two runs of the same thing at capture."""
+        return dict(self.manifest["noise"])
+
+    @property
+    def requests(self) -> pd.DataFrame:
+        """The request rows the first stage got."""
+        return self._read("requests.parquet")
+
+    @property
+    def labels(self) -> pd.DataFrame | None:
+        """The key and label columns, where labels were given."""
+        return self._read("labels.parquet") if "labels.parquet" in self.manifest["files"] else None
+
+    def frame(self, stage: str) -> pd.DataFrame:
+        """Return what ``stage`` gave at training time; ReferenceInvalid with the nearest name when it has none."""
+        if stage not in self.stages:
+            raise ReferenceInvalid(
+                f"The reference has no stage '{stage}'. It was captured with: {', '.join(self.stages)}."
+                f"{nearest(stage, self.stages)}"
+            )
+        return self._read(f"stages/{stage}.parquet")
+
+    def input_of(self, stage: str) -> pd.DataFrame:
+        """Return what ``stage`` was fed at training time: the previous stage's frame, or the requests."""
+        at = self.stages.index(stage) if stage in self.stages else -1
+        return self.requests if at == 0 else self.frame(self.stages[at - 1] if at > 0 else stage)
+
+    def answers(self, dependency: str) -> Answers:
+        """Return what a dependency answered at capture."""
+        recorded = self.manifest["dependencies"].get(dependency)
+        if recorded is None:
+            known = list(self.manifest["dependencies"])
+            raise ReferenceInvalid(
+                f"The reference has no answers of dependency '{dependency}'. Recorded: {', '.join(known) or 'none'}."
+                f"{nearest(dependency, known)}"
+            )
+        lookups = [
+            Lookup(
+                part["call"], part["form"], part["kind"], tuple(part["on"]),
+                self._read(f"answers/{dependency}-{n}-asked.parquet"),
+                self._read(f"answers/{dependency}-{n}-rows.parquet"),
+            )
+            for n, part in enumerate(recorded["lookups"])
+        ]  # fmt: skip
+        return Answers({lookup.call: lookup for lookup in lookups}, recorded["calls"])
+
+    def clients(self) -> dict[str, Replayer]:
+        """Return a stand-in for every dependency that answers as it did at capture."""
+        return {name: Replayer(name, self.answers(name)) for name in self.manifest["dependencies"]}
+
+    def matches(self, pipeline: Pipeline) -> None:
+        """Raise ReferenceInvalid unless this reference was captured with this pipeline and holds all its stages."""
+        if self.pipeline != pipeline.name:
+            raise ReferenceInvalid(
+                f"The reference was captured with pipeline '{self.pipeline}', and this is '{pipeline.name}'. "
+                "Each model version carries a reference of its own: capture one in its training run."
+            )
+        if self.key != pipeline.key:
+            raise ReferenceInvalid(f"The reference is keyed by '{self.key}', and the pipeline by '{pipeline.key}'.")
+        if self.stages != pipeline.stages:
+            missing = [s for s in pipeline.stages if s not in self.stages]
+            what = f"It lacks '{missing[0]}'.{nearest(missing[0], self.stages)}" if missing else "They differ."
+            raise ReferenceInvalid(
+                f"The reference has the stages {', '.join(self.stages)}; the pipeline has "
+                f"{', '.join(pipeline.stages)}. "
+                f"{what} Capture the reference again with this pipeline."
+            )
+
+    def _read(self, name: str) -> pd.DataFrame:
+        with self._lock:
+            if name not in self._frames:
+                self._frames[name] = bundle.read_frame(self.root / name)
+            return self._frames[name].copy(deep=False)
+
+    def __repr__(self) -> str:
+        return f"Reference({self.pipeline!r}, {' → '.join(self.stages)}, {self.digest[:19]}…)"
+
+
+def capture(
+    pipeline: Pipeline,
+    requests: pd.DataFrame,
+    *,
+    model: Any = None,
+    given: Mapping[str, pd.DataFrame] | None = None,
+    labels: pd.DataFrame | None = None,
+    seed: int = 0,
+    noise: Literal["refuse", "record"] = "refuse",
+    run_id: str | None = None,
+) -> Reference:
+    """Run the path on ``requests`` and keep every stage's output and every dependency's answers.
+
+    Each stage is run a second time, on its input as it comes back from storage and with the recorded answers; a
+    stage that differs from itself is refused, or its noise becomes that column's tolerance floor.
+
+    Args:
+        pipeline: the path.
+        requests: the request rows as they arrive, as many rows as the reference shall have.
+        model: the loaded model, or the local path of one that ``pipeline.model`` loads.
+        given: frames that training itself used, by stage, each with the key column. They stand in the stage's
+            place, so that serving is compared with training and not with itself.
+        labels: the key column and what came true, for the quality check.
+        seed: the seed the requests were drawn with, kept in the manifest.
+        noise: ``refuse`` a stage that is not repeatable, or ``record`` by how much.
+        run_id: the MLflow run to store the reference with, beside its model.
+
+    Raises:
+        StageError: a stage that breaks the rule or is not repeatable.
+        PipelineError: a given frame or labels that do not fit the path, or no rows at all.
+    """
+    if not len(requests):
+        raise PipelineError("capture was given no request rows; a reference of nothing would pass anything.")
+    given = {stage: _with_key(frame, pipeline.key) for stage, frame in (given or {}).items()}
+    for stage in given:
+        pipeline.stage(stage)
+    if isinstance(model, str | Path) and pipeline.model:
+        model = pipeline.model(str(model))
+    keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
+    root = Path(keep.name)
+    recorders = {name: Recorder(name, client) for name, client in pipeline.connect().items()}
+    floors: dict[str, dict[str, float]] = {}
+    stages: dict[str, Any] = {}
+    profiles: dict[str, Any] = {}
+    bundle.write_frame(requests, root / "requests.parquet", "the requests")
+    fresh, stored = requests, bundle.read_frame(root / "requests.parquet")
+    for stage in pipeline.stages:
+        out = pipeline.step(stage, model=model, clients=recorders)(fresh)
+        replayers = {name: Replayer(name, r.answers()) for name, r in recorders.items()}
+        again = pipeline.step(stage, model=model, clients=replayers)(stored)
+        if found := _noise(stage, out, again, pipeline.key, noise):
+            floors[stage] = found
+        fresh = _given(stage, given[stage], out, pipeline.key) if stage in given else out
+        path = root / "stages" / f"{stage}.parquet"
+        bundle.write_frame(fresh, path, f"stage '{stage}'")
+        stored = bundle.read_frame(path)
+        stages[stage] = {
+            "rows": len(fresh),
+            "given": stage in given,
+            "columns": {c: str(t) for c, t in fresh.dtypes.items()},
+        }
+        profiles[stage] = profile(fresh)
+    if labels is not None:
+        bundle.write_frame(_labels(labels, fresh, pipeline.key), root / "labels.parquet", "the labels")
+    (root / "profile.json").write_text(json.dumps(profiles, sort_keys=True, allow_nan=False), encoding="utf-8")
+    manifest = bundle.seal(
+        root,
+        {
+            "kind": "reference",
+            "format": FORMAT,
+            "pipeline": pipeline.name,
+            "key": pipeline.key,
+            "path": list(pipeline.stages),
+            "stages": stages,
+            "dependencies": {name: _write_answers(name, r.answers(), root) for name, r in recorders.items()},
+            "noise": floors,
+            "seed": seed,
+            "environment": environment(),
+        },
+    )
+    reference = Reference(root, manifest, keep)
+    if run_id is not None:
+        from seatrial.registry import store_reference
+
+        store_reference(reference, run_id)
+    return reference
+
+
+def _noise(stage: str, first: pd.DataFrame, second: pd.DataFrame, key: str, noise: str) -> dict[str, float]:
+    """Return by how much each column differs between two runs, once; refuse what no floor can describe."""
+    parity = compare(first, second, key=key, tolerances=dict.fromkeys(first.columns, EXACT), distributions=False)
+    noisy = {c.column: c.max_abs_diff for c in parity.columns if c.mismatches}
+    if parity.ok:
+        return {}
+    if noise == "record" and noisy and _only_numbers(parity):
+        return noisy
+    where = f"column(s) {', '.join(list(noisy)[:3])}" if noisy else "its rows or columns"
+    raise StageError(
+        stage,
+        f"Stage '{stage}' is not repeatable: run again on its stored input it gives other values in {where}. "
+        "Look for an unseeded random choice, a clock, an index that carries meaning, or a dtype that storage loses"
+        + (", or capture with noise='record' to allow for the noise." if noisy else "."),
+    )
+
+
+def _only_numbers(parity: Parity) -> bool:
+    structure = (parity.missing_keys, parity.extra_keys, parity.duplicate_keys)
+    numeric = all(c.dtype_ok and not c.null_flips and c.max_abs_diff < float("inf") for c in parity.columns)
+    floats = all("float" in c.dtype_expected or "double" in c.dtype_expected for c in parity.columns if c.mismatches)
+    return (
+        not any(k.count for k in structure)
+        and not parity.missing_columns
+        and not parity.extra_columns
+        and numeric
+        and floats
+    )
+
+
+def _with_key(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    return frame.reset_index() if key in frame.index.names and key not in frame.columns else frame
+
+
+def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: str) -> pd.DataFrame:
+    try:
+        check_keyed(stage, key, frame)
+    except StageError as error:
+        raise PipelineError(f"The frame given for stage '{stage}' cannot stand in its place. {error}") from error
+    lost = int((~out[key].isin(frame[key])).sum())
+    if lost:
+        raise PipelineError(
+            f"The frame given for stage '{stage}' lacks {lost:,} of the {len(out):,} keys of the requests. "
+            "Give the rows that training used for exactly these requests."
+        )
+    return frame[frame[key].isin(out[key])].reset_index(drop=True)
+
+
+def _labels(labels: pd.DataFrame, last: pd.DataFrame, key: str) -> pd.DataFrame:
+    labels = _with_key(labels, key)
+    if key not in labels.columns or len(labels.columns) < 2:
+        raise PipelineError(
+            f"Labels need the key column '{key}' and a label; got: {', '.join(map(str, labels.columns))}."
+        )
+    if not labels[key].is_unique or labels[key].isna().any():
+        raise PipelineError(f"Labels have a null or repeated key in '{key}'; each row has one label.")
+    if not (found := labels[labels[key].isin(last[key])].reset_index(drop=True)).shape[0]:
+        raise PipelineError("None of the labels' keys is a key of the requests.")
+    return found
+
+
+def _write_answers(name: str, answers: Answers, root: Path) -> dict[str, Any]:
+    parts = []
+    for n, lookup in enumerate(answers.lookups.values()):
+        bundle.write_frame(lookup.asked, root / f"answers/{name}-{n}-asked.parquet", f"the keys asked of '{name}'")
+        bundle.write_frame(lookup.rows, root / f"answers/{name}-{n}-rows.parquet", f"the answers of '{name}'")
+        parts.append({"call": lookup.call, "form": lookup.form, "kind": lookup.kind, "on": list(lookup.on)})
+    return {"lookups": parts, "calls": dict(answers.calls)}

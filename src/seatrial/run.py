@@ -1,0 +1,129 @@
+"""The engine: ask every question, let the sinks hear every event, sum up. It needs no server of any kind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from seatrial import checks as _checks
+from seatrial.errors import StageError
+from seatrial.events import Event, Finding, Judged, Question, Subject, Unjudged, Verdict, total
+from seatrial.pipeline import Pipeline, describe
+from seatrial.policy import Policy
+from seatrial.reference import Reference
+from seatrial.trial import Check, Sink, Trial
+
+
+def plan(checks: Iterable[Check], trial: Trial) -> list[tuple[Check, Question]]:
+    """Return every question with the check that asks it, in order."""
+    return [(check, question) for check in checks for question in check.questions(trial)]
+
+
+def ask(check: Check, trial: Trial, question: Question) -> list[Event]:
+    """Ask one question and return its events. A check that crashes becomes an event; it is never a pass."""
+    begin = time.perf_counter()
+    events: list[Event] = []
+    try:
+        events.extend(check.ask(trial, question.stage))
+    except StageError as error:
+        advice = "Run this stage on the reference's input in a debugger: it is deterministic and needs no server."
+        events.append(Finding(check.name, error.stage, str(error), cause="stage-broke", advice=advice))
+        events.append(Judged(check.name, question.stage, compared=1))
+    except Exception as error:  # noqa: BLE001  whatever broke, the question stays open and the others are still asked
+        events.append(Unjudged(check.name, question.stage, f"the check crashed: {describe(error)}", crashed=True))
+    spent = time.perf_counter() - begin
+    return [_timed(e, spent) if isinstance(e, Judged) else e for e in events]
+
+
+def stream(checks: Iterable[Check], trial: Trial) -> Iterator[Event]:
+    """Ask everything, one question after the other, and yield the events as they come."""
+    for check, question in plan(checks, trial):
+        yield from ask(check, trial, question)
+
+
+def verdict_of(
+    events: Iterable[Event],
+    trial: Trial,
+    planned: Sequence[Question],
+    *,
+    subject: Subject | None = None,
+    seconds: float = 0.0,
+) -> Verdict:
+    """Sum the events of a trial up."""
+    return total(
+        events,
+        subject=subject or Subject(trial.pipeline.name),
+        path=trial.pipeline.path,
+        planned=planned,
+        seed=trial.seed,
+        seconds=seconds,
+        reference_digest=trial.reference.digest,
+        policy_digest=trial.policy.digest,
+    )
+
+
+def run(
+    pipeline: Pipeline,
+    reference: Reference,
+    checks: Sequence[str | Check] | None = None,
+    *,
+    model: Any = None,
+    policy: Policy | None = None,
+    sinks: Sequence[Sink] = (),
+    live: Sequence[str] = (),
+    champion: Any = None,
+    subject: Subject | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """Take a version to sea: ask every check's questions and return the verdict.
+
+    Args:
+        pipeline: the path under trial.
+        reference: what training saw.
+        checks: names of checks or checks of your own; all that seatrial has by default.
+        model: the loaded model, or the local path of one that ``pipeline.model`` loads.
+        policy: what must hold; schema and parity of every stage by default.
+        sinks: where events go.
+        live: dependencies to ask again beside their recorded answers.
+        champion: the promoted version's model, loaded or a path, for the quality check.
+        subject: who is on trial, where a registry knows.
+        seed: of every random choice.
+
+    Raises:
+        ReferenceInvalid: a reference that does not match the pipeline.
+        UsageError: an unknown check.
+    """
+    begin = time.perf_counter()
+    named = _checks.load([c for c in checks if isinstance(c, str)] if checks is not None else None)
+    by_name = {c.name: c for c in named}
+    chosen = named if checks is None else [by_name[c] if isinstance(c, str) else c for c in checks]
+    trial = Trial(
+        pipeline, reference, policy=policy, model=loaded(pipeline, model), live=live,
+        champion=loaded(pipeline, champion), seed=seed,
+    )  # fmt: skip
+    questions = plan(chosen, trial)
+    planned = [question for _, question in questions]
+    for sink in sinks:
+        sink.planned(planned)
+    events: list[Event] = []
+    for check, question in questions:
+        for event in ask(check, trial, question):
+            events.append(event)
+            for sink in sinks:
+                sink.event(event)
+    verdict = verdict_of(events, trial, planned, subject=subject, seconds=time.perf_counter() - begin)
+    for sink in sinks:
+        sink.verdict(verdict)
+    return verdict
+
+
+def loaded(pipeline: Pipeline, model: Any) -> Any:
+    """Return the model itself where its local path was given."""
+    return pipeline.model(os.fspath(model)) if pipeline.model and isinstance(model, str | os.PathLike) else model
+
+
+def _timed(judged: Judged, seconds: float) -> Judged:
+    return replace(judged, seconds=round(seconds, 4))

@@ -1,0 +1,155 @@
+"""What a check may see: the pipeline under trial, its reference and policy, and the replays, each run once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+
+from seatrial.events import Event, Question, Verdict
+from seatrial.parity import Parity, compare
+from seatrial.pipeline import Pipeline, Step
+from seatrial.policy import Policy
+from seatrial.reference import Reference
+
+T = TypeVar("T")
+Replay = Literal["isolated", "chained"]
+
+
+class Trial:
+    """One version under trial. Every method may be called from several threads; each piece of work is done once.
+
+    Args:
+        pipeline: the path under trial.
+        reference: what training saw; it must match the pipeline.
+        policy: what must hold.
+        model: the loaded model, for stages that ask for it.
+        live: dependencies to ask again, now, beside the recorded answers.
+        champion: the promoted version's model, for the quality check.
+        seed: of every random choice a check makes.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        reference: Reference,
+        *,
+        policy: Policy | None = None,
+        model: Any = None,
+        live: Sequence[str] = (),
+        champion: Any = None,
+        seed: int = 0,
+    ) -> None:
+        reference.matches(pipeline)
+        self.pipeline = pipeline
+        self.reference = reference
+        self.policy = policy or Policy()
+        self.model = model
+        self.live = tuple(live)
+        self.champion = champion
+        self.seed = seed
+        self._done: dict[Any, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def step(self, stage: str, *, model: Any = None) -> Step:
+        """Return the stage as a step, dependencies answering as recorded, with another ``model`` where one is given."""
+        return self.pipeline.step(stage, model=self.model if model is None else model, clients=self.clients)
+
+    @property
+    def clients(self) -> Mapping[str, Any]:
+        """The dependencies' stand-ins."""
+        return self._once("clients", self.reference.clients)
+
+    def isolated(self, stage: str) -> pd.DataFrame:
+        """Return what the stage makes of the reference's own input: a difference here is born here.
+
+        Raises:
+            StageError: the stage raised or broke the rule.
+        """
+        frame = self._once(("isolated", stage), lambda: self.step(stage)(self.reference.input_of(stage)))
+        return frame.copy(deep=False)
+
+    def chained(self, stage: str) -> pd.DataFrame:
+        """Return what the whole path up to and with ``stage`` makes of the requests: what a user would get.
+
+        Raises:
+            StageError: a stage on the way raised or broke the rule.
+        """
+        before = self.pipeline.before(stage)
+        frame = self._once(
+            ("chained", stage),
+            lambda: self.step(stage)(self.reference.requests if before is None else self.chained(before)),
+        )
+        return frame.copy(deep=False)
+
+    def parity(self, stage: str, replay: Replay = "isolated") -> Parity:
+        """Return the comparison of a replay of the stage with what training saw."""
+
+        def work() -> Parity:
+            actual = self.isolated(stage) if replay == "isolated" else self.chained(stage)
+            return compare(
+                self.reference.frame(stage),
+                actual,
+                key=self.pipeline.key,
+                tolerances=self.policy.of(stage).tolerances,
+                floors=self.reference.noise.get(stage, {}),
+            )
+
+        return self._once(("parity", replay, stage), work)
+
+    def _once(self, name: Any, work: Callable[[], T]) -> T:
+        with self._lock:
+            future = self._done.get(name)
+            mine = future is None
+            if future is None:
+                future = self._done[name] = Future()
+        if mine:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        result: T = future.result()
+        return result
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question, asked of some stages or of the whole path.
+
+    Attributes:
+        name: as users select it with ``--only`` and ``--skip``.
+        ask: yields the events of one question; ends with Judged, or with Unjudged where it cannot be answered.
+        stages: the stages it is asked of in this trial; ``(None,)`` for the path as a whole, ``()`` where it does not
+            apply.
+    """
+
+    name: str
+    ask: Callable[[Trial, str | None], Iterator[Event]]
+    stages: Callable[[Trial], Sequence[str | None]]
+
+    def questions(self, trial: Trial) -> tuple[Question, ...]:
+        """Return what this check asks of the trial."""
+        return tuple(Question(self.name, stage) for stage in self.stages(trial))
+
+
+class Sink:
+    """Where events go as they come, and the verdict at the end. Subclass and override what is needed."""
+
+    def planned(self, questions: Sequence[Question]) -> None:
+        """Hear, before the first event, what will be asked."""
+
+    def event(self, event: Event) -> None:
+        """Hear one event."""
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Hear the sum of all events."""
+
+
+def every_stage(trial: Trial) -> Sequence[str]:
+    """Ask of every stage of the pipeline."""
+    return trial.pipeline.stages
