@@ -1,37 +1,56 @@
 """Integration testing for machine-learning services: take every model version to sea before its users do."""
 
-from seatrial.errors import SeatrialError
-from seatrial.events import Finding, Measured, Outcome, Severity, Subject, Verdict
-from seatrial.pipeline import Dependency, Pipeline, Service, Stage, Step
-from seatrial.policy import Policy, Quality, StagePolicy
-from seatrial.reference import Reference, capture
-from seatrial.run import run
-from seatrial.tolerance import Tolerance
-from seatrial.trial import Check, Sink, Trial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seatrial.errors import SeatrialError as SeatrialError
+    from seatrial.events import Finding as Finding
+    from seatrial.events import Measured as Measured
+    from seatrial.events import Outcome as Outcome
+    from seatrial.events import Severity as Severity
+    from seatrial.events import Subject as Subject
+    from seatrial.events import Verdict as Verdict
+    from seatrial.pipeline import Dependency as Dependency
+    from seatrial.pipeline import Pipeline as Pipeline
+    from seatrial.pipeline import Service as Service
+    from seatrial.pipeline import Stage as Stage
+    from seatrial.pipeline import Step as Step
+    from seatrial.policy import Policy as Policy
+    from seatrial.policy import Quality as Quality
+    from seatrial.policy import StagePolicy as StagePolicy
+    from seatrial.reference import Reference as Reference
+    from seatrial.reference import capture as capture
+    from seatrial.engine import run as run
+    from seatrial.tolerance import Tolerance as Tolerance
+    from seatrial.trial import Check as Check
+    from seatrial.trial import Sink as Sink
+    from seatrial.trial import Trial as Trial
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Check",
-    "Dependency",
-    "Finding",
-    "Measured",
-    "Outcome",
-    "Pipeline",
-    "Policy",
-    "Quality",
-    "Reference",
-    "SeatrialError",
-    "Service",
-    "Severity",
-    "Sink",
-    "Stage",
-    "StagePolicy",
-    "Step",
-    "Subject",
-    "Tolerance",
-    "Trial",
-    "Verdict",
-    "capture",
-    "run",
-]
+_HOMES = {
+    "errors": ("SeatrialError",),
+    "events": ("Finding", "Measured", "Outcome", "Severity", "Subject", "Verdict"),
+    "pipeline": ("Dependency", "Pipeline", "Service", "Stage", "Step"),
+    "policy": ("Policy", "Quality", "StagePolicy"),
+    "reference": ("Reference", "capture"),
+    "engine": ("run",),
+    "tolerance": ("Tolerance",),
+    "trial": ("Check", "Sink", "Trial"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605  the names are the keys above
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: the command line must start before pandas does."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'seatrial' has no attribute '{name}'")
+    value = globals()[name] = getattr(import_module(f"seatrial.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -75,6 +76,7 @@ class Pipeline:
         self.key = key
         self.model = model
         self.service = service
+        self.source: tuple[Path, str] | None = None  # the file and name it was loaded from, where a project loaded it
         self.dependencies = {d.name: d for d in dependencies}
         if len(self.dependencies) != len(dependencies):
             raise PipelineError(f"Pipeline '{name}' names a dependency twice: {[d.name for d in dependencies]}.")

@@ -1,0 +1,93 @@
+"""A Prefect server of the project's own, on 127.0.0.1, for as long as one command runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from seatrial.errors import TargetError
+from seatrial.project import Project
+
+START_SECONDS = 120.0
+SERVER = [
+    sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
+    "--host", "127.0.0.1", "--log-level", "warning", "--port",
+]  # fmt: skip
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that is free now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def prefect_server(project: Project) -> Iterator[Callable[[], str]]:
+    """Start the project's Prefect server unless ``PREFECT_API_URL`` names one; end it when the block ends.
+
+    The server starts while the caller goes on to import what is heavy; call the yielded function to wait until it
+    answers and to learn its API address. ``PREFECT_API_URL`` is set at once, since Prefect reads it on import.
+
+    Raises:
+        TargetError: from the yielded function, when the server does not answer; with the end of its log.
+    """
+    given = os.environ.get("PREFECT_API_URL")
+    if given:
+        yield lambda: given
+        return
+    port = free_port()
+    log = project.state / "prefect-server.log"
+    url = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    # The server keeps the settings it has itself; an API address would send it to itself.
+    environ = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
+    with log.open("wb") as out:
+        server = subprocess.Popen(  # noqa: S603
+            [*SERVER, str(port)], stdout=out, stderr=subprocess.STDOUT, env=environ, start_new_session=True
+        )
+    try:
+        yield lambda: _wait(server, url, log)
+    finally:
+        os.environ.pop("PREFECT_API_URL", None)
+        _end(server)
+
+
+def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> str:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise TargetError(f"The project's Prefect server ended with code {server.returncode}. {_tail(log)}")
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310  our own address
+                if answer.status == 200:
+                    return url
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise TargetError(f"The project's Prefect server did not answer within {START_SECONDS:.0f} s. {_tail(log)}")
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for stop in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, stop)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=10)
+            return
+
+
+def _tail(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        if lines:
+            return f"Its last word: {lines[-1][:300]} (all of it: {log})"
+    return f"Its log: {log}"

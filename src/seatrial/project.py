@@ -1,0 +1,126 @@
+"""A seatrial project: the directory with ``[tool.seatrial]``, its pipeline, its policy, its local state."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seatrial.errors import ProjectError, unknown
+
+if TYPE_CHECKING:
+    from seatrial.pipeline import Pipeline
+    from seatrial.policy import Policy
+
+SETTINGS = ("pipeline", "expectations", "flows", "state")
+
+# Whoever starts seatrial may have set any of these; what they set stands.
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "ALEMBIC_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where things are. Every path is absolute."""
+
+    root: Path
+    pipeline_file: Path
+    pipeline_name: str
+    expectations: Path
+    flows: Path
+    state: Path
+
+    @classmethod
+    def find(cls, directory: str | Path = ".") -> Project:
+        """Return the project at ``directory`` or above it; ProjectError says what is missing or misspelt."""
+        start = Path(directory).resolve()
+        for root in (start, *start.parents):
+            settings = _settings(root / "pyproject.toml")
+            if settings is not None:
+                return cls._read(root, settings)
+        raise ProjectError(
+            f"There is no seatrial project at {start} or above it: no pyproject.toml has a [tool.seatrial] table. "
+            "Make one with 'seatrial init DIR', or name its directory with --project."
+        )
+
+    @classmethod
+    def _read(cls, root: Path, settings: dict[str, object]) -> Project:
+        where = f"{root / 'pyproject.toml'}, [tool.seatrial]"
+        for name, value in settings.items():
+            if name not in SETTINGS:
+                raise ProjectError(f"{where}: {unknown('Setting', name, SETTINGS)}")
+            if not isinstance(value, str):
+                raise ProjectError(f"{where}: '{name}' is {type(value).__name__}; it is text.")
+        file, _, name = str(settings.get("pipeline", "")).partition(":")
+        if not file or not name:
+            raise ProjectError(f"{where}: 'pipeline' is needed, as \"path/to/file.py:name\" from the project's root.")
+        return cls(
+            root=root,
+            pipeline_file=root / file,
+            pipeline_name=name,
+            expectations=root / str(settings.get("expectations", "expectations")),
+            flows=root / str(settings.get("flows", "flows")),
+            state=root / str(settings.get("state", ".seatrial")),
+        )
+
+    def pipeline(self) -> Pipeline:
+        """Load the pipeline; ProjectError gives the file and line that stop it."""
+        from seatrial.loading import load_file
+        from seatrial.pipeline import Pipeline
+
+        module = load_file(self.pipeline_file, ProjectError)
+        found = getattr(module, self.pipeline_name, None)
+        if isinstance(found, Pipeline):
+            found.source = (self.pipeline_file, self.pipeline_name)
+            return found
+        there = [n for n, v in vars(module).items() if isinstance(v, Pipeline)]
+        if found is None:
+            raise ProjectError(f"{self.pipeline_file}: {unknown('Pipeline', self.pipeline_name, there)}")
+        raise ProjectError(
+            f"{self.pipeline_file}: '{self.pipeline_name}' is a {type(found).__name__}, not a seatrial.Pipeline. "
+            f"Pipelines there: {', '.join(there) or 'none'}."
+        )
+
+    def policy(self, pipeline: Pipeline) -> Policy:
+        """Read the policy; PolicyError names the file that cannot be used."""
+        from seatrial.policy import Policy
+
+        return Policy.load(self.expectations, pipeline)
+
+    def settle(self) -> None:
+        """Point MLflow and Prefect at the project's own state unless the environment says otherwise, and quieten them.
+
+        Must run before either is imported: both read the environment once.
+        """
+        self.state.mkdir(parents=True, exist_ok=True)
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        if "MLFLOW_TRACKING_URI" not in os.environ:
+            os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.state / 'mlflow.db'}"
+            os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", str(self.state / "artifacts"))
+        if "PREFECT_API_URL" not in os.environ:
+            os.environ.setdefault("PREFECT_HOME", str(self.state / "prefect"))
+
+
+def _settings(path: Path) -> dict[str, object] | None:
+    if not path.is_file():
+        return None
+    try:
+        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} is not TOML: {error}.") from error
+    settings = tool.get("seatrial")
+    return settings if isinstance(settings, dict) else None

@@ -1,0 +1,211 @@
+"""The MLflow side: which version is meant, its model and reference on this disk, and what is written back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seatrial.bundle import directory_digest
+from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, nearest
+from seatrial.events import Subject
+from seatrial.reference import Reference
+
+REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts
+REFERENCE_TAG = "seatrial.reference_digest"  # of the run
+_URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))$")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version, as the registry described it when it was asked."""
+
+    name: str
+    number: str
+    created: int
+    run_id: str
+    model_id: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """``models:/name/number``."""
+        return f"models:/{self.name}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A version's model and reference on this disk; the digest is of the model's files as we hashed them."""
+
+    version: Version
+    model: Path
+    digest: str
+    reference: Reference
+
+    @property
+    def subject(self) -> Subject:
+        """Who is on trial."""
+        version = self.version
+        return Subject(version.name, version.number, _registry_uri(), version.created, self.digest)
+
+
+def client() -> Any:
+    """Return an MLflow client of the tracking server that ``MLFLOW_TRACKING_URI`` names."""
+    import mlflow
+
+    return mlflow.MlflowClient()
+
+
+def resolve(uri: str) -> Version:
+    """Return the version that ``models:/name/1`` or ``models:/name@alias`` means now.
+
+    Raises:
+        UsageError: not such a URI.
+        RegistryError: no such model, version or alias, or no answer.
+    """
+    match = _URI.match(uri)
+    if not match:
+        raise UsageError(f"'{uri}' names no model version. Write models:/NAME/VERSION or models:/NAME@ALIAS.")
+    name, number, alias = match["name"], match["version"], match["alias"]
+    registry = client()
+    with _spoken("looked up", uri):
+        try:
+            version = (
+                registry.get_model_version_by_alias(name, alias) if alias else registry.get_model_version(name, number)
+            )
+        except Exception as error:
+            if getattr(error, "error_code", "") not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            raise RegistryError(_missing(registry, name, number, alias)) from error
+    return Version(
+        name=version.name,
+        number=str(version.version),
+        created=int(version.creation_timestamp or 0),
+        run_id=version.run_id or "",
+        model_id=model_id(version),
+        aliases=tuple(version.aliases or ()),
+    )
+
+
+def fetch(version: Version, into: Path) -> Fetched:
+    """Download the version's model and reference below ``into``, which is emptied first.
+
+    Raises:
+        RegistryError: no answer, or files that cannot be had.
+        ReferenceInvalid: the version carries no reference, or one that is damaged or of another run.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    model = download_model(version, into / "model")
+    reference = _fetch_reference(version, into / "reference")
+    return Fetched(version, model, directory_digest(model), reference)
+
+
+def download_model(version: Version, into: Path) -> Path:
+    """Download the version's model files to ``into`` and return it."""
+    import mlflow
+
+    shutil.rmtree(into, ignore_errors=True)
+    with _spoken("downloaded", version.uri):
+        source = client().get_model_version_download_uri(version.name, version.number)
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
+
+
+def store_reference(reference: Reference, run_id: str) -> None:
+    """Store the reference with an MLflow run, beside the model the run logged, and its digest as the run's tag."""
+    registry = client()
+    with _spoken("stored with run", run_id):
+        registry.log_artifacts(run_id, str(reference.root), REFERENCE_PATH)
+        registry.set_tag(run_id, REFERENCE_TAG, reference.digest)
+
+
+def promoted(name: str, alias: str) -> Version | None:
+    """Return the version an alias stands on, or None."""
+    try:
+        return resolve(f"models:/{name}@{alias}")
+    except RegistryError:
+        if not _reachable():
+            raise
+        return None
+
+
+def model_id(version: Any) -> str:
+    """Return the LoggedModel behind a version, read from its source, or the empty string."""
+    match = re.match(r"^models:/(m-[0-9a-f]+)$", version.source or "")
+    return getattr(version, "model_id", None) or (match[1] if match else "")
+
+
+def _fetch_reference(version: Version, into: Path) -> Reference:
+    import mlflow
+
+    without = (
+        f"{version.uri} carries no reference. Its training run must store one: "
+        "seatrial.capture(pipeline, requests, model=…, run_id=run.info.run_id)."
+    )
+    if not version.run_id:
+        raise ReferenceInvalid(without + " This version was registered without a run.")
+    shutil.rmtree(into, ignore_errors=True)
+    with _spoken("downloaded", f"the reference of {version.uri}"):
+        registry = client()
+        stated = registry.get_run(version.run_id).data.tags.get(REFERENCE_TAG)
+        if not registry.list_artifacts(version.run_id, REFERENCE_PATH):
+            raise ReferenceInvalid(without)
+        path = mlflow.artifacts.download_artifacts(
+            run_id=version.run_id, artifact_path=REFERENCE_PATH, dst_path=str(into)
+        )
+    reference = Reference.load(path)
+    if reference.digest != stated:
+        raise ReferenceInvalid(
+            f"The reference beside {version.uri} is not the one its training run captured: its digest is "
+            f"{reference.digest[:19]}… and the run states {str(stated)[:19]}…. Capture it again in the training run."
+        )
+    return reference
+
+
+@contextlib.contextmanager
+def _spoken(what: str, uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises into one sentence."""
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, RequestException, SQLAlchemyError) as error:
+        first = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        raise RegistryError(
+            f"{uri} could not be {what} at MLflow ({_registry_uri()}): {first}. "
+            "Check MLFLOW_TRACKING_URI and that the server is up."
+        ) from error
+
+
+def _missing(registry: Any, name: str, number: str | None, alias: str | None) -> str:
+    models = [m.name for m in registry.search_registered_models()]
+    if name not in models:
+        known = ", ".join(models[:8]) or "none"
+        return f"There is no registered model '{name}'. Registered: {known}.{nearest(name, models)}"
+    numbers = sorted((v.version for v in registry.search_model_versions(f"name='{name}'")), key=int)
+    if alias:
+        aliases = sorted(registry.get_registered_model(name).aliases)
+        return (
+            f"Model '{name}' has no alias '{alias}'. Aliases: {', '.join(aliases) or 'none'}.{nearest(alias, aliases)}"
+        )
+    return f"Model '{name}' has no version '{number}'. Versions: {', '.join(map(str, numbers[-8:])) or 'none'}."
+
+
+def _reachable() -> bool:
+    try:
+        client().search_registered_models(max_results=1)
+    except Exception:  # noqa: BLE001  any failure is the answer
+        return False
+    return True
+
+
+def _registry_uri() -> str:
+    """Return the registry's address without what may be secret in it."""
+    uri = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI") or "the default store"
+    return re.sub(r"//[^/@]*@", "//", uri)
