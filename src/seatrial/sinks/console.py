@@ -1,0 +1,206 @@
+"""The verdict on a terminal: what broke and where first, the numbers after, one line to remember last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seatrial.events import Event, Finding, Judged, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.sinks.evidence import evidence
+from seatrial.sinks.outline import Answer, State, answers, places
+from seatrial.sinks.text import neutral, number, plural, seconds
+from seatrial.trial import Sink
+
+FINDINGS_SHOWN = 20
+MEASURED_SHOWN = 20
+
+_STYLE = {
+    State.BORN: "bold red",
+    State.PROPAGATED: "yellow",
+    State.UNJUDGED: "bright_black",
+    State.UNASKED: "bright_black",
+    State.WARNED: "green",
+    State.PASSED: "green",
+}
+_MARK = {
+    State.BORN: ("✗", "x"),
+    State.PROPAGATED: ("~", "~"),
+    State.UNJUDGED: ("?", "?"),
+    State.UNASKED: ("–", "-"),
+    State.WARNED: ("!", "!"),
+    State.PASSED: ("✓", "ok"),
+}
+_OUTCOME_STYLE = {
+    Outcome.PASS: "bold white on green",
+    Outcome.FAIL: "bold white on red",
+    Outcome.INCONCLUSIVE: "bold black on yellow",
+    Outcome.ERROR: "bold white on magenta",
+}
+
+
+def show(verdict: Verdict, console: Console) -> None:
+    """Print the verdict. Text from outside reaches the terminal as visible characters only."""
+    say = _Speaker(console)
+    badge = Text(f" {verdict.outcome.value.upper()} ", style=_OUTCOME_STYLE[verdict.outcome])
+    console.print(Text.assemble("\n", badge, "  ", (say(verdict.subject, 100), "bold")), "", sep="\n")
+    if verdict.path:
+        console.print(_path(verdict, say), "", sep="\n")
+    if verdict.findings:
+        console.print(_findings(verdict, say))
+    for unjudged in verdict.unjudged[:FINDINGS_SHOWN]:
+        word = "crashed" if unjudged.crashed else "not judged"
+        question = say(Question(unjudged.check, unjudged.stage), 100)
+        console.print(Text.assemble(("? ", "bright_black"), f"{question}: {word}: {say(unjudged.reason)}"))
+    if (more := len(verdict.unjudged) - FINDINGS_SHOWN) > 0:
+        console.print(Text(f"  and {more:,} more not judged"))
+    if verdict.unjudged:
+        console.print()
+    if asked := answers(verdict):
+        console.print(_numbers(asked, say))
+    if verdict.measured:
+        console.print(_measured(verdict, say))
+    console.print(Text(say(verdict.summary, 600), style="bold"))
+
+
+class Progress(Sink):
+    """Prints each question as it is answered, where a person is looking; silent in a pipe."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._say = _Speaker(self.console)
+        self._findings: list[Finding] = []
+        self._left = 0
+
+    def planned(self, questions: Sequence[Question]) -> None:
+        """Remember how many answers there will be."""
+        self._left = len(questions)
+
+    def event(self, event: Event) -> None:
+        """Print one line for an answer; findings wait for the answer they belong to."""
+        if not self.console.is_terminal:
+            return
+        if isinstance(event, Finding):
+            self._findings.append(event)
+        elif isinstance(event, Judged | Unjudged):
+            self._answered(event)
+
+    def _answered(self, event: Judged | Unjudged) -> None:
+        self._left -= 1
+        question = Question(event.check, event.stage)
+        mine = tuple(f for f in self._findings if f.check == event.check)
+        self._findings.clear()
+        if isinstance(event, Judged):
+            state = Answer(question, (event,), mine).state
+            took = "cached" if event.cached else seconds(event.seconds)
+            words = f"{event.compared:,} compared, {took}"
+        else:
+            state, words = State.UNJUDGED, self._say(event.reason)
+        if mine:
+            words = f"{plural(len(mine), 'finding')}, {words}"
+        left = f"  ({self._left:,} to go)" if self._left > 0 else ""
+        mark = (self._say.mark(state) + " ", _STYLE[state])
+        self.console.print(Text.assemble(mark, self._say(question, 80), "  ", (words + left, "bright_black")))
+
+
+class _Speaker:
+    """Text that this console can print: harmless, and spelled in the letters its encoding has."""
+
+    def __init__(self, console: Console) -> None:
+        self._encoding = console.encoding or "ascii"
+        self.unicode = "utf" in self._encoding.lower()
+
+    def __call__(self, text: object, limit: int = 300) -> str:
+        return neutral(text, limit).encode(self._encoding, "backslashreplace").decode(self._encoding)
+
+    def mark(self, state: State) -> str:
+        return _MARK[state][0 if self.unicode else 1]
+
+
+def _path(verdict: Verdict, say: _Speaker) -> Text:
+    line = Text()
+    for place in places(verdict):
+        if line:
+            line.append(" → " if say.unicode else " -> ", style="bright_black")
+        word = "" if place.state is State.PASSED else f" {place.state.value}"
+        line.append(f"{say(place.name, 40)} {say.mark(place.state)}{word}", style=_STYLE[place.state])
+    return line
+
+
+def _table(say: _Speaker, *, title: str) -> Table:
+    return Table(
+        title=Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD if say.unicode else box.ASCII,
+        header_style="bright_black",
+        pad_edge=False,
+    )
+
+
+def _findings(verdict: Verdict, say: _Speaker) -> Table:
+    ranked = (*verdict.errors, *(f for f in verdict.findings if f.severity is not Severity.ERROR))
+    table = _table(say, title=plural(len(ranked), "finding"))
+    table.add_column("stage", overflow="fold", min_width=8)
+    table.add_column("column", overflow="fold", min_width=6)
+    table.add_column("what, why, what to do", overflow="fold", ratio=1)
+    for finding in ranked[:FINDINGS_SHOWN]:
+        style = "red" if finding.severity is Severity.ERROR else ""
+        table.add_row(
+            Text(say(finding.stage or "whole path", 60), style="yellow" if finding.propagated else style),
+            Text(say(finding.column or "", 60)),
+            _told(finding, say),
+        )
+    if (more := len(ranked) - FINDINGS_SHOWN) > 0:
+        table.add_row("", "", Text(f"and {more:,} more"))
+    return table
+
+
+def _told(finding: Finding, say: _Speaker) -> Text:
+    kind = "propagated" if finding.propagated else "" if finding.severity is Severity.ERROR else finding.severity.value
+    told = Text(say(finding.message))
+    tags = ", ".join(t for t in (kind, say(finding.cause or "", 60)) if t)
+    if tags:
+        told.append(f"  [{tags}]", style="yellow")
+    if finding.propagated:
+        return told
+    if shown := say(evidence(finding.evidence), 400):
+        told.append(f"\n{shown}", style="bright_black")
+    if finding.advice:
+        told.append(f"\n{'→' if say.unicode else '->'} {say(finding.advice)}")
+    return told
+
+
+def _numbers(asked: Sequence[Answer], say: _Speaker) -> Table:
+    table = _table(say, title=plural(len(asked), "question"))
+    table.add_column("")
+    table.add_column("question", overflow="fold")
+    table.add_column("compared", justify="right")
+    table.add_column("took", justify="right")
+    for answer in asked:
+        took = "cached" if answer.cached else seconds(answer.seconds) if answer.judged else ""
+        table.add_row(
+            Text(say.mark(answer.state), style=_STYLE[answer.state]),
+            Text(say(answer.question, 80)),
+            f"{answer.compared:,}" if answer.judged else "",
+            took,
+        )
+    return table
+
+
+def _measured(verdict: Verdict, say: _Speaker) -> Table:
+    table = _table(say, title="measured")
+    table.add_column("question", overflow="fold")
+    table.add_column("what", overflow="fold")
+    table.add_column("value", justify="right")
+    for m in verdict.measured[:MEASURED_SHOWN]:
+        name = say(m.name, 60) + (f" of {say(m.column, 60)}" if m.column else "")
+        table.add_row(
+            Text(say(Question(m.check, m.stage), 80)), Text(name), Text(f"{number(m.value)} {say(m.unit, 20)}".strip())
+        )
+    if (more := len(verdict.measured) - MEASURED_SHOWN) > 0:
+        table.add_row("", f"and {more:,} more", "")
+    return table

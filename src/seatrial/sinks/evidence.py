@@ -1,0 +1,174 @@
+"""Which entries of a finding's evidence are shown: counts, shares and keys by name, and nothing else.
+
+Evidence never holds values of cells. Should a check break that rule, an entry this file does not know stays unseen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from seatrial.sinks import text
+
+KEYS_SHOWN = 8
+
+NUMBERS: Mapping[str, str] = {
+    "rows": "rows",
+    "compared": "compared",
+    "mismatches": "mismatches",
+    "null_flips": "null flips",
+    "allowed": "allowed",
+    "max_abs": "largest difference",
+    "max_abs_diff": "largest difference",
+    "max_rel": "largest relative difference",
+    "max_rel_diff": "largest relative difference",
+    "max_ulp": "largest difference in ULP",
+    "missing": "missing",
+    "extra": "extra",
+    "duplicates": "duplicates",
+    "nulls": "nulls",
+    "factor": "factor",
+    "offset": "offset",
+    "higher": "higher than the reference",
+    "lower": "lower than the reference",
+    "effect": "effect size",
+    "psi": "PSI",
+    "psi_critical": "critical PSI",
+    "statistic": "statistic",
+    "p_value": "p-value",
+    "limit": "limit",
+    "tolerance": "tolerance",
+    "margin": "margin",
+    "count": "count",
+    "requests": "requests",
+    "responses": "responses",
+    "errors": "errors",
+    "hits": "faults fired",
+    "attempts": "attempts",
+    "status": "HTTP status",
+    "expected_status": "expected HTTP status",
+    "queries": "queries",
+    "misses": "over the limit",
+    "runs": "runs",
+    "rate": "requests a second",
+    "seconds": "seconds",
+    "seed": "seed",
+}
+"""Numbers that are shown, with their label. Besides these, names that end in one of ``SUFFIXES``."""
+
+SUFFIXES = ("_seconds", "_rows", "_count", "_share", "_rate", "_requests", "_rtol", "_atol", "_seed")
+
+KEYS: Mapping[str, str] = {
+    "worst_keys": "worst rows",
+    "worst_key": "worst row",
+    "keys": "rows",
+    "missing_keys": "missing rows",
+    "extra_keys": "extra rows",
+    "duplicate_keys": "repeated keys",
+}
+"""Lists of row keys that are shown, with their label; also as ``{"count": 5000, "sample": [...]}``."""
+
+WORDS: Mapping[str, str] = {
+    "direction": "direction",
+    "dtype_expected": "type in the reference",
+    "dtype_actual": "type now",
+    "fault": "fault",
+    "dependency": "dependency",
+}
+"""Short words that are shown, with their label."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Some row keys, and how many more there are."""
+
+    label: str
+    keys: tuple[str, ...]
+    more: int = 0
+
+    def __str__(self) -> str:
+        return ", ".join(self.keys) + (f" and {self.more:,} more" if self.more else "")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What of a finding's evidence is shown. ``share`` lies in 0..1; ``unseen`` counts the entries held back."""
+
+    numbers: tuple[tuple[str, str], ...]
+    keys: tuple[Keys, ...]
+    share: float | None
+    unseen: int
+
+    def __str__(self) -> str:
+        """Return everything on one line."""
+        parts = [f"{label} {value}" for label, value in self.numbers]
+        return "; ".join([*parts, *(f"{k.label} {k}" for k in self.keys)])
+
+
+def evidence(entries: Mapping[str, Any]) -> Evidence:
+    """Choose what is shown of a finding's evidence."""
+    numbers, keys, unseen = [], [], 0
+    part = _share(entries)
+    for name, value in entries.items():
+        if name in ("rows", "compared") and "mismatches" in entries and value is _whole(entries):
+            continue  # said by "3 of 5,000" already
+        if isinstance(value, Real) and (label := _label(name)):
+            numbers.append((label, _number(name, value, entries)))
+        elif name in WORDS and isinstance(value, str):
+            numbers += [(WORDS[name], text.neutral(value, 60))] if value else []
+        elif name in KEYS and (found := _keys(value)):
+            shown = tuple(text.neutral(k, 60) for k in found[:KEYS_SHOWN])
+            keys.append(Keys(KEYS[name], shown, max(_count(value), len(found)) - len(shown)))
+        elif name != "share":
+            unseen += 1
+    if part is not None:
+        numbers.insert(0, ("share", text.share(part)))
+    return Evidence(tuple(numbers), tuple(keys), part, unseen)
+
+
+def _label(name: str) -> str | None:
+    if name in NUMBERS:
+        return NUMBERS[name]
+    return name.replace("_", " ") if name.endswith(SUFFIXES) else None
+
+
+def _number(name: str, value: Real, entries: Mapping[str, Any]) -> str:
+    shown = text.share(float(value)) if name.endswith("_share") else text.number(value)
+    if name == "mismatches" and (whole := _whole(entries)):
+        return f"{shown} of {text.number(whole)}"
+    if name in ("status", "expected_status", "seed"):
+        return shown.replace(",", "")
+    return shown
+
+
+def _whole(entries: Mapping[str, Any]) -> Real | None:
+    whole = entries.get("compared", entries.get("rows"))
+    return whole if isinstance(whole, Real) and float(whole) > 0 else None
+
+
+def _share(entries: Mapping[str, Any]) -> float | None:
+    part, whole = entries.get("share"), _whole(entries)
+    if not isinstance(part, Real) and isinstance(entries.get("mismatches"), Real) and whole:
+        part = float(entries["mismatches"]) / float(whole)
+    if not isinstance(part, Real) or not math.isfinite(float(part)):
+        return None
+    return min(1.0, max(0.0, float(part)))
+
+
+def _count(value: Any) -> int:
+    count = value.get("count") if isinstance(value, Mapping) else None
+    return int(count) if isinstance(count, Integral) else 0
+
+
+def _keys(value: Any) -> list[Any]:
+    if isinstance(value, str | Real):
+        return [value]
+    if isinstance(value, Mapping):
+        return _keys(value.get("sample"))
+    if not isinstance(value, Iterable):
+        return []
+    # A row of cells smuggled in as a "key" is no key.
+    return [k for k in value if isinstance(k, str | Real)]

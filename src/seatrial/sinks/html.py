@@ -1,0 +1,126 @@
+"""The verdict as one HTML file: self-contained, without scripts, readable offline, in the dark and on paper."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from seatrial.events import Finding, Outcome, Severity, Unjudged, Verdict
+from seatrial.files import atomic_write
+from seatrial.sinks import text
+from seatrial.sinks.evidence import evidence
+from seatrial.sinks.outline import Answer, answers, decisive, places, reason
+from seatrial.sinks.picture import MOST_ACROSS, Picture, picture
+
+SHOWN = 200
+"""Findings of one kind, and measured values, that the page shows; the rest is counted."""
+
+_HEADLINES = {
+    Outcome.PASS: "Pass",
+    Outcome.FAIL: "Fail",
+    Outcome.INCONCLUSIVE: "Inconclusive",
+    Outcome.ERROR: "Error",
+}
+
+
+def write(verdict: Verdict, path: Path, *, dependencies: Collection[str] = ()) -> None:
+    """Write the report. ``dependencies`` names the places of the path that are drawn as dependencies."""
+    atomic_write(path, render(verdict, dependencies=dependencies).encode())
+
+
+def render(verdict: Verdict, *, dependencies: Collection[str] = ()) -> str:
+    """Return the report as HTML. The same verdict always gives the same page."""
+    first = decisive(verdict)
+    return _template().render(
+        verdict=verdict,
+        headline=_HEADLINES[verdict.outcome],
+        first=first,
+        first_is_finding=isinstance(first, Finding),
+        reason=reason(verdict),
+        pictures=_pictures(verdict, dependencies),
+        whole_path=[a for a in answers(verdict) if a.question.stage not in verdict.path],
+        born=[f for f in verdict.errors if not f.propagated],
+        propagated=[f for f in verdict.errors if f.propagated],
+        warnings=[f for f in verdict.findings if f.severity is Severity.WARNING],
+        notes=[f for f in verdict.findings if f.severity is Severity.INFO],
+        unjudged=sorted(verdict.unjudged, key=_crashed_first),
+        table=_table(verdict),
+        compared=sum(a.compared for a in answers(verdict)),
+        asked=len(answers(verdict)),
+        created=_created(verdict.subject.created),
+    )
+
+
+@cache
+def _template() -> Template:
+    folder = Path(__file__).parent
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_harmless,
+    )
+    environment.filters |= {
+        "evidence": evidence,
+        "number": text.number,
+        "plural": text.plural,
+        "seconds": text.seconds,
+        "short": text.neutral,
+    }
+    environment.globals |= {
+        "style": Markup(style),  # noqa: S704  our own file, and its hash is what the policy admits
+        "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        "version": metadata.version("seatrial"),
+        "shown": SHOWN,
+    }
+    return environment.get_template("report.html.j2")
+
+
+def _harmless(value: Any) -> Any:
+    """Pass numbers and markup of our own; everything else that the template prints is made neutral, then escaped."""
+    return value if isinstance(value, Markup | int | float) else text.neutral(value, 600)
+
+
+def _pictures(verdict: Verdict, dependencies: Collection[str]) -> list[Picture]:
+    path = places(verdict)
+    if not path:
+        return []
+    down = picture(path, dependencies, "down")
+    stages = sum(p.name not in dependencies for p in path)
+    return [picture(path, dependencies, "across"), down] if stages <= MOST_ACROSS else [down]
+
+
+def _table(verdict: Verdict) -> dict[str, Any]:
+    """Return checks × places: ``columns`` are stages (None is the whole path), ``rows`` are checks with answers."""
+    asked = answers(verdict)
+    by_question = {(a.question.check, a.question.stage): a for a in asked}
+    columns: Sequence[str | None] = list(dict.fromkeys([*verdict.path, *(a.question.stage for a in asked)]))
+    columns = [c for c in columns if any(a.question.stage == c for a in asked)]
+    checks = list(dict.fromkeys(a.question.check for a in asked))
+    rows: list[tuple[str, list[Answer | None]]] = [
+        (check, [by_question.get((check, column)) for column in columns]) for check in checks
+    ]
+    return {"columns": columns, "rows": rows}
+
+
+def _crashed_first(unjudged: Unjudged) -> bool:
+    return not unjudged.crashed
+
+
+def _created(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC") if milliseconds else ""
+    except (OverflowError, OSError, ValueError):
+        return ""

@@ -1,0 +1,111 @@
+"""Findings as Markdown and as table rows: for pages that other programs show, such as Prefect's and MLflow's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from seatrial.events import Finding, Severity, Verdict
+from seatrial.sinks.evidence import evidence
+from seatrial.sinks.outline import State, places
+from seatrial.sinks.text import cell, neutral, plural
+
+ROOM = 4900
+"""Characters of one page: MLflow cuts a model version's description at 5,000."""
+
+_MARKS = {
+    State.BORN: "✗",
+    State.PROPAGATED: "~",
+    State.UNJUDGED: "?",
+    State.UNASKED: "–",
+    State.WARNED: "!",
+    State.PASSED: "✓",
+}
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_HEAD = ("| stage | column | finding | cause | evidence | what to do |", "|---|---|---|---|---|---|")
+
+
+def literal(text: object, limit: int = 300) -> str:
+    """Return ``text`` so that Markdown shows it as it is: no HTML, link, image, table cell or emphasis comes of it."""
+    escaped = re.sub(r"[\\`*_{}\[\]()#+!|~:/@$^]", r"\\\g<0>", neutral(text, limit))
+    escaped = re.sub(r"[&<>]", lambda m: _ENTITIES[m[0]], escaped)
+    return re.sub(r"(?i)\b(www)\.", r"\1\\.", escaped)
+
+
+def findings_markdown(shown: Verdict | Iterable[Finding], room: int = ROOM) -> str:
+    """Return a page for a person: of a verdict with headline and path, or of findings alone.
+
+    Born findings come first. The page is at most ``room`` characters long; what does not fit is counted.
+    """
+    if not isinstance(shown, Verdict):
+        return _page([], _rows(shown), room)
+    verdict = shown
+    head = [f"**{verdict.outcome.value}** · {literal(verdict.subject)}", "", literal(verdict.summary), ""]
+    if verdict.path:
+        head += [" → ".join(_place(p.name, p.state) for p in places(verdict)), ""]
+    unjudged = [
+        f"- not judged: {literal(u.stage or 'whole path', 80)} · {literal(u.check, 80)}: {literal(u.reason)}"
+        for u in verdict.unjudged
+    ]
+    return _page(head, _rows(verdict.findings), room, unjudged)
+
+
+def findings_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """Return one row a finding, born errors first, each cell safe to show and to export to a spreadsheet."""
+    return [
+        {
+            "severity": f.severity.value,
+            "stage": cell(f.stage or "whole path"),
+            "column": cell(f.column or ""),
+            "check": cell(f.check),
+            "finding": cell(f.message),
+            "cause": cell(f.cause or ""),
+            "evidence": cell(str(evidence(f.evidence))),
+            "what to do": cell(f.advice),
+            "born": "propagated" if f.propagated else "here",
+        }
+        for f in _sorted(findings)
+    ]
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    gravity = [Severity.ERROR, Severity.WARNING, Severity.INFO]
+    return sorted(findings, key=lambda f: (gravity.index(f.severity), f.propagated))
+
+
+def _rows(findings: Iterable[Finding]) -> list[str]:
+    rows = []
+    for f in _sorted(findings):
+        kind = "propagated: " if f.propagated else "" if f.severity is Severity.ERROR else f"{f.severity.value}: "
+        words = (f.stage or "whole path", f.column or "", f.message, f.cause or "", str(evidence(f.evidence)), f.advice)
+        cells = [literal(w) for w in words]
+        cells[2] = kind + cells[2]
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def _place(name: str, state: State) -> str:
+    shown = f"{literal(name, 80)} {_MARKS[state]}"
+    return (
+        shown
+        if state is State.PASSED
+        else f"**{shown} {state.value}**"
+        if state is State.BORN
+        else f"{shown} {state.value}"
+    )
+
+
+def _page(head: Sequence[str], rows: Sequence[str], room: int, after: Sequence[str] = ()) -> str:
+    lines, left_out = list(head), 0
+    used = sum(len(line) + 1 for line in lines)
+    reserve = 80
+    for block in ([*_HEAD, *rows] if rows else [], ["", *after] if after else []):
+        for line in block:
+            if used + len(line) + 1 > room - reserve:
+                left_out += 1
+                continue
+            lines.append(line)
+            used += len(line) + 1
+    if left_out:
+        lines += ["", f"{plural(left_out, 'line')} did not fit; the report has them all."]
+    return "\n".join(lines).strip()[:room] + "\n"

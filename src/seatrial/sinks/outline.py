@@ -1,0 +1,135 @@
+"""A verdict arranged for showing: one answer a question, one state a place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from seatrial.events import Finding, Judged, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.sinks.text import plural
+
+
+class State(StrEnum):
+    """How a question or a place came out, the gravest first; a state is always shown as these words too."""
+
+    BORN = "born here"
+    PROPAGATED = "propagated"
+    UNJUDGED = "not judged"
+    UNASKED = "not asked"
+    WARNED = "warning"
+    PASSED = "pass"
+
+    @property
+    def slug(self) -> str:
+        """One word, for style sheets and ids."""
+        return self.name.lower()
+
+
+GRAVITY = {state: rank for rank, state in enumerate(State)}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything that was said to one question."""
+
+    question: Question
+    judged: tuple[Judged, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that fail the version."""
+        return tuple(f for f in self.findings if f.severity is Severity.ERROR)
+
+    @property
+    def compared(self) -> int:
+        """Things really looked at."""
+        return sum(max(0, j.compared) for j in self.judged)
+
+    @property
+    def seconds(self) -> float:
+        """Time the answer took."""
+        return sum(j.seconds for j in self.judged)
+
+    @property
+    def cached(self) -> bool:
+        """Whether the whole answer was taken from an earlier, identical run."""
+        return bool(self.judged) and all(j.cached for j in self.judged)
+
+    @property
+    def state(self) -> State:
+        """The gravest of what was said; an answer that looked at nothing is not judged."""
+        if self.errors:
+            return State.PROPAGATED if all(f.propagated for f in self.errors) else State.BORN
+        if self.unjudged or not self.compared:
+            return State.UNJUDGED
+        return State.WARNED if any(f.severity is Severity.WARNING for f in self.findings) else State.PASSED
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place of the path and what its questions say together."""
+
+    name: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def state(self) -> State:
+        """The gravest state of its questions; a place that nobody asked is not passed."""
+        return min((a.state for a in self.answers), key=GRAVITY.__getitem__, default=State.UNASKED)
+
+    @property
+    def detail(self) -> str:
+        """A few words under the state: how much was found, or looked at."""
+        if self.state in (State.BORN, State.PROPAGATED):
+            return plural(sum(len(a.errors) for a in self.answers), "finding")
+        if self.state is State.UNJUDGED:
+            open_ = sum(a.state is State.UNJUDGED for a in self.answers)
+            return f"{open_} of {plural(len(self.answers), 'question')}"
+        return f"{sum(a.compared for a in self.answers):,} compared" if self.answers else ""
+
+
+def answers(verdict: Verdict) -> tuple[Answer, ...]:
+    """Return one answer a question in the order of the path, questions to the whole path last."""
+    said: dict[tuple[str | None, str], Answer] = {}
+    events: list[Judged | Finding | Unjudged] = [*verdict.judged, *verdict.findings, *verdict.unjudged]
+    for event in events:
+        where = (event.stage, event.check)
+        so_far = said.get(where, Answer(Question(event.check, event.stage)))
+        said[where] = Answer(
+            so_far.question,
+            (*so_far.judged, event) if isinstance(event, Judged) else so_far.judged,
+            (*so_far.findings, event) if isinstance(event, Finding) else so_far.findings,
+            (*so_far.unjudged, event) if isinstance(event, Unjudged) else so_far.unjudged,
+        )
+    rank = {place: at for at, place in enumerate(verdict.path)}
+    elsewhere = len(rank)
+
+    def order(answer: Answer) -> int:
+        stage = answer.question.stage
+        return elsewhere + 1 if stage is None else rank.get(stage, elsewhere)
+
+    return tuple(sorted(said.values(), key=order))
+
+
+def places(verdict: Verdict) -> tuple[Place, ...]:
+    """Return the places of the path in order, each with its answers."""
+    all_answers = answers(verdict)
+    return tuple(Place(p, tuple(a for a in all_answers if a.question.stage == p)) for p in verdict.path)
+
+
+def decisive(verdict: Verdict) -> Finding | Unjudged | None:
+    """Return the event that decides a verdict which is no pass; the same one that ``Verdict.summary`` speaks of."""
+    if verdict.outcome is Outcome.FAIL:
+        born = (f for f in verdict.errors if f.stage == verdict.first_failing_stage)
+        return next(born, next(iter(verdict.errors), None))
+    return None if verdict.outcome is Outcome.PASS else next(iter(verdict.unjudged), None)
+
+
+def reason(verdict: Verdict) -> str:
+    """Return the summary without its first words: why the verdict is what it is, in one sentence."""
+    event = decisive(verdict)
+    if isinstance(event, Finding):
+        return event.message
+    return event.reason if event else verdict.summary.partition(": ")[2]

@@ -1,0 +1,124 @@
+"""The geometry of the picture of the path: boxes and arrows in user units of an SVG, drawn by the template."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from seatrial.sinks.outline import Place, State
+from seatrial.sinks.text import fit
+
+MOST_ACROSS = 7
+"""Stages that still read well side by side; a longer path is drawn downwards."""
+
+Layout = Literal["across", "down"]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A place at its position. ``label`` is its name cut to the width of the box."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    place: Place
+    dependency: bool
+    label: str
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """A straight arrow; ``state`` is that of the place it leads to."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    state: State
+
+    @property
+    def head(self) -> str:
+        """The points of its head, a triangle at the far end."""
+        dx, dy = _sign(self.x2 - self.x1), _sign(self.y2 - self.y1)
+        points = (
+            (self.x2, self.y2),
+            (self.x2 - 8 * dx - 4.5 * dy, self.y2 - 8 * dy - 4.5 * dx),
+            (self.x2 - 8 * dx + 4.5 * dy, self.y2 - 8 * dy + 4.5 * dx),
+        )
+        return " ".join(f"{x:g},{y:g}" for x, y in points)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything the template draws."""
+
+    layout: Layout
+    width: float
+    height: float
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    title: str
+
+
+def picture(path: Sequence[Place], dependencies: Collection[str], layout: Layout) -> Picture:
+    """Lay the path out; a dependency feeds the stage that follows it in the path."""
+    groups = _groups(path, dependencies)
+    boxes, arrows, width, height = _across(groups) if layout == "across" else _down(groups)
+    title = "; ".join(f"{p.name}: {p.state.value}" for p in path)
+    return Picture(layout, width, height, tuple(boxes), tuple(arrows), title)
+
+
+def _groups(path: Sequence[Place], dependencies: Collection[str]) -> list[tuple[Place, list[Place]]]:
+    """Pair each stage with the dependencies that stand before it."""
+    groups: list[tuple[Place, list[Place]]] = []
+    waiting: list[Place] = []
+    for place in path:
+        if place.name in dependencies:
+            waiting.append(place)
+        else:
+            groups.append((place, waiting))
+            waiting = []
+    return groups + [(place, []) for place in waiting]
+
+
+Laid = tuple[list[Box], list[Arrow], float, float]
+
+
+def _across(groups: Sequence[tuple[Place, list[Place]]]) -> Laid:
+    wide, high, gap, small, edge = 144, 92, 36, 66, 16
+    most = max((len(asked) for _, asked in groups), default=0)
+    top = edge + most * (small + 26)
+    boxes, arrows = [], []
+    for at, (stage, asked) in enumerate(groups):
+        x = 4 + at * (wide + gap)
+        boxes.append(Box(x, top, wide, high, stage, False, fit(stage.name, 15)))
+        if at:
+            arrows.append(Arrow(x - gap + 4, top + high / 2, x - 4, top + high / 2, stage.state))
+        for up, place in enumerate(reversed(asked), start=1):
+            y = top - up * (small + 26)
+            boxes.append(Box(x + 14, y, wide - 28, small, place, True, fit(place.name, 12)))
+            arrows.append(Arrow(x + wide / 2, y + small + 5, x + wide / 2, y + small + 22, place.state))
+    return boxes, arrows, len(groups) * (wide + gap) - gap + 8, top + high + edge
+
+
+def _down(groups: Sequence[tuple[Place, list[Place]]]) -> Laid:
+    wide, high, gap, small, beside = 220, 70, 26, 62, 34
+    y: float = 16
+    boxes, arrows = [], []
+    for at, (stage, asked) in enumerate(groups):
+        room = max(high, len(asked) * (small + 8) - 8)
+        boxes.append(Box(4, y, wide, room, stage, False, fit(stage.name, 24)))
+        if at:
+            arrows.append(Arrow(4 + wide / 2, y - gap + 4, 4 + wide / 2, y - 4, stage.state))
+        for place in asked:
+            offset = y + (room - len(asked) * (small + 8) + 8) / 2 + asked.index(place) * (small + 8)
+            boxes.append(Box(4 + wide + beside, offset, 118, small, place, True, fit(place.name, 12)))
+            arrows.append(Arrow(wide + beside, offset + small / 2, wide + 8, offset + small / 2, place.state))
+        y += room + gap
+    return boxes, arrows, wide + beside + 126, y - gap + 16
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
