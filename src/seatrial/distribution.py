@@ -126,9 +126,7 @@ def _numeric(parts: list[Column]) -> tuple[Array, Array, Array] | None:
     edges = np.unique(quantiles)
     counted = [np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) for values in present]
     nulls = [len(part) - len(values) for part, values in zip(parts, present, strict=True)]
-    return cast(
-        tuple[Array, Array, Array], tuple(np.append(c, n) for c, n in zip(counted, nulls, strict=True))
-    )
+    return cast(tuple[Array, Array, Array], tuple(np.append(c, n) for c, n in zip(counted, nulls, strict=True)))
 
 
 def _labels(parts: list[Column]) -> tuple[Array, Array, Array] | None:
@@ -144,9 +142,7 @@ def _labels(parts: list[Column]) -> tuple[Array, Array, Array] | None:
     encoded = pa.chunked_array(arrays).combine_chunks().dictionary_encode()
     codes = pc.add(encoded.indices.cast(pa.int64()), 1).fill_null(0).to_numpy(zero_copy_only=False)
     ends = np.cumsum([len(part) for part in parts])
-    counted = np.array(
-        [np.bincount(c, minlength=len(encoded.dictionary) + 1) for c in np.split(codes, ends[:-1])]
-    )
+    counted = np.array([np.bincount(c, minlength=len(encoded.dictionary) + 1) for c in np.split(codes, ends[:-1])])
     # Null, the most frequent labels, and the rest as one: rare labels are noise one by one.
     frequent = np.argsort(-counted[0][1:], kind="stable")[: BINS - 2] + 1
     rest = np.setdiff1d(np.arange(1, counted.shape[1]), frequent)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from seatrial.alignment import Alignment, align
-from seatrial.causes import Cause, Change, name_cause
+from seatrial.causes import name_cause
 from seatrial.cells import Cells, compare_columns
+from seatrial.change import Cause, Change
 from seatrial.distribution import STILL, Drift, drift, settle
 from seatrial.errors import PipelineError, PolicyError, nearest
 from seatrial.logical import Array, Column, column
@@ -178,6 +179,10 @@ def compare(
     rows = align(key_expected, key_actual)
     shared = [name for name in expected.columns if name != key and name in actual.columns]
     rows_compared = len(expected) if rows.expected is None else len(rows.expected)
+
+    def others(name: str) -> dict[str, Callable[[Array], Column]]:
+        return {str(n): _reader(expected, n, rows.expected) for n in shared if n != name}
+
     results: list[ColumnParity] = []
     drifts: list[Drift] = []
     for name, e, a in _pairs(expected, actual, shared, rows):
@@ -199,7 +204,9 @@ def compare(
                 max_rel_diff=cells.max_rel,
                 worst_keys=_names(key_expected, rows.expected, _worst(cells, worst)),
                 direction=_direction(cells),
-                cause=name_cause(Change(str(name), e, a, cells.rows, cells.flips)) if len(changed) else None,
+                cause=name_cause(Change(str(name), e, a, cells.rows, cells.flips, others(name)))
+                if len(changed) or not _same_type(e, a)
+                else None,
             )
         )
     settled = settle(drifts) if drifts else []
@@ -237,6 +244,10 @@ def _pairs(
             e if rows.expected is None else e.take(rows.expected),
             (a if rows.actual is None else a.take(rows.actual)),
         )
+
+
+def _reader(frame: pd.DataFrame, name: str, taken: Array | None) -> Callable[[Array], Column]:
+    return lambda rows: column(frame[name]).take(rows if taken is None else taken[rows])
 
 
 def _check_columns(frame: pd.DataFrame, name: str, key: str) -> None:

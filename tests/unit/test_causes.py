@@ -1,0 +1,166 @@
+"""A cause is named when it explains the differing rows, and not otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seatrial.parity import compare
+
+N = 400
+RNG = np.random.default_rng(11)
+POSITIVE = RNG.lognormal(3, 1, N)
+NORMAL = RNG.normal(0, 5, N)
+SOME = RNG.random(N) < 0.2
+IDS = RNG.integers(2**53, 2**60, N) | 1
+WORDS = np.array([f"Wort {i} é" for i in range(N)], dtype=object)
+DAYS = pd.Series(pd.to_datetime("2024-01-01") + pd.to_timedelta(RNG.integers(0, 360 * 86_400_000, N), unit="ms"))
+HOURS = RNG.integers(0, 24, N)
+
+
+def cause(expected: object, actual: object, name: str = "x") -> str:
+    """Return the cause of one column, or the empty string."""
+    e = pd.DataFrame({"id": range(N), name: expected})
+    a = pd.DataFrame({"id": range(N), name: actual})
+    (only,) = compare(e, a, key="id").columns
+    return only.cause.name if only.cause else ""
+
+
+def detail(expected: object, actual: object) -> str:
+    e = pd.DataFrame({"id": range(N), "x": expected})
+    (only,) = compare(e, pd.DataFrame({"id": range(N), "x": actual}), key="id").columns
+    assert only.cause is not None
+    return only.cause.detail
+
+
+def swapped(days: pd.Series) -> pd.Series:
+    mixed = days.where(days.dt.day > 12, days.dt.strftime("%Y-%d-%m %H:%M:%S.%f"))
+    return pd.to_datetime(mixed.astype(str), format="mixed").astype(days.dtype)
+
+
+NAMED = {
+    "float32": ("float32-round-trip", NORMAL, NORMAL.astype("f4").astype("f8")),
+    "float32 on the training side": ("float32-round-trip", NORMAL.astype("f4").astype("f8"), NORMAL),
+    "float16": ("float16-round-trip", NORMAL, NORMAL.astype("f2").astype("f8")),
+    "ms for s on a fraction": ("unit-factor", POSITIVE, np.where(SOME, POSITIVE * 1000, POSITIVE)),
+    "cents": ("unit-factor", POSITIVE, POSITIVE / 100),
+    "miles": ("unit-factor", POSITIVE, POSITIVE * 1.609344),
+    "a ratio without a name": ("unit-factor", NORMAL, NORMAL * 1.37),
+    "offset": ("constant-offset", NORMAL, NORMAL + 273.15),
+    "scaler left out": ("scaling", (POSITIVE - POSITIVE.mean()) / POSITIVE.std(), POSITIVE),
+    "sign": ("sign-flip", NORMAL, -NORMAL),
+    "rounded": ("rounding", NORMAL, NORMAL.round(2)),
+    "rounding left out": ("rounding", NORMAL.round(3), NORMAL),
+    "floor": ("truncation", POSITIVE, np.floor(POSITIVE)),
+    "truncated": ("truncation", NORMAL, np.trunc(NORMAL)),
+    "half to even": ("rounding-mode", np.floor(np.arange(N) / 2 + 0.5), np.round(np.arange(N) / 2)),
+    "log for log1p": ("log-transform", np.log1p(POSITIVE), np.log(POSITIVE)),
+    "log1p for log": ("log-transform", np.log(POSITIVE), np.log1p(POSITIVE)),
+    "no log1p": ("log-transform", np.log1p(POSITIVE), POSITIVE),
+    "log clipped": (
+        "log-transform",
+        np.log1p(np.where(SOME, 0, POSITIVE)),
+        np.log(np.clip(np.where(SOME, 0, POSITIVE), 1e-9, None)),
+    ),
+    "fillna": ("default-fill", np.where(SOME, np.nan, NORMAL), np.where(SOME, 0.0, NORMAL)),
+    "another imputer constant": ("default-fill", np.where(SOME, 3.5, NORMAL), np.where(SOME, 0.0, NORMAL)),
+    "unknown category": ("default-fill", np.arange(N) % 50, np.where(SOME, 0, np.arange(N) % 50)),
+    "eviction": ("null-handling", NORMAL, np.where(SOME, np.nan, NORMAL)),
+    "nulls became values": ("null-handling", np.where(SOME, np.nan, NORMAL), NORMAL),
+    "NA": ("null-handling", np.where(SOME, "NA", WORDS), np.where(SOME, None, WORDS)),
+    "ids through float": ("dtype-coercion", IDS, IDS.astype("f8").astype("i8")),
+    "ids as float": ("dtype-coercion", IDS, IDS.astype("f8")),
+    "numbers as text": ("dtype-coercion", np.arange(N), np.arange(N).astype(str).astype(object)),
+    "equal but float": ("dtype-coercion", np.arange(N), np.arange(N).astype("f8")),
+    "bool as text": ("dtype-coercion", SOME, SOME.astype(str).astype(object)),
+    "bool as number": ("dtype-coercion", SOME, SOME.astype("i8")),
+    "hours turned": ("shifted-timezone", HOURS, (HOURS + 2) % 24),
+    "timezone": ("shifted-timezone", DAYS, DAYS + pd.Timedelta("5h30min")),
+    "daylight saving": (
+        "shifted-timezone",
+        DAYS,
+        DAYS + pd.to_timedelta(np.where(DAYS.dt.month.between(4, 10), 2, 1), unit="h"),
+    ),
+    "naive local time": (
+        "shifted-timezone",
+        DAYS.dt.tz_localize("UTC"),
+        DAYS.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo").dt.tz_localize(None),
+    ),
+    "seconds late": ("constant-offset", DAYS, DAYS + pd.Timedelta("7s")),
+    "day and month": ("day-month-swap", DAYS, swapped(DAYS)),
+    "whole seconds": ("truncation", DAYS, DAYS.dt.floor("s")),
+    "case": ("text-case", WORDS, [word.upper() for word in WORDS]),
+    "white space": ("text-whitespace", WORDS, [f" {word}\t" for word in WORDS]),
+    "unicode form": ("text-unicode", WORDS, [word.replace("é", "e\u0301") for word in WORDS]),
+    "encoding": ("text-encoding", WORDS, [word.encode().decode("latin-1") for word in WORDS]),
+    "leading zeros": ("leading-zeros", [f"{i:05d}" for i in range(N)], [str(i) for i in range(N)]),
+    "number format": ("number-format", [str(i) for i in range(N)], [f"{i}.0" for i in range(N)]),
+    "cut text": ("text-truncated", WORDS, [word[:-2] for word in WORDS]),
+    "list order": ("list-order", [[i, i + 1] for i in range(N)], [[i + 1, i] for i in range(N)]),
+    "row before": ("shifted-rows", NORMAL, np.roll(NORMAL, 1)),
+    "sorted": ("sorted-rows", NORMAL, np.sort(NORMAL)),
+    "shuffled": ("misaligned-rows", WORDS, np.random.default_rng(0).permutation(WORDS)),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_each_cause_is_named(case: str) -> None:
+    """The kinds of difference that are known are told apart."""
+    name, expected, actual = NAMED[case]
+    assert cause(expected, actual) == name
+
+
+def test_a_swap_names_the_other_column() -> None:
+    """Two columns that changed places are a swap, not two unknown changes."""
+    e = pd.DataFrame({"id": range(N), "a": NORMAL, "b": POSITIVE, "c": SOME})
+    a = e.rename(columns={"a": "b", "b": "a"})
+    first, second, third = compare(e, a, key="id").columns
+    assert first.cause is not None
+    assert second.cause is not None
+    assert (first.cause.name, second.cause.name, third.cause) == ("column-swap", "column-swap", None)
+    assert "'b'" in first.cause.detail
+
+
+def test_a_swap_is_found_in_shuffled_rows() -> None:
+    """The other column is read at the aligned rows."""
+    e = pd.DataFrame({"id": range(N), "a": NORMAL, "b": POSITIVE}).sample(frac=1, random_state=1)
+    a = e.rename(columns={"a": "b", "b": "a"}).sample(frac=0.9, random_state=2)
+    first, _ = compare(e, a, key="id").columns
+    assert first.cause is not None
+    assert first.cause.name == "column-swap"
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        (NORMAL, np.random.default_rng(1).normal(0, 5, N)),
+        (SOME, ~SOME),
+        (SOME, np.random.default_rng(1).permutation(SOME)),
+        (np.arange(N) % 3, np.random.default_rng(1).integers(0, 3, N)),
+        (WORDS, [f"{i * i} other" for i in range(N)]),
+        (NORMAL, np.where(np.arange(N) < 2, NORMAL * 1000, NORMAL)),
+        (NORMAL, np.where(SOME, NORMAL * 1000, NORMAL + (np.arange(N) % 7))),
+        (DAYS, DAYS + pd.to_timedelta(np.random.default_rng(2).integers(1, 10**6, N), unit="s")),
+    ],
+    ids=["noise", "negated", "permuted flags", "three values", "words", "two rows", "two causes", "other times"],
+)
+def test_no_cause_is_named_where_none_is_clear(expected: object, actual: object) -> None:
+    """Noise, too few rows and two causes at once stay without a name."""
+    assert cause(expected, actual) == ""
+
+
+def test_details_count_rows_and_show_no_cell() -> None:
+    """The sentence says how many rows, with the factor alone."""
+    many = int(SOME.sum())
+    assert detail(POSITIVE, np.where(SOME, POSITIVE * 1000, POSITIVE)) == (
+        f"actual = expected × 1000 (thousandths: ms for s, g for kg) in {many} of 400 rows"
+    )
+    assert "Wort" not in detail(WORDS, [word.upper() for word in WORDS])
+
+
+def test_hours_need_a_wrap_or_the_name() -> None:
+    """A small integer that grew by one is no time zone unless it is called an hour."""
+    small = np.arange(N) % 20
+    assert cause(small, small + 1) == "constant-offset"
+    assert cause(small, small + 1, "hour") == "shifted-timezone"
