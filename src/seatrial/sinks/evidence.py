@@ -124,7 +124,7 @@ def evidence(entries: Mapping[str, Any]) -> Evidence:
             keys.append(Keys(KEYS[name], shown, max(_count(value), len(found)) - len(shown)))
         elif name != "share":
             unseen += 1
-    if part is not None:
+    if part:
         numbers.insert(0, ("share", text.share(part)))
     return Evidence(tuple(numbers), tuple(keys), part, unseen)
 

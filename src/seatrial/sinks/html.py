@@ -18,7 +18,7 @@ from seatrial.events import Finding, Outcome, Severity, Unjudged, Verdict
 from seatrial.files import atomic_write
 from seatrial.sinks import text
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import Answer, answers, decisive, places, reason
+from seatrial.sinks.outline import Answer, State, answers, decisive, places, reason
 from seatrial.sinks.picture import MOST_ACROSS, Picture, picture
 
 SHOWN = 200
@@ -103,7 +103,7 @@ def _pictures(verdict: Verdict, dependencies: Collection[str]) -> list[Picture]:
 
 
 def _table(verdict: Verdict) -> dict[str, Any]:
-    """Return checks × places: ``columns`` are stages (None is the whole path), ``rows`` are checks with answers."""
+    """Return checks × places: ``columns`` are stages (None is the whole path), ``rows`` pair a check and answers."""
     asked = answers(verdict)
     by_question = {(a.question.check, a.question.stage): a for a in asked}
     columns: Sequence[str | None] = list(dict.fromkeys([*verdict.path, *(a.question.stage for a in asked)]))
@@ -112,7 +112,8 @@ def _table(verdict: Verdict) -> dict[str, Any]:
     rows: list[tuple[str, list[Answer | None]]] = [
         (check, [by_question.get((check, column)) for column in columns]) for check in checks
     ]
-    return {"columns": columns, "rows": rows}
+    present = {a.state for a in asked}
+    return {"columns": columns, "rows": rows, "states": [s for s in State if s in present]}
 
 
 def _crashed_first(unjudged: Unjudged) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from seatrial.events import Finding, Outcome, Verdict
+from seatrial.events import Finding, Outcome, Severity, Verdict
 from seatrial.files import atomic_write
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import Answer, State, answers
@@ -35,7 +35,8 @@ def render(verdict: Verdict) -> bytes:
         ET.SubElement(properties, "property", name=name, value=neutral(value, 1000))
     for answer in answers(verdict):
         _case(suite, answer)
-    if verdict.outcome is not Outcome.PASS and not any(len(case) and case[0].tag != "system-out" for case in suite):
+    red = suite.findall("testcase/failure") + suite.findall("testcase/error")
+    if verdict.outcome is not Outcome.PASS and not red:
         case = ET.SubElement(suite, "testcase", classname="path", name="verdict", time="0.000")
         ET.SubElement(case, "error", message=neutral(verdict.summary), type=verdict.outcome.value)
     root = ET.Element("testsuites", name="seatrial")
@@ -77,7 +78,7 @@ def _case(suite: ET.Element, answer: Answer) -> None:
             type="crashed" if crashed else "not judged",
         )
         error.text = "\n".join(unjudged) or None
-    others = [f for f in answer.findings if f not in answer.errors]
+    others = [f for f in answer.findings if f.severity is not Severity.ERROR]
     if others:
         ET.SubElement(case, "system-out").text = "\n".join(map(_lines, others))
 

@@ -120,11 +120,14 @@ def places(verdict: Verdict) -> tuple[Place, ...]:
 
 
 def decisive(verdict: Verdict) -> Finding | Unjudged | None:
-    """Return the event that decides a verdict which is no pass; the same one that ``Verdict.summary`` speaks of."""
+    """Return the event that decides a verdict which is no pass: the first born error, crash or open question."""
     if verdict.outcome is Outcome.FAIL:
         born = (f for f in verdict.errors if f.stage == verdict.first_failing_stage)
         return next(born, next(iter(verdict.errors), None))
-    return None if verdict.outcome is Outcome.PASS else next(iter(verdict.unjudged), None)
+    if verdict.outcome is Outcome.PASS:
+        return None
+    crashed = (u for u in verdict.unjudged if u.crashed)
+    return next(crashed, next(iter(verdict.unjudged), None))
 
 
 def reason(verdict: Verdict) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seatrial.sinks.outline import Place, State
-from seatrial.sinks.text import fit
+from seatrial.sinks.text import fit, width
 
 MOST_ACROSS = 7
 """Stages that still read well side by side; a longer path is drawn downwards."""
@@ -26,6 +26,11 @@ class Box:
     place: Place
     dependency: bool
     label: str
+
+    @property
+    def tight(self) -> bool:
+        """Whether the label fits in a smaller letter only."""
+        return 10.2 * width(self.label) > self.width - 28
 
 
 @dataclass(frozen=True)
@@ -87,37 +92,37 @@ Laid = tuple[list[Box], list[Arrow], float, float]
 
 
 def _across(groups: Sequence[tuple[Place, list[Place]]]) -> Laid:
-    wide, high, gap, small, edge = 144, 92, 36, 66, 16
+    breadth, high, gap, small, edge = 144, 92, 36, 66, 16
     most = max((len(asked) for _, asked in groups), default=0)
     top = edge + most * (small + 26)
     boxes, arrows = [], []
     for at, (stage, asked) in enumerate(groups):
-        x = 4 + at * (wide + gap)
-        boxes.append(Box(x, top, wide, high, stage, False, fit(stage.name, 15)))
+        x = 4 + at * (breadth + gap)
+        boxes.append(Box(x, top, breadth, high, stage, False, fit(stage.name, 14)))
         if at:
             arrows.append(Arrow(x - gap + 4, top + high / 2, x - 4, top + high / 2, stage.state))
         for up, place in enumerate(reversed(asked), start=1):
             y = top - up * (small + 26)
-            boxes.append(Box(x + 14, y, wide - 28, small, place, True, fit(place.name, 12)))
-            arrows.append(Arrow(x + wide / 2, y + small + 5, x + wide / 2, y + small + 22, place.state))
-    return boxes, arrows, len(groups) * (wide + gap) - gap + 8, top + high + edge
+            boxes.append(Box(x + 14, y, breadth - 28, small, place, True, fit(place.name, 11)))
+            arrows.append(Arrow(x + breadth / 2, y + small + 5, x + breadth / 2, y + small + 22, place.state))
+    return boxes, arrows, len(groups) * (breadth + gap) - gap + 8, top + high + edge
 
 
 def _down(groups: Sequence[tuple[Place, list[Place]]]) -> Laid:
-    wide, high, gap, small, beside = 220, 70, 26, 62, 34
+    breadth, high, gap, small, beside = 246, 70, 26, 62, 34
     y: float = 16
     boxes, arrows = [], []
     for at, (stage, asked) in enumerate(groups):
         room = max(high, len(asked) * (small + 8) - 8)
-        boxes.append(Box(4, y, wide, room, stage, False, fit(stage.name, 24)))
+        boxes.append(Box(4, y, breadth, room, stage, False, fit(stage.name, 23)))
         if at:
-            arrows.append(Arrow(4 + wide / 2, y - gap + 4, 4 + wide / 2, y - 4, stage.state))
+            arrows.append(Arrow(4 + breadth / 2, y - gap + 4, 4 + breadth / 2, y - 4, stage.state))
         for place in asked:
             offset = y + (room - len(asked) * (small + 8) + 8) / 2 + asked.index(place) * (small + 8)
-            boxes.append(Box(4 + wide + beside, offset, 118, small, place, True, fit(place.name, 12)))
-            arrows.append(Arrow(wide + beside, offset + small / 2, wide + 8, offset + small / 2, place.state))
+            boxes.append(Box(4 + breadth + beside, offset, 118, small, place, True, fit(place.name, 11)))
+            arrows.append(Arrow(breadth + beside, offset + small / 2, breadth + 8, offset + small / 2, place.state))
         y += room + gap
-    return boxes, arrows, wide + beside + 126, y - gap + 16
+    return boxes, arrows, breadth + beside + 126, y - gap + 16
 
 
 def _sign(value: float) -> int:

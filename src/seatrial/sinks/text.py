@@ -56,22 +56,25 @@ def cell(value: object, limit: int = LIMIT) -> str:
     return ("'" if risky else "") + neutral(raw, limit)
 
 
-def fit(text: object, columns: int) -> str:
-    """Return ``text`` cut to a width in columns, where an East Asian wide character takes two."""
+def fit(text: object, columns: float) -> str:
+    """Return ``text`` cut to a width of so many average letters; see :func:`width`."""
     seen = neutral(text)
-    if sum(map(_width, seen)) <= columns:
+    if width(seen) <= columns:
         return seen
-    kept, used = "", 0
+    kept, used = "", width("…")
     for character in seen:
-        used += _width(character)
-        if used > columns - 1:
+        used += width(character)
+        if used > columns:
             break
         kept += character
     return kept + "…"
 
 
-def _width(character: str) -> int:
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+def width(seen: str) -> float:
+    """Return the rough width of text in average letters: capitals are wider, East Asian letters twice as wide."""
+    return sum(
+        2 if unicodedata.east_asian_width(c) in "WF" else 1.3 if c.isupper() or c in "mw%@…" else 1 for c in seen
+    )
 
 
 def number(value: Real | float) -> str:
