@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from payments_model import KEPT_LEGITIMATE, MODEL_INPUTS, load_model
 from payments_store import TYPES, FeatureStore, StoreUnavailable
 
 from seatrial import Dependency, Pipeline
+from seatrial.project import Project
 
-STATE = Path(__file__).resolve().parents[2] / ".seatrial"
+STATE = Project.find(Path(__file__).parent).state
 STORE_URL = os.environ.get("PAYMENTS_STORE_URL", f"sqlite:///{STATE / 'payments.db'}")
 
 MINOR_UNITS = {"JPY": 0, "KWD": 3, "BHD": 3}
@@ -33,13 +35,8 @@ RAW: dict[str, Any] = {
     "merchant_category": "string",
     "card_present": "bool",
 }
-MODEL_INPUTS = [
-    "amount_eur", "log_amount", "amount_ratio", "hour", "abroad", "region", "device", "merchant_category",
-    "card_present", "account_age_days", "payments_30d", "chargebacks",
-]  # fmt: skip
-EVIDENCE = ["amount_ratio", "abroad", "chargebacks", "degraded"]
+EVIDENCE = ["amount_ratio", "abroad", "chargebacks", "known_customer", "degraded"]
 
-KEPT_LEGITIMATE = 0.25  # the share of legitimate payments that training keeps; of fraud it keeps all
 REVIEW, DECLINE = 0.08, 0.3
 
 
@@ -56,7 +53,7 @@ def parse(requests: pd.DataFrame) -> pd.DataFrame:
 
 
 def build_features(frame: pd.DataFrame, store: FeatureStore) -> pd.DataFrame:
-    """Features: the payment beside what the store knows of the customer; nulls where it knows nothing.
+    """Features: the payment beside what the store knows of the customer; zeros and nulls where it knows nothing.
 
     When the store does not answer, the rows that asked it are marked ``degraded`` and scored as unknown customers.
     Guests have no customer_id and never ask.
@@ -77,15 +74,16 @@ def build_features(frame: pd.DataFrame, store: FeatureStore) -> pd.DataFrame:
             "log_amount": np.log1p(amount_eur),
             "amount_ratio": amount_eur / known["average_amount"],
             "hour": known["time"].dt.hour.astype("int64"),
-            "abroad": (known["country"] != known["home_country"]).astype("boolean"),
+            "abroad": (known["country"] != known["home_country"]).fillna(False).astype("bool"),
             "country": known["country"],
             "region": known["postcode"].str[:2],
-            "device": known["device"],
+            "device": known["device"].astype("string").fillna("unknown"),
             "merchant_category": known["merchant_category"],
             "card_present": known["card_present"],
-            "account_age_days": (known["time"].dt.tz_localize(None) - known["opened_on"]).dt.days.astype("Int64"),
-            "payments_30d": known["payments_30d"],
-            "chargebacks": known["chargebacks"],
+            "known_customer": known["opened_on"].notna(),
+            "account_age_days": (known["time"].dt.tz_localize(None) - known["opened_on"]).dt.days.astype("float64"),
+            "payments_30d": known["payments_30d"].fillna(0).astype("int64"),
+            "chargebacks": known["chargebacks"].fillna(0).astype("int64"),
             "degraded": known["customer_id"].notna() & (not reachable),
         }
     )
@@ -109,9 +107,9 @@ def decide(frame: pd.DataFrame) -> pd.DataFrame:
     decision = pd.cut(probability, limits, right=False, labels=["approve", "review", "decline"])
     signs = {
         "amount_above_usual": frame["amount_ratio"] > 3,
-        "abroad": frame["abroad"].fillna(False),
-        "chargebacks": (frame["chargebacks"] > 0).fillna(False),
-        "unknown_customer": frame["chargebacks"].isna(),
+        "abroad": frame["abroad"],
+        "chargebacks": frame["chargebacks"] > 0,
+        "unknown_customer": ~frame["known_customer"],
     }
     flags = pd.DataFrame(signs).to_numpy(dtype=bool)
     found = [[name for name, on in zip(signs, row, strict=True) if on] for row in flags]
@@ -130,12 +128,6 @@ def decide(frame: pd.DataFrame) -> pd.DataFrame:
 def respond(frame: pd.DataFrame) -> pd.DataFrame:
     """Response: one column per field of the JSON answer; the probability to four decimals."""
     return frame.assign(probability=frame["probability"].round(4), band=frame["band"].astype("string"))
-
-
-def load_model(path: str) -> Any:
-    import mlflow.sklearn
-
-    return mlflow.sklearn.load_model(path)
 
 
 pipeline = Pipeline(
