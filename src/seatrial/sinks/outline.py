@@ -92,17 +92,19 @@ class Place:
 
 def answers(verdict: Verdict) -> tuple[Answer, ...]:
     """Return one answer a question in the order of the path, questions to the whole path last."""
-    said: dict[tuple[str | None, str], Answer] = {}
+    said: dict[Question, list[Judged | Finding | Unjudged]] = {}
     events: list[Judged | Finding | Unjudged] = [*verdict.judged, *verdict.findings, *verdict.unjudged]
     for event in events:
-        where = (event.stage, event.check)
-        so_far = said.get(where, Answer(Question(event.check, event.stage)))
-        said[where] = Answer(
-            so_far.question,
-            (*so_far.judged, event) if isinstance(event, Judged) else so_far.judged,
-            (*so_far.findings, event) if isinstance(event, Finding) else so_far.findings,
-            (*so_far.unjudged, event) if isinstance(event, Unjudged) else so_far.unjudged,
+        said.setdefault(Question(event.check, event.stage), []).append(event)
+    gathered = [
+        Answer(
+            question,
+            tuple(e for e in about if isinstance(e, Judged)),
+            tuple(e for e in about if isinstance(e, Finding)),
+            tuple(e for e in about if isinstance(e, Unjudged)),
         )
+        for question, about in said.items()
+    ]
     rank = {place: at for at, place in enumerate(verdict.path)}
     elsewhere = len(rank)
 
@@ -110,7 +112,7 @@ def answers(verdict: Verdict) -> tuple[Answer, ...]:
         stage = answer.question.stage
         return elsewhere + 1 if stage is None else rank.get(stage, elsewhere)
 
-    return tuple(sorted(said.values(), key=order))
+    return tuple(sorted(gathered, key=order))
 
 
 def places(verdict: Verdict) -> tuple[Place, ...]:
