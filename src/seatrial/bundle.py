@@ -6,6 +6,7 @@ of every file, so the digest covers them all. Nothing in it depends on when or w
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
@@ -19,6 +20,7 @@ import pandas as pd
 from seatrial.errors import ReferenceInvalid
 
 MANIFEST = "manifest.json"
+_CATEGORIES = b"seatrial.categories:"
 MAX_CELLS = 500_000_000  # rows × columns of one frame; a footer's own sizes cannot be trusted
 
 
@@ -114,14 +116,16 @@ def write_frame(frame: pd.DataFrame, path: Path, what: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
+        kept = {_CATEGORIES + str(c).encode(): _packed(t) for c, t in frame.dtypes.items() if hasattr(t, "categories")}
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **kept})
+        text: Any = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        pq.write_table(table, path, compression="none", use_dictionary=text or False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         column = next((str(c) for c in frame.columns if not _carries(frame[c])), "?")
         raise ReferenceInvalid(
-            f"Column '{column}' of {what} cannot be kept as Parquet: it mixes types or holds Python objects. "
-            "Give it one type in the stage that makes it."
+            f"Column '{column}' of {what} cannot be kept as Parquet: it mixes types, or holds intervals or other "
+            "Python objects. Give it one plain type in the stage that makes it."
         ) from error
-    text: Any = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    pq.write_table(table, path, compression="none", use_dictionary=text or False)
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -138,14 +142,47 @@ def read_frame(path: Path) -> pd.DataFrame:
             cells = file.metadata.num_rows * max(file.metadata.num_columns, 1)
             if cells > MAX_CELLS:
                 raise ReferenceInvalid(f"{path.name} holds {cells:,} cells; at most {MAX_CELLS:,} are read.")
-            return file.read(use_threads=True).to_pandas()
+            kept = file.schema_arrow.metadata or {}
+            frame: pd.DataFrame = file.read(use_threads=True).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise ReferenceInvalid(f"{path} cannot be read as Parquet: {type(error).__name__}.") from error
+    for c in frame.columns:
+        if packed := kept.get(_CATEGORIES + str(c).encode()):
+            dtype = _unpacked(packed)  # a cast alone would not reorder: without order, types are equal as sets
+            frame[c] = frame[c].astype("category").cat.set_categories(dtype.categories, ordered=dtype.ordered)
+    return frame
+
+
+def _packed(dtype: Any) -> bytes:
+    """Return a categorical type as base64 of an Arrow stream.
+
+    Parquet keeps the categories that occur, in the order they occur in, and the type itself for text alone.
+    """
+    import pyarrow as pa
+
+    table = pa.table({"categories": pa.Array.from_pandas(dtype.categories)})
+    table = table.replace_schema_metadata({"ordered": str(bool(dtype.ordered))})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return base64.b64encode(sink.getvalue().to_pybytes())
+
+
+def _unpacked(packed: bytes) -> pd.CategoricalDtype:
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(base64.b64decode(packed)) as reader:
+        table = reader.read_all()
+    return pd.CategoricalDtype(
+        pd.Index(table["categories"].to_pandas()), ordered=table.schema.metadata[b"ordered"] == b"True"
+    )
 
 
 def _carries(column: pd.Series) -> bool:
     import pyarrow as pa
 
+    if isinstance(getattr(column.dtype, "categories", None), pd.IntervalIndex):
+        return False
     try:
         pa.Array.from_pandas(column)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
