@@ -118,9 +118,9 @@ class Pipeline:
         at = self.stages.index(self.stage(name).name)
         return self.stages[at - 1] if at else None
 
-    def connect(self) -> dict[str, Any]:
-        """Connect every dependency by its own URL; PipelineError names the one that cannot be reached."""
-        return {name: _connect(dependency) for name, dependency in self.dependencies.items()}
+    def connect(self, *names: str) -> dict[str, Any]:
+        """Connect dependencies by their own URLs, all by default; PipelineError names the one out of reach."""
+        return {name: _connect(d) for name, d in self.dependencies.items() if not names or name in names}
 
     def step(self, name: str, *, model: Any = None, clients: Mapping[str, Any] | None = None) -> Step:
         """Return the stage as a plain step: parameters filled, the answer held to the rule.
@@ -187,7 +187,8 @@ def _run(stage: Stage, key: str, arguments: Mapping[str, Any], frame: pd.DataFra
     except StageError:
         raise
     except Exception as error:
-        raise StageError(stage.name, f"Stage '{stage.name}' raised {describe(error)}") from error
+        said = str(error) if isinstance(error, PipelineError) else describe(error)
+        raise StageError(stage.name, f"Stage '{stage.name}' raised {said}") from error
     check_keyed(stage.name, key, out)
     return out
 

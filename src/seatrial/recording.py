@@ -158,6 +158,12 @@ def ask_again(name: str, client: Any, lookup: Lookup) -> pd.DataFrame:
     return again.rows
 
 
+def call_again(name: str, client: Any, text: str) -> Any:
+    """Repeat a recorded plain call on a live client; return its answer in JSON's own types."""
+    method, (args, kwargs) = json.loads(text)
+    return _json(name, method, getattr(client, method)(*args, **kwargs))
+
+
 def _is_keys(value: Any) -> bool:
     return isinstance(value, pd.Series | pd.Index | pd.DataFrame | np.ndarray | list | tuple | set | frozenset)
 
