@@ -91,7 +91,7 @@ def build_features(frame: pd.DataFrame, store: FeatureStore) -> pd.DataFrame:
 
 def predict(frame: pd.DataFrame, model: Any) -> pd.DataFrame:
     """Prediction: the model's score, and what the decision needs beside it."""
-    score = model.predict_proba(frame[MODEL_INPUTS])[:, 1]
+    score = model.predict_proba(frame[MODEL_INPUTS])[:, 1] if len(frame) else np.empty(0)  # scikit-learn wants a row
     return frame[["transaction_id", *EVIDENCE]].assign(score=score)
 
 

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seatrial.engine import run as run
     from seatrial.errors import SeatrialError as SeatrialError
     from seatrial.events import Finding as Finding
     from seatrial.events import Measured as Measured
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from seatrial.policy import StagePolicy as StagePolicy
     from seatrial.reference import Reference as Reference
     from seatrial.reference import capture as capture
-    from seatrial.engine import run as run
     from seatrial.tolerance import Tolerance as Tolerance
     from seatrial.trial import Check as Check
     from seatrial.trial import Sink as Sink

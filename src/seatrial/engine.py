@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial import checks as _checks
-from seatrial.errors import StageError
+from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Event, Finding, Judged, Question, Subject, Unjudged, Verdict, total
 from seatrial.pipeline import Pipeline, describe
 from seatrial.policy import Policy
@@ -32,6 +32,8 @@ def ask(check: Check, trial: Trial, question: Question) -> list[Event]:
         advice = "Run this stage on the reference's input in a debugger: it is deterministic and needs no server."
         events.append(Finding(check.name, error.stage, str(error), cause="stage-broke", advice=advice))
         events.append(Judged(check.name, question.stage, compared=1))
+    except SeatrialError as error:
+        events.append(Unjudged(check.name, question.stage, str(error), crashed=True))
     except Exception as error:  # noqa: BLE001  whatever broke, the question stays open and the others are still asked
         events.append(Unjudged(check.name, question.stage, f"the check crashed: {describe(error)}", crashed=True))
     spent = time.perf_counter() - begin
@@ -62,6 +64,7 @@ def verdict_of(
         seconds=seconds,
         reference_digest=trial.reference.digest,
         policy_digest=trial.policy.digest,
+        dependencies=tuple(trial.pipeline.dependencies),
     )
 
 
@@ -103,6 +106,7 @@ def run(
     trial = Trial(
         pipeline, reference, policy=policy, model=loaded(pipeline, model), live=live,
         champion=loaded(pipeline, champion), seed=seed,
+        model_path=os.fspath(model) if isinstance(model, str | os.PathLike) else None,
     )  # fmt: skip
     questions = plan(chosen, trial)
     planned = [question for _, question in questions]

@@ -7,6 +7,7 @@ SeatrialError
 ├── PipelineError       a pipeline that cannot be put together
 │   └── StageError      a stage that broke the rule while it ran; a finding when it happens under trial
 ├── ReferenceInvalid    a reference that is missing, damaged, or of something else
+├── FixtureError        reference data that cannot be declared, made or trusted
 ├── RegistryError       MLflow cannot be reached, or has no such version
 └── TargetError         a service that cannot be started or reached
 """
@@ -51,6 +52,10 @@ class StageError(PipelineError):
 
 class ReferenceInvalid(SeatrialError):
     """The reference is missing, damaged, or belongs to something else."""
+
+
+class FixtureError(SeatrialError):
+    """Reference data cannot be declared, made or trusted; never a failure of the model."""
 
 
 class RegistryError(SeatrialError):

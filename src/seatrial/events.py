@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -143,6 +143,7 @@ class Verdict:
     seconds: float = 0.0
     reference_digest: str = ""
     policy_digest: str = ""
+    dependencies: tuple[str, ...] = ()  # the places of the path that are asked, not run
 
     @property
     def exit_code(self) -> int:
@@ -171,12 +172,15 @@ class Verdict:
             return f"fail{where}{column}: {first.message}"
         if self.outcome is Outcome.PASS:
             return f"pass: {len(self.judged)} questions asked, {sum(j.compared for j in self.judged):,} comparisons"
-        reason = next((u.reason for u in self.unjudged), "nothing was compared")
-        return f"{self.outcome.value}: {reason}"
+        reasons = [u.reason for u in sorted(self.unjudged, key=lambda u: not u.crashed)]
+        return f"{self.outcome.value}: {reasons[0] if reasons else 'nothing was compared'}"
 
     def to_json(self) -> str:
         """Return the verdict as strict JSON text; numbers that JSON lacks (NaN, infinity) become strings."""
-        body = asdict(self) | {"first_failing_stage": self.first_failing_stage, "summary": self.summary}
+        body = {f.name: getattr(self, f.name) for f in fields(self)} | {
+            "first_failing_stage": self.first_failing_stage,
+            "summary": self.summary,
+        }
         return json.dumps(_plain(body), indent=2, ensure_ascii=False, allow_nan=False)
 
 
@@ -190,6 +194,7 @@ def total(
     seconds: float = 0.0,
     reference_digest: str = "",
     policy_digest: str = "",
+    dependencies: Sequence[str] = (),
 ) -> Verdict:
     """Sum events into the verdict.
 
@@ -229,11 +234,14 @@ def total(
         seconds=seconds,
         reference_digest=reference_digest,
         policy_digest=policy_digest,
+        dependencies=tuple(dependencies),
     )
 
 
 def _plain(value: Any) -> Any:
     """Return ``value`` in JSON's own types; anything else becomes its text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -11,11 +11,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from seatrial.errors import TargetError
+from seatrial.errors import ProjectError, TargetError
+from seatrial.loading import load_file
 from seatrial.project import Project
+from seatrial.trial import LISTENERS, Sink
 
 START_SECONDS = 120.0
 SERVER = [
@@ -91,3 +93,38 @@ def _tail(log: Path) -> str:
         if lines:
             return f"Its last word: {lines[-1][:300]} (all of it: {log})"
     return f"Its log: {log}"
+
+
+def run_flow(
+    file: Path, name: str, parameters: Mapping[str, object], wait: Callable[[], str], sinks: Sequence[Sink]
+) -> None:
+    """Run the flow ``name`` of ``file`` in this process while ``sinks`` listen.
+
+    Whatever the flow raised is raised here; a flow that ends Failed by its verdict is not an error.
+
+    Args:
+        file: the flow file, loaded by its path.
+        name: of the flow in it.
+        parameters: of the flow.
+        wait: waits for the server; called after everything heavy is imported.
+        sinks: hear the questions, events and verdict.
+    """
+    flow = getattr(load_file(file, ProjectError), name, None)
+    if flow is None:
+        raise ProjectError(f"{file} defines no flow '{name}'.")
+    from prefect.logging.handlers import APILogHandler
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    wait()
+    heard = LISTENERS.set(tuple(sinks))
+    try:
+        # A heartbeat rounds every local flow up by a second; a run that dies with its terminal needs none.
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            state = flow(**parameters, return_state=True)
+    finally:
+        LISTENERS.reset(heard)
+        APILogHandler().flush()  # the server may end before the next batch of log lines leaves by itself
+    if not state.is_completed():
+        raised = state.data if isinstance(state.data, BaseException) else None
+        if raised is not None:
+            raise raised

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,8 @@ from seatrial.pipeline import Pipeline
 from seatrial.reference import Reference
 from seatrial.tolerance import Tolerance
 
-SETTINGS = ("tolerances", "expectations", "quality", "show")
+SETTINGS = ("tolerances", "expectations", "quality", "show")  # of a stage's file
+SECTIONS = ("promotion", "dependencies")  # of service.toml
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,20 @@ class Policy:
             if path.stem not in pipeline.stages:
                 raise PolicyError(f"{path} belongs to no stage. {unknown('Stage', path.stem, pipeline.stages)}")
             stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
-        return cls(stages, _toml(root / "service.toml"), directory_digest(root))
+        service = _toml(root / "service.toml")
+        _check_service(root / "service.toml", service, pipeline)
+        return cls(stages, service, directory_digest(root))
+
+    @property
+    def promote(self) -> str | None:
+        """The alias that a pass moves to the version, besides ``validated``."""
+        alias: str | None = self.service.get("promotion", {}).get("alias")
+        return alias
+
+    @property
+    def live(self) -> list[str]:
+        """The dependencies that are asked again in every validation."""
+        return [name for name, of in self.service.get("dependencies", {}).items() if of.get("live")]
 
     def of(self, stage: str) -> StagePolicy:
         """Return the policy of a stage; one without a file gets the defaults."""
@@ -112,3 +126,30 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PolicyError(f"{path} is not TOML: {error}.") from error
+
+
+def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -> None:
+    _known(path, "Section", service, SECTIONS)
+    promotion = _table(path, "promotion", service.get("promotion", {}))
+    _known(path, "[promotion]: setting", promotion, ("alias",))
+    if not isinstance(promotion.get("alias", ""), str):
+        raise PolicyError(f"{path}, [promotion]: 'alias' is the name of a registry alias, such as \"champion\".")
+    dependencies = _table(path, "dependencies", service.get("dependencies", {}))
+    _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
+    for name, settings in dependencies.items():
+        _known(path, f"[dependencies.{name}]: setting", _table(path, name, settings), ("live",))
+        if not isinstance(settings.get("live", False), bool):
+            raise PolicyError(f"{path}, [dependencies.{name}]: 'live' is true or false.")
+
+
+def _table(path: Path, name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise PolicyError(f"{path}: '{name}' is a table, [{name}].")
+    return value
+
+
+def _known(path: Path, what: str, found: Iterable[str], known: Iterable[str]) -> None:
+    allowed = list(known)
+    for name in found:
+        if name not in allowed:
+            raise PolicyError(f"{path}: {unknown(what, name, allowed)}")

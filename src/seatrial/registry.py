@@ -73,7 +73,7 @@ def resolve(uri: str) -> Version:
         raise UsageError(f"'{uri}' names no model version. Write models:/NAME/VERSION or models:/NAME@ALIAS.")
     name, number, alias = match["name"], match["version"], match["alias"]
     registry = client()
-    with _spoken("looked up", uri):
+    with spoken("looked up", uri):
         try:
             version = (
                 registry.get_model_version_by_alias(name, alias) if alias else registry.get_model_version(name, number)
@@ -110,7 +110,7 @@ def download_model(version: Version, into: Path) -> Path:
     import mlflow
 
     shutil.rmtree(into, ignore_errors=True)
-    with _spoken("downloaded", version.uri):
+    with spoken("downloaded", version.uri):
         source = client().get_model_version_download_uri(version.name, version.number)
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
 
@@ -118,9 +118,22 @@ def download_model(version: Version, into: Path) -> Path:
 def store_reference(reference: Reference, run_id: str) -> None:
     """Store the reference with an MLflow run, beside the model the run logged, and its digest as the run's tag."""
     registry = client()
-    with _spoken("stored with run", run_id):
+    with spoken("stored with run", run_id):
         registry.log_artifacts(run_id, str(reference.root), REFERENCE_PATH)
         registry.set_tag(run_id, REFERENCE_TAG, reference.digest)
+
+
+def can_take_reference(version: Version) -> None:
+    """Raise RegistryError unless the version has a run to keep a reference with, and none is there yet."""
+    if not version.run_id:
+        raise RegistryError(f"{version.uri} was registered without a run; a reference is kept with the model's run.")
+    with spoken("looked up", version.uri):
+        stated = client().get_run(version.run_id).data.tags.get(REFERENCE_TAG)
+    if stated:
+        raise RegistryError(
+            f"{version.uri} has a reference already ({stated[:19]}…), which its verdicts rest on. "
+            "Register a new version to capture another."
+        )
 
 
 def promoted(name: str, alias: str) -> Version | None:
@@ -149,7 +162,7 @@ def _fetch_reference(version: Version, into: Path) -> Reference:
     if not version.run_id:
         raise ReferenceInvalid(without + " This version was registered without a run.")
     shutil.rmtree(into, ignore_errors=True)
-    with _spoken("downloaded", f"the reference of {version.uri}"):
+    with spoken("downloaded", f"the reference of {version.uri}"):
         registry = client()
         stated = registry.get_run(version.run_id).data.tags.get(REFERENCE_TAG)
         if not registry.list_artifacts(version.run_id, REFERENCE_PATH):
@@ -167,7 +180,7 @@ def _fetch_reference(version: Version, into: Path) -> Reference:
 
 
 @contextlib.contextmanager
-def _spoken(what: str, uri: str) -> Iterator[None]:
+def spoken(what: str, uri: str) -> Iterator[None]:
     """Turn whatever MLflow raises into one sentence."""
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
+from seatrial.errors import UsageError, unknown
 from seatrial.events import Event, Question, Verdict
 from seatrial.parity import Parity, compare
 from seatrial.pipeline import Pipeline, Step
@@ -31,6 +33,7 @@ class Trial:
         live: dependencies to ask again, now, beside the recorded answers.
         champion: the promoted version's model, for the quality check.
         seed: of every random choice a check makes.
+        model_path: where ``model`` was loaded from, so that another process can load it too.
     """
 
     def __init__(
@@ -43,8 +46,11 @@ class Trial:
         live: Sequence[str] = (),
         champion: Any = None,
         seed: int = 0,
+        model_path: str | None = None,
     ) -> None:
         reference.matches(pipeline)
+        if strangers := [name for name in live if name not in pipeline.dependencies]:
+            raise UsageError(unknown("Dependency", strangers[0], pipeline.dependencies))
         self.pipeline = pipeline
         self.reference = reference
         self.policy = policy or Policy()
@@ -52,6 +58,7 @@ class Trial:
         self.live = tuple(live)
         self.champion = champion
         self.seed = seed
+        self.model_path = model_path
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
 
@@ -62,7 +69,11 @@ class Trial:
     @property
     def clients(self) -> Mapping[str, Any]:
         """The dependencies' stand-ins."""
-        return self._once("clients", self.reference.clients)
+        return self.once("clients", self.reference.clients)
+
+    def input_of(self, stage: str) -> pd.DataFrame:
+        """Return what the stage was fed at training time, as a copy: a stage may write into what it is given."""
+        return self.reference.input_of(stage).copy()
 
     def isolated(self, stage: str) -> pd.DataFrame:
         """Return what the stage makes of the reference's own input: a difference here is born here.
@@ -70,7 +81,7 @@ class Trial:
         Raises:
             StageError: the stage raised or broke the rule.
         """
-        frame = self._once(("isolated", stage), lambda: self.step(stage)(self.reference.input_of(stage)))
+        frame = self.once(("isolated", stage), lambda: self.step(stage)(self.input_of(stage)))
         return frame.copy(deep=False)
 
     def chained(self, stage: str) -> pd.DataFrame:
@@ -80,9 +91,9 @@ class Trial:
             StageError: a stage on the way raised or broke the rule.
         """
         before = self.pipeline.before(stage)
-        frame = self._once(
+        frame = self.once(
             ("chained", stage),
-            lambda: self.step(stage)(self.reference.requests if before is None else self.chained(before)),
+            lambda: self.step(stage)(self.input_of(stage) if before is None else self.chained(before).copy()),
         )
         return frame.copy(deep=False)
 
@@ -99,9 +110,10 @@ class Trial:
                 floors=self.reference.noise.get(stage, {}),
             )
 
-        return self._once(("parity", replay, stage), work)
+        return self.once(("parity", replay, stage), work)
 
-    def _once(self, name: Any, work: Callable[[], T]) -> T:
+    def once(self, name: Any, work: Callable[[], T]) -> T:
+        """Do a piece of work the first time it is asked for under ``name``, and return its result every time."""
         with self._lock:
             future = self._done.get(name)
             mine = future is None
@@ -148,6 +160,10 @@ class Sink:
 
     def verdict(self, verdict: Verdict) -> None:
         """Hear the sum of all events."""
+
+
+LISTENERS: ContextVar[tuple[Sink, ...]] = ContextVar("seatrial_listeners", default=())
+"""Sinks of whoever started a flow in this process; the flow tells them what it tells its own."""
 
 
 def every_stage(trial: Trial) -> Sequence[str]:

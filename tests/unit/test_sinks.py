@@ -189,7 +189,7 @@ def test_a_question_that_compared_nothing_is_not_shown_as_passed() -> None:
 
 def test_the_picture_says_each_state_in_words() -> None:
     """Colour is never the only sign: state, flag and a description for screen readers are text."""
-    page = html.render(VERDICTS[Outcome.FAIL], dependencies={"store"})
+    page = html.render(replace(VERDICTS[Outcome.FAIL], dependencies=("store",)))
     for word in (
         ">born here</text>",
         ">propagated</text>",

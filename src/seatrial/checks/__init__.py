@@ -22,7 +22,13 @@ def load(chosen: Iterable[str] | None = None, *, skip: Iterable[str] = ()) -> Se
     """Import and return the chosen checks, all by default; UsageError names a check that is not there."""
     skipped = set(skip)
     wanted = list(chosen) if chosen is not None else list(names())
-    for name in [*wanted, *skipped]:
-        if name not in names():
-            raise UsageError(unknown("Check", name, names()))
+    known([*wanted, *skipped])
     return [import_module(f"{__name__}.{name}").check for name in wanted if name not in skipped]
+
+
+def known(chosen: Iterable[str]) -> None:
+    """Raise UsageError for a name that no check has, with the nearest one."""
+    there = names()
+    for name in chosen:
+        if name not in there:
+            raise UsageError(unknown("Check", name, there))

@@ -65,6 +65,7 @@ KEYS: Mapping[str, str] = {
     "worst_keys": "worst rows",
     "worst_key": "worst row",
     "keys": "rows",
+    "columns": "columns",
     "missing_keys": "missing rows",
     "extra_keys": "extra rows",
     "duplicate_keys": "repeated keys",

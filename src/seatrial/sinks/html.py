@@ -32,12 +32,12 @@ _HEADLINES = {
 }
 
 
-def write(verdict: Verdict, path: Path, *, dependencies: Collection[str] = ()) -> None:
-    """Write the report. ``dependencies`` names the places of the path that are drawn as dependencies."""
-    atomic_write(path, render(verdict, dependencies=dependencies).encode())
+def write(verdict: Verdict, path: Path) -> None:
+    """Write the report."""
+    atomic_write(path, render(verdict).encode())
 
 
-def render(verdict: Verdict, *, dependencies: Collection[str] = ()) -> str:
+def render(verdict: Verdict) -> str:
     """Return the report as HTML. The same verdict always gives the same page."""
     first = decisive(verdict)
     return _template().render(
@@ -46,7 +46,7 @@ def render(verdict: Verdict, *, dependencies: Collection[str] = ()) -> str:
         first=first,
         first_is_finding=isinstance(first, Finding),
         reason=reason(verdict),
-        pictures=_pictures(verdict, dependencies),
+        pictures=_pictures(verdict, verdict.dependencies),
         whole_path=[a for a in answers(verdict) if a.question.stage not in verdict.path],
         born=[f for f in verdict.errors if not f.propagated],
         propagated=[f for f in verdict.errors if f.propagated],

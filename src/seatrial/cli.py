@@ -1,0 +1,148 @@
+"""The command line: each command calls one library function. Exit codes: 0 pass, 1 fail, 2 could not judge."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from seatrial import __version__
+from seatrial.errors import EXIT_PASS, EXIT_UNJUDGED, SeatrialError
+
+app = App(
+    name="seatrial",
+    version=__version__,
+    help="Integration testing for machine-learning services: take every model version to sea before its users do.",
+    help_epilogue="Exit codes: 0 pass, 1 fail, 2 could not judge. --debug before a command shows tracebacks.",
+)
+
+Checks = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
+Quiet = Annotated[bool, Parameter(negative="")]
+
+
+@app.command
+def validate(
+    model_uri: str,
+    *,
+    only: Checks = None,
+    skip: Checks = None,
+    live: Checks = None,
+    json: Path | None = None,
+    junit: Path | None = None,
+    report: Path | None = None,
+    project: Path = Path(),
+    seed: int = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Take a registered version to sea and write its verdict to MLflow.
+
+    Args:
+        model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
+        only: ask these checks alone.
+        skip: leave these checks out.
+        live: ask these dependencies again and compare with what they answered at capture.
+        json: also write the verdict here.
+        junit: also write a JUnit report here.
+        report: also write the HTML report here.
+        project: the project's directory.
+        seed: of every random choice.
+        quiet: print the verdict's one line and nothing else.
+    """
+    from seatrial.command import validate as command
+
+    extra = {"json": json, "junit": junit, "report": report}
+    verdict = command(project, model_uri, only=only, skip=skip, live=live, seed=seed, extra=extra, quiet=quiet)
+    return verdict.exit_code
+
+
+@app.command
+def capture(
+    model_uri: str,
+    requests: Path,
+    *,
+    given: Annotated[list[str] | None, Parameter(negative="")] = None,
+    labels: Path | None = None,
+    seed: int = 0,
+    project: Path = Path(),
+    quiet: Quiet = False,
+) -> int:
+    """Capture the reference of a registered version and store it beside its model.
+
+    Args:
+        model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
+        requests: the request rows as they arrive: Parquet, CSV or JSON lines.
+        given: STAGE=FILE: a frame that training itself used; may be repeated.
+        labels: the key column and what came true, for the quality check.
+        seed: the seed the requests were drawn with, kept in the manifest.
+        project: the project's directory.
+        quiet: print nothing.
+    """
+    from seatrial.command import capture as command
+
+    command(project, model_uri, requests, given=given or [], labels=labels, seed=seed, quiet=quiet)
+    return EXIT_PASS
+
+
+@app.command
+def init(directory: Path, *, quiet: Quiet = False) -> int:
+    """Write a new project, with an example pipeline that validates as it is.
+
+    Args:
+        directory: where; it must not hold a project yet.
+        quiet: print nothing.
+    """
+    from seatrial.scaffold import init as command
+
+    command(directory, quiet=quiet)
+    return EXIT_PASS
+
+
+@app.command
+def demo(directory: Path = Path("seatrial-demo"), *, quiet: Quiet = False) -> int:
+    """Train a model, validate it, then release one whose serving features are subtly wrong and see it fail.
+
+    Args:
+        directory: the demo's own project; made anew. Nothing outside it is touched.
+        quiet: print the two verdicts and nothing else.
+    """
+    from seatrial.command import demo as command
+
+    return command(directory, quiet=quiet)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code; an error is one message, and a traceback only with ``--debug``."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [w for w in words if w != "--debug"]
+    try:
+        code = app(words, exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        code = EXIT_UNJUDGED
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        code = _say(error)
+    sys.stdout.flush()
+    sys.exit(code if isinstance(code, int) else EXIT_PASS)
+
+
+def _say(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        words = "Interrupted. No verdict was written."
+    elif isinstance(error, SeatrialError):
+        words = str(error)
+    elif isinstance(error, OSError):
+        words = f"{error.strerror or type(error).__name__}: {error.filename or os.getcwd()}. No verdict was written."
+    else:
+        from seatrial.pipeline import describe
+
+        words = (
+            f"seatrial itself broke: {describe(error)}. No verdict was written. "
+            "Run it again with --debug for the traceback, and please report it."
+        )
+    print(f"seatrial: {words}", file=sys.stderr)  # noqa: T201
+    return getattr(error, "exit_code", EXIT_UNJUDGED)

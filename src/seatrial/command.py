@@ -1,0 +1,186 @@
+"""What the commands do: the project's flow with a Prefect server around it and a console that listens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from seatrial.errors import EXIT_PASS, EXIT_UNJUDGED, SeatrialError, UsageError
+from seatrial.files import atomic_write
+from seatrial.local import prefect_server
+from seatrial.project import Project
+from seatrial.sinks.text import neutral
+
+if TYPE_CHECKING:
+    from seatrial.events import Verdict
+
+
+def validate(
+    directory: Path,
+    model_uri: str,
+    *,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+    live: Sequence[str] | None = None,
+    seed: int = 0,
+    extra: Mapping[str, Path | None] | None = None,
+    quiet: bool = False,
+) -> Verdict:
+    """Run the project's validate flow on one version, show the verdict and return it."""
+    project = Project.find(directory)
+    project.settle()
+    chosen = {"only": only, "skip": skip, "live": live}
+    parameters = {name: list(names) for name, names in chosen.items() if names}
+    with prefect_server(project) as wait:
+        return _validate(project, {"model_uri": model_uri, "seed": seed, **parameters}, wait, extra=extra, quiet=quiet)
+
+
+def _validate(
+    project: Project,
+    parameters: Mapping[str, Any],
+    wait: Callable[[], str],
+    *,
+    extra: Mapping[str, Path | None] | None = None,
+    quiet: bool = False,
+) -> Verdict:
+    """Run the validate flow while its server starts, and show what comes of it."""
+    from seatrial import checks
+    from seatrial.local import run_flow
+    from seatrial.results import JSON, JUNIT, REPORT, directory_for
+    from seatrial.sinks.console import Progress, show
+
+    checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
+    threading.Thread(target=_warm_up, daemon=True).start()
+    out = Console()
+    keep = _keeper()
+    sinks = [keep] if quiet else [keep, Progress(Console(stderr=True))]
+    run_flow(project.flows / "validate.py", "validate", {**parameters, "project": str(project.root)}, wait, sinks)
+    verdict: Verdict | None = keep.kept
+    if verdict is None:
+        raise SeatrialError("The flow ended without a verdict. Its log is on the Prefect dashboard; run with --debug.")
+    results = directory_for(project.state, verdict.subject)
+    for name, made in (("json", JSON), ("junit", JUNIT), ("report", REPORT)):
+        if target := (extra or {}).get(name):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(target, (results / made).read_bytes())
+    if quiet:
+        out.print(neutral(f"{verdict.subject}: {verdict.summary}"), markup=False, highlight=False, soft_wrap=True)
+    else:
+        show(verdict, out)
+        out.print(f"Report: {results / REPORT}", markup=False, highlight=False, soft_wrap=True)
+    return verdict
+
+
+def capture(
+    directory: Path,
+    model_uri: str,
+    requests: Path,
+    *,
+    given: Sequence[str] = (),
+    labels: Path | None = None,
+    seed: int = 0,
+    quiet: bool = False,
+) -> None:
+    """Run the project's capture flow for a registered version."""
+    frames = {}
+    for part in given:
+        stage, equals, file = part.partition("=")
+        if not equals:
+            raise UsageError(f"--given '{part}' is not STAGE=FILE, such as --given features=training.parquet.")
+        frames[stage] = str(Path(file).resolve())
+    project = Project.find(directory)
+    project.settle()
+    with prefect_server(project) as wait:
+        from seatrial.local import run_flow
+
+        parameters = {
+            "model_uri": model_uri, "requests": str(requests.resolve()), "project": str(project.root), "given": frames,
+            "labels": str(labels.resolve()) if labels else None, "seed": seed,
+        }  # fmt: skip
+        run_flow(project.flows / "capture.py", "capture_reference", parameters, wait, ())
+    if not quiet:
+        Console().print(f"The reference of {model_uri} is stored beside its model.", markup=False, highlight=False)
+
+
+def demo(directory: Path, *, quiet: bool = False) -> int:
+    """Validate a good release and a subtly wrong one in a project of its own; 0 when both end as they must."""
+    from seatrial.events import Outcome
+    from seatrial.scaffold import init
+
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PAYMENTS_STORE_URL"):
+        os.environ.pop(name, None)  # a demo registers models: never where real ones are
+    out = Console()
+
+    def tell(text: str) -> None:
+        if not quiet:
+            out.print(f"\n{text}", style="bold", markup=False, highlight=False)
+
+    directory = directory.resolve()
+    if not (directory / "pyproject.toml").is_file():
+        init(directory, quiet=True)
+    shutil.rmtree(directory / ".seatrial", ignore_errors=True)
+    project = Project.find(directory)
+    project.settle()
+    verdicts = []
+    with prefect_server(project) as wait:
+        from seatrial.loading import load_file
+
+        tell(f"A payments team trains its fraud model in {directory} and registers version 1 with its reference.")
+        train = load_file(project.pipeline_file.parent / "train.py").train
+        train(release=1)
+        tell("Version 1 goes to sea.")
+        verdicts.append(_validate(project, {"model_uri": "models:/payments/1"}, wait, quiet=quiet))
+        tell("Training now takes the hour on the customer's clock. Nobody told the service. Version 2 goes to sea.")
+        train(release=2)
+        verdicts.append(_validate(project, {"model_uri": "models:/payments/2"}, wait, quiet=quiet))
+    first, second = verdicts
+    expected = (
+        first.outcome is Outcome.PASS and second.outcome is Outcome.FAIL and second.first_failing_stage == "features"
+    )
+    tell(f"Version 1: {first.outcome.value}. Version 2: {second.outcome.value} at stage {second.first_failing_stage}.")
+    if not quiet:
+        _next_steps(out, project)
+    if expected:
+        return EXIT_PASS
+    print("seatrial: the demo did not end as it must: pass, then fail at stage features.", file=sys.stderr)  # noqa: T201
+    return EXIT_UNJUDGED
+
+
+def _next_steps(out: Console, project: Project) -> None:
+    where = neutral(project.root, 400)
+    lines = [
+        "",
+        "Where to look next:",
+        f"  the report of version 2   {where}/.seatrial/reports/payments-2/report.html",
+        f"  the runs in MLflow        mlflow ui --backend-store-uri sqlite:///{where}/.seatrial/mlflow.db",
+        f"  the flows in Prefect      PREFECT_HOME={where}/.seatrial/prefect prefect server start",
+        f"  what to change first      {where}/README.md",
+    ]
+    out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _keeper() -> Any:
+    """Return a sink that keeps the verdict a flow tells its listeners; made late, for what it builds on is heavy."""
+    from seatrial.trial import Sink
+
+    class Keeper(Sink):
+        kept: Verdict | None = None
+
+        def verdict(self, verdict: Verdict) -> None:
+            self.kept = verdict
+
+    return Keeper()
+
+
+def _warm_up() -> None:
+    """Import what takes longest while the server starts."""
+    from seatrial.checks.expectations import warm_up
+
+    warm_up()
