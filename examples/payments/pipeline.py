@@ -112,14 +112,15 @@ def decide(frame: pd.DataFrame) -> pd.DataFrame:
         "unknown_customer": ~frame["known_customer"],
     }
     flags = pd.DataFrame(signs).to_numpy(dtype=bool)
-    found = [[name for name, on in zip(signs, row, strict=True) if on] for row in flags]
+    names = [[name for name, on in zip(signs, row, strict=True) if on] for row in flags]
+    reasons = [[] if d == "approve" else found or ["score"] for d, found in zip(decision, names, strict=True)]
     return pd.DataFrame(
         {
             "transaction_id": frame["transaction_id"],
             "probability": probability,
             "band": pd.cut(probability, limits, right=False, labels=["low", "elevated", "high"]),
             "decision": decision.astype("string"),
-            "reasons": [[] if d == "approve" else names or ["score"] for d, names in zip(decision, found, strict=True)],
+            "reasons": pd.Series(reasons, index=frame.index, dtype="object"),
             "degraded": frame["degraded"],
         }
     )

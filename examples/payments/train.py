@@ -33,7 +33,6 @@ def training_features(payments: pd.DataFrame, release: int = 1) -> pd.DataFrame:
     moment = pd.to_datetime(payments["time"], utc=True, format="ISO8601").dt.tz_localize(None)
     units = payments["currency"].map({c: 10**digits for c, digits in DECIMALS.items()}).fillna(100)
     euros = payments["amount"] / units * payments["currency"].map(EUR)
-    home = customer["home_country"].astype("object")
     device = payments["device"].where(payments["device"].isin(DEVICES) | payments["device"].isna(), "other")
     return pd.DataFrame(
         {
@@ -42,7 +41,7 @@ def training_features(payments: pd.DataFrame, release: int = 1) -> pd.DataFrame:
             "log_amount": np.log1p(euros),
             "amount_ratio": euros / customer["average"].astype("float64"),
             "hour": moment.dt.hour.astype("int64") if release == 1 else payments["time"].str[11:13].astype("int64"),
-            "abroad": payments["country"].ne(home) & home.notna(),
+            "abroad": (payments["country"].astype("string") != customer["home_country"]).fillna(False).astype("bool"),
             "country": payments["country"].astype("string"),
             "region": payments["postcode"].astype("string").str[:2],
             "device": device.fillna("unknown").astype("string"),

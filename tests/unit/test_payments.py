@@ -73,6 +73,13 @@ def test_an_answer_does_not_depend_on_the_other_rows(payments):
             assert exactly(expected, joined) == [], (way, stage)
 
 
+def test_no_requests_are_no_answers(payments):
+    """A batch of no rows comes back empty from every stage, with the columns and types of any other."""
+    for stage, frame in run(payments, payments.requests.iloc[:0]).items():
+        assert len(frame) == 0, stage
+        assert frame.dtypes.equals(payments.frames[stage].dtypes), stage
+
+
 def test_the_same_seed_gives_the_same_requests(payments):
     """Requests are a function of rows and seed."""
     make = payments.traffic.make_requests
