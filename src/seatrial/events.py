@@ -240,16 +240,17 @@ def total(
 
 def _plain(value: Any) -> Any:
     """Return ``value`` in JSON's own types; anything else becomes its text."""
+    plain: Any = str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if value is None or isinstance(value, str | int | float | bool):
-        return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-    if hasattr(value, "item"):
-        return _plain(value.item())
-    return str(value)
+        plain = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    elif isinstance(value, Mapping):
+        plain = {str(k): _plain(v) for k, v in value.items()}
+    elif isinstance(value, list | tuple | set | frozenset):
+        plain = [_plain(v) for v in value]
+    elif isinstance(value, str):
+        plain = value.encode("utf-8", "replace").decode()
+    elif value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        plain = value
+    elif hasattr(value, "item"):
+        plain = _plain(value.item())
+    return plain

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -78,7 +79,7 @@ class Tags(HTMLParser):
 
 def page(text: str) -> tuple[str, Tags]:
     """Render the hostile report and parse it."""
-    raw = html.render(hostile(text), dependencies={text + "dep"})
+    raw = html.render(replace(hostile(text), dependencies=(text + "dep",)))
     tags = Tags()
     tags.feed(raw)
     return raw, tags

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -46,7 +46,7 @@ def render(verdict: Verdict) -> str:
         first=first,
         first_is_finding=isinstance(first, Finding),
         reason=reason(verdict),
-        pictures=_pictures(verdict, verdict.dependencies),
+        pictures=_pictures(verdict),
         whole_path=[a for a in answers(verdict) if a.question.stage not in verdict.path],
         born=[f for f in verdict.errors if not f.propagated],
         propagated=[f for f in verdict.errors if f.propagated],
@@ -93,7 +93,8 @@ def _harmless(value: Any) -> Any:
     return value if isinstance(value, Markup | int | float) else text.neutral(value, 600)
 
 
-def _pictures(verdict: Verdict, dependencies: Collection[str]) -> list[Picture]:
+def _pictures(verdict: Verdict) -> list[Picture]:
+    dependencies = verdict.dependencies
     path = places(verdict)
     if not path:
         return []
