@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from seatrial.logical import Array, Column
 
@@ -53,8 +54,7 @@ def align(expected: Column, actual: Column) -> Alignment:
 
 
 def _ragged(left: pd.Index, right: pd.Index, null_left: Array, null_right: Array) -> Alignment:
-    repeated_left = left.duplicated() & ~null_left
-    repeated_right = right.duplicated() & ~null_right
+    repeated_left, repeated_right = _repeated(left, null_left), _repeated(right, null_right)
     rows_left = np.flatnonzero(~(null_left | repeated_left))
     rows_right = np.flatnonzero(~(null_right | repeated_right))
     kept_left, kept_right = left[rows_left], right[rows_right]
@@ -74,6 +74,13 @@ def _ragged(left: pd.Index, right: pd.Index, null_left: Array, null_right: Array
         nulls_actual=np.flatnonzero(null_right),
         in_order=bool(np.all(order[1:] > order[:-1])),
     )
+
+
+def _repeated(keys: Any, nulls: Array) -> Array:
+    """Which rows repeat an earlier key; what stands under a null is no key."""
+    repeated = np.zeros(len(keys), dtype=bool)
+    repeated[~nulls] = keys[~nulls].duplicated()
+    return repeated
 
 
 def _comparable(expected: Column, actual: Column) -> tuple[Keys, Keys]:
@@ -108,7 +115,9 @@ def _equal(e: Keys, a: Keys) -> bool:
 def _unique(keys: Keys) -> bool:
     if isinstance(keys, np.ndarray) and keys.dtype != object and bool(np.all(keys[1:] > keys[:-1])):
         return True
-    return bool(_index(keys).is_unique)
+    if isinstance(keys, np.ndarray):
+        return bool(pd.Index(keys).is_unique)
+    return bool(pc.count_distinct(keys).as_py() == len(keys))
 
 
 def _index(keys: Keys) -> Any:

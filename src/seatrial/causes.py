@@ -27,7 +27,7 @@ from seatrial.causes_numbers import (
 from seatrial.causes_text import day_month_swap, list_order, text_form, time_truncation, timezone
 from seatrial.cells import compare_columns
 from seatrial.change import ENOUGH, Cause, Change
-from seatrial.logical import Array, Column
+from seatrial.logical import Array, Column, sampled
 from seatrial.tolerance import EXACT, bounds
 
 Namer = Callable[[Change], Cause | None]
@@ -89,11 +89,11 @@ def column_swap(change: Change) -> Cause | None:
     """The values of another column."""
     if len(change.rows) < max(ENOUGH, 0.01 * len(change.expected)) or _few_values(change.actual):
         return None
-    probe = change.rows[:: max(1, len(change.rows) // 32)]
-    wanted = change.actual.take(probe)
-    for name, cells in change.others.items():
-        if _agree(cells(probe), wanted) and _agree(cells(change.sample), change.sides[1]):
-            return Cause("column-swap", f"actual is expected of another column, '{name}', in {change.count()}")
+    for name in change.elsewhere.like(change.actual):
+        assert change.elsewhere.read is not None
+        if name != change.column and _agree(change.elsewhere.read(name, change.sample), change.sides[1]):
+            words = f"actual is expected of another column, '{name}'"
+            return Cause("column-swap", f"{words}, in {change.count()}")
     return None
 
 
@@ -172,8 +172,7 @@ def _one(codes: Array) -> bool:
 
 def _few_values(side: Column, least: int = 3) -> bool:
     """Whether a column has so few values that agreement by chance is likely."""
-    step = max(1, len(side) // 10_000)
-    codes = _codes(side, np.arange(0, len(side), step))
+    codes = _codes(side, sampled(len(side), 8_000))
     return codes is None or len(np.unique(codes)) < least
 
 
@@ -183,7 +182,7 @@ def _is_sorted(side: Column) -> bool:
 
 
 def _equal_cells(x: Column, y: Column) -> Array:
-    cells = compare_columns(x, y, bounds(EXACT, x.logical))
+    cells = compare_columns(x, y, bounds(EXACT, x.logical, y.logical))
     equal = np.ones(len(x), dtype=bool)
     equal[cells.rows] = equal[cells.flips] = False
     return equal

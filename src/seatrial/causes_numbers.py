@@ -205,14 +205,17 @@ def hour_of_day(change: Change) -> Cause | None:
     """Hours of the day, turned: 23 becomes 1."""
     if change.numbers is None:
         return None
-    whole = [side.values for side in (change.expected, change.actual)]
-    if not all(v.dtype.kind in "iuf" and len(v) and np.nanmin(v) >= 0 and np.nanmax(v) <= 23 for v in whole):
-        return None
     e, a = change.numbers
     turn = np.mod(a - e, 24)
     hits = turn == turn[0]
     wraps = bool(np.any(a < e)) and bool(np.any(a > e))
     if not (change.told(hits) and distinct(e, 3) and (wraps or "hour" in change.column.lower())):
         return None
+    if not all(_hours(side.values) for side in (change.expected, change.actual)):
+        return None
     hours = int(turn[0]) if turn[0] <= 12 else int(turn[0]) - 24
     return Cause("shifted-timezone", f"hours of the day are turned by {hours:+d} h in {change.count(hits)}")
+
+
+def _hours(values: Array) -> bool:
+    return bool(np.nanmin(values) >= 0 and np.nanmax(values) <= 23)

@@ -188,6 +188,8 @@ def _common_integers(e: Array, a: Array) -> tuple[Any, Any]:
 def _integers(e: Array, a: Array, nulls_e: Array | None, nulls_a: Array | None, bounds: Bounds) -> Cells:
     unequal = e != a
     flips = _NONE
+    if nulls_e is None and nulls_a is None and not unequal.any():
+        return SAME
     if nulls_e is not None or nulls_a is not None:
         no = np.zeros(len(e), dtype=bool)
         nulls_e, nulls_a = no if nulls_e is None else nulls_e, no if nulls_a is None else nulls_a

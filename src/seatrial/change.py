@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
 import numpy as np
 
-from seatrial.logical import UNIT_SECONDS, Array, Column
+from seatrial.logical import UNIT_SECONDS, Array, Column, sampled
 
-SAMPLE = 20_000  # differing rows looked at, evenly spread; a cause must explain 99 % of them
+SAMPLE = 20_000  # differing rows looked at; a cause must explain 99 % of them
 ENOUGH = 3  # differing rows below which nothing is told clearly
 
 
@@ -24,11 +24,37 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """The columns of the expected frame at the aligned rows, for a cause that lies in another column."""
+
+    names: Sequence[str] = ()
+    rows: int = 0
+    read: Callable[[str, Array], Column] | None = None
+
+    def like(self, side: Column) -> list[str]:
+        """Return the columns whose cells are those of ``side`` at a few rows."""
+        return self._prints.get(_print(side.take(sampled(self.rows, 32))), [])
+
+    @cached_property
+    def _prints(self) -> dict[object, list[str]]:
+        prints: dict[object, list[str]] = {}
+        for name in self.names:
+            assert self.read is not None
+            prints.setdefault(_print(self.read(name, sampled(self.rows, 32))), []).append(name)
+        return prints
+
+
+def _print(cells: Column) -> object:
+    if cells.kind in ("number", "instant", "span"):
+        return cells.logical, cells.values.tobytes()
+    return cells.logical, repr(cells.objects().tolist())
+
+
+@dataclass(frozen=True)
 class Change:
     """One column that differs: both sides, aligned, and the rows in which they part.
 
     ``rows`` are those where both have a value, ``flips`` those where one is null; both ascending positions.
-    ``others`` gives the expected cells of the other columns at the rows that it is asked for.
     """
 
     column: str
@@ -36,7 +62,7 @@ class Change:
     actual: Column
     rows: Array
     flips: Array
-    others: Mapping[str, Callable[[Array], Column]] = field(default_factory=dict)
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     @cached_property
     def values_tell(self) -> bool:
@@ -46,8 +72,7 @@ class Change:
     @cached_property
     def sample(self) -> Array:
         """The differing rows that are looked at."""
-        step = -(-len(self.rows) // SAMPLE) if len(self.rows) else 1
-        return self.rows[::step]
+        return cast(Array, self.rows[sampled(len(self.rows), SAMPLE)])
 
     @cached_property
     def sides(self) -> tuple[Column, Column]:

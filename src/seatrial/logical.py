@@ -8,7 +8,9 @@ type exists (booleans beside a None, say) is named ``object[...]``: a model does
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +23,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 NAT = np.iinfo(np.int64).min
 UNIT_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+_TOGETHER = 8  # columns of float64 that share one cache line of 64 bytes
+_ROWS_IN_CACHE = 2_048  # their lines stay in the cache until the last of the eight is read
 
 # What pandas.api.types.infer_dtype says of an object column, for types that pandas keeps as objects anyway.
 _HELD_AS_OBJECTS = {
@@ -57,6 +62,7 @@ class Column:
     nulls: Array | None = None
     unit: str = ""
     categories: Column | None = None
+    zone: Any = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -68,7 +74,7 @@ class Column:
         else:
             values = self.values.take(rows, mode="clip")  # "raise" would buffer; positions are ours
         nulls = None if self.nulls is None else self.nulls.take(rows)
-        return Column(self.kind, self.logical, values, nulls, self.unit, self.categories)
+        return Column(self.kind, self.logical, values, nulls, self.unit, self.categories, self.zone)
 
     def is_null(self) -> Array:
         """Return which rows are null, as a boolean array."""
@@ -93,7 +99,8 @@ class Column:
             out[:] = self.values.to_pylist()
         elif self.kind in ("instant", "span"):
             letter = "M" if self.kind == "instant" else "m"
-            out[:] = list(pd.Series(self.values.view(f"{letter}8[{self.unit}]")))
+            cells = pd.Series(self.values.view(f"{letter}8[{self.unit}]"))
+            out[:] = list(cells.dt.tz_localize("UTC").dt.tz_convert(self.zone) if self.zone else cells)
         else:
             out[:] = self.values.tolist()
         out[self.is_null()] = None
@@ -112,7 +119,7 @@ def column(series: pd.Series) -> Column:  # noqa: PLR0911 - one return a family 
         return Column("category", f"category[{categories.logical}]{ordered}", codes, categories=categories)
     if isinstance(dtype, pd.DatetimeTZDtype):
         instants = series.to_numpy(dtype=f"M8[{dtype.unit}]").view("i8")
-        return Column("instant", f"timestamp[{dtype.tz}]", instants, unit=dtype.unit)
+        return Column("instant", f"timestamp[{dtype.tz}]", instants, unit=dtype.unit, zone=dtype.tz)
     if isinstance(dtype, pd.StringDtype):
         return of_arrow(pa.array(series.array, from_pandas=True))
     if isinstance(dtype, pd.ArrowDtype):
@@ -122,6 +129,35 @@ def column(series: pd.Series) -> Column:  # noqa: PLR0911 - one return a family 
     if hasattr(dtype, "numpy_dtype"):  # Int64, Float64, boolean and their sizes
         return _of_masked(series, np.dtype(dtype.numpy_dtype))
     return Column("object", str(dtype), series.astype(object).to_numpy())
+
+
+def columns(frame: pd.DataFrame, names: Sequence[Any]) -> Iterator[Column]:
+    """Read columns one after the other.
+
+    A frame made of one row-major array holds its columns interleaved: reading one drags eight through the
+    cache. Such neighbours are copied out together, eight at a time, which bounds the memory.
+    """
+    for start in range(0, len(names), _TOGETHER):
+        group = [frame[name] for name in names[start : start + _TOGETHER]]
+        plain = {
+            i: series.to_numpy()
+            for i, series in enumerate(group)
+            if isinstance(series.dtype, np.dtype) and series.dtype.kind != "O"
+        }
+        spread = {i: values for i, values in plain.items() if values.strides[0] > 2 * values.itemsize}
+        packed = _packed(spread)
+        for i, series in enumerate(group):
+            yield _of_numpy(packed.pop(i)) if i in packed else column(series)
+
+
+def _packed(spread: dict[int, Array]) -> dict[int, Array]:
+    packed = {i: np.empty(len(values), values.dtype) for i, values in spread.items()}
+    rows = max((len(values) for values in spread.values()), default=0)
+    for start in range(0, rows, _ROWS_IN_CACHE):
+        part = slice(start, start + _ROWS_IN_CACHE)
+        for i, values in spread.items():
+            packed[i][part] = values[part]
+    return packed
 
 
 def of_arrow(values: Any) -> Column:  # noqa: PLR0911 - one return a family of types
@@ -141,7 +177,8 @@ def of_arrow(values: Any) -> Column:  # noqa: PLR0911 - one return a family of t
         ticks = values.cast(pa.int64()).fill_null(NAT).to_numpy(zero_copy_only=False)
         if pa.types.is_duration(kind):
             return Column("span", "duration", ticks, unit=kind.unit)
-        return Column("instant", f"timestamp[{kind.tz}]" if kind.tz else "timestamp", ticks, unit=kind.unit)
+        name = f"timestamp[{kind.tz}]" if kind.tz else "timestamp"
+        return Column("instant", name, ticks, unit=kind.unit, zone=kind.tz)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return Column("list", f"list[{_name(kind.value_type)}]", values.cast(pa.large_list(kind.value_type)))
     return Column("arrow", _name(kind), values)
@@ -159,7 +196,7 @@ def decoded(encoded: Column) -> Column:
         return Column("object", categories.logical, np.full(len(encoded), None, dtype=object))
     plain = categories.take(np.maximum(codes, 0))
     if plain.kind in ("instant", "span"):
-        return Column(plain.kind, plain.logical, np.where(missing, NAT, plain.values), unit=plain.unit)
+        return Column(plain.kind, plain.logical, np.where(missing, NAT, plain.values), unit=plain.unit, zone=plain.zone)
     if plain.kind == "number" and plain.values.dtype.kind == "f":
         return Column("number", plain.logical, np.where(missing, np.nan, plain.values))
     if plain.kind == "number":
@@ -167,6 +204,14 @@ def decoded(encoded: Column) -> Column:
     cells = plain.objects()
     cells[missing] = None
     return Column("object", plain.logical, cells)
+
+
+@lru_cache(maxsize=32)
+def sampled(rows: int, most: int) -> Array:
+    """Return ascending positions of at most so many rows, at random (seed 0): a stride can hit a rhythm."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.unique(np.random.default_rng(0).integers(0, rows, most))
 
 
 def as_large_string(strings: Column) -> Column:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,10 +16,10 @@ import pandas as pd
 from seatrial.alignment import Alignment, align
 from seatrial.causes import name_cause
 from seatrial.cells import Cells, compare_columns
-from seatrial.change import Cause, Change
+from seatrial.change import Cause, Change, Elsewhere
 from seatrial.distribution import STILL, Drift, drift, settle
 from seatrial.errors import PipelineError, PolicyError, nearest
-from seatrial.logical import Array, Column, column
+from seatrial.logical import Array, Column, column, columns
 from seatrial.tolerance import EXACT, Tolerance, bounds
 
 __all__ = ["Cause", "ColumnParity", "KeySet", "Parity", "Tolerance", "compare"]
@@ -179,15 +179,17 @@ def compare(
     rows = align(key_expected, key_actual)
     shared = [name for name in expected.columns if name != key and name in actual.columns]
     rows_compared = len(expected) if rows.expected is None else len(rows.expected)
+    labels = {str(name): name for name in shared}
 
-    def others(name: str) -> dict[str, Callable[[Array], Column]]:
-        return {str(n): _reader(expected, n, rows.expected) for n in shared if n != name}
+    def read(name: str, at: Array) -> Column:
+        return column(expected[labels[name]]).take(at if rows.expected is None else rows.expected[at])
 
+    elsewhere = Elsewhere(list(labels), rows_compared, read)
     results: list[ColumnParity] = []
     drifts: list[Drift] = []
     for name, e, a in _pairs(expected, actual, shared, rows):
         tolerance = tolerances.get(name, EXACT)
-        cells = compare_columns(e, a, bounds(tolerance, e.logical, floors.get(name, 0.0)), tolerance)
+        cells = compare_columns(e, a, bounds(tolerance, e.logical, a.logical, floors.get(name, 0.0)), tolerance)
         changed = np.union1d(cells.rows, cells.flips) if len(cells.flips) else cells.rows
         drifts.append(drift(e, a, changed) if distributions else STILL)
         results.append(
@@ -204,7 +206,7 @@ def compare(
                 max_rel_diff=cells.max_rel,
                 worst_keys=_names(key_expected, rows.expected, _worst(cells, worst)),
                 direction=_direction(cells),
-                cause=name_cause(Change(str(name), e, a, cells.rows, cells.flips, others(name)))
+                cause=name_cause(Change(str(name), e, a, cells.rows, cells.flips, elsewhere))
                 if len(changed) or not _same_type(e, a)
                 else None,
             )
@@ -237,17 +239,12 @@ def compare(
 def _pairs(
     expected: pd.DataFrame, actual: pd.DataFrame, names: list[str], rows: Alignment
 ) -> Iterator[tuple[str, Column, Column]]:
-    for name in names:
-        e, a = column(expected[name]), column(actual[name])
+    for name, e, a in zip(names, columns(expected, names), columns(actual, names), strict=True):
         yield (
             name,
             e if rows.expected is None else e.take(rows.expected),
             (a if rows.actual is None else a.take(rows.actual)),
         )
-
-
-def _reader(frame: pd.DataFrame, name: str, taken: Array | None) -> Callable[[Array], Column]:
-    return lambda rows: column(frame[name]).take(rows if taken is None else taken[rows])
 
 
 def _check_columns(frame: pd.DataFrame, name: str, key: str) -> None:
@@ -280,7 +277,7 @@ def _same_type(expected: Column, actual: Column) -> bool:
     if expected.logical != actual.logical:
         # A column of nulls alone has no type to compare among those that pandas keeps as objects.
         kinds = {expected.kind, actual.kind} <= {"object", "arrow", "list"}
-        return kinds and "null" in (expected.logical, actual.logical)
+        return kinds and bool({"null", "list[null]"} & {expected.logical, actual.logical})
     if expected.logical.endswith(" ordered"):
         assert expected.categories is not None
         assert actual.categories is not None

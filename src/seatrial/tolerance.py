@@ -91,9 +91,13 @@ class Bounds:
         return not (self.rtol or self.atol or self.ulp)
 
 
-def bounds(tolerance: Tolerance, logical: str, floor: float = 0.0) -> Bounds:
-    """Return the bounds for a column that training saw as ``logical``, widened by its recorded noise."""
-    rtol, atol = (0.0, 0.0) if tolerance.ulp is not None else DEFAULTS.get(logical, (0.0, 0.0))
+def bounds(tolerance: Tolerance, expected: str, actual: str, floor: float = 0.0) -> Bounds:
+    """Return the bounds for a column of the given logical types, widened by its recorded noise.
+
+    The defaults are those of the type that training saw, and exact unless both sides are floats.
+    """
+    defaulted = tolerance.ulp is None and actual in DEFAULTS
+    rtol, atol = DEFAULTS.get(expected, (0.0, 0.0)) if defaulted else (0.0, 0.0)
     return Bounds(
         rtol=rtol if tolerance.rtol is None else float(tolerance.rtol),
         atol=(atol if tolerance.atol is None else float(tolerance.atol)) + float(floor),
