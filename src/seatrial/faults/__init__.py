@@ -1,0 +1,1 @@
+"""Faults: on the wire to a dependency, and on its answers. Each is undone when its block ends."""

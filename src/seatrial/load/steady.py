@@ -1,0 +1,82 @@
+"""Whether a run may be judged at all: has the service warmed up, and did the generator do what it was asked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from seatrial.load.outcome import Offered
+
+MAX_LAG_SECONDS, MAX_LAG_SHARE, MIN_RATE_SHARE = 0.001, 0.05, 0.99
+_BATCHES = 40
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """``requests`` to leave out at the start, how many times slower they were, and whether the rest is steady."""
+
+    requests: int
+    factor: float
+    settled: bool
+
+
+def warmup(latencies: ArrayLike, *, p: float = 0.001, factor: float = 1.1) -> Warmup:
+    """Find where the service stopped getting faster, or slower.
+
+    Pettitt's change point (Applied Statistics 28, 1979) on the medians of 40 batches, which takes the
+    queue's own correlation out. A change counts when its p-value is below ``p`` and the level differs by
+    ``factor`` or more. What follows a slow start must show no further change, or the run has not settled.
+    """
+    column = np.asarray(latencies, dtype=float)
+    size = len(column) // _BATCHES
+    if size < 1:
+        return Warmup(0, 1.0, settled=False)
+    medians = np.median(column[: size * _BATCHES].reshape(_BATCHES, size), axis=1)
+    at, change = _change(medians, p)
+    if at == 0 or 1 / factor < change < factor:
+        return Warmup(0, 1.0, settled=True)
+    if change <= 1 / factor or at > _BATCHES // 2:
+        return Warmup(0, change, settled=False)  # it grows slower, or half the run is warm-up
+    further, again = _change(medians[at:], p)
+    return Warmup(at * size, change, settled=further == 0 or 1 / factor < again < factor)
+
+
+def _change(values: np.ndarray, p: float) -> tuple[int, float]:
+    """Return the index after the change and the level before over the level after; (0, 1) without a change."""
+    count = len(values)
+    signs = np.sign(np.subtract.outer(np.nan_to_num(values, posinf=1e300), np.nan_to_num(values, posinf=1e300)))
+    walk = np.array([signs[:cut, cut:].sum() for cut in range(1, count)])
+    cut = int(np.abs(walk).argmax()) + 1
+    if 2 * math.exp(-6 * float(walk[cut - 1]) ** 2 / (count**3 + count**2)) >= p:
+        return 0, 1.0
+    before, after = float(np.median(values[:cut])), float(np.median(values[cut:]))
+    return cut, before / after if after > 0 and math.isfinite(after) else (math.inf if before > after else 0.0)
+
+
+def void(run: Offered, limit_seconds: float) -> tuple[str, ...]:
+    """Return why the generator's own work makes this run worthless; empty when it may be judged.
+
+    Too late: the 99th percentile of its lag is over 1 ms or over 5 % of the limit. Too slow: it reached less
+    than 99 % of the asked rate. Too narrow: within one limit more requests fall due than it has connections,
+    so that a service within its limit would still have made them wait.
+    """
+    if not len(run):
+        return ("nothing was sent",)
+    reasons = []
+    lag, most = float(np.quantile(run.lags, 0.99, method="higher")), min(MAX_LAG_SECONDS, MAX_LAG_SHARE * limit_seconds)
+    if not lag <= most:
+        reasons.append(f"the generator was late: p99 of its lag is {lag * 1e3:.2f} ms, allowed {most * 1e3:.2f} ms")
+    sent = run.sent[~np.isnan(run.sent)]
+    share = len(sent) / len(run) * min(1.0, run.scheduled[-1] / sent.max() if len(sent) and sent.max() > 0 else 0.0)
+    if share < MIN_RATE_SHARE:
+        reasons.append(f"the generator reached {share:.1%} of the asked rate, needed {MIN_RATE_SHARE:.0%}")
+    due = np.searchsorted(run.scheduled, run.scheduled + limit_seconds) - np.arange(len(run))
+    if run.waited and int(due.max()) > run.connections:
+        reasons.append(
+            f"{run.waited} requests found all {run.connections} connections busy, and up to {int(due.max())} fall "
+            f"due within one limit of {limit_seconds:g} s: give it that many connections"
+        )
+    return tuple(reasons)
