@@ -20,7 +20,7 @@ import pandas as pd
 from seatrial.errors import ReferenceInvalid
 
 MANIFEST = "manifest.json"
-_CATEGORIES = b"seatrial.categories:"
+_CATEGORIES, _LISTS = b"seatrial.categories:", b"seatrial.lists"
 MAX_CELLS = 500_000_000  # rows × columns of one frame; a footer's own sizes cannot be trusted
 
 
@@ -116,7 +116,10 @@ def write_frame(frame: pd.DataFrame, path: Path, what: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        kept = {_CATEGORIES + str(c).encode(): _packed(t) for c, t in frame.dtypes.items() if hasattr(t, "categories")}
+        kept: dict[bytes, bytes | str] = {
+            _CATEGORIES + str(c).encode(): _packed(t) for c, t in frame.dtypes.items() if hasattr(t, "categories")
+        }
+        kept[_LISTS] = json.dumps([str(c) for c, t in frame.dtypes.items() if t == object and _holds_lists(frame[c])])
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **kept})
         text: Any = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
         pq.write_table(table, path, compression="none", use_dictionary=text or False)
@@ -143,9 +146,12 @@ def read_frame(path: Path) -> pd.DataFrame:
             if cells > MAX_CELLS:
                 raise ReferenceInvalid(f"{path.name} holds {cells:,} cells; at most {MAX_CELLS:,} are read.")
             kept = file.schema_arrow.metadata or {}
-            frame: pd.DataFrame = file.read(use_threads=True).to_pandas()
+            table = file.read(use_threads=True)
+            frame: pd.DataFrame = table.to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise ReferenceInvalid(f"{path} cannot be read as Parquet: {type(error).__name__}.") from error
+    for c in json.loads(kept.get(_LISTS, b"[]")):
+        frame[c] = pd.Series(table[c].to_pylist(), index=frame.index, dtype=object)  # arrays otherwise
     for c in frame.columns:
         if packed := kept.get(_CATEGORIES + str(c).encode()):
             dtype = _unpacked(packed)  # a cast alone would not reorder: without order, types are equal as sets
@@ -176,6 +182,10 @@ def _unpacked(packed: bytes) -> pd.CategoricalDtype:
     return pd.CategoricalDtype(
         pd.Index(table["categories"].to_pandas()), ordered=table.schema.metadata[b"ordered"] == b"True"
     )
+
+
+def _holds_lists(column: pd.Series) -> bool:
+    return isinstance(next(iter(column.dropna()), None), list)
 
 
 def _carries(column: pd.Series) -> bool:

@@ -201,7 +201,7 @@ def capture(
     bundle.write_frame(requests, root / "requests.parquet", "the requests")
     fresh, stored = requests, bundle.read_frame(root / "requests.parquet")
     for stage in pipeline.stages:
-        out = pipeline.step(stage, model=model, clients=recorders)(fresh)
+        out = _something(stage, pipeline.step(stage, model=model, clients=recorders)(fresh))
         replayers = {name: Replayer(name, r.answers()) for name, r in recorders.items()}
         again = pipeline.step(stage, model=model, clients=replayers)(stored)
         if found := _noise(stage, out, again, pipeline.key, noise):
@@ -240,6 +240,14 @@ def capture(
 
         store_reference(reference, run_id)
     return reference
+
+
+def _something(stage: str, out: pd.DataFrame) -> pd.DataFrame:
+    """Refuse an answer that holds nothing to compare: a reference of nothing would pass anything."""
+    if not len(out) or len(out.columns) < 2:
+        lack = "no row" if not len(out) else "no column beside the key"
+        raise StageError(stage, f"Stage '{stage}' returned {lack}; there would be nothing to compare it by.")
+    return out
 
 
 def _noise(stage: str, first: pd.DataFrame, second: pd.DataFrame, key: str, noise: str) -> dict[str, float]:

@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from seatrial.errors import UsageError, unknown
@@ -73,7 +75,7 @@ class Trial:
 
     def input_of(self, stage: str) -> pd.DataFrame:
         """Return what the stage was fed at training time, as a copy: a stage may write into what it is given."""
-        return self.reference.input_of(stage).copy()
+        return _copy(self.reference.input_of(stage))
 
     def isolated(self, stage: str) -> pd.DataFrame:
         """Return what the stage makes of the reference's own input: a difference here is born here.
@@ -93,7 +95,7 @@ class Trial:
         before = self.pipeline.before(stage)
         frame = self.once(
             ("chained", stage),
-            lambda: self.step(stage)(self.input_of(stage) if before is None else self.chained(before).copy()),
+            lambda: self.step(stage)(self.input_of(stage) if before is None else _copy(self.chained(before))),
         )
         return frame.copy(deep=False)
 
@@ -127,6 +129,15 @@ class Trial:
                 raise
         result: T = future.result()
         return result
+
+
+def _copy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy that shares nothing, lists and dicts in cells included."""
+    own = frame.copy()
+    for name in (n for n, dtype in frame.dtypes.items() if dtype == object):
+        if isinstance(next(iter(frame[name].dropna()), None), list | dict | set | np.ndarray):
+            own[name] = frame[name].map(deepcopy)
+    return own
 
 
 @dataclass(frozen=True)
