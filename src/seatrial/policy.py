@@ -12,6 +12,7 @@ from typing import Any
 from seatrial.bundle import directory_digest
 from seatrial.errors import PolicyError, nearest, unknown
 from seatrial.loading import load_file
+from seatrial.metrics import metric
 from seatrial.pipeline import Pipeline
 from seatrial.reference import Reference
 from seatrial.tolerance import Tolerance
@@ -27,9 +28,10 @@ class Quality:
     Attributes:
         label: the label column, with 1 or true for the event.
         score: the column of the stage that holds the score.
-        limits: metric name to its lowest (or for losses highest) acceptable value.
+        limits: metric name (see ``seatrial.metrics``) to its lowest (or for losses highest) acceptable value.
         slices: columns of any earlier stage; each value with enough rows is judged by itself.
-        margin: how much worse than the promoted version still counts as not worse, stated beforehand.
+        margin: how much worse than the promoted version still counts as not worse, stated beforehand: in the metric's
+            own unit where higher is better, for losses a share of the promoted version's value.
         confidence: of the paired bootstrap's one-sided bound.
     """
 
@@ -39,6 +41,14 @@ class Quality:
     slices: Sequence[str] = ()
     margin: float = 0.01
     confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        for name in self.limits:
+            metric(name)
+        if not self.margin >= 0:
+            raise PolicyError(f"Quality(margin={self.margin!r}): a margin is 0 or more.")
+        if not 0.5 < self.confidence < 1:
+            raise PolicyError(f"Quality(confidence={self.confidence!r}): a confidence lies between 0.5 and 1.")
 
 
 @dataclass(frozen=True)

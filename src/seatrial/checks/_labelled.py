@@ -1,0 +1,123 @@
+"""Labels beside scores: the rows on which the quality of a stage is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seatrial.errors import PolicyError, nearest
+from seatrial.metrics import Array, Metric, resamples
+from seatrial.trial import Trial
+
+ROWS = 200  # with fewer, a metric is not judged
+EVENTS = 20  # and of each class
+RESAMPLES = 1_000
+
+
+class NotTold(Exception):
+    """Why quality cannot be judged, as a sentence."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labels (n), the scores of the candidate (n) and of the promoted version (n, or None), and the keys (n)."""
+
+    labels: Array
+    scores: Array
+    champion: Array | None
+    keys: pd.Series
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Any) -> Labelled:
+        """Return some rows, by position or mask."""
+        champion = None if self.champion is None else self.champion[rows]
+        return Labelled(self.labels[rows], self.scores[rows], champion, self.keys[rows])
+
+    def lacks(self, metrics: Sequence[Metric]) -> str:
+        """Return what is missing to judge by these metrics, or the empty string."""
+        if len(self) < ROWS:
+            return f"{len(self):,} labelled rows are too few to tell; {ROWS} are needed"
+        if any(m.of == "events" for m in metrics):
+            events = int(self.labels.sum())
+            if min(events, len(self) - events) < EVENTS:
+                return (
+                    f"{events:,} events among {len(self):,} labelled rows are too few to tell; {EVENTS} events and "
+                    f"{EVENTS} others are needed"
+                )
+        return ""
+
+    def values(self, metric: Metric) -> tuple[float, float | None]:
+        """Return the metric of the candidate and of the promoted version."""
+        once = np.ones((1, len(self)))
+        champion = None if self.champion is None else float(metric.values(self.labels, self.champion, once)[0])
+        return float(metric.values(self.labels, self.scores, once)[0]), champion
+
+    def bootstrap(self, metrics: Sequence[Metric], seed: Sequence[int]) -> dict[str, tuple[Array, Array | None]]:
+        """Return each metric on ``RESAMPLES`` resamples, for both models on the same rows (a paired bootstrap)."""
+        mine: dict[str, list[Array]] = {m.name: [] for m in metrics}
+        theirs: dict[str, list[Array]] = {m.name: [] for m in metrics}
+        for weights in resamples(len(self), RESAMPLES, seed):
+            for m in metrics:
+                mine[m.name].append(m.values(self.labels, self.scores, weights))
+                if self.champion is not None:
+                    theirs[m.name].append(m.values(self.labels, self.champion, weights))
+        return {n: (np.concatenate(mine[n]), np.concatenate(theirs[n]) if theirs[n] else None) for n in mine}
+
+
+def labels_of(trial: Trial, label: str, *, events: bool) -> tuple[pd.Series, Array]:
+    """Return the keys and labels of the rows whose label is known.
+
+    Raises:
+        NotTold: no labels, no such column, or not what the metrics need.
+    """
+    labels = trial.reference.labels
+    if labels is None:
+        raise NotTold(
+            "the policy states limits on quality, and the reference carries no labels. "
+            "Capture it with labels=, the key column and what came true"
+        )
+    if label not in labels.columns:
+        known = [str(c) for c in labels.columns if c != trial.pipeline.key]
+        raise NotTold(f"the labels have no column '{label}'; they have {', '.join(known)}.{nearest(label, known)}")
+    known_rows = labels[labels[label].notna()].reset_index(drop=True)
+    values = numbers(known_rows[label])
+    if not np.isfinite(values).all() or (events and not np.isin(values, (0, 1)).all()):
+        wanted = "1 or true for the event and 0 or false for none" if events else "finite numbers"
+        raise NotTold(f"the labels in '{label}' are not {wanted}")
+    return known_rows[trial.pipeline.key], values
+
+
+def numbers(column: pd.Series) -> Array:
+    """Return a column as float64; NaN for null and for what is no number."""
+    values: Array = pd.to_numeric(column, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    return values
+
+
+def groups(trial: Trial, stage: str, column: str, keys: pd.Series) -> pd.Series:
+    """Return the values of a slice column for ``keys`` as text, as training saw them; null is ``null``.
+
+    The column is looked for in the stage and the ones before it, the nearest first, then in the requests.
+
+    Raises:
+        PolicyError: no such column.
+    """
+    names = trial.pipeline.stages
+    before = [trial.reference.frame(s) for s in reversed(names[: names.index(stage) + 1])]
+    frames = [f for f in [*before, trial.reference.requests] if trial.pipeline.key in f.columns]
+    for frame in frames:
+        if column in frame.columns:
+            at = pd.Index(frame[trial.pipeline.key]).get_indexer(pd.Index(keys))
+            values = frame[column].astype(object).where(frame[column].notna(), "null").map(str)
+            found: pd.Series = values.iloc[at].where(at >= 0, "null").reset_index(drop=True)
+            return found
+    known = list(dict.fromkeys(str(c) for f in frames for c in f.columns))
+    raise PolicyError(
+        f"The slice '{column}' of stage '{stage}' is no column of it or of an earlier stage. "
+        f"Columns: {', '.join(known[:20])}.{nearest(column, known)}"
+    )

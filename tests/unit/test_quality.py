@@ -1,0 +1,350 @@
+"""An under-trained model fails, a better one passes, the same one never alarms, and little evidence is not judged."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seatrial import Outcome, Pipeline, Policy, Quality, Reference, Severity, StagePolicy, Trial, capture, run
+from seatrial.checks import quality
+from seatrial.checks._paired import benjamini_hochberg
+from seatrial.errors import PolicyError
+from seatrial.events import Finding, Judged, Measured, Unjudged
+
+INPUTS = [f"x{i}" for i in range(6)]
+
+
+@functools.cache
+def rows(count: int = 2000, seed: int = 1) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(count, 6)), columns=INPUTS)
+    logit = 1.5 * frame["x0"] - frame["x1"] + 0.7 * frame["x2"] * frame["x3"] - 1
+    event = (rng.random(count) < 1 / (1 + np.exp(-logit))).astype(int)
+    return frame.assign(
+        id=[f"t-{i:05d}" for i in range(count)], event=event, country=rng.choice(["DE", "FR", "PT"], count)
+    )
+
+
+@functools.cache
+def model(kind: str = "good", seed: int = 0):
+    """A boosted tree on 4 000 rows; ``flipped`` has 20 % of its labels flipped, ``stump`` learns next to nothing."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    train = rows(4000, seed + 100)
+    labels = train["event"].to_numpy().copy()
+    if kind == "flipped":
+        flips = np.random.default_rng(seed).random(len(labels)) < 0.2
+        labels[flips] = 1 - labels[flips]
+    trees = {"stump": 1, "better": 60}.get(kind, 30)
+    depth = {"stump": 1, "good": 2}.get(kind, 3)
+    return GradientBoostingClassifier(n_estimators=trees, max_depth=depth, random_state=seed).fit(train[INPUTS], labels)
+
+
+def same(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame
+
+
+def predict(frame: pd.DataFrame, model) -> pd.DataFrame:
+    return frame[["id"]].assign(score=model.predict_proba(frame[INPUTS])[:, 1])
+
+
+def path(prediction=predict) -> Pipeline:
+    return Pipeline("p", key="id", model=lambda _: None, raw=same, prediction=prediction)
+
+
+@functools.cache
+def reference(count: int = 2000, label: str | None = "event") -> Reference:
+    frame = rows(count)
+    labels = None if label is None else frame[["id", "event"]].rename(columns={"event": label})
+    return capture(path(), frame.drop(columns="event"), model=model(), labels=labels)
+
+
+def trial(*, candidate=None, champion=None, count: int = 2000, label="event", prediction=predict, **of) -> Trial:
+    asked = {"label": "event", "score": "score", "limits": {"roc_auc": 0.7}} | of
+    policy = Policy({"prediction": StagePolicy(quality=Quality(**asked))})
+    made = candidate or model()
+    return Trial(path(prediction), reference(count, label), policy=policy, model=made, champion=champion)
+
+
+def events(of: Trial) -> list:
+    return list(quality.check.ask(of, "prediction"))
+
+
+def told(found: list, severity: Severity = Severity.ERROR) -> list[Finding]:
+    return [e for e in found if isinstance(e, Finding) and e.severity is severity]
+
+
+def unjudged(found: list) -> list[str]:
+    return [e.reason for e in found if isinstance(e, Unjudged)]
+
+
+# --- limits ----------------------------------------------------------------------------------------------
+
+
+def test_only_stages_whose_policy_has_quality_are_asked() -> None:
+    assert quality.check.stages(trial()) == ["prediction"]
+    assert quality.check.stages(Trial(path(), reference(), model=model())) == []
+
+
+def test_a_good_model_passes_its_limits_and_its_metrics_are_kept() -> None:
+    found = events(trial(limits={"roc_auc": 0.7, "brier": 0.25, "log_loss": 0.6}))
+    assert not told(found)
+    assert not unjudged(found)
+    kept = {e.name: e.value for e in found if isinstance(e, Measured)}
+    assert kept["roc_auc.low"] < kept["roc_auc"] < kept["roc_auc.high"]
+    assert kept["brier.low"] < kept["brier"] < kept["brier.high"]
+    assert [e.compared for e in found if isinstance(e, Judged)] == [3 * 2000]
+
+
+@pytest.mark.parametrize(("name", "limit"), [("roc_auc", 0.99), ("brier", 0.01)])
+def test_a_missed_limit_is_a_finding_with_value_interval_and_rows(name: str, limit: float) -> None:
+    (finding,) = told(events(trial(limits={name: limit})))
+    assert (finding.cause, finding.column) == ("limit-missed", "score")
+    assert f"{limit:g}" in finding.message
+    assert "90% interval" in finding.message
+    assert "2,000 rows" in finding.message
+    assert finding.evidence["low"] < finding.evidence["value"] < finding.evidence["high"]
+
+
+def test_a_model_trained_on_flipped_labels_misses_its_limits() -> None:
+    limits = {"log_loss": 0.51}
+    assert not told(events(trial(limits=limits)))
+    assert [f.cause for f in told(events(trial(limits=limits, candidate=model("flipped"))))] == ["limit-missed"]
+
+
+def test_what_the_user_gets_is_judged_not_the_isolated_stage() -> None:
+    def shuffled(frame):
+        return frame.assign(x0=frame["x0"].to_numpy()[::-1], x1=0.0)
+
+    broken = Pipeline("p", key="id", model=lambda _: None, raw=shuffled, prediction=predict)
+    policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
+    found = events(Trial(broken, reference(), policy=policy, model=model()))
+    assert [f.cause for f in told(found)] == ["limit-missed"]
+
+
+def test_regression_is_judged_by_its_own_metrics() -> None:
+    frame = rows().assign(y=rows()["x0"] * 3)
+    prediction = Pipeline("r", key="id", raw=same, prediction=lambda f: f[["id"]].assign(score=f["x0"] * 3 + 0.1))
+    held = capture(prediction, frame[["id", *INPUTS]], labels=frame[["id", "y"]])
+    for limit, outcome in ((0.11, Outcome.PASS), (0.09, Outcome.FAIL)):
+        policy = Policy({"prediction": StagePolicy(quality=Quality("y", "score", {"rmse": limit, "r2": 0.9}))})
+        assert run(prediction, held, ["quality"], policy=policy).outcome is outcome
+
+
+# --- against the promoted version -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "brier", "average_precision"])
+def test_an_under_trained_model_is_worse_than_the_promoted_one(name: str) -> None:
+    limit = {name: 0.0 if name in ("roc_auc", "average_precision") else 9.0}
+    kind = "flipped" if name in ("log_loss", "brier") else "stump"
+    found = events(trial(limits=limit, candidate=model(kind), champion=model()))
+    assert [f.cause for f in told(found)] == ["worse-than-promoted"]
+    assert "promoted version on the same 2,000 rows" in told(found)[0].message
+
+
+def test_a_better_model_passes() -> None:
+    of = trial(limits={"roc_auc": 0.7, "log_loss": 0.6}, candidate=model("better"), champion=model("stump"))
+    found = events(of)
+    assert not told(found)
+    assert not told(found, Severity.WARNING)
+    gain = next(e.value for e in found if isinstance(e, Measured) and e.name == "roc_auc.gain")
+    assert gain > 0.03
+
+
+def test_the_same_model_never_alarms_against_itself_in_200_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seatrial.checks._labelled.RESAMPLES", 50)
+    for seed in range(200):
+        of = trial(count=400, champion=model(), limits={"roc_auc": 0.5, "f1": 0.0}, slices=["country"], margin=0.0)
+        of.seed = seed
+        found = events(of)
+        assert not told(found), seed
+        assert not told(found, Severity.WARNING) or {f.cause for f in told(found, Severity.WARNING)} == {
+            "slice-not-told"
+        }, seed
+
+
+def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials() -> None:
+    """The one-sided bound at 95 % alone would alarm in 5 %; the margin makes that less."""
+    from seatrial.checks._labelled import Labelled
+    from seatrial.checks._paired import difference
+    from seatrial.metrics import METRICS
+
+    asked, alarms = Quality("event", "score", {"roc_auc": 0.5}, margin=0.005), 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        truth = rng.normal(size=400)
+        y = (truth + rng.normal(size=400) > 0).astype(float)
+        a, b = truth + 0.5 * rng.normal(size=400), truth + 0.5 * rng.normal(size=400)
+        data = Labelled(y, a, b, pd.Series(range(400)))
+        m = METRICS["roc_auc"]
+        d = difference(data, m, *data.bootstrap([m], [seed])["roc_auc"])
+        alarms += d.gain < -d.margin(asked) and d.bounds(0.95)[1] < 0
+    assert alarms <= 16  # 5 % of 200, and three standard deviations above are 19
+
+
+def test_too_few_rows_to_tell_is_a_warning_with_the_number_that_would() -> None:
+    of = trial(count=400, candidate=model("good", seed=1), champion=model(), margin=0.0001)
+    found = events(of)
+    (warning,) = told(found, Severity.WARNING)
+    assert warning.cause == "too-few-rows-to-tell"
+    assert "rows would tell" in warning.message
+    assert not told(found)
+
+
+def test_a_promoted_version_that_breaks_is_not_judged_and_not_held_against_the_candidate() -> None:
+    found = events(trial(champion=object()))
+    assert not told(found)
+    assert "promoted version cannot be run" in unjudged(found)[0]
+
+
+def test_the_path_after_the_model_runs_with_the_promoted_version_too() -> None:
+    def decide(frame, model):
+        return frame.assign(score=frame["score"] if model.max_depth == 2 else 0.5)
+
+    pipeline = Pipeline("p", key="id", model=lambda _: None, raw=same, prediction=predict, decision=decide)
+    held = capture(pipeline, rows().drop(columns="event"), model=model(), labels=rows()[["id", "event"]])
+    policy = Policy({"decision": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.1}))})
+    of = Trial(pipeline, held, policy=policy, model=model("better"), champion=model())
+    assert [f.cause for f in told(list(quality.check.ask(of, "decision")))] == ["worse-than-promoted"]
+
+
+# --- slices ----------------------------------------------------------------------------------------------
+
+
+def worse_in_france(frame, model):
+    out = predict(frame, model)
+    if model.max_depth == 3:
+        out.loc[frame["country"] == "FR", "score"] = 0.4
+    return out
+
+
+def test_a_slice_that_got_worse_is_named_although_the_whole_holds() -> None:
+    of = trial(
+        candidate=model("better"), champion=model(), prediction=worse_in_france, slices=["country"], margin=0.3 / 2
+    )
+    (finding,) = told(events(of))
+    assert finding.cause == "worse-than-promoted"
+    assert "in slice country:FR" in finding.message
+
+
+def test_without_a_promoted_version_slices_are_measured_only() -> None:
+    found = events(trial(slices=["country"]))
+    kept = {e.name for e in found if isinstance(e, Measured)}
+    assert {"roc_auc/country:DE", "roc_auc/country:FR", "roc_auc/country:PT"} <= kept
+    assert not told(found)
+
+
+def test_a_slice_column_without_enough_rows_is_a_warning_and_a_misspelt_one_a_policy_error() -> None:
+    (warning,) = told(events(trial(slices=["x0"])), Severity.WARNING)
+    assert warning.cause == "slice-not-told"
+    with pytest.raises(PolicyError, match="Did you mean 'country'"):
+        events(trial(slices=["contry"]))
+
+
+def test_thirty_slices_of_chance_do_not_alarm() -> None:
+    rng = np.random.default_rng(0)
+    raised = sum(benjamini_hochberg(rng.random(30).tolist(), 0.05) >= 0 for _ in range(400))
+    assert raised / 400 < 0.08
+    assert benjamini_hochberg([0.0005, *[0.5] * 29], 0.05) == 0.0005
+    assert benjamini_hochberg([], 0.05) < 0
+
+
+# --- what cannot be judged ---------------------------------------------------------------------------------
+
+
+def test_no_labels_is_not_judged() -> None:
+    of = trial(label=None)
+    assert "no labels" in unjudged(events(of))[0]
+    verdict = run(of.pipeline, of.reference, ["quality"], policy=of.policy, model=model())
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_label_of_another_name_is_not_judged_and_the_nearest_is_named() -> None:
+    (reason,) = unjudged(events(trial(label="evnt")))
+    assert "Did you mean 'evnt'" in reason
+
+
+def test_labels_that_are_no_events_are_not_judged() -> None:
+    frame = rows()
+    held = capture(path(), frame.drop(columns="event"), model=model(), labels=frame[["id", "x0"]])
+    policy = Policy({"prediction": StagePolicy(quality=Quality("x0", "score", {"roc_auc": 0.7}))})
+    (reason,) = unjudged(events(Trial(path(), held, policy=policy, model=model())))
+    assert "1 or true" in reason
+
+
+def test_few_rows_and_few_events_are_inconclusive_and_say_how_many_are_needed() -> None:
+    (reason,) = unjudged(events(trial(count=150)))
+    assert "150" in reason
+    assert "200 are needed" in reason
+    frame = rows(400).assign(event=0)
+    frame.loc[:5, "event"] = 1
+    held = capture(path(), frame.drop(columns="event"), model=model(), labels=frame[["id", "event"]])
+    policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
+    found = events(Trial(path(), held, policy=policy, model=model()))
+    assert "6 events" in unjudged(found)[0]
+    assert not [e for e in found if isinstance(e, Judged)]
+
+
+def test_rows_without_a_known_label_are_left_out() -> None:
+    frame = rows()
+    labels = frame[["id", "event"]].astype({"event": "Int64"})
+    labels.loc[:999, "event"] = pd.NA
+    held = capture(path(), frame.drop(columns="event"), model=model(), labels=labels)
+    policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
+    found = events(Trial(path(), held, policy=policy, model=model()))
+    assert [e.compared for e in found if isinstance(e, Judged)] == [1000]
+
+
+@pytest.mark.parametrize("labels", [lambda e: e.astype(bool), lambda e: e.astype("boolean"), lambda e: e * 1.0])
+def test_events_may_be_true_or_one(labels) -> None:
+    frame = rows()
+    held = capture(
+        path(), frame.drop(columns="event"), model=model(), labels=frame[["id"]].assign(event=labels(frame["event"]))
+    )
+    policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
+    found = events(Trial(path(), held, policy=policy, model=model()))
+    assert not told(found)
+    assert not unjudged(found)
+
+
+def test_an_unknown_metric_or_a_margin_out_of_range_is_refused_where_it_is_written() -> None:
+    with pytest.raises(PolicyError, match="Did you mean 'roc_auc'"):
+        Quality("event", "score", {"rocauc": 0.7})
+    with pytest.raises(PolicyError, match="margin"):
+        Quality("event", "score", {}, margin=-1)
+    with pytest.raises(PolicyError, match="confidence"):
+        Quality("event", "score", {}, confidence=95)
+    assert "names no metric" in unjudged(events(trial(limits={})))[0]
+
+
+# --- scores that are none ----------------------------------------------------------------------------------
+
+
+def test_a_missing_score_column_fails_and_names_the_nearest() -> None:
+    (finding,) = told(events(trial(prediction=lambda f, model: f[["id"]].assign(scores=0.5))))
+    assert finding.cause == "no-score"
+    assert "Did you mean 'scores'" in finding.message
+
+
+def test_rows_lost_on_the_way_or_scored_null_fail_and_are_named() -> None:
+    def half(frame, model):
+        out = predict(frame, model)
+        out.loc[5, "score"] = np.nan
+        return out.iloc[2:]
+
+    (finding,) = told(events(trial(prediction=half)))
+    assert finding.cause == "no-score"
+    assert finding.evidence["keys"] == ["t-00000", "t-00001", "t-00005"]
+
+
+def test_scores_that_are_no_probabilities_fail_the_metrics_that_need_them() -> None:
+    def logits(frame, model):
+        return predict(frame, model).assign(score=lambda f: np.log(f["score"] / (1 - f["score"])))
+
+    found = events(trial(prediction=logits, limits={"roc_auc": 0.7, "brier": 0.25}))
+    assert [f.cause for f in told(found)] == ["not-a-probability"]
+    assert "roc_auc" in {e.name for e in found if isinstance(e, Measured)}
