@@ -74,12 +74,12 @@ def received(connection, count):
 
 
 def unanswered(wire):
-    """Whether a connection is made, and dropped without an answer."""
-    with connected(wire) as connection:
-        try:
+    """Whether a connection is dropped without an answer."""
+    try:
+        with connected(wire) as connection:
             return exchange(connection) == b""
-        except ConnectionError:
-            return True
+    except ConnectionError:
+        return True
 
 
 def eventually(condition):

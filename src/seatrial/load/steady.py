@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from seatrial.load.outcome import Offered
 
 MAX_LAG_SECONDS, MAX_LAG_SHARE, MIN_RATE_SHARE = 0.001, 0.05, 0.99
-_BATCHES = 40
+_BATCHES, _STEP = 50, 5.2
 
 
 @dataclass(frozen=True)
@@ -23,37 +23,45 @@ class Warmup:
     settled: bool
 
 
-def warmup(latencies: ArrayLike, *, p: float = 0.001, factor: float = 1.1) -> Warmup:
+def warmup(latencies: ArrayLike, *, factor: float = 1.1) -> Warmup:
     """Find where the service stopped getting faster, or slower.
 
-    Pettitt's change point (Applied Statistics 28, 1979) on the medians of 40 batches, which takes the
-    queue's own correlation out. A change counts when its p-value is below ``p`` and the level differs by
-    ``factor`` or more. What follows a slow start must show no further change, or the run has not settled.
+    A change point in the logarithms of the medians of 50 batches; batches take the queue's own correlation
+    out. A change counts when it stands out of the noise and the level differs by ``factor`` or more. What
+    follows a slow start must show no further change, or the run has not settled.
     """
     column = np.asarray(latencies, dtype=float)
     size = len(column) // _BATCHES
     if size < 1:
         return Warmup(0, 1.0, settled=False)
     medians = np.median(column[: size * _BATCHES].reshape(_BATCHES, size), axis=1)
-    at, change = _change(medians, p)
+    levels = np.log(np.clip(medians, 1e-9, 1e9))
+    at, change = _change(levels)
     if at == 0 or 1 / factor < change < factor:
         return Warmup(0, 1.0, settled=True)
     if change <= 1 / factor or at > _BATCHES // 2:
         return Warmup(0, change, settled=False)  # it grows slower, or half the run is warm-up
-    further, again = _change(medians[at:], p)
+    further, again = _change(levels[at:])
     return Warmup(at * size, change, settled=further == 0 or 1 / factor < again < factor)
 
 
-def _change(values: np.ndarray, p: float) -> tuple[int, float]:
-    """Return the index after the change and the level before over the level after; (0, 1) without a change."""
-    count = len(values)
-    signs = np.sign(np.subtract.outer(np.nan_to_num(values, posinf=1e300), np.nan_to_num(values, posinf=1e300)))
-    walk = np.array([signs[:cut, cut:].sum() for cut in range(1, count)])
-    cut = int(np.abs(walk).argmax()) + 1
-    if 2 * math.exp(-6 * float(walk[cut - 1]) ** 2 / (count**3 + count**2)) >= p:
+def _change(levels: NDArray[np.float64]) -> tuple[int, float]:
+    """Return the index after the strongest step and its factor, before over after; (0, 1) without a step.
+
+    The step in the mean that is largest in units of its standard error (Hawkins, JASA 72, 1977). The noise
+    is taken from successive differences, which a step does not inflate. The limit of 5.2 is exceeded by 1 in
+    1 000 of 20 000 simulated series of 50 independent normal values.
+    """
+    count, total = len(levels), float(levels.sum())
+    noise = 1.4826 * float(np.median(np.abs(np.diff(levels)))) / math.sqrt(2)
+    cuts = np.arange(1, count)
+    sums = np.cumsum(levels)[:-1]
+    steps = sums / cuts - (total - sums) / (count - cuts)
+    strength = np.abs(steps) * np.sqrt(cuts * (count - cuts) / count)
+    cut = int(strength.argmax())
+    if strength[cut] <= _STEP * noise or strength[cut] < 1e-12:
         return 0, 1.0
-    before, after = float(np.median(values[:cut])), float(np.median(values[cut:]))
-    return cut, before / after if after > 0 and math.isfinite(after) else (math.inf if before > after else 0.0)
+    return int(cuts[cut]), math.exp(float(steps[cut]))
 
 
 def void(run: Offered, limit_seconds: float) -> tuple[str, ...]:

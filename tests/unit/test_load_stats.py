@@ -1,0 +1,253 @@
+"""The statistics of load give the published figures, and refuse to pass what was not shown."""
+
+import math
+
+import numpy as np
+import pytest
+
+from seatrial.errors import UsageError
+from seatrial.load.compare import compare, order
+from seatrial.load.histogram import histogram, merge, percentile_seconds
+from seatrial.load.knee import knee
+from seatrial.load.outcome import Offered, merged
+from seatrial.load.stats import Plan, allowed, autocorrelation, bounds, holds, judge, plan, quantile, required
+from seatrial.load.steady import void, warmup
+
+
+@pytest.mark.parametrize(
+    ("percentile", "needed"),
+    [
+        (0.90, [44, 64, 81, 127, 197, 325, 681, 1246]),
+        (0.95, [90, 130, 165, 259, 398, 656, 1372, 2504]),
+        (0.99, [459, 662, 838, 1307, 2010, 3304, 6898, 12571]),
+        (0.999, [4603, 6636, 8403, 13105, 20140, 33097, 69058, 125826]),
+    ],
+)
+def test_the_rule_needs_the_published_numbers_of_requests(percentile, needed):
+    misses = [0, 1, 2, 5, 10, 20, 50, 100]
+    assert [required(each, percentile=percentile) for each in misses] == needed
+    assert [allowed(each, percentile=percentile) for each in needed] == misses
+    assert [allowed(each - 1, percentile=percentile) for each in needed] == [-1, 0, 1, 4, 9, 19, 49, 99]
+
+
+def test_the_rule_is_the_binomial_tail():
+    from scipy.stats import binom
+
+    assert not holds(1000, 4)
+    assert binom.cdf(4, 1000, 0.01) > 0.01
+    assert holds(1000, 3) == (binom.cdf(3, 1000, 0.01) <= 0.01)
+
+
+def misses(count, requests):
+    column = np.zeros(requests, dtype=bool)
+    column[np.linspace(0, requests - 1, count).astype(int)] = count > 0
+    return column
+
+
+def test_all_runs_must_hold():
+    three = Plan(3, 2010)
+    assert judge([misses(10, 2010)] * 3, three).holds == "held"
+    assert judge([misses(10, 2010)] * 2 + [misses(11, 2010)], three).holds == "unshown"
+    assert judge([misses(10, 2010)] * 2 + [misses(21, 2010)], three).holds == "broken"
+
+
+@pytest.mark.parametrize("runs", [[], [misses(0, 2010)] * 2, [misses(0, 2010)] * 4, [misses(0, 2009)] * 3])
+def test_what_was_not_planned_shows_nothing(runs):
+    assert judge(runs, Plan(3, 2010)).holds == "unshown"
+
+
+def test_an_unshown_limit_says_how_many_requests_would_show_it():
+    assert judge([misses(11, 2010)], Plan(1, 2010)).needed == required(11)
+
+
+def test_misses_in_a_row_are_called_dependent():
+    lump = np.zeros(2010, dtype=bool)
+    lump[500:510] = True
+    judged = judge([lump], Plan(1, 2010))
+    assert judged.correlation > 0.8
+    assert not judged.independent
+    assert judge([np.zeros(2010, dtype=bool)], Plan(1, 2010)).independent
+
+
+def test_a_plan_too_small_to_show_anything_is_refused():
+    with pytest.raises(UsageError, match="459"):
+        Plan(3, 458)
+    with pytest.raises(UsageError, match="half the capacity"):
+        plan(0.9)
+    assert plan(0.5).runs == plan(0.3).runs >= 3
+
+
+def test_a_p99_has_no_upper_bound_in_a_small_sample():
+    values = np.arange(1.0, 460.0)
+    assert bounds(values[:458], 0.99)[1] == math.inf
+    assert bounds(values, 0.99)[1] == 459.0
+    assert bounds(values[:298], 0.99, confidence=0.95)[1] == math.inf
+    assert bounds(values[:299], 0.99, confidence=0.95)[1] == 299.0
+    assert bounds([], 0.99) == (-math.inf, math.inf)
+
+
+def test_bounds_cover_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(8)
+    truth = -math.log(0.05)
+    found = np.array([bounds(rng.exponential(size=400), 0.95, confidence=0.9) for _ in range(1500)])
+    assert 0.88 <= (found[:, 0] <= truth).mean() <= 0.94
+    assert 0.88 <= (found[:, 1] >= truth).mean() <= 0.94
+
+
+def test_a_quantile_takes_infinite_values():
+    assert quantile([1, 2, 3, 4], 0.5) == 2
+    assert quantile([1.0] * 98 + [math.inf] * 2, 0.99) == math.inf
+    assert quantile(np.arange(1, 101), 0.99) == 99
+    assert math.isnan(quantile([], 0.5))
+
+
+def test_autocorrelation_of_independent_values_is_small():
+    assert abs(autocorrelation(np.random.default_rng(0).random(10_000))) < 0.03
+    assert autocorrelation([1, 1, 1]) == 0.0
+    assert autocorrelation([]) == 0.0
+
+
+def steady(count, rng):
+    return rng.gamma(4, 0.01, count)
+
+
+@pytest.mark.parametrize("slow", [400, 2_000, 4_000])
+def test_warm_up_is_found_where_it_ends(slow):
+    rng = np.random.default_rng(2)
+    found = warmup(np.concatenate([3 * steady(slow, rng), steady(10_000 - slow, rng)]))
+    assert found.requests == pytest.approx(slow, abs=200)
+    assert found.factor == pytest.approx(3, rel=0.1)
+    assert found.settled
+
+
+def test_a_steady_run_has_no_warm_up():
+    rng = np.random.default_rng(3)
+    found = [warmup(steady(10_000, rng)) for _ in range(200)]
+    assert sum(each.requests > 0 or not each.settled for each in found) <= 2
+
+
+@pytest.mark.parametrize("trend", [np.linspace(1, 3, 8_000), np.linspace(3, 1, 8_000)])
+def test_a_run_that_keeps_changing_has_not_settled(trend):
+    assert not warmup(steady(8_000, np.random.default_rng(4)) * trend).settled
+
+
+def test_too_few_requests_cannot_be_called_settled():
+    assert not warmup([0.1] * 49).settled
+
+
+def offered(lag=0.0, rate=1000.0, count=2000, **changes):
+    scheduled = np.arange(count) / rate
+    sent = scheduled + lag
+    columns = {"scheduled": scheduled, "sent": sent, "done": sent + 0.01, "status": np.full(count, 200, np.int16)}
+    return Offered(**{**columns, "outcome": np.zeros(count, np.uint8), "connections": 64, **changes})
+
+
+def test_a_generator_that_did_its_work_is_not_void():
+    assert void(offered(), 0.1) == ()
+
+
+@pytest.mark.parametrize(("lag", "limit"), [(0.0011, 1.0), (0.0006, 0.01)])
+def test_a_late_generator_voids_the_run(lag, limit):
+    assert "late" in " ".join(void(offered(lag=lag), limit))
+
+
+def test_a_slow_generator_voids_the_run():
+    slow = np.arange(2000) / 1000 * 1.02
+    assert "of the asked rate" in " ".join(void(offered(sent=slow), 0.1))
+    unsent = np.where(np.arange(2000) < 1900, np.arange(2000) / 1000, np.nan)
+    assert "of the asked rate" in " ".join(void(offered(sent=unsent), 0.1))
+    assert void(offered(count=0), 0.1) == ("nothing was sent",)
+
+
+def test_too_few_connections_void_the_run_only_where_they_were_the_bottleneck():
+    assert "connections busy" in " ".join(void(offered(waited=3), 0.1))
+    assert void(offered(waited=3), 0.05) == ()
+
+
+def test_failures_count_as_misses_and_every_request_is_counted():
+    status = np.full(2000, 200, np.int16)
+    status[:3], status[3] = 503, 0
+    outcome = np.zeros(2000, np.uint8)
+    outcome[3] = 1
+    run = offered(status=status, outcome=outcome)
+    assert run.misses(0.1).sum() == 4
+    assert run.counts() == {"status 200": 1996, "status 503": 3, "timed out": 1}
+
+
+def test_the_runs_of_workers_merge_in_the_order_of_the_schedule():
+    whole = merged([offered(count=10), offered(lag=0.5, count=10)])
+    assert len(whole) == 20
+    assert (np.diff(whole.scheduled) >= 0).all()
+    assert whole.connections == 128
+
+
+@pytest.mark.parametrize("capacity", [3.0, 100.0, 777.0])
+def test_the_knee_is_found_within_its_precision(capacity):
+    found = knee(lambda rate: "held" if rate <= capacity else "broken", 50)
+    assert found.bounded
+    assert found.rate <= capacity < found.above <= found.rate * 1.051
+
+
+def test_what_could_not_be_shown_is_no_capacity():
+    assert knee(lambda _: "unshown", 50).rate == 0
+    endless = knee(lambda _: "held", 50, most=1000)
+    assert endless.rate == 1000
+    assert not endless.bounded
+
+
+def pairs(seed, factor=1.0, count=10, noise=0.04):
+    rng = np.random.default_rng(seed)
+    luck = rng.normal(0, 0.2, count)
+    draw = lambda: np.exp(luck + rng.normal(0, noise, count))  # noqa: E731
+    return draw(), factor * draw()
+
+
+def test_equal_services_are_seldom_called_a_regression():
+    answers = [compare(*pairs(seed)).answer for seed in range(400)]
+    assert answers.count("regression") <= 24
+    assert answers.count("none") >= 200
+
+
+def test_a_slower_challenger_is_a_regression():
+    answers = [compare(*pairs(seed, 1.1)).answer for seed in range(200)]
+    assert answers.count("regression") >= 190
+    assert answers.count("none") <= 2
+
+
+def test_few_or_noisy_runs_are_not_enough():
+    assert compare([1, 1, 1, 1], [1, 1, 1, 1]).answer == "not enough runs"
+    assert compare(*pairs(1, noise=0.5)).answer == "not enough runs"
+    assert compare([], []).answer == "not enough runs"
+
+
+def test_a_challenger_that_fails_its_requests_is_a_regression():
+    assert compare([1.0] * 10, [1.0] * 8 + [math.inf] * 2).answer == "regression"
+    assert compare([1.0] * 10, [1.0] * 9 + [math.inf]).answer == "not enough runs"
+    assert compare([math.inf] * 10, [1.0] * 10).answer == "not enough runs"
+
+
+def test_pairs_are_interleaved_half_each_way():
+    first = [each[0] for each in order(10, 4)]
+    assert first.count("champion") == 5
+    assert order(10, 4) == order(10, 4) != order(10, 5)
+
+
+def test_figures_that_cannot_be_paired_are_refused():
+    with pytest.raises(UsageError):
+        compare([1.0], [1.0, 2.0])
+    with pytest.raises(UsageError):
+        compare([0.0] * 5, [1.0] * 5)
+
+
+def test_histograms_of_parts_sum_to_the_histogram_of_the_whole():
+    values = np.random.default_rng(1).exponential(0.05, 5_000)
+    values[:10] = math.inf
+    parts = merge([histogram(values[:2_000]), histogram(values[2_000:]).encode()])
+    whole = histogram(values)
+    for percentile in (0.5, 0.99, 0.999):
+        assert percentile_seconds(parts, percentile) == percentile_seconds(whole, percentile)
+    assert parts.get_total_count() == 5_000
+    assert percentile_seconds(whole, 0.9) == pytest.approx(quantile(values, 0.9), rel=0.002)
+    assert percentile_seconds(whole, 0.999) == math.inf
+    with pytest.raises(ValueError, match="not a number"):
+        histogram([math.nan])
