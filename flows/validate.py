@@ -5,6 +5,7 @@ The flow run is Failed unless the verdict is pass. Checks run side by side in th
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from seatrial.results import directory_for, slug, write_results
 from seatrial.sinks.markdown import findings_markdown, findings_rows
 from seatrial.sinks.mlflow import record
 from seatrial.trial import LISTENERS, Check
+
+HEARING = threading.Lock()  # the events of one question are heard together
 
 
 @task(task_run_name="resolve {uri}", cache_policy=NO_CACHE)
@@ -66,16 +69,16 @@ def load(project: Project, fetched: registry.Fetched, live: list[str], seed: int
 def judge(question: Question, check: Check, trial: Trial, heard: list[Event]) -> State[Any]:
     """Ask one question; the task is red where the answer is not as it should be."""
     events = ask(check, trial, question)
-    heard.extend(events)
-    for listener in LISTENERS.get():
-        for event in events:
-            listener.event(event)
+    with HEARING:
+        heard.extend(events)
+        for listener in LISTENERS.get():
+            for event in events:
+                listener.event(event)
     findings = [e for e in events if isinstance(e, Finding)]
     open_ = [e for e in events if isinstance(e, Unjudged)]
-    if findings:
+    if any(not f.propagated for f in findings):
         key = slug(f"{trial.pipeline.name}-{question.stage or 'path'}-{question.check}")
         create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(question))
-        create_table_artifact(key=f"{key}-table", table=findings_rows(findings), description=str(question))
     worst = [f for f in findings if f.severity is Severity.ERROR]
     if worst:
         return Failed(message=f"{len(worst)} finding(s): {worst[0].message}")
@@ -89,11 +92,6 @@ def conclude(verdict: Verdict, events: list[Event], trial: Trial, fetched: regis
     """Write the verdict's files and log all of it to MLflow; return the MLflow run's id."""
     directory = directory_for(state, verdict.subject)
     write_results(verdict, events, directory)
-    create_markdown_artifact(
-        key=slug(f"verdict-{verdict.subject.model}"),
-        markdown=findings_markdown(verdict),
-        description=f"Verdict of {verdict.subject}",
-    )
     return record(verdict, fetched, directory, promote=trial.policy.promote)
 
 
@@ -140,6 +138,10 @@ def validate(
     events = in_order(heard, planned)
     verdict = verdict_of(events, trial, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
     conclude(verdict, events, trial, fetched, here.state)
+    told, name = f"Verdict of {verdict.subject}", slug(verdict.subject.model)
+    create_markdown_artifact(key=f"verdict-{name}", markdown=findings_markdown(verdict), description=told)
+    if verdict.findings:
+        create_table_artifact(key=f"findings-{name}", table=findings_rows(verdict.findings), description=told)
     for listener in LISTENERS.get():
         listener.verdict(verdict)
     get_run_logger().info("%s: %s", verdict.subject, verdict.summary)

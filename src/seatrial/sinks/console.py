@@ -12,7 +12,7 @@ from rich.text import Text
 from seatrial.events import Event, Finding, Judged, Outcome, Question, Severity, Unjudged, Verdict
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import Answer, State, answers, places
-from seatrial.sinks.text import neutral, number, plural, seconds
+from seatrial.sinks.text import neutral, plural, seconds
 from seatrial.trial import Sink
 
 FINDINGS_SHOWN = 20
@@ -61,8 +61,6 @@ def show(verdict: Verdict, console: Console) -> None:
         console.print()
     if asked := answers(verdict):
         console.print(_numbers(asked, say))
-    if verdict.measured:
-        console.print(_measured(verdict, say))
     console.print(Text(say(verdict.summary, 600), style="bold"))
 
 
@@ -142,7 +140,8 @@ def _table(say: _Speaker, *, title: str) -> Table:
 
 
 def _findings(verdict: Verdict, say: _Speaker) -> Table:
-    ranked = (*verdict.errors, *(f for f in verdict.findings if f.severity is not Severity.ERROR))
+    born = [f for f in verdict.errors if not f.propagated]
+    ranked = (*born, *(f for f in verdict.findings if f.severity is not Severity.ERROR))
     table = _table(say, title=plural(len(ranked), "finding"))
     table.add_column("stage", overflow="fold", min_width=8)
     table.add_column("column", overflow="fold", min_width=6)
@@ -150,23 +149,25 @@ def _findings(verdict: Verdict, say: _Speaker) -> Table:
     for finding in ranked[:FINDINGS_SHOWN]:
         style = "red" if finding.severity is Severity.ERROR else ""
         table.add_row(
-            Text(say(finding.stage or "whole path", 60), style="yellow" if finding.propagated else style),
+            Text(say(finding.stage or "whole path", 60), style=style),
             Text(say(finding.column or "", 60)),
             _told(finding, say),
         )
     if (more := len(ranked) - FINDINGS_SHOWN) > 0:
         table.add_row("", "", Text(f"and {more:,} more"))
+    for place in dict.fromkeys(f.stage for f in verdict.errors if f.propagated):
+        columns = dict.fromkeys(f.column for f in verdict.errors if f.propagated and f.stage == place and f.column)
+        told = say(", ".join(columns), 200) or "not reached, or not as in training"
+        table.add_row(Text(say(place or "whole path", 60), style="yellow"), "", Text(f"{told}  [propagated]", "yellow"))
     return table
 
 
 def _told(finding: Finding, say: _Speaker) -> Text:
-    kind = "propagated" if finding.propagated else "" if finding.severity is Severity.ERROR else finding.severity.value
+    kind = "" if finding.severity is Severity.ERROR else finding.severity.value
     told = Text(say(finding.message))
     tags = ", ".join(t for t in (kind, say(finding.cause or "", 60)) if t)
     if tags:
         told.append(f"  [{tags}]", style="yellow")
-    if finding.propagated:
-        return told
     if shown := say(evidence(finding.evidence), 400):
         told.append(f"\n{shown}", style="bright_black")
     if finding.advice:
@@ -188,19 +189,4 @@ def _numbers(asked: Sequence[Answer], say: _Speaker) -> Table:
             f"{answer.compared:,}" if answer.judged else "",
             took,
         )
-    return table
-
-
-def _measured(verdict: Verdict, say: _Speaker) -> Table:
-    table = _table(say, title="measured")
-    table.add_column("question", overflow="fold")
-    table.add_column("what", overflow="fold")
-    table.add_column("value", justify="right")
-    for m in verdict.measured[:MEASURED_SHOWN]:
-        name = say(m.name, 60) + (f" of {say(m.column, 60)}" if m.column else "")
-        table.add_row(
-            Text(say(Question(m.check, m.stage), 80)), Text(name), Text(f"{number(m.value)} {say(m.unit, 20)}".strip())
-        )
-    if (more := len(verdict.measured) - MEASURED_SHOWN) > 0:
-        table.add_row("", f"and {more:,} more", "")
     return table

@@ -22,7 +22,6 @@ _MARKS = {
     State.PASSED: "✓",
 }
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_HEAD = ("| stage | column | finding | cause | evidence | what to do |", "|---|---|---|---|---|---|")
 
 
 def literal(text: object, limit: int = 300) -> str:
@@ -74,13 +73,24 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _rows(findings: Iterable[Finding]) -> list[str]:
+    """Return a list item a finding born where it stands, then one for each place where others came down to."""
+    ranked = _sorted(findings)
     rows = []
-    for f in _sorted(findings):
-        kind = "propagated: " if f.propagated else "" if f.severity is Severity.ERROR else f"{f.severity.value}: "
-        words = (f.stage or "whole path", f.column or "", f.message, f.cause or "", str(evidence(f.evidence)), f.advice)
-        cells = [literal(w) for w in words]
-        cells[2] = kind + cells[2]
-        rows.append(f"| {' | '.join(cells)} |")
+    for f in ranked:
+        if f.propagated:
+            continue
+        where = " · ".join(f"**{literal(w, 80)}**" for w in (f.stage or "whole path", f.column) if w)
+        kind = "" if f.severity is Severity.ERROR else f"{f.severity.value}: "
+        told = [kind + literal(f.message)]
+        told += [f"*Cause:* {literal(f.cause)}."] if f.cause else []
+        told += [f"*What to do:* {literal(f.advice)}"] if f.advice else []
+        told += [f"*Evidence:* {shown}"] if (shown := literal(evidence(f.evidence))) else []
+        rows.append(f"- {where}: " + "  ".join(told))
+    for place in dict.fromkeys(f.stage for f in ranked if f.propagated):
+        columns = dict.fromkeys(f.column for f in ranked if f.propagated and f.stage == place and f.column)
+        rows.append(
+            f"- {literal(place or 'whole path', 80)}, propagated: {literal(', '.join(columns) or 'not reached')}"
+        )
     return rows
 
 
@@ -99,7 +109,7 @@ def _page(head: Sequence[str], rows: Sequence[str], room: int, after: Sequence[s
     lines, left_out = list(head), 0
     used = sum(len(line) + 1 for line in lines)
     reserve = 80
-    for block in ([*_HEAD, *rows] if rows else [], ["", *after] if after else []):
+    for block in (rows, ["", *after] if after else []):
         for line in block:
             if used + len(line) + 1 > room - reserve:
                 left_out += 1
