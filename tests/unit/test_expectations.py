@@ -101,7 +101,8 @@ def test_a_finding_carries_counts_and_keys_that_json_can_carry_and_no_cell(refer
 
 def test_no_cell_value_is_in_the_attached_results(reference):
     bad = changed(features, lambda f: f.assign(amount=123456.5))
-    policy = Policy({"features": StagePolicy(expectations=lambda _: [_gxe().ExpectColumnMaxToBeBetween(column="amount", max_value=1)])})  # fmt: skip
+    own = StagePolicy(expectations=lambda _: [_gxe().ExpectColumnMaxToBeBetween(column="amount", max_value=1)])
+    policy = Policy({"features": own})
     events = judged(reference, policy=policy, features=bad)
     files = {a.name: a.content.decode() for a in all_of(Attachment, events)}
     assert set(files) == {"suites/features.json", "results/features.json"}
