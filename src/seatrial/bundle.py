@@ -116,11 +116,7 @@ def write_frame(frame: pd.DataFrame, path: Path, what: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        kept: dict[bytes, bytes | str] = {
-            _CATEGORIES + str(c).encode(): _packed(t) for c, t in frame.dtypes.items() if hasattr(t, "categories")
-        }
-        kept[_LISTS] = json.dumps([str(c) for c, t in frame.dtypes.items() if t == object and _holds_lists(frame[c])])
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **kept})
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **_beside(frame)})
         text: Any = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
         pq.write_table(table, path, compression="none", use_dictionary=text or False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -159,6 +155,14 @@ def read_frame(path: Path) -> pd.DataFrame:
     return frame
 
 
+def _beside(frame: pd.DataFrame) -> dict[bytes, bytes]:
+    """Return what Parquet itself would lose: whole categorical types, and that a cell is a list and not an array."""
+    lists = [str(c) for c in frame.columns if _holds_lists(frame[c])]
+    categorical = {c: t for c, t in frame.dtypes.items() if isinstance(t, pd.CategoricalDtype)}
+    packed = {_CATEGORIES + str(c).encode(): _packed(t) for c, t in categorical.items()}
+    return packed | {_LISTS: json.dumps(lists).encode()}
+
+
 def _packed(dtype: Any) -> bytes:
     """Return a categorical type as base64 of an Arrow stream.
 
@@ -185,7 +189,7 @@ def _unpacked(packed: bytes) -> pd.CategoricalDtype:
 
 
 def _holds_lists(column: pd.Series) -> bool:
-    return isinstance(next(iter(column.dropna()), None), list)
+    return column.dtype.kind == "O" and isinstance(next(iter(column.dropna()), None), list)
 
 
 def _carries(column: pd.Series) -> bool:

@@ -134,7 +134,7 @@ class Trial:
 def _copy(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a copy that shares nothing, lists and dicts in cells included."""
     own = frame.copy()
-    for name in (n for n, dtype in frame.dtypes.items() if dtype == object):
+    for name in (n for n, dtype in frame.dtypes.items() if dtype.kind == "O"):
         if isinstance(next(iter(frame[name].dropna()), None), list | dict | set | np.ndarray):
             own[name] = frame[name].map(deepcopy)
     return own
