@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seatrial.logical import NAT, UNIT_SECONDS, Array, Column, as_large_string, decoded, of_arrow
+from seatrial.logical import NAT, TICKS, Array, Column, as_large_string, decoded, of_arrow
 from seatrial.tolerance import EXACT, NORMALISE, Bounds, Tolerance
 
 BLOCK = 16_384  # rows; two blocks of float64 and their masks stay in the second-level cache
@@ -114,7 +114,7 @@ def _judge(e: Array, a: Array, where: Array | int, bounds: Bounds) -> Cells:
         scale = np.abs(x)
         limit = scale * bounds.rtol
         limit += bounds.atol
-        differs = ~(size <= limit)
+        differs = size > limit
         # inf - inf is NaN although equal, and inf <= inf although inf is not -inf: look at those again
         odd = np.flatnonzero(~np.isfinite(diff))
         if len(odd):
@@ -198,15 +198,15 @@ def _integers(e: Array, a: Array, nulls_e: Array | None, nulls_a: Array | None, 
     rows = np.flatnonzero(unequal)
     if not len(rows):
         return Cells(flips=flips)
-    return _measured(e[rows], a[rows], rows, flips, bounds=bounds, unit=1.0)
+    return _measured(e[rows], a[rows], rows, flips, bounds=bounds, unit=1)
 
 
-def _measured(e: Array, a: Array, rows: Array, flips: Array, *, bounds: Bounds, unit: float) -> Cells:
-    """Judge unequal integers; distances are taken exactly, then stated as float64 in ``unit``."""
+def _measured(e: Array, a: Array, rows: Array, flips: Array, *, bounds: Bounds, unit: int) -> Cells:
+    """Judge unequal integers; distances are taken exactly, then stated as float64, ``unit`` being 1."""
     wide = np.uint64 if e.dtype == np.uint64 else np.int64
     e, a = e.astype(wide, copy=False), a.astype(wide, copy=False)
-    size = _distance(e, a).astype(np.float64) * unit
-    scale = np.abs(e.astype(np.float64)) * unit
+    size = _distance(e, a).astype(np.float64) / unit
+    scale = np.abs(e.astype(np.float64)) / unit
     diff = np.where(a > e, size, -size)
     with np.errstate(all="ignore"):
         max_rel = float((size / scale).max())
@@ -221,7 +221,7 @@ def _measured(e: Array, a: Array, rows: Array, flips: Array, *, bounds: Bounds, 
 
 
 def _ticks(expected: Column, actual: Column, bounds: Bounds) -> Cells:
-    unit = max(expected.unit, actual.unit, key=lambda name: -UNIT_SECONDS[name])
+    unit = max(expected.unit, actual.unit, key=TICKS.__getitem__)
     e, lost_e = _in_unit(expected, unit)
     a, lost_a = _in_unit(actual, unit)
     if lost_e or lost_a:  # an instant that nanoseconds cannot reach
@@ -237,7 +237,7 @@ def _ticks(expected: Column, actual: Column, bounds: Bounds) -> Cells:
     # A relative tolerance of an instant would be relative to 1970.
     rtol = bounds.rtol if expected.kind == "span" else 0.0
     bounds = Bounds(rtol, bounds.atol, None)
-    cells = _measured(e[rows], a[rows], rows, flips, bounds=bounds, unit=UNIT_SECONDS[unit])
+    cells = _measured(e[rows], a[rows], rows, flips, bounds=bounds, unit=TICKS[unit])
     return cells if expected.kind == "span" else Cells(cells.rows, flips, cells.diff, cells.max_abs, 0.0)
 
 
@@ -245,7 +245,7 @@ def _in_unit(column: Column, unit: str) -> tuple[Array, bool]:
     """Return the ticks in a finer unit, and whether any overflowed."""
     if column.unit == unit:
         return column.values, False
-    factor = round(UNIT_SECONDS[column.unit] / UNIT_SECONDS[unit])
+    factor = TICKS[unit] // TICKS[column.unit]
     present = column.values != NAT
     reach = np.iinfo(np.int64).max // factor
     ticks = column.values[present]

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from seatrial.logical import UNIT_SECONDS, Array, Column, sampled
+from seatrial.logical import TICKS, Array, Column, sampled
 
 SAMPLE = 20_000  # differing rows looked at; a cause must explain 99 % of them
 ENOUGH = 3  # differing rows below which nothing is told clearly
@@ -94,8 +94,8 @@ class Change:
         if e.kind != "instant" or a.kind != "instant":
             return None
         if e.unit == a.unit:
-            return (a.values - e.values) * UNIT_SECONDS[e.unit], e.values
-        return a.values * UNIT_SECONDS[a.unit] - e.values * UNIT_SECONDS[e.unit], e.values
+            return (a.values - e.values) / TICKS[e.unit], e.values
+        return np.round(a.values / TICKS[a.unit] - e.values / TICKS[e.unit], 6), e.values
 
     @cached_property
     def texts(self) -> tuple[list[str], list[str]] | None:

@@ -22,7 +22,7 @@ Kind = Literal["number", "instant", "span", "arrow", "category", "list", "object
 Array = np.ndarray[Any, np.dtype[Any]]
 
 NAT = np.iinfo(np.int64).min
-UNIT_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # a second; dividing by them rounds once
 
 _TOGETHER = 8  # columns of float64 that share one cache line of 64 bytes
 _ROWS_IN_CACHE = 2_048  # their lines stay in the cache until the last of the eight is read
