@@ -81,16 +81,15 @@ def _rows(findings: Iterable[Finding]) -> list[str]:
             continue
         where = " · ".join(f"**{literal(w, 80)}**" for w in (f.stage or "whole path", f.column) if w)
         kind = "" if f.severity is Severity.ERROR else f"{f.severity.value}: "
-        told = [kind + literal(f.message)]
-        told += [f"*Cause:* {literal(f.cause)}."] if f.cause else []
-        told += [f"*What to do:* {literal(f.advice)}"] if f.advice else []
-        told += [f"*Evidence:* {shown}"] if (shown := literal(evidence(f.evidence))) else []
-        rows.append(f"- {where}: " + "  ".join(told))
+        words = [kind + literal(f.message)]
+        words += [f"**Cause:** {literal(f.cause)}."] if f.cause else []
+        words += [f"**What to do:** {literal(f.advice)}"] if f.advice else []
+        words += [f"**Evidence:** {shown}"] if (shown := literal(evidence(f.evidence))) else []
+        rows.append(f"- {where}: " + "  ".join(words))
     for place in dict.fromkeys(f.stage for f in ranked if f.propagated):
         columns = dict.fromkeys(f.column for f in ranked if f.propagated and f.stage == place and f.column)
-        rows.append(
-            f"- {literal(place or 'whole path', 80)}, propagated: {literal(', '.join(columns) or 'not reached')}"
-        )
+        told = literal(", ".join(columns) or "not reached")
+        rows.append(f"- {literal(place or 'whole path', 80)}, propagated: {told}")
     return rows
 
 
