@@ -61,7 +61,7 @@ def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str = 
     expected = trial.reference.frame(stage)
     yield from differences(name, stage, parity)
     columns = [str(c) for c in expected.columns]
-    ran = {"schema": _schema(stage, columns, actual), "parity": judge_parity(stage, columns, parity)}
+    ran = {"schema": judge_schema(stage, columns, actual), "parity": judge_parity(stage, columns, parity)}
     problems = [f"{kind} suite: {r.problem}" for kind, r in ran.items() if r.problem]
     if not problems and (told := disagreement(ran["schema"], ran["parity"], parity)):
         problems.append(told)
@@ -85,6 +85,12 @@ def judge_parity(place: str, columns: Sequence[str], parity: Parity) -> Ran:
     return _suites.run_suite(f"{place} parity", expectations, _suites.parity_frame(parity), label="feature")
 
 
+def judge_schema(place: str, columns: Sequence[str], actual: pd.DataFrame) -> Ran:
+    """Run the checkpoint over the columns of the real frame; no row of it is looked at."""
+    expectations = _suites_ready(_suites.schema_expectations, columns)
+    return _suites.run_suite(f"{place} schema", expectations, actual.head(0).rename(columns=str))
+
+
 def disagreement(schema: Ran | None, judged: Ran, parity: Parity) -> str:
     """Return where the checkpoint and the kernel say different things of the same frames, or the empty string."""
     failed = [*judged.failed(), *(schema.failed() if schema else ())]
@@ -105,11 +111,6 @@ def attachment(name: str, stage: str, file: str, body: Mapping[str, Any]) -> Att
     """Return ``body`` as a JSON file among the results."""
     text = json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False, default=str)
     return Attachment(name, stage, file, text.encode())
-
-
-def _schema(stage: str, columns: Sequence[str], actual: pd.DataFrame) -> Ran:
-    expectations = _suites_ready(_suites.schema_expectations, columns)
-    return _suites.run_suite(f"{stage} schema", expectations, actual.head(0).rename(columns=str))
 
 
 def _suites_ready(build: Any, *arguments: Any) -> list[Any]:
