@@ -8,18 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from seatrial.errors import ProjectError, TargetError
+from seatrial.errors import EXIT_UNJUDGED, ProjectError, TargetError
 from seatrial.loading import load_file
 from seatrial.project import Project
 from seatrial.trial import LISTENERS, Sink
 
 START_SECONDS = 120.0
+GRACE_SECONDS = 5.0
+INTERRUPTED = "seatrial: Interrupted. No verdict was written."
 SERVER = [
     sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
     "--host", "127.0.0.1", "--log-level", "warning", "--port",
@@ -58,7 +61,8 @@ def prefect_server(project: Project) -> Iterator[Callable[[], str]]:
             [*SERVER, str(port)], stdout=out, stderr=subprocess.STDOUT, env=environ, start_new_session=True
         )
     try:
-        yield lambda: _wait(server, url, log)
+        with _interruptible(lambda: _end(server)):
+            yield lambda: _wait(server, url, log)
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         _end(server)
@@ -76,6 +80,31 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> str:
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
     raise TargetError(f"The project's Prefect server did not answer within {START_SECONDS:.0f} s. {_tail(log)}")
+
+
+@contextlib.contextmanager
+def _interruptible(end: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C end the command soon, also while a stage in another thread cannot be stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave() -> None:
+        end()
+        print(INTERRUPTED, file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(EXIT_UNJUDGED)
+
+    def interrupt(*_: object) -> None:
+        last = threading.Timer(GRACE_SECONDS, leave)
+        last.daemon = True
+        last.start()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

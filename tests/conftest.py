@@ -1,0 +1,38 @@
+"""What tests share: one trained project and one Prefect server for the whole session, both made when first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial.loading import load_file
+from seatrial.local import prefect_server
+from seatrial.project import Project
+from seatrial.scaffold import init
+
+FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
+
+
+@pytest.fixture(scope="session")
+def payments(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project as ``seatrial init`` writes it, with version 1 (good) and version 2 (skewed) of payments registered."""
+    for name in (*FOREIGN, "_MLFLOW_SERVER_ARTIFACT_ROOT"):
+        os.environ.pop(name, None)
+    root = init(tmp_path_factory.mktemp("projects") / "payments", quiet=True)
+    project = Project.find(root)
+    project.settle()
+    train: Callable[..., Any] = load_file(project.pipeline_file.parent / "train.py").train
+    for release in (1, 2):
+        train(release, rows=6_000, reference_rows=500)
+    return project
+
+
+@pytest.fixture(scope="session")
+def prefect_api(payments: Project) -> Iterator[str]:
+    """The address of a Prefect server that every flow of the session runs against."""
+    with prefect_server(payments) as wait:
+        yield wait()

@@ -1,0 +1,138 @@
+"""The validate flow on a real Prefect server, a real registry and a real model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from seatrial import Finding, Outcome, Sink, Verdict
+from seatrial.local import run_flow
+from seatrial.project import Project
+from seatrial.registry import client
+
+pytestmark = pytest.mark.server
+
+
+class Kept(Sink):
+    """Keeps what the flow told."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self.questions: list[Any] = []
+
+    def planned(self, questions: Any) -> None:
+        self.questions = list(questions)
+
+    def verdict(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+
+
+def sail(project: Project, version: int, **parameters: Any) -> Verdict:
+    kept = Kept()
+    run_flow(
+        project.flows / "validate.py",
+        "validate",
+        {"model_uri": f"models:/payments/{version}", "project": str(project.root), **parameters},
+        lambda: "",
+        [kept],
+    )
+    return kept.verdicts[0]
+
+
+@pytest.fixture(scope="module")
+def passed(payments: Project, prefect_api: str) -> Verdict:
+    return sail(payments, 1)
+
+
+@pytest.fixture(scope="module")
+def failed(payments: Project, prefect_api: str, passed: Verdict) -> Verdict:
+    return sail(payments, 2)
+
+
+def runs_of(name: str) -> list[Any]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+
+    with get_client(sync_client=True) as prefect:
+        runs = prefect.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name])))
+    return list(runs)
+
+
+def test_a_good_version_passes_every_question(passed: Verdict) -> None:
+    """Version 1 is as in training at every stage, and every check was really asked."""
+    assert passed.outcome is Outcome.PASS, passed.to_json()
+    assert {j.check for j in passed.judged} >= {"expectations", "golden", "invariants", "quality"}
+    assert all(j.compared > 0 for j in passed.judged)
+
+
+def test_a_skewed_version_fails_where_the_skew_is_born(failed: Verdict) -> None:
+    """Version 2 was trained on another hour: found at features, column hour; everything after it is propagated."""
+    assert failed.outcome is Outcome.FAIL
+    assert failed.first_failing_stage == "features"
+    born = [f for f in failed.errors if not f.propagated]
+    assert {(f.stage, f.column) for f in born} == {("features", "hour")}
+    assert {f.stage for f in failed.errors if f.propagated} >= {"prediction", "response"}
+
+
+def test_a_pass_is_on_the_version_and_moves_its_aliases(passed: Verdict, failed: Verdict) -> None:
+    """The tags name verdict, run and digests; only the passing version carries an alias."""
+    registry = client()
+    good, bad = (registry.get_model_version("payments", n) for n in ("1", "2"))
+    assert good.tags["seatrial.verdict"] == "pass"
+    assert bad.tags["seatrial.verdict"] == "fail"
+    assert good.tags["seatrial.subject_digest"] == passed.subject.digest
+    assert good.tags["seatrial.policy_digest"] == passed.policy_digest
+    assert sorted(good.aliases) == ["champion", "validated"]
+    assert list(bad.aliases) == []
+
+
+def test_the_verdicts_run_holds_all_of_it(failed: Verdict) -> None:
+    """A failed verdict is logged whole before the flow fails: numbers, parameters, dataset and files."""
+    registry = client()
+    run = registry.get_run(registry.get_model_version("payments", "2").tags["seatrial.run_id"])
+    assert registry.get_experiment(run.info.experiment_id).name == "seatrial/payments"
+    assert run.info.status == "FAILED"
+    assert run.data.metrics["expectations/features/hour/mismatch_share"] > 0.5
+    assert run.data.params["reference_digest"] == failed.reference_digest
+    assert [d.dataset.name for d in run.inputs.dataset_inputs] == ["payments reference"]
+    files = {a.path for a in registry.list_artifacts(run.info.run_id)}
+    assert files >= {"report.html", "junit.xml", "verdict.json", "suites"}
+
+
+def test_prefect_shows_what_failed(failed: Verdict) -> None:
+    """The flow run is Failed with the reason, its failing tasks are red and named for a person."""
+    from prefect.client.orchestration import get_client
+
+    run = runs_of("models:/payments/2")[0]
+    assert run.state_name == "Failed"
+    assert "features" in run.state.message
+    assert "hour" in run.state.message
+    with get_client(sync_client=True) as prefect:
+        tasks = {t.name: t.state_name for t in prefect.read_task_runs(limit=200) if t.flow_run_id == run.id}
+        artifacts = {a.key: a for a in prefect.read_artifacts() if a.flow_run_id == run.id}
+    assert tasks["features · expectations"] == "Failed"
+    assert tasks["raw · expectations"] == "Completed"
+    assert "hour" in artifacts["verdict-payments"].data
+    assert "hour" in artifacts["findings-payments"].data
+
+
+def test_a_passing_run_is_completed(passed: Verdict) -> None:
+    """Green means pass."""
+    assert [r.state_name for r in runs_of("models:/payments/1")][:1] == ["Completed"]
+
+
+def test_a_stale_store_is_found_at_the_store(payments: Project, passed: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again, a store that now answers otherwise is named as the place of the fault, not the stage after it."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(f"sqlite:///{payments.state / 'payments.db'}")
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("UPDATE customers SET chargebacks = chargebacks + 1"))
+    try:
+        verdict = sail(payments, 1, only=["expectations"], live=["store"])
+    finally:
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("UPDATE customers SET chargebacks = chargebacks - 1"))
+    assert verdict.first_failing_stage == "store"
+    assert [(f.stage, f.column) for f in verdict.errors if isinstance(f, Finding)] == [("store", "chargebacks")]
