@@ -18,9 +18,10 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import ReferenceInvalid
+from seatrial.jsontext import to_json
 
 MANIFEST = "manifest.json"
-_CATEGORIES, _LISTS = b"seatrial.categories:", b"seatrial.lists"
+_CATEGORIES, _LISTS, _MAPPINGS = b"seatrial.categories:", b"seatrial.lists", b"seatrial.mappings"
 MAX_CELLS = 500_000_000  # rows × columns of one frame; a footer's own sizes cannot be trusted
 
 
@@ -114,17 +115,19 @@ def write_frame(frame: pd.DataFrame, path: Path, what: str) -> None:
     import pyarrow.parquet as pq
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    nested = {c: kind for c in frame.columns if (kind := _nested(frame[c]))}
     try:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **_beside(frame)})
-        text: Any = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-        pq.write_table(table, path, compression="none", use_dictionary=text or False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        texts = {c: frame[c].map(to_json, na_action="ignore").astype("string") for c, k in nested.items() if k is dict}
+        table = pa.Table.from_pandas(frame.assign(**texts), preserve_index=False)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **_beside(frame, nested)})
+    except (TypeError, ValueError, NotImplementedError) as error:  # what pyarrow raises is one of these too
         column = next((str(c) for c in frame.columns if not _carries(frame[c])), "?")
         raise ReferenceInvalid(
-            f"Column '{column}' of {what} cannot be kept as Parquet: it mixes types, or holds intervals or other "
-            "Python objects. Give it one plain type in the stage that makes it."
+            f"Column '{column}' of {what} cannot be kept as Parquet: it mixes types, or holds intervals, text that is "
+            "not Unicode, or other Python objects. Give it one plain type in the stage that makes it."
         ) from error
+    text: Any = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    pq.write_table(table, path, compression="none", use_dictionary=text or False)
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -148,6 +151,9 @@ def read_frame(path: Path) -> pd.DataFrame:
         raise ReferenceInvalid(f"{path} cannot be read as Parquet: {type(error).__name__}.") from error
     for c in json.loads(kept.get(_LISTS, b"[]")):
         frame[c] = pd.Series(table[c].to_pylist(), index=frame.index, dtype=object)  # arrays otherwise
+    for c in json.loads(kept.get(_MAPPINGS, b"[]")):
+        cells = [None if text is None else json.loads(text) for text in table[c].to_pylist()]
+        frame[c] = pd.Series(cells, index=frame.index, dtype=object)
     for c in frame.columns:
         if packed := kept.get(_CATEGORIES + str(c).encode()):
             dtype = _unpacked(packed)  # a cast alone would not reorder: without order, types are equal as sets
@@ -155,12 +161,12 @@ def read_frame(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _beside(frame: pd.DataFrame) -> dict[bytes, bytes]:
-    """Return what Parquet itself would lose: whole categorical types, and that a cell is a list and not an array."""
-    lists = [str(c) for c in frame.columns if _holds_lists(frame[c])]
+def _beside(frame: pd.DataFrame, nested: Mapping[str, type]) -> dict[bytes, bytes]:
+    """Return what Parquet itself would lose: whole categorical types, and which cells are lists or mappings."""
     categorical = {c: t for c, t in frame.dtypes.items() if isinstance(t, pd.CategoricalDtype)}
     packed = {_CATEGORIES + str(c).encode(): _packed(t) for c, t in categorical.items()}
-    return packed | {_LISTS: json.dumps(lists).encode()}
+    holding = {of: json.dumps([c for c, kind in nested.items() if kind is of]).encode() for of in (list, dict)}
+    return packed | {_LISTS: holding[list], _MAPPINGS: holding[dict]}
 
 
 def _packed(dtype: Any) -> bytes:
@@ -170,8 +176,10 @@ def _packed(dtype: Any) -> bytes:
     """
     import pyarrow as pa
 
-    table = pa.table({"categories": pa.Array.from_pandas(dtype.categories)})
-    table = table.replace_schema_metadata({"ordered": str(bool(dtype.ordered))})
+    if isinstance(dtype.categories, pd.IntervalIndex):
+        raise TypeError("Parquet cannot carry intervals")
+    table = pa.Table.from_pandas(pd.DataFrame({"categories": dtype.categories}), preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, "ordered": str(bool(dtype.ordered))})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -184,12 +192,24 @@ def _unpacked(packed: bytes) -> pd.CategoricalDtype:
     with pa.ipc.open_stream(base64.b64decode(packed)) as reader:
         table = reader.read_all()
     return pd.CategoricalDtype(
-        pd.Index(table["categories"].to_pandas()), ordered=table.schema.metadata[b"ordered"] == b"True"
+        pd.Index(table.to_pandas()["categories"]), ordered=table.schema.metadata[b"ordered"] == b"True"
     )
 
 
-def _holds_lists(column: pd.Series) -> bool:
-    return column.dtype.kind == "O" and isinstance(next(iter(column.dropna()), None), list)
+def _nested(column: pd.Series) -> type | None:
+    """Return dict where cells hold mappings, alone or in lists, list where they are plain lists, else None.
+
+    Parquet gives every mapping of a column the fields of all, so mappings are kept as JSON text.
+    """
+    if not pd.api.types.is_object_dtype(column.dtype):
+        return None
+    known = column.dropna()
+    first = next(iter(known), None)
+    if isinstance(first, dict):
+        return dict
+    if not isinstance(first, list):
+        return None
+    return dict if any(isinstance(v, dict) for cell in known if isinstance(cell, list) for v in cell) else list
 
 
 def _carries(column: pd.Series) -> bool:
@@ -198,7 +218,9 @@ def _carries(column: pd.Series) -> bool:
     if isinstance(getattr(column.dtype, "categories", None), pd.IntervalIndex):
         return False
     try:
-        pa.Array.from_pandas(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        if _nested(column) is dict:
+            column = column.map(to_json, na_action="ignore")
+        pa.Table.from_pandas(pd.DataFrame({"cells": column}), preserve_index=False)
+    except (TypeError, ValueError, NotImplementedError):
         return False
     return True

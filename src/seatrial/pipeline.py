@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from seatrial.errors import PipelineError, StageError, nearest
 
 Step = Callable[[pd.DataFrame], pd.DataFrame]
 
+_QUOTED = re.compile(r"'([^']+)'")  # as pandas writes the columns that a frame lacks
 RESERVED = ("key", "model", "dependencies", "service")
 
 
@@ -42,13 +44,30 @@ class Dependency:
 
 @dataclass(frozen=True)
 class Service:
-    """How the served model is started and spoken to. ``{port}``, ``{model.path}`` and ``{store.url}`` are filled in."""
+    """How the served model is started and spoken to. ``{port}``, ``{model.path}`` and ``{store.url}`` are filled in.
+
+    Attributes:
+        command: what starts it, ``{port}`` in it or in ``env``; every name that ends in ``_port`` is a free port too.
+        ready: the path that answers with success once it is ready.
+        predict: the path that takes one request, or the address of another kind of target, such as
+            ``oip+http://127.0.0.1:{port}/fraud`` (see ``seatrial.targets.connect``).
+        openapi: the path of its OpenAPI document, where it has one.
+        env: environment variables; of ours it gets all but those that look like credentials.
+        batch: the path that takes a list of requests, where it has one.
+        serves: the stage whose frame it answers, where it is not the whole path.
+        cwd: where it runs; beside the pipeline's file by default.
+        ready_seconds: how long it may take to be ready.
+    """
 
     command: Sequence[str]
     ready: str = "/health"
     predict: str = "/predict"
     openapi: str | None = "/openapi.json"
     env: Mapping[str, str] = field(default_factory=dict)
+    batch: str | None = None
+    serves: str | None = None
+    cwd: str | Path | None = None
+    ready_seconds: float = 60.0
 
 
 class Pipeline:
@@ -122,21 +141,30 @@ class Pipeline:
         """Connect dependencies by their own URLs, all by default; PipelineError names the one out of reach."""
         return {name: _connect(d) for name, d in self.dependencies.items() if not names or name in names}
 
-    def step(self, name: str, *, model: Any = None, clients: Mapping[str, Any] | None = None) -> Step:
+    def step(
+        self,
+        name: str,
+        *,
+        model: Any = None,
+        clients: Mapping[str, Any] | None = None,
+        columns: Container[str] = (),
+    ) -> Step:
         """Return the stage as a plain step: parameters filled, the answer held to the rule.
 
         Args:
             name: the stage.
             model: the loaded model, for stages that ask for it.
             clients: dependency name to client, for stages that ask for one.
+            columns: names that may be said aloud when the stage raises for want of one of them.
+
+        Raises:
+            PipelineError: the stage asks for a model or a dependency that was not handed over.
         """
         stage = self.stage(name)
-        given = {"model": model, **(clients or {})}
+        given = {**(clients or {}), **({} if model is None else {"model": model})}
         if missing := [n for n in stage.needs if n not in given]:
-            raise StageError(
-                name, f"Stage '{name}' asks for '{missing[0]}', and nothing was connected under that name."
-            )
-        return partial(_run, stage, self.key, {n: given[n] for n in stage.needs})
+            raise PipelineError(f"Stage '{name}' asks for '{missing[0]}', and none was given: hand it over.")
+        return partial(_run, stage, self.key, {n: given[n] for n in stage.needs}, columns)
 
     def __repr__(self) -> str:
         return f"Pipeline({self.name!r}: {' → '.join(self.stages)})"
@@ -147,6 +175,9 @@ def _needs(stage: str, function: Callable[..., Any], fillable: Sequence[str]) ->
         raise PipelineError(
             f"Stage '{stage}' is a {type(function).__name__}; a stage is a function from a frame to a frame."
         )
+    if any(map(inspect.iscoroutinefunction, (function, type(function).__call__))):
+        raise PipelineError(f"Stage '{stage}' is a coroutine; a stage is a plain function, called and done.")
+    bound = function.keywords if isinstance(function, partial) else {}
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
@@ -160,8 +191,9 @@ def _needs(stage: str, function: Callable[..., Any], fillable: Sequence[str]) ->
     for parameter in parameters[1:]:
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
             continue
-        if parameter.name in fillable:
-            needs.append(parameter.name)
+        if parameter.name in fillable and parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
+            if parameter.name not in bound:
+                needs.append(parameter.name)
         elif parameter.default is inspect.Parameter.empty:
             raise PipelineError(
                 f"Stage '{stage}' asks for '{parameter.name}', which nothing fills. It may ask for: "
@@ -181,13 +213,15 @@ def _connect(dependency: Dependency) -> Any:
         ) from error
 
 
-def _run(stage: Stage, key: str, arguments: Mapping[str, Any], frame: pd.DataFrame) -> pd.DataFrame:
+def _run(
+    stage: Stage, key: str, arguments: Mapping[str, Any], columns: Container[str], frame: pd.DataFrame
+) -> pd.DataFrame:
     try:
         out = stage.function(frame, **arguments)
     except StageError:
         raise
     except Exception as error:
-        said = str(error) if isinstance(error, PipelineError) else describe(error)
+        said = str(error) if isinstance(error, PipelineError) else describe(error, columns)
         raise StageError(stage.name, f"Stage '{stage.name}' raised {said}") from error
     check_keyed(stage.name, key, out)
     return out
@@ -201,12 +235,8 @@ def check_keyed(stage: str, key: str, frame: Any) -> None:
     """
     if not isinstance(frame, pd.DataFrame):
         raise StageError(stage, f"Stage '{stage}' returned {type(frame).__name__}; a stage returns a pandas DataFrame.")
-    if not frame.columns.is_unique:
-        twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
-        raise StageError(
-            stage,
-            f"Stage '{stage}' returned {len(twice)} column name(s) more than once: {', '.join(twice[:5])}.",
-        )
+    if wrong := misnamed(frame):
+        raise StageError(stage, f"Stage '{stage}' returned {wrong}.")
     if key not in frame.columns:
         raise StageError(
             stage,
@@ -228,10 +258,27 @@ def check_keyed(stage: str, key: str, frame: Any) -> None:
         )
 
 
-def describe(error: BaseException) -> str:
-    """Return an exception as ``Type in function (file:line)`` without its text, which may carry values of rows."""
+def misnamed(frame: pd.DataFrame) -> str:
+    """Return what is wrong with a frame's column names, or the empty string: they are text, and each is there once."""
+    if strange := [c for c in frame.columns if not isinstance(c, str)]:
+        kind = type(strange[0]).__name__
+        return f"{len(strange)} column name(s) that are not text, the first a {kind}; name columns with strings"
+    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+    return f"{len(twice)} column name(s) more than once: {', '.join(twice[:5])}" if twice else ""
+
+
+def describe(error: BaseException, columns: Container[str] = ()) -> str:
+    """Return an exception as ``Type in function (file:line)`` without its text, which may carry values of rows.
+
+    Of a missing column or attribute its name is said, where it is one of ``columns``.
+    """
+    said = type(error).__name__
+    if isinstance(error, KeyError | AttributeError):
+        wanted = getattr(error, "name", None) or (error.args[0] if error.args else "")
+        known = (n for n in (str(wanted), *_QUOTED.findall(str(wanted))) if len(n) <= 60 and n in columns)
+        said += f" '{name}'" if (name := next(known, "")) else ""
     frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
     if not frames:
-        return type(error).__name__
+        return said
     last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])
-    return f"{type(error).__name__} in {last.function} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"
+    return f"{said} in {last.function} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"

@@ -14,10 +14,11 @@ import pandas as pd
 from seatrial import bundle
 from seatrial.environment import environment
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError, nearest
+from seatrial.lookup import Lookup
 from seatrial.parity import Parity, Tolerance, compare
-from seatrial.pipeline import Pipeline, check_keyed
+from seatrial.pipeline import Pipeline, check_keyed, misnamed
 from seatrial.profile import profile
-from seatrial.recording import Answers, Lookup, Recorder, Replayer
+from seatrial.recording import Answers, Recorder, Replayer
 
 FORMAT = 1
 EXACT = Tolerance(rtol=0.0, atol=0.0)
@@ -75,6 +76,11 @@ class Reference:
         return tuple(self.manifest["path"])
 
     @property
+    def columns(self) -> frozenset[str]:
+        """The column names of all its stages' frames."""
+        return frozenset(c for stage in self.manifest["stages"].values() for c in stage["columns"])
+
+    @property
     def noise(self) -> Mapping[str, Mapping[str, float]]:
         """Stage to column to the largest difference between two runs of the same thing at capture."""
         return dict(self.manifest["noise"])
@@ -114,9 +120,9 @@ class Reference:
             )
         lookups = [
             Lookup(
-                part["call"], part["form"], part["kind"], tuple(part["on"]),
-                self._read(f"answers/{dependency}-{n}-asked.parquet"),
-                self._read(f"answers/{dependency}-{n}-rows.parquet"),
+                **{**part, "on": tuple(part["on"])},
+                asked=self._read(f"answers/{dependency}-{n}-asked.parquet"),
+                rows=self._read(f"answers/{dependency}-{n}-rows.parquet"),
             )
             for n, part in enumerate(recorded["lookups"])
         ]  # fmt: skip
@@ -167,8 +173,8 @@ def capture(
 ) -> Reference:
     """Run the path on ``requests`` and keep every stage's output and every dependency's answers.
 
-    Each stage is run a second time, on its input as it comes back from storage and with the recorded answers; a
-    stage that differs from itself is refused, or its noise becomes that column's tolerance floor.
+    Each stage is run a second time, on its input and with the answers as they come back from storage; a stage that
+    then differs from itself is refused, or its noise becomes that column's tolerance floor.
 
     Args:
         pipeline: the path.
@@ -185,31 +191,25 @@ def capture(
         StageError: a stage that breaks the rule or is not repeatable.
         PipelineError: a given frame or labels that do not fit the path, or no rows at all.
     """
-    if not len(requests):
-        raise PipelineError("capture was given no request rows; a reference of nothing would pass anything.")
-    given = {stage: _with_key(frame, pipeline.key) for stage, frame in (given or {}).items()}
-    for stage in given:
+    _check_requests(requests)
+    for stage in given or {}:
         pipeline.stage(stage)
+    given = {stage: _with_key(frame, pipeline.key) for stage, frame in (given or {}).items()}
     if isinstance(model, str | Path) and pipeline.model:
         model = pipeline.model(str(model))
     keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
     root = Path(keep.name)
     recorders = {name: Recorder(name, client) for name, client in pipeline.connect().items()}
-    floors: dict[str, dict[str, float]] = {}
+    outputs: dict[str, pd.DataFrame] = {}
     stages: dict[str, Any] = {}
     profiles: dict[str, Any] = {}
     bundle.write_frame(requests, root / "requests.parquet", "the requests")
-    fresh, stored = requests, bundle.read_frame(root / "requests.parquet")
+    fresh = requests
     for stage in pipeline.stages:
-        out = _something(stage, pipeline.step(stage, model=model, clients=recorders)(fresh))
-        replayers = {name: Replayer(name, r.answers()) for name, r in recorders.items()}
-        again = pipeline.step(stage, model=model, clients=replayers)(stored)
-        if found := _noise(stage, out, again, pipeline.key, noise):
-            floors[stage] = found
+        step = pipeline.step(stage, model=model, clients=recorders, columns=_columns(outputs, given))
+        out = outputs[stage] = _something(stage, step(fresh.copy()))
         fresh = _given(stage, given[stage], out, pipeline.key) if stage in given else out
-        path = root / "stages" / f"{stage}.parquet"
-        bundle.write_frame(fresh, path, f"stage '{stage}'")
-        stored = bundle.read_frame(path)
+        bundle.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
         stages[stage] = {
             "rows": len(fresh),
             "given": stage in given,
@@ -219,27 +219,43 @@ def capture(
     if labels is not None:
         bundle.write_frame(_labels(labels, fresh, pipeline.key), root / "labels.parquet", "the labels")
     (root / "profile.json").write_text(json.dumps(profiles, sort_keys=True, allow_nan=False), encoding="utf-8")
-    manifest = bundle.seal(
-        root,
-        {
-            "kind": "reference",
-            "format": FORMAT,
-            "pipeline": pipeline.name,
-            "key": pipeline.key,
-            "path": list(pipeline.stages),
-            "stages": stages,
-            "dependencies": {name: _write_answers(name, r.answers(), root) for name, r in recorders.items()},
-            "noise": floors,
-            "seed": seed,
-            "environment": environment(),
-        },
-    )
-    reference = Reference(root, manifest, keep)
+    manifest = {
+        "kind": "reference",
+        "format": FORMAT,
+        "pipeline": pipeline.name,
+        "key": pipeline.key,
+        "path": list(pipeline.stages),
+        "stages": stages,
+        "dependencies": {name: _write_answers(name, r.answers(), root) for name, r in recorders.items()},
+        "seed": seed,
+        "environment": environment(),
+    }
+    stored = Reference(root, {**manifest, "files": {}})
+    clients, floors = stored.clients(), {}
+    for stage, out in outputs.items():
+        first = out if stage in given else stored.frame(stage)  # what storage does to a frame, a replay would see
+        again = pipeline.step(stage, model=model, clients=clients, columns=stored.columns)(stored.input_of(stage))
+        if found := _noise(stage, first, again, pipeline.key, noise):
+            floors[stage] = found
+    reference = Reference(root, bundle.seal(root, {**manifest, "noise": floors}), keep)
     if run_id is not None:
         from seatrial.registry import store_reference
 
         store_reference(reference, run_id)
     return reference
+
+
+def _check_requests(requests: Any) -> None:
+    if not isinstance(requests, pd.DataFrame):
+        raise PipelineError(f"capture was given requests as {type(requests).__name__}; it takes a pandas DataFrame.")
+    if wrong := misnamed(requests):
+        raise PipelineError(f"The requests have {wrong}.")
+    if not len(requests):
+        raise PipelineError("capture was given no request rows; a reference of nothing would pass anything.")
+
+
+def _columns(outputs: Mapping[str, pd.DataFrame], given: Mapping[str, pd.DataFrame]) -> frozenset[str]:
+    return frozenset(c for frame in (*outputs.values(), *given.values()) for c in frame.columns)
 
 
 def _something(stage: str, out: pd.DataFrame) -> pd.DataFrame:
@@ -254,17 +270,19 @@ def _noise(stage: str, first: pd.DataFrame, second: pd.DataFrame, key: str, nois
     """Return by how much each column differs between two runs, once; refuse what no floor can describe."""
     exact = {str(column): EXACT for column in first.columns if column != key}
     parity = compare(first, second, key=key, tolerances=exact, distributions=False)
-    noisy = {c.column: c.max_abs_diff for c in parity.columns if c.mismatches}
     if parity.ok:
         return {}
-    if noise == "record" and noisy and _only_numbers(parity):
+    noisy = {c.column: c.max_abs_diff for c in parity.columns if c.mismatches}
+    numbers = bool(noisy) and _only_numbers(parity)
+    if noise == "record" and numbers:
         return noisy
-    where = f"column(s) {', '.join(list(noisy)[:3])}" if noisy else "its rows or columns"
+    other = [*noisy, *(c.column for c in parity.columns if c.null_flips or not c.dtype_ok)]
+    where = f"column(s) {', '.join(list(dict.fromkeys(other))[:3])}" if other else "its rows or columns"
     raise StageError(
         stage,
         f"Stage '{stage}' is not repeatable: run again on its stored input it gives other values in {where}. "
         "Look for an unseeded random choice, a clock, an index that carries meaning, or a dtype that storage loses"
-        + (", or capture with noise='record' to allow for the noise." if noisy else "."),
+        + (", or capture with noise='record' to allow for the noise." if numbers else "."),
     )
 
 
@@ -301,6 +319,8 @@ def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: str) -> pd.D
 
 def _labels(labels: pd.DataFrame, last: pd.DataFrame, key: str) -> pd.DataFrame:
     labels = _with_key(labels, key)
+    if wrong := misnamed(labels):
+        raise PipelineError(f"Labels have {wrong}.")
     if key not in labels.columns or len(labels.columns) < 2:
         raise PipelineError(
             f"Labels need the key column '{key}' and a label; got: {', '.join(map(str, labels.columns))}."
@@ -317,5 +337,5 @@ def _write_answers(name: str, answers: Answers, root: Path) -> dict[str, Any]:
     for n, lookup in enumerate(answers.lookups.values()):
         bundle.write_frame(lookup.asked, root / f"answers/{name}-{n}-asked.parquet", f"the keys asked of '{name}'")
         bundle.write_frame(lookup.rows, root / f"answers/{name}-{n}-rows.parquet", f"the answers of '{name}'")
-        parts.append({"call": lookup.call, "form": lookup.form, "kind": lookup.kind, "on": list(lookup.on)})
+        parts.append({**lookup.layout, "on": list(lookup.on)})
     return {"lookups": parts, "calls": dict(answers.calls)}

@@ -107,7 +107,8 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         return told
     for stage in request["stages"]:
         try:
-            frame = pipeline.step(stage, model=model, clients=clients)(reference.input_of(stage).copy())
+            step = pipeline.step(stage, model=model, clients=clients, columns=reference.columns)
+            frame = step(reference.input_of(stage).copy())
             bundle.write_frame(frame, Path(request["out"]) / f"{stage}.parquet", f"stage '{stage}'")
             told["answered"].append(stage)
         except StageError as error:

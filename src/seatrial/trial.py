@@ -66,7 +66,8 @@ class Trial:
 
     def step(self, stage: str, *, model: Any = None) -> Step:
         """Return the stage as a step, dependencies answering as recorded, with another ``model`` where one is given."""
-        return self.pipeline.step(stage, model=self.model if model is None else model, clients=self.clients)
+        model = self.model if model is None else model
+        return self.pipeline.step(stage, model=model, clients=self.clients, columns=self.reference.columns)
 
     @property
     def clients(self) -> Mapping[str, Any]:

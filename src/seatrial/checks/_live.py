@@ -11,9 +11,10 @@ import pandas as pd
 from seatrial.checks._differences import differences
 from seatrial.errors import PipelineError
 from seatrial.events import Event, Finding, Judged, Measured, Unjudged
+from seatrial.lookup import ROW, Lookup
 from seatrial.parity import Parity, compare
 from seatrial.pipeline import describe
-from seatrial.recording import ROW, Lookup, ask_again, call_again
+from seatrial.recording import answers_otherwise, ask_again
 from seatrial.trial import Trial
 
 
@@ -40,7 +41,7 @@ def ask_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
             if cells := parity.rows_compared * len(parity.columns):
                 wrong = sum(c.mismatches + c.null_flips for c in parity.columns)
                 yield Measured(name, dependency, "mismatch_share", wrong / cells)
-        changed = [call for call, was in answers.calls.items() if call_again(dependency, client, call) != was]
+        changed = [c for c, was in answers.calls.items() if answers_otherwise(dependency, client, c, was)]
     except PipelineError as error:
         yield Unjudged(name, dependency, str(error))
         return
