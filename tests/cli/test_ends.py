@@ -26,7 +26,9 @@ def environ(**more: str) -> dict[str, str]:
 
 
 def copy_of(payments: Project, root: Path) -> Project:
-    shutil.copytree(payments.root, root, ignore=shutil.ignore_patterns("__pycache__", "prefect*", "versions", "reports"))
+    shutil.copytree(
+        payments.root, root, ignore=shutil.ignore_patterns("__pycache__", "prefect*", "versions", "reports")
+    )
     return Project.find(root)
 
 
@@ -94,4 +96,7 @@ def test_a_full_disk_writes_no_verdict(payments: Project, tmp_path: Path) -> Non
     import mlflow
 
     there = mlflow.MlflowClient(f"sqlite:///{registry}").get_model_version("payments", "1")
-    assert there.tags.get("seatrial.verdict") in (None, dict(client().get_model_version("payments", "1").tags).get("seatrial.verdict"))
+    assert there.tags.get("seatrial.verdict") in (
+        None,
+        dict(client().get_model_version("payments", "1").tags).get("seatrial.verdict"),
+    )

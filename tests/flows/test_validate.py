@@ -87,6 +87,19 @@ def test_a_pass_is_on_the_version_and_moves_its_aliases(passed: Verdict, failed:
     assert list(bad.aliases) == []
 
 
+def test_the_description_says_it_and_keeps_what_people_wrote(payments: Project, failed: Verdict) -> None:
+    """The version page shows the finding; a second verdict replaces the block and nothing else."""
+    registry = client()
+    said = registry.get_model_version("payments", "2").description
+    assert "hour" in said
+    registry.update_model_version("payments", "2", f"Ours.\n\n{said}\n\nAlso ours.")
+    sail(payments, 2, only=["expectations"])
+    again = registry.get_model_version("payments", "2").description
+    assert again.startswith("Ours.\n\n")
+    assert again.endswith("\n\nAlso ours.")
+    assert again.count("seatrial: begin") == 1
+
+
 def test_the_verdicts_run_holds_all_of_it(failed: Verdict) -> None:
     """A failed verdict is logged whole before the flow fails: numbers, parameters, dataset and files."""
     registry = client()
@@ -122,7 +135,9 @@ def test_a_passing_run_is_completed(passed: Verdict) -> None:
     assert [r.state_name for r in runs_of("models:/payments/1")][:1] == ["Completed"]
 
 
-def test_a_stale_store_is_found_at_the_store(payments: Project, passed: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_store_is_found_at_the_store(
+    payments: Project, passed: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asked again, a store that now answers otherwise is named as the place of the fault, not the stage after it."""
     import sqlalchemy
 

@@ -16,10 +16,13 @@ from seatrial.bundle import directory_digest
 from seatrial.errors import RegistryError
 from seatrial.events import Measured, Outcome, Verdict
 from seatrial.registry import Fetched, client, download_model, spoken
+from seatrial.sinks.markdown import findings_markdown
 
 VALIDATED = "validated"
 STATUS = {Outcome.PASS: "FINISHED", Outcome.FAIL: "FAILED"}
 PARAM_LENGTH = 500
+DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
+BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
 
 
 def record(verdict: Verdict, fetched: Fetched, artifacts: Path, *, promote: str | None = None) -> str:
@@ -48,6 +51,7 @@ def record(verdict: Verdict, fetched: Fetched, artifacts: Path, *, promote: str 
         }
         for name, value in tags.items():
             registry.set_model_version_tag(version.name, version.number, name, value)
+        _describe(registry, version.name, version.number, verdict, run_id)
         if verdict.outcome is Outcome.PASS:
             for alias in dict.fromkeys([VALIDATED, *([promote] if promote else [])]):
                 registry.set_registered_model_alias(version.name, alias, version.number)
@@ -90,7 +94,7 @@ def _log_numbers(registry: Any, run_id: str, verdict: Verdict, model_id: str) ->
         "policy_digest": verdict.policy_digest,
         "seed": verdict.seed,
     }
-    tags = {"seatrial.verdict": verdict.outcome.value, "mlflow.note.content": _note(verdict)}
+    tags = {"seatrial.verdict": verdict.outcome.value, "mlflow.note.content": findings_markdown(verdict)}
     registry.log_batch(
         run_id,
         params=[Param(k, str(v)[:PARAM_LENGTH]) for k, v in params.items()],
@@ -129,7 +133,12 @@ def _unchanged(fetched: Fetched) -> None:
         )
 
 
-def _note(verdict: Verdict) -> str:
-    from seatrial.sinks.markdown import findings_markdown
-
-    return findings_markdown(verdict)
+def _describe(registry: Any, name: str, number: str, verdict: Verdict, run_id: str) -> None:
+    """Put the verdict into the version's description, in a marked block; what people wrote round it stays."""
+    written = registry.get_model_version(name, number).description or ""
+    before, _, rest = written.partition(BEGIN)
+    after = rest.partition(END)[2] if rest else ""
+    around = len(before) + len(after) + len(BEGIN) + len(END) + 100
+    block = findings_markdown(verdict, max(DESCRIPTION - around, 200))
+    told = f"{BEGIN}\n{block}\nRun {run_id} holds the report and every number.\n{END}"
+    registry.update_model_version(name, number, before + told + after)
