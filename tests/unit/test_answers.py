@@ -1,0 +1,237 @@
+"""Faults on HTTP answers, through the real reverse proxy: the service sees them, they are counted and undone."""
+
+import contextlib
+import http.client
+import json
+import math
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from seatrial.errors import TargetError, UsageError
+from seatrial.faults.answers import Blanks, Errors, MissingKeys, Stale, TooManyRequests, WrongSchema, chosen
+from seatrial.faults.reverse import Reverse
+from seatrial.faults.tcp import Down, Latency
+from seatrial.faults.toxiproxy import Toxiproxy
+
+FEATURES = {f"t-{number}": {"amount": number * 1.1, "country": "NA"} for number in range(50)}
+ANSWER = {"as_of": "2026-01-02T00:00:00Z", "features": FEATURES}
+
+
+@contextlib.contextmanager
+def running(handler):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Quiet(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_):
+        pass
+
+    def say(self, status, body=b"", *, close=False):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = close or self.close_connection
+
+
+class Store(Quiet):
+    def do_GET(self):
+        if self.path == "/text":
+            self.say(200, b"plain")
+        elif self.path == "/chunked":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b'4\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n')
+        elif self.path == "/drop":
+            self.say(200, b"{}", close=True)
+        elif self.path == "/none":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            self.say(200, json.dumps(ANSWER).encode())
+
+    def do_POST(self):
+        self.say(200, self.rfile.read(int(self.headers["Content-Length"])))
+
+
+@pytest.fixture
+def proxy():
+    with running(Store) as url, Reverse(url, seed=5) as reverse:
+        yield reverse
+
+
+@pytest.fixture
+def ask(proxy):
+    connection = http.client.HTTPConnection(*proxy.address, timeout=5)
+
+    def ask(path="/features", method="GET", body=None):
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer, answer.read()
+
+    yield ask
+    connection.close()
+
+
+def test_without_a_fault_answers_pass_unchanged(proxy, ask):
+    assert json.loads(ask()[1]) == ANSWER
+    assert ask(method="POST", body=b"x" * 200_000)[1] == b"x" * 200_000
+    assert ask("/chunked")[1] == b'{"a": 1}'
+    assert ask("/none")[0].status == 204
+    assert ask("/drop")[1] == b"{}"
+    assert ask()[0].status == 200
+    assert proxy.requests == len(proxy.times) == 6
+
+
+def test_errors_hit_their_share_and_are_undone(proxy, ask):
+    with proxy.fault(Errors(share=0.3, status=503)) as hits:
+        statuses = [ask()[0].status for _ in range(60)]
+    assert hits.count == statuses.count(503)
+    assert 8 <= hits.count <= 28
+    assert statuses == [503 if chosen(str(number), 0.3, 5) else 200 for number in range(1, 61)]
+    assert ask()[0].status == 200
+
+
+def test_too_many_requests_says_when_to_come_back(proxy, ask):
+    with proxy.fault(TooManyRequests(retry_after=7)) as hits:
+        answer, _ = ask()
+    assert (answer.status, answer.headers["Retry-After"], hits.count) == (429, "7", 1)
+
+
+def test_missing_keys_are_the_same_ones_every_time_and_the_others_untouched(proxy, ask):
+    with proxy.fault(MissingKeys(share=0.2, inside="features")) as hits:
+        first, again = (json.loads(ask()[1])["features"] for _ in range(2))
+    assert first == again == {key: value for key, value in FEATURES.items() if not chosen(key, 0.2, 5)}
+    assert 3 <= len(FEATURES) - len(first) <= 18
+    assert hits.count == 2
+
+
+def test_missing_keys_of_a_list_are_those_of_its_key_field(proxy, ask):
+    rows = [{"id": f"t-{number}"} for number in range(50)]
+    with proxy.fault(MissingKeys(share=0.2, key="id")):
+        left = json.loads(ask(method="POST", body=json.dumps(rows))[1])
+    assert left == [row for row in rows if not chosen(row["id"], 0.2, 5)] != rows
+
+
+@pytest.mark.parametrize(("blank", "seen"), [("null", None), ("empty", ""), ("nan", math.nan)])
+def test_values_are_blanked(proxy, ask, blank, seen):
+    with proxy.fault(Blanks(blank=blank, share=0.5)):
+        values = [each["amount"] for each in json.loads(ask()[1])["features"].values()]
+    blanked = [each for each in values if each != each or each == seen]
+    assert 10 <= len(blanked) <= 40
+
+
+def test_the_schema_is_changed(proxy, ask):
+    with proxy.fault(WrongSchema()):
+        assert json.loads(ask()[1])["features"]["t-1"] == {"amount_v2": 1.1, "country_v2": "NA"}
+    with proxy.fault(WrongSchema(how="retype")):
+        assert json.loads(ask()[1])["features"]["t-1"] == {"amount": "1.1", "country": {"value": "NA"}}
+
+
+def test_an_answer_grows_old(proxy, ask):
+    with proxy.fault(Stale(seconds=86_400)):
+        answer, body = ask()
+        assert json.loads(body)["as_of"] == "2026-01-01T00:00:00Z"
+        assert answer.headers["Age"] == "86400"
+        assert json.loads(ask(method="POST", body=b'{"as_of": 86401.5}')[1]) == {"as_of": 1.5}
+
+
+def test_what_the_fault_cannot_touch_is_not_counted(proxy, ask):
+    with proxy.fault(Blanks()) as hits, proxy.fault(Stale(field="nowhere")):
+        assert ask("/text")[1] == b"plain"
+    assert hits.count == 0
+
+
+def test_a_dead_dependency_is_a_bad_gateway_and_nothing_is_left():
+    threads = threading.active_count()
+    with running(Store) as url:
+        pass
+    with Reverse(url) as reverse:
+        connection = http.client.HTTPConnection(*reverse.address, timeout=5)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 502
+        connection.close()
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"\x16\x03\x01 TLS?\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n", b"x" * 90_000]
+)
+def test_what_is_not_http_is_refused(proxy, wrong):
+    import socket
+
+    with socket.create_connection(proxy.address, timeout=5) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(wrong)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100)[:12] in (b"", b"HTTP/1.1 502")
+
+
+def test_attributes_out_of_range_are_refused():
+    for make in (lambda: Errors(share=1.1), lambda: TooManyRequests(retry_after=-1), lambda: Blanks(share=-0.1)):
+        with pytest.raises(UsageError):
+            make()
+
+
+class ToxiproxyApi(Quiet):
+    """A stand-in that speaks the part of Toxiproxy's API we use and keeps what it was told; it proxies nothing."""
+
+    proxies: ClassVar[dict] = {}
+
+    def do_POST(self):
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        parts = self.path.strip("/").split("/")
+        if parts == ["proxies"]:
+            if told["name"] in self.proxies:
+                self.say(409, b'{"error": "proxy already exists"}')
+                return
+            self.proxies[told["name"]] = {**told, "listen": "127.0.0.1:21212", "toxics": {}}
+            self.say(201, json.dumps(self.proxies[told["name"]]).encode())
+        elif len(parts) == 2:
+            self.proxies[parts[1]].update(told)
+            self.say(200, b"{}")
+        else:
+            self.proxies[parts[1]]["toxics"][told["name"]] = told
+            self.say(200, json.dumps(told).encode())
+
+    def do_DELETE(self):
+        parts = self.path.strip("/").split("/")
+        removed = self.proxies if len(parts) == 2 else self.proxies[parts[1]]["toxics"]
+        self.say(204 if removed.pop(parts[-1], None) else 404)
+
+
+def test_toxiproxy_is_told_the_same_faults_and_told_to_forget_them():
+    with running(ToxiproxyApi) as api:
+        with Toxiproxy(api, "store", "redis://me:pw@db/0") as proxy:
+            kept = ToxiproxyApi.proxies["store"]
+            assert kept["upstream"] == "db:6379"
+            assert proxy.through("redis://me:pw@db/0") == "redis://me:pw@127.0.0.1:21212/0"
+            expected = {"name": "seatrial-1", "type": "latency", "stream": "downstream", "toxicity": 0.5}
+            expected["attributes"] = {"latency": 500, "jitter": 20}
+            with contextlib.suppress(KeyError), proxy.fault(Latency(latency=500, jitter=20, toxicity=0.5)) as hits:
+                assert hits is None
+                assert list(kept["toxics"].values()) == [expected]
+                raise KeyError
+            assert kept["toxics"] == {}
+            with proxy.fault(Down()):
+                assert not kept["enabled"]
+            assert kept["enabled"]
+            with pytest.raises(TargetError, match="already exists"), Toxiproxy(api, "store", "redis://db"):
+                pass
+        assert ToxiproxyApi.proxies == {}
+    with pytest.raises(TargetError, match="Is it running"), Toxiproxy(api, "store", "redis://db"):
+        pass
