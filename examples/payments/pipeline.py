@@ -13,7 +13,7 @@ import pandas as pd
 from payments_model import KEPT_LEGITIMATE, MODEL_INPUTS, load_model
 from payments_store import TYPES, FeatureStore, StoreUnavailable
 
-from seatrial import Dependency, Pipeline
+from seatrial import Dependency, Pipeline, Service
 from seatrial.project import Project
 
 STATE = Project.find(Path(__file__).parent).state
@@ -141,4 +141,11 @@ pipeline = Pipeline(
     response=respond,
     model=load_model,
     dependencies=[Dependency("store", url=STORE_URL, connect=FeatureStore)],
+    service=Service(
+        command=["uvicorn", "service:app", "--host", "127.0.0.1", "--port", "{port}"],
+        predict="/score",
+        batch="/score/batch",
+        env={"MODEL_PATH": "{model.path}", "PAYMENTS_STORE_URL": "{store.url}"},
+        cwd=Path(__file__).parent,
+    ),
 )

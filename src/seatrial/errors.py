@@ -10,6 +10,7 @@ SeatrialError
 ├── FixtureError        reference data that cannot be declared, made or trusted
 ├── RegistryError       MLflow cannot be reached, or has no such version
 └── TargetError         a service that cannot be started or reached
+    └── AnswerError     a service that answered, and not as it should; a finding when it happens under trial
 """
 
 from __future__ import annotations
@@ -64,6 +65,10 @@ class RegistryError(SeatrialError):
 
 class TargetError(SeatrialError):
     """A service under trial cannot be started, reached, or understood."""
+
+
+class AnswerError(TargetError):
+    """A service answered too late, too long, or in no form that can be read."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,0 +1,265 @@
+"""Requests over HTTP whose every call ends: a total deadline, a bounded body, no foreign redirect, no proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+
+from seatrial.errors import AnswerError, TargetError, UsageError
+
+T = TypeVar("T")
+
+LIMIT_BYTES = 64 * 2**20  # of one answer's body
+LIMIT_ALL_BYTES = 2**30  # of all the answers that are kept at once
+KEEP_SECONDS = 2.0  # of an idle connection: less than servers keep theirs, or a request meets its end
+REDIRECTS = 3
+FAILURES = 5  # requests without an answer after which the rest are not sent
+JSON = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a service answered. Header names are in lower case; ``seconds`` is the whole time, body included."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """The status is one of success."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """Return the body read as strict JSON (RFC 8259): integers whole, no NaN, no infinity.
+
+        Raises:
+            AnswerError: it is not JSON; the message says where, and shows nothing of it.
+        """
+        return read_json(self.body)
+
+
+def read_json(body: bytes) -> Any:
+    """Return a body read as strict JSON; AnswerError says what it is instead."""
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise AnswerError(f"The answer is not JSON: byte {error.start:,} of it is not UTF-8.") from error
+    except json.JSONDecodeError as error:
+        what = "it is empty" if not body.strip() else f"{error.msg} at character {error.pos:,} of {len(body):,}"
+        raise AnswerError(f"The answer is not JSON: {what}.") from error
+    except RecursionError as error:
+        raise AnswerError("The answer is JSON nested too deeply to read.") from error
+    except ValueError as error:
+        raise AnswerError(f"The answer is not JSON that can be read: {error}.") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"it holds {name}, which JSON does not have")
+
+
+def body_of(payload: Any) -> bytes | None:
+    """Return a payload as it goes over the wire: bytes and text as they are, anything else as strict JSON."""
+    if payload is None or isinstance(payload, bytes):
+        return payload
+    if isinstance(payload, str):
+        return payload.encode("utf-8", "surrogatepass")
+    try:
+        return json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"A payload cannot be sent as JSON: {error}. Give it as bytes to send it as it is.") from error
+
+
+class Http:
+    """A service's connections, on an event loop in a thread of its own; every method may be called from any thread.
+
+    Args:
+        url: ``http://host:port`` or https; paths are given with each request and begin here.
+        seconds: the deadline of one request, from connecting to the last byte.
+        limit_bytes: the longest body that is read.
+        connections: how many requests are under way at once.
+    """
+
+    def __init__(
+        self, url: str, *, seconds: float = 10.0, limit_bytes: int = LIMIT_BYTES, connections: int = 8
+    ) -> None:
+        try:
+            self.url = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise UsageError(f"'{url}' is no address: {error}.") from error
+        if self.url.scheme not in ("http", "https") or not self.url.host:
+            raise UsageError(f"'{url}' is no address of a service; say it like http://127.0.0.1:8000/score.")
+        self.seconds, self.limit_bytes, self.connections = seconds, limit_bytes, connections
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __enter__(self) -> Http:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"to {self.url.host}", daemon=True)
+        self._thread.start()
+        limits = httpx.Limits(
+            max_connections=self.connections,
+            max_keepalive_connections=self.connections,
+            keepalive_expiry=KEEP_SECONDS,
+        )
+        # The transport and not the client: no cookies from one request to the next, nothing from the environment.
+        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(self._close(), loop).result(5)
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join(5)
+            loop.close()
+
+    def send(
+        self,
+        payload: Any = None,
+        *,
+        path: str | None = None,
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+    ) -> Response:
+        """Send one request and return what came back, whatever its status.
+
+        Raises:
+            TargetError: nobody answered.
+            AnswerError: the answer did not end in time, was too long, broke HTTP or pointed to another host.
+        """
+        return self._run(self._ask(method, path, body_of(payload), headers, seconds or self.seconds))
+
+    def send_all(
+        self,
+        payloads: Sequence[Any],
+        *,
+        path: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+        all_seconds: float = 600.0,
+    ) -> list[Response | TargetError | None]:
+        """Send many requests, ``connections`` at once, and return what became of each, in order.
+
+        An error stands in its request's place. None stands for what was not sent, after ``FAILURES`` requests
+        without an answer, after ``all_seconds``, or when a gigabyte of answers is kept.
+        """
+        return self._run(self._ask_all(payloads, path, headers, seconds or self.seconds, all_seconds))
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None:
+            work.close()
+            raise UsageError(f"The connection to {self.url} is not open; use it in a with block.")
+        under_way = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return under_way.result()
+        except BaseException:
+            under_way.cancel()
+            raise
+
+    async def _ask_all(
+        self,
+        payloads: Sequence[Any],
+        path: str | None,
+        headers: Mapping[str, str] | None,
+        seconds: float,
+        all_seconds: float,
+    ) -> list[Response | TargetError | None]:
+        told: list[Response | TargetError | None] = [None] * len(payloads)
+        waiting = iter(range(len(payloads)))
+        until, failures, kept = time.monotonic() + all_seconds, 0, 0
+
+        async def one_after_the_other() -> None:
+            nonlocal failures, kept
+            for n in waiting:
+                if failures >= FAILURES or kept > LIMIT_ALL_BYTES or time.monotonic() > until:
+                    return
+                try:
+                    answer = await self._ask("POST", path, body_of(payloads[n]), headers, seconds)
+                    kept += len(answer.body)
+                    told[n] = answer
+                except TargetError as error:
+                    failures += 1
+                    told[n] = error
+
+        await asyncio.gather(*(one_after_the_other() for _ in range(self.connections)))
+        return told
+
+    async def _ask(
+        self, method: str, path: str | None, body: bytes | None, headers: Mapping[str, str] | None, seconds: float
+    ) -> Response:
+        begin = time.perf_counter()
+        url = self.url if path is None else self.url.join(path)
+        try:
+            # One deadline over everything: a time-out of each read is defeated by a byte now and then.
+            async with asyncio.timeout(seconds):
+                for _ in range(REDIRECTS + 1):
+                    request = httpx.Request(method, url, headers={**JSON, **(headers or {})}, content=body)
+                    response = await self._transport.handle_async_request(request)
+                    try:
+                        onward = self._onward(url, response)
+                        if onward is None:
+                            content = await self._read(response)
+                            spent = time.perf_counter() - begin
+                            return Response(response.status_code, dict(response.headers), content, spent)
+                        url = onward
+                    finally:
+                        await response.aclose()
+                raise AnswerError(f"{self._where(path)} redirects in a circle: more than {REDIRECTS} times.")
+        except TimeoutError as error:
+            raise AnswerError(f"{self._where(path)} gave no whole answer within {seconds:g} s.") from error
+        except (httpx.ConnectError, httpx.ConnectTimeout, OSError) as error:
+            raise TargetError(f"Nobody answers at {self._where(path)}: {error or 'no connection'}.") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise AnswerError(f"{self._where(path)} broke its answer off: {_said(error)}.") from error
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        told = response.headers.get("content-encoding", "identity").lower()
+        if told != "identity":
+            raise AnswerError(f"The answer is {told}-encoded, though the request accepts none of that.")
+        length = response.headers.get("content-length", "")
+        if length.isdigit() and int(length) > self.limit_bytes:
+            raise AnswerError(f"The answer is {int(length):,} bytes long; at most {self.limit_bytes:,} are read.")
+        parts, size = [], 0
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        async for part in response.stream:
+            size += len(part)
+            if size > self.limit_bytes:
+                raise AnswerError(f"The answer does not end within {self.limit_bytes:,} bytes.")
+            parts.append(part)
+        return b"".join(parts)
+
+    def _onward(self, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
+        """Return where a redirect that keeps method and body leads on this host; others are answers like any."""
+        if response.status_code not in (301, 302, 303, 307, 308) or "location" not in response.headers:
+            return None
+        to = url.join(response.headers["location"])
+        if (to.scheme, to.host, to.port) != (url.scheme, url.host, url.port):
+            raise AnswerError(
+                f"{url.scheme}://{url.netloc.decode()} redirects to another host, "
+                f"'{to.host or to.scheme}'; requests stay where they were sent."
+            )
+        return to if response.status_code in (307, 308) else None
+
+    def _where(self, path: str | None) -> str:
+        return str((self.url if path is None else self.url.join(path)).copy_with(userinfo=b""))
+
+    async def _close(self) -> None:
+        mine = asyncio.current_task()
+        others = [task for task in asyncio.all_tasks() if task is not mine]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._transport.aclose()
+
+
+def _said(error: Exception) -> str:
+    return str(error).rstrip(".")[:200] or type(error).__name__

@@ -1,0 +1,95 @@
+"""The path itself, or any step, spoken to as a target: what a wire is compared with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seatrial import jsonform
+from seatrial.errors import UsageError
+from seatrial.loading import load_file
+from seatrial.pipeline import Pipeline, Step, describe
+from seatrial.targets.http import Response, body_of
+
+
+class InProcess:
+    """A step without a wire.
+
+    Args:
+        step: a function from a frame to a frame, or a pipeline, whose whole path is run.
+        model: the pipeline's model, loaded or a path.
+        clients: the pipeline's dependencies by name; connected by their own URLs where none are given.
+    """
+
+    def __init__(self, step: Step | Pipeline, *, model: Any = None, clients: Mapping[str, Any] | None = None) -> None:
+        self.url = f"inprocess:{getattr(step, 'name', getattr(step, '__name__', 'step'))}"
+        self._step = step
+        self._model, self._clients = model, clients
+
+    def __enter__(self) -> InProcess:
+        if isinstance(self._step, Pipeline):
+            if isinstance(self._model, str | Path) and self._step.model:
+                self._model = self._step.model(str(self._model))
+            self._clients = self._step.connect() if self._clients is None else self._clients
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind: there is nothing."""
+
+    def step(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Run the step, or the whole path.
+
+        Raises:
+            StageError: a stage raised or broke the rule.
+        """
+        if not isinstance(self._step, Pipeline):
+            return self._step(frame)
+        for stage in self._step.stages:
+            frame = self._step.step(stage, model=self._model, clients=self._clients)(frame)
+        return frame
+
+    def send(
+        self,
+        payload: Any = None,
+        *,
+        path: str | None = None,  # noqa: ARG002  there are no paths here
+        method: str = "POST",  # noqa: ARG002
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002
+        seconds: float | None = None,  # noqa: ARG002  a function cannot be interrupted
+    ) -> Response:
+        """Run the step on one request, an object or a list of them; status 200, 422, or 500 where it raised."""
+        begin = time.perf_counter()
+        try:
+            told = json.loads(body_of(payload) or b"null")
+            asked = told if isinstance(told, list) else [told]
+            frame = pd.DataFrame({jsonform.PAYLOAD: [jsonform.as_text(each) for each in asked]}, dtype="string")
+            if not isinstance(self._step, Pipeline):
+                frame = jsonform.read([each if isinstance(each, dict) else {} for each in asked], pd.DataFrame())
+        except (ValueError, UsageError, RecursionError) as error:
+            return _answer(422, {"detail": describe(error)}, begin)
+        try:
+            rows = jsonform.rows(self.step(frame))
+        except Exception as error:  # noqa: BLE001  whatever the step raises is its answer
+            return _answer(500, {"detail": describe(error)}, begin)
+        return _answer(200, rows if isinstance(told, list) or len(rows) != 1 else rows[0], begin)
+
+
+def from_file(where: str) -> InProcess:
+    """Return the target for ``path/to/file.py:name``, a step or a pipeline; UsageError says what is missing."""
+    file, _, name = where.partition(":")
+    if not name:
+        raise UsageError(f"'inprocess:{where}' names no step; say it like inprocess:path/to/file.py:name.")
+    found = getattr(load_file(Path(file)), name, None)
+    if not callable(found) and not isinstance(found, Pipeline):
+        raise UsageError(f"{file} defines no step or pipeline '{name}'.")
+    return InProcess(found)
+
+
+def _answer(status: int, content: Any, begin: float) -> Response:
+    body = jsonform.as_text(content).encode()
+    return Response(status, {"content-type": "application/json"}, body, time.perf_counter() - begin)

@@ -1,0 +1,129 @@
+"""MLflow's scoring server, as ``mlflow models serve`` starts it: ``mlflow+http://host:port``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+from seatrial import jsonform
+from seatrial.errors import AnswerError, UsageError, unknown
+from seatrial.targets.http import Http
+
+Form = Literal["dataframe_split", "dataframe_records", "instances", "inputs", "csv"]
+
+
+class MLflow(Http):
+    """A served MLflow model. It takes the model's inputs and answers its predictions, in the order of the rows.
+
+    Args:
+        url: the server; its ``/invocations`` is asked.
+        key: the column that names a row; it stays here and is put beside the answers.
+        form: how rows are written. ``instances`` and ``inputs`` are for models of tensors: one tensor a column, or,
+            where the frame has one column of lists, that alone.
+        params: parameters of the model's own, sent with every request.
+        options: ``seconds``, ``limit_bytes`` and ``connections`` of :class:`~seatrial.targets.http.Http`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        form: Form = "dataframe_split",
+        params: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(url, **options)
+        if form not in get_args(Form):
+            raise UsageError(unknown("Form", form, get_args(Form)))
+        if self.url.path in ("", "/"):
+            self.url = self.url.copy_with(path="/invocations")
+        self.key, self.form, self.params = key, form, params
+
+    def __enter__(self) -> MLflow:
+        super().__enter__()
+        return self
+
+    def payload(self, frame: pd.DataFrame) -> bytes:
+        """Return the body that asks for these rows."""
+        inputs = frame.drop(columns=self.key) if self.key in frame.columns else frame
+        if self.form == "csv":
+            return _csv(inputs)
+        rows = jsonform.rows(inputs)
+        body: dict[str, Any]
+        if self.form == "dataframe_split":
+            body = {self.form: {"columns": [str(c) for c in inputs.columns], "data": [list(r.values()) for r in rows]}}
+        elif self.form == "inputs":
+            columns = {str(c): [row[str(c)] for row in rows] for c in inputs.columns}
+            body = {self.form: next(iter(columns.values())) if _tensor(inputs) else columns}
+        else:
+            body = {self.form: [next(iter(r.values())) for r in rows] if _tensor(inputs) else rows}
+        return jsonform.as_text(body | ({"params": self.params} if self.params else {})).encode()
+
+    def step(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the predictions beside the key: named as answered, or ``prediction``, ``prediction_1`` and on.
+
+        Raises:
+            TargetError: no answer, or one with another number of predictions than rows.
+        """
+        kind = "text/csv" if self.form == "csv" else "application/json"
+        response = self.send(self.payload(frame), headers={"content-type": kind})
+        if not response.ok:
+            raise AnswerError(f"The scoring server answered {response.status}.")
+        told = response.json()
+        if not isinstance(told, dict) or "predictions" not in told:
+            raise AnswerError("The scoring server answered JSON without 'predictions'.")
+        return beside_key(frame, self.key, columns_of(told["predictions"]))
+
+
+def columns_of(predictions: Any, name: str = "prediction") -> dict[str, list[Any]]:
+    """Return predictions as named columns: one for numbers or text, several for rows of them, by name for objects."""
+    if isinstance(predictions, dict):
+        return {str(k): v if isinstance(v, list) else [v] for k, v in predictions.items()}
+    if not isinstance(predictions, list):
+        raise AnswerError("The predictions are no list.")
+    if predictions and all(isinstance(row, dict) for row in predictions):
+        return {
+            str(k): [row.get(k) for row in predictions] for k in dict.fromkeys(k for row in predictions for k in row)
+        }
+    if predictions and all(isinstance(row, list) for row in predictions):
+        width = {len(row) for row in predictions}
+        if len(width) != 1:
+            raise AnswerError("The predictions have rows of several lengths.")
+        many = width.pop()
+        return {numbered(name, n): [row[n] for row in predictions] for n in range(many)}
+    return {name: predictions}
+
+
+def numbered(name: str, n: int) -> str:
+    """Return the name of the n-th column of a tensor: ``score``, ``score_1``, ``score_2``."""
+    return f"{name}_{n}" if n else name
+
+
+def beside_key(frame: pd.DataFrame, key: str | None, columns: dict[str, list[Any]]) -> pd.DataFrame:
+    """Return the answered columns beside the keys they were asked for; AnswerError unless the rows are as many."""
+    for name, cells in columns.items():
+        if len(cells) != len(frame):
+            raise AnswerError(f"The service gave {len(cells):,} answers in '{name}' to {len(frame):,} rows.")
+    answers = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    out = jsonform.read(answers, pd.DataFrame())
+    if key is not None and key in frame.columns and key not in out.columns:
+        out.insert(0, key, frame[key].to_numpy() if frame[key].dtype.kind != "O" else list(frame[key]))
+        out[key] = out[key].astype(frame[key].dtype)
+    return out
+
+
+def _tensor(inputs: pd.DataFrame) -> bool:
+    return len(inputs.columns) == 1 and len(inputs) > 0 and isinstance(inputs.iloc[0, 0], list)
+
+
+def _csv(inputs: pd.DataFrame) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([str(c) for c in inputs.columns])
+    for row in jsonform.rows(inputs):
+        writer.writerow(["" if cell is None else cell for cell in row.values()])
+    return out.getvalue().encode()

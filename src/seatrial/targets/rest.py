@@ -1,0 +1,112 @@
+"""Any service that takes a JSON object for a request and answers one: ``rest+http://host:port/score``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from seatrial import jsonform
+from seatrial.errors import AnswerError
+from seatrial.targets.http import Http, Response
+
+
+class Rest(Http):
+    """A JSON service. One request is one object; with ``batch``, a path that takes a list of them.
+
+    Args:
+        url: where one request goes.
+        key: the field that names a row, in requests and answers.
+        batch: the path that takes a list of requests and answers a list, or an object with one list in it.
+        options: ``seconds``, ``limit_bytes`` and ``connections`` of :class:`~seatrial.targets.http.Http`.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None, batch: str | None = None, **options: Any) -> None:
+        super().__init__(url, **options)
+        self.key, self.batch = key, batch
+
+    def __enter__(self) -> Rest:
+        super().__enter__()
+        return self
+
+    def step(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Send every row, in one batch where the service takes one, and return the answers, one row each, in order.
+
+        Rows are requests as they arrive: a ``payload`` column of JSON text, or one column a field. An answer
+        without the key gets that of its request.
+
+        Raises:
+            TargetError: a request was not answered, or with another status than success.
+        """
+        texts = jsonform.payloads(frame)
+        if self.batch and texts:
+            answers = answers_of(self.send(batch_of(texts), path=self.batch), len(texts))
+        else:
+            answers = [answers_of(told, 1)[0] for told in _whole(self.send_all(texts))]
+        keyed = with_keys(answers, keys_of(frame, self.key), self.key)
+        return jsonform.read(keyed, pd.DataFrame())
+
+
+def answers_of(response: Response, asked: int) -> list[dict[str, Any]]:
+    """Return the objects of one response; AnswerError unless there is one for each request."""
+    if not response.ok:
+        raise AnswerError(f"The service answered {response.status}.")
+    told = response.json()
+    if isinstance(told, Mapping):
+        inside = _list_in(told)
+        told = [told] if asked == 1 and inside is None else inside
+    if not isinstance(told, list) or not all(isinstance(each, Mapping) for each in told):
+        raise AnswerError("The service answered JSON, but no object for each request.")
+    if len(told) != asked:
+        raise AnswerError(f"The service gave {len(told):,} answers to {asked:,} requests.")
+    return [dict(each) for each in told]
+
+
+def batch_of(texts: Sequence[str]) -> bytes:
+    """Return requests, each as JSON text, as the body of one batch; every text goes as it stands."""
+    return f"[{','.join(texts)}]".encode("utf-8", "surrogatepass")
+
+
+def keys_of(frame: pd.DataFrame, key: str | None) -> list[Any]:
+    """Return each request's key, None where it has none."""
+    if key is None:
+        return [None] * len(frame)
+    if key in frame.columns:
+        return [row[key] for row in jsonform.rows(frame[[key]])]
+    if list(frame.columns) == [jsonform.PAYLOAD]:
+        return [_key_in(text, key) for text in frame[jsonform.PAYLOAD]]
+    return [None] * len(frame)
+
+
+def with_keys(answers: Sequence[Mapping[str, Any]], keys: Sequence[Any], key: str | None) -> list[dict[str, Any]]:
+    """Return the answers with their request's key where they do not tell one themselves."""
+    if key is None:
+        return [dict(answer) for answer in answers]
+    given = [answer if key in answer else {key: k, **answer} for answer, k in zip(answers, keys, strict=True)]
+    return [dict(answer) for answer in given]
+
+
+def _whole(told: Sequence[Any]) -> list[Response]:
+    """Return the responses; raise the first error among them."""
+    for each in told:
+        if isinstance(each, Exception):
+            raise each
+        if each is None:
+            raise AnswerError("Not every request could be sent in time.")
+    return list(told)
+
+
+def _list_in(told: Mapping[str, Any]) -> list[Any] | None:
+    """Return the only list of objects in an envelope such as ``{"results": [...]}``, or None."""
+    found = [v for v in told.values() if isinstance(v, list) and v and all(isinstance(i, Mapping) for i in v)]
+    return found[0] if len(found) == 1 and len(told) <= 3 else None
+
+
+def _key_in(text: str, key: str) -> Any:
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return None
+    return record.get(key) if isinstance(record, dict) else None
