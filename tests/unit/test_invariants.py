@@ -387,6 +387,17 @@ def test_set_order_that_leaks_into_a_feature_shows_in_a_fresh_process(tmp_path: 
     assert "set" in finding.advice
 
 
+def test_a_hash_seed_gives_the_same_order_in_every_process_that_has_it(tmp_path: Path) -> None:
+    trial = trial_of(tmp_path, '"-".join(TAGS)')
+
+    def first(hash_seed):
+        there = invariants.replay(trial.pipeline.source, trial.reference, ["features"], hash_seed=hash_seed)
+        return there.frames["features"]["first"].iloc[0]
+
+    assert first(1) == first(1)
+    assert len({first(1), first(2), first(3)}) > 1
+
+
 def test_sorted_tags_and_a_model_loaded_again_pass_and_each_process_is_started_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

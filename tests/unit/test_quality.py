@@ -187,12 +187,16 @@ def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials() -> None
 
 
 def test_too_few_rows_to_tell_is_a_warning_with_the_number_that_would() -> None:
-    of = trial(count=400, candidate=model("good", seed=1), champion=model(), margin=0.0001)
-    found = events(of)
-    (warning,) = told(found, Severity.WARNING)
-    assert warning.cause == "too-few-rows-to-tell"
-    assert "rows would tell" in warning.message
-    assert not told(found)
+    gains = []
+    for seeds in ((0, 1), (1, 0)):
+        candidate, champion = (model("good", seed=s) for s in seeds)
+        found = events(trial(count=400, candidate=candidate, champion=champion, margin=0.0001))
+        (warning,) = told(found, Severity.WARNING)
+        assert warning.cause == "too-few-rows-to-tell"
+        assert "rows would tell" in warning.message
+        assert not told(found)
+        gains.append(warning.evidence["gain"])
+    assert min(gains) < -0.0001 < max(gains), "a worse value alone proves nothing, nor does a better one"
 
 
 def test_a_promoted_version_that_breaks_is_not_judged_and_not_held_against_the_candidate() -> None:
@@ -203,11 +207,11 @@ def test_a_promoted_version_that_breaks_is_not_judged_and_not_held_against_the_c
 
 def test_the_path_after_the_model_runs_with_the_promoted_version_too() -> None:
     def decide(frame, model):
-        return frame.assign(score=frame["score"] if model.max_depth == 2 else 0.5)
+        return frame[["id"]].assign(decided=frame["score"] if model.max_depth == 2 else 0.5)
 
     pipeline = Pipeline("p", key="id", model=lambda _: None, raw=same, prediction=predict, decision=decide)
     held = capture(pipeline, rows().drop(columns="event"), model=model(), labels=rows()[["id", "event"]])
-    policy = Policy({"decision": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.1}))})
+    policy = Policy({"decision": StagePolicy(quality=Quality("event", "decided", {"roc_auc": 0.1}))})
     of = Trial(pipeline, held, policy=policy, model=model("better"), champion=model())
     assert [f.cause for f in told(list(quality.check.ask(of, "decision")))] == ["worse-than-promoted"]
 
