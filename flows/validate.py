@@ -132,9 +132,10 @@ def validate(
     for listener in LISTENERS.get():
         listener.planned(planned)
     heard: list[Event] = []
-    asked = [judge.submit(question, check, trial, heard) for check, question in questions]
-    for future in asked:
-        future.wait()
+    with trial:  # a service that a check started ends here
+        asked = [judge.submit(question, check, trial, heard) for check, question in questions]
+        for future in asked:
+            future.wait()
     events = in_order(heard, planned)
     verdict = verdict_of(events, trial, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
     conclude(verdict, events, trial, fetched, here.state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Trial:
         self.model_path = model_path
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
+        self._held, self._holding = ExitStack(), threading.Lock()
 
     def step(self, stage: str, *, model: Any = None) -> Step:
         """Return the stage as a step, dependencies answering as recorded, with another ``model`` where one is given."""
@@ -130,6 +132,22 @@ class Trial:
                 raise
         result: T = future.result()
         return result
+
+    def hold(self, manager: AbstractContextManager[T]) -> T:
+        """Enter what shall live as long as the trial, such as a started service, and return what it gives."""
+        with self._holding:
+            return self._held.enter_context(manager)
+
+    def close(self) -> None:
+        """Leave everything that is held. Whoever makes a trial closes it, or uses it in a ``with`` block."""
+        with self._holding:
+            self._held.close()
+
+    def __enter__(self) -> Trial:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _copy(frame: pd.DataFrame) -> pd.DataFrame:
