@@ -203,7 +203,7 @@ def affine(change: Change) -> Cause | None:
 
 def hour_of_day(change: Change) -> Cause | None:
     """Hours of the day, turned: 23 becomes 1."""
-    if change.numbers is None:
+    if change.numbers is None or change.expected.kind != "number":
         return None
     e, a = change.numbers
     turn = np.mod(a - e, 24)

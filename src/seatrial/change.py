@@ -81,8 +81,10 @@ class Change:
 
     @cached_property
     def numbers(self) -> tuple[Array, Array] | None:
-        """The sample as float64; None for anything but numbers, and for booleans."""
+        """The sample as float64, decimals too; None for anything but numbers, and for booleans."""
         e, a = self.sides
+        if e.logical == a.logical == "decimal":
+            return e.objects().astype(np.float64), a.objects().astype(np.float64)
         if e.kind != "number" or a.kind != "number" or "b" in (e.values.dtype.kind, a.values.dtype.kind):
             return None
         return e.values.astype(np.float64), a.values.astype(np.float64)

@@ -1,0 +1,11 @@
+"""What must hold of decisions: probabilities are probabilities, and there are three decisions."""
+
+import great_expectations.expectations as gxe
+
+
+def expectations(reference):
+    return [
+        gxe.ExpectColumnValuesToNotBeNull(column="probability"),
+        gxe.ExpectColumnValuesToBeBetween(column="probability", min_value=0, max_value=1),
+        gxe.ExpectColumnValuesToBeInSet(column="decision", value_set=["approve", "review", "decline"]),
+    ]
