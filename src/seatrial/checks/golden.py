@@ -1,4 +1,4 @@
-"""Golden, in process: the reference's requests through the whole path, against what training answered.
+"""Golden: the reference's requests through the whole path, in process and through the live service, against training.
 
 What expectations finds in a stage by itself shows up in every later stage of the chain; here it is marked as
 propagated.
@@ -7,15 +7,18 @@ What only shows in the chain is born at a hand-over: in an index, an order or a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from seatrial.checks import _service
 from seatrial.checks._differences import differences, share
 from seatrial.checks._handover import order_of_answers, what_differs
 from seatrial.checks.expectations import judge
 from seatrial.errors import StageError
 from seatrial.events import Event, Finding, Judged, Severity, Unjudged
 from seatrial.parity import Parity
+from seatrial.pipeline import SERVICE
+from seatrial.targets.live import can_serve
 from seatrial.trial import Check, Trial, every_stage
 
 NAME = "golden"
@@ -24,6 +27,9 @@ NAME = "golden"
 def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
     """Compare what the path up to ``stage`` makes of the requests with what training saw there."""
     assert stage is not None
+    if stage == SERVICE:
+        yield from _service.ask(trial, NAME)
+        return
     try:
         parity = trial.parity(stage, "chained")
     except StageError as error:
@@ -123,4 +129,9 @@ def _advice(origin: str, stage: str) -> str:
     return f"It began at '{origin}': start there."
 
 
-check = Check(NAME, ask=ask, stages=every_stage)
+def stages(trial: Trial) -> Sequence[str]:
+    """Ask of every stage, and of the live service where the pipeline has one that can be started here."""
+    return (*every_stage(trial), SERVICE) if can_serve(trial) else every_stage(trial)
+
+
+check = Check(NAME, ask=ask, stages=stages)
