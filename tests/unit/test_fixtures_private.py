@@ -16,7 +16,7 @@ from seatrial.fixtures import declare
 from seatrial.fixtures.distinguish import distinguish
 from seatrial.fixtures.ledger import LEDGER, BudgetExceeded, entries, spend
 from seatrial.fixtures.make import check, make, show
-from seatrial.fixtures.private import Public, Released, Step, publicly, release, rho_of
+from seatrial.fixtures.private import Public, Released, Step, publicly, rho_of
 
 BUDGET = declare.Budget(epsilon=1.5, delta=1e-4)
 PRIVATE = {
@@ -192,16 +192,3 @@ def test_a_private_fixture_end_to_end(reference: Reference, tmp_path: Path) -> N
     with pytest.raises(BudgetExceeded):
         make(declare.declared("again", PRIVATE), tmp_path, reference=reference, budget=BUDGET)
     assert sorted(p.name for p in tmp_path.iterdir() if not p.name.startswith(".")) == ["people", LEDGER]
-
-
-def test_opendp_keeps_its_promise_on_neighbours() -> None:
-    """One person alone in a cell cannot be told from nobody."""
-    pytest.importorskip("opendp")
-    public = {"plan": Public("string", ("basic", "gold"), nullable=False)}
-
-    def share_of_gold(table: pa.Table) -> float:
-        return float(release(table, public, epsilon=0.5, delta=1e-5).steps[0].chances[1])
-
-    one = pa.table({"plan": ["basic"] * 50})
-    other = pa.table({"plan": ["basic"] * 50 + ["gold"]})
-    assert distinguish(share_of_gold, one, other, epsilon=0.5, delta=1e-5, releases=40).ok
