@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import resource
 import socket
 import subprocess
 import sys
@@ -83,7 +85,7 @@ def test_percentiles_are_the_truth_through_a_stall(stub):
     payloads = [b"d%.3f" % each for each in delays]
     payloads[stall_index] = b"s%.1f" % stall
     expected = truth(schedule.at, delays, stall_index, stall)
-    for _ in range(5):
+    for _ in range(3):
         run = offer(stub, schedule, payloads, connections=512)
         assert run.counts() == {"status 200": len(schedule)}
         assert quantile(run.latencies, 0.99) >= 0.95 * quantile(expected, 0.99)  # also on a busy machine
@@ -240,6 +242,38 @@ def test_nobody_there_is_an_error_before_the_load_begins():
 def test_load_out_of_bounds_is_refused(url, options):
     with pytest.raises(UsageError):
         offer(url, recorded([0, 1]), **options)
+
+
+def test_connections_beyond_the_limit_of_open_files_are_refused_beforehand():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        with pytest.raises(UsageError, match="ulimit -n 256"):
+            offer("http://127.0.0.1:1/", recorded([0, 1]), connections=192)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_running_out_of_descriptors_is_the_generators_doing():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    complaints = []
+    with serving(saying()) as (url, _), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio.BaseEventLoop, "call_exception_handler", lambda _, context: complaints.append(context))
+        taken = [os.open(os.devnull, os.O_RDONLY)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 100, hard))
+        taken += [os.open(os.devnull, os.O_RDONLY) for _ in range(84)]
+        try:
+            run = offer(url, recorded(np.arange(40) / 1000), timeout_seconds=0.3, connections=20)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for each in taken:
+                os.close(each)
+    counts = run.counts()
+    assert counts["never sent"] > 0
+    assert "connection refused" not in counts
+    assert sum(counts.values()) == 40
+    assert void(run, 1.0)
+    assert not [each for each in complaints if "seatrial/load" in repr(each)]
 
 
 def test_the_head_of_an_answer_is_understood_or_refused():

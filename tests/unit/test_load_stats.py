@@ -164,6 +164,10 @@ def test_too_few_connections_void_the_run_only_where_they_were_the_bottleneck():
     assert void(offered(waited=3), 0.05) == ()
 
 
+def test_latency_counts_from_when_the_request_was_due():
+    assert offered(lag=0.5).latencies == pytest.approx(0.51)
+
+
 def test_failures_count_as_misses_and_every_request_is_counted():
     status = np.full(2000, 200, np.int16)
     status[:3], status[3] = 503, 0

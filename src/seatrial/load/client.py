@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import resource
 from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from seatrial.load.outcome import Offered
 from seatrial.load.schedule import Schedule
 
 MAX_REQUESTS, MAX_SECONDS, MAX_CONNECTIONS = 5_000_000, 3_600.0, 8_192
+_OTHER_FILES = 64
 
 
 def offer(
@@ -81,3 +83,9 @@ def _within_bounds(schedule: Schedule, payloads: Sequence[bytes], timeout: float
     ):
         if not 0 < value <= most:
             raise UsageError(f"A load run of {value:g} {what} is out of bounds; above 0, at most {most:g}.")
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if connections > files - _OTHER_FILES:
+        raise UsageError(
+            f"{connections} connections do not fit into {files} open files, {_OTHER_FILES} of which are kept free. "
+            f"Type `ulimit -n {connections + _OTHER_FILES}` first, or ask for fewer."
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 from collections import deque
+from contextlib import suppress
 from time import monotonic
 
 import numpy as np
@@ -15,6 +17,9 @@ from seatrial.load.outcome import ANSWERED, BROKEN, REFUSED, TIMED_OUT, UNSENT, 
 from seatrial.load.schedule import Schedule
 
 _IDLE_SECONDS = 2.0  # servers drop idle connections, uvicorn after 5 s; a race lost to that is not the service's
+# Out of descriptors, ports or memory: this machine's doing, and no answer of the service.
+_OURS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+_GRACE_SECONDS = 5.0
 _BATCH = 32  # requests sent before answers are looked at again
 
 
@@ -56,8 +61,10 @@ class Generator:
         self.status, self.outcome = [0] * count, [UNSENT] * count
         self.loop.call_at(self.due[0], self._tick)
         self.loop.call_at(self.due[0] + self.timeout, self._expire)
+        latest = self.due[-1] + self.timeout + _GRACE_SECONDS
         try:
-            await self.finished.wait()
+            with suppress(TimeoutError):  # what has not ended by then counts as never sent
+                await asyncio.wait_for(self.finished.wait(), latest - monotonic())
         finally:
             self.most = 0
             for task in list(self.connecting):
@@ -108,9 +115,12 @@ class Generator:
     async def _connect(self) -> None:
         try:
             await self.loop.create_connection(lambda: Connection(self), self.host, self.port)
-        except OSError:
+        except OSError as error:
             if self.waiting:
-                self._end(self.waiting.popleft(), REFUSED)
+                index = self.waiting.popleft()
+                if error.errno in _OURS:
+                    self.sent[index] = math.nan
+                self._end(index, UNSENT if error.errno in _OURS else REFUSED)
         finally:
             if (task := asyncio.current_task()) is not None:
                 self.connecting.discard(task)
@@ -160,7 +170,7 @@ class Generator:
         now = monotonic()
         while self.oldest < self.next and self.due[self.oldest] + self.timeout <= now:
             index, self.oldest = self.oldest, self.oldest + 1
-            if self.outcome[index] != UNSENT:
+            if not math.isnan(self.done[index]):
                 continue
             if (connection := self.busy.pop(index, None)) is not None:
                 connection.close()
