@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seatrial.errors import ReferenceInvalid
 from seatrial.jsontext import to_json
 
 MANIFEST = "manifest.json"
-_CATEGORIES, _LISTS, _MAPPINGS = b"seatrial.categories:", b"seatrial.lists", b"seatrial.mappings"
+_CATEGORIES, _OBJECTS, _MAPPINGS = b"seatrial.categories:", b"seatrial.objects", b"seatrial.mappings"
 MAX_CELLS = 500_000_000  # rows × columns of one frame; a footer's own sizes cannot be trusted
 
 
@@ -38,16 +39,19 @@ def digest_of(manifest: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def directory_digest(root: Path) -> str:
-    """Return the digest of a directory's content: SHA-256 of its ``sha256sum`` listing in path order (dirHash1)."""
-    files = sorted(p for p in root.rglob("*") if p.is_file())
+def directory_digest(root: Path, *, without: str = "") -> str:
+    """Return the digest of a directory's content: SHA-256 of its ``sha256sum`` listing in path order (dirHash1).
+
+    Folders named ``without`` are left out.
+    """
+    files = sorted(p for p in root.rglob("*") if p.is_file() and without not in p.relative_to(root).parts)
     listing = "".join(f"{sha256(p)}  {p.relative_to(root).as_posix()}\n" for p in files)
     return "sha256:" + hashlib.sha256(listing.encode()).hexdigest()
 
 
 def seal(root: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Write the manifest over every file now under ``root`` and return it, digests included."""
-    files = sorted(p for p in root.rglob("*") if p.is_file() and p.name != MANIFEST)
+    files = sorted(p for p in root.rglob("*") if p.is_file() and p != root / MANIFEST)
     sealed = {**manifest, "files": {p.relative_to(root).as_posix(): sha256(p) for p in files}}
     sealed["digest"] = digest_of(sealed)
     (root / MANIFEST).write_text(json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
@@ -57,8 +61,8 @@ def seal(root: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
 def copy(root: Path, to: Path) -> Path:
     """Copy a bundle to ``to``, which appears whole or not at all. A bundle that stands there is replaced."""
     to = Path(to)
-    if to.exists() and not (to / MANIFEST).is_file() and any(to.iterdir()):
-        raise ReferenceInvalid(f"{to} is not empty and holds no bundle; choose another directory.")
+    if to.exists() and not (to / MANIFEST).is_file() and (not to.is_dir() or any(to.iterdir())):
+        raise ReferenceInvalid(f"{to} is in use and holds no reference; choose another directory.")
     to.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
     try:
@@ -83,16 +87,16 @@ def open_manifest(root: Path, what: str) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         files = dict(manifest["files"])
-        stated = manifest["digest"]
-    except (ValueError, KeyError, TypeError) as error:
+        stated, actual = manifest["digest"], digest_of(manifest)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReferenceInvalid(
             f"The manifest of the {what} at {root} cannot be read: it is damaged or of another tool."
         ) from error
-    if digest_of(manifest) != stated:
+    if actual != stated:
         raise ReferenceInvalid(
             f"The manifest of the {what} at {root} was edited after it was written: its digest differs."
         )
-    there = {p.relative_to(root).as_posix() for p in Path(root).rglob("*") if not p.is_dir() and p.name != MANIFEST}
+    there = {p.relative_to(root).as_posix() for p in Path(root).rglob("*") if _is_content(p) and p != path}
     if missing := sorted(set(files) - there):
         raise ReferenceInvalid(f"The {what} at {root} lacks {len(missing)} file(s): {', '.join(missing[:3])}.")
     if foreign := sorted(there - set(files)):
@@ -115,11 +119,10 @@ def write_frame(frame: pd.DataFrame, path: Path, what: str) -> None:
     import pyarrow.parquet as pq
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    nested = {c: kind for c in frame.columns if (kind := _nested(frame[c]))}
     try:
-        texts = {c: frame[c].map(to_json, na_action="ignore").astype("string") for c, k in nested.items() if k is dict}
+        texts = {c: _json_cells(frame[c]) for c in frame.columns if _holds_mappings(frame[c])}
         table = pa.Table.from_pandas(frame.assign(**texts), preserve_index=False)
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **_beside(frame, nested)})
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **_beside(frame, table, list(texts))})
     except (TypeError, ValueError, NotImplementedError) as error:  # what pyarrow raises is one of these too
         column = next((str(c) for c in frame.columns if not _carries(frame[c])), "?")
         raise ReferenceInvalid(
@@ -149,24 +152,40 @@ def read_frame(path: Path) -> pd.DataFrame:
             frame: pd.DataFrame = table.to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise ReferenceInvalid(f"{path} cannot be read as Parquet: {type(error).__name__}.") from error
-    for c in json.loads(kept.get(_LISTS, b"[]")):
-        frame[c] = pd.Series(table[c].to_pylist(), index=frame.index, dtype=object)  # arrays otherwise
-    for c in json.loads(kept.get(_MAPPINGS, b"[]")):
-        cells = [None if text is None else json.loads(text) for text in table[c].to_pylist()]
-        frame[c] = pd.Series(cells, index=frame.index, dtype=object)
-    for c in frame.columns:
-        if packed := kept.get(_CATEGORIES + str(c).encode()):
-            dtype = _unpacked(packed)  # a cast alone would not reorder: without order, types are equal as sets
-            frame[c] = frame[c].astype("category").cat.set_categories(dtype.categories, ordered=dtype.ordered)
+    try:
+        for c in json.loads(kept.get(_OBJECTS, b"[]")):
+            frame[c] = pd.Series(table[c].to_pylist(), index=frame.index, dtype=object)
+        for c in json.loads(kept.get(_MAPPINGS, b"[]")):
+            cells = [None if text is None else json.loads(text) for text in table[c].to_pylist()]
+            frame[c] = pd.Series(cells, index=frame.index, dtype=object)
+        for c in frame.columns:
+            if packed := kept.get(_CATEGORIES + str(c).encode()):
+                dtype = _unpacked(packed)  # a cast alone would not reorder: without order, types are equal as sets
+                frame[c] = frame[c].astype("category").cat.set_categories(dtype.categories, ordered=dtype.ordered)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise ReferenceInvalid(f"{path} has column types that cannot be read: {type(error).__name__}.") from error
     return frame
 
 
-def _beside(frame: pd.DataFrame, nested: Mapping[str, type]) -> dict[bytes, bytes]:
-    """Return what Parquet itself would lose: whole categorical types, and which cells are lists or mappings."""
+def _is_content(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()
+
+
+def _beside(frame: pd.DataFrame, table: Any, mappings: list[str]) -> dict[bytes, bytes]:
+    """Return what Parquet itself would lose: whole categorical types, and cells that are Python's own objects.
+
+    Read back plainly, a list would be an array, and integers beside a null would be floats.
+    """
+    import pyarrow.types as kinds
+
+    def lossy(name: str, kind: Any) -> bool:
+        lists = kinds.is_list(kind) and not isinstance(next(iter(frame[name].dropna()), None), np.ndarray)
+        return _is_object(frame[name]) and (lists or kinds.is_integer(kind) or kinds.is_floating(kind))
+
+    objects = [field.name for field in table.schema if lossy(field.name, field.type)]
     categorical = {c: t for c, t in frame.dtypes.items() if isinstance(t, pd.CategoricalDtype)}
     packed = {_CATEGORIES + str(c).encode(): _packed(t) for c, t in categorical.items()}
-    holding = {of: json.dumps([c for c, kind in nested.items() if kind is of]).encode() for of in (list, dict)}
-    return packed | {_LISTS: holding[list], _MAPPINGS: holding[dict]}
+    return packed | {_OBJECTS: json.dumps(objects).encode(), _MAPPINGS: json.dumps(mappings).encode()}
 
 
 def _packed(dtype: Any) -> bytes:
@@ -191,25 +210,25 @@ def _unpacked(packed: bytes) -> pd.CategoricalDtype:
 
     with pa.ipc.open_stream(base64.b64decode(packed)) as reader:
         table = reader.read_all()
-    return pd.CategoricalDtype(
-        pd.Index(table.to_pandas()["categories"]), ordered=table.schema.metadata[b"ordered"] == b"True"
-    )
+    categories = pd.Index(table.to_pandas()["categories"]).rename(None)
+    return pd.CategoricalDtype(categories, ordered=table.schema.metadata[b"ordered"] == b"True")
 
 
-def _nested(column: pd.Series) -> type | None:
-    """Return dict where cells hold mappings, alone or in lists, list where they are plain lists, else None.
+def _is_object(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_object_dtype(column.dtype))
 
-    Parquet gives every mapping of a column the fields of all, so mappings are kept as JSON text.
-    """
-    if not pd.api.types.is_object_dtype(column.dtype):
-        return None
-    known = column.dropna()
+
+def _holds_mappings(column: pd.Series) -> bool:
+    """Return whether cells are mappings, or lists of them: Parquet would give each of them the fields of all."""
+    known = column.dropna() if _is_object(column) else []
     first = next(iter(known), None)
-    if isinstance(first, dict):
-        return dict
-    if not isinstance(first, list):
-        return None
-    return dict if any(isinstance(v, dict) for cell in known if isinstance(cell, list) for v in cell) else list
+    if isinstance(first, list):
+        return any(isinstance(v, dict) for cell in known if isinstance(cell, list) for v in cell)
+    return isinstance(first, dict)
+
+
+def _json_cells(column: pd.Series) -> pd.Series:
+    return column.map(to_json, na_action="ignore").astype("string")
 
 
 def _carries(column: pd.Series) -> bool:
@@ -218,9 +237,8 @@ def _carries(column: pd.Series) -> bool:
     if isinstance(getattr(column.dtype, "categories", None), pd.IntervalIndex):
         return False
     try:
-        if _nested(column) is dict:
-            column = column.map(to_json, na_action="ignore")
-        pa.Table.from_pandas(pd.DataFrame({"cells": column}), preserve_index=False)
+        cells = _json_cells(column) if _holds_mappings(column) else column
+        pa.Table.from_pandas(pd.DataFrame({"cells": cells}), preserve_index=False)
     except (TypeError, ValueError, NotImplementedError):
         return False
     return True

@@ -10,8 +10,8 @@ from typing import Any
 
 from seatrial import checks as _checks
 from seatrial.errors import SeatrialError, StageError
-from seatrial.events import Event, Finding, Judged, Question, Subject, Unjudged, Verdict, total
-from seatrial.pipeline import Pipeline, describe
+from seatrial.events import Event, Finding, Judged, Question, Severity, Subject, Unjudged, Verdict, total
+from seatrial.pipeline import SERVICE, Pipeline, describe
 from seatrial.policy import Policy
 from seatrial.reference import Reference
 from seatrial.trial import Check, Sink, Trial
@@ -34,8 +34,10 @@ def ask(check: Check, trial: Trial, question: Question) -> list[Event]:
         events.append(Judged(check.name, question.stage, compared=1))
     except SeatrialError as error:
         events.append(Unjudged(check.name, question.stage, str(error), crashed=True))
-    except Exception as error:  # noqa: BLE001  whatever broke, the question stays open and the others are still asked
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever broke, the others are still asked
         events.append(Unjudged(check.name, question.stage, f"the check crashed: {describe(error)}", crashed=True))
+    if not any(isinstance(e, Judged | Unjudged) and (e.check, e.stage) == (check.name, question.stage) for e in events):
+        events.append(Unjudged(check.name, question.stage, "the check ended without an answer"))
     spent = time.perf_counter() - begin
     return [_timed(e, spent) if isinstance(e, Judged) else e for e in events]
 
@@ -58,7 +60,7 @@ def verdict_of(
     return total(
         events,
         subject=subject or Subject(trial.pipeline.name),
-        path=trial.pipeline.path,
+        path=(*trial.pipeline.path, *([SERVICE] if any(q.stage == SERVICE for q in planned) else [])),
         planned=planned,
         seed=trial.seed,
         seconds=seconds,
@@ -89,7 +91,7 @@ def run(
         checks: names of checks or checks of your own; all that seatrial has by default.
         model: the loaded model, or the local path of one that ``pipeline.model`` loads.
         policy: what must hold; schema and parity of every stage by default.
-        sinks: where events go.
+        sinks: where events go. One that raises is told no more, and the verdict carries a warning that says so.
         live: dependencies to ask again beside their recorded answers.
         champion: the promoted version's model, loaded or a path, for the quality check.
         subject: who is on trial, where a registry knows.
@@ -110,23 +112,34 @@ def run(
     )  # fmt: skip
     questions = plan(chosen, trial)
     planned = [question for _, question in questions]
-    for sink in sinks:
-        sink.planned(planned)
-    events: list[Event] = []
-    for check, question in questions:
-        for event in ask(check, trial, question):
-            events.append(event)
-            for sink in sinks:
-                sink.event(event)
-    verdict = verdict_of(events, trial, planned, subject=subject, seconds=time.perf_counter() - begin)
-    for sink in sinks:
-        sink.verdict(verdict)
-    return verdict
+    listening, events = list(sinks), list[Event]()
+    deaf = _tell(listening, "planned", planned)
+    with trial:  # a service that a check started ends here
+        for check, question in questions:
+            for event in ask(check, trial, question):
+                events.append(event)
+                deaf += _tell(listening, "event", event)
+    verdict = verdict_of([*events, *deaf], trial, planned, subject=subject, seconds=time.perf_counter() - begin)
+    late = _tell(listening, "verdict", verdict)
+    return replace(verdict, findings=(*verdict.findings, *late))
 
 
 def loaded(pipeline: Pipeline, model: Any) -> Any:
     """Return the model itself where its local path was given."""
     return pipeline.model(os.fspath(model)) if pipeline.model and isinstance(model, str | os.PathLike) else model
+
+
+def _tell(sinks: list[Sink], what: str, said: Any) -> list[Finding]:
+    """Tell every sink; one that raises hears no more, and that is a warning: it must not turn a verdict around."""
+    lost = []
+    for sink in list(sinks):
+        try:
+            getattr(sink, what)(said)
+        except Exception as error:  # noqa: BLE001  whatever a sink raises is the sink's own trouble
+            sinks.remove(sink)
+            words = f"{type(sink).__name__} broke, and what it writes is not whole: {describe(error)}"
+            lost.append(Finding("run", None, words, severity=Severity.WARNING, cause="sink-broke"))
+    return lost
 
 
 def _timed(judged: Judged, seconds: float) -> Judged:

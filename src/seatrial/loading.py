@@ -39,13 +39,14 @@ def load_file(path: Path, error: type[UsageError] = UsageError) -> ModuleType:
         raise error(f"{wrong.filename}, line {wrong.lineno}: {wrong.msg}. The file does not parse.") from wrong
     except UsageError:
         raise
-    except Exception as wrong:
+    except (Exception, SystemExit) as wrong:
         line = next(
             (f.lineno for f in reversed(traceback.extract_tb(wrong.__traceback__)) if f.filename == str(path)),
             "?",
         )
         raise error(f"{path}, line {line}: {type(wrong).__name__}: {wrong}. The file could not be loaded.") from wrong
     finally:
-        if added and beside in sys.path:
+        if added and beside in sys.path:  # a function of the file may import its neighbours later, behind all others
             sys.path.remove(beside)
+            sys.path.append(beside)
     return module

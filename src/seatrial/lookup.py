@@ -72,6 +72,7 @@ def lay_out(call: str, keys: pd.DataFrame, answer: Any) -> Lookup | None:
     name = answer.name if isinstance(answer, pd.Series) else None
     asked = keys.set_axis(list(on), axis=1).reset_index(drop=True)
     ordered, keep, nth = _order(_index(asked), _index(body[list(on)]))
+    ordered = ordered or form == "mapping"  # its order is seldom meant, and often a set's
     rows = pd.concat([body[list(on)], pd.Series(nth, name=ROW), body.drop(columns=list(on))], axis=1)[keep]
     return Lookup(
         call, form, _kind(answer), on, ordered, None if name is None else str(name),
@@ -115,8 +116,8 @@ class Table:
         """Return what was recorded for ``keys``; KeyError holds how many of them were never asked."""
         lookup, on = self.lookup, list(self.lookup.on)
         wanted = self._asked.get_indexer(_index(keys)) if len(keys.columns) == len(on) else np.full(len(keys), -1)
-        if lost := int((wanted < 0).sum()):
-            raise KeyError(lost)
+        if (wanted < 0).any():
+            raise KeyError(len(_index(keys[wanted < 0]).unique()))
         if lookup.ordered:
             counts = self._counts[wanted]
             nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

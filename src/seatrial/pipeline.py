@@ -17,7 +17,8 @@ from seatrial.errors import PipelineError, StageError, nearest
 Step = Callable[[pd.DataFrame], pd.DataFrame]
 
 _QUOTED = re.compile(r"'([^']+)'")  # as pandas writes the columns that a frame lacks
-RESERVED = ("key", "model", "dependencies", "service")
+SERVICE = "service"  # the place of findings about the live service; no stage has this name
+RESERVED = ("key", "model", "dependencies", SERVICE)
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def _run(
         out = stage.function(frame, **arguments)
     except StageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = str(error) if isinstance(error, PipelineError) else describe(error, columns)
         raise StageError(stage.name, f"Stage '{stage.name}' raised {said}") from error
     check_keyed(stage.name, key, out)

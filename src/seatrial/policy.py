@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from seatrial.reference import Reference
 from seatrial.tolerance import Tolerance
 
 SETTINGS = ("tolerances", "expectations", "quality", "show")  # of a stage's file
-SECTIONS = ("promotion", "dependencies")  # of service.toml
+SECTIONS = ("promotion", "dependencies", "golden")  # of service.toml
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,25 @@ class StagePolicy:
 
 
 @dataclass(frozen=True)
+class Golden:
+    """How the live service is asked for its golden answers: ``[golden]`` in service.toml.
+
+    Attributes:
+        varying: fields of an answer that must vary (times, ids, latency); they are not compared.
+        wide_integers: fields that may carry integers beyond 2^53 as JSON numbers; a reader of doubles loses digits.
+        singles: how many requests are sent one by one where the service takes batches too; drawn with the seed.
+        batch: requests in one batch.
+        seconds: the deadline of one answer.
+    """
+
+    varying: Sequence[str] = ()
+    wide_integers: Sequence[str] = ()
+    singles: int = 200
+    batch: int = 100
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True)
 class Policy:
     """What must hold, by stage, and the settings of ``service.toml``. An empty policy checks schema and parity."""
 
@@ -91,13 +110,18 @@ class Policy:
             stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
         service = _toml(root / "service.toml")
         _check_service(root / "service.toml", service, pipeline)
-        return cls(stages, service, directory_digest(root))
+        return cls(stages, service, directory_digest(root, without="__pycache__"))
 
     @property
     def promote(self) -> str | None:
         """The alias that a pass moves to the version, besides ``validated``."""
         alias: str | None = self.service.get("promotion", {}).get("alias")
         return alias
+
+    @property
+    def golden(self) -> Golden:
+        """How the live service is asked."""
+        return Golden(**self.service.get("golden", {}))
 
     @property
     def live(self) -> list[str]:
@@ -124,6 +148,8 @@ def _stage_policy(path: Path, module: ModuleType) -> StagePolicy:
         raise PolicyError(f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...).")
     if not callable(found.get("expectations", len)):
         raise PolicyError(f"{path}: 'expectations' is a function of the reference that returns a list of expectations.")
+    if isinstance(show := found.get("show", ()), str) or not all(isinstance(c, str) for c in show):
+        raise PolicyError(f"{path}: 'show' is a list of column names.")
     if not isinstance(found.get("quality"), Quality | None):
         raise PolicyError(f"{path}: 'quality' is a seatrial.Quality(...).")
     return StagePolicy(**found)
@@ -144,6 +170,16 @@ def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -
     _known(path, "[promotion]: setting", promotion, ("alias",))
     if not isinstance(promotion.get("alias", ""), str):
         raise PolicyError(f"{path}, [promotion]: 'alias' is the name of a registry alias, such as \"champion\".")
+    golden = _table(path, "golden", service.get("golden", {}))
+    _known(path, "[golden]: setting", golden, [f.name for f in fields(Golden)])
+    for name, value in golden.items():
+        if name in ("varying", "wide_integers"):
+            if not isinstance(value, list) or not all(isinstance(field, str) for field in value):
+                raise PolicyError(f"{path}, [golden]: '{name}' is a list of field names, such as [\"answered_at\"].")
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise PolicyError(f"{path}, [golden]: '{name}' is a number above 0.")
+        elif name != "seconds" and not isinstance(value, int):
+            raise PolicyError(f"{path}, [golden]: '{name}' is a whole number.")
     dependencies = _table(path, "dependencies", service.get("dependencies", {}))
     _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
     for name, settings in dependencies.items():

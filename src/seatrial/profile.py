@@ -42,8 +42,7 @@ def _numbers(column: pd.Series) -> dict[str, Any]:
     values = values[np.isfinite(values)]
     if not len(values):
         return {}
-    return {
-        "mean": float(values.mean()),
-        "std": float(values.std()),
-        "quantiles": [float(q) for q in np.quantile(values, QUANTILES)],
-    }
+    with np.errstate(over="ignore", invalid="ignore"):
+        moments = {"mean": float(values.mean()), "std": float(values.std())}
+    known = {name: value for name, value in moments.items() if np.isfinite(value)}  # sums of huge values overflow
+    return known | {"quantiles": [float(q) for q in np.quantile(values, QUANTILES, method="nearest")]}

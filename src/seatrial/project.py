@@ -119,8 +119,8 @@ def _settings(path: Path) -> dict[str, object] | None:
     if not path.is_file():
         return None
     try:
-        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"{path} is not TOML: {error}.") from error
-    settings = tool.get("seatrial")
+    settings = tool.get("seatrial") if isinstance(tool, dict) else None
     return settings if isinstance(settings, dict) else None

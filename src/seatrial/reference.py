@@ -21,6 +21,7 @@ from seatrial.profile import profile
 from seatrial.recording import Answers, Recorder, Replayer
 
 FORMAT = 1
+FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise"}
 EXACT = Tolerance(rtol=0.0, atol=0.0)
 
 
@@ -49,6 +50,9 @@ class Reference:
                 f"{root} holds a {manifest.get('kind', 'bundle')} of format {manifest.get('format')}; "
                 f"this seatrial reads references of format {FORMAT}. Capture it again."
             )
+        files = {"requests.parquet", *(f"stages/{stage}.parquet" for stage in manifest.get("path", []))}
+        if missing := [*sorted(FIELDS - set(manifest)), *sorted(files - set(manifest["files"]))]:
+            raise ReferenceInvalid(f"The reference at {root} is not whole: it lacks {', '.join(missing[:3])}.")
         return cls(root, manifest)
 
     def save(self, path: str | Path) -> Path:

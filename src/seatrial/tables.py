@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -29,6 +31,21 @@ def read_table(path: Path) -> pd.DataFrame:
             return read_frame(path)
         if path.suffix == ".csv":
             return pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
-        return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
-    except ValueError as error:
+        return _json_lines(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} does not parse as {path.suffix[1:]}: {type(error).__name__}.") from error
+
+
+def _json_lines(text: str) -> pd.DataFrame:
+    """Return one row an object, its numbers as written: an integer beside a missing one must not become a float."""
+    rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("a line is not an object")
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def _column(cells: list[Any]) -> pd.Series:
+    if None in cells and {type(cell) for cell in cells if cell is not None} == {int}:
+        return pd.Series(cells, dtype="Int64")
+    return pd.Series(cells, dtype=object).infer_objects()

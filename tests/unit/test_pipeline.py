@@ -1,0 +1,263 @@
+"""A pipeline is put together or refused in words; a stage that breaks the rule is named."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seatrial import Dependency, Pipeline, Service
+from seatrial.errors import PipelineError, StageError
+from seatrial.pipeline import describe
+
+FRAME = pd.DataFrame({"id": ["a", "b", "c"], "x": [1.0, 2.0, 3.0]})
+
+
+def same(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame
+
+
+def scored(frame: pd.DataFrame, model: Any) -> pd.DataFrame:
+    return frame.assign(score=model)
+
+
+def made(features: Any, **settings: Any) -> Pipeline:
+    return Pipeline("p", **{"key": "id", "model": float, "raw": same, "features": features, **settings})
+
+
+def ran(features: Any, frame: pd.DataFrame = FRAME, *, columns: Any = ()) -> pd.DataFrame:
+    return made(features).step("features", model=2.0, columns=columns)(frame)
+
+
+# --- putting one together --------------------------------------------------------------------------------
+
+
+class Scorer:
+    def __init__(self, factor: float = 3.0) -> None:
+        self.factor = factor
+
+    def __call__(self, frame, model):
+        return frame.assign(score=model * self.factor)
+
+    def method(self, frame, *, model):
+        return frame.assign(score=model * self.factor)
+
+
+def positional(*frames):
+    return frames[0].assign(score=2.0)
+
+
+def optional(frame, factor=1.0, *rest, model=None, **more):
+    return frame.assign(score=factor * model)
+
+
+@pytest.mark.parametrize(
+    ("function", "score"),
+    [
+        (scored, 2.0),
+        (lambda frame, model: frame.assign(score=model), 2.0),
+        (Scorer(), 6.0),
+        (Scorer(5.0).method, 10.0),
+        (functools.partial(scored, model=7.0), 7.0),
+        (functools.partial(lambda frame, model, by: frame.assign(score=model * by), by=4.0), 8.0),
+        (positional, 2.0),
+        (optional, 2.0),
+        (functools.lru_cache(maxsize=1)(functools.partial(positional)), None),
+    ],
+    ids=["function", "lambda", "object", "method", "bound", "partial", "args", "defaults", "wrapped"],
+)
+def test_any_plain_callable_is_a_stage(function, score):
+    """Functions, methods, objects, lambdas, partials: what a partial has bound stays bound."""
+    if score is None:
+        assert made(function).stage("features").needs == ()
+    else:
+        assert ran(function)["score"].tolist() == [score] * 3
+
+
+async def later(frame):
+    return frame
+
+
+class Later:
+    async def __call__(self, frame):
+        return frame
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (later, "Stage 'features' is a coroutine"),
+        (Later(), "Stage 'features' is a coroutine"),
+        (functools.partial(later), "Stage 'features' is a coroutine"),
+        (lambda: FRAME, "'features' takes no frame"),
+        (lambda *, frame: frame, "'features' takes no frame"),
+        (lambda frame, modle: frame, r"asks for 'modle', which nothing fills.*It may ask for: model, store.*'model'"),
+        (lambda frame, model, /: frame, "asks for 'model', which nothing fills"),
+        ("features.py", "'features' is a str; a stage is a function"),
+        (None, "'features' is a NoneType"),
+        (FRAME, "'features' is a DataFrame"),
+    ],
+)
+def test_what_cannot_be_a_stage_is_refused(function, says):
+    """A coroutine, a signature that nothing fills, or no function at all is named with its stage."""
+    with pytest.raises(PipelineError, match=says):
+        made(function, dependencies=[Dependency("store", "", connect=str)])
+
+
+def test_a_pipeline_without_model_says_that_nothing_can_be_asked_for():
+    """The message lists what a stage may ask for, even when that is nothing."""
+    with pytest.raises(PipelineError, match=r"nothing .the pipeline has no model and no dependencies"):
+        Pipeline("p", key="id", raw=same, features=scored)
+
+
+@pytest.mark.parametrize("stages", [{}, {"raw": same}])
+def test_a_path_has_two_stages(stages):
+    """One stage is no path."""
+    with pytest.raises(PipelineError, match=rf"has {len(stages)} stage\(s\); a path has two or more"):
+        Pipeline("p", key="id", **stages)
+
+
+def test_names_are_given_once():
+    """Two dependencies of one name, or one with the name of a stage or a setting, are refused."""
+    store = Dependency("store", "", connect=str)
+    with pytest.raises(PipelineError, match="names a dependency twice"):
+        made(same, dependencies=[store, store])
+    for name in ("raw", "model", "key"):
+        with pytest.raises(PipelineError, match=f"Dependency '{name}' .* has the name of a stage or setting"):
+            made(same, dependencies=[Dependency(name, "", connect=str)])
+
+
+def test_a_path_places_each_dependency_before_the_stage_that_asks_it():
+    """The places where a fault can be born, in order, each once."""
+    pipeline = made(
+        lambda frame, store, rates: frame, response=lambda frame, rates: frame, service=Service(["run"]),
+        dependencies=[Dependency("rates", "", connect=str), Dependency("store", "", connect=str)],
+    )  # fmt: skip
+    assert pipeline.path == ("raw", "store", "rates", "features", "response")
+    assert pipeline.stages == ("raw", "features", "response")
+    assert (pipeline.before("raw"), pipeline.before("response")) == (None, "features")
+    assert repr(pipeline) == "Pipeline('p': raw → features → response)"
+
+
+def test_an_unknown_stage_is_answered_with_the_nearest():
+    """A misspelt stage name is told what there is."""
+    with pytest.raises(PipelineError, match=r"no stage 'feature'. Its stages: raw, features. Did you mean 'features'"):
+        made(same).stage("feature")
+
+
+def test_a_stage_is_not_run_without_what_it_asks_for():
+    """No model, or no client, is a mistake of whoever runs the stage and no finding about it."""
+    asking = made(lambda frame, model, store: frame, dependencies=[Dependency("store", "", connect=str)])
+    for handed, lacks in (({}, "model"), ({"clients": {"store": 1}}, "model"), ({"model": 1}, "store")):
+        with pytest.raises(PipelineError, match=f"Stage 'features' asks for '{lacks}', and none was given") as caught:
+            asking.step("features", **handed)
+        assert not isinstance(caught.value, StageError)
+
+
+# --- running a stage -------------------------------------------------------------------------------------
+
+
+def repeated(frame):
+    return pd.concat([frame, frame.head(1)])
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (repeated, "returned 4 rows for 3 keys: 'id' repeats a. A key is unique: look for a join that fans out"),
+        (lambda f: f.assign(id=["a", None, "c"]), r"returned 1 row\(s\) whose key 'id' is null"),
+        (lambda f: f.assign(id=[1.0, np.nan, np.nan]), r"returned 2 row\(s\) whose key 'id' is null"),
+        (
+            lambda f: f.rename(columns={"id": "ids"}),
+            "lost the key column 'id'. It returned: ids, x. Did you mean 'ids'",
+        ),
+        (lambda f: f.set_index("id"), "lost the key column 'id'. It returned: x."),
+        (lambda f: None, "returned NoneType; a stage returns a pandas DataFrame"),
+        (lambda f: f["x"], "returned Series"),
+        (lambda f: f.to_numpy(), "returned ndarray"),
+        (lambda f: (f, f), "returned tuple"),
+        (lambda f: (row for row in f), "returned generator"),
+        (lambda f: pd.concat([f, f[["x"]]], axis=1), r"returned 1 column name\(s\) more than once: x"),
+        (lambda f: f.rename(columns={"x": 0}), r"1 column name\(s\) that are not text, the first a int; name columns"),
+        (lambda f: f.set_axis([("id", "a"), ("x", "b")], axis=1), r"2 column name\(s\) that are not text"),
+        (lambda f: f.rename(columns={"x": None}), r"1 column name\(s\) that are not text"),
+    ],
+)
+def test_an_answer_that_breaks_the_rule_names_its_stage(function, says):
+    """No frame, a lost, null or repeated key, column names that are not distinct text: the stage and what is wrong."""
+    with pytest.raises(StageError, match=f"^Stage 'features' .*{says}") as caught:
+        ran(function)
+    assert caught.value.stage == "features"
+
+
+@pytest.mark.parametrize("key", ["transaction", "k e y", "naïve", "<b>"])
+def test_a_stage_may_return_no_rows(key):
+    """Zero rows keep the rule: there is a key column, and no key is null or repeated."""
+    empty = pd.DataFrame({key: []})
+    assert len(Pipeline("p", key=key, raw=same, features=same).step("raw")(empty)) == 0
+
+
+def secret(frame):
+    raise ValueError(f"cannot parse {frame['id'].tolist()} for alice@example.org")
+
+
+def test_what_a_stage_raised_is_told_without_its_text():
+    """The type, the function and the line; the text may hold values of rows."""
+    with pytest.raises(StageError, match=r"^Stage 'features' raised ValueError in secret \(test_pipeline.py:\d+\)$"):
+        ran(secret)
+
+
+def quits(frame):
+    raise SystemExit(0)
+
+
+def test_a_stage_that_quits_is_broken():
+    """``sys.exit(0)`` in a stage must not end the run as if all were well."""
+    with pytest.raises(StageError, match="raised SystemExit in quits"):
+        ran(quits)
+
+
+def wants(frame):
+    return frame[["id", "device", "alice@example.org"]]
+
+
+def wants_one(frame):
+    return frame.assign(y=frame["device"])
+
+
+def wants_attribute(frame):
+    return frame.assign(y=frame.device)
+
+
+def wants_value(frame):
+    return {"known": 1}["alice@example.org"]
+
+
+def wants_number(frame):
+    return {"known": 1}[4111111111111111]
+
+
+@pytest.mark.parametrize("function", [wants, wants_one, wants_attribute])
+def test_a_missing_column_is_named_where_it_is_a_column(function):
+    """Column names of the reference are no values: the one that lacks is said."""
+    with pytest.raises(StageError, match=r"raised (Key|Attribute)Error 'device' in wants") as caught:
+        ran(function, columns={"id", "device"})
+    assert "alice" not in str(caught.value)
+
+
+@pytest.mark.parametrize("function", [wants, wants_one, wants_attribute, wants_value, wants_number])
+def test_a_key_that_is_no_known_column_is_not_said(function):
+    """What a mapping was asked for may be a value of a row."""
+    with pytest.raises(StageError) as caught:
+        ran(function, columns={"id", "x", "known"})
+    assert not any(word in str(caught.value) for word in ("alice", "4111", "'device'"))
+
+
+def test_an_exception_without_a_traceback_is_told_by_type():
+    """Nothing was raised yet; nothing of its text is said."""
+    assert describe(ValueError("secret")) == "ValueError"
+    assert describe(KeyError("x" * 61), {"x" * 61}) == "KeyError"
+    assert describe(KeyError(), {"x"}) == "KeyError"
