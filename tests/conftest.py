@@ -1,10 +1,9 @@
-"""What tests share: one trained project and one Prefect server for the whole session, both made when first asked for."""
+"""What tests share: one trained project and one Prefect server a session, both made when first asked for."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest

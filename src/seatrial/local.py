@@ -141,6 +141,7 @@ def run_flow(
     flow = getattr(load_file(file, ProjectError), name, None)
     if flow is None:
         raise ProjectError(f"{file} defines no flow '{name}'.")
+    from prefect.exceptions import FailedRun
     from prefect.logging.handlers import APILogHandler
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -153,7 +154,6 @@ def run_flow(
     finally:
         LISTENERS.reset(heard)
         APILogHandler().flush()  # the server may end before the next batch of log lines leaves by itself
-    if not state.is_completed():
-        raised = state.data if isinstance(state.data, BaseException) else None
-        if raised is not None:
-            raise raised
+    ended = state.result(raise_on_failure=False)
+    if isinstance(ended, BaseException) and not isinstance(ended, FailedRun):  # FailedRun: the flow returned Failed
+        raise ended
