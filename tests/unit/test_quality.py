@@ -167,12 +167,13 @@ def test_the_same_model_never_alarms_against_itself_in_200_seeds(monkeypatch: py
         }, seed
 
 
-def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials() -> None:
+def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one-sided bound at 95 % alone would alarm in 5 %; the margin makes that less."""
     from seatrial.checks._labelled import Labelled
     from seatrial.checks._paired import difference
     from seatrial.metrics import METRICS
 
+    monkeypatch.setattr("seatrial.checks._labelled.RESAMPLES", 200)
     asked, alarms = Quality("event", "score", {"roc_auc": 0.5}, margin=0.005), 0
     for seed in range(200):
         rng = np.random.default_rng(seed)
@@ -233,6 +234,13 @@ def test_a_slice_that_got_worse_is_named_although_the_whole_holds() -> None:
     (finding,) = told(events(of))
     assert finding.cause == "worse-than-promoted"
     assert "in slice country:FR" in finding.message
+
+
+def test_what_is_worse_over_all_is_not_said_again_of_every_slice() -> None:
+    found = events(trial(limits={"roc_auc": 0.0}, candidate=model("stump"), champion=model(), slices=["country"]))
+    (finding,) = told(found)
+    assert "in slice" not in finding.message
+    assert "roc_auc.gain/country:FR" in {e.name for e in found if isinstance(e, Measured)}
 
 
 def test_without_a_promoted_version_slices_are_measured_only() -> None:

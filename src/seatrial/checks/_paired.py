@@ -27,7 +27,7 @@ class Difference:
     @property
     def gain(self) -> float:
         """By how much the candidate is better."""
-        return self.metric.sign * (self.value - self.promoted)
+        return self.metric.sign * (self.value - self.promoted) + 0.0  # no negative zero
 
     @property
     def spread(self) -> float:
@@ -65,7 +65,7 @@ def difference(data: Labelled, m: Metric, mine: Array, theirs: Array | None) -> 
     value, promoted = data.values(m)
     assert promoted is not None
     assert theirs is not None
-    return Difference(m, value, promoted, m.sign * (mine - theirs), len(data))
+    return Difference(m, value, promoted, m.sign * (mine - theirs) + 0.0, len(data))
 
 
 def benjamini_hochberg(p_values: Sequence[float], q: float) -> float:

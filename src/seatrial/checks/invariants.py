@@ -28,7 +28,8 @@ NAME = "invariants"
 # Representable numbers by which a float may move between batches: BLAS sums in another order for another shape.
 # Seen with scikit-learn, a batch against one row: trees 0, logistic regression and multilayer perceptron up to 65.
 ULP = 65
-# Fresh processes, each with a PYTHONHASHSEED of its own: a set of two strings keeps its order in half of them.
+# Fresh processes, each with a PYTHONHASHSEED of its own: a set of two strings keeps its order in half of them. Only the
+# first loads the model, which takes most of the time; the others replay the stages that do without.
 HASH_SEEDS = 3
 
 
@@ -119,14 +120,16 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
 check = Check(NAME, ask, every_stage)
 
 
-def elsewhere(trial: Trial, hash_seed: int) -> Elsewhere:
-    """Return what a fresh process with this hash seed makes of every stage; it is started once a trial."""
+def elsewhere(trial: Trial, number: int) -> tuple[int, Elsewhere]:
+    """Return the hash seed of fresh process ``number`` and what it makes of the stages; it is started once a trial."""
     source = trial.pipeline.source
     assert source is not None
-    stages = [s for s in trial.pipeline.stages if not _cannot_start(trial, s)]
-    return trial.once(
+    path = None if number else trial.model_path
+    stages = [s for s in trial.pipeline.stages if path is not None or not _needs_model(trial, s)]
+    hash_seed = 1 + (trial.seed * HASH_SEEDS + number) % (2**32 - 1)  # 0 would switch the randomisation off
+    return hash_seed, trial.once(
         ("elsewhere", hash_seed),
-        lambda: replay(source, trial.reference, stages, model_path=trial.model_path, hash_seed=hash_seed),
+        lambda: replay(source, trial.reference, stages, model_path=path, hash_seed=hash_seed),
     )
 
 
@@ -150,9 +153,8 @@ def _fresh_processes(asked: Asked, known: frozenset[str]) -> Iterator[Event]:
         if trial.pipeline.source or stage == trial.pipeline.stages[0]:
             yield Finding(NAME, stage, reason, severity=Severity.INFO, cause="process-not-asked")
         return
-    for number in range(HASH_SEEDS):
-        hash_seed = 1 + (trial.seed * HASH_SEEDS + number) % (2**32 - 1)  # 0 would switch the randomisation off
-        there = elsewhere(trial, hash_seed)
+    for number in range(1 if _needs_model(trial, stage) else HASH_SEEDS):
+        hash_seed, there = elsewhere(trial, number)
         evidence = {"hash_seed": hash_seed}
         if reason := there.failed or there.unseen.get(stage, ""):
             yield Unjudged(NAME, stage, reason)
@@ -170,13 +172,17 @@ def _fresh_processes(asked: Asked, known: frozenset[str]) -> Iterator[Event]:
             return
 
 
+def _needs_model(trial: Trial, stage: str) -> bool:
+    return "model" in trial.pipeline.stage(stage).needs
+
+
 def _cannot_start(trial: Trial, stage: str) -> str:
     if trial.pipeline.source is None:
         return (
             "No fresh process was asked: this pipeline was not loaded from a file by name. Run it from a project to "
             "have that asked too."
         )
-    if "model" in trial.pipeline.stage(stage).needs and trial.model_path is None:
+    if _needs_model(trial, stage) and trial.model_path is None:
         return (
             f"No fresh process was asked about stage '{stage}': it needs the model, and the model was given as an "
             "object. Give its path to have that asked too."

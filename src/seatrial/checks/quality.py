@@ -196,13 +196,16 @@ def _limits(asked: Asked, data: Labelled) -> Iterator[Event]:
 
 
 def _promoted(asked: Asked, data: Labelled) -> Iterator[Event]:
-    """Compare with the promoted version, over all and by slice."""
+    """Compare with the promoted version, over all, and by slice the metrics that are not worse over all."""
     if lack := data.lacks(asked.metrics):
         yield Unjudged(NAME, asked.stage, f"against the promoted version: {lack}")
         return
-    drawn = data.bootstrap(asked.metrics, asked.seed())
+    drawn, worse = data.bootstrap(asked.metrics, asked.seed()), set()
     for m in asked.metrics:
-        yield from _versus(asked, data, difference(data, m, *drawn[m.name]))
+        for event in _versus(asked, data, difference(data, m, *drawn[m.name])):
+            yield event
+            if isinstance(event, Finding) and event.severity is Severity.ERROR:
+                worse.add(m.name)
     by_slice = []
     for column, value, part in _slices(asked, data):
         drawn = part.bootstrap(asked.metrics, asked.seed(f"{column}:{value}"))
@@ -211,7 +214,7 @@ def _promoted(asked: Asked, data: Labelled) -> Iterator[Event]:
     for name, part, d in by_slice:
         yield asked.measured(f"{d.metric.name}/{name}", d.value)
         yield asked.measured(f"{d.metric.name}.gain/{name}", d.gain)
-        if d.p_value <= limit and d.gain < -d.margin(asked.quality):
+        if d.p_value <= limit and d.gain < -d.margin(asked.quality) and d.metric.name not in worse:
             yield _worse(asked, part, d, f" in slice {name}")
 
 
