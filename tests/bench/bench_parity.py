@@ -226,6 +226,14 @@ def bench_gx(rows: int, columns: int) -> list[Row]:
     return [Row("1 % nulls, 0.1 % changed", ours, theirs, "one expectation a column", 50, at_least=True)]
 
 
+def show(row: Row) -> None:
+    goal = "" if row.limit is None else f"≥ {row.limit:g} ×" if row.at_least else f"≤ {row.limit:g}"
+    verdict = "MISSED" if row.missed else "ok" if row.limit is not None else ""
+    ratio = 1 / row.ratio if row.at_least else row.ratio
+    said = f"{ratio:8.3f}  {goal:8} {verdict:7}"
+    print(f"{row.what:44} {row.ours:9.4f} {row.yardstick:9.4f} {said} against {row.against}", flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -233,20 +241,24 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--gx", action="store_true", help="also Great Expectations, one expectation a column")
     parser.add_argument("--check", action="store_true", help="end with 1 when a target is missed")
+    parser.add_argument("--only", nargs="*", default=(), help="floats shuffled arrow memory others gx")
     args = parser.parse_args()
-    table = bench_floats(args.rows, args.columns, args.repeat)
-    table += bench_shuffled(args.rows, args.columns, args.repeat)
-    table += bench_arrow(args.rows, args.columns, args.repeat)
-    table += bench_memory(args.rows, args.columns)
-    table += bench_others(args.rows, args.columns)
-    if args.gx:
-        table += bench_gx(args.rows, args.columns)
-    print(f"{args.rows:,} rows × {args.columns} columns".replace(",", " "))
-    for row in table:
-        goal = "" if row.limit is None else f"≥ 1/{row.limit:g}" if row.at_least else f"≤ {row.limit:g}"
-        verdict = "MISSED" if row.missed else "ok" if row.limit is not None else ""
-        said = f"{row.ratio:8.3f}  {goal:8} {verdict:7}"
-        print(f"{row.what:36} {row.ours:9.4f} {row.yardstick:9.4f} {said} against {row.against}")
+    size = (args.rows, args.columns)
+    parts = {
+        "floats": lambda: bench_floats(*size, args.repeat),
+        "shuffled": lambda: bench_shuffled(*size, args.repeat),
+        "arrow": lambda: bench_arrow(*size, args.repeat),
+        "memory": lambda: bench_memory(*size),
+        "others": lambda: bench_others(*size),
+        "gx": lambda: bench_gx(*size),
+    }
+    print(f"{args.rows:,} rows × {args.columns} columns".replace(",", " "), flush=True)
+    table: list[Row] = []
+    for name, part in parts.items():
+        if name in args.only or (not args.only and (name != "gx" or args.gx)):
+            for row in part():
+                show(row)
+                table.append(row)
     return int(args.check and any(row.missed for row in table))
 
 
