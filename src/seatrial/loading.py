@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from seatrial.errors import UsageError
+from seatrial.errors import SeatrialError, UsageError
 
 
 def load_file(path: Path, error: type[UsageError] = UsageError) -> ModuleType:
@@ -36,15 +36,13 @@ def load_file(path: Path, error: type[UsageError] = UsageError) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as wrong:
-        raise error(f"{wrong.filename}, line {wrong.lineno}: {wrong.msg}. The file does not parse.") from wrong
-    except UsageError:
-        raise
+        where = f"{wrong.filename or path}, line {wrong.lineno or '?'}"
+        raise error(f"{where}: {wrong.msg}. The file does not parse.") from wrong
     except (Exception, SystemExit) as wrong:
-        line = next(
-            (f.lineno for f in reversed(traceback.extract_tb(wrong.__traceback__)) if f.filename == str(path)),
-            "?",
-        )
-        raise error(f"{path}, line {line}: {type(wrong).__name__}: {wrong}. The file could not be loaded.") from wrong
+        frames = traceback.extract_tb(wrong.__traceback__)
+        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), "?")
+        said = str(wrong) if isinstance(wrong, SeatrialError) else f"{type(wrong).__name__}: {wrong}."
+        raise error(f"{path}, line {line}: {said} The file could not be loaded.") from wrong
     finally:
         if added and beside in sys.path:  # a function of the file may import its neighbours later, behind all others
             sys.path.remove(beside)

@@ -148,7 +148,8 @@ def _stage_policy(path: Path, module: ModuleType) -> StagePolicy:
         raise PolicyError(f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...).")
     if not callable(found.get("expectations", len)):
         raise PolicyError(f"{path}: 'expectations' is a function of the reference that returns a list of expectations.")
-    if isinstance(show := found.get("show", ()), str) or not all(isinstance(c, str) for c in show):
+    show = found.get("show", ())
+    if not isinstance(show, list | tuple | set | frozenset) or not all(isinstance(c, str) for c in show):
         raise PolicyError(f"{path}: 'show' is a list of column names.")
     if not isinstance(found.get("quality"), Quality | None):
         raise PolicyError(f"{path}: 'quality' is a seatrial.Quality(...).")

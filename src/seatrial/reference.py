@@ -21,6 +21,7 @@ from seatrial.profile import profile
 from seatrial.recording import Answers, Recorder, Replayer
 
 FORMAT = 1
+COPY_ON_WRITE = int(pd.__version__.partition(".")[0]) >= 3
 FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise"}
 EXACT = Tolerance(rtol=0.0, atol=0.0)
 
@@ -158,10 +159,15 @@ class Reference:
         with self._lock:
             if name not in self._frames:
                 self._frames[name] = bundle.read_frame(self.root / name)
-            return self._frames[name].copy(deep=False)
+            return lent(self._frames[name])
 
     def __repr__(self) -> str:
         return f"Reference({self.pipeline!r}, {' → '.join(self.stages)}, {self.digest[:19]}…)"
+
+
+def lent(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame that may be written into and leaves this one alone; from pandas 3 on it costs no memory."""
+    return frame.copy(deep=not COPY_ON_WRITE)
 
 
 def capture(

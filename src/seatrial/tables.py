@@ -30,15 +30,23 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return read_frame(path)
         if path.suffix == ".csv":
-            return pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
+            return _csv(path)
         return _json_lines(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} does not parse as {path.suffix[1:]}: {type(error).__name__}.") from error
 
 
+def _csv(path: Path) -> pd.DataFrame:
+    text: dict[str, Any] = {"dtype": "string", "keep_default_na": False, "na_values": [""]}
+    names = pd.read_csv(path, header=None, nrows=1, **text).loc[0]
+    if twice := sorted(set(names[names.duplicated()].dropna())):
+        raise UsageError(f"{path} names column(s) more than once: {', '.join(twice[:5])}.")
+    return pd.read_csv(path, **text)
+
+
 def _json_lines(text: str) -> pd.DataFrame:
     """Return one row an object, its numbers as written: an integer beside a missing one must not become a float."""
-    rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    rows = [json.loads(line, object_pairs_hook=_distinct) for line in text.split("\n") if line.strip()]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a line is not an object")
     names = dict.fromkeys(name for row in rows for name in row)
@@ -49,3 +57,9 @@ def _column(cells: list[Any]) -> pd.Series:
     if None in cells and {type(cell) for cell in cells if cell is not None} == {int}:
         return pd.Series(cells, dtype="Int64")
     return pd.Series(cells, dtype=object).infer_objects()
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("an object has a name twice")
+    return found

@@ -19,7 +19,7 @@ from seatrial.events import Event, Question, Verdict
 from seatrial.parity import Parity, compare
 from seatrial.pipeline import Pipeline, Step
 from seatrial.policy import Policy
-from seatrial.reference import Reference
+from seatrial.reference import Reference, lent
 
 T = TypeVar("T")
 Replay = Literal["isolated", "chained"]
@@ -87,7 +87,7 @@ class Trial:
             StageError: the stage raised or broke the rule.
         """
         frame = self.once(("isolated", stage), lambda: self.step(stage)(self.input_of(stage)))
-        return frame.copy(deep=False)
+        return lent(frame)
 
     def chained(self, stage: str) -> pd.DataFrame:
         """Return what the whole path up to and with ``stage`` makes of the requests: what a user would get.
@@ -100,7 +100,7 @@ class Trial:
             ("chained", stage),
             lambda: self.step(stage)(self.input_of(stage) if before is None else _copy(self.chained(before))),
         )
-        return frame.copy(deep=False)
+        return lent(frame)
 
     def parity(self, stage: str, replay: Replay = "isolated") -> Parity:
         """Return the comparison of a replay of the stage with what training saw."""

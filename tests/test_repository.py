@@ -1,0 +1,187 @@
+"""What must hold of the repository as a whole: what is imported where, which names are public, what is written down."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seatrial
+
+ROOT = Path(__file__).parent.parent
+LIBRARY = ROOT / "src" / "seatrial"
+PUBLIC = {
+    "Check", "Dependency", "Finding", "Measured", "Outcome", "Pipeline", "Policy", "Quality", "Reference",
+    "SeatrialError", "Service", "Severity", "Sink", "Stage", "StagePolicy", "Step", "Subject", "Tolerance", "Trial",
+    "Verdict", "capture", "run",
+}  # fmt: skip
+HEAVY = {
+    "cyclopts", "fastapi", "great_expectations", "httpx", "jinja2", "mlflow", "prefect", "rich", "scipy", "sklearn",
+    "sqlalchemy",
+}  # fmt: skip
+EXPECTATIONS = ("checks/expectations.py", "checks/_suites.py", "checks/_own.py")
+ORCHESTRATION = ("local.py",)
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    """Return the repository's text files, as version control knows them."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a checkout: there is no list of files")
+    files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    return [f for f in files if f.is_file() and (not suffixes or f.suffix in suffixes)]
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh process holds after a statement."""
+    code = f"import sys\n{statement}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level names of all that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "import_module":
+            names |= {a.value.partition(".")[0] for a in node.args if isinstance(a, ast.Constant)}
+    return names
+
+
+# --- imports ---------------------------------------------------------------------------------------------
+
+
+def test_importing_seatrial_imports_nothing():
+    """Not even pandas: the command line must start before anything heavy does."""
+    assert not loaded_by("import seatrial") & {*HEAVY, "pandas", "numpy", "pyarrow"}
+
+
+def test_every_public_name_needs_no_more_than_pandas():
+    """All names together pull pandas and what it stands on, and none of the heavy libraries."""
+    assert not loaded_by("from seatrial import *") & HEAVY
+
+
+def test_the_public_names_are_these():
+    """A name that comes or goes is a decision: it stands here, in ``__all__`` and in ``dir``, and it is there."""
+    assert set(seatrial.__all__) == PUBLIC
+    assert set(dir(seatrial)) == PUBLIC | {"__version__"}
+    assert all(getattr(seatrial, name).__module__.startswith("seatrial.") for name in PUBLIC - {"Step"})
+    with pytest.raises(AttributeError, match="no attribute 'caputre'"):
+        seatrial.caputre  # noqa: B018
+
+
+def test_every_public_name_says_what_it_is():
+    """Each public class and function has a docstring."""
+    assert not [name for name in PUBLIC - {"Step"} if not (getattr(seatrial, name).__doc__ or "").strip()]
+
+
+@pytest.mark.parametrize(("library", "allowed"), [("great_expectations", EXPECTATIONS), ("prefect", ORCHESTRATION)])
+def test_a_heavy_library_is_imported_in_its_own_place_alone(library, allowed):
+    """Great Expectations in the expectations check, Prefect in the flows and where the local server is started."""
+    places = {str(p.relative_to(LIBRARY)) for p in LIBRARY.rglob("*.py") if library in imported(p)}
+    assert places <= set(allowed)
+    assert places, f"nothing imports {library} any more: this rule is about something else now"
+
+
+def test_only_flows_are_flows():
+    """Outside the library, Prefect is the flows' alone."""
+    files = [p for folder in ("expectations", "examples") for p in (ROOT / folder).rglob("*.py")]
+    assert files
+    assert not [p for p in files if imported(p) & {"prefect"}]
+
+
+# --- flows -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flow", sorted((ROOT / "flows").glob("*.py")), ids=lambda p: p.name)
+def test_a_flow_file_shadows_nothing(flow):
+    """Prefect keeps the flows' folder first on ``sys.path``: no file is named like a module or library."""
+    assert flow.stem not in sys.stdlib_module_names
+    assert flow.stem not in {"seatrial", *HEAVY, "pandas", "numpy", "pyarrow", "pytest"}
+    defined = {
+        node.name
+        for node in ast.parse(flow.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    assert not defined & set(sys.stdlib_module_names)
+
+
+def test_flows_are_leaves():
+    """The folder is no package, and no flow imports another."""
+    flows = {p.stem for p in (ROOT / "flows").glob("*.py")}
+    assert flows
+    assert "__init__" not in flows
+    for path in (ROOT / "flows").glob("*.py"):
+        assert not imported(path) & flows, path.name
+
+
+# --- what is written down --------------------------------------------------------------------------------
+
+
+def commands() -> list[str]:
+    """Return the names of the command line's commands."""
+    from seatrial.cli import app
+
+    return sorted(name for name in app if not name.startswith("-"))
+
+
+def test_every_command_is_in_the_readme():
+    """Who reads the README meets each command."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert commands()
+    assert not [name for name in commands() if not re.search(rf"\bseatrial {name}\b", readme)]
+
+
+def test_every_command_in_the_readme_is_there():
+    """The README promises no command that the command line does not know."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"```(?:sh|bash|console|text|shell)?\n(.*?)```", readme, re.DOTALL))
+    said = set(re.findall(r"^(?:\$ )?(?:\S*/)?seatrial ([a-z]+)\b", blocks, re.MULTILINE))
+    assert said <= set(commands())
+
+
+FORBIDDEN = {
+    "a path of one machine": r"/work/|/tmp/lab|/home/[a-z]+/|/root/",
+    "a registry of packages other than the public default": r"(index-url|extra-index|find-links|trusted-host)",
+    "an e-mail of a person": r"[\w.]+@(?!example\.)[\w-]+\.(?:com|org|net|io)\b",
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_nothing_of_the_place_it_was_written_at_is_left(what):
+    """The repository speaks of itself alone."""
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in tracked()
+        if path != Path(__file__)
+        for match in re.finditer(FORBIDDEN[what], path.read_text(encoding="utf-8", errors="ignore"))
+    ]
+    assert not found
+
+
+def test_files_are_plain_text():
+    """UTF-8, a newline at the end, no tabs or trailing blanks in what people read and write."""
+    wrong = []
+    for path in tracked(".py", ".md", ".toml", ".yaml", ".txt"):
+        text = path.read_bytes().decode("utf-8")
+        if text and (not text.endswith("\n") or "\r" in text or re.search(r"[ \t]+$", text, re.MULTILINE)):
+            wrong.append(str(path.relative_to(ROOT)))
+    assert not wrong
+
+
+def test_every_module_says_what_it_is():
+    """Each module of the library opens with a docstring."""
+    missing = [
+        str(p.relative_to(ROOT))
+        for p in LIBRARY.rglob("*.py")
+        if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))
+    ]
+    assert not missing

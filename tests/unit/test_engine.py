@@ -1,0 +1,264 @@
+"""Every question that was planned is answered, or the run is no pass."""
+
+from __future__ import annotations
+
+import sys
+
+import pandas as pd
+import pytest
+
+from seatrial import Check, Outcome, Pipeline, Severity, Sink, Subject, Trial, capture, run
+from seatrial.engine import ask, plan, stream, verdict_of
+from seatrial.errors import PipelineError, ReferenceInvalid, StageError, UsageError
+from seatrial.events import Finding, Judged, Measured, Question, Unjudged
+from seatrial.trial import every_stage
+
+REQUESTS = pd.DataFrame({"id": [f"t-{i}" for i in range(8)], "x": range(8)})
+
+
+def same(frame):
+    return frame
+
+
+def doubled(frame):
+    return frame.assign(x=frame["x"] * 2)
+
+
+PIPELINE = Pipeline("p", key="id", raw=same, features=doubled)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return capture(PIPELINE, REQUESTS)
+
+
+def check_of(body, stages=every_stage, name="own") -> Check:
+    return Check(name, body, stages)
+
+
+def judged(trial, stage):
+    yield Judged("own", stage, compared=3)
+
+
+def silent(trial, stage):
+    yield from ()
+
+
+def talkative(trial, stage):
+    yield Measured("own", stage, "share", 0.5)
+    yield Finding("own", stage, "odd", severity=Severity.WARNING)
+
+
+def nothing(trial, stage):
+    yield Judged("own", stage, compared=0)
+
+
+def elsewhere(trial, stage):
+    yield Judged("own", "other", compared=3)
+
+
+def half(trial, stage):
+    if stage == "raw":
+        yield Judged("own", stage, compared=3)
+
+
+def unjudged(trial, stage):
+    yield Judged("own", stage, compared=3)
+    yield Unjudged("own", stage, "the fault did not fire")
+
+
+def crashes(trial, stage):
+    yield Judged("own", stage, compared=3)
+    raise ValueError("secret value of alice")
+
+
+def quits(trial, stage):
+    yield Judged("own", stage, compared=3)
+    sys.exit(0)
+
+
+def refuses(trial, stage):
+    raise PipelineError("Dependency 'store' cannot be reached")
+    yield
+
+
+def returns_none(trial, stage):
+    return None
+
+
+def stage_breaks(trial, stage):
+    raise StageError("features", "Stage 'features' raised KeyError 'x'")
+    yield
+
+
+def finds(trial, stage):
+    yield Finding("own", stage, "wrong", column="x")
+    yield Judged("own", stage, compared=3)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (judged, Outcome.PASS),
+        (silent, Outcome.INCONCLUSIVE),
+        (talkative, Outcome.INCONCLUSIVE),
+        (nothing, Outcome.INCONCLUSIVE),
+        (elsewhere, Outcome.INCONCLUSIVE),
+        (half, Outcome.INCONCLUSIVE),
+        (unjudged, Outcome.INCONCLUSIVE),
+        (crashes, Outcome.ERROR),
+        (quits, Outcome.ERROR),
+        (refuses, Outcome.ERROR),
+        (returns_none, Outcome.ERROR),
+        (stage_breaks, Outcome.FAIL),
+        (finds, Outcome.FAIL),
+    ],
+)
+def test_only_an_answered_question_passes(body, outcome, reference):
+    """Silence, nothing compared, an answer to another question, a crash, an exit: never a pass."""
+    verdict = run(PIPELINE, reference, [check_of(body)])
+    assert verdict.outcome is outcome
+    assert verdict.exit_code == {Outcome.PASS: 0, Outcome.FAIL: 1}.get(outcome, 2)
+
+
+def test_a_silent_check_is_not_covered_by_its_namesake(reference):
+    """Two checks of one name ask twice; the answer of the first is none of the second."""
+    verdict = run(PIPELINE, reference, [check_of(judged), check_of(silent)])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert {u.reason for u in verdict.unjudged} == {"the check ended without an answer"}
+
+
+@pytest.mark.parametrize("checks", [[], [check_of(judged, stages=lambda trial: ())]])
+def test_a_run_that_asks_nothing_is_no_pass(checks, reference):
+    """No check, or checks that apply to no stage."""
+    verdict = run(PIPELINE, reference, checks)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.summary == "inconclusive: no check was asked for"
+
+
+def test_a_stage_that_breaks_under_a_check_is_a_finding_of_the_stage(reference):
+    """It is born in the stage that raised, whatever was asked."""
+    verdict = run(PIPELINE, reference, [check_of(stage_breaks, stages=lambda trial: (None,))])
+    [finding] = verdict.findings
+    assert (finding.stage, finding.cause, verdict.first_failing_stage) == ("features", "stage-broke", "features")
+    assert not verdict.unjudged
+
+
+def test_a_crash_is_told_without_its_text_and_stops_no_other_check(reference):
+    """The exception's text may hold values; the checks after it are asked all the same."""
+    verdict = run(PIPELINE, reference, [check_of(crashes), check_of(judged, name="own")])
+    assert len(verdict.judged) == 4
+    assert "the check crashed: ValueError in crashes (test_engine.py" in verdict.unjudged[0].reason
+    assert "alice" not in verdict.to_json()
+
+
+def test_an_interrupt_is_no_answer(reference):
+    """Ctrl-C ends the run; no verdict is made of what was asked before."""
+
+    def interrupted(trial, stage):
+        raise KeyboardInterrupt
+        yield
+
+    heard = []
+
+    class Ear(Sink):
+        def verdict(self, verdict):
+            heard.append(verdict)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(PIPELINE, reference, [check_of(judged), check_of(interrupted)], sinks=[Ear()])
+    assert not heard
+
+
+class Told(Sink):
+    def __init__(self):
+        self.heard = []
+
+    def planned(self, questions):
+        self.heard.append(("planned", len(questions)))
+
+    def event(self, event):
+        self.heard.append(("event", type(event).__name__))
+
+    def verdict(self, verdict):
+        self.heard.append(("verdict", verdict.outcome))
+
+
+def test_sinks_hear_the_plan_every_event_and_the_verdict(reference):
+    """In this order, and the verdict is the one that run returns."""
+    sink = Told()
+    run(PIPELINE, reference, [check_of(finds)], sinks=[sink])
+    events = [("event", "Finding"), ("event", "Judged")] * 2
+    assert sink.heard == [("planned", 2), *events, ("verdict", Outcome.FAIL)]
+
+
+@pytest.mark.parametrize("where", ["planned", "event", "verdict"])
+@pytest.mark.parametrize(("body", "outcome"), [(judged, Outcome.PASS), (finds, Outcome.FAIL)])
+def test_a_sink_that_breaks_turns_no_verdict(where, body, outcome, reference):
+    """The others hear everything, the verdict stands, and it says what was not written."""
+
+    class Full(Told):
+        pass
+
+    def full(self, said):
+        raise OSError(28, "No space left on device")
+
+    setattr(Full, where, full)
+    other, broken = Told(), Full()
+    verdict = run(PIPELINE, reference, [check_of(body)], sinks=[broken, other])
+    assert verdict.outcome is outcome
+    assert other.heard[-1] == ("verdict", outcome)
+    assert broken.heard[-1:] != [("verdict", outcome)]
+    [warning] = [f for f in verdict.findings if f.cause == "sink-broke"]
+    assert warning.severity is Severity.WARNING
+    assert warning.message.startswith("Full broke, and what it writes is not whole: OSError in full")
+
+
+def test_the_stream_is_the_run_without_sinks(reference):
+    """``stream`` yields what ``run`` sums up; the verdict carries digests, seed and subject."""
+    trial = Trial(PIPELINE, reference, seed=5)
+    checks = [check_of(judged)]
+    questions = [question for _, question in plan(checks, trial)]
+    assert questions == [Question("own", "raw"), Question("own", "features")]
+    verdict = verdict_of(stream(checks, trial), trial, questions, subject=Subject("p", "3"))
+    assert verdict.outcome is Outcome.PASS
+    assert (verdict.seed, verdict.reference_digest, str(verdict.subject)) == (5, reference.digest, "p version 3")
+    assert verdict.path == ("raw", "features")
+
+
+def test_an_answer_carries_the_time_it_took(reference):
+    """Every judged question of a check says how long it took, in seconds."""
+    [event] = ask(check_of(judged), Trial(PIPELINE, reference), Question("own", "raw"))
+    assert event.seconds >= 0
+
+
+def test_checks_are_asked_by_name(reference):
+    """Names and checks of one's own may be mixed; a misspelt name is answered with the nearest."""
+    verdict = run(PIPELINE, reference, ["golden", check_of(judged)])
+    assert {j.check for j in verdict.judged} == {"golden", "own"}
+    with pytest.raises(UsageError, match=r"Check 'goldn' is not known.*Did you mean 'golden'"):
+        run(PIPELINE, reference, ["goldn"])
+
+
+def test_a_reference_of_another_pipeline_is_not_judged(reference):
+    """No verdict is made of a reference that belongs to something else."""
+    with pytest.raises(ReferenceInvalid, match="captured with pipeline 'p', and this is 'other'"):
+        run(Pipeline("other", key="id", raw=same, features=doubled), reference)
+
+
+def test_a_version_without_its_model_is_not_judged():
+    """A stage that asks for a model that nobody handed over: an error, and no finding about the stage."""
+    pipeline = Pipeline("m", key="id", model=float, raw=same, score=lambda f, model: f.assign(s=f["x"] * model))
+    reference = capture(pipeline, REQUESTS, model=2.0)
+    verdict = run(pipeline, reference, ["golden"])
+    assert verdict.outcome is Outcome.ERROR
+    assert not verdict.findings
+    assert run(pipeline, reference, ["golden"], model="2.0").outcome is Outcome.PASS
+
+
+def test_the_missing_column_is_named_under_trial(reference):
+    """A stage that wants a column that its input lacks is told which, for it is a column of the reference."""
+    broken = Pipeline("p", key="id", raw=lambda f: f.rename(columns={"x": "y"}), features=doubled)
+    verdict = run(broken, reference, ["golden"])
+    assert verdict.outcome is Outcome.FAIL
+    assert any("Stage 'features' raised KeyError 'x' in doubled" in f.message for f in verdict.findings)
