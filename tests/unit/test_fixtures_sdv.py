@@ -19,7 +19,11 @@ WANTED = {**data.SYNTHETIC, "source": "sdv", "rows": 300, "distance": 0.25, "con
 
 @pytest.mark.parametrize(
     ("python", "message"),
-    [(None, "environment of its own"), ("/nowhere/python", "no interpreter"), (sys.executable, "No module named 'sdv'")],
+    [
+        (None, "environment of its own"),
+        ("/nowhere/python", "no interpreter"),
+        (sys.executable, "No module named 'sdv'"),
+    ],
 )
 def test_without_sdv_the_message_says_what_to_do(
     python: str | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -41,3 +45,5 @@ def test_sdv_fits_once_and_draws_the_same_again(tmp_path: Path) -> None:
     assert fixture.manifest["leaks"]["copies"] == 0
     assert len(fixture.artifact(SYNTHESIZER)) > 1_000
     assert check(fixture.root, reference=reference).ok
+    again = make(declare.declared("x", WANTED), tmp_path / "again", reference=reference)
+    assert again.rows_digest == fixture.rows_digest
