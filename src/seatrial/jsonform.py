@@ -191,11 +191,13 @@ def _instants(cells: list[Any], dtype: Any) -> pd.Series:
         raise TypeError
     zone = getattr(dtype, "tz", None)
     moments = [None if cell is None else pd.Timestamp(datetime.datetime.fromisoformat(cell)) for cell in cells]
-    if any(m is not None and (m.tzinfo is None) is not (zone is None) for m in moments):
-        raise TypeError  # a moment without an offset is not an instant
-    if zone is None:
-        return pd.Series(pd.DatetimeIndex(moments)).astype(dtype)
-    return pd.Series(pd.to_datetime(moments, utc=True)).dt.tz_convert(zone).astype(dtype)
+    zoned = {m.tzinfo is not None for m in moments if m is not None}
+    if len(zoned) > 1:
+        raise TypeError
+    if zoned == {False}:  # a moment without an offset is no instant: the comparison says so
+        return pd.Series(pd.DatetimeIndex(moments)).astype(dtype if zone is None else "datetime64[us]")
+    instants = pd.Series(pd.to_datetime(moments, utc=True))
+    return instants if zone is None and zoned else instants.dt.tz_convert(zone).astype(dtype)
 
 
 def _natural(cells: list[Any]) -> pd.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
@@ -20,6 +21,7 @@ LIMIT_BYTES = 64 * 2**20  # of one answer's body
 LIMIT_ALL_BYTES = 2**30  # of all the answers that are kept at once
 KEEP_SECONDS = 2.0  # of an idle connection: less than servers keep theirs, or a request meets its end
 REDIRECTS = 3
+DIGITS = 1000  # of an integer: reading one takes time that grows with their square
 FAILURES = 5  # requests without an answer after which the rest are not sent
 JSON = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
 
@@ -50,7 +52,7 @@ class Response:
 def read_json(body: bytes) -> Any:
     """Return a body read as strict JSON; AnswerError says what it is instead."""
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
     except UnicodeDecodeError as error:
         raise AnswerError(f"The answer is not JSON: byte {error.start:,} of it is not UTF-8.") from error
     except json.JSONDecodeError as error:
@@ -64,6 +66,18 @@ def read_json(body: bytes) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"it holds {name}, which JSON does not have")
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError("it holds a number beyond the range of doubles")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS:
+        raise ValueError("it holds an integer of thousands of digits")
+    return int(text)
 
 
 def body_of(payload: Any) -> bytes | None:

@@ -146,9 +146,8 @@ def start(
         try:
             _wait(service, running)
         except BaseException as error:
-            taken = _taken(running.port)
             running.stop()
-            if isinstance(error, TargetError) and taken:
+            if isinstance(error, TargetError) and _taken(running.port):
                 if tries:  # somebody took the free port between our asking and the service's binding
                     continue
                 raise TargetError(f"Port {running.port} is taken by another process. {error}") from error
