@@ -20,6 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from seatrial import Trial, checks, registry
 from seatrial.engine import ask, loaded, plan, verdict_of
 from seatrial.events import Event, Finding, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.results import directory_for, slug, write_results
 from seatrial.sinks.markdown import findings_markdown, findings_rows
@@ -133,9 +134,15 @@ def validate(
         listener.planned(planned)
     heard: list[Event] = []
     with trial:  # a service that a check started ends here
-        asked = [judge.submit(question, check, trial, heard) for check, question in questions]
+        # What takes longest begins first; what is asked of the one live service is asked by itself, at the end.
+        side_by_side = [(c, q) for c, q in questions if q.stage != SERVICE]
+        side_by_side.sort(key=lambda pair: pair[0].name != "invariants")
+        asked = [judge.submit(question, check, trial, heard) for check, question in side_by_side]
         for future in asked:
             future.wait()
+        for check, question in questions:
+            if question.stage == SERVICE:
+                judge.submit(question, check, trial, heard).wait()
     events = in_order(heard, planned)
     verdict = verdict_of(events, trial, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
     conclude(verdict, events, trial, fetched, here.state)

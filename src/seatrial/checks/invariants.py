@@ -6,7 +6,9 @@ within the stage's own tolerances and 65 ULP for floats.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
@@ -83,6 +85,7 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
         StageError: the stage raised on the whole input.
     """
     assert stage is not None
+    _begin(trial)
     asked = Asked.of(trial, stage)
     if not len(asked.given):
         yield Unjudged(NAME, stage, "the reference holds no rows for this stage")
@@ -131,6 +134,22 @@ def elsewhere(trial: Trial, number: int) -> tuple[int, Elsewhere]:
         ("elsewhere", hash_seed),
         lambda: replay(source, trial.reference, stages, model_path=path, hash_seed=hash_seed),
     )
+
+
+def _begin(trial: Trial) -> None:
+    """Start the fresh processes beside each other while the other probes are asked; who needs one waits for it."""
+
+    def start() -> None:
+        for number in range(HASH_SEEDS):
+            threading.Thread(target=_quietly, args=(trial, number), daemon=True).start()
+
+    if trial.pipeline.source is not None:
+        trial.once("elsewhere begun", start)
+
+
+def _quietly(trial: Trial, number: int) -> None:
+    with suppress(Exception):  # whoever waits for the answer hears of it
+        elsewhere(trial, number)
 
 
 def _loosened(own: Tolerance, values: pd.Series) -> Tolerance:
