@@ -15,10 +15,11 @@ from seatrial.loading import load_file
 from seatrial.metrics import metric
 from seatrial.pipeline import Pipeline
 from seatrial.reference import Reference
+from seatrial.slo import Load, Loss, Slo, read
 from seatrial.tolerance import Tolerance
 
 SETTINGS = ("tolerances", "expectations", "quality", "show")  # of a stage's file
-SECTIONS = ("promotion", "dependencies", "golden")  # of service.toml
+SECTIONS = ("promotion", "dependencies", "golden", "slo", "load")  # of service.toml
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,20 @@ class Policy:
         return Golden(**self.service.get("golden", {}))
 
     @property
+    def slo(self) -> Slo | None:
+        """What the service must hold under load, where it is declared."""
+        return Slo(**self.service["slo"]) if "slo" in self.service else None
+
+    @property
+    def offered(self) -> Load:
+        """How much load is offered."""
+        return Load(**self.service.get("load", {}))
+
+    def loss(self, dependency: str) -> Loss:
+        """Return what the loss of a dependency may cost."""
+        return Loss(**self.service.get("dependencies", {}).get(dependency, {}))
+
+    @property
     def live(self) -> list[str]:
         """The dependencies that are asked again in every validation."""
         return [name for name, of in self.service.get("dependencies", {}).items() if of.get("live")]
@@ -184,9 +199,10 @@ def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -
     dependencies = _table(path, "dependencies", service.get("dependencies", {}))
     _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
     for name, settings in dependencies.items():
-        _known(path, f"[dependencies.{name}]: setting", _table(path, name, settings), ("live",))
-        if not isinstance(settings.get("live", False), bool):
-            raise PolicyError(f"{path}, [dependencies.{name}]: 'live' is true or false.")
+        read(Loss, f"{path}, [dependencies.{name}]", _table(path, name, settings))
+    for section, kind in (("slo", Slo), ("load", Load)):
+        if section in service:
+            read(kind, f"{path}, [{section}]", _table(path, section, service[section]))
 
 
 def _table(path: Path, name: str, value: Any) -> Mapping[str, Any]:
