@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -114,6 +117,31 @@ def test_lone_text_is_drawn_by_its_shape() -> None:
     made = copula.fit(real).sample(1_000, 0)["code"].to_pylist()
     assert all(len(v) == 10 and v.startswith("A-") and v[2:].isdigit() for v in made)
     assert len(set(made) & set(real["code"].to_pylist())) <= 1
+
+
+def test_numbers_that_are_text_are_learned_as_numbers() -> None:
+    """Numbers as a CSV file gives them keep their form, gaps and correlation; codes with leading zeros stay codes."""
+    rng = np.random.default_rng(0)
+    fare = np.round(rng.lognormal(2.5, 0.5, 2_000), 2)
+    seconds = (fare * 60 + rng.normal(0, 60, 2_000)).astype("int64")
+    gap = rng.random(2_000) < 0.1
+    real = pa.table({
+        "fare": ["" if g else f"{f:.2f}".rstrip("0").rstrip(".") for f, g in zip(fare, gap, strict=True)],
+        "miles": [str(float(m)) for m in np.round(fare / 3, 1)],
+        "seconds": [str(s) for s in seconds],
+        "code": [f"{n:05d}" for n in rng.integers(0, 99_999, 2_000)],
+    })  # fmt: skip
+    made = copula.fit(real).sample(2_000, 0)
+    texts = made.to_pydict()
+    assert made.schema == real.schema
+    assert all(re.fullmatch(r"|\d+(\.\d{1,2})?", t) for t in texts["fare"])
+    assert all(re.fullmatch(r"\d+\.\d", t) for t in texts["miles"])
+    assert all(re.fullmatch(r"-?\d+", t) for t in texts["seconds"])
+    assert all(re.fullmatch(r"\d{5}", t) for t in texts["code"])
+    assert texts["fare"].count("") / 2_000 == pytest.approx(0.1, abs=0.03)
+    numbers = made.to_pandas().apply(pd.to_numeric)
+    assert numbers["miles"].corr(numbers["seconds"], method="spearman") > 0.9
+    assert max(quality.measure(real, made).columns.values()) < 0.06
 
 
 def test_what_cannot_be_learned_is_said() -> None:

@@ -26,7 +26,7 @@ PRIVATE = {
     "delta": 1e-5,
     "columns": {
         "plan": {"values": ["basic", "pro", "gold"], "nulls": 0},
-        "age": {"cuts": [18, 30, 50, 90]},
+        "age": {"cuts": [18, 30, 50, 90], "decimals": 0},
         "city": {"paid": True},
     },
 }
@@ -38,7 +38,8 @@ def people(rows: int = 3_000) -> pd.DataFrame:
     age = np.where(plan == "basic", rng.integers(18, 40, rows), rng.integers(35, 90, rows))
     city = rng.choice(["Bern", "Oslo"], rows, p=[0.7, 0.3]).astype(object)
     city[0] = "Longyearbyen"  # one person alone
-    return pd.DataFrame({"id": [f"p{n}" for n in range(rows)], "plan": plan, "age": age, "city": city})
+    years = [str(a) if a % 9 else "" for a in age]  # text, as from a CSV file, with gaps
+    return pd.DataFrame({"id": [f"p{n}" for n in range(rows)], "plan": plan, "age": years, "city": city})
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +183,8 @@ def test_a_private_fixture_end_to_end(reference: Reference, tmp_path: Path) -> N
     assert list(frame.columns) == ["id", "plan", "age", "city"]
     assert set(frame["plan"]) <= {"basic", "pro", "gold"}
     assert set(frame["city"].dropna()) == {"Bern", "Oslo"}
+    assert (frame["age"] == "").mean() == pytest.approx(0.11, abs=0.06)
+    assert frame.loc[frame["age"] != "", "age"].astype("int64").between(18, 89).all()
     assert (frame["plan"] == "basic").mean() == pytest.approx(0.6, abs=0.08)
     assert fixture.manifest["privacy"]["epsilon"] == 1.0
     assert fixture.manifest["reference"] is None
