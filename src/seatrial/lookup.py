@@ -32,7 +32,7 @@ class Lookup:
         ordered: the answer follows the order of the keys that are asked, once for each asking.
         name: a Series' name.
         asked: the distinct keys that were asked; one column a key column.
-        rows: the answers: the key columns, ``__row__``, then what was answered.
+        rows: what was answered, its columns in their order, with the key columns and ``__row__``.
     """
 
     call: str
@@ -59,8 +59,9 @@ def keys_of(value: Any) -> pd.DataFrame:
         series = values if isinstance(values, pd.Series) else pd.Series(values)
         name = getattr(value, "name", None)
         frame = series.rename("key" if name is None else str(name)).to_frame()
-    plain = {c: t.categories.dtype for c, t in frame.dtypes.items() if hasattr(t, "categories")}
-    return frame.astype(plain).set_axis([str(c) for c in frame.columns], axis=1)
+    if categories := {c: t.categories.dtype for c, t in frame.dtypes.items() if isinstance(t, pd.CategoricalDtype)}:
+        frame = frame.astype(categories)
+    return frame.set_axis([str(c) for c in frame.columns], axis=1)
 
 
 def lay_out(call: str, keys: pd.DataFrame, answer: Any) -> Lookup | None:
@@ -73,7 +74,7 @@ def lay_out(call: str, keys: pd.DataFrame, answer: Any) -> Lookup | None:
     asked = keys.set_axis(list(on), axis=1).reset_index(drop=True)
     ordered, keep, nth = _order(_index(asked), _index(body[list(on)]))
     ordered = ordered or form == "mapping"  # its order is seldom meant, and often a set's
-    rows = pd.concat([body[list(on)], pd.Series(nth, name=ROW), body.drop(columns=list(on))], axis=1)[keep]
+    rows = body.assign(**{ROW: nth})[keep]
     return Lookup(
         call, form, _kind(answer), on, ordered, None if name is None else str(name),
         asked.drop_duplicates(ignore_index=True), rows.reset_index(drop=True),
@@ -208,15 +209,23 @@ def _key_columns(frame: pd.DataFrame, keys: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _within(values: pd.Series | pd.Index, keys: pd.DataFrame) -> bool:
-    return bool(_index(pd.DataFrame({"key": list(values)}, dtype=object)).isin(_index(keys)).all())
+    try:
+        return bool(_index(values.to_frame()).isin(_index(keys)).all())
+    except TypeError:  # lists and mappings are no keys
+        return False
 
 
 def _index(keys: pd.DataFrame) -> pd.Index:
     """Return keys as one index in which equal keys are equal, whatever their dtypes; a null is None."""
-    columns = [keys[c].astype(object) for c in keys.columns]
-    plain = [c.where(c.notna(), None).tolist() for c in columns]
+    plain = [_cells(keys[c]) for c in keys.columns]
     values = plain[0] if len(plain) == 1 else list(zip(*plain, strict=True))
     return pd.Index(values, dtype=object, tupleize_cols=False)
+
+
+def _cells(column: pd.Series) -> list[Any]:
+    cells = column.tolist()
+    nulls = column.isna().to_numpy()
+    return [None if null else cell for cell, null in zip(cells, nulls, strict=True)] if nulls.any() else cells
 
 
 def _order(asked: pd.Index, rows: pd.Index) -> tuple[bool, np.ndarray, np.ndarray]:

@@ -194,6 +194,18 @@ def test_several_batches_are_one_record(method):
     same(getattr(replayer, method)(asked(seed=9)), getattr(client, method)(asked(seed=9)))
 
 
+def test_an_answer_may_hold_lists_and_mappings():
+    """Cells that cannot be keys are data, also where the key column is named otherwise than it was asked."""
+
+    class Vectors:
+        def get(self, ids):
+            return pd.DataFrame({"v": [[len(i), 1] for i in ids], "d": [{i: 1} for i in ids], "who": list(ids)})
+
+    client, replayer = recorded(lambda c: c.get(asked()), client=Vectors(), stored=through_storage)
+    for batch in (asked(seed=1), asked().iloc[2:3]):
+        same(replayer.get(batch), client.get(batch))
+
+
 @pytest.mark.parametrize("make", [list, tuple, np.array, pd.Index, pd.Series, lambda k: k.astype("category")])
 def test_keys_may_come_as_any_column(make):
     """A list, array, Index, Series or category of the same keys asks the same question."""
