@@ -15,6 +15,7 @@ from seatrial.targets.mlflow import beside_key
 from seatrial.targets.oip import DATATYPES, Layout, Tensor, columns_of, tensors_of
 from seatrial.targets.oip_messages import CONTENTS, message
 
+CONNECT_SECONDS = 5.0
 SERVICE = "/inference.GRPCInferenceService/"
 # as the gateways between gRPC and HTTP translate them (google/rpc/code.proto)
 STATUS = {"OK": 200, "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "OUT_OF_RANGE": 400, "UNAUTHENTICATED": 401,
@@ -54,6 +55,7 @@ class OipGrpc:
         self.key, self.layout, self.input_name, self.content_type = key, layout, input_name, content_type
         self.seconds, self.limit_bytes = seconds, limit_bytes
         self._channel: Any = None
+        self._met = False
 
     def __enter__(self) -> OipGrpc:
         try:
@@ -127,6 +129,7 @@ class OipGrpc:
         )
         limit = seconds or self.seconds
         begin = time.perf_counter()
+        self._meet(min(limit, CONNECT_SECONDS))
         call = self._channel.unary_unary(SERVICE + (path or "ModelInfer"))
         try:
             body = call(content, timeout=limit, metadata=list((headers or {}).items()))
@@ -140,6 +143,19 @@ class OipGrpc:
                 raise TargetError(f"Nobody answers at {self.url}.") from error
             return Response(STATUS.get(code, 500), {"grpc-status": code}, said.encode(), spent)
         return Response(200, {"grpc-status": "OK"}, body, time.perf_counter() - begin)
+
+    def _meet(self, seconds: float) -> None:
+        """Wait for the first connection: a server's gRPC port may open after its HTTP port is ready."""
+        import grpc
+
+        if not self._met:
+            call = self._channel.unary_unary(SERVICE + "ServerLive")
+            try:
+                call(b"", timeout=seconds, wait_for_ready=True)
+            except grpc.RpcError as error:  # any status but this one is an answer
+                if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise TargetError(f"Nobody answers at {self.url}.") from error
+            self._met = True
 
     def _outputs(self, body: bytes) -> list[Tensor]:
         from google.protobuf.message import DecodeError
