@@ -124,7 +124,7 @@ def validate(
     begin = time.perf_counter()
     here = Project.find(project)
     here.settle()
-    chosen = checks.load(only, skip=skip or [])
+    chosen = checks.named(only, skip=skip or [])
     version = resolve(model_uri)
     fetched = fetch(version, here.state / "versions" / slug(f"{version.name}-{version.number}"))
     trial = load(here, fetched, live or [], seed)

@@ -102,7 +102,7 @@ def run(
         UsageError: an unknown check.
     """
     begin = time.perf_counter()
-    named = _checks.load([c for c in checks if isinstance(c, str)] if checks is not None else None)
+    named = _checks.named([c for c in checks if isinstance(c, str)] if checks is not None else None)
     by_name = {c.name: c for c in named}
     chosen = named if checks is None else [by_name[c] if isinstance(c, str) else c for c in checks]
     trial = Trial(

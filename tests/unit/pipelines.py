@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial import Dependency, Pipeline, Reference, Trial, capture
-from seatrial.checks import load
+from seatrial.checks import named
 from seatrial.engine import ask
 from seatrial.events import Event, Finding, Question
 
@@ -98,7 +98,7 @@ def trained(rows: int = 200) -> Reference:
 
 def asked(check: str, trial: Trial, stage: str) -> list[Event]:
     """Ask one question as the engine does."""
-    (found,) = load([check])
+    (found,) = named([check])
     return ask(found, trial, Question(check, stage))
 
 

@@ -18,7 +18,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n)))
 
 
-def load(chosen: Iterable[str] | None = None, *, skip: Iterable[str] = ()) -> Sequence[Check]:
+def named(chosen: Iterable[str] | None = None, *, skip: Iterable[str] = ()) -> Sequence[Check]:
     """Import and return the chosen checks, all by default; UsageError names a check that is not there."""
     skipped = set(skip)
     wanted = list(chosen) if chosen is not None else list(names())
