@@ -1,0 +1,99 @@
+"""What the service should answer to each request, and answers taken under load held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from seatrial import jsonform
+from seatrial.checks._wire import request_keys
+from seatrial.errors import AnswerError
+from seatrial.load.outcome import Answer
+from seatrial.parity import Parity, compare
+from seatrial.targets.http import Response
+from seatrial.targets.rest import answers_of, with_keys
+from seatrial.trial import Trial
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The requests of the reference and their recorded answers, as JSON carries them, row by row.
+
+    Attributes:
+        payloads: one request each, as it is sent.
+        keys: each request's key, as text.
+        frame: the recorded answers, columns that must vary left out.
+    """
+
+    trial: Trial
+    stage: str
+    payloads: Sequence[bytes]
+    keys: Sequence[str]
+    frame: pd.DataFrame
+
+    def answered(self, answers: Sequence[Answer], rows: Sequence[int]) -> tuple[list[dict[str, Any] | None], str]:
+        """Return the object in each answer to the request of that row, None where there is none, and why not."""
+        told: list[dict[str, Any] | None] = []
+        why = ""
+        for answer, row in zip(answers, rows, strict=True):
+            try:
+                found = answers_of(Response(answer.status, {}, answer.body, 0.0), 1)
+                told.append(with_keys(found, [self.keys[row]], self.trial.pipeline.key)[0])
+            except AnswerError as error:
+                told.append(None)
+                why = why or str(error)
+        return told, why
+
+    def compare(
+        self,
+        told: Sequence[dict[str, Any]],
+        rows: Sequence[int],
+        expected: pd.DataFrame | None = None,
+        *,
+        without: Collection[str] = (),
+    ) -> Parity:
+        """Compare answered objects with what is expected of their rows, the recorded answers by default.
+
+        A request that was answered several times is several rows; fields that the record lacks are left alone.
+        """
+        trial, key = self.trial, self.trial.pipeline.key
+        expected = self.frame if expected is None else expected
+        expected = expected.drop(columns=[c for c in without if c in expected])
+        wanted = expected.iloc[list(rows)].reset_index(drop=True)
+        actual = jsonform.read(told, wanted)
+        actual = actual[[c for c in wanted.columns if c in actual]]
+        times = pd.Series(list(rows), dtype="int64")
+        again = times.groupby(times).cumcount()
+        suffix = again.astype("string").radd(" #").where(again > 0, "")
+        for frame in (wanted, actual):
+            if key in frame:
+                frame[key] = frame[key].astype("string") + suffix
+        known = set(wanted.columns) - {key}
+        tolerances, floors = trial.policy.of(self.stage).tolerances, trial.reference.noise.get(self.stage, {})
+        return compare(
+            wanted,
+            actual,
+            key=key,
+            tolerances={c: t for c, t in tolerances.items() if c in known},
+            floors={c: f for c, f in floors.items() if c in known},
+            distributions=False,
+        )
+
+
+def expected(trial: Trial) -> Expected:
+    """Return what the trial's service is asked and what it should answer; it answers the whole path or one stage."""
+    service = trial.pipeline.service
+    assert service is not None
+    reference, key = trial.reference, trial.pipeline.key
+    stage = service.serves or trial.pipeline.stages[-1]
+    requests = reference.requests if service.serves is None else reference.input_of(stage)
+    keys = request_keys(requests, key, reference.frame(trial.pipeline.stages[0]))
+    recorded = reference.frame(stage)
+    recorded = recorded[[c for c in recorded.columns if c not in set(trial.policy.golden.varying)]]
+    frame = jsonform.projected(recorded)
+    if list(map(str, keys)) != frame[key].astype(str).tolist():  # a path may sort its answers
+        frame = frame.set_index(frame[key].astype(str)).reindex(list(map(str, keys))).reset_index(drop=True)
+    return Expected(trial, stage, [t.encode() for t in jsonform.payloads(requests)], list(map(str, keys)), frame)

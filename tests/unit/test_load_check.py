@@ -1,0 +1,224 @@
+"""The load check: what makes a run void, what fails it, and a live service under its declared rate."""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seatrial import Pipeline, Policy, Service, capture
+from seatrial.checks import _load_cause, _load_judge, _load_pictures
+from seatrial.checks._load_answers import expected
+from seatrial.checks.load import Loaded, _explained, check
+from seatrial.engine import ask, plan
+from seatrial.errors import UsageError
+from seatrial.events import Attachment, Finding, Judged, Measured, Unjudged
+from seatrial.load.outcome import ANSWERED, TIMED_OUT, Offered
+from seatrial.load.stats import Plan
+from seatrial.slo import Load, Slo
+from seatrial.targets.live import serve
+from seatrial.trial import Trial
+from tests.unit.load_service import answer
+
+HERE = Path(__file__).parent
+SLO = Slo(limit_ms=100, rate=100)
+
+
+def run(latencies, *, lag=0.0):
+    """A finished run at 100 requests a second with these latencies; infinite ones timed out."""
+    latencies = np.asarray(latencies, dtype=float)
+    due = np.arange(1, len(latencies) + 1) / 100
+    lost = np.isinf(latencies)
+    return Offered(
+        due, due + lag, np.where(lost, due + 10, due + latencies), np.where(lost, 0, 200).astype(np.int16),
+        np.where(lost, TIMED_OUT, ANSWERED).astype(np.uint8), connections=64,
+    )  # fmt: skip
+
+
+def steady(requests, misses=0, seed=0):
+    """Latencies around 20 ms, some of them over the limit."""
+    rng = np.random.default_rng(seed)
+    latencies = rng.uniform(0.018, 0.022, requests)
+    latencies[rng.choice(requests, misses, replace=False)] = 0.5
+    return latencies
+
+
+def concluded(*runs, planned=Plan(2, 1_000)):  # noqa: B008
+    events = list(_load_judge.conclusion("load", _load_judge.Runs(SLO, planned, runs)))
+    return next(e for e in events if isinstance(e, Finding | Judged | Unjudged)), events
+
+
+def test_runs_that_hold_are_judged_on_every_request():
+    """Two planned runs with few misses hold, and all their requests count as compared."""
+    told, _ = concluded(run(steady(1_250, 2)), run(steady(1_000, 2, seed=1)))
+    assert isinstance(told, Judged)
+    assert told.compared == 2_250
+
+
+def test_too_many_misses_fail_the_service():
+    """Three in a hundred over the limit in one run break a p99, whatever the other run did."""
+    told, events = concluded(run(steady(1_250)), run(steady(1_000, 30)))
+    assert isinstance(told, Finding)
+    assert told.cause == "slow"
+    assert told.evidence["missed"] == 30
+    assert isinstance(events[-1], Judged)
+
+
+def test_requests_without_an_answer_are_misses():
+    """A time-out is no short latency that went missing."""
+    told, _ = concluded(run(steady(1_250)), run([*steady(970), *[np.inf] * 30]))
+    assert isinstance(told, Finding)
+    assert told.evidence["timed out"] == 30
+
+
+@pytest.mark.parametrize(
+    ("runs", "says"),
+    [
+        ([run(steady(1_250))], "planned 2 of 1,000"),
+        ([run(steady(1_250)), run(steady(600))], "not shown"),
+        ([run(steady(1_250)), run(steady(1_000, 8))], "not shown"),
+        ([run(steady(1_250)), run(steady(1_000), lag=0.02)], "run 2 is void: the generator was late"),
+        ([run(np.linspace(0.02, 0.08, 1_250)), run(steady(1_000))], "had not settled"),
+    ],
+)
+def test_what_shows_nothing_is_not_judged(runs, says):
+    """A run too few, too few requests, a borderline count, a late generator, a latency that grows: no verdict."""
+    told, _ = concluded(*runs)
+    assert isinstance(told, Unjudged)
+    assert says in told.reason
+
+
+def test_a_late_generator_voids_a_failure_too():
+    """What the generator itself got wrong is never the service's fault."""
+    told, _ = concluded(run(steady(1_250)), run(steady(1_000, 100), lag=0.02))
+    assert isinstance(told, Unjudged)
+
+
+def test_the_warm_up_is_found_and_left_out():
+    """A slow start within the room of the first run neither fails nor counts."""
+    slow = np.concatenate([np.linspace(0.4, 0.3, 200), steady(1_050)])
+    told, _ = concluded(run(slow), run(steady(1_000)))
+    assert isinstance(told, Judged)
+    measured = {
+        e.name: e.value for e in _load_judge.figures("load", _load_judge.Runs(SLO, Plan(2, 1_000), [run(slow)]))
+    }
+    assert 175 <= measured["warm-up"] <= 225
+    assert measured["p50"] == pytest.approx(0.02, rel=0.05)
+    assert measured["p99 lower bound"] <= measured["p99"] <= measured["p99 upper bound"]
+
+
+def test_a_plan_that_can_show_nothing_is_refused_beforehand():
+    """p99 at 99 % needs 459 requests; another percentile gets as many as give the same misses."""
+    with pytest.raises(UsageError, match="459"):
+        _load_judge.plan_of(SLO, Load(requests=400))
+    assert _load_judge.plan_of(SLO, Load()) == Plan(3, 10_000)
+    assert _load_judge.plan_of(Slo(limit_ms=1, rate=1, percentile=0.9), Load()).requests == pytest.approx(959, abs=2)
+
+
+def test_every_request_is_kept_and_drawn():
+    """The Parquet file has one row a scheduled request; the pictures are SVG without script, also of no answers."""
+    runs = [run([*steady(900), *[np.inf] * 100]), run(steady(1_000))]
+    frame = pd.read_parquet(io.BytesIO(_load_judge.raw("load", _load_judge.Runs(SLO, Plan(2, 1_000), runs)).content))
+    assert len(frame) == 2_000
+    assert (frame["outcome"] == "timed out").sum() == 100
+    for draw in (_load_pictures.histogram, _load_pictures.timeline):
+        for drawn in (runs, [run([np.inf] * 5)]):
+            text = draw(drawn, 0.1).decode()
+            assert text.startswith("<svg")
+            assert "script" not in text
+            assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (_load_cause.Watched(100, 10, [0.4, 0.5]), True),
+        (_load_cause.Watched(100, 95, [0.4, 0.5]), False),  # it works, as hard as it can
+        (_load_cause.Watched(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
+        (_load_cause.Watched(0, 0, [0.4]), False),  # nobody looked
+    ],
+)
+def test_a_service_that_sleeps_while_all_wait_is_blocked(seen, expected):
+    """Asleep and unreachable is a blocking call; busy, or reachable, is not."""
+    assert _load_cause.blocked(seen, 0.5) is expected
+
+
+def path(frame):
+    return pd.DataFrame([answer(r) for r in frame.to_dict(orient="records")])
+
+
+def trial(fault, **settings):
+    pipeline = Pipeline(
+        "loaded", key="id", raw=lambda frame: frame, response=path,
+        service=Service(
+            command=[sys.executable, "-m", "uvicorn", "load_service:app", "--port", "{port}", "--log-level", "warning"],
+            env={"FAULT": fault}, cwd=HERE,
+        ),
+    )  # fmt: skip
+    requests = pd.DataFrame({"id": [f"r{n}" for n in range(40)], "x": np.arange(40) / 7})
+    return Trial(pipeline, capture(pipeline, requests), policy=Policy(service=settings))
+
+
+def asked(made):
+    with made:
+        (planned,) = plan([check], made)
+        return ask(*planned[:1], made, planned[1])
+
+
+def test_nothing_is_asked_without_an_objective():
+    """A service whose objective nobody declared has no question, and a pipeline without a service neither."""
+    assert check.stages(trial("")) == []
+
+
+def test_a_plan_that_does_not_fit_is_not_judged():
+    """Hours of load are refused before the service is started, with what to type."""
+    events = asked(trial("", slo={"limit_ms": 100, "rate": 5}, load={"budget_seconds": 60}))
+    (told,) = events
+    assert isinstance(told, Unjudged)
+    assert "budget_seconds" in told.reason
+
+
+SMALL = {"runs": 1, "requests": 480, "samples": 60, "timeout_seconds": 5.0, "knee": False}
+
+
+def test_a_live_service_is_loaded_and_its_answers_are_compared():
+    """All figures and files come; the judgement is a pass, or says what the generator or machine lacked."""
+    events = asked(trial("", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
+    measured = {e.name: e.value for e in events if isinstance(e, Measured)}
+    assert measured["answers compared"] == 60
+    assert measured["error share"] == 0
+    assert {"p50", "p99", "goodput", "cold start", "first answer", "generator lag p99"} <= set(measured)
+    files = {e.name for e in events if isinstance(e, Attachment)}
+    assert files == {"load/latencies.parquet", "load/histogram.svg", "load/timeline.svg"}
+    assert not [e for e in events if isinstance(e, Finding)]
+    (told,) = [e for e in events if isinstance(e, Judged | Unjudged)]
+    assert isinstance(told, Judged) or "generator" in told.reason or "settled" in told.reason
+
+
+def test_answers_that_change_under_load_are_found():
+    """Requests that meet each other and share state are answered otherwise than one by one."""
+    events = asked(trial("shares", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
+    (found,) = [e for e in events if isinstance(e, Finding)]
+    assert (found.cause, found.column, found.stage) == ("load-changes-answers", "score", "service")
+
+
+def test_a_blocking_call_in_an_async_route_is_named():
+    """The service sleeps in its event loop, so that its readiness path waits as well: that tells the cause."""
+    slow = Finding("load", "service", "Slow.", cause="slow")
+    with trial("blocks") as made, serve(made.pipeline) as running:
+        slo = Slo(limit_ms=300, rate=20)
+        loaded = Loaded(f"{running.url}/predict", running, expected(made), slo, Load(timeout_seconds=2.0), 0, 0.0)
+        found = _explained(loaded, slow)
+    assert found.cause == "blocking-call"
+    assert "/health" in found.message
+
+
+def test_a_slow_service_whose_event_loop_is_free_is_not_said_to_block():
+    """An answer that waits without holding the others is slow, and that is all that can be told."""
+    slow = Finding("load", "service", "Slow.", cause="slow")
+    with trial("shares") as made, serve(made.pipeline) as running:
+        slo = Slo(limit_ms=10, rate=5)
+        loaded = Loaded(f"{running.url}/predict", running, expected(made), slo, Load(timeout_seconds=2.0), 0, 0.0)
+        assert _explained(loaded, slow) is slow
