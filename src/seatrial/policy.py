@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from seatrial.bundle import directory_digest
+from seatrial.contract.pinned import FOLDER, Pinned, load_pinned
+from seatrial.contract.settings import Contract, check_settings
 from seatrial.errors import PolicyError, nearest, unknown
 from seatrial.loading import load_file
 from seatrial.metrics import metric
@@ -19,7 +21,7 @@ from seatrial.slo import Load, Loss, Slo, read
 from seatrial.tolerance import Tolerance
 
 SETTINGS = ("tolerances", "expectations", "quality", "show")  # of a stage's file
-SECTIONS = ("promotion", "dependencies", "golden", "slo", "load")  # of service.toml
+SECTIONS = ("promotion", "dependencies", "golden", "contract", "slo", "load")  # of service.toml
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Policy:
     stages: Mapping[str, StagePolicy] = field(default_factory=dict)
     service: Mapping[str, Any] = field(default_factory=dict)
     digest: str = "sha256:none"
+    pinned: Pinned = field(default_factory=Pinned)
 
     @classmethod
     def load(cls, directory: str | Path, pipeline: Pipeline) -> Policy:
@@ -111,7 +114,7 @@ class Policy:
             stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
         service = _toml(root / "service.toml")
         _check_service(root / "service.toml", service, pipeline)
-        return cls(stages, service, directory_digest(root, without="__pycache__"))
+        return cls(stages, service, directory_digest(root, without="__pycache__"), load_pinned(root / FOLDER))
 
     @property
     def promote(self) -> str | None:
@@ -123,6 +126,11 @@ class Policy:
     def golden(self) -> Golden:
         """How the live service is asked."""
         return Golden(**self.service.get("golden", {}))
+
+    @property
+    def contract(self) -> Contract:
+        """How the service's contract is judged."""
+        return Contract(**self.service.get("contract", {}))
 
     @property
     def slo(self) -> Slo | None:
@@ -196,6 +204,7 @@ def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -
             raise PolicyError(f"{path}, [golden]: '{name}' is a number above 0.")
         elif name != "seconds" and not isinstance(value, int):
             raise PolicyError(f"{path}, [golden]: '{name}' is a whole number.")
+    check_settings(path, service.get("contract", {}))
     dependencies = _table(path, "dependencies", service.get("dependencies", {}))
     _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
     for name, settings in dependencies.items():

@@ -37,6 +37,7 @@ class Trial:
         champion: the promoted version's model, for the quality check.
         seed: of every random choice a check makes.
         model_path: where ``model`` was loaded from, so that another process can load it too.
+        champion_openapi: the OpenAPI document that was stored with the promoted version's verdict.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Trial:
         champion: Any = None,
         seed: int = 0,
         model_path: str | None = None,
+        champion_openapi: Mapping[str, Any] | None = None,
     ) -> None:
         reference.matches(pipeline)
         if strangers := [name for name in live if name not in pipeline.dependencies]:
@@ -62,6 +64,7 @@ class Trial:
         self.champion = champion
         self.seed = seed
         self.model_path = model_path
+        self.champion_openapi = champion_openapi
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
         self._held, self._holding = ExitStack(), threading.Lock()

@@ -1,0 +1,91 @@
+"""What changed between two documents, and what that means to those who rely on the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Literal
+
+Side = Literal["request", "response"]
+
+
+class Compat(StrEnum):
+    """What a change means to those who rely on what was before."""
+
+    BREAKING = "breaking"
+    COMPATIBLE = "compatible"
+    UNKNOWN = "unknown"
+
+
+class Effect(StrEnum):
+    """How the set of values changed."""
+
+    NARROWER = "narrower"
+    WIDER = "wider"
+    DIFFERENT = "different"
+    MAYBE_NARROWER = "maybe narrower"
+    MAYBE_WIDER = "maybe wider"
+    UNKNOWN = "unknown"
+
+
+MEANS: Mapping[Side, Mapping[Effect, Compat]] = {
+    "request": {
+        Effect.NARROWER: Compat.BREAKING,
+        Effect.WIDER: Compat.COMPATIBLE,
+        Effect.DIFFERENT: Compat.BREAKING,
+        Effect.MAYBE_NARROWER: Compat.UNKNOWN,
+        Effect.MAYBE_WIDER: Compat.COMPATIBLE,
+        Effect.UNKNOWN: Compat.UNKNOWN,
+    },
+    "response": {
+        Effect.NARROWER: Compat.COMPATIBLE,
+        Effect.WIDER: Compat.BREAKING,
+        Effect.DIFFERENT: Compat.BREAKING,
+        Effect.MAYBE_NARROWER: Compat.COMPATIBLE,
+        Effect.MAYBE_WIDER: Compat.UNKNOWN,
+        Effect.UNKNOWN: Compat.UNKNOWN,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference between two documents.
+
+    Attributes:
+        compat: what it means to those who rely on the first.
+        side: of the exchange it is on.
+        where: the operation, such as ``POST /score``.
+        field: the path of the field, ``reasons[]`` for the items of a list; empty for the whole.
+        what: a slug: ``type``, ``removed``, ``required``, ``enum``, ``limit`` and so on.
+        words: what was, and what is.
+    """
+
+    compat: Compat
+    side: Side
+    where: str
+    field: str
+    what: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Where the comparison stands: two documents, a side, and the way to here."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    side: Side
+    where: str
+    at: str = ""
+    way: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+
+    def inside(self, name: str) -> Pair:
+        """One field further in; ``[]`` for the items of a list."""
+        return replace(self, at=self.at + name if name == "[]" else f"{self.at}.{name}".lstrip("."))
+
+    def change(self, what: str, effect: Effect | Compat, words: str) -> Change:
+        """A change here."""
+        compat = effect if isinstance(effect, Compat) else MEANS[self.side][effect]
+        return Change(compat, self.side, self.where, self.at, what, words)
