@@ -207,14 +207,18 @@ def hour_of_day(change: Change) -> Cause | None:
         return None
     e, a = change.numbers
     turn = np.mod(a - e, 24)
-    hits = turn == turn[0]
+    turns, counts = np.unique(turn, return_counts=True)
+    common = turns[np.argsort(-counts, kind="stable")[:2]]
+    summer = len(common) == 2 and abs(common[0] - common[1]) in (1, 23) and not change.told(turn == common[0])
+    hits = np.isin(turn, common) if summer else turn == common[0]
     wraps = bool(np.any(a < e)) and bool(np.any(a > e))
     if not (change.told(hits) and distinct(e, 3) and (wraps or "hour" in change.column.lower())):
         return None
     if not all(_hours(side.values) for side in (change.expected, change.actual)):
         return None
-    hours = int(turn[0]) if turn[0] <= 12 else int(turn[0]) - 24
-    return Cause("shifted-timezone", f"hours of the day are turned by {hours:+d} h in {change.count(hits)}")
+    by = " or ".join(f"{int(h) if h <= 12 else int(h) - 24:+d} h" for h in (common if summer else common[:1]))
+    why = " (daylight saving)" if summer else ""
+    return Cause("shifted-timezone", f"hours of the day are turned by {by}{why} in {change.count(hits)}")
 
 
 def _hours(values: Array) -> bool:

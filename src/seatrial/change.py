@@ -126,7 +126,8 @@ class Change:
 
     def close(self, x: Array, y: Array) -> Array:
         """Whether two computed numbers are the same to the column's precision."""
-        return cast(Array, np.abs(x - y) <= self.precision * np.maximum(np.abs(x), np.abs(y)))
+        near = np.abs(x - y) <= self.precision * np.maximum(np.abs(x), np.abs(y))
+        return cast(Array, near & np.isfinite(x) & np.isfinite(y))  # infinity is near to everything
 
 
 def spaced(number: int) -> str:

@@ -158,9 +158,13 @@ class Verdict:
 
     @property
     def first_failing_stage(self) -> str | None:
-        """The earliest place of the path where an error was born (not propagated), or None."""
-        born = {f.stage for f in self.errors if not f.propagated}
-        return next((place for place in self.path if place in born), None)
+        """The earliest place of the path where an error was born, or None.
+
+        Where golden alone was asked every error is propagated; then it is the earliest place that one reached.
+        """
+        born = {f.stage for f in self.errors if not f.propagated and f.stage in self.path}
+        found = born or {f.stage for f in self.errors}
+        return next((place for place in self.path if place in found), None)
 
     @property
     def summary(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ IDS = RNG.integers(2**53, 2**60, N) | 1
 WORDS = np.array([f"Wort {i} é" for i in range(N)], dtype=object)
 DAYS = pd.Series(pd.to_datetime("2024-01-01") + pd.to_timedelta(RNG.integers(0, 360 * 86_400_000, N), unit="ms"))
 HOURS = RNG.integers(0, 24, N)
+CENTS = [Decimal(int(cents)).scaleb(-2) for cents in POSITIVE * 100]
 
 
 def cause(expected: object, actual: object, name: str = "x") -> str:
@@ -44,6 +47,8 @@ NAMED = {
     "float32 on the training side": ("float32-round-trip", NORMAL.astype("f4").astype("f8"), NORMAL),
     "float16": ("float16-round-trip", NORMAL, NORMAL.astype("f2").astype("f8")),
     "ms for s on a fraction": ("unit-factor", POSITIVE, np.where(SOME, POSITIVE * 1000, POSITIVE)),
+    "thousandths of decimals": ("unit-factor", CENTS, [c * 1000 for c in CENTS]),
+    "ms for s where exp is infinite": ("unit-factor", POSITIVE + 1e6, (POSITIVE + 1e6) * 1000),
     "cents": ("unit-factor", POSITIVE, POSITIVE / 100),
     "miles": ("unit-factor", POSITIVE, POSITIVE * 1.609344),
     "a ratio without a name": ("unit-factor", NORMAL, NORMAL * 1.37),
@@ -76,6 +81,7 @@ NAMED = {
     "bool as text": ("dtype-coercion", SOME, SOME.astype(str).astype(object)),
     "bool as number": ("dtype-coercion", SOME, SOME.astype("i8")),
     "hours turned": ("shifted-timezone", HOURS, (HOURS + 2) % 24),
+    "hours turned in summer": ("shifted-timezone", HOURS, (HOURS - 6 + SOME) % 24),
     "timezone": ("shifted-timezone", DAYS, DAYS + pd.Timedelta("5h30min")),
     "daylight saving": (
         "shifted-timezone",

@@ -33,7 +33,7 @@ def order_of_answers(name: str, trial: Trial, last: str) -> Iterator[Finding]:
     key = trial.pipeline.key
     asked = trial.reference.requests
     if key not in asked.columns:
-        asked = trial.chained(trial.pipeline.stages[0])
+        asked = trial.reference.frame(trial.pipeline.stages[0])
     if _in_order(asked[key], trial.chained(last)[key]):
         return
     before = "; so they did at training" if not _in_order(asked[key], trial.reference.frame(last)[key]) else ""
