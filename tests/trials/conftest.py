@@ -48,7 +48,7 @@ def versions(example, past, tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     few = slice(0, TRAINED // 2)
     flipped = payments["is_fraud"] ^ (np.random.default_rng(0).random(TRAINED) < 0.2)
-    more = example.traffic.make_payments(2 * TRAINED, seed=3)
+    more = example.traffic.make_payments(4 * TRAINED, seed=3)
     sets = {
         "1": (features.iloc[few], payments["is_fraud"].iloc[few]),
         "2": (features, payments["is_fraud"]),
