@@ -235,6 +235,6 @@ def test_fixtures_are_stored_by_their_content(kept: Fixture, tmp_path: Path) -> 
 def test_a_provider_that_repeats_itself_stands_beside_a_constraint(reference: Reference, tmp_path: Path) -> None:
     """Faker's pool may hold a value many times; constraints and formulas still see plain text."""
     pick = {"provider": "random_element", "arguments": {"elements": ["ios", "web"]}}
-    wanted = data.SYNTHETIC | {"columns": {"device": pick, "loud": {"formula": "device + '!'"}}}
+    wanted = data.SYNTHETIC | {"columns": {"device": pick, "loud": {"formula": "device.str.upper()"}}}
     fixture = make(declare.declared("x", wanted), tmp_path, reference=reference)
-    assert set(data.parse(fixture.frame)["loud"]) == {"ios!", "web!"}
+    assert set(data.parse(fixture.frame)["loud"]) == {"IOS", "WEB"}
