@@ -89,11 +89,13 @@ def judge(question: Question, check: Check, trial: Trial, heard: list[Event]) ->
 
 
 @task(task_run_name="verdict", cache_policy=NO_CACHE)
-def conclude(verdict: Verdict, events: list[Event], trial: Trial, fetched: registry.Fetched, state: Path) -> str:
+def conclude(
+    verdict: Verdict, events: list[Event], trial: Trial, fetched: registry.Fetched, state: Path, whole: bool
+) -> str:
     """Write the verdict's files and log all of it to MLflow; return the MLflow run's id."""
     directory = directory_for(state, verdict.subject)
     write_results(verdict, events, directory)
-    return record(verdict, fetched, directory, promote=trial.policy.promote)
+    return record(verdict, fetched, directory, promote=trial.policy.promote, whole=whole)
 
 
 @flow(
@@ -109,9 +111,10 @@ def validate(
     only: list[str] | None = None,
     skip: list[str] | None = None,
     live: list[str] | None = None,
+    in_process: bool = False,
     seed: int = 0,
 ) -> State[Any]:
-    """Validate one version.
+    """Validate one version. A run that leaves something out is logged and leaves no verdict on the version.
 
     Args:
         model_uri: the version, such as models:/payments/1 or models:/payments@champion.
@@ -119,6 +122,7 @@ def validate(
         only: checks to ask; all by default.
         skip: checks to leave out.
         live: dependencies to ask again beside their recorded answers.
+        in_process: ask nothing of the live service.
         seed: of every random choice.
     """
     begin = time.perf_counter()
@@ -128,7 +132,8 @@ def validate(
     version = resolve(model_uri)
     fetched = fetch(version, here.state / "versions" / slug(f"{version.name}-{version.number}"))
     trial = load(here, fetched, live or [], seed)
-    questions = plan(chosen, trial)
+    questions = [(c, q) for c, q in plan(chosen, trial) if not (in_process and q.stage == SERVICE)]
+    whole = not (only or skip or in_process)
     planned = [question for _, question in questions]
     for listener in LISTENERS.get():
         listener.planned(planned)
@@ -145,7 +150,7 @@ def validate(
                 judge.submit(question, check, trial, heard).wait()
     events = in_order(heard, planned)
     verdict = verdict_of(events, trial, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
-    conclude(verdict, events, trial, fetched, here.state)
+    conclude(verdict, events, trial, fetched, here.state, whole)
     told, name = f"Verdict of {verdict.subject}", slug(verdict.subject.model)
     create_markdown_artifact(key=f"verdict-{name}", markdown=findings_markdown(verdict), description=told)
     if verdict.findings:

@@ -30,6 +30,7 @@ def validate(
     only: Checks = None,
     skip: Checks = None,
     live: Checks = None,
+    in_process: Annotated[bool, Parameter(negative="")] = False,
     json: Path | None = None,
     junit: Path | None = None,
     report: Path | None = None,
@@ -41,9 +42,10 @@ def validate(
 
     Args:
         model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
-        only: ask these checks alone.
+        only: ask these checks alone. A validation in part is logged, and writes no verdict on the version.
         skip: leave these checks out.
         live: ask these dependencies again and compare with what they answered at capture.
+        in_process: ask nothing of the live service.
         json: also write the verdict here.
         junit: also write a JUnit report here.
         report: also write the HTML report here.
@@ -54,7 +56,8 @@ def validate(
     from seatrial.command import validate as command
 
     extra = {"json": json, "junit": junit, "report": report}
-    verdict = command(project, model_uri, only=only, skip=skip, live=live, seed=seed, extra=extra, quiet=quiet)
+    chosen = {"only": only, "skip": skip, "live": live, "in_process": in_process}
+    verdict = command(project, model_uri, chosen=chosen, seed=seed, extra=extra, quiet=quiet)
     return verdict.exit_code
 
 

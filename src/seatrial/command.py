@@ -26,18 +26,19 @@ def validate(
     directory: Path,
     model_uri: str,
     *,
-    only: Sequence[str] | None = None,
-    skip: Sequence[str] | None = None,
-    live: Sequence[str] | None = None,
+    chosen: Mapping[str, Any] | None = None,
     seed: int = 0,
     extra: Mapping[str, Path | None] | None = None,
     quiet: bool = False,
 ) -> Verdict:
-    """Run the project's validate flow on one version, show the verdict and return it."""
+    """Run the project's validate flow on one version, show the verdict and return it.
+
+    ``chosen`` are parameters of the flow: ``only``, ``skip``, ``live``, ``in_process``; those left out keep the flow's
+    own.
+    """
     project = Project.find(directory)
     project.settle()
-    chosen = {"only": only, "skip": skip, "live": live}
-    parameters = {name: list(names) for name, names in chosen.items() if names}
+    parameters = {name: value for name, value in (chosen or {}).items() if value}
     with prefect_server(project) as wait:
         return _validate(project, {"model_uri": model_uri, "seed": seed, **parameters}, wait, extra=extra, quiet=quiet)
 

@@ -87,13 +87,22 @@ def test_a_pass_is_on_the_version_and_moves_its_aliases(passed: Verdict, failed:
     assert list(bad.aliases) == []
 
 
+def test_part_of_a_validation_leaves_no_verdict_on_the_version(payments: Project, failed: Verdict) -> None:
+    """Asked only what it passes, the bad version passes, and neither its tag nor any alias says so."""
+    part = sail(payments, 2, only=["invariants"])
+    assert part.outcome is Outcome.PASS
+    version = client().get_model_version("payments", "2")
+    assert version.tags["seatrial.verdict"] == "fail"
+    assert list(version.aliases) == []
+
+
 def test_the_description_says_it_and_keeps_what_people_wrote(payments: Project, failed: Verdict) -> None:
     """The version page shows the finding; a second verdict replaces the block and nothing else."""
     registry = client()
     said = registry.get_model_version("payments", "2").description
     assert "hour" in said
     registry.update_model_version("payments", "2", f"Ours.\n\n{said}\n\nAlso ours.")
-    sail(payments, 2, only=["expectations"])
+    sail(payments, 2)
     again = registry.get_model_version("payments", "2").description
     assert again.startswith("Ours.\n\n")
     assert again.endswith("\n\nAlso ours.")

@@ -25,7 +25,9 @@ DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
 BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
 
 
-def record(verdict: Verdict, fetched: Fetched, artifacts: Path, *, promote: str | None = None) -> str:
+def record(
+    verdict: Verdict, fetched: Fetched, artifacts: Path, *, promote: str | None = None, whole: bool = True
+) -> str:
     """Write the verdict to MLflow and return the run's id.
 
     Args:
@@ -33,6 +35,8 @@ def record(verdict: Verdict, fetched: Fetched, artifacts: Path, *, promote: str 
         fetched: the version it is about, as it was downloaded for the trial.
         artifacts: a directory to log whole: report, JUnit, JSON, suites.
         promote: an alias to move to the version on a pass, besides ``validated``.
+        whole: every check was asked. Otherwise the run is logged and the version stays as it is: part of a validation
+            promotes nothing.
 
     Raises:
         RegistryError: no answer, or the model's files changed while they were on trial.
@@ -40,7 +44,9 @@ def record(verdict: Verdict, fetched: Fetched, artifacts: Path, *, promote: str 
     version = fetched.version
     with spoken("given its verdict", version.uri):
         registry = client()
-        run_id = _log_run(registry, verdict, fetched, artifacts)
+        run_id = _log_run(registry, verdict, fetched, artifacts, whole)
+        if not whole:
+            return run_id
         if verdict.outcome is Outcome.PASS:
             _unchanged(fetched)
         tags = {
@@ -58,12 +64,13 @@ def record(verdict: Verdict, fetched: Fetched, artifacts: Path, *, promote: str 
     return run_id
 
 
-def _log_run(registry: Any, verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
+def _log_run(registry: Any, verdict: Verdict, fetched: Fetched, artifacts: Path, whole: bool) -> str:
     version = fetched.version
     name = f"seatrial/{version.name}"
     experiment = registry.get_experiment_by_name(name)
     experiment_id = experiment.experiment_id if experiment else registry.create_experiment(name)
-    run = registry.create_run(experiment_id, run_name=f"version {version.number}: {verdict.outcome.value}")
+    told = f"version {version.number}: {verdict.outcome.value}" + ("" if whole else ", in part")
+    run = registry.create_run(experiment_id, run_name=told)
     run_id: str = run.info.run_id
     try:
         _log_dataset(registry, run_id, fetched)
