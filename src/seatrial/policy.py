@@ -81,6 +81,7 @@ class Golden:
         singles: how many requests are sent one by one where the service takes batches too; drawn with the seed.
         batch: requests in one batch.
         seconds: the deadline of one answer.
+        degraded: the field that is true in an answer made without a dependency; such a request is asked again.
     """
 
     varying: Sequence[str] = ()
@@ -88,6 +89,7 @@ class Golden:
     singles: int = 200
     batch: int = 100
     seconds: float = 30.0
+    degraded: str = "degraded"
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,9 @@ def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -
         if name in ("varying", "wide_integers"):
             if not isinstance(value, list) or not all(isinstance(field, str) for field in value):
                 raise PolicyError(f"{path}, [golden]: '{name}' is a list of field names, such as [\"answered_at\"].")
+        elif name == "degraded":
+            if not isinstance(value, str):
+                raise PolicyError(f"{path}, [golden]: 'degraded' is the name of a field.")
         elif isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
             raise PolicyError(f"{path}, [golden]: '{name}' is a number above 0.")
         elif name != "seconds" and not isinstance(value, int):

@@ -164,6 +164,22 @@ def test_a_service_that_hangs_is_given_up():
     assert "gave no whole answer within 0.3 s" in finding.message
 
 
+def test_an_answer_degraded_for_a_moment_is_asked_again_and_told():
+    """A dependency that was slow is no fault of the version: the second answer is compared, the retry recorded."""
+    verdict = sail("slow-start")
+    assert verdict.outcome is Outcome.PASS
+    assert [(f.cause, f.severity) for f in verdict.findings] == [("degraded", Severity.INFO)]
+    assert next(m.value for m in verdict.measured if m.name == "asked again in batches") > 0
+
+
+def test_answers_that_stay_degraded_fail_the_version(monkeypatch):
+    """They are told once as degraded, and not as differences of every column."""
+    monkeypatch.setattr("seatrial.checks._sides.WAITS_SECONDS", (0.01,))
+    verdict = sail("degraded")
+    assert [f.cause for f in born(verdict)] == ["degraded"]
+    assert "60 of 60 rows (100 %) stay degraded" in born(verdict)[0].message
+
+
 def test_a_difference_of_the_path_is_not_blamed_on_the_wire():
     """Where service and path agree and the record differs, the service's finding is propagated."""
     service = Service([sys.executable, str(TINY), "{port}", "none"], predict="/score", ready_seconds=20)

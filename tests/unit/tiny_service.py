@@ -63,6 +63,8 @@ def faulty(record, fault):
         said["serial"] = int(float(FIRST + said["count"]))
     if fault == "nan" and said["score"] is None:
         said["score"] = float("nan")
+    if fault == "degraded" or (fault == "slow-start" and Handler.asked < 3):
+        said |= {"degraded": True, "score": 0.0, "why": "the store did not answer"}
     if fault == "keyless":
         del said["id"]
     return said

@@ -39,6 +39,8 @@ class Told:
         unsent: requests that were given up after failures.
         away: why nobody was reached, or empty.
         moved: batches whose answers came in another order than their requests.
+        degraded: answers that say they are degraded, where training's are not; they are among no ``answers``.
+        again: how many requests were asked again for that.
     """
 
     way: str
@@ -47,6 +49,8 @@ class Told:
     unsent: int = 0
     away: str = ""
     moved: int = 0
+    degraded: list[dict[str, Any]] = field(default_factory=list)
+    again: int = 0
 
     def broke(self, keys: Sequence[Any], message: str, status: int = 0) -> None:
         """Keep requests that went wrong."""
