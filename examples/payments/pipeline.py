@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from payments_model import KEPT_LEGITIMATE, MODEL_INPUTS, load_model
-from payments_store import TYPES, FeatureStore, StoreUnavailable
+from payments_store import TYPES, FeatureStore, NoStore, StoreUnavailable
 
 from seatrial import Dependency, Pipeline, Service
 from seatrial.project import Project
@@ -140,7 +140,7 @@ pipeline = Pipeline(
     postprocess=decide,
     response=respond,
     model=load_model,
-    dependencies=[Dependency("store", url=STORE_URL, connect=FeatureStore)],
+    dependencies=[Dependency("store", url=STORE_URL, connect=FeatureStore, fallback=NoStore)],
     service=Service(
         command=["uvicorn", "service:app", "--host", "127.0.0.1", "--port", "{port}"],
         predict="/score",

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import threading
-import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -14,52 +13,47 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import pandas as pd
+from circuitbreaker import CircuitBreaker
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from payments_model import load_model
-from payments_store import FeatureStore, StoreUnavailable
+from payments_store import POOL, FeatureStore, StoreUnavailable
 from pipeline import STORE_URL, build_features, decide, parse, predict, respond
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 STORE_SECONDS = float(os.environ.get("STORE_SECONDS", "0.3"))  # what an answer may wait for the store
-STORE_CALLS = 8  # under way at once; beyond them the store counts as unavailable
-TROUBLE, PAUSE_SECONDS = 3, 1.0  # so many failures in a row, and the store is left alone for so long
+TROUBLE, PAUSE_SECONDS = 3, 1  # so many failures in a row, and the store is left alone for so long
 MAX_BATCH, MAX_BODY_BYTES = 1_000, 2**20
 DEGRADED = "The feature store did not answer: scored as an unknown customer."
 
 
-class StoreWithDeadline:
-    """The feature store, connected when first asked; it answers in time or counts as unavailable, and gets rest."""
+class StoreInTime:
+    """The feature store with a total deadline and a circuit breaker: it answers in time, or counts as unavailable."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.store, self.failures, self.rest_until = url, None, 0, 0.0
-        self.calls, self.free = ThreadPoolExecutor(STORE_CALLS), threading.Semaphore(STORE_CALLS)
-        self.connecting = threading.Lock()
+        self.url, self.store, self.connecting = url, None, threading.Lock()
+        self.calls = ThreadPoolExecutor(POOL)
+        self.breaker = CircuitBreaker(TROUBLE, PAUSE_SECONDS, expected_exception=StoreUnavailable, name="store")
 
     def customers(self, ids: pd.Series) -> pd.DataFrame:
-        now = time.monotonic()
-        if now < self.rest_until or not self.free.acquire(blocking=False):
+        if self.breaker.opened:
             raise StoreUnavailable("The feature store is left alone for a moment.")
-        if self.failures >= TROUBLE:
-            self.rest_until = now + PAUSE_SECONDS  # this call tries it; the others go without meanwhile
-        try:
-            answer = self.calls.submit(self._ask, ids).result(STORE_SECONDS)
-        except (StoreUnavailable, TimeoutError) as error:
-            self.failures += 1
-            if self.failures >= TROUBLE:
-                self.rest_until = time.monotonic() + PAUSE_SECONDS
-            raise StoreUnavailable("The feature store did not answer in time.") from error
-        self.failures, self.rest_until = 0, 0.0
-        return answer
+        with self.breaker:
+            return self.in_time(ids)
 
-    def _ask(self, ids: pd.Series) -> pd.DataFrame:
+    def in_time(self, ids: pd.Series) -> pd.DataFrame:
+        answer = self.calls.submit(self.ask, ids)
         try:
-            with self.connecting:
-                self.store = self.store or FeatureStore(self.url)
-            return self.store.customers(ids)
-        finally:
-            self.free.release()
+            return answer.result(STORE_SECONDS)
+        except TimeoutError as error:
+            answer.cancel()  # one that still waits for a thread is not asked any more
+            raise StoreUnavailable("The feature store did not answer in time.") from error
+
+    def ask(self, ids: pd.Series) -> pd.DataFrame:
+        with self.connecting:
+            self.store = self.store or FeatureStore(self.url)
+        return self.store.customers(ids)
 
 
 def moment(text: str) -> str:
@@ -99,9 +93,7 @@ class Answer(BaseModel):
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.model = load_model(os.environ["MODEL_PATH"])
-    app.state.store = StoreWithDeadline(
-        os.environ.get("PAYMENTS_STORE_URL") or os.environ.get("STORE_URL") or STORE_URL
-    )
+    app.state.store = StoreInTime(os.environ.get("PAYMENTS_STORE_URL") or os.environ.get("STORE_URL") or STORE_URL)
     yield
     app.state.store.calls.shutdown(wait=False, cancel_futures=True)
 

@@ -35,12 +35,14 @@ class Dependency:
     """Something a stage asks while it runs: a feature store, a database, another service.
 
     ``connect(url)`` gives the client that stages receive. Its answers are recorded at capture and stand in for it
-    in every replay, so that a replay needs nothing to be up.
+    in every replay, so that a replay needs nothing to be up. ``fallback()`` gives the client that declares what its
+    loss means: the path with this client in its place makes the answers that a degraded service must give.
     """
 
     name: str
     url: str
     connect: Callable[[str], Any]
+    fallback: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seatrial import jsonform
@@ -54,6 +55,7 @@ class Expected:
         expected: pd.DataFrame | None = None,
         *,
         without: Collection[str] = (),
+        worst: int = 5,
     ) -> Parity:
         """Compare answered objects with what is expected of their rows, the recorded answers by default.
 
@@ -65,12 +67,11 @@ class Expected:
         wanted = expected.iloc[list(rows)].reset_index(drop=True)
         actual = jsonform.read(told, wanted)
         actual = actual[[c for c in wanted.columns if c in actual]]
-        times = pd.Series(list(rows), dtype="int64")
-        again = times.groupby(times).cumcount()
-        suffix = again.astype("string").radd(" #").where(again > 0, "")
-        for frame in (wanted, actual):
-            if key in frame:
-                frame[key] = frame[key].astype("string") + suffix
+        names = self._keys(rows)
+        wanted[key] = pd.array(names, dtype="string")
+        if key in actual:
+            own = zip(actual[key].astype("string"), rows, names, strict=True)
+            actual[key] = pd.array([name if k == self.keys[n] else k for k, n, name in own], dtype="string")
         known = set(wanted.columns) - {key}
         tolerances, floors = trial.policy.of(self.stage).tolerances, trial.reference.noise.get(self.stage, {})
         return compare(
@@ -79,8 +80,32 @@ class Expected:
             key=key,
             tolerances={c: t for c, t in tolerances.items() if c in known},
             floors={c: f for c, f in floors.items() if c in known},
+            worst=worst,
             distributions=False,
         )
+
+    def equal(
+        self,
+        told: Sequence[dict[str, Any]],
+        rows: Sequence[int],
+        expected: pd.DataFrame | None = None,
+        *,
+        without: Collection[str] = (),
+    ) -> np.ndarray:
+        """Return which of the answered objects are what is expected of their rows; see :meth:`compare`."""
+        if not told:
+            return np.zeros(0, dtype=bool)
+        parity = self.compare(told, rows, expected, without=without, worst=len(told))
+        if parity.missing_columns or not parity.keys_ok or not all(c.dtype_ok for c in parity.columns):
+            return np.zeros(len(told), dtype=bool)
+        wrong = {str(key) for column in parity.columns if not column.ok for key in column.worst_keys}
+        return np.array([key not in wrong for key in self._keys(rows)])
+
+    def _keys(self, rows: Sequence[int]) -> list[str]:
+        """Return the keys of the rows, told apart where a row is there several times."""
+        times = pd.Series(list(rows), dtype="int64")
+        again = times.groupby(times).cumcount()
+        return [self.keys[n] if not a else f"{self.keys[n]} #{a}" for n, a in zip(rows, again, strict=True)]
 
 
 def expected(trial: Trial) -> Expected:

