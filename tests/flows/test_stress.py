@@ -1,0 +1,57 @@
+"""The stress flow: nothing declared is not green, and what is declared is asked and kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from seatrial import Outcome, Sink, Verdict
+from seatrial.local import run_flow
+from seatrial.project import Project
+from seatrial.registry import client
+
+pytestmark = pytest.mark.server
+
+
+class Kept(Sink):
+    """Keeps the verdict."""
+
+    def verdict(self, verdict: Verdict) -> None:
+        self.told = verdict
+
+
+def sail(project: Project) -> Verdict:
+    kept = Kept()
+    parameters = {"model_uri": "models:/payments/1", "project": str(project.root)}
+    run_flow(project.flows / "stress.py", "stress", parameters, lambda: "", [kept])
+    return kept.told
+
+
+def test_nothing_declared_is_inconclusive(payments: Project, prefect_api: str) -> None:
+    """Without an objective, and with a store that is no server, there is no question and no pass."""
+    from prefect.client.orchestration import get_client
+
+    assert sail(payments).outcome is Outcome.INCONCLUSIVE
+    with get_client(sync_client=True) as prefect:
+        states = [r.state for r in prefect.read_flow_runs(limit=50) if r.name == "models:/payments/1"]
+    assert any("no [slo]" in (s.message or "") and "not reached over TCP (sqlite)" in (s.message or "") for s in states)
+
+
+def test_what_is_declared_is_asked_and_kept(payments: Project, prefect_api: str) -> None:
+    """The load check's figures and raw latencies are in MLflow; the version's own verdict is left alone."""
+    policy = payments.root / "expectations" / "service.toml"
+    before = policy.read_text()
+    registry = client()
+    tags = dict(registry.get_model_version("payments", "1").tags)
+    objective = "[slo]\npercentile = 0.5\nlimit_ms = 5000\nrate = 5\n"
+    policy.write_text(f"{before}\n{objective}[load]\nruns = 1\nrequests = 20\nknee = false\n")
+    try:
+        verdict = sail(payments)
+    finally:
+        policy.write_text(before)
+    assert verdict.findings == ()
+    assert {m.name for m in verdict.measured} >= {"cold start", "p50", "error share", "answers compared"}
+    assert registry.get_model_version("payments", "1").tags == tags
+    experiment = registry.get_experiment_by_name("seatrial/payments")
+    run = registry.search_runs([experiment.experiment_id], max_results=1)[0]
+    files = {a.path for a in registry.list_artifacts(run.info.run_id, "load")}
+    assert files == {"load/latencies.parquet", "load/histogram.svg", "load/timeline.svg"}
