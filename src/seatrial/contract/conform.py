@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.contract.schema import UnreadableError
+from seatrial.contract.schema import UnreadableError, alternatives
 
 
 def conforms(document: Mapping[str, Any], schema: Any, value: Any) -> str:
@@ -29,6 +29,17 @@ def conforms(document: Mapping[str, Any], schema: Any, value: Any) -> str:
     missing = [n for n in found.validator_value if n not in found.instance] if rule == "required" else []
     said = f"lacks '{missing[0]}'" if missing else f"breaks '{rule}'"
     return f"'{where}' {said}" if where else said
+
+
+def strange(document: Mapping[str, Any], schema: Any, value: Any) -> str:
+    """Return how an object that breaks no rule still is none of this schema: it has not one of the named fields."""
+    if not isinstance(value, Mapping):
+        return ""
+    try:
+        named = {n for a in alternatives(document, schema) for n in a.get("properties", {})}
+    except UnreadableError:
+        return ""
+    return "it has none of the documented fields" if named and not named & set(value) else ""
 
 
 def _plain(node: Any) -> Any:

@@ -71,6 +71,12 @@ def operations(document: Mapping[str, Any]) -> dict[str, Operation]:
     return found
 
 
+def documented_path(document: Mapping[str, Any], path: str) -> str:
+    """Return the path as the document names it: behind a prefix, it is the end of the one that is asked."""
+    found = [str(p) for p in document["paths"] if path == p or path.endswith(str(p))]
+    return max(found, key=len, default=path)
+
+
 def body_schema(document: Mapping[str, Any], name: str) -> Any:
     """Return the JSON schema of what an operation takes, or None."""
     return _json_of(document, operations(document).get(name, {}).get("requestBody"))

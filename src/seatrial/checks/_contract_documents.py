@@ -1,0 +1,75 @@
+"""The OpenAPI of the live service against the one of the version that is promoted, or that a team has pinned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from seatrial.contract.changes import Change, Compat
+from seatrial.contract.openapi import is_openapi, openapi_diff, operations
+from seatrial.events import Attachment, Event, Finding, Measured, Severity
+from seatrial.pipeline import SERVICE
+from seatrial.trial import Trial
+
+DOCUMENT = "openapi.json"
+WEIGHS = {"error": Severity.ERROR, "warning": Severity.WARNING, "allow": Severity.INFO}
+
+
+def compare_documents(name: str, trial: Trial, document: Mapping[str, Any] | None, why: str) -> Iterator[Event]:
+    """Yield the findings of the comparison, and the document to keep with the verdict."""
+    before, whose = _before(trial)
+    if document is not None:
+        yield Attachment(name, SERVICE, DOCUMENT, json.dumps(document, indent=1, sort_keys=True).encode())
+    if before is None:
+        if document is None and why:
+            yield Finding(
+                name, SERVICE, f"There is no OpenAPI to judge: {why}", severity=Severity.WARNING, cause="no-openapi",
+                advice="Say where it is with Service(openapi=…), or openapi=None where the service has none.",
+            )  # fmt: skip
+        return
+    if document is None:
+        yield Finding(
+            name, SERVICE, f"The OpenAPI of {whose} has no successor: {why or 'the service declares none.'}",
+            cause="no-openapi", advice="Serve it at the path that Service(openapi=…) names.",
+        )  # fmt: skip
+        return
+    changes = openapi_diff(before, document)
+    told = [{k: str(v) for k, v in vars(c).items()} for c in changes]
+    yield Attachment(name, SERVICE, "openapi-changes.json", json.dumps(told, indent=1).encode())
+    for compat in Compat:
+        yield Measured(name, SERVICE, f"openapi {compat.value} changes", sum(c.compat is compat for c in changes))
+    for change in changes:
+        if change.compat is not Compat.COMPATIBLE:
+            yield _finding(name, change, whose, WEIGHS[trial.policy.contract.unknown_changes])
+
+
+def compared(trial: Trial, document: Mapping[str, Any] | None) -> int:
+    """Return how many operations were compared."""
+    before, _ = _before(trial)
+    return len(operations(before)) if before is not None and is_openapi(before) and document is not None else 0
+
+
+def _before(trial: Trial) -> tuple[Mapping[str, Any] | None, str]:
+    """Return what is compared with: a pinned document is a team's own word, and goes before the promoted one."""
+    pinned = trial.policy.pinned.openapi
+    if pinned is not None:
+        return pinned, "expectations/contract"
+    return trial.champion_openapi, "the promoted version"
+
+
+def _finding(name: str, change: Change, whose: str, unknown: Severity) -> Finding:
+    breaking = change.compat is Compat.BREAKING
+    who = "Requests as they are sent today" if change.side == "request" else "Readers of the answers"
+    place = f"{change.where} · {change.side}" if change.where else change.side
+    field = f" · {change.field}" if change.field else ""
+    means = f"{who} break." if breaking else "Whether that breaks anyone cannot be told."
+    return Finding(
+        name, SERVICE, f"{place}{field}: {change.words} {means}",
+        column=change.field.split(".")[-1].removesuffix("[]") or None if change.field else None,
+        severity=Severity.ERROR if breaking else unknown,
+        cause=f"openapi-{change.what}",
+        advice=f"Keep what {whose} promises beside the new, or agree with those who ask and pin the new document as "
+        "expectations/contract/openapi.json.",
+        evidence={"class": change.compat.value, "side": change.side, "operation": change.where, "field": change.field},
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""What the parts of the contract check share: the live service, its OpenAPI, and requests it knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seatrial import jsonform
+from seatrial.contract.declared import Declared, declared_by_schema, declared_by_signature, guessed
+from seatrial.contract.openapi import answer_schema, body_schema, documented_path, is_openapi
+from seatrial.contract.probes import Envelope
+from seatrial.contract.settings import Contract
+from seatrial.contract.signature import inputs_of
+from seatrial.errors import AnswerError
+from seatrial.targets.http import Http, Response
+from seatrial.targets.live import Live
+from seatrial.targets.mlflow import MLflow
+from seatrial.targets.rest import Rest
+from seatrial.trial import Trial
+
+SHOWN = 6  # of the reference's requests are sent as they are
+LOOKED_AT = 200
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One live service under the contract check.
+
+    Attributes:
+        http: to the service, from its root.
+        path: of its prediction; None where it speaks a protocol that is not probed here.
+        document: its OpenAPI, None where it has none.
+        envelope: what stands around a record.
+        records: requests of the reference, the fullest first.
+    """
+
+    trial: Trial
+    live: Live
+    http: Http
+    settings: Contract
+    path: str | None
+    document: Mapping[str, Any] | None
+    envelope: Envelope
+    records: Sequence[Mapping[str, Any]]
+
+    @property
+    def operation(self) -> str:
+        """The operation of a prediction, as the diff names it."""
+        path = self.path or ""
+        return f"POST {documented_path(self.document, path) if self.document is not None else path}"
+
+    @property
+    def declared(self) -> Declared:
+        """What is declared of a request's fields, by the OpenAPI or the model's signature."""
+        found = None
+        if self.document is not None and not self.envelope.before:
+            found = declared_by_schema(self.document, body_schema(self.document, self.operation))
+        if found is None and self.envelope.before and self.trial.model_path is not None:
+            try:
+                inputs = inputs_of(self.trial.model_path)
+            except ValueError:
+                inputs = None
+            found = declared_by_signature(inputs) if inputs else None
+        return found or guessed(self.records[0] if self.records else {})
+
+    def schema_of(self, status: int) -> tuple[bool, Any]:
+        """Return whether the OpenAPI documents this status of a prediction, and the schema of its body."""
+        return (False, None) if self.document is None else answer_schema(self.document, self.operation, status)
+
+    def without_varying(self, response: Response) -> Any:
+        """Return an answer without what is declared to vary, or None where there is none to compare."""
+        try:
+            told = response.json() if response.ok else None
+        except AnswerError:
+            return None
+        varying = self.trial.policy.golden.varying
+        return {k: v for k, v in told.items() if k not in varying} if isinstance(told, dict) else told
+
+
+def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] | None) -> Ground:
+    """Return the ground of a trial's live service."""
+    path, envelope = None, Envelope()
+    if isinstance(live.target, Rest):
+        path = live.service.predict
+    elif isinstance(live.target, MLflow):
+        path, envelope = live.target.url.path, Envelope('{"dataframe_records":[', "]}")
+    records = _records(trial, live, keyless=bool(envelope.before)) if path else []
+    return Ground(trial, live, http, trial.policy.contract, path, document, envelope, records)
+
+
+def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]:
+    """Return the OpenAPI that a service tells, or None and why not.
+
+    Raises:
+        TargetError: nobody answered.
+    """
+    response = http.send(path=path, method="GET")
+    if not response.ok:
+        return None, f"'{path}' answers {response.status}."
+    try:
+        document = response.json()
+    except AnswerError as error:
+        return None, f"'{path}': {error}"
+    return (document, "") if is_openapi(document) else (None, f"'{path}' is no OpenAPI 3 document.")
+
+
+def _records(trial: Trial, live: Live, *, keyless: bool) -> list[dict[str, Any]]:
+    """Return some of the reference's requests, each of another shape where there are such, the fullest first."""
+    stage = live.service.serves
+    requests = trial.reference.requests if stage is None else trial.reference.input_of(stage)
+    if keyless and trial.pipeline.key in requests.columns:
+        requests = requests.drop(columns=trial.pipeline.key)
+    shapes: dict[Any, dict[str, Any]] = {}
+    for text in jsonform.payloads(requests.iloc[:LOOKED_AT]):
+        try:
+            record = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            shapes.setdefault(tuple(sorted(k for k, v in record.items() if v is not None)), record)
+    found = sorted(shapes.values(), key=lambda r: -sum(v is not None for v in r.values()))
+    return found[:SHOWN]

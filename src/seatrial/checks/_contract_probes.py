@@ -1,0 +1,88 @@
+"""The fixed probes, sent to the live service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from seatrial.checks._contract_ground import Ground
+from seatrial.checks._contract_judge import Sent, judged
+from seatrial.checks._contract_words import findings
+from seatrial.contract.probes import Expect, Probe, probes
+from seatrial.errors import AnswerError, TargetError
+from seatrial.events import Event, Finding, Measured, Unjudged
+from seatrial.pipeline import SERVICE
+from seatrial.targets.http import Response
+
+
+def probe_service(name: str, ground: Ground) -> Iterator[Event]:
+    """Send the reference's own requests, then every probe, and yield what is wrong with the answers.
+
+    Raises:
+        TargetError: nobody answers.
+    """
+    plain = [Probe("request", "a request of the reference", ground.envelope.body(json.dumps(r)), Expect.ACCEPT)
+             for r in ground.records]  # fmt: skip
+    sound = send(ground, plain)
+    answered = [n for n, sent in enumerate(sound) if isinstance(sent.told, Response) and sent.told.ok]
+    if not answered:
+        told = sound[0].told if sound else None
+        if isinstance(told, TargetError) and not isinstance(told, AnswerError):
+            raise told
+        yield Unjudged(
+            name, SERVICE, f"no request of the reference is answered, so nothing can be probed ({_said(told)})"
+        )
+        return
+    base = ground.records[answered[0]]
+    sent = sound + send(ground, list(probes(base, ground.declared, ground.envelope)))
+    yield from judge_all(name, ground, sent)
+    yield Measured(name, SERVICE, "probes", sum(s.told is not None for s in sent), "requests")
+    yield from _after(name, ground, sound[answered[0]], sent)
+
+
+def send(ground: Ground, asked: Sequence[Probe], *, seconds: float | None = None) -> list[Sent]:
+    """Send probes, those of JSON together; each ends within the deadline, and failures end the whole."""
+    out: dict[int, Sent] = {}
+    for kind in dict.fromkeys(p.content_type for p in asked):
+        of_kind = [n for n, p in enumerate(asked) if p.content_type == kind]
+        told = ground.http.send_all(
+            [asked[n].body for n in of_kind], path=ground.path, headers={"content-type": kind},
+            all_seconds=seconds or 20 * ground.settings.seconds,
+        )  # fmt: skip
+        out |= {n: Sent(asked[n], t) for n, t in zip(of_kind, told, strict=True)}
+    return [out[n] for n in range(len(asked))]
+
+
+def judge_all(name: str, ground: Ground, sent: Sequence[Sent]) -> Iterator[Finding]:
+    """Yield what is wrong with the answers, one finding for each cause and field."""
+    yield from findings(name, [trouble for each in sent for trouble in judged(ground, each)])
+
+
+def _after(name: str, ground: Ground, first: Sent, sent: Sequence[Sent]) -> Iterator[Event]:
+    """Ask the first request again: probes must leave nothing behind."""
+    running = ground.live.running
+    if how := running.ended():
+        yield Finding(
+            name, SERVICE, f"The service ended with {how} while it was probed. {running.tail()}", cause="service-died",
+            advice="Send the probes one by one by hand until it ends.",
+        )  # fmt: skip
+        return
+    unsent = sum(s.told is None for s in sent)
+    away = next((s.told for s in sent if isinstance(s.told, TargetError) and not isinstance(s.told, AnswerError)), None)
+    if away is not None or unsent:
+        yield Unjudged(name, SERVICE, f"{unsent:,} probes could not be sent. {_said(away)}")
+        return
+    again = ground.http.send(first.probe.body, path=ground.path)
+    assert isinstance(first.told, Response)
+    if not again.ok or ground.without_varying(again) != ground.without_varying(first.told):
+        yield Finding(
+            name, SERVICE, "After the probes the service answers the same request differently than before.",
+            cause="left-behind", evidence={"status": again.status},
+            advice="Name what must vary in [golden] varying of service.toml; else look for state that stays.",
+        )  # fmt: skip
+
+
+def _said(told: Response | TargetError | None) -> str:
+    if isinstance(told, Response):
+        return f"the service answers {told.status}"
+    return str(told) if told is not None else "there is none"

@@ -1,0 +1,282 @@
+"""The pure parts of the contract check: probes, what is declared, what a consumer reads, the signature, the files."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seatrial import Pipeline, Policy
+from seatrial.contract.conform import conforms, strange
+from seatrial.contract.declared import declared_by_schema, declared_by_signature, guessed
+from seatrial.contract.generate import generate
+from seatrial.contract.meaning import shifts
+from seatrial.contract.openapi import answer_schema, body_schema, documented_path
+from seatrial.contract.pinned import load_pinned
+from seatrial.contract.probes import STRANGER, Envelope, Expect, misspelt, probes
+from seatrial.contract.signature import inputs_of, mismatches
+from seatrial.contract.subset import misses
+from seatrial.errors import PolicyError
+
+RECORD = {"id": "t1", "amount": 41, "rate": 0.5, "paid": True, "note": "a"}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": "^t"},
+        "amount": {"type": "integer"},
+        "rate": {"type": "number"},
+        "paid": {"type": "boolean"},
+        "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    },
+    "required": ["id", "amount", "rate", "paid"],
+    "additionalProperties": False,
+}
+ANSWER = {"type": "object", "properties": {"score": {"type": "number", "nullable": True}}, "required": ["score"]}
+DOCUMENT = {
+    "openapi": "3.0.3",
+    "paths": {
+        "/score": {
+            "post": {
+                "requestBody": {"content": {"application/json": {"schema": SCHEMA}}},
+                "responses": {
+                    "200": {"content": {"application/json; charset=utf-8": {"schema": ANSWER}}},
+                    "4XX": {"content": {}},
+                },
+            }
+        }
+    },
+}
+
+
+def made(declared=None):
+    declared = declared or declared_by_schema(DOCUMENT, SCHEMA)
+    return list(probes(RECORD, declared, Envelope('{"rows":[', "]}")))
+
+
+def test_every_fixed_probe_is_there_and_is_what_it_says():
+    """NaN, infinity, texts, truth values, fractions, unknown and missing fields, null, wide integers and the rest."""
+    texts = {(p.of, p.cause): p for p in made()}
+    bodies = b"\n".join(p.body for p in made())
+    for raw in (
+        b'"rate": NaN', b'"rate": Infinity', b'"rate": 1e999', b'"amount": "41"', b'"amount": true', b'"amount": 41.5',
+        b'"amount": null', b'"paid": 1', b'"id": 41', str(2**53 + 1).encode(), b"\\u0000", b"\\ud800",
+        b"[" * 20_000, STRANGER.encode(), b'"noet"',
+    ):  # fmt: skip
+        assert raw in bodies, raw
+    assert texts["amount", "null"].expect is Expect.REFUSE
+    assert texts["note", "null"].expect is Expect.ACCEPT
+    assert texts["amount", "missing"].expect is Expect.REFUSE
+    assert texts["note", "missing"].expect is Expect.ACCEPT
+    assert b"" in [p.body for p in made()]
+    assert {p.content_type for p in made()} == {"application/json", "text/plain", "application/x-www-form-urlencoded"}
+
+
+def test_a_probe_differs_from_the_request_in_one_field_and_its_twin_is_what_it_would_be_read_as():
+    """A coercion is shown by comparing the answers to the two."""
+    probe = next(p for p in made() if (p.of, p.cause) == ("amount", "truncation"))
+    sent, twin = (json.loads(body)["rows"][0] for body in (probe.body, probe.twin))
+    assert {k for k in sent if sent[k] != RECORD[k]} == {"amount"}
+    assert (sent["amount"], twin) == (41.5, RECORD)
+
+
+def test_where_nothing_is_declared_nothing_is_expected_of_types():
+    """Only what no service may do, such as a 500, counts for fields of which nothing is known."""
+    found = made(guessed(RECORD))
+    assert {p.expect for p in found if p.of is not None and p.cause != "unknown-field"} == {Expect.EITHER}
+    assert "truncation" not in {p.cause for p in found}
+
+
+def test_a_name_is_misspelt_into_none_that_is_known():
+    """Swapping two letters may give another field's name, or the same."""
+    assert misspelt("income", ["income"]) not in ("income", "")
+    assert misspelt("aa", ["aa"]) == ""
+    assert misspelt("abc", ["abc", "acb"]) not in ("abc", "acb")
+
+
+@pytest.mark.parametrize(
+    ("expected", "told", "field", "cause"),
+    [
+        ({"a": 1}, {"a": "1"}, "a", "dtype-coercion"),
+        ({"a": True}, {"a": 1}, "a", "dtype-coercion"),
+        ({"a": {"b": 1}}, {"a": {}}, "a.b", "missing-field"),
+        ({"a": None}, {"a": 0}, "a", "null-meaning"),
+        ({"a": 0.42}, {"a": 42.0}, "a", "unit-factor"),
+        ({"a": 0.3}, {"a": 0.7}, "a", "class-order"),
+        ({"a": ["x", "y"]}, {"a": ["y", "x"]}, "a", "class-order"),
+        ({"a": ["x"]}, {"a": []}, "a", "other-length"),
+        ({"a": 2**53 + 1}, {"a": 2**53}, "a", "json-integer"),
+        ({"a": "x"}, {"a": "y"}, "a", "other-value"),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, "a[0].b", "other-value"),
+        ({"a": 1}, [1], "", "dtype-coercion"),
+    ],
+)
+def test_what_a_consumer_does_not_find_is_named_with_its_kind(expected, told, field, cause):
+    """Units, order of classes, meaning of null, and lost digits are told apart."""
+    assert [(m.field, m.cause) for m in misses(expected, told)] == [(field, cause)]
+
+
+def test_an_answer_may_hold_more_than_a_consumer_reads_and_be_a_little_off_where_it_says_so():
+    """Objects may hold more; numbers stray within the example's own tolerance, integers beyond 2^53 never."""
+    assert list(misses({"a": 1, "b": [1.0]}, {"a": 1.0, "b": [1], "c": 2})) == []
+    assert list(misses({"a": 0.5}, {"a": 0.504}, tolerance=0.01)) == []
+    assert list(misses({"a": 2**60}, {"a": 2**60 + 1}, tolerance=0.01)) != []
+
+
+def test_answers_are_held_to_their_schema_in_either_dialect():
+    """Nullable of 3.0 is understood; the message names the rule and shows no value."""
+    schema = answer_schema(DOCUMENT, "POST /score", 200)[1]
+    assert conforms(DOCUMENT, schema, {"score": None}) == ""
+    assert "lacks 'score'" in conforms(DOCUMENT, schema, {"error": "secret"})
+    assert conforms(DOCUMENT, schema, {"score": "secret"}) == "'score' breaks 'anyOf'"
+    optional = {"type": "object", "properties": {"detail": {"type": "string"}}}
+    assert conforms(DOCUMENT, optional, {"error": "x"}) == ""
+    assert "none of the documented fields" in strange(DOCUMENT, optional, {"error": "x"})
+    assert answer_schema(DOCUMENT, "POST /score", 422) == (True, None)
+    assert answer_schema(DOCUMENT, "POST /score", 302) == (False, None)
+    assert documented_path(DOCUMENT, "/v2/score") == "/score"
+    assert body_schema(DOCUMENT, "GET /none") is None
+
+
+def signed(tmp_path, *columns):
+    (tmp_path / "MLmodel").write_text(json.dumps({"signature": {"inputs": json.dumps(columns)}}))
+    return inputs_of(tmp_path)
+
+
+def test_the_signature_is_compared_by_name_type_and_null(tmp_path):
+    """A missing column with the nearest name, an integer where a double is fed, nulls where the type has none."""
+    frame = pd.DataFrame({"a": [1, 2], "b": [0.5, math.nan], "c": ["x", None], "d": pd.array([1, None], dtype="Int64")})
+    fine = signed(
+        tmp_path, {"name": "a", "type": "long"}, {"name": "b", "type": "double"},
+        {"name": "c", "type": "string", "required": False}, {"name": "zz", "type": "long", "required": False},
+    )  # fmt: skip
+    assert list(mismatches(fine, frame)) == []
+    wrong = signed(
+        tmp_path, {"name": "aa", "type": "long"}, {"name": "a", "type": "integer"}, {"name": "b", "type": "long"},
+        {"name": "d", "type": "long"}, {"name": "c", "type": "string"},
+    )  # fmt: skip
+    found = [(m.column, m.cause, m.sure) for m in mismatches(wrong, frame)]
+    assert found == [
+        ("aa", "missing-column", True), ("a", "dtype", True), ("b", "dtype", True), ("d", "null-handling", True),
+        ("c", "null-handling", False),
+    ]  # fmt: skip
+    assert declared_by_signature(wrong).fields["b"].types == {"integer"}
+
+
+def test_a_signature_that_is_not_there_is_none_and_a_damaged_one_is_an_error(tmp_path):
+    """YAML is read without building objects."""
+    assert inputs_of(tmp_path) is None
+    for text in ("a: [", "- 1", "!!python/object/apply:os.system ['true']", "signature: {inputs: '{'}"):
+        (tmp_path / "MLmodel").write_text(text)
+        with pytest.raises(ValueError, match="MLmodel"):
+            inputs_of(tmp_path)
+    (tmp_path / "MLmodel").write_text("flavors: {}")
+    assert inputs_of(tmp_path) is None
+    assert signed(tmp_path, {"name": "x", "type": "tensor"}) is None
+    assert list(mismatches([{"name": "a", "type": "long"}], pd.DataFrame({"a": np.array([1])}))) == []
+
+
+def keep(folder, name, content):
+    path = folder / "contract" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return load_pinned(folder / "contract")
+
+
+def test_examples_and_a_pinned_document_are_read_from_their_folder(tmp_path):
+    """A consumer's folder is its name; an example needs no more than a request."""
+    assert load_pinned(tmp_path).examples == ()
+    pinned = keep(tmp_path, "shop/one.json", {"request": {"body": {"a": 1}, "method": "post"}})
+    (example,) = pinned.examples
+    assert (example.name, example.consumer, example.method, example.status) == ("shop/one", "shop", "POST", 200)
+    assert keep(tmp_path, "openapi.json", {"paths": {}}).openapi == {"paths": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("loose.json", {}, "belongs to no consumer"),
+        ("shop/x.json", "{", "is not JSON"),
+        ("shop/x.json", '{"request": {"body": NaN}}', "NaN"),
+        ("shop/x.json", [], "is an object"),
+        ("shop/x.json", {}, "no 'request'"),
+        ("shop/x.json", {"requst": {}}, "Did you mean 'request'"),
+        ("shop/x.json", {"request": {"pth": "/"}}, "Did you mean 'path'"),
+        ("shop/x.json", {"request": {"path": "http://elsewhere/"}}, "stays on the service"),
+        ("shop/x.json", {"request": {"path": "//elsewhere/"}}, "stays on the service"),
+        ("shop/x.json", {"request": {}, "status": "200"}, "'status'"),
+        ("shop/x.json", {"request": {}, "tolerance": -1}, "'tolerance'"),
+        ("openapi.json", {}, "no 'paths'"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, name, content, said):
+    """Typos are answered with the nearest field; no example leaves the service."""
+    with pytest.raises(PolicyError, match=said) as error:
+        keep(tmp_path, name, content)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("coercion = 'eror'", "one of error, warning, allow"),
+        ("coersion = 'error'", "Did you mean 'coercion'"),
+        ("generated = 1.5", "whole number"),
+        ("generated = -1", "0 or more"),
+        ("seconds = 0", "above 0"),
+        ("seconds = true", "is a number"),
+    ],
+)
+def test_the_settings_are_strict(tmp_path, line, said):
+    """[contract] of service.toml knows its settings and their values."""
+    pipeline = Pipeline("p", key="id", a=lambda f: f, b=lambda f: f)
+    (tmp_path / "service.toml").write_text(f"[contract]\n{line}\n")
+    with pytest.raises(PolicyError, match=said):
+        Policy.load(tmp_path, pipeline)
+    (tmp_path / "service.toml").write_text("[contract]\ncoercion = 'allow'\ngenerated = 0\n")
+    assert Policy.load(tmp_path, pipeline).contract.coercion == "allow"
+
+
+def test_generated_bodies_are_the_same_for_the_same_seed_and_leave_no_files(tmp_path, monkeypatch):
+    """Some are allowed by the schema and some are not; nothing is written beside the project."""
+    pytest.importorskip("schemathesis")
+    monkeypatch.chdir(tmp_path)
+    one, two = (generate(DOCUMENT, "/score", "POST", count=12, seed=5, seconds=60) for _ in range(2))
+    assert one == two
+    fits = [conforms(DOCUMENT, SCHEMA, json.loads(body)) == "" for body in one]
+    assert any(fits)
+    assert not all(fits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def scores(change=None, rows=200, **columns):
+    rng = np.random.default_rng(1)
+    score = rng.beta(1, 8, rows)
+    noisy = np.clip(score * rng.normal(1, 0.03, rows), 0, 1)
+    frame = pd.DataFrame({"id": [f"t{n}" for n in range(rows)], "score": noisy if change is None else change(noisy)})
+    frame["label"] = np.where(score > 0.1, "fraud", "good")
+    frame["ratio"] = np.where(score > 0.2, np.nan, score)
+    return frame.assign(**columns)
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        (scores(), []),
+        (scores(lambda s: np.clip(s * 1.4, 0, 1)), []),
+        (scores().sample(frac=1, random_state=0), []),
+        (scores(lambda s: s * 100), [("score", "unit-factor")]),
+        (scores(lambda s: np.log(s / (1 - s))), [("score", "scale")]),
+        (scores(lambda s: 1 - s), [("score", "class-order")]),
+        (scores(label="yes"), [("label", "labels")]),
+        (scores(lambda s: np.where(s > 0.1, np.nan, s)), [("score", "null-meaning")]),
+    ],
+)
+def test_a_field_that_means_something_else_is_told_by_what_numbers_show(after, found):
+    """Scale, order of classes, labels and nulls; a better model and another order of rows are no such thing."""
+    assert [(s.column, s.cause) for s in shifts(scores(), after, "id")] == found
+
+
+def test_nothing_is_claimed_of_few_rows():
+    """Ten rows may correlate by chance."""
+    assert list(shifts(scores(rows=10), scores(lambda s: 1 - s, rows=10), "id")) == []
