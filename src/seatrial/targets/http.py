@@ -124,7 +124,7 @@ class Http:
             keepalive_expiry=KEEP_SECONDS,
         )
         # The transport and not the client: no cookies from one request to the next, nothing from the environment.
-        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self.url.scheme == "https")
         return self
 
     def __exit__(self, *_: object) -> None:
