@@ -104,6 +104,8 @@ class Pipeline:
             raise PipelineError(f"Pipeline '{name}' names a dependency twice: {[d.name for d in dependencies]}.")
         if taken := set(self.dependencies) & {*stages, *RESERVED}:
             raise PipelineError(f"Dependency '{min(taken)}' of pipeline '{name}' has the name of a stage or setting.")
+        if odd := [s for s in (*stages, *self.dependencies) if not s.isidentifier()]:
+            raise PipelineError(f"'{odd[0]}' of pipeline '{name}' names files and columns: use letters, digits and _.")
         if len(stages) < 2:
             raise PipelineError(
                 f"Pipeline '{name}' has {len(stages)} stage(s); a path has two or more. "

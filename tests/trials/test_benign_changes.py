@@ -164,7 +164,7 @@ def test_a_project_validates_from_its_files_in_fresh_processes(payments):
     assert verdict.findings == ()
 
 
-def test_a_consumer_by_position_is_placed_where_the_order_is_handed_over(array_path):
+def test_a_consumer_by_position_is_placed_where_the_order_was_changed(array_path):
     """The same change of order that is benign by name fails a stage that selects by position; both ends are named."""
 
     def by_position(frame, model):
@@ -176,7 +176,7 @@ def test_a_consumer_by_position_is_placed_where_the_order_is_handed_over(array_p
     verdict = array_path.changed(features=reordered, prediction=by_position).run()
     born = next(f for f in verdict.errors if not f.propagated)
     assert verdict.outcome is Outcome.FAIL
-    assert (born.cause, verdict.first_failing_stage) == ("hand-over", "prediction")
+    assert (born.cause, verdict.first_failing_stage) == ("hand-over", "features")
     assert "'features' hands over" in born.message
     assert "columns come in another order" in born.message
     assert ("features", "column-order") in {(f.stage, f.cause) for f in verdict.findings}

@@ -89,8 +89,10 @@ def _born(trial: Trial, stage: str, parity: Parity) -> Finding:
             column=worst.column if worst else None, cause="not-repeatable", evidence=evidence,
             advice="Look for an unseeded random choice, a clock, or state kept between two calls.",
         )  # fmt: skip
+    # Column order is kept by storage, so the stage that changed it is known; what storage loses is seen here first.
+    place = stage if trial.parity(before, "chained").column_order_ok else before
     return Finding(
-        NAME, stage,
+        NAME, place,
         f"'{stage}' is right on the frame of training and wrong on the one '{before}' hands over: {broken}. "
         f"{_handed(trial, before)}",
         column=worst.column if worst else None, cause="hand-over", evidence=evidence,
