@@ -15,6 +15,8 @@ from seatrial.pipeline import SERVICE
 from seatrial.targets.live import Live, live
 from seatrial.trial import Trial
 
+LAST_SECONDS = 3.0  # from a connection that broke to the end of its process
+
 
 def ask(trial: Trial, name: str) -> Iterator[Event]:
     """Compare what the live service answers to the reference's requests with what training saw."""
@@ -65,8 +67,8 @@ def _troubles(name: str, told: Told, asked: int, service: Live) -> Iterator[Find
             else "The service refuses what training was given: look at what it validates.",
             evidence={"rows": asked, "missing": len(trouble.keys), "keys": [str(k) for k in trouble.keys[:NAMED]]},
         )  # fmt: skip
-    how = service.running.ended()
-    if how is not None and (told.away or told.unsent):
+    how = service.running.ended(LAST_SECONDS) if told.away or told.unsent else None
+    if how is not None:
         yield Finding(
             name, SERVICE,
             f"The service ended with {how} after {len(told.answers):,} answers {told.way}. {service.running.tail()}",

@@ -63,9 +63,14 @@ class Running:
             raise TargetError(f"The service cannot be started: {rest or 'its guard ended'}. Is it installed here?")
         self.pid = int(rest)
 
-    def ended(self) -> str | None:
-        """Return how the service ended by itself, such as ``code 1`` or ``signal 9``; None while it runs."""
-        if self._guard.poll() is None:
+    def ended(self, within_seconds: float = 0.0) -> str | None:
+        """Return how the service ended, such as ``code 1`` or ``signal 9``; None while it runs.
+
+        Wait for its end where it is about to: a connection breaks a moment before its process is gone.
+        """
+        try:
+            self._guard.wait(within_seconds)
+        except subprocess.TimeoutExpired:
             return None
         if not self._told and self._guard.stdout is not None:
             self._told = self._guard.stdout.read().decode(errors="replace").strip() or "no word"
