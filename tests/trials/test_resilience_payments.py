@@ -1,13 +1,10 @@
 """The payments service over a real PostgreSQL: faults are borne, and each missing protection is named."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from seatrial import Dependency, Pipeline, Policy, Service, capture
+from seatrial import Dependency, Pipeline, Policy
 from seatrial.checks._load_answers import expected
 from seatrial.checks._resilience_bench import Bench, crowded, fallback_of
 from seatrial.checks._resilience_judge import under_fault
@@ -15,70 +12,20 @@ from seatrial.checks._resilience_rows import Between, rows_of
 from seatrial.checks.resilience import check, why_not
 from seatrial.engine import ask, plan
 from seatrial.events import Finding, Judged, Measured, Unjudged
-from seatrial.loading import load_file
 from seatrial.slo import Loss
 from seatrial.targets.http import Http
 from seatrial.targets.live import serve
 from seatrial.trial import Trial
-from tests.trials.postgres import postgres
-
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "payments"
-SECONDS = 0.6  # that the service waits for the store; generous, for machines that are shared
-STORE = {
-    "timeout_ms": SECONDS * 1e3,
-    "deadline_ms": 2_500.0,
-    "heal_seconds": 10.0,
-    "connections": 8,
-    "bystanders": ["/health"],
-    "rate": 10.0,
-    "seconds": 2.0,
-}
+from tests.trials.weather import STORE, payments_over_postgres
 
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
-    """A filled PostgreSQL, a small model on disk, and the pipeline with a reference captured over that store."""
-    import mlflow.sklearn
-
-    names = ["train", "pipeline", "payments_model", "payments_traffic", "payments_store"]
-    train, serving, learnt, traffic, store = (load_file(EXAMPLE / f"{name}.py") for name in names)
-    past = traffic.make_payments(1_500, seed=1)
-    model = str(tmp_path_factory.mktemp("model") / "model")
-    fitted = learnt.fit(train.training_features(past), past["is_fraud"])
-    mlflow.sklearn.save_model(fitted, model, skops_trusted_types=learnt.TRUSTED, pip_requirements=["scikit-learn"])
-    with postgres() as url:
-        store.fill_store(url, traffic.make_customers(), traffic.make_history())
-        made = serving.pipeline
-        service = Service(
-            command=[
-                sys.executable,
-                "-m",
-                "uvicorn",
-                "broken_payments:app",
-                "--port",
-                "{port}",
-                "--log-level",
-                "warning",
-            ],
-            predict="/score",
-            env={"MODEL_PATH": "{model.path}", "PAYMENTS_STORE_URL": "{store.url}", "STORE_SECONDS": str(SECONDS)},
-            cwd=Path(__file__).parent,
-        )
-        pipeline = Pipeline(
-            "payments", key=made.key, model=made.model, service=service,
-            dependencies=[Dependency("store", url, serving.FeatureStore, serving.NoStore)],
-            **{name: made.stage(name).function for name in made.stages},
-        )  # fmt: skip
-        reference = capture(pipeline, traffic.make_requests(200, seed=2), model=fitted)
-        yield SimpleNamespace(pipeline=pipeline, reference=reference, model=fitted, path=model)
-
-
-def trial(ground, **store):
-    policy = Policy(service={"dependencies": {"store": {**STORE, **store}}})
-    return Trial(ground.pipeline, ground.reference, policy=policy, model=ground.model, model_path=ground.path)
+    """The payments pipeline over a PostgreSQL of its own."""
+    with payments_over_postgres(tmp_path_factory.mktemp("weather")) as made:
+        yield made
 
 
 FEW = ["latency_within", "down", "timeout", "trickle"]  # all of them: tests/bench/bench_resilience.py
@@ -86,14 +33,14 @@ FEW = ["latency_within", "down", "timeout", "trickle"]  # all of them: tests/ben
 
 def test_a_matrix_is_borne(ground):
     """With deadline, breaker, flag, pool and fallback in place nothing is found, and each fault fired."""
-    with trial(ground, faults=FEW) as made:
+    with ground.trial(faults=FEW) as made:
         ((_, question),) = plan([check], made)
         events = ask(check, made, question)
     assert [e.message for e in events if isinstance(e, Finding)] == []
     assert [e.reason for e in events if isinstance(e, Unjudged)] == []
     (judged,) = [e for e in events if isinstance(e, Judged)]
     assert judged.stage == "store"
-    assert judged.compared == len(FEW) * 20
+    assert judged.compared == len(FEW) * 25
     measured = {e.name: e.value for e in events if isinstance(e, Measured)}
     assert measured["latency_within: degraded"] < 0.3
     assert measured["down: degraded"] == 1.0
@@ -104,7 +51,7 @@ def bench(ground):
     """The started service behind a wire, its protections in place, and a way to take one of them away."""
     loss = Loss(**STORE)
     with (
-        trial(ground) as made,
+        ground.trial() as made,
         Between(ground.pipeline.dependencies["store"].url) as between,
         serve(ground.pipeline, model_path=ground.path, urls={"store": between.through}) as running,
         Http(running.url, seconds=30) as http,

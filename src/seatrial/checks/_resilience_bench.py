@@ -154,10 +154,10 @@ def matrix(at: Bench) -> Iterator[Event]:
         return
     table: list[dict[str, Any]] = []
     compared, open_ = 0, []
-    crowd = crowded(at)
-    yield from _told(at, "crowd", crowd[1])
+    seen, broken = crowded(at)
+    yield from _told(at, "crowd", broken)
+    baseline = high_water(seen)
     at.settle()
-    baseline = resources(at.running.pid, at.between.port)
     for n, row in enumerate(rows):
         if time.monotonic() + loss.seconds + CLEAN > at.until:
             open_.append(f"the budget of {loss.budget_seconds:g} s ended before {', '.join(r.name for r in rows[n:])}")
@@ -211,12 +211,21 @@ def crowded(at: Bench) -> tuple[Seen, list[Broken]]:
     return seen, broken
 
 
+def high_water(crowd: Seen) -> tuple[int, int]:
+    """Return the sockets and threads that the service may keep: what a crowd needed, and the declared connections.
+
+    Pools and servers keep what they once opened, and let some of it go when it is idle: the moment before a fault
+    says little. A leak grows with every fault, and passes this mark.
+    """
+    return max(crowd.watched.most, crowd.ground.loss.connections or 0), max(crowd.watched.threads, default=0)
+
+
 def _leaked(at: Bench, baseline: tuple[int, int]) -> str:
     until = time.monotonic() + LEAK_SECONDS
     while True:
         now = resources(at.running.pid, at.between.port)
-        over = [f"{n} {what}, {was} before" for what, n, was in zip(("sockets", "threads"), now, baseline, strict=True)
-                if n > was + max(SLACK, was // 10)]  # fmt: skip
+        kinds = zip(("sockets", "threads"), now, baseline, strict=True)
+        over = [f"{n} {what}, a crowd needed {was}" for what, n, was in kinds if n > was + max(SLACK, was // 10)]
         if not over:
             return ""
         if time.monotonic() > until:

@@ -77,7 +77,7 @@ def under_fault(row: Row, seen: Seen, slo: Slo | None) -> Iterator[Broken]:
 
 def storm(seen: Seen) -> float:
     """Return the most calls a request within a second, a few calls for granted."""
-    return max(0.0, seen.watched.storm(seen.run.scheduled, before=seen.ground.loss.timeout) - SLACK / 10)
+    return max(0.0, seen.watched.storm(seen.run.scheduled, before=seen.ground.loss.deadline) - SLACK / 10)
 
 
 def pool(seen: Seen) -> Iterator[Broken]:
@@ -178,7 +178,7 @@ def _breaker(row: Row, seen: Seen) -> Broken | None:
         return None
     later = seen.uses & (seen.run.scheduled > seen.run.scheduled[-1] / 2)
     waited = later & (seen.seconds > 0.8 * seen.ground.loss.timeout)
-    if 2 * int(waited.sum()) > int(later.sum()):
+    if too_many(int(waited.sum()), int(later.sum()), 0.5):  # a breaker that tries again now and then lets some wait
         words = "still waited for the dependency in the second half of the fault: nothing leaves it alone"
         return Broken("breaker", words, int(waited.sum()), int(later.sum()))
     return None

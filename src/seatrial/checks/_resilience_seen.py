@@ -119,12 +119,13 @@ class Seen:
 
 @dataclass
 class Watched:
-    """Counted again and again: the moment, calls of the dependency so far, the service's connections to it."""
+    """Counted again and again: calls of the dependency so far, the service's connections to it, and its threads."""
 
     begin: float = field(default_factory=monotonic)
     moments: list[float] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
     connections: list[int] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
 
     @property
     def most(self) -> int:
@@ -150,10 +151,11 @@ def watch(between: Between, pid: int) -> Iterator[Watched]:
 
     def look() -> None:
         while True:
-            sockets, _ = resources(pid, between.port)
+            sockets, threads = resources(pid, between.port)
             seen.moments.append(monotonic())
             seen.calls.append(between.calls)
             seen.connections.append(sockets)
+            seen.threads.append(threads)
             if stop.wait(LOOK_SECONDS):
                 return
 

@@ -1,0 +1,61 @@
+"""How often a clean matrix fails: ``python tests/bench/bench_resilience.py --matrices 200``.
+
+The payments service with all its protections, over a real PostgreSQL, every row of the matrix again and again on one
+service. The yardstick is zero: whatever is found or left unjudged is false. About 35 s a matrix on two idle cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from seatrial.checks._load_answers import expected
+from seatrial.checks._resilience_bench import Bench, crowded, fallback_of, high_water, tried
+from seatrial.checks._resilience_rows import Between, rows_of
+from seatrial.targets.live import serve
+from tests.trials.weather import payments_over_postgres
+
+
+def main() -> None:
+    """Print one line a matrix that is not clean, and the count of all."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--matrices", type=int, default=200)
+    options = parser.parse_args()
+    false: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as directory, payments_over_postgres(directory) as ground:
+        made = ground.trial()
+        url = ground.pipeline.dependencies["store"].url
+        with (
+            Between(url) as between,
+            serve(ground.pipeline, model_path=ground.path, urls={"store": between.through}) as up,
+        ):
+            held = fallback_of(made, "store", expected(made))
+            rows = rows_of(held.loss, url)
+            begin, dirty = time.monotonic(), 0
+            for number in range(options.matrices):
+                at = Bench("resilience", "store", between, up, f"{up.url}/score", held, seed=number)
+                at.settle()
+                baseline = high_water(crowded(at)[0])
+                at.settle()
+                said = []
+                for row in rows:
+                    _, broken, _ = tried(at, row, baseline)
+                    said += [f"{row.name}, {b.criterion}: {b.words}" for b in broken]
+                    false.update(f"{row.name}, {b.criterion}{'' if b.judged else ' (not judged)'}" for b in broken)
+                dirty += bool(said)
+                if said:
+                    print(f"matrix {number}: {'; '.join(said)}", flush=True)
+            spent = (time.monotonic() - begin) / options.matrices
+            print(f"{dirty} of {options.matrices} matrices of {len(rows)} rows were not clean; {spent:.1f} s each")
+            for what, times in false.most_common():
+                print(f"  {times} x {what}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A service with an HTTP dependency, for the resilience check: ``SCALES=… FAULT=… uvicorn weather_service:app``."""
+
+import math
+import os
+
+import httpx
+import pandas as pd
+from fastapi import FastAPI
+
+SECONDS = 0.5
+app = FastAPI()
+
+
+class LostError(Exception):
+    """The scales did not answer, or not with a number."""
+
+
+class Scales:
+    """Asks the scales for the weight of a kind."""
+
+    def __init__(self, url):
+        self.http = httpx.Client(base_url=url, timeout=SECONDS, limits=httpx.Limits(max_connections=8))
+
+    def of(self, kind):
+        try:
+            return weight_in(self.http.get(f"/{kind}"))
+        except httpx.HTTPError as error:
+            raise LostError from error
+
+
+class NoScales:
+    """The declared fallback."""
+
+    def of(self, kind):
+        raise LostError
+
+
+def weight_in(answer):
+    """The weight in an answer; LostError where there is none."""
+    try:
+        weight = answer.raise_for_status().json()["weight"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise LostError from error
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+        raise LostError
+    return weight
+
+
+def weigh(frame, scales):
+    """Rows without a kind do not ask; the others weigh 1 where the scales are lost, and say so."""
+    weights = []
+    for kind in frame["kind"]:
+        try:
+            weights.append((1.0, False) if pd.isna(kind) else (scales.of(kind), False))
+        except LostError:
+            weights.append((1.0, True))
+    return frame[["id", "x"]].assign(weight=[float(w) for w, _ in weights], degraded=[lost for _, lost in weights])
+
+
+def total(frame):
+    return frame[["id", "degraded"]].assign(total=frame["x"] * frame["weight"])
+
+
+scales = Scales(os.environ.get("SCALES", "http://127.0.0.1:1"))
+
+
+@app.get("/health")
+async def health():
+    return {"status": "ok"}
+
+
+@app.post("/predict")
+def predict(record: dict):
+    told = total(weigh(pd.DataFrame([record]).astype({"kind": "object"}), scales)).to_dict(orient="records")[0]
+    if told["degraded"]:
+        told["reason"] = "The scales did not answer."
+    if os.environ.get("FAULT") == "flag":
+        told = {**told, "degraded": False}
+    return told
