@@ -23,8 +23,11 @@ def compare_documents(name: str, trial: Trial, document: Mapping[str, Any] | Non
         yield Attachment(name, SERVICE, DOCUMENT, json.dumps(document, indent=1, sort_keys=True).encode())
     if before is None:
         if document is None and why:
+            service = trial.pipeline.service
+            own = service is not None and service.predict.startswith("/")  # model servers have protocols in its place
             yield Finding(
-                name, SERVICE, f"There is no OpenAPI to judge: {why}", severity=Severity.WARNING, cause="no-openapi",
+                name, SERVICE, f"There is no OpenAPI to judge: {why}", cause="no-openapi",
+                severity=Severity.WARNING if own else Severity.INFO,
                 advice="Say where it is with Service(openapi=…), or openapi=None where the service has none.",
             )  # fmt: skip
         return

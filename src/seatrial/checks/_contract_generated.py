@@ -10,10 +10,10 @@ from seatrial.checks._contract_ground import Ground
 from seatrial.checks._contract_probes import judge_all, send
 from seatrial.contract.conform import conforms
 from seatrial.contract.generate import GenerationError, generate
-from seatrial.contract.openapi import body_schema, documented_path
+from seatrial.contract.openapi import body_schema, documented_path, operations
 from seatrial.contract.probes import Expect, Probe
 from seatrial.contract.schema import UnreadableError
-from seatrial.events import Event, Finding, Measured, Unjudged
+from seatrial.events import Event, Finding, Measured, Severity, Unjudged
 from seatrial.pipeline import SERVICE
 
 BATCH_SHARE = 0.25  # of the requests go to the path that takes batches, where there is one
@@ -31,6 +31,12 @@ def ask_generated(name: str, ground: Ground) -> Iterator[Event]:
     sent = 0
     for path, count in many.items():
         here = replace(ground, path=path)
+        if here.operation not in operations(ground.document):
+            yield Finding(
+                name, SERVICE, f"The OpenAPI does not document {here.operation}, so no requests were generated for it.",
+                severity=Severity.INFO, cause="not-documented",
+            )  # fmt: skip
+            continue
         try:
             bodies = generate(
                 ground.document,

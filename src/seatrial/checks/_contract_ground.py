@@ -7,16 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from seatrial import jsonform
 from seatrial.contract.declared import Declared, declared_by_schema, declared_by_signature, guessed
 from seatrial.contract.openapi import answer_schema, body_schema, documented_path, is_openapi
-from seatrial.contract.probes import Envelope
+from seatrial.contract.probes import Envelope, Probe, probes
 from seatrial.contract.settings import Contract
 from seatrial.contract.signature import inputs_of
+from seatrial.contract.tensors import tensor_probes
 from seatrial.errors import AnswerError
 from seatrial.targets.http import Http, Response
 from seatrial.targets.live import Live
 from seatrial.targets.mlflow import MLflow
+from seatrial.targets.oip import Oip
 from seatrial.targets.rest import Rest
 from seatrial.trial import Trial
 
@@ -34,6 +38,7 @@ class Ground:
         document: its OpenAPI, None where it has none.
         envelope: what stands around a record.
         records: requests of the reference, the fullest first.
+        tensors: a request of the Open Inference Protocol in place of records.
     """
 
     trial: Trial
@@ -44,12 +49,25 @@ class Ground:
     document: Mapping[str, Any] | None
     envelope: Envelope
     records: Sequence[Mapping[str, Any]]
+    tensors: Mapping[str, Any] | None = None
 
     @property
     def operation(self) -> str:
         """The operation of a prediction, as the diff names it."""
         path = self.path or ""
         return f"POST {documented_path(self.document, path) if self.document is not None else path}"
+
+    def plain(self) -> list[bytes]:
+        """Return the bodies of requests that a sound service answers."""
+        if self.tensors is not None:
+            return [jsonform.as_text(self.tensors).encode()]
+        return [self.envelope.body(json.dumps(record)) for record in self.records]
+
+    def probes(self, at: int) -> list[Probe]:
+        """Return the fixed probes, made of the sound request at this place."""
+        if self.tensors is not None:
+            return list(tensor_probes(self.tensors))
+        return list(probes(self.records[at], self.declared, self.envelope))
 
     @property
     def declared(self) -> Declared:
@@ -75,19 +93,22 @@ class Ground:
             told = response.json() if response.ok else None
         except AnswerError:
             return None
-        varying = self.trial.policy.golden.varying
+        varying = {*self.trial.policy.golden.varying, *(["id"] if self.tensors is not None else [])}
         return {k: v for k, v in told.items() if k not in varying} if isinstance(told, dict) else told
 
 
 def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] | None) -> Ground:
     """Return the ground of a trial's live service."""
-    path, envelope = None, Envelope()
+    path, envelope, tensors = None, Envelope(), None
     if isinstance(live.target, Rest):
         path = live.service.predict
     elif isinstance(live.target, MLflow):
         path, envelope = live.target.url.path, Envelope('{"dataframe_records":[', "]}")
-    records = _records(trial, live, keyless=bool(envelope.before)) if path else []
-    return Ground(trial, live, http, trial.policy.contract, path, document, envelope, records)
+    elif isinstance(live.target, Oip):
+        path = live.target.url.path
+        tensors = live.target.payload(_requests(trial, live).iloc[:2].reset_index(drop=True))
+    records = _records(trial, live, keyless=bool(envelope.before)) if path and tensors is None else []
+    return Ground(trial, live, http, trial.policy.contract, path, document, envelope, records, tensors)
 
 
 def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]:
@@ -108,8 +129,7 @@ def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]
 
 def _records(trial: Trial, live: Live, *, keyless: bool) -> list[dict[str, Any]]:
     """Return some of the reference's requests, each of another shape where there are such, the fullest first."""
-    stage = live.service.serves
-    requests = trial.reference.requests if stage is None else trial.reference.input_of(stage)
+    requests = _requests(trial, live)
     if keyless and trial.pipeline.key in requests.columns:
         requests = requests.drop(columns=trial.pipeline.key)
     shapes: dict[Any, dict[str, Any]] = {}
@@ -122,3 +142,9 @@ def _records(trial: Trial, live: Live, *, keyless: bool) -> list[dict[str, Any]]
             shapes.setdefault(tuple(sorted(k for k, v in record.items() if v is not None)), record)
     found = sorted(shapes.values(), key=lambda r: -sum(v is not None for v in r.values()))
     return found[:SHOWN]
+
+
+def _requests(trial: Trial, live: Live) -> pd.DataFrame:
+    """Return what the service is sent: the requests, or what the stage that it serves was fed."""
+    stage = live.service.serves
+    return trial.reference.requests if stage is None else trial.input_of(stage)

@@ -19,7 +19,16 @@ from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Severity
 from seatrial.targets.http import Response
 
-COERCIONS = ("excluded", "dtype-coercion", "truncation", "not-a-number", "null", "missing", "content-type")
+COERCIONS = (
+    "excluded",
+    "malformed-tensor",
+    "dtype-coercion",
+    "truncation",
+    "not-a-number",
+    "null",
+    "missing",
+    "content-type",
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ def _refused(ground: Ground, probe: Probe, told: Response) -> Iterator[Trouble]:
     if probe.expect is Expect.ACCEPT:
         declared = "training was given it" if probe.cause == "request" else "it is declared to be allowed"
         yield Trouble("refused", probe.of, probe.words, f"status {told.status}, and {declared}")
-    if probe.cause in ("malformed", "content-type", "request") or ground.document is None:
+    if probe.cause in ("malformed", "malformed-tensor", "content-type", "request") or ground.document is None:
         return  # what reads the body answers these, often before the service's own code
     documented, schema = ground.schema_of(told.status)
     if not documented:
@@ -154,6 +163,8 @@ def _in_process(ground: Ground, text: str) -> list[str]:
 
 
 def _fits(cell: pd.Series, like: pd.Series) -> bool:
+    if pd.api.types.is_bool_dtype(cell.dtype) != pd.api.types.is_bool_dtype(like.dtype):
+        return False  # true equals 1 and is another value
     try:
         return bool((cell.astype(like.dtype).astype(object) == cell.astype(object)).all())
     except (ValueError, TypeError):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from seatrial.checks._contract_ground import Ground
 from seatrial.checks._contract_judge import Sent, judged
 from seatrial.checks._contract_words import findings
-from seatrial.contract.probes import Expect, Probe, probes
+from seatrial.contract.probes import Expect, Probe
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Event, Finding, Measured, Unjudged
 from seatrial.pipeline import SERVICE
-from seatrial.targets.http import Response
+from seatrial.targets.http import Http, Response
+
+RETRIED = 3  # requests that fail a second time, after which no more are tried
 
 
 def probe_service(name: str, ground: Ground) -> Iterator[Event]:
@@ -21,8 +22,7 @@ def probe_service(name: str, ground: Ground) -> Iterator[Event]:
     Raises:
         TargetError: nobody answers.
     """
-    plain = [Probe("request", "a request of the reference", ground.envelope.body(json.dumps(r)), Expect.ACCEPT)
-             for r in ground.records]  # fmt: skip
+    plain = [Probe("request", "a request of the reference", body, Expect.ACCEPT) for body in ground.plain()]
     sound = send(ground, plain)
     answered = [n for n, sent in enumerate(sound) if isinstance(sent.told, Response) and sent.told.ok]
     if not answered:
@@ -33,15 +33,14 @@ def probe_service(name: str, ground: Ground) -> Iterator[Event]:
             name, SERVICE, f"no request of the reference is answered, so nothing can be probed ({_said(told)})"
         )
         return
-    base = ground.records[answered[0]]
-    sent = sound + send(ground, list(probes(base, ground.declared, ground.envelope)))
+    sent = sound + send(ground, ground.probes(answered[0]))
     yield from judge_all(name, ground, sent)
     yield Measured(name, SERVICE, "probes", sum(s.told is not None for s in sent), "requests")
     yield from _after(name, ground, sound[answered[0]], sent)
 
 
 def send(ground: Ground, asked: Sequence[Probe], *, seconds: float | None = None) -> list[Sent]:
-    """Send probes, those of JSON together; each ends within the deadline, and failures end the whole."""
+    """Send probes, those of one type together; each ends within the deadline, and failures end the whole."""
     out: dict[int, Sent] = {}
     for kind in dict.fromkeys(p.content_type for p in asked):
         of_kind = [n for n, p in enumerate(asked) if p.content_type == kind]
@@ -50,7 +49,25 @@ def send(ground: Ground, asked: Sequence[Probe], *, seconds: float | None = None
             all_seconds=seconds or 20 * ground.settings.seconds,
         )  # fmt: skip
         out |= {n: Sent(asked[n], t) for n, t in zip(of_kind, told, strict=True)}
-    return [out[n] for n in range(len(asked))]
+    return _again(ground, [out[n] for n in range(len(asked))])
+
+
+def _again(ground: Ground, sent: list[Sent]) -> list[Sent]:
+    """Send what got no answer once more, each on a connection of its own: a server may close one after any error."""
+    lost = [n for n, each in enumerate(sent) if each.told is None or isinstance(each.told, AnswerError)]
+    failures = 0
+    for n in lost:
+        if failures >= RETRIED or ground.live.running.ended() is not None:
+            break
+        probe = sent[n].probe
+        with Http(ground.live.running.url, seconds=ground.settings.seconds, connections=1) as alone:
+            try:
+                told = alone.send(probe.body, path=ground.path, headers={"content-type": probe.content_type})
+                sent[n] = Sent(probe, told)
+            except TargetError as error:
+                sent[n] = Sent(probe, error)
+                failures += 1
+    return sent
 
 
 def judge_all(name: str, ground: Ground, sent: Sequence[Sent]) -> Iterator[Finding]:

@@ -10,7 +10,21 @@ from seatrial.pipeline import SERVICE
 
 MANY = 3  # fields with the same trouble are told one by one up to here, and together beyond
 NAMED = 4
+VERBS = {
+    "": "the service takes",
+    "refused": "the service refuses",
+    "no-answer": "the service gives no answer to",
+    "error-shape": "the service refuses, in another shape than it documents,",
+    "error-status": "the service refuses, with another status than it documents,",
+    "error-as-success": "the service answers as if it were a success to",
+    "answer-shape": "the service answers, in another shape than it documents,",
+    "json-integer": "the service answers to",
+    "not-json": "the service answers no JSON to",
+}
 ADVICE = {
+    "": "Send it by hand and read the service's log: no request may end in a 500.",
+    "answer-shape": "Answer in the shape that the OpenAPI documents, or document this one.",
+    "malformed-tensor": "Refuse a tensor whose shape, datatype and data do not agree.",
     "truncation": "Refuse what is no integer: a strict type of the field, or strict=True of the model.",
     "dtype-coercion": "Refuse values of another type: a strict type of the field, or strict=True of the model.",
     "unknown-field": "Refuse unknown fields (extra='forbid'): a misspelt one takes its default in silence.",
@@ -42,24 +56,20 @@ def _finding(
     name: str, cause: str, severity: Severity, fields: Sequence[str | None], troubles: Sequence[Trouble]
 ) -> Finding:
     named = [f for f in fields if f is not None]
-    what = list(dict.fromkeys(t.words for t in troubles))
+    where = f"In {_few([repr(f) for f in named], ', ')}, " if named else ""
+    verb = VERBS.get(cause, f"the service answers {cause[7:]} to" if cause.startswith("status-") else VERBS[""])
     notes = list(dict.fromkeys(t.note for t in troubles if t.note))
-    where = (
-        f"In {', '.join(repr(f) for f in named[:NAMED])}{' and more' if len(named) > NAMED else ''}, " if named else ""
-    )
-    if cause.startswith("status-"):
-        verb = f"the service answers {cause[7:]} to"
-    elif cause in ("error-shape", "error-status", "no-answer", "refused"):
-        verb = {"no-answer": "the service gives no answer to", "refused": "the service refuses"}.get(
-            cause, "the service refuses, and not as it says,"
-        )
+    if len(notes) == 1:
+        said = f"{where}{verb} {_few([t.words for t in troubles])}: {notes[0]}"
     else:
-        verb = "the service takes" if cause not in ("json-integer", "answer-shape") else "the service answers"
-    said = f"{where}{verb} {'; '.join(what[:NAMED])}{f' and {len(what) - NAMED} more' if len(what) > NAMED else ''}"
+        said = f"{where}{verb} {_few([t.words + (f' ({t.note})' if t.note else '') for t in troubles])}"
     return Finding(
-        name, SERVICE, f"{said[0].upper()}{said[1:]}{': ' if notes else ''}{'; '.join(notes[:2])}.",
-        column=named[0] if len(named) == 1 else None, severity=severity, cause=cause,
-        advice=ADVICE.get(cause, "Send it by hand and read the service's log: no request may end in a 500.")
-        if not cause.startswith("status-3") else "Answer, or refuse with a status of 400 and above.",
+        name, SERVICE, f"{said[0].upper()}{said[1:].rstrip('.')}.", column=named[0] if len(named) == 1 else None,
+        severity=severity, cause=cause, advice=ADVICE.get(cause, ADVICE[""]),
         evidence={"requests": len(troubles), "fields": named},
     )  # fmt: skip
+
+
+def _few(words: Sequence[str], between: str = "; ") -> str:
+    found = list(dict.fromkeys(words))
+    return between.join(found[:NAMED]) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
