@@ -201,6 +201,9 @@ def affine(change: Change) -> Cause | None:
     return None
 
 
+ZONES = 8  # offsets that explain a column of hours; random hours would need all 24
+
+
 def hour_of_day(change: Change) -> Cause | None:
     """Hours of the day, turned: 23 becomes 1."""
     if change.numbers is None or change.expected.kind != "number":
@@ -212,10 +215,19 @@ def hour_of_day(change: Change) -> Cause | None:
     summer = len(common) == 2 and abs(common[0] - common[1]) in (1, 23) and not change.told(turn == common[0])
     hits = np.isin(turn, common) if summer else turn == common[0]
     wraps = bool(np.any(a < e)) and bool(np.any(a > e))
-    if not (change.told(hits) and distinct(e, 3) and (wraps or "hour" in change.column.lower())):
+    named = "hour" in change.column.lower()
+    if not (distinct(e, 3) and (wraps or named)):
         return None
     if not all(_hours(side.values) for side in (change.expected, change.actual)):
         return None
+    if not change.told(hits):
+        zones = turns[np.argsort(-counts, kind="stable")[:ZONES]]
+        if not (named and len(turn) >= 10 * ZONES and change.told(np.isin(turn, zones))):
+            return None
+        told = (
+            f"hours of the day are turned by {len(zones)} different offsets, as if each row had a time zone of its own"
+        )
+        return Cause("shifted-timezone", f"{told}, in {change.count(np.isin(turn, zones))}")
     by = " or ".join(f"{int(h) if h <= 12 else int(h) - 24:+d} h" for h in (common if summer else common[:1]))
     why = " (daylight saving)" if summer else ""
     return Cause("shifted-timezone", f"hours of the day are turned by {by}{why} in {change.count(hits)}")

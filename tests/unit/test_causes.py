@@ -170,3 +170,16 @@ def test_hours_need_a_wrap_or_the_name() -> None:
     small = np.arange(N) % 20
     assert cause(small, small + 1) == "constant-offset"
     assert cause(small, small + 1, "hour") == "shifted-timezone"
+
+
+def test_hours_in_time_zones_of_their_own_are_told_and_shuffled_hours_are_not():
+    """Each row turned by one of a few offsets is a matter of time zones; hours dealt out anew are not."""
+    random = np.random.default_rng(0)
+    hours = random.integers(0, 24, 2_000)
+    local = (hours + random.choice([0, 1, 2, -5, 9, 5, -8], 2_000)) % 24
+    expected = pd.DataFrame({"id": np.arange(2_000), "hour": hours})
+    (told,) = compare(expected, expected.assign(hour=local), key="id").columns
+    assert told.cause is not None
+    assert told.cause.name == "shifted-timezone"
+    (dealt,) = compare(expected, expected.assign(hour=random.permutation(hours)), key="id").columns
+    assert dealt.cause is None or dealt.cause.name != "shifted-timezone"
