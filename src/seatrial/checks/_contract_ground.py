@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from seatrial.targets.http import Http, Response
 from seatrial.targets.live import Live
 from seatrial.targets.mlflow import MLflow
 from seatrial.targets.oip import Oip
+from seatrial.targets.process import Running
 from seatrial.targets.rest import Rest
 from seatrial.trial import Trial
 
@@ -109,6 +111,14 @@ def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] 
         tensors = live.target.payload(_requests(trial, live).iloc[:2].reset_index(drop=True))
     records = _records(trial, live, keyless=bool(envelope.before)) if path and tensors is None else []
     return Ground(trial, live, http, trial.policy.contract, path, document, envelope, records, tensors)
+
+
+def ended(running: Running, seconds: float = 2.0) -> str | None:
+    """Return how a service ended that stopped answering: its guard needs a moment to notice. None where it runs."""
+    until = time.monotonic() + seconds
+    while (how := running.ended()) is None and time.monotonic() < until and not running.listens():
+        time.sleep(0.05)
+    return how
 
 
 def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
-from seatrial.checks._contract_ground import Ground
+from seatrial.checks._contract_ground import Ground, ended
 from seatrial.checks._contract_judge import Sent, judged
 from seatrial.checks._contract_words import findings
 from seatrial.contract.probes import Expect, Probe
@@ -13,7 +14,7 @@ from seatrial.events import Event, Finding, Measured, Unjudged
 from seatrial.pipeline import SERVICE
 from seatrial.targets.http import Http, Response
 
-RETRIED = 3  # requests that fail a second time, after which no more are tried
+RETRIED = 5  # deadlines that asking again may take altogether
 
 
 def probe_service(name: str, ground: Ground) -> Iterator[Event]:
@@ -55,9 +56,9 @@ def send(ground: Ground, asked: Sequence[Probe], *, seconds: float | None = None
 def _again(ground: Ground, sent: list[Sent]) -> list[Sent]:
     """Send what got no answer once more, each on a connection of its own: a server may close one after any error."""
     lost = [n for n, each in enumerate(sent) if each.told is None or isinstance(each.told, AnswerError)]
-    failures = 0
+    until = time.monotonic() + RETRIED * ground.settings.seconds
     for n in lost:
-        if failures >= RETRIED or ground.live.running.ended() is not None:
+        if time.monotonic() > until or ground.live.running.ended() is not None:
             break
         probe = sent[n].probe
         with Http(ground.live.running.url, seconds=ground.settings.seconds, connections=1) as alone:
@@ -66,7 +67,8 @@ def _again(ground: Ground, sent: list[Sent]) -> list[Sent]:
                 sent[n] = Sent(probe, told)
             except TargetError as error:
                 sent[n] = Sent(probe, error)
-                failures += 1
+                if not isinstance(error, AnswerError):
+                    break  # nobody is there
     return sent
 
 
@@ -78,7 +80,8 @@ def judge_all(name: str, ground: Ground, sent: Sequence[Sent]) -> Iterator[Findi
 def _after(name: str, ground: Ground, first: Sent, sent: Sequence[Sent]) -> Iterator[Event]:
     """Ask the first request again: probes must leave nothing behind."""
     running = ground.live.running
-    if how := running.ended():
+    lost = any(s.told is None or isinstance(s.told, TargetError) for s in sent)
+    if how := ended(running) if lost else running.ended():
         yield Finding(
             name, SERVICE, f"The service ended with {how} while it was probed. {running.tail()}", cause="service-died",
             advice="Send the probes one by one by hand until it ends.",
@@ -87,7 +90,8 @@ def _after(name: str, ground: Ground, first: Sent, sent: Sequence[Sent]) -> Iter
     unsent = sum(s.told is None for s in sent)
     away = next((s.told for s in sent if isinstance(s.told, TargetError) and not isinstance(s.told, AnswerError)), None)
     if away is not None or unsent:
-        yield Unjudged(name, SERVICE, f"{unsent:,} probes could not be sent. {_said(away)}")
+        why = str(away) if away is not None else "Others got no answer in time."
+        yield Unjudged(name, SERVICE, f"{unsent:,} probes could not be sent. {why}")
         return
     again = ground.http.send(first.probe.body, path=ground.path)
     assert isinstance(first.told, Response)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from seatrial.checks import _contract_documents as documents
 from seatrial.checks._contract_consumers import replay
 from seatrial.checks._contract_generated import ask_generated
-from seatrial.checks._contract_ground import fetch_openapi, ground_of
+from seatrial.checks._contract_ground import ended, fetch_openapi, ground_of
 from seatrial.checks._contract_model import judge_meaning, judge_signature
 from seatrial.checks._contract_probes import probe_service
 from seatrial.errors import AnswerError, TargetError
@@ -44,17 +44,18 @@ def ask(trial: Trial, _: str | None) -> Iterator[Event]:
                 events.append(event)
                 yield event
         except TargetError as error:
-            how = service.running.ended()
-            if how is None:
+            how = ended(service.running)
+            if how is None and not isinstance(error, AnswerError):
                 yield Unjudged(NAME, SERVICE, str(error))
                 return
-            yield Finding(
-                NAME, SERVICE, f"The service ended with {how}. {service.running.tail()}", cause="service-died",
-                advice="Look for what ended it: memory, a limit, or a request it did not survive.",
-            )  # fmt: skip
+            yield _died(service, how) if how else Finding(NAME, SERVICE, str(error), cause="no-answer")
             yield Judged(NAME, SERVICE, compared=1)
             return
-    if not any(isinstance(e, Unjudged) for e in events):
+    lost = any(isinstance(e, Unjudged) for e in events)
+    how = ended(service.running) if lost else service.running.ended()
+    if how and not any(isinstance(e, Finding) and e.cause == "service-died" for e in events):
+        yield _died(service, how)
+    if not lost:
         yield Judged(NAME, SERVICE, compared=_compared(events))
 
 
@@ -76,6 +77,13 @@ def _asked(trial: Trial, service: Live, http: Http) -> Iterator[Event]:
         return
     yield from probe_service(NAME, ground)
     yield from ask_generated(NAME, ground)
+
+
+def _died(service: Live, how: str) -> Finding:
+    return Finding(
+        NAME, SERVICE, f"The service ended with {how}. {service.running.tail()}", cause="service-died",
+        advice="Look for what ended it: memory, a limit, or a request it did not survive.",
+    )  # fmt: skip
 
 
 def _compared(events: Sequence[Event]) -> int:
