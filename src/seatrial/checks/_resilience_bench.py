@@ -50,6 +50,7 @@ class Bench:
     seed: int = 0
     until: float = math.inf  # a time.monotonic() moment
     phases: count[int] = field(default_factory=count)
+    usual: list[float] = field(default_factory=list)  # seconds of nearly all answers of each calm second
 
     def offered(self, schedule: Schedule, others: bool = False) -> Seen:
         """Offer one schedule to the service, bystanders among the requests, and return what was seen."""
@@ -89,6 +90,7 @@ class Bench:
             started = time.monotonic() - begin
             seen = self.offered(self.steady(1.0))
             if bool((seen.whole & (seen.seconds <= loss.deadline)).all()):
+                self.usual.append(float(np.quantile(seen.seconds, 0.95)))
                 since = started if not clean else since
                 clean += 1
             else:
@@ -185,7 +187,7 @@ def tried(at: Bench, row: Row, baseline: tuple[int, int]) -> tuple[Seen, list[Br
     loss = at.ground.loss
     with at.between.fault(row.fault) as hits:
         seen = at.offered(at.steady(loss.seconds), others=True)
-    seen = replace(seen, hits=hits.count)
+    seen = replace(seen, hits=hits.count, usual=max(at.usual[-2 * CLEAN :], default=0.0))
     broken = list(under_fault(row, seen, at.slo))
     if not hits.count:
         return seen, broken, 0.0

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seatrial.checks._resilience_rows import Row
+from seatrial.checks._resilience_rows import WITHIN, Row
 from seatrial.checks._resilience_seen import Seen
 from seatrial.load.outcome import TIMED_OUT
 from seatrial.slo import Slo
@@ -144,9 +144,13 @@ def _values(seen: Seen) -> Iterator[Broken]:
 
 def _whole(row: Row, seen: Seen) -> Broken | None:
     degraded, of = int((seen.uses & seen.labelled).sum()), int(seen.uses.sum())
-    if row.whole and too_many(degraded, of, NEEDLESS):
-        return Broken("whole", "were degraded though the dependency answered in time", degraded, of)
-    return None
+    if not (row.whole and too_many(degraded, of, NEEDLESS)):
+        return None
+    words, left = "were degraded though the dependency answered in time", (1 - WITHIN) * seen.ground.loss.timeout
+    if seen.usual > left:
+        words += f", but {left * 1e3:,.0f} ms are left of its time-out, and without a fault answers took "
+        return Broken("whole", f"{words}{seen.usual * 1e3:,.0f} ms (p95)", degraded, of, judged=False)
+    return Broken("whole", words, degraded, of)
 
 
 def _deadline(seen: Seen) -> Broken | None:

@@ -12,6 +12,7 @@ from seatrial.faults.tcp import Down, Fault, Latency, LimitData, ResetPeer, Slic
 from seatrial.faults.wire import DEFAULT_PORTS, Hits, Wire, endpoint
 from seatrial.slo import ANSWER_ROWS, ROWS, Loss
 
+WITHIN = 0.8  # of the time-out: slow, and in time
 TRICKLE_PIECES = 20  # bytes that come within one time-out
 
 
@@ -43,8 +44,8 @@ def rows_of(loss: Loss, url: str) -> Sequence[Row]:
     """Return the rows for a dependency: those declared, or all that its address allows."""
     ms = loss.timeout_ms or 0.0
     made = {
-        # First, while its connections are still open: nothing is lost at 0.8 of the time-out.
-        "latency_within": Row("latency_within", Latency(latency=0.8 * ms), whole=True),
+        # First, while its connections are still open: nothing is lost within the time-out.
+        "latency_within": Row("latency_within", Latency(latency=WITHIN * ms), whole=True),
         "slicer": Row("slicer", Slicer(average_size=16, size_variation=8), whole=True),
         "latency_beyond": Row("latency_beyond", Latency(latency=2 * ms), waits=True),
         "trickle": Row("trickle", Slicer(average_size=1, delay=ms * 1e3 / TRICKLE_PIECES), waits=True),
