@@ -162,8 +162,8 @@ class Verdict:
 
         Where golden alone was asked every error is propagated; then it is the earliest place that one reached.
         """
-        born = {f.stage for f in self.errors if not f.propagated and f.stage in self.path}
-        found = born or {f.stage for f in self.errors}
+        born = {f.stage for f in self.errors if not f.propagated}
+        found = born if born & set(self.path) else {f.stage for f in self.errors}
         return next((place for place in self.path if place in found), None)
 
     @property

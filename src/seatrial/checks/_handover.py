@@ -51,7 +51,7 @@ def _in_order(asked: pd.Series, answered: pd.Series) -> bool:
 
 
 def _plain(index: pd.Index) -> bool:
-    return index.nlevels == 1 and index.equals(pd.RangeIndex(len(index)))
+    return index.nlevels == 1 and bool(index.equals(pd.RangeIndex(len(index))))
 
 
 def _index(index: pd.Index) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,16 @@ def explain(trial: Trial, live: pd.DataFrame, wrong: Sequence[str], place: str) 
 Try = tuple[str, str, str, str, Callable[[], pd.DataFrame]]
 
 
+def _reconnected(trial: Trial, rows: Any, name: str) -> Any:
+    return _run(trial, rows, clients={**trial.clients, **trial.pipeline.connect(name)})
+
+
 def _tries(trial: Trial, rows: Any, place: str) -> Iterator[Try]:
     for name in trial.pipeline.dependencies:
         yield (
             "stale-values", f"The path in process gives the same with what '{name}' answers now.", name,
             f"Compare '{name}' with what training was given: look at when it was last loaded, and from where.",
-            lambda name=name: _run(trial, rows, clients={**trial.clients, **trial.pipeline.connect(name)}),
+            partial(_reconnected, trial, rows, name),
         )  # fmt: skip
     if trial.champion is not None:
         yield (
@@ -80,7 +85,7 @@ def _tries(trial: Trial, rows: Any, place: str) -> Iterator[Try]:
             yield (
                 cause, f"The path in process gives the same {words.format(stage=stage)}.", place,
                 f"Look at how the service hands over what '{stage}' gives.",
-                lambda stage=stage, change=change: _run(trial, rows, after=stage, change=change),
+                partial(_run, trial, rows, after=stage, change=change),
             )  # fmt: skip
 
 
