@@ -163,6 +163,33 @@ def test_the_signature_is_compared_by_name_type_and_null(tmp_path):
     assert declared_by_signature(wrong).fields["b"].types == {"integer"}
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["boolean", "integer", "long", "float", "double"])
+def test_types_are_taken_as_mlflow_takes_them(kind):
+    """The table of types agrees with what MLflow itself enforces when it serves a model."""
+    import mlflow
+    from mlflow.models.utils import _enforce_mlflow_datatype
+    from mlflow.types import DataType
+
+    whole = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    for values in ([1, 0, 1], [1, 0, 2]):
+        for dtype in ("bool", *whole, "float16", "float32", "float64"):
+            column = pd.Series(values).astype(dtype)
+            try:
+                _enforce_mlflow_datatype("x", column, DataType[kind])
+                taken = True
+            except mlflow.MlflowException:
+                taken = False
+            found = list(mismatches([{"name": "x", "type": kind}], column.to_frame("x")))
+            assert (found == []) == taken, (values, dtype)
+
+
+def test_a_category_where_text_is_signed_is_a_doubt():
+    """MLflow's server refuses it, and a model called in process may not."""
+    frame = pd.DataFrame({"x": pd.Series(["a", "b"], dtype="category")})
+    assert [m.sure for m in mismatches([{"name": "x", "type": "string"}], frame)] == [False]
+
+
 def test_a_signature_that_is_not_there_is_none_and_a_damaged_one_is_an_error(tmp_path):
     """YAML is read without building objects."""
     assert inputs_of(tmp_path) is None

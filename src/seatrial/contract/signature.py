@@ -18,7 +18,7 @@ TAKES = {
     "boolean": {"bool"},
     "integer": {"int8", "int16", "int32", "uint8", "uint16"},
     "long": {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"},
-    "float": {"float16", "float32", "int8", "int16", "uint8", "uint16"},
+    "float": {"float16", "float32"},
     "double": {"float16", "float32", "float64", "int8", "int16", "int32", "uint8", "uint16", "uint32"},
     "string": {"text"},
     "datetime": {"datetime"},
@@ -72,7 +72,10 @@ def mismatches(inputs: list[Mapping[str, Any]], frame: pd.DataFrame) -> Iterator
         found = frame[name]
         have, nulls = _kind(found), int(found.isna().sum())
         if kind in TAKES and have not in TAKES[kind] and not (nulls == len(found) and not required):
-            yield Mismatch(name, "dtype", f"is {found.dtype} where the signature says {kind}.")
+            if have == "int64" and kind in ("float", "double") and found.isin([0, 1]).all():
+                continue  # MLflow takes flags for numbers
+            words = f"is {found.dtype} where the signature says {kind}."
+            yield Mismatch(name, "dtype", words, sure=(have, kind) != ("category", "string"))
         elif nulls and kind in ("boolean", "integer", "long"):
             yield Mismatch(name, "null-handling", f"has {nulls:,} nulls, and the signature's {kind} has none.")
         elif nulls and required and kind == "string":
@@ -91,5 +94,5 @@ def _kind(column: pd.Series) -> str:
     if isinstance(first, bytes):
         return "binary"
     if isinstance(dtype, pd.CategoricalDtype):
-        return "text" if isinstance(first, str) else "category"
+        return "category"
     return "text" if first is None or isinstance(first, str) else type(first).__name__
