@@ -9,10 +9,11 @@ from dataclasses import replace
 from seatrial.checks._contract_ground import Ground
 from seatrial.checks._contract_probes import judge_all, send
 from seatrial.contract.conform import conforms
-from seatrial.contract.generate import GenerationError, generate
+from seatrial.contract.generate import GenerationError, GeneratorMissingError, generate
 from seatrial.contract.openapi import body_schema, documented_path, operations
 from seatrial.contract.probes import Expect, Probe
 from seatrial.contract.schema import UnreadableError
+from seatrial.contract.settings import GENERATED
 from seatrial.events import Event, Finding, Measured, Severity, Unjudged
 from seatrial.pipeline import SERVICE
 
@@ -22,12 +23,13 @@ BATCH_SHARE = 0.25  # of the requests go to the path that takes batches, where t
 def ask_generated(name: str, ground: Ground) -> Iterator[Event]:
     """Send generated requests within the budget and yield what is wrong with the answers."""
     settings, seed = ground.settings, ground.trial.seed
-    if not settings.generated or ground.document is None or ground.path is None:
+    total = GENERATED if settings.generated is None else settings.generated
+    if not total or ground.document is None or ground.path is None:
         return
     batch = ground.live.service.batch
-    many = {ground.path: settings.generated - int(settings.generated * BATCH_SHARE) * bool(batch)}
+    many = {ground.path: total - int(total * BATCH_SHARE) * bool(batch)}
     if batch:
-        many[batch] = settings.generated - many[ground.path]
+        many[batch] = total - many[ground.path]
     sent = 0
     for path, count in many.items():
         here = replace(ground, path=path)
@@ -46,6 +48,12 @@ def ask_generated(name: str, ground: Ground) -> Iterator[Event]:
                 seed=seed,
                 seconds=settings.generated_seconds / 4,
             )
+        except GeneratorMissingError as error:
+            if settings.generated is None:
+                yield Finding(name, SERVICE, f"Not asked: {error}.", severity=Severity.INFO, cause="not-installed")
+            else:
+                yield Unjudged(name, SERVICE, str(error))
+            return
         except GenerationError as error:
             yield Unjudged(name, SERVICE, str(error))
             return

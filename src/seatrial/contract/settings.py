@@ -9,6 +9,7 @@ from typing import Any
 
 from seatrial.errors import PolicyError, unknown
 
+GENERATED = 100
 WEIGHTS = ("error", "warning", "allow")
 
 
@@ -20,7 +21,8 @@ class Contract:
         coercion: what it weighs that a value of another type is accepted silently: ``"1"`` for 1, 1.5 for an integer.
         unknown_fields: what it weighs that a field nobody knows is accepted, a misspelt one among them.
         unknown_changes: what a change of the OpenAPI weighs of which it cannot be told whether it breaks.
-        generated: requests that are generated from the OpenAPI; 0 for none.
+        generated: requests that are generated from the OpenAPI; 0 for none. Left out, as many as ``GENERATED`` where
+            schemathesis is installed; stated, they must be sent.
         generated_seconds: how long they may take altogether.
         seconds: the deadline of one answer.
     """
@@ -28,7 +30,7 @@ class Contract:
     coercion: str = "error"
     unknown_fields: str = "error"
     unknown_changes: str = "warning"
-    generated: int = 100
+    generated: int | None = None
     generated_seconds: float = 20.0
     seconds: float = 10.0
 
