@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy, Service, capture
@@ -247,10 +248,14 @@ def test_answers_of_an_http_dependency_are_broken_too(scales):
 
 def test_a_fallback_without_its_flag_is_found_and_placed(scales):
     """The service falls back and says nothing: found at the dependency, with the fault and the criterion."""
+    before = set(psutil.Process().children(recursive=True))
     events = asked(trial(scales, fault="flag", faults=["errors"], rate=20.0, seconds=1.0))
     findings = [e for e in events if isinstance(e, Finding)]
     assert {(f.stage, f.cause) for f in findings} == {("scales", "labelled")}
     assert findings[0].evidence["fault"] == "errors"
+    assert set(psutil.Process().children(recursive=True)) <= before  # nothing is left behind
+    ours = ("wire", "reverse proxy", "watch", "to 127.0.0.1")
+    assert [t.name for t in threading.enumerate() if t.name.startswith(ours)] == []
 
 
 def test_a_service_that_ignores_its_dependencys_address_is_not_judged(scales):
