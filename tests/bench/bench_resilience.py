@@ -37,7 +37,7 @@ def main() -> None:
         ):
             held = fallback_of(made, "store", expected(made))
             rows = rows_of(held.loss, url)
-            begin, dirty = time.monotonic(), 0
+            begin, dirty, again = time.monotonic(), 0, 0
             for number in range(options.matrices):
                 at = Bench("resilience", "store", between, up, f"{up.url}/score", held, seed=number)
                 at.settle()
@@ -45,14 +45,16 @@ def main() -> None:
                 at.settle()
                 said = []
                 for row in rows:
-                    _, broken, _ = tried(at, row, baseline)
+                    seen, broken, _ = tried(at, row, baseline)
+                    again += seen.tries - 1
                     said += [f"{row.name}, {b.criterion}: {b.words}" for b in broken]
                     false.update(f"{row.name}, {b.criterion}{'' if b.judged else ' (not judged)'}" for b in broken)
                 dirty += bool(said)
                 if said:
                     print(f"matrix {number}: {'; '.join(said)}", flush=True)
             spent = (time.monotonic() - begin) / options.matrices
-            print(f"{dirty} of {options.matrices} matrices of {len(rows)} rows were not clean; {spent:.1f} s each")
+            print(f"{dirty} of {options.matrices} matrices of {len(rows)} rows were not clean")
+            print(f"{spent:.1f} s each; {again} rows took a second try")
             for what, times in false.most_common():
                 print(f"  {times} x {what}")
 

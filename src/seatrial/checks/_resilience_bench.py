@@ -30,6 +30,7 @@ from seatrial.trial import Trial
 
 BYSTANDERS = 0.25  # share of the requests that do not use the dependency, where there are such
 CROWD = 40  # requests at once: the threads of a usual server
+TIMES = {"whole", "deadline", "breaker"}  # criteria of time
 CLEAN = 2  # slices of a second in a row without a fault in them: healed
 LEAK_SECONDS = 5.0  # for sockets and threads to be let go
 SLACK = 2  # sockets or threads that are no leak
@@ -169,7 +170,7 @@ def matrix(at: Bench) -> Iterator[Event]:
         yield from _told(at, row.name, broken)
         yield from _figures(at, row, seen, healed)
         open_ += [f"{row.name}, {b.criterion}: {b.words}" for b in broken if not b.judged]
-        table.append({"fault": row.name, "hits": seen.hits, **states(row, seen, broken)})
+        table.append({"fault": row.name, "hits": seen.hits, "tries": seen.tries, **states(row, seen, broken)})
         if math.isinf(healed) and n + 1 < len(rows):
             open_.append(
                 f"it did not heal from {row.name}, so these were not tried: {', '.join(r.name for r in rows[n + 1 :])}"
@@ -183,7 +184,21 @@ def matrix(at: Bench) -> Iterator[Event]:
 
 
 def tried(at: Bench, row: Row, baseline: tuple[int, int]) -> tuple[Seen, list[Broken], float]:
-    """Place one fault under load, take it away, and wait until all is as it was; return what did not hold."""
+    """Place one fault under load, take it away, and wait until all is as it was; return what did not hold.
+
+    What is late, and nothing else wrong, is tried once more: one stall of the machine makes many answers late at
+    once, and a breaker more, while a missing deadline is missing twice. ``Seen.tries`` says so. Values get no second
+    chance.
+    """
+    seen, broken, healed = _tried(at, row, baseline)
+    judged = {each.criterion for each in broken if each.judged}
+    if judged and judged <= TIMES and math.isfinite(healed):
+        seen, broken, healed = _tried(at, row, baseline)
+        seen = replace(seen, tries=2)
+    return seen, broken, healed
+
+
+def _tried(at: Bench, row: Row, baseline: tuple[int, int]) -> tuple[Seen, list[Broken], float]:
     loss = at.ground.loss
     with at.between.fault(row.fault) as hits:
         seen = at.offered(at.steady(loss.seconds), others=True)
@@ -252,6 +267,7 @@ def _figures(at: Bench, row: Row, seen: Seen, healed: float) -> Iterator[Measure
         ("slowest answer", float(seen.seconds.max()), "s"),
         ("calls a request", storm(seen), ""),
         ("healed after", healed, "s"),
+        ("tries", seen.tries, ""),
     ]
     for what, value, unit in figures:
         if math.isfinite(value):

@@ -50,6 +50,7 @@ class Seen:
         others: paths that do not use the dependency, and what became of their requests.
         hits: how often the fault did something.
         usual: seconds that nearly all answers (95 %) took before the fault.
+        tries: 2 where the fault was tried again, because answers were late the first time.
     """
 
     ground: Ground
@@ -59,6 +60,7 @@ class Seen:
     others: Mapping[str, Offered]
     hits: int = 0
     usual: float = 0.0
+    tries: int = 1
 
     @cached_property
     def told(self) -> list[dict[str, Any] | None]:
