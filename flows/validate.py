@@ -132,7 +132,7 @@ def validate(
     version = resolve(model_uri)
     fetched = fetch(version, here.state / "versions" / slug(f"{version.name}-{version.number}"))
     trial = load(here, fetched, live or [], seed)
-    questions = [(c, q) for c, q in plan(chosen, trial) if not (in_process and q.stage == SERVICE)]
+    questions = [(c, q) for c, q in plan(chosen, trial) if not (in_process and on_the_service(q))]
     whole = not (only or skip or in_process)
     planned = [question for _, question in questions]
     for listener in LISTENERS.get():
@@ -140,13 +140,13 @@ def validate(
     heard: list[Event] = []
     with trial:  # a service that a check started ends here
         # What takes longest begins first; what is asked of the one live service is asked by itself, at the end.
-        side_by_side = [(c, q) for c, q in questions if q.stage != SERVICE]
+        side_by_side = [(c, q) for c, q in questions if not on_the_service(q)]
         side_by_side.sort(key=lambda pair: pair[0].name != "invariants")
         asked = [judge.submit(question, check, trial, heard) for check, question in side_by_side]
         for future in asked:
             future.wait()
         for check, question in questions:
-            if question.stage == SERVICE:
+            if on_the_service(question):
                 judge.submit(question, check, trial, heard).wait()
     events = in_order(heard, planned)
     verdict = verdict_of(events, trial, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
@@ -161,6 +161,11 @@ def validate(
     if verdict.outcome is Outcome.PASS:
         return Completed(message=verdict.summary)
     return Failed(message=f"verdict {verdict.summary}")
+
+
+def on_the_service(question: Question) -> bool:
+    """Say whether a question is asked of the live service, which answers one at a time."""
+    return question.stage == SERVICE or question.check == "resilience"
 
 
 def in_order(events: list[Event], planned: list[Question]) -> list[Event]:
