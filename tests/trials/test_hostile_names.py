@@ -24,7 +24,7 @@ ANSI = "\x1b[31mred\x1b[0m\x1b]8;;http://evil.example\x07\u202e"
 LINES = "two\nlines\r\n| a | b |\n# head"
 MARKUP = "[bold red]x[/] {{ 7*7 }} ${x} [l](javascript:alert(1))"
 COLUMNS = [HTML, FORMULA, ANSI, LINES, MARKUP]
-STAGE = "<b onclick=alert(3)>stage"
+STAGE = "estado_中"  # a stage names files: letters, digits and _ of any alphabet, nothing that marks up
 SECRET = "SECRET-7f3a"  # stands in a cell of every column of every stage
 SHOWN = 7_654_321.5  # the largest value of the one column that the policy shows
 ROWS = 240
