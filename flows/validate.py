@@ -20,6 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from seatrial import Trial, checks, registry
 from seatrial.engine import ask, loaded, plan, verdict_of
 from seatrial.events import Event, Finding, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.local import wait_for
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.results import directory_for, slug, write_results
@@ -143,11 +144,10 @@ def validate(
         side_by_side = [(c, q) for c, q in questions if not on_the_service(q)]
         side_by_side.sort(key=lambda pair: pair[0].name != "invariants")
         asked = [judge.submit(question, check, trial, heard) for check, question in side_by_side]
-        for future in asked:
-            future.wait()
+        wait_for(asked)
         for check, question in questions:
             if on_the_service(question):
-                judge.submit(question, check, trial, heard).wait()
+                wait_for([judge.submit(question, check, trial, heard)])
     events = in_order(heard, planned)
     verdict = verdict_of(events, trial, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
     conclude(verdict, events, trial, fetched, here.state, whole)

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from seatrial.errors import EXIT_UNJUDGED, ProjectError, TargetError
 from seatrial.loading import load_file
@@ -107,12 +108,22 @@ def _interruptible(end: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def wait_for(futures: Sequence[Any]) -> None:
+    """Wait until every future of Prefect is done, in steps: a thread in one long wait does not hear of Ctrl-C."""
+    done = threading.Semaphore(0)
+    for future in futures:
+        future.add_done_callback(lambda _: done.release())
+    for _ in futures:
+        while not done.acquire(timeout=0.2):
+            pass
+
+
 def _end(server: subprocess.Popen[bytes]) -> None:
     for stop in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, stop)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=10)
+            server.wait(timeout=5)
             return
 
 

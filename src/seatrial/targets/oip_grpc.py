@@ -142,7 +142,10 @@ class OipGrpc:
             if code == "UNAVAILABLE" and "connect" in said.lower():
                 raise TargetError(f"Nobody answers at {self.url}.") from error
             return Response(STATUS.get(code, 500), {"grpc-status": code}, said.encode(), spent)
-        return Response(200, {"grpc-status": "OK"}, body, time.perf_counter() - begin)
+        spent = time.perf_counter() - begin
+        if spent > limit:  # gRPC's own timer is coarser than the clock
+            raise AnswerError(f"{self.url} gave no answer within {limit:g} s.")
+        return Response(200, {"grpc-status": "OK"}, body, spent)
 
     def _meet(self, seconds: float) -> None:
         """Wait for the first connection: a server's gRPC port may open after its HTTP port is ready."""
