@@ -1,4 +1,4 @@
-"""Clean validations of the real taxi trips: ``python tests/bench/clean_runs.py [RUNS]`` from the project's root.
+"""Clean validations of the real taxi trips: ``python tests/bench/clean_runs.py [RUNS [FIRST_SEED]]`` from the project's root.
 
 Each run draws other rows with another seed, captures a reference of them, and asks every in-process check. The test
 suite asks most of its runs less, to be quick. Exit code 1 when one clean run did not pass.
@@ -23,11 +23,12 @@ TRAINED, ROWS = 6_000, 400
 
 def main() -> int:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     trips = chicago.read(ROOT.parent / "shared" / "data" / "chicago_taxi.csv")
     features = chicago.training_features(trips)
     model = chicago.fit(features[:TRAINED], chicago.labels(trips)["tipped"][:TRAINED])
     begin, passed = time.perf_counter(), 0
-    for seed in range(runs):
+    for seed in range(first, first + runs):
         rows = np.random.default_rng(seed).choice(np.arange(TRAINED, len(trips)), ROWS, replace=False)
         some = trips.iloc[rows]
         reference = capture(
@@ -38,8 +39,8 @@ def main() -> int:
         passed += verdict.outcome is Outcome.PASS
         if verdict.outcome is not Outcome.PASS:
             print(f"seed {seed}: {verdict.summary}", flush=True)
-        if seed % 25 == 24:
-            print(f"{seed + 1} runs, {passed} passed, {time.perf_counter() - begin:.0f} s", flush=True)
+        if (seed - first) % 25 == 24:
+            print(f"{seed - first + 1} runs, {passed} passed, {time.perf_counter() - begin:.0f} s", flush=True)
     print(f"{passed} of {runs} clean validations of {ROWS} trips passed, {time.perf_counter() - begin:.0f} s")
     return int(passed != runs)
 
