@@ -1,4 +1,4 @@
-"""Clean validations of the real taxi trips: ``python tests/bench/clean_runs.py [RUNS [FIRST_SEED]]`` from the project's root.
+"""Clean validations of the real taxi trips: ``python tests/bench/clean_runs.py [RUNS [FIRST_SEED]]``.
 
 Each run draws other rows with another seed, captures a reference of them, and asks every in-process check. The test
 suite asks most of its runs less, to be quick. Exit code 1 when one clean run did not pass.
