@@ -66,12 +66,16 @@ class Reverse:
                 self.requests += 1
                 number = self.requests
                 self.times.append(monotonic())
-                if there is None or out is None or there.at_eof():  # it may have dropped an idle connection
+                answer = None
+                if there is not None and out is not None and not there.at_eof():
+                    # The other side may drop an idle connection just now: unanswered, the request goes out anew.
+                    with contextlib.suppress(ConnectionError):
+                        answer = await _asked(request, there, out)
+                if answer is None:
                     if out is not None:
                         out.close()
                     there, out = await asyncio.open_connection(*self.upstream, limit=MAX_HEAD_BYTES)
-                out.write(request.encode())
-                answer = await read(there, answer_to=request.start.split(" ", 1)[0]) or _BAD_GATEWAY
+                    answer = await _asked(request, there, out) or _BAD_GATEWAY
                 last = request.closes or answer.closes or answer is _BAD_GATEWAY
                 writer.write(self._changed(answer, number).encode(close=last))
                 await writer.drain()
@@ -92,3 +96,9 @@ class Reverse:
                 hits.add()
                 answer = changed
         return answer
+
+
+async def _asked(request: Message, there: asyncio.StreamReader, out: asyncio.StreamWriter) -> Message | None:
+    """Send the request on and return its answer, or None where the connection ended before one began."""
+    out.write(request.encode())
+    return await read(there, answer_to=request.start.split(" ", 1)[0])
