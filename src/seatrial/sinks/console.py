@@ -16,7 +16,6 @@ from seatrial.sinks.text import neutral, plural, seconds
 from seatrial.trial import Sink
 
 FINDINGS_SHOWN = 20
-MEASURED_SHOWN = 20
 
 _STYLE = {
     State.BORN: "bold red",
