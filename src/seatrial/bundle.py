@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -40,13 +41,20 @@ def digest_of(manifest: Mapping[str, Any]) -> str:
 
 
 def directory_digest(root: Path, *, without: str = "") -> str:
-    """Return the digest of a directory's content: SHA-256 of its ``sha256sum`` listing in path order (dirHash1).
+    """Return the digest of a directory's content: SHA-256 of its ``sha256sum`` listing in the order of names.
 
-    Folders named ``without`` are left out.
+    That is ``Hash1`` of Go's dirhash, in-toto's ``dirHash``: ``find . -type f | cut -c3- | LC_ALL=C sort | xargs
+    sha256sum | sha256sum`` gives the same. Folders named ``without`` are left out.
+
+    Raises:
+        ReferenceInvalid: a file's name holds a line break; two directories could have one listing.
     """
-    files = sorted(p for p in root.rglob("*") if p.is_file() and without not in p.relative_to(root).parts)
-    listing = "".join(f"{sha256(p)}  {p.relative_to(root).as_posix()}\n" for p in files)
-    return "sha256:" + hashlib.sha256(listing.encode()).hexdigest()
+    files = [p for p in root.rglob("*") if p.is_file() and without not in p.relative_to(root).parts]
+    names = {os.fsencode(p.relative_to(root).as_posix()): p for p in files}
+    if broken := [name for name in names if b"\n" in name]:
+        raise ReferenceInvalid(f"The name of a file at {root} holds a line break: {broken[0][:80]!r}. Rename it.")
+    listing = b"".join(b"%s  %s\n" % (sha256(names[name]).encode(), name) for name in sorted(names))
+    return "sha256:" + hashlib.sha256(listing).hexdigest()
 
 
 def seal(root: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:

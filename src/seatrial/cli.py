@@ -90,6 +90,23 @@ def capture(
 
 
 @app.command
+def verify(model_uri: str, *, project: Path = Path(), quiet: Quiet = False) -> int:
+    """Say whether a version may be used: its very content passed, under the policy as it is now, by signed verdict.
+
+    Args:
+        model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
+        project: the project's directory.
+        quiet: print nothing; the exit code is 0 for yes, 1 for no, 2 when it cannot be told.
+    """
+    from seatrial.verify import verify as command
+
+    answer = command(project, model_uri)
+    if not quiet:
+        print(answer.why)  # noqa: T201
+    return answer.exit_code
+
+
+@app.command
 def init(directory: Path, *, quiet: Quiet = False) -> int:
     """Write a new project, with an example pipeline that validates as it is.
 

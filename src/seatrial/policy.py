@@ -116,7 +116,7 @@ class Policy:
             stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
         service = _toml(root / "service.toml")
         _check_service(root / "service.toml", service, pipeline)
-        return cls(stages, service, directory_digest(root, without="__pycache__"), load_pinned(root / FOLDER))
+        return cls(stages, service, policy_digest(root), load_pinned(root / FOLDER))
 
     @property
     def promote(self) -> str | None:
@@ -156,6 +156,11 @@ class Policy:
     def of(self, stage: str) -> StagePolicy:
         """Return the policy of a stage; one without a file gets the defaults."""
         return self.stages.get(stage, StagePolicy())
+
+
+def policy_digest(directory: Path) -> str:
+    """Return the digest of all that a policy's directory says, without reading it."""
+    return directory_digest(directory, without="__pycache__")
 
 
 def _stage_policy(path: Path, module: ModuleType) -> StagePolicy:
