@@ -45,7 +45,7 @@ def fetch(version: registry.Version, into: Path) -> registry.Fetched:
 
 @task(task_run_name="load model", cache_policy=NO_CACHE)
 def load(project: Project, fetched: registry.Fetched, live: list[str], seed: int) -> Trial:
-    """Load pipeline, policy, model and, where one is promoted, its champion."""
+    """Load pipeline, policy, model and, where one is promoted, its champion and what that promises."""
     pipeline = project.pipeline()
     policy = project.policy(pipeline)
     fetched.reference.matches(pipeline)
@@ -55,6 +55,8 @@ def load(project: Project, fetched: registry.Fetched, live: list[str], seed: int
         best = registry.promoted(fetched.version.name, alias)
         if best and best.number != fetched.version.number:
             champion = loaded(pipeline, registry.download_model(best, fetched.model.parent / "champion"))
+    beside = fetched.model.parent / "promised"
+    promised = registry.promised(fetched.version, alias or registry.VALIDATED, beside) if pipeline.service else None
     return Trial(
         pipeline,
         fetched.reference,
@@ -63,6 +65,7 @@ def load(project: Project, fetched: registry.Fetched, live: list[str], seed: int
         model_path=str(fetched.model),
         live=live or policy.live,
         champion=champion,
+        promised=promised,
         seed=seed,
     )
 

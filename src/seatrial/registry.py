@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seatrial.bundle import directory_digest
+from seatrial.contract.openapi import is_openapi
 from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, nearest
 from seatrial.events import Subject
+from seatrial.promised import Promised
 from seatrial.reference import Reference
 
 REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
+VALIDATED = "validated"  # the alias that every version gets on a pass
+OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
+LAST_RUNS = 10  # verdicts of a version that are looked through
 _URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))$")
 
 
@@ -146,6 +153,32 @@ def promoted(name: str, alias: str) -> Version | None:
         return None
 
 
+def promised(version: Version, alias: str, into: Path) -> Promised | None:
+    """Return what the version promises that ``alias`` stands on; None where it stands on none.
+
+    The OpenAPI is that of its last pass: a later verdict that failed may be about a service that broke its word.
+
+    Args:
+        version: the one on trial.
+        alias: of the promoted one.
+        into: where the promoted version's reference is downloaded to.
+    """
+    best = promoted(version.name, alias)
+    if best is None:
+        return None
+    document, why = _stored_openapi(best)
+    reference = None
+    if best.number != version.number:
+        with contextlib.suppress(ReferenceInvalid):
+            reference = _fetch_reference(best, into).root
+    return Promised(best.number, document, why, reference)
+
+
+def experiment_of(name: str) -> str:
+    """Return the experiment that holds the verdicts of a model."""
+    return f"seatrial/{name}"
+
+
 def model_id(version: Any) -> str:
     """Return the LoggedModel behind a version, read from its source, or the empty string."""
     match = re.match(r"^models:/(m-[0-9a-f]+)$", version.source or "")
@@ -177,6 +210,36 @@ def _fetch_reference(version: Version, into: Path) -> Reference:
             f"{reference.digest[:19]}… and the run states {str(stated)[:19]}…. Capture it again in the training run."
         )
     return reference
+
+
+def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
+    """Return the OpenAPI kept with the version's last pass, or None and why."""
+    import mlflow
+
+    registry = client()
+    with spoken("asked for its OpenAPI", version.uri):
+        experiment = registry.get_experiment_by_name(experiment_of(version.name))
+        if experiment is None:
+            return None, "it never got a verdict"
+        since = f"params.version = '{version.number}' and attributes.start_time >= {version.created}"
+        runs = registry.search_runs(
+            [experiment.experiment_id], f"{since} and tags.`seatrial.verdict` = 'pass'", max_results=LAST_RUNS,
+            order_by=["attributes.start_time DESC"],
+        )  # fmt: skip
+        kept = [(r, a) for r in runs for a in registry.list_artifacts(r.info.run_id) if a.path == OPENAPI]
+        if not kept:
+            return None, "none is stored with a verdict that it passed"
+        run, artifact = kept[0]
+        if (artifact.file_size or 0) > OPENAPI_BYTES:
+            return None, f"the stored one has {artifact.file_size:,} bytes; at most {OPENAPI_BYTES:,} are read"
+        with tempfile.TemporaryDirectory(prefix="seatrial-openapi-") as here:
+            path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=OPENAPI, dst_path=here)
+            text = Path(path).read_bytes()
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    return (document, "") if is_openapi(document) else (None, "the stored one is no OpenAPI 3 document")
 
 
 @contextlib.contextmanager

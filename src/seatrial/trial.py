@@ -19,6 +19,7 @@ from seatrial.events import Event, Question, Verdict
 from seatrial.parity import Parity, compare
 from seatrial.pipeline import Pipeline, Step
 from seatrial.policy import Policy
+from seatrial.promised import Promised
 from seatrial.reference import Reference, lent
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class Trial:
         champion: the promoted version's model, for the quality check.
         seed: of every random choice a check makes.
         model_path: where ``model`` was loaded from, so that another process can load it too.
-        champion_openapi: the OpenAPI document that was stored with the promoted version's verdict.
+        promised: what the promoted version's users rely on, for the contract check.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Trial:
         champion: Any = None,
         seed: int = 0,
         model_path: str | None = None,
-        champion_openapi: Mapping[str, Any] | None = None,
+        promised: Promised | None = None,
     ) -> None:
         reference.matches(pipeline)
         if strangers := [name for name in live if name not in pipeline.dependencies]:
@@ -64,7 +65,7 @@ class Trial:
         self.champion = champion
         self.seed = seed
         self.model_path = model_path
-        self.champion_openapi = champion_openapi
+        self.promised = promised
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
         self._held, self._holding = ExitStack(), threading.Lock()

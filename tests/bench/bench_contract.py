@@ -21,6 +21,7 @@ def main(times):
     from seatrial.checks.contract import check
     from seatrial.engine import ask, plan, verdict_of
     from seatrial.loading import load_file
+    from seatrial.promised import Promised
     from seatrial.targets.http import Http
     from seatrial.targets.live import Live, serve, target_of
     from seatrial.trial import Trial
@@ -52,7 +53,7 @@ def main(times):
             document = http.send(path="/openapi.json", method="GET").json()
             for seed in range(times):
                 options = {"policy": policy, "model": model, "model_path": model_path, "seed": seed}
-                with Trial(pipeline, reference, champion_openapi=document, **options) as trial:
+                with Trial(pipeline, reference, promised=Promised("1", document), **options) as trial:
                     here = Live(pipeline.service, running, trial.hold(target_of(pipeline, running)))
                     trial.once("live service", lambda here=here: here)
                     ((_, question),) = plan([check], trial)

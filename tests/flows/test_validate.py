@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from seatrial import Finding, Outcome, Sink, Verdict
 from seatrial.local import run_flow
 from seatrial.project import Project
-from seatrial.registry import client
+from seatrial.promised import Promised
+from seatrial.registry import client, promised, resolve
 
 pytestmark = pytest.mark.server
 
@@ -144,6 +146,55 @@ def test_a_passing_run_is_completed(passed: Verdict) -> None:
     ended = {(r.state_name, r.state.message.split(":")[0]) for r in runs_of("models:/payments/1")}
     assert ("Completed", "pass") in ended
     assert all((name == "Completed") == (told == "pass") for name, told in ended)
+
+
+def test_what_the_promoted_version_promised_is_held_against_the_next(payments: Project, passed: Verdict) -> None:
+    """A field renamed and a probability in percent since version 1 was promoted: the schema and the meaning tell."""
+    folder = payments.pipeline_file.parent
+    broken = {
+        folder / "service.py": [
+            ("    reasons: list[str]", '    reasons: list[str] = Field(serialization_alias="grounds")'),
+            ("ge=0, le=1,", "ge=0, le=100,"),
+        ],
+        folder / "pipeline.py": [('frame["probability"].round(4)', '(frame["probability"] * 100).round(4)')],
+    }
+    before = {file: file.read_text() for file in broken}
+    for file, changes in broken.items():
+        for old, new in changes:
+            assert old in file.read_text()
+            file.write_text(file.read_text().replace(old, new))
+    try:
+        verdict = sail(payments, 2, only=["contract"])
+    finally:
+        for file, text in before.items():
+            file.write_text(text)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.first_failing_stage == "service"
+    found = {(f.check, f.stage, f.column, f.cause): f.message for f in verdict.errors}
+    renamed = found["contract", "service", "reasons", "openapi-renamed"]
+    assert "Readers of the answers break" in renamed
+    percent = found["contract", "service", "probability", "scale"]
+    assert "recorded to answer" in percent
+    compared = {m.name: m.value for m in verdict.measured}
+    assert compared["openapi operations compared"] == 3
+    assert compared["answers compared in meaning"] == 1_200
+
+
+def test_a_promoted_version_without_an_openapi_is_told(payments: Project, passed: Verdict) -> None:
+    """Where none was stored with its verdict, or it is none, the reason is told in words."""
+    registry = client()
+    run_id = registry.get_model_version("payments", "1").tags["seatrial.run_id"]
+    there = promised(resolve("models:/payments/2"), "champion", payments.state / "promised")
+    assert there is not None
+    assert there.openapi is not None
+    assert (there.version, there.why) == ("1", "")
+    registry.log_text(run_id, "{}", "openapi.json")
+    try:
+        broken = promised(resolve("models:/payments/1"), "champion", payments.state / "promised")
+    finally:
+        registry.log_text(run_id, json.dumps(there.openapi), "openapi.json")
+    assert broken == Promised("1", None, "the stored one is no OpenAPI 3 document")
+    assert promised(resolve("models:/payments/1"), "nobody", payments.state / "promised") is None
 
 
 def test_a_stale_store_is_found_at_the_store(

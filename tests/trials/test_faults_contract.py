@@ -11,6 +11,7 @@ from seatrial.checks.contract import check
 from seatrial.engine import ask, plan, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
+from seatrial.promised import Promised
 from seatrial.targets.http import Http
 from seatrial.targets.live import Live, serve, target_of
 from seatrial.trial import Trial
@@ -60,7 +61,7 @@ def sail(payments, running, before):
         )
         trial = Trial(
             pipeline, payments.reference, policy=policy, model=payments.model, model_path=payments.versions["2"],
-            champion_openapi=before if champion else None, seed=7,
+            promised=Promised("1", before) if champion else None, seed=7,
         )  # fmt: skip
         with trial:
             here = Live(pipeline.service, running, trial.hold(target_of(pipeline, running)))

@@ -30,6 +30,12 @@ def compare_documents(name: str, trial: Trial, document: Mapping[str, Any] | Non
                 severity=Severity.WARNING if own else Severity.INFO,
                 advice="Say where it is with Service(openapi=…), or openapi=None where the service has none.",
             )  # fmt: skip
+        if document is not None and trial.promised is not None:
+            yield Finding(
+                name, SERVICE, f"The OpenAPI was compared with nothing. Of {whose}: {trial.promised.why}.",
+                cause="nothing-to-compare", severity=Severity.INFO,
+                advice="Validate that version again, or pin its document as expectations/contract/openapi.json.",
+            )  # fmt: skip
         return
     if document is None:
         yield Finding(
@@ -58,7 +64,8 @@ def _before(trial: Trial) -> tuple[Mapping[str, Any] | None, str]:
     pinned = trial.policy.pinned.openapi
     if pinned is not None:
         return pinned, "expectations/contract"
-    return trial.champion_openapi, "the promoted version"
+    promised = trial.promised
+    return (promised.openapi, f"version {promised.version}, the promoted one") if promised else (None, "")
 
 
 def _finding(name: str, change: Change, whose: str, unknown: Severity) -> Finding:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.contract.meaning import shifts
+import pandas as pd
+
+from seatrial import jsonform
+from seatrial.contract.meaning import ROWS, shifts
 from seatrial.contract.signature import inputs_of, mismatches
 from seatrial.errors import SeatrialError
 from seatrial.events import Event, Finding, Measured, Severity, Unjudged
+from seatrial.reference import Reference
+from seatrial.targets.rest import keys_of
 from seatrial.trial import Trial
 
 
@@ -35,24 +40,58 @@ def judge_signature(name: str, trial: Trial, place: str) -> Iterator[Event]:
 
 
 def judge_meaning(name: str, trial: Trial, place: str) -> Iterator[Event]:
-    """Yield the fields whose meaning moved from the promoted version's answers to this one's, in process."""
-    if trial.champion is None:
+    """Yield the fields whose meaning moved from the promoted version's answers to this one's, in process.
+
+    What that version was recorded to answer shows what code did too; its model on this path shows what models did.
+    """
+    if trial.promised is None and trial.champion is None:
         return
-    last, key = trial.pipeline.stages[-1], trial.pipeline.key
     try:
-        after = trial.chained(last)
-        frame = trial.input_of(trial.pipeline.stages[0])
-        for stage in trial.pipeline.stages:
-            frame = trial.step(stage, model=trial.champion)(frame)
-    except SeatrialError as error:
-        words = f"The promoted version's model does not run on this path, so meanings were not compared: {error}"
+        after, (before, whose) = trial.chained(trial.pipeline.stages[-1]), _before(trial)
+        found = list(shifts(before, after, trial.pipeline.key)) if before is not None else []
+    except (SeatrialError, ValueError) as error:
+        words = f"Meanings were not compared with the promoted version's: {error}"
         yield Finding(name, place, words, severity=Severity.WARNING, cause="not-comparable")
         return
-    for shift in shifts(frame, after, key):
+    rows = 0 if before is None else len(before)
+    for shift in found:
         yield Finding(
-            name, place, f"'{shift.column}' {shift.words} Compared with the promoted version's model.",
+            name, place, f"'{shift.column}' {shift.words} Compared with {whose}.",
             column=shift.column, severity=Severity.ERROR if shift.sure else Severity.WARNING, cause=shift.cause,
             advice="Keep the meaning, or give the new one a field of its own: no schema shows such a change.",
-            evidence={"rows": len(after)},
+            evidence={"rows": rows},
         )  # fmt: skip
-    yield Measured(name, place, "answers compared in meaning", len(after), "rows")
+    yield Measured(name, place, "answers compared in meaning", rows, "rows")
+
+
+def _before(trial: Trial) -> tuple[pd.DataFrame | None, str]:
+    """Return the promoted version's answers to requests of this trial, and in words what they are."""
+    recorded = _recorded(trial)
+    if recorded is not None:
+        return recorded, "what the promoted version was recorded to answer"
+    if trial.champion is None:
+        return None, ""
+    frame = trial.input_of(trial.pipeline.stages[0])
+    for stage in trial.pipeline.stages:
+        frame = trial.step(stage, model=trial.champion)(frame)
+    return frame, "the promoted version's model on this path"
+
+
+def _recorded(trial: Trial) -> pd.DataFrame | None:
+    """Return the recorded answers to requests that both references hold, None where they are too few to tell."""
+    if trial.promised is None or trial.promised.reference is None:
+        return None
+    theirs = Reference.load(trial.promised.reference)
+    key = trial.pipeline.key
+    if theirs.key != key:
+        return None
+    both = _asked(theirs) & _asked(trial.reference)
+    answers = theirs.frame(theirs.stages[-1])
+    answers = answers[answers[key].astype(str).isin({name for name, _ in both})]
+    return answers if len(answers) >= ROWS else None
+
+
+def _asked(reference: Reference) -> set[tuple[str, str]]:
+    requests = reference.requests
+    keys = keys_of(requests, reference.key)
+    return {(str(k), text) for k, text in zip(keys, jsonform.payloads(requests), strict=True) if k is not None}

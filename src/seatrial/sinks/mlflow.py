@@ -15,10 +15,9 @@ from typing import Any
 from seatrial.bundle import directory_digest
 from seatrial.errors import RegistryError
 from seatrial.events import Measured, Outcome, Verdict
-from seatrial.registry import Fetched, client, download_model, spoken
+from seatrial.registry import VALIDATED, Fetched, client, download_model, experiment_of, spoken
 from seatrial.sinks.markdown import findings_markdown
 
-VALIDATED = "validated"
 STATUS = {Outcome.PASS: "FINISHED", Outcome.FAIL: "FAILED"}
 PARAM_LENGTH = 500
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
@@ -66,7 +65,7 @@ def record(
 
 def _log_run(registry: Any, verdict: Verdict, fetched: Fetched, artifacts: Path, whole: bool) -> str:
     version = fetched.version
-    name = f"seatrial/{version.name}"
+    name = experiment_of(version.name)
     experiment = registry.get_experiment_by_name(name)
     experiment_id = experiment.experiment_id if experiment else registry.create_experiment(name)
     told = f"version {version.number}: {verdict.outcome.value}" + ("" if whole else ", in part")
