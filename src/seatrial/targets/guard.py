@@ -1,8 +1,15 @@
-"""Run a command in a process group of its own, and end it and all it started when standard input closes.
+"""Run a command in a session of its own, hold it to limits, and end it and all it started when its caller goes.
 
-Run as a script: ``python -I -S guard.py LOG LIMIT_BYTES GRACE_SECONDS COMMAND…``. Standard input is a pipe that the
-caller holds open: however the caller ends, SIGKILL included, the pipe closes and the command goes. What the command
-says is kept in LOG up to the limit. Standard output tells ``pid N``, then ``code N``, or ``failed WHY``.
+Run as a script: ``python -I -S guard.py SETTINGS COMMAND…``. Standard input is a pipe that the caller holds open:
+however the caller ends, SIGKILL included, the pipe closes and the command goes. SETTINGS is a JSON object:
+
+- ``log``, ``log_bytes``: where the first bytes of what the command says are kept;
+- ``grace_seconds``: between asking the command to end and ending it;
+- ``keep``: file descriptors that the command inherits;
+- ``memory_bytes``, ``processes``: what it and all it started may take together.
+
+Whatever leaves the session is found by its parents: orphans come to this process.
+Standard output tells ``pid N``, then ``code N``, ``stopped N`` or ``over WHAT FOUND ALLOWED``; or ``failed WHY``.
 It uses the standard library alone and starts in some 30 ms.
 """
 
@@ -10,28 +17,23 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _SUBREAPER, _PARENT_DEATH = 36, 1  # options of Linux's prctl
 _LOOK_SECONDS = 0.05
-
-
-def _prctl() -> Callable[[int, int], object] | None:
-    """Return Linux's prctl, found before any fork; elsewhere None."""
-    if not sys.platform.startswith("linux"):
-        return None
-    with contextlib.suppress(OSError, AttributeError):
-        library = ctypes.CDLL(None)
-        return lambda option, value: library.prctl(option, value, 0, 0, 0)
-    return None
+_LOOK_SHARE = 0.1  # of one core, at most, for looking at the limits
+_ALL_GONE_SECONDS = 10.0
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
 class Log:
@@ -50,32 +52,69 @@ class Log:
                 self.file.write(b"\n(the log ends here: its limit is reached)\n")
 
 
+class Limits:
+    """Look now and then at what the command and all it started take."""
+
+    def __init__(self, memory_bytes: int | None, processes: int | None) -> None:
+        self.memory_bytes, self.processes = memory_bytes, processes
+        self.next_look = 0.0
+
+    def broken(self, child: int) -> str:
+        """Return ``over WHAT FOUND ALLOWED`` where a limit is broken, or the empty string."""
+        begin = time.monotonic()
+        if begin < self.next_look or not (self.memory_bytes or self.processes):
+            return ""
+        tree = below()
+        _reap(but=child)
+        self.next_look = time.monotonic() + (time.monotonic() - begin) / _LOOK_SHARE
+        if self.processes and len(tree) > self.processes:
+            return f"over processes {len(tree)} {self.processes}"
+        if self.memory_bytes and (held := sum(tree.values())) > self.memory_bytes:
+            return f"over memory {held} {self.memory_bytes}"
+        return ""
+
+
+def below() -> dict[int, int]:
+    """Return this process's descendants, each with the bytes of memory it holds. Without /proc nothing is known."""
+    parents, held = {}, {}
+    with contextlib.suppress(OSError):
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                # The command's name stands in brackets and may hold anything; the fields after it are numbers.
+                after = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
+                parents[int(name)], held[int(name)] = int(after[1]), int(after[21]) * _PAGE
+    found, newest = set[int](), {os.getpid()}
+    while newest := {pid for pid, parent in parents.items() if parent in newest and pid not in found}:
+        found |= newest
+    return {pid: held[pid] for pid in found}
+
+
 def tell(word: str) -> None:
     """Tell the caller, if it still listens."""
     with contextlib.suppress(OSError):
         os.write(1, f"{word}\n".encode())
 
 
-def watch(child: subprocess.Popen[bytes], log: Log, stop: Callable[[], bool], until: float = float("inf")) -> bool:
-    """Keep the log until the child ends (True), or until it is to be stopped or the time is over (False)."""
+def watch(child: subprocess.Popen[bytes], log: Log, stop: Callable[[], str], until: float = float("inf")) -> str:
+    """Keep the log until the child ends (``code``), ``stop`` gives another word or the time is over (``stopped``)."""
     assert child.stdout is not None
     with selectors.DefaultSelector() as ready:
         ready.register(child.stdout, selectors.EVENT_READ)
         if until == float("inf"):
             ready.register(0, selectors.EVENT_READ)
         while child.poll() is None:
-            if stop() or time.monotonic() > until:
-                return False
+            if word := stop() or ("stopped" if time.monotonic() > until else ""):
+                return word
             for key, _ in ready.select(_LOOK_SECONDS):
                 said = os.read(key.fd, 65536)
                 if key.fd == 0:
                     if not said:
-                        return False
+                        return "stopped"
                 elif said:
                     log.add(said)
                 else:
                     ready.unregister(child.stdout)
-    return True
+    return "code"
 
 
 def drain(child: subprocess.Popen[bytes], log: Log) -> None:
@@ -83,50 +122,49 @@ def drain(child: subprocess.Popen[bytes], log: Log) -> None:
     assert child.stdout is not None
     os.set_blocking(child.stdout.fileno(), False)
     with contextlib.suppress(BlockingIOError):
-        while said := child.stdout.read(65536):
+        while log.left > 0 and (said := child.stdout.read(65536)):
             log.add(said)
 
 
 def end(child: subprocess.Popen[bytes], log: Log, grace: float) -> None:
     """Ask the group to end, wait for the grace, then end it; then whatever left the group."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGTERM)
-    watch(child, log, lambda: False, time.monotonic() + grace)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+    if grace > 0:
+        _signal(os.killpg, child.pid, signal.SIGTERM)
+        watch(child, log, lambda: "", time.monotonic() + grace)
+    _signal(os.killpg, child.pid, signal.SIGKILL)
+    until = time.monotonic() + _ALL_GONE_SECONDS
+    while (left := below()) and time.monotonic() < until:  # who was born while we looked is seen the next time
+        for pid in left:
+            _signal(os.kill, pid, signal.SIGKILL)
+        _reap(but=child.pid)
+        child.poll()
     child.wait()
-    for _ in range(50):  # each round may bring the children of those just ended
-        orphans = _children()
-        if not orphans:
-            return
-        for pid in orphans:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
 
 
-def _children() -> list[int]:
-    """Return this process's children; orphans come to it. Without /proc nothing is known of them."""
-    found = []
-    with contextlib.suppress(OSError):
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                after = stat.read_text(errors="replace").rpartition(")")[2].split()
-                if int(after[1]) == os.getpid():
-                    found.append(int(stat.parent.name))
-    return found
+def _signal(send: Callable[[int, int], None], to: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        send(to, number)
 
 
-def main(path: str, limit: str, grace: str, *command: str) -> int:
-    """Run the command until it ends or the caller does."""
+def _reap(*, but: int) -> None:
+    """Bury the orphans that came to this process and ended; ``but`` is waited for by others."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != but:
+            os.waitpid(ended.si_pid, 0)
+
+
+def main(settings: Mapping[str, Any], command: list[str]) -> int:
+    """Run the command until it ends, breaks a limit, or the caller ends."""
+    caller = os.getppid()
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda n, _: stopped.append(n))
-    prctl = _prctl()
-    if prctl:
-        prctl(_SUBREAPER, 1)
-    log = Log(path, int(limit))
+    if _LIBC is not None:
+        _LIBC.prctl(_SUBREAPER, 1, 0, 0, 0)
+    log = Log(settings["log"], settings["log_bytes"])
+    limits = Limits(settings.get("memory_bytes"), settings.get("processes"))
+    keep = settings.get("keep", [])
+    die_with_us = (lambda: _LIBC.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)) if _LIBC is not None else None
     try:
         child = subprocess.Popen(  # noqa: S603  to run a command is what it is for
             command,
@@ -134,18 +172,25 @@ def main(path: str, limit: str, grace: str, *command: str) -> int:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=(lambda: prctl(_PARENT_DEATH, signal.SIGKILL)) if prctl else None,  # noqa: PLW1509  one thread
+            pass_fds=keep,
+            preexec_fn=die_with_us,  # noqa: PLW1509  one thread
         )
     except OSError as error:
         tell(f"failed {error.strerror}: {command[0]}")
         return 1
+    for fd in keep:
+        os.close(fd)
     tell(f"pid {child.pid}")
-    by_itself = watch(child, log, lambda: bool(stopped))
-    end(child, log, float(grace))
+
+    def stop() -> str:
+        return "stopped" if stopped or os.getppid() != caller else limits.broken(child.pid)
+
+    word = watch(child, log, stop)
+    end(child, log, 0.0 if word.startswith("over") else float(settings["grace_seconds"]))
     drain(child, log)
-    tell(f"{'code' if by_itself else 'stopped'} {child.returncode}")
+    tell(word if word.startswith("over") else f"{word} {child.returncode}")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(*sys.argv[1:]))
+    raise SystemExit(main(json.loads(sys.argv[1]), sys.argv[2:]))

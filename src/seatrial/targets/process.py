@@ -6,6 +6,7 @@ A small guard (``guard.py``) stands between: it ends the service when this proce
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from seatrial.pipeline import Pipeline, Service
 from seatrial.targets.http import Http
 
 GUARD = Path(__file__).with_name("guard.py")
+LOGS = "SEATRIAL_LOGS"  # where logs are kept that outlive a trial whose temporary files do not
 LOG_BYTES = 16 * 2**20
 GRACE_SECONDS = 5.0  # between asking a service to end and ending it
 LOOK_SECONDS = 0.05
@@ -45,11 +47,11 @@ class Running:
     ) -> None:
         self.port, self.values = port, dict(values)
         self.url = f"http://127.0.0.1:{port}"
-        self.log = Path(tempfile.mkdtemp(prefix="seatrial-service-")) / "service.log"
+        self.log = Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=os.environ.get(LOGS))) / "service.log"
         self._keep, self._told = False, ""
-        options = [str(self.log), str(LOG_BYTES), str(GRACE_SECONDS)]
+        settings = {"log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS}
         self._guard = subprocess.Popen(  # noqa: S603  the project's own command
-            [sys.executable, "-I", "-S", str(GUARD), *options, *command],
+            [sys.executable, "-I", "-S", str(GUARD), json.dumps(settings), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=dict(env),
