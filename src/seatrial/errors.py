@@ -9,6 +9,7 @@ SeatrialError
 ├── ReferenceInvalid    a reference that is missing, damaged, or of something else
 ├── FixtureError        reference data that cannot be declared, made or trusted
 ├── RegistryError       MLflow cannot be reached, or has no such version
+├── IsolationError      the process that loads a model ended, broke a limit, or said what cannot be understood
 └── TargetError         a service that cannot be started or reached
     └── AnswerError     a service that answered, and not as it should; a finding when it happens under trial
 """
@@ -61,6 +62,10 @@ class FixtureError(SeatrialError):
 
 class RegistryError(SeatrialError):
     """The model registry cannot be reached or does not hold what was asked for."""
+
+
+class IsolationError(SeatrialError):
+    """The process that loads a model ended, broke a limit, or said what cannot be understood."""
 
 
 class TargetError(SeatrialError):

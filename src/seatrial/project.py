@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.errors import ProjectError, unknown
+from seatrial.limits import Limits
 
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
     from seatrial.policy import Policy
 
-SETTINGS = ("pipeline", "expectations", "flows", "state")
+TEXTS = ("pipeline", "expectations", "flows", "state")
+SETTINGS = (*TEXTS, "environment", "isolation")
 
 # Whoever starts seatrial may have set any of these; what they set stands.
 QUIET = {
@@ -34,7 +36,10 @@ QUIET = {
 
 @dataclass(frozen=True)
 class Project:
-    """Where things are. Every path is absolute."""
+    """Where things are, and how a model is kept apart. Every path is absolute.
+
+    ``environment`` names the variables that the process which loads a model may see, beside those of any program.
+    """
 
     root: Path
     pipeline_file: Path
@@ -42,6 +47,8 @@ class Project:
     expectations: Path
     flows: Path
     state: Path
+    environment: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -62,7 +69,7 @@ class Project:
         for name, value in settings.items():
             if name not in SETTINGS:
                 raise ProjectError(f"{where}: {unknown('Setting', name, SETTINGS)}")
-            if not isinstance(value, str):
+            if name in TEXTS and not isinstance(value, str):
                 raise ProjectError(f"{where}: '{name}' is {type(value).__name__}; it is text.")
         file, _, name = str(settings.get("pipeline", "")).partition(":")
         if not file or not name:
@@ -74,6 +81,8 @@ class Project:
             expectations=root / str(settings.get("expectations", "expectations")),
             flows=root / str(settings.get("flows", "flows")),
             state=root / str(settings.get("state", ".seatrial")),
+            environment=_names(settings.get("environment", []), where),
+            limits=Limits.read(settings.get("isolation", {}), where),
         )
 
     def pipeline(self) -> Pipeline:
@@ -113,6 +122,15 @@ class Project:
             os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", str(self.state / "artifacts"))
         if "PREFECT_API_URL" not in os.environ:
             os.environ.setdefault("PREFECT_HOME", str(self.state / "prefect"))
+
+
+def _names(given: object, where: str) -> tuple[str, ...]:
+    """Return the names of environment variables a model may see; our own secrets are never among them."""
+    if not isinstance(given, list) or not all(isinstance(n, str) and n.isidentifier() for n in given):
+        raise ProjectError(f"{where}: 'environment' is a list of variables' names, such as [\"PAYMENTS_STORE_URL\"].")
+    if ours := [n for n in given if n.startswith("SEATRIAL_")]:
+        raise ProjectError(f"{where}: 'environment' names {ours[0]}, which is seatrial's own: a model never sees it.")
+    return tuple(given)
 
 
 def _settings(path: Path) -> dict[str, object] | None:
