@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial import strictjson
 from seatrial.errors import SeatrialError, UsageError
 from seatrial.events import Outcome, Severity, Verdict
-from seatrial.files import atomic_write
+from seatrial.files import atomic_write, write_once
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, SSlibKey
@@ -167,7 +166,7 @@ def signing_key(state: Path) -> CryptoSigner:
     if not path.exists():
         if SIGNING_KEY in os.environ:
             raise UsageError(f"There is no signing key at {path}, which {SIGNING_KEY} names.")
-        _make(path)
+        write_once(path, CryptoSigner.generate_ed25519().private_bytes)
     if path.stat().st_mode & OTHERS:
         raise UsageError(f"Others can read the signing key {path}. Make it yours alone: chmod 600 {path}")
     key = _load(path, private=True)
@@ -195,25 +194,6 @@ def public_key(state: Path) -> SSlibKey:
 
 def _private_path(state: Path) -> Path:
     return Path(os.environ.get(SIGNING_KEY) or state / "keys" / "verdict.key")
-
-
-def _make(path: Path) -> None:
-    """Write a new key; of several that are made at once the first one stands."""
-    from securesystemslib.signer import CryptoSigner
-
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".key-")  # 0600 from the start
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(CryptoSigner.generate_ed25519().private_bytes)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(beside, path)
-        except FileExistsError:
-            return
-    finally:
-        os.unlink(beside)
 
 
 def _publish(path: Path, key: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from seatrial.errors import UsageError
@@ -32,3 +33,26 @@ def atomic_write(path: Path, content: bytes) -> None:
         raise UsageError(
             f"'{path}' cannot be written: {error.strerror}. Name a file in a folder you may write to."
         ) from error
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Write a secret, readable by its owner alone, unless it is there; of several writers at once the first one stands.
+
+    Raises:
+        UsageError: the file cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".once-")  # 0600 from the start
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(beside, path)
+        except FileExistsError:
+            return
+        finally:
+            os.unlink(beside)
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written: {error.strerror}.") from error

@@ -1,0 +1,41 @@
+"""A webhook receiver for tests: the real one on a port, with short patience, that notes in a file what it started.
+
+Run as a script: ``python receiver.py PORT SECRET NOTES``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seatrial import webhook
+from seatrial.delivery import Delivery
+
+
+class Notes:
+    """An inbox that remembers ids; what it is given twice it has seen."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def deliver(self, delivery_id: str, body_sha: str, name: str, number: str) -> bool:
+        if name == "broken":
+            raise OSError("the ledger is not there")
+        new = delivery_id not in self.seen
+        self.seen.add(delivery_id)
+        return new
+
+
+def main(port: str, secret: str, notes: str) -> None:
+    def dispatch(deliveries: Sequence[Delivery]) -> None:
+        with Path(notes).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps([d.id, d.name, d.number]) + "\n" for d in deliveries)
+
+    webhook.HEAD_SECONDS = webhook.BODY_SECONDS = 1.0
+    webhook.serve(webhook.Receiver(secret.encode(), Notes(), dispatch), port=int(port))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
