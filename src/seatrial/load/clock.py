@@ -35,7 +35,6 @@ def new_loop() -> asyncio.AbstractEventLoop:
 def without_collection() -> Iterator[None]:
     """Keep the garbage collector away: one full collection of a large process costs tens of milliseconds."""
     was = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield
