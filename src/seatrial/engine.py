@@ -114,6 +114,7 @@ def run(
     planned = [question for _, question in questions]
     listening, events = list(sinks), list[Event]()
     deaf = _tell(listening, "planned", planned)
+    trial.told = lambda *how_far: deaf.extend(_tell(listening, "progress", *how_far))
     with trial:  # a service that a check started ends here
         for check, question in questions:
             for event in ask(check, trial, question):
@@ -129,12 +130,12 @@ def loaded(pipeline: Pipeline, model: Any) -> Any:
     return pipeline.model(os.fspath(model)) if pipeline.model and isinstance(model, str | os.PathLike) else model
 
 
-def _tell(sinks: list[Sink], what: str, said: Any) -> list[Finding]:
+def _tell(sinks: list[Sink], what: str, *said: Any) -> list[Finding]:
     """Tell every sink; one that raises hears no more, and that is a warning: it must not turn a verdict around."""
     lost = []
     for sink in list(sinks):
         try:
-            getattr(sink, what)(said)
+            getattr(sink, what)(*said)
         except Exception as error:  # noqa: BLE001  whatever a sink raises is the sink's own trouble
             sinks.remove(sink)
             words = f"{type(sink).__name__} broke, and what it writes is not whole: {describe(error)}"

@@ -17,11 +17,11 @@ from seatrial.loading import load_file
 from seatrial.metrics import metric
 from seatrial.pipeline import Pipeline
 from seatrial.reference import Reference
-from seatrial.slo import Load, Loss, Slo, read
+from seatrial.slo import Load, Loss, Slo, Stress, read
 from seatrial.tolerance import Tolerance
 
 SETTINGS = ("tolerances", "expectations", "quality", "show")  # of a stage's file
-SECTIONS = ("promotion", "dependencies", "golden", "contract", "slo", "load")  # of service.toml
+SECTIONS = ("promotion", "dependencies", "golden", "contract", "slo", "load", "stress")  # of service.toml
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,11 @@ class Policy:
         """How much load is offered."""
         return Load(**self.service.get("load", {}))
 
+    @property
+    def stress(self) -> Stress:
+        """What load and resilience may take together."""
+        return Stress(**self.service.get("stress", {}))
+
     def loss(self, dependency: str) -> Loss:
         """Return what the loss of a dependency may cost."""
         return Loss(**self.service.get("dependencies", {}).get(dependency, {}))
@@ -219,7 +224,7 @@ def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -
     _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
     for name, settings in dependencies.items():
         read(Loss, f"{path}, [dependencies.{name}]", _table(path, name, settings))
-    for section, kind in (("slo", Slo), ("load", Load)):
+    for section, kind in (("slo", Slo), ("load", Load), ("stress", Stress)):
         if section in service:
             read(kind, f"{path}, [{section}]", _table(path, section, service[section]))
 

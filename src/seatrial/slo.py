@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from seatrial.errors import PolicyError, unknown
+from seatrial.errors import PolicyError, UsageError, unknown
+from seatrial.load.schedule import Profile
 
 ROWS = ("latency_within", "latency_beyond", "down", "timeout", "reset_peer", "limit_data", "slicer", "trickle")
 ANSWER_ROWS = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_keys")
@@ -20,7 +21,7 @@ class Slo:
 
     Attributes:
         limit_ms: counted from when a request was due.
-        rate: requests a second, Poisson; half of the capacity or less.
+        rate: requests a second, Poisson, at the highest; half of the capacity or less.
         percentile: the share, such as 0.99.
         confidence: with which a pass is shown.
         path: that is asked; the service's ``predict`` by default.
@@ -46,21 +47,44 @@ class Load:
         runs: independent runs, all of which must hold; by default what ``utilisation`` needs.
         requests: of one run; likewise.
         utilisation: the share of its capacity at which the service runs under the objective's rate, at most 0.8.
+        profile: how the rate changes, as recorded: corners ``[seconds, requests a second]``, straight lines between
+            them. Its shape counts: its highest rate becomes the objective's, and a run is whole turns of it.
         budget_seconds: that the whole check may take; what does not fit in it is not judged.
+        workers: processes that share the schedule; one core each.
         connections: open at once.
         timeout_seconds: after which a request counts as lost.
         samples: answers a run that are compared with the recorded ones.
+        margin: how much slower than the promoted version counts as not slower, such as 0.05; compared where it is said.
+        pairs: runs of each of the two, interleaved; fewer where the budget holds no more.
+        pair_requests: of one such run; by default the fewest that show the percentile with two misses.
         knee: whether to search for the highest rate that holds, with what is left of the budget.
     """
 
     runs: int | None = None
     requests: int | None = None
     utilisation: float = 0.5
+    profile: Sequence[Sequence[float]] = ()
     budget_seconds: float = 600.0
+    workers: int = 1
     connections: int = 128
     timeout_seconds: float = 10.0
     samples: int = 200
+    margin: float | None = None
+    pairs: int = 10
+    pair_requests: int | None = None
     knee: bool = True
+
+
+@dataclass(frozen=True)
+class Stress:
+    """``[stress]``: of load and resilience together.
+
+    Attributes:
+        budget_seconds: that both may take. What tells most comes first: the objective, then every dependency its
+            share, and of what is left the promoted version and the knee. By default each takes its own budget.
+    """
+
+    budget_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +152,9 @@ def read(kind: type[T], where: str, table: Mapping[str, Any]) -> T:
 def _wrong(name: str, value: Any, hint: Any) -> str:
     """Return what a setting should be where the value is not that, or the empty string."""
     kinds = set(get_args(hint)) or {hint}
-    if bool in kinds:
+    if name == "profile":
+        wrong = _wrong_profile(value)
+    elif bool in kinds:
         wrong = "" if isinstance(value, bool) else "true or false"
     elif str in kinds and float not in kinds and not isinstance(hint, type(Sequence[str])):
         wrong = "" if isinstance(value, str) and value else "text"
@@ -141,6 +167,16 @@ def _wrong(name: str, value: Any, hint: Any) -> str:
     else:
         wrong = ""
     return wrong
+
+
+def _wrong_profile(value: Any) -> str:
+    try:
+        Profile(tuple(tuple(corner) for corner in value))
+    except UsageError as error:
+        return f"no profile. {error}".rstrip(".")
+    except (TypeError, ValueError):
+        return "a list of corners, such as [[0, 5], [60, 20]]"
+    return ""
 
 
 def _wrong_number(name: str, value: Any, *, whole: bool) -> str:

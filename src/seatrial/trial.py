@@ -39,6 +39,11 @@ class Trial:
         seed: of every random choice a check makes.
         model_path: where ``model`` was loaded from, so that another process can load it too.
         promised: what the promoted version's users rely on, for the contract check.
+        champion_path: where the promoted version's model lies, so that its service can be started beside.
+
+    Attributes:
+        told: called while a long question runs with how much is done, of how much, and what comes next. Set it to
+            show progress; it must return at once and not raise.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Trial:
         seed: int = 0,
         model_path: str | None = None,
         promised: Promised | None = None,
+        champion_path: str | None = None,
     ) -> None:
         reference.matches(pipeline)
         if strangers := [name for name in live if name not in pipeline.dependencies]:
@@ -66,6 +72,8 @@ class Trial:
         self.seed = seed
         self.model_path = model_path
         self.promised = promised
+        self.champion_path = champion_path
+        self.told: Callable[[int, int, str], object] = lambda *_: None
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
         self._held, self._holding = ExitStack(), threading.Lock()
@@ -191,6 +199,9 @@ class Sink:
 
     def event(self, event: Event) -> None:
         """Hear one event."""
+
+    def progress(self, done: int, of: int, what: str) -> None:
+        """Hear how far a long question is, and what comes next."""
 
     def verdict(self, verdict: Verdict) -> None:
         """Hear the sum of all events."""

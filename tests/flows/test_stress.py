@@ -54,4 +54,4 @@ def test_what_is_declared_is_asked_and_kept(payments: Project, prefect_api: str)
     experiment = registry.get_experiment_by_name("seatrial/payments")
     run = registry.search_runs([experiment.experiment_id], max_results=1)[0]
     files = {a.path for a in registry.list_artifacts(run.info.run_id, "load")}
-    assert files == {"load/latencies.parquet", "load/histogram.svg", "load/timeline.svg"}
+    assert files == {"load/latencies.parquet", "load/latencies.hdr", "load/histogram.svg", "load/timeline.svg"}

@@ -1,12 +1,17 @@
-"""A JSON service with one fault, for the checks that load it: ``FAULT=… uvicorn load_service:app``."""
+"""A JSON service with one fault, for the checks that load it: ``FAULT=… MODEL=… uvicorn load_service:app``.
+
+The model is a file that says how many seconds an answer takes.
+"""
 
 import asyncio
 import os
 import time
+from pathlib import Path
 
 from fastapi import FastAPI
 
 FAULT = os.environ.get("FAULT", "")
+SECONDS = float(Path(os.environ["MODEL"]).read_text()) if "MODEL" in os.environ else 0.001
 app = FastAPI()
 under_way = []
 
@@ -28,7 +33,7 @@ async def predict(record: dict):
         if FAULT == "blocks":
             time.sleep(0.08)
         else:
-            await asyncio.sleep(0.05 if FAULT == "shares" else 0.001)
+            await asyncio.sleep(0.05 if FAULT == "shares" else SECONDS)
         told = answer(record)
         if FAULT == "shares" and len(under_way) > 1:
             told["score"] += 1

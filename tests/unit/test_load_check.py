@@ -137,6 +137,8 @@ def test_every_request_is_kept_and_drawn():
         (_load_cause.Watched(100, 10, [0.4, 0.5]), True),
         (_load_cause.Watched(100, 95, [0.4, 0.5]), False),  # it works, as hard as it can
         (_load_cause.Watched(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
+        (_load_cause.Watched(100, 10, [*[0.001] * 60, 0.4, 0.9]), True),  # the quick ones came before the load
+        (_load_cause.Watched(100, 10, [*[0.001] * 90, 0.4, 0.4, *[0.001] * 90]), False),  # the machine stalled
         (_load_cause.Watched(0, 0, [0.4]), False),  # nobody looked
     ],
 )
@@ -191,10 +193,39 @@ def test_a_live_service_is_loaded_and_its_answers_are_compared():
     assert measured["error share"] == 0
     assert {"p50", "p99", "goodput", "cold start", "first answer", "generator lag p99"} <= set(measured)
     files = {e.name for e in events if isinstance(e, Attachment)}
-    assert files == {"load/latencies.parquet", "load/histogram.svg", "load/timeline.svg"}
+    assert files == {"load/latencies.parquet", "load/latencies.hdr", "load/histogram.svg", "load/timeline.svg"}
     assert not [e for e in events if isinstance(e, Finding)]
     (told,) = [e for e in events if isinstance(e, Judged | Unjudged)]
     assert isinstance(told, Judged) or "generator" in told.reason or "settled" in told.reason
+
+
+def test_the_rate_follows_a_profile_shared_by_two_processes():
+    """A burst every second, told to two workers: whole turns are offered, its peak in each, after a level warm-up."""
+    turns = {"profile": [[0, 20], [0.5, 20], [0.5, 80], [1, 80]], "workers": 2}
+    made = trial("", slo={"limit_ms": 2_000, "rate": 160, "percentile": 0.9}, load={**SMALL, "requests": 150, **turns})
+    told = []
+    made.told = lambda *how_far: told.append(how_far)
+    events = asked(made)
+    (file,) = [e for e in events if isinstance(e, Attachment) and e.name.endswith("parquet")]
+    due = pd.read_parquet(io.BytesIO(file.content))["scheduled_seconds"]
+    assert len(due) == 200
+    assert 1.9 < due.max() < 2
+    assert (due % 1 >= 0.5).mean() == pytest.approx(0.8, abs=0.1)
+    assert [(done, of) for done, of, _ in told] == [(0, 1)]
+    measured = {e.name: e.value for e in events if isinstance(e, Measured)}
+    assert (measured["answers compared"], measured["error share"]) == (60, 0)
+    (answer,) = [e for e in events if isinstance(e, Judged | Unjudged)]
+    assert isinstance(answer, Judged) or "generator" in answer.reason or "settled" in answer.reason
+
+
+def test_the_warm_up_of_a_profile_is_judged_by_itself():
+    """Latency that follows the rate is no warm-up; the level run ahead must have settled, and no run is cut."""
+    wavy = run(0.02 + 0.01 * (np.arange(1_000) % 500 > 250))
+    runs = _load_judge.Runs(SLO, Plan(1, 1_000), [wavy], run(steady(250)))
+    assert isinstance(next(iter(_load_judge.conclusion("load", runs))), Judged)
+    assert len(runs.latencies()[0]) == 1_000
+    growing = _load_judge.Runs(SLO, Plan(1, 1_000), [wavy], run(np.linspace(0.02, 0.08, 250)))
+    assert isinstance(next(iter(_load_judge.conclusion("load", growing))), Unjudged)
 
 
 def test_answers_that_change_under_load_are_found():

@@ -220,6 +220,8 @@ def test_rows_follow_the_address_and_the_policy():
         (Slo, {"limit_ms": 5, "rate": 5, "percentile": 99}, "a share between 0 and 1"),
         (Load, {"runs": 1.5}, "a whole number"),
         (Load, {"utilisation": 0.9}, "at most 0.8"),
+        (Load, {"profile": [[0, 5]]}, "two or more corners"),
+        (Load, {"profile": [5, 6]}, "a list of corners"),
         (Loss, {"faults": ["dwon"]}, "mean 'down'"),
         (Loss, {"timeout_ms": float("nan")}, "a number above 0"),
         (Loss, {"bystanders": "/health"}, "a list of texts"),

@@ -48,6 +48,15 @@ def test_arrivals_follow_the_profile(profile, share_in_first_half):
     assert np.isfinite(at).all()
 
 
+def test_a_profile_is_scaled_to_its_peak_and_repeated():
+    """Another highest rate and several turns keep the shape, steps included."""
+    recorded_ = Profile(((0, 2), (4, 2), (4, 8), (6, 8)))
+    made = recorded_.scaled(40).repeated(3)
+    assert (made.peak, made.seconds, made.expected) == (40, 18, 3 * (40 + 80))
+    at = poisson(made, 3, requests=10_000).at
+    assert ((at % 6) >= 4).mean() == pytest.approx(80 / 120, abs=0.02)
+
+
 def test_a_burst_has_its_peak_at_the_end_of_each_period():
     profile = burst(10, 100, every=5, lasting=1, seconds=10)
     assert profile.expected == 2 * (40 + 100)

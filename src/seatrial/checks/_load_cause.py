@@ -29,6 +29,16 @@ class Watched:
         """The share of looks in which a thread ran or waited for a core; 1 where nobody looked."""
         return self.running / self.looks if self.looks else 1.0
 
+    @property
+    def wait(self) -> float:
+        """The median of its readiness answers in the second half of the time, in seconds; 0 where nobody asked.
+
+        In the first half the queue has yet to grow, and quick answers are many because they are quick.
+        """
+        each = np.asarray(self.ready, dtype=float)
+        ended = np.cumsum(each + LOOK_SECONDS)
+        return float(np.median(each[ended > ended[-1] / 2])) if len(each) else 0.0
+
 
 @contextmanager
 def watch(pid: int, ready: Callable[[], object]) -> Iterator[Watched]:
@@ -78,5 +88,5 @@ def blocked(seen: Watched, answer_seconds: float) -> bool:
     ``answer_seconds``: the median answer of the loaded path. A readiness path does nothing, so it answers at once
     unless something that everybody shares is held.
     """
-    waits = float(np.median(seen.ready)) if seen.ready else 0.0
-    return seen.looks > 0 and seen.busy < 0.5 and waits > 0.02 and waits > 0.1 * min(answer_seconds, 1.0)
+    least = max(0.02, 0.1 * min(answer_seconds, 1.0))
+    return seen.looks > 0 and seen.busy < 0.5 and seen.wait > least

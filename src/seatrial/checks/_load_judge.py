@@ -6,11 +6,14 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from seatrial.checks._load_service import shape
 from seatrial.events import Attachment, Event, Finding, Judged, Measured, Unjudged
+from seatrial.load.histogram import histogram, merge
 from seatrial.load.outcome import OUTCOMES, Offered
 from seatrial.load.stats import Plan, bounds, judge, plan, quantile, required
 from seatrial.load.steady import Warmup, void, warmup
@@ -22,21 +25,31 @@ WARMUP_SHARE = 0.25  # of the first run's requests, sent ahead of it in the same
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of a plan in the order they ran; the first is longer by the room for a warm-up."""
+    """The runs of a plan in the order they ran; the first is longer by the room for a warm-up.
+
+    Where the rate follows a profile the latency follows it too, and says nothing of a warm-up: ``lead`` is then a run
+    of its own, ahead of them at one rate.
+    """
 
     slo: Slo
     plan: Plan
     offered: Sequence[Offered]
+    lead: Offered | None = None
 
-    @property
+    @cached_property
     def warmup(self) -> Warmup:
-        """What the first run says about the service's warm-up."""
-        return warmup(self.offered[0].latencies)
+        """What the start of the load says about the service's warm-up."""
+        return warmup((self.lead or self.offered[0]).latencies)
 
     def latencies(self) -> list[np.ndarray]:
         """Seconds of each run, the warm-up left out."""
-        skipped = self.warmup.requests
+        skipped = self.warmup.requests if self.lead is None else 0
         return [run.latencies[skipped if n == 0 else 0 :] for n, run in enumerate(self.offered)]
+
+
+def room(plan: Plan) -> int:
+    """Return the requests that a service may take to warm up."""
+    return round(WARMUP_SHARE * plan.requests)
 
 
 def plan_of(slo: Slo, load: Load) -> Plan:
@@ -49,7 +62,7 @@ def plan_of(slo: Slo, load: Load) -> Plan:
     rule = {"percentile": slo.percentile, "confidence": slo.confidence}
     scale = required(0, **rule) / required(0)
     requests = load.requests or math.ceil(usual.requests * scale)
-    return Plan(load.runs or usual.runs, requests, **rule)
+    return Plan(load.runs or usual.runs, shape(load, slo.rate, requests)[1], **rule)
 
 
 def figures(name: str, runs: Runs) -> Iterator[Event]:
@@ -78,12 +91,15 @@ def figures(name: str, runs: Runs) -> Iterator[Event]:
 def conclusion(name: str, runs: Runs) -> Iterator[Event]:
     """Yield the judgement, or why there is none. Whatever the generator got wrong comes first: it voids the rest."""
     slo, plan_ = runs.slo, runs.plan
-    limit = f"p{slo.percentile * 100:g} of {slo.limit_ms:g} ms at {slo.rate:g} requests/s"
+    peak = "a profile up to " if runs.lead is not None else ""
+    limit = f"p{slo.percentile * 100:g} of {slo.limit_ms:g} ms at {peak}{slo.rate:g} requests/s"
     reasons = [
         f"run {n + 1} is void: {reason}"
         for n, run in enumerate(runs.offered)
         for reason in void(run, slo.limit_seconds)
     ]
+    if runs.lead is not None:
+        reasons += [f"the warm-up is void: {reason}" for reason in void(runs.lead, slo.limit_seconds)]
     if reasons:
         yield Unjudged(name, SERVICE, f"{limit}: {'; '.join(reasons)}. Give the generator a core of its own.")
         return
@@ -137,6 +153,12 @@ def raw(name: str, runs: Runs) -> Attachment:
     file = io.BytesIO()
     pd.concat(frames, ignore_index=True).to_parquet(file, index=False)
     return Attachment(name, SERVICE, "load/latencies.parquet", file.getvalue())
+
+
+def summed(name: str, runs: Runs) -> Attachment:
+    """Return the latencies of all runs as one encoded HdrHistogram, in microseconds: others can be added to it."""
+    total = merge(histogram(run.latencies) for run in runs.offered)
+    return Attachment(name, SERVICE, "load/latencies.hdr", total.encode())
 
 
 def _ends(runs: Runs) -> dict[str, int]:

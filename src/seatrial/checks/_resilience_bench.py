@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -24,7 +24,7 @@ from seatrial.faults.tcp import Latency
 from seatrial.load.client import offer
 from seatrial.load.outcome import Offered
 from seatrial.load.schedule import Schedule, constant, poisson
-from seatrial.slo import Slo
+from seatrial.slo import Loss, Slo
 from seatrial.targets.process import Running
 from seatrial.trial import Trial
 
@@ -136,8 +136,13 @@ def fallback_of(trial: Trial, dependency: str, expected: Expected) -> Ground:
     return Ground(expected, frame, frame[loss.label].fillna(False).to_numpy(dtype=bool), loss)
 
 
-def matrix(at: Bench) -> Iterator[Event]:
-    """Run every row and yield findings, figures, the table, and the judgement."""
+def usual_seconds(loss: Loss, rows: int) -> float:
+    """Return about how long a matrix takes: each row its fault and its healing, a start and a crowd before them."""
+    return rows * (loss.seconds + CLEAN) + 10 * CLEAN
+
+
+def matrix(at: Bench, told: Callable[[int, int, str], object] = lambda *_: None) -> Iterator[Event]:
+    """Run every row and yield findings, figures, the table, and the judgement; ``told`` hears which row comes next."""
     loss, url = at.ground.loss, at.between.url
     rows = list(rows_of(loss, url))
     if not at.ground.uses.any():
@@ -162,8 +167,9 @@ def matrix(at: Bench) -> Iterator[Event]:
     baseline = high_water(seen)
     at.settle()
     for n, row in enumerate(rows):
+        told(n, len(rows), f"'{at.dependency}' {row.name}")
         if time.monotonic() + loss.seconds + CLEAN > at.until:
-            open_.append(f"the budget of {loss.budget_seconds:g} s ended before {', '.join(r.name for r in rows[n:])}")
+            open_.append(f"the budget ended before {', '.join(r.name for r in rows[n:])}")
             break
         seen, broken, healed = tried(at, row, baseline)
         compared += int(seen.answered.sum())

@@ -1,72 +1,38 @@
 """Does the live service hold its objective under load, and answer as it does when nobody else asks?
 
 Asked where ``[slo]`` is declared in service.toml. A service of its own is started, so that its cold start is seen;
-the plan is fixed before the first request; what the generator gets wrong makes a run void, never good or bad.
+the plan is fixed before the first request; what the generator gets wrong makes a run void, never good or bad. What is
+left of the budget goes to the promoted version, asked beside this one, and to the highest rate that holds.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from seatrial.checks._differences import share
-from seatrial.checks._load_answers import Expected, expected
+from seatrial.checks import resilience
+from seatrial.checks._budget import ending, until
+from seatrial.checks._load_answers import expected
 from seatrial.checks._load_cause import blocked, watch
-from seatrial.checks._load_judge import WARMUP_SHARE, Runs, conclusion, figures, plan_of, raw
+from seatrial.checks._load_champion import side_by_side
+from seatrial.checks._load_judge import Runs, conclusion, figures, plan_of, raw, room, summed
+from seatrial.checks._load_knee import search
 from seatrial.checks._load_pictures import histogram, timeline
-from seatrial.errors import AnswerError, SeatrialError, TargetError, UsageError
+from seatrial.checks._load_service import Loaded, held_against, shape
+from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Event, Finding, Judged, Measured, Unjudged
-from seatrial.load.client import offer
-from seatrial.load.knee import Probe, knee
-from seatrial.load.outcome import Offered
-from seatrial.load.schedule import constant, poisson
-from seatrial.load.stats import Holds, Plan, judge, required
-from seatrial.load.steady import void
+from seatrial.load.stats import Plan
 from seatrial.pipeline import SERVICE
-from seatrial.slo import Load, Slo
 from seatrial.targets.http import Http
 from seatrial.targets.live import can_serve, serve
-from seatrial.targets.process import Running
 from seatrial.trial import Check, Trial
 
 NAME = "load"
 DIAGNOSIS_SECONDS = 3.0
-KNEE_MISSES = 2  # that a probe of the knee may have
-
-
-class _SpentError(SeatrialError):
-    """The budget of the search is spent."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """One started service and what is offered to it."""
-
-    url: str
-    running: Running
-    expected: Expected
-    slo: Slo
-    load: Load
-    seed: int
-    until: float
-
-    def run(self, number: int, requests: int, rate: float, *, samples: int = 0) -> tuple[Offered, np.ndarray]:
-        """Offer one run, Poisson at ``rate``; return it and the row that each request asked for."""
-        rng = np.random.default_rng([self.seed, number])
-        rows = np.resize(rng.permutation(len(self.expected.payloads)), requests)
-        sampled = rng.choice(requests, min(samples, requests), replace=False)
-        found = offer(
-            self.url,
-            poisson(constant(rate, requests / rate), int(rng.integers(2**31)), requests=requests),
-            [self.expected.payloads[n] for n in rows.tolist()],
-            timeout_seconds=self.load.timeout_seconds,
-            connections=self.load.connections,
-            keep=frozenset(sampled.tolist()),
-        )
-        return found, rows
+LEAD, DIAGNOSIS = 2**20, 2**20 + 1  # numbers of runs that are not counted
 
 
 def ask(trial: Trial, _: str | None) -> Iterator[Event]:
@@ -83,22 +49,22 @@ def ask(trial: Trial, _: str | None) -> Iterator[Event]:
     except UsageError as error:
         yield Unjudged(NAME, SERVICE, f"[load]: {error}")
         return
-    needed = plan.requests * (plan.runs + WARMUP_SHARE) / slo.rate
-    if needed > load.budget_seconds:
+    needed = shape(load, slo.rate, plan.requests)[0].seconds * plan.runs + room(plan) / slo.rate
+    end = until(trial, load.budget_seconds)
+    if needed > (budget := end - time.monotonic()) + 1:
         yield Unjudged(
             NAME, SERVICE,
             f"{plan.runs} runs of {plan.requests:,} requests at {slo.rate:g} a second take {needed:,.0f} s, the budget "
-            f"is {load.budget_seconds:,.0f} s: raise [load] budget_seconds, or say runs and requests",
+            f"is {budget:,.0f} s: raise budget_seconds of [load] and of [stress], or say runs and requests",
         )  # fmt: skip
         return
-    until = time.monotonic() + load.budget_seconds
     begin = time.monotonic()
     try:
         with serve(trial.pipeline, model_path=trial.model_path) as running:
             yield Measured(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
-            loaded = Loaded(running.url + path, running, expected(trial), slo, load, trial.seed, until)
+            loaded = Loaded(running.url + path, running, expected(trial), slo, load, trial.seed, end)
             yield from _first(loaded, path)
-            yield from _loaded(loaded, plan)
+            yield from _loaded(loaded, plan, trial)
     except AnswerError as error:
         yield Finding(
             NAME, SERVICE, str(error), cause="service-broke", advice="Start it by hand with the same command."
@@ -114,22 +80,27 @@ def _first(loaded: Loaded, path: str) -> Iterator[Event]:
     yield Measured(NAME, SERVICE, "first answer", answer.seconds, "s")
 
 
-def _loaded(loaded: Loaded, plan: Plan) -> Iterator[Event]:
-    offered, wrong, sampled = [], [], 0
+def _loaded(loaded: Loaded, plan: Plan, trial: Trial) -> Iterator[Event]:
+    offered, wrong, sampled, rate = [], [], 0, loaded.slo.rate
+    lead = loaded.run(LEAD, room(plan), rate, flat=True)[0] if loaded.load.profile else None
     for number in range(plan.runs):
-        requests = plan.requests + (round(WARMUP_SHARE * plan.requests) if number == 0 else 0)
-        found, rows = loaded.run(number, requests, loaded.slo.rate, samples=loaded.load.samples)
+        trial.told(
+            number, plan.runs, f"run {number + 1} of {plan.runs}: {plan.requests:,} requests at {rate:g} a second"
+        )
+        requests = plan.requests + (room(plan) if number == 0 and lead is None else 0)
+        found, rows = loaded.run(number, requests, rate, samples=loaded.load.samples)
         offered.append(found)
-        count, findings = _held_against(loaded.expected, found, rows)
+        count, findings = held_against(NAME, loaded.expected, found, rows)
         sampled += count
         wrong += findings
         if how := loaded.running.ended():
             wrong.append(_died(loaded, how))
             break
-    runs = Runs(loaded.slo, plan, offered)
+    runs = Runs(loaded.slo, plan, offered, lead)
     yield from figures(NAME, runs)
     yield Measured(NAME, SERVICE, "answers compared", sampled, "rows")
     yield raw(NAME, runs)
+    yield summed(NAME, runs)
     for picture, draw in (("histogram", histogram), ("timeline", timeline)):
         yield Attachment(NAME, SERVICE, f"load/{picture}.svg", draw(offered, loaded.slo.limit_seconds))
     yield from {(f.column, f.cause): f for f in wrong}.values()
@@ -137,40 +108,22 @@ def _loaded(loaded: Loaded, plan: Plan) -> Iterator[Event]:
         yield Unjudged(NAME, SERVICE, "no answer under load could be compared with the recorded ones")
     events = list(conclusion(NAME, runs))
     for event in events:
-        yield _explained(loaded, event) if isinstance(event, Finding) else event
-    if loaded.load.knee and any(isinstance(event, Judged) for event in events) and not loaded.running.ended():
-        broken = any(isinstance(event, Finding) for event in events)
-        yield from _knee(loaded, loaded.slo.rate / 2 if broken else loaded.slo.rate * 2)
+        if not isinstance(event, Judged):
+            yield _explained(loaded, event) if isinstance(event, Finding) else event
+    judged = [event for event in events if isinstance(event, Judged)]
+    if judged and not loaded.running.ended():
+        yield from _rest(loaded, trial, held=not any(isinstance(event, Finding) for event in events))
+    yield from judged
 
 
-def _held_against(expected_: Expected, run: Offered, rows: np.ndarray) -> tuple[int, list[Finding]]:
-    """Return how many sampled answers were compared with the recorded ones, and what differs."""
-    good = [a for a in run.answers if 200 <= a.status < 300]
-    asked = [int(rows[a.index]) for a in good]
-    told, why = expected_.answered(good, asked)
-    pairs = [(t, row) for t, row in zip(told, asked, strict=True) if t is not None]
-    findings = []
-    if why:
-        findings.append(
-            Finding(NAME, SERVICE, f"Under load {share(len(told) - len(pairs), len(told))} cannot be read. {why}",
-                    cause="no-answer", evidence={"rows": len(told), "missing": len(told) - len(pairs)})
-        )  # fmt: skip
-    if pairs:
-        parity = expected_.compare([t for t, _ in pairs], [row for _, row in pairs])
-        wrong = {c.column: c.mismatches + c.null_flips for c in parity.columns if not c.ok}
-        wrong |= dict.fromkeys(parity.missing_columns, len(pairs))
-        for column, count in wrong.items():
-            worst = next((c.worst_keys for c in parity.columns if c.column == column), ())
-            findings.append(
-                Finding(
-                    NAME, SERVICE,
-                    f"Under load '{column}' differs from the recorded answers in {share(count, len(pairs))}.",
-                    column=column, cause="load-changes-answers",
-                    advice="Look for state that requests share: buffers, caches, globals; or a fallback set off.",
-                    evidence={"rows": len(pairs), "mismatches": count, "keys": [str(k) for k in worst]},
-                )
-            )  # fmt: skip
-    return len(pairs), findings
+def _rest(loaded: Loaded, trial: Trial, *, held: bool) -> Iterator[Event]:
+    """Spend what the dependencies' matrices do not need: on the promoted version, then on the highest rate."""
+    matrices = sum(resilience.seconds(trial, name) for name in resilience.places(trial))
+    loaded = replace(loaded, until=min(loaded.until, ending(trial) - matrices))
+    if held and loaded.load.margin is not None and trial.champion_path is not None:
+        yield from side_by_side(NAME, loaded, trial)
+    if loaded.load.knee and not loaded.running.ended():
+        yield from search(NAME, loaded, loaded.slo.rate * (2 if held else 0.5), trial.told)
 
 
 def _died(loaded: Loaded, how: str) -> Finding:
@@ -191,42 +144,16 @@ def _explained(loaded: Loaded, finding: Finding) -> Finding:
         Http(loaded.running.url, seconds=loaded.load.timeout_seconds, connections=1) as http,
         watch(loaded.running.pid, lambda: http.send(path=service.ready, method="GET")) as seen,
     ):
-        run, _ = loaded.run(-1 % 2**31, requests, loaded.slo.rate)
+        run, _ = loaded.run(DIAGNOSIS, requests, loaded.slo.rate, flat=True)
     if not blocked(seen, float(np.median(run.latencies))):
         return finding
     return replace(
         finding,
-        message=f"{finding.message} Meanwhile '{service.ready}' waited {np.median(seen.ready) * 1e3:,.0f} ms, and the "
+        message=f"{finding.message} Meanwhile '{service.ready}' waited {seen.wait * 1e3:,.0f} ms, and the "
         f"service did nothing in {1 - seen.busy:.0%} of the looks at it.",
         cause="blocking-call",
         advice="Something sleeps or waits in the event loop: make the route a plain 'def', or await what it waits for.",
     )
-
-
-def _knee(loaded: Loaded, start: float) -> Iterator[Event]:
-    requests = required(KNEE_MISSES, percentile=loaded.slo.percentile, confidence=loaded.slo.confidence)
-    plan = Plan(1, requests, loaded.slo.percentile, loaded.slo.confidence)
-    tried: list[Probe] = []
-
-    def try_rate(rate: float) -> Holds:
-        if time.monotonic() + requests / rate + loaded.load.timeout_seconds > loaded.until:
-            raise _SpentError("The budget is spent.")
-        run, _ = loaded.run(1_000 + len(tried), requests, rate)
-        late = void(run, loaded.slo.limit_seconds)
-        told: Holds = "unshown" if late else judge([run.misses(loaded.slo.limit_seconds)], plan).holds
-        tried.append(Probe(rate, told))
-        return told
-
-    try:
-        found = knee(try_rate, start, precision=0.1, probes=12)
-        best, above = found.rate, found.above
-    except _SpentError:
-        best = max((p.rate for p in tried if p.holds == "held"), default=0.0)
-        above = min((p.rate for p in tried if p.holds == "broken"), default=np.inf)
-    if best:
-        yield Measured(NAME, SERVICE, "knee", best, "requests/s")
-    if np.isfinite(above):
-        yield Measured(NAME, SERVICE, "knee not above", above, "requests/s")
 
 
 def _places(trial: Trial) -> Sequence[str]:

@@ -7,12 +7,12 @@ fault that did not fire shows nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
+from seatrial.checks._budget import until
 from seatrial.checks._load_answers import expected
-from seatrial.checks._resilience_bench import Bench, fallback_of, matrix
-from seatrial.checks._resilience_rows import Between, over_tcp
+from seatrial.checks._resilience_bench import Bench, fallback_of, matrix, usual_seconds
+from seatrial.checks._resilience_rows import Between, over_tcp, rows_of
 from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Event, Finding, Judged, Unjudged
 from seatrial.targets.live import can_serve, serve
@@ -35,15 +35,17 @@ def ask(trial: Trial, dependency: str | None) -> Iterator[Event]:
     except SeatrialError as error:
         yield Unjudged(NAME, dependency, f"the declared fallback cannot be computed: {error}", crashed=True)
         return
-    until = time.monotonic() + loss.budget_seconds
+    asked = list(places(trial))
+    left = len(asked) - asked.index(dependency)  # what all may take is shared by those that are still to be asked
+    end = until(trial, loss.budget_seconds, share=1 / left)
     try:
         with (
             Between(of.url, seed=trial.seed) as between,
             serve(trial.pipeline, model_path=trial.model_path, urls={dependency: between.through}) as running,
         ):
             url = running.url + path
-            at = Bench(NAME, dependency, between, running, url, ground, trial.policy.slo, trial.seed, until)
-            yield from matrix(at)
+            at = Bench(NAME, dependency, between, running, url, ground, trial.policy.slo, trial.seed, end)
+            yield from matrix(at, trial.told)
     except AnswerError as error:
         advice = "Start it by hand with the same command."
         yield Finding(NAME, dependency, str(error), cause="service-broke", advice=advice)
@@ -55,6 +57,12 @@ def ask(trial: Trial, dependency: str | None) -> Iterator[Event]:
 def places(trial: Trial) -> Sequence[str]:
     """Return the dependencies that are asked about."""
     return [name for name in trial.pipeline.dependencies if not why_not(trial, name)]
+
+
+def seconds(trial: Trial, dependency: str) -> float:
+    """Return about how long a dependency's matrix takes, its own budget at most."""
+    loss, url = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency].url
+    return min(loss.budget_seconds, usual_seconds(loss, len(rows_of(loss, url))))
 
 
 def why_not(trial: Trial, dependency: str) -> str:

@@ -44,7 +44,7 @@ def compare(
     """Compare one figure a run, such as its p99 in seconds, pair by pair.
 
     A paired t-test on the logarithms, each side at level ``alpha``. ``none``: the challenger is shown to be
-    less than ``margin`` slower (non-inferiority). Otherwise ``regression``: it is shown to be slower at all.
+    less than ``margin`` slower (non-inferiority). ``regression``: it is shown to be slower by more than that.
     Otherwise ``not enough runs``. A run without the figure (infinite: too many requests had no good answer)
     counts against the challenger when it is the challenger's in two pairs or more; the champion's own makes
     its pair worthless.
@@ -72,9 +72,9 @@ def compare(
     bounds = f"challenger over champion is between {low:.3f} and {high:.3f}"
     if high < 1 + margin:
         return Comparison("none", _ratio(logs), low, high, count, f"{bounds}, below the margin of {1 + margin:g}")
-    if low > 1:
-        return Comparison("regression", _ratio(logs), low, high, count, f"{bounds}, above 1")
-    reason = f"{bounds}: neither slower nor within the margin of {1 + margin:g} can be shown"
+    if low > 1 + margin:
+        return Comparison("regression", _ratio(logs), low, high, count, f"{bounds}, above the margin of {1 + margin:g}")
+    reason = f"{bounds}: it cannot be told on which side of the margin of {1 + margin:g} it is"
     return Comparison("not enough runs", _ratio(logs), low, high, count, reason)
 
 

@@ -72,23 +72,27 @@ class Offered:
         return by_status | {name: count for name, count in named.items() if count}
 
 
-def merged(runs: Sequence[Offered]) -> Offered:
-    """Return what several workers did at the same time as one run, in the order of the merged schedule."""
-    if not runs:
-        raise UsageError("There is no run to merge.")
-    starts = np.cumsum([0, *(len(run) for run in runs)])
-    order = np.argsort(np.concatenate([run.scheduled for run in runs]), kind="stable")
-    place = np.empty(len(order), dtype=int)
-    place[order] = np.arange(len(order))
-    answers = [
-        replace(answer, index=int(place[start + answer.index]))
-        for start, run in zip(starts, runs, strict=False)
-        for answer in run.answers
-    ]
+def merged(runs: Sequence[Offered], places: Sequence[NDArray[np.int64]]) -> Offered:
+    """Return what several workers did at the same time as one run.
+
+    ``places``: for each worker, where each of its requests stands in the whole schedule.
+
+    Raises:
+        UsageError: places that leave a request out or name one twice.
+    """
+    place = np.concatenate([np.asarray(each) for each in places]) if runs else np.zeros(0, dtype=int)
+    if not runs or not np.array_equal(np.sort(place), np.arange(sum(len(run) for run in runs))):
+        raise UsageError("Runs are merged when together they hold every request of a schedule once.")
+    order = np.argsort(place)
     columns = {
         name: np.concatenate([getattr(run, name) for run in runs])[order]
         for name in ("scheduled", "sent", "done", "status", "outcome")
     }
+    answers = [
+        replace(answer, index=int(at[answer.index]))
+        for at, run in zip(places, runs, strict=True)
+        for answer in run.answers
+    ]
     return Offered(
         **columns,
         connections=sum(run.connections for run in runs),

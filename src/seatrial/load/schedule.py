@@ -54,6 +54,14 @@ class Profile:
         """The highest rate, in requests a second."""
         return max(rate for _, rate in self.corners)
 
+    def scaled(self, peak: float) -> Profile:
+        """Return the same shape with another highest rate."""
+        return Profile(tuple((at, rate * peak / self.peak) for at, rate in self.corners))
+
+    def repeated(self, times: int) -> Profile:
+        """Return the profile over and over, so many times."""
+        return Profile(tuple((n * self.seconds + at, rate) for n in range(times) for at, rate in self.corners))
+
     def _area(self) -> Floats:
         at, rate = np.asarray(self.corners, dtype=float).T
         steps = np.diff(at) * (rate[1:] + rate[:-1]) / 2
@@ -124,8 +132,11 @@ class Schedule:
         """
         if not 0 <= worker < workers:
             raise UsageError(f"There is no worker {worker} among {workers}; they count from 0.")
-        thrown = np.random.default_rng([self.seed or 0, workers]).integers(workers, size=len(self.at))
-        return Schedule(self.at[thrown == worker], self.seconds, self.seed)
+        return Schedule(self.at[self.owners(workers) == worker], self.seconds, self.seed)
+
+    def owners(self, workers: int) -> NDArray[np.int64]:
+        """Return the worker that each request falls to."""
+        return np.random.default_rng([self.seed or 0, workers]).integers(workers, size=len(self.at))
 
 
 def poisson(profile: Profile, seed: int, *, requests: int | None = None) -> Schedule:

@@ -1,0 +1,103 @@
+"""A started service, what is offered to it, and its answers under load held against the recorded ones."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from seatrial.checks._differences import share
+from seatrial.checks._load_answers import Expected
+from seatrial.events import Finding
+from seatrial.load.outcome import Offered
+from seatrial.load.schedule import Profile, constant, poisson
+from seatrial.load.workers import offer_by
+from seatrial.pipeline import SERVICE
+from seatrial.slo import Load, Slo
+from seatrial.targets.process import Running
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One started service and what is offered to it; ``until`` is a ``time.monotonic()`` moment."""
+
+    url: str
+    running: Running
+    expected: Expected
+    slo: Slo
+    load: Load
+    seed: int
+    until: float = math.inf
+
+    def run(
+        self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
+    ) -> tuple[Offered, np.ndarray]:
+        """Offer one run; return it and the row that each request asked for.
+
+        Poisson, at the declared profile with its highest point at ``rate``, or at ``rate`` all along where none is
+        declared or ``flat`` is asked for.
+        """
+        profile, requests = (constant(rate, requests / rate), requests) if flat else shape(self.load, rate, requests)
+        rng = np.random.default_rng([self.seed, number])
+        rows = np.resize(rng.permutation(len(self.expected.payloads)), requests)
+        sampled = rng.choice(requests, min(samples, requests), replace=False)
+        found = offer_by(
+            min(self.load.workers, requests),
+            self.url,
+            poisson(profile, int(rng.integers(2**31)), requests=requests),
+            [self.expected.payloads[n] for n in rows.tolist()],
+            timeout_seconds=self.load.timeout_seconds,
+            connections=self.load.connections,
+            keep=frozenset(sampled.tolist()),
+        )
+        return found, rows
+
+    def affords(self, requests: int, rate: float) -> bool:
+        """Whether such a run still fits into the budget."""
+        seconds = shape(self.load, rate, requests)[0].seconds
+        return time.monotonic() + seconds + self.load.timeout_seconds <= self.until
+
+
+def shape(load: Load, rate: float, requests: int) -> tuple[Profile, int]:
+    """Return how the rate of one run changes, ``rate`` at the highest, and its requests.
+
+    With a declared profile these are as many as its whole turns hold, and not fewer than asked for: every run meets
+    the peak.
+    """
+    if not load.profile:
+        return constant(rate, requests / rate), requests
+    turn = Profile(tuple((float(at), float(high)) for at, high in load.profile)).scaled(rate)
+    turns = math.ceil(requests / turn.expected - 1e-9)
+    return turn.repeated(turns), max(requests, round(turns * turn.expected))
+
+
+def held_against(name: str, expected: Expected, run: Offered, rows: np.ndarray) -> tuple[int, list[Finding]]:
+    """Return how many sampled answers were compared with the recorded ones, and what differs."""
+    good = [a for a in run.answers if 200 <= a.status < 300]
+    asked = [int(rows[a.index]) for a in good]
+    told, why = expected.answered(good, asked)
+    pairs = [(t, row) for t, row in zip(told, asked, strict=True) if t is not None]
+    findings = []
+    if why:
+        findings.append(
+            Finding(name, SERVICE, f"Under load {share(len(told) - len(pairs), len(told))} cannot be read. {why}",
+                    cause="no-answer", evidence={"rows": len(told), "missing": len(told) - len(pairs)})
+        )  # fmt: skip
+    if pairs:
+        parity = expected.compare([t for t, _ in pairs], [row for _, row in pairs])
+        wrong = {c.column: c.mismatches + c.null_flips for c in parity.columns if not c.ok}
+        wrong |= dict.fromkeys(parity.missing_columns, len(pairs))
+        for column, count in wrong.items():
+            worst = next((c.worst_keys for c in parity.columns if c.column == column), ())
+            findings.append(
+                Finding(
+                    name, SERVICE,
+                    f"Under load '{column}' differs from the recorded answers in {share(count, len(pairs))}.",
+                    column=column, cause="load-changes-answers",
+                    advice="Look for state that requests share: buffers, caches, globals; or a fallback set off.",
+                    evidence={"rows": len(pairs), "mismatches": count, "keys": [str(k) for k in worst]},
+                )
+            )  # fmt: skip
+    return len(pairs), findings
