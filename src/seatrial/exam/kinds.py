@@ -1,0 +1,109 @@
+"""The list of faults on frames, and what columns one can be for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types as is_
+
+EVERY = 10  # a fault of some rows is of every tenth
+
+Fault = Callable[..., pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A fault, and the columns it is for: a predicate on a column, or None for the whole frame.
+
+    It is applied to the frame and the column, of the whole frame to the frame and the name of the key; a fault of
+    ``pairs`` is given the next column of the same type too.
+    """
+
+    name: str
+    apply: Fault
+    fits: Callable[[pd.Series], bool] | None
+    pairs: bool = False
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def fault(fits: Callable[[pd.Series], bool] | None = None, *, pairs: bool = False) -> Callable[[Fault], Fault]:
+    """Put a function on the list under its own name."""
+
+    def listed(function: Fault) -> Fault:
+        KINDS[function.__name__] = Kind(function.__name__, function, fits, pairs)
+        return function
+
+    return listed
+
+
+def is_decimal(column: pd.Series) -> bool:
+    """Whether an object column holds decimals."""
+    return column.dtype == object and isinstance(first_of(column), Decimal)
+
+
+def is_number(column: pd.Series) -> bool:
+    """Whether it holds numbers, decimals among them, and not booleans."""
+    return bool(is_.is_numeric_dtype(column) and not is_.is_bool_dtype(column)) or is_decimal(column)
+
+
+def is_measure(column: pd.Series) -> bool:
+    """Whether it holds numbers with a fraction."""
+    return bool(is_.is_float_dtype(column)) or is_decimal(column)
+
+
+def is_text(column: pd.Series) -> bool:
+    """Whether it holds text or categories of text."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return is_text(pd.Series(column.cat.categories))
+    return bool(is_.is_string_dtype(column)) and isinstance(first_of(column), str)
+
+
+def is_flag(column: pd.Series) -> bool:
+    """Whether it holds booleans."""
+    return bool(is_.is_bool_dtype(column))
+
+
+def is_instant(column: pd.Series) -> bool:
+    """Whether it holds dates with times."""
+    return bool(is_.is_datetime64_any_dtype(column))
+
+
+def is_list(column: pd.Series) -> bool:
+    """Whether it holds lists."""
+    return column.dtype == object and isinstance(first_of(column), list | np.ndarray)
+
+
+def any_column(_: pd.Series) -> bool:
+    """Every column but the key."""
+    return True
+
+
+def has_nulls(column: pd.Series) -> bool:
+    """Whether some value is null."""
+    return bool(column.isna().any())
+
+
+def first_of(column: pd.Series) -> Any:
+    """Return the first value that is not null, or None."""
+    return next(iter(column.dropna()), None)
+
+
+def every_tenth(frame: pd.DataFrame) -> np.ndarray:
+    """Return which rows are the tenth, the twentieth and so on."""
+    return np.asarray(np.arange(len(frame)) % EVERY == EVERY - 1)
+
+
+def with_values(frame: pd.DataFrame, column: str, values: Any) -> pd.DataFrame:
+    """Return the frame with other values in a column of the same type."""
+    dtype = frame[column].dtype
+    made = pd.Series(
+        values, index=frame.index, dtype=object if dtype.kind == "O" and isinstance(dtype, np.dtype) else None
+    )
+    return frame.assign(**{column: made if made.dtype == dtype else made.astype(dtype)})
