@@ -1,4 +1,4 @@
-"""A service with an HTTP dependency, for the resilience check: ``SCALES=… FAULT=… uvicorn weather_service:app``."""
+"""A service that asks scales, over HTTP or in a Redis: ``SCALES=… FAULT=… uvicorn weather_service:app``."""
 
 import math
 import os
@@ -8,6 +8,7 @@ import pandas as pd
 from fastapi import FastAPI
 
 SECONDS = 0.5
+FAULT = os.environ.get("FAULT", "")
 app = FastAPI()
 
 
@@ -25,6 +26,28 @@ class Scales:
         try:
             return weight_in(self.http.get(f"/{kind}"))
         except httpx.HTTPError as error:
+            raise LostError from error
+
+
+class RedisScales:
+    """Looks the weight of a kind up in a Redis."""
+
+    def __init__(self, url):
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        self.lost = redis.RedisError
+        pool = redis.BlockingConnectionPool.from_url(
+            url, max_connections=8, timeout=SECONDS, socket_timeout=SECONDS, socket_connect_timeout=SECONDS,
+            retry=Retry(NoBackoff(), 8 if FAULT == "retries" else 0),
+        )  # fmt: skip
+        self.redis = redis.Redis.from_pool(pool)
+
+    def of(self, kind):
+        try:
+            return float(self.redis.get(kind))
+        except (self.lost, TypeError, ValueError) as error:
             raise LostError from error
 
 
@@ -61,7 +84,12 @@ def total(frame):
     return frame[["id", "degraded"]].assign(total=frame["x"] * frame["weight"])
 
 
-scales = Scales(os.environ.get("SCALES", "http://127.0.0.1:1"))
+def scales_at(url):
+    """The client that an address asks for."""
+    return RedisScales(url) if url.startswith("redis:") else Scales(url)
+
+
+scales = scales_at(os.environ.get("SCALES", "http://127.0.0.1:1"))
 
 
 @app.get("/health")
@@ -74,6 +102,6 @@ def predict(record: dict):
     told = total(weigh(pd.DataFrame([record]).astype({"kind": "object"}), scales)).to_dict(orient="records")[0]
     if told["degraded"]:
         told["reason"] = "The scales did not answer."
-    if os.environ.get("FAULT") == "flag":
+    if FAULT == "flag":
         told = {**told, "degraded": False}
     return told
