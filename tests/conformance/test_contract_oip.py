@@ -1,30 +1,49 @@
 """Malformed tensors against real servers of the Open Inference Protocol: a 500 is a finding, a sound request is not."""
 
+import subprocess
+
 import pandas as pd
 import pytest
 from linear_steps import pipeline as linear
 
 from seatrial import capture
-from seatrial.checks.contract import check
-from seatrial.engine import ask, plan, verdict_of
+from seatrial.checks import contract, environment
+from seatrial.engine import ask, verdict_of
+from seatrial.events import Question
 from seatrial.targets.live import Live, target_of
 from seatrial.trial import Trial
+
+
+def sail(check, path, running):
+    """The verdict of one check on the running server."""
+    requests = pd.DataFrame({"id": [f"t{n}" for n in range(8)], "a": [n / 3 for n in range(8)], "b": [1.5] * 8})
+    question = Question(check.name, "service")
+    with Trial(path, capture(path, requests)) as trial:
+        here = Live(path.service, running, trial.hold(target_of(path, running)))
+        trial.once("live service", lambda: here)
+        return verdict_of(ask(check, trial, question), trial, [question])
 
 
 @pytest.mark.parametrize("kind", ["kserve-rest", "mlserver-rest"])
 def test_malformed_tensors_that_end_in_a_500_are_findings(kind, services, started):
     """Both servers answer 500 to some of them; the finding names what was wrong with the tensor."""
-    path = linear(services(kind))
-    requests = pd.DataFrame({"id": [f"t{n}" for n in range(8)], "a": [n / 3 for n in range(8)], "b": [1.5] * 8})
-    running = started(kind)
-    with Trial(path, capture(path, requests)) as trial:
-        here = Live(path.service, running, trial.hold(target_of(path, running)))
-        trial.once("live service", lambda: here)
-        ((asked, question),) = plan([check], trial)
-        verdict = verdict_of(ask(asked, trial, question), trial, [question])
+    verdict = sail(contract.check, linear(services(kind)), started(kind))
     broken = [f for f in verdict.errors if f.cause == "status-500"]
     assert broken, (verdict.findings, verdict.unjudged)
     assert any("shape" in f.message or "data" in f.message for f in broken)
     assert "left-behind" not in {f.cause for f in verdict.findings}
     assert verdict.unjudged == ()
     assert "refused" not in {f.cause for f in verdict.findings}
+
+
+def test_libraries_of_a_server_in_an_environment_of_its_own_are_named(services, started, mlserver_python):
+    """MLServer's interpreter is asked: a library of another version is told with both versions."""
+    verdict = sail(environment.check, linear(services("mlserver-rest")), started("mlserver-rest"))
+    assert verdict.unjudged == ()
+    version = "import importlib.metadata as m; print(m.version('pandas'))"
+    served = subprocess.run([mlserver_python, "-c", version], capture_output=True, text=True, check=True).stdout.strip()
+    told = {f.message.partition(" ")[0]: f for f in verdict.findings if f.cause == "library-skew"}
+    assert "mlflow is not installed in the service" in told["mlflow"].message
+    if served != pd.__version__:
+        assert f"pandas is {served} in the service, and was {pd.__version__} at training." in told["pandas"].message
+    assert {f.stage for f in verdict.findings} == {"service"}

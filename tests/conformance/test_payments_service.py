@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seatrial import Reference, Trial, capture
-from seatrial.checks import _service
+from seatrial.checks import environment, golden
 from seatrial.errors import AnswerError
 from seatrial.events import Finding, Judged, Severity, Unjudged
 from seatrial.loading import load_file
@@ -42,6 +42,7 @@ def trial(tmp_path_factory):
     env = {
         **serving.pipeline.service.env, "PAYMENTS": str(HERE), "PREVIOUS_MODEL": str(root / "previous"),
         "STORE_SECONDS": "20",  # a busy machine is no fault
+        "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "4",
     }  # fmt: skip
     serving.pipeline.service = replace(
         serving.pipeline.service, command=command, env=env, cwd=Path(__file__).parent / "servers", ready_seconds=180.0
@@ -62,12 +63,12 @@ def trial(tmp_path_factory):
     patch.undo()
 
 
-def sail(trial, fault):
+def sail(trial, fault, ask=golden.ask):
     """Put the fault in, ask, and take it out."""
     target = live(trial).target
     assert target.send(path=f"/fault/{fault}", method="PUT").ok
     try:
-        return list(_service.ask(trial, "golden"))
+        return list(ask(trial, "service"))
     finally:
         target.send(path="/fault/none", method="PUT")
 
@@ -88,6 +89,8 @@ def test_a_clean_service_passes(trial):
         ("percent", "probability", "unit-factor"),
         ("mixed-up-batch", "probability", "misaligned-rows"),
         ("broken", None, "status-500"),
+        ("other-class", "probability", None),
+        ("set-order", "probability", None),
         ("local-time", "probability", None),
         ("fallback-without-the-flag", "probability", None),
     ],
@@ -102,6 +105,18 @@ def test_a_fault_of_the_service_is_found_and_placed(trial, fault, column, cause)
     assert not first.propagated
     if cause:
         assert first.cause == cause
+
+
+def test_another_time_zone_is_told_and_with_other_answers_a_warning(trial):
+    """The service's time zone is named beside training's; where its answers differ too, this may be why."""
+    for fault, severity, says in (("none", Severity.INFO, False), ("local-time", Severity.WARNING, True)):
+        events = sail(trial, fault, environment.ask)
+        assert events[-1] == Judged("environment", "service", compared=events[-1].compared)
+        assert events[-1].compared > 8
+        (zone,) = (e for e in events if isinstance(e, Finding))
+        assert (zone.stage, zone.cause, zone.severity) == ("service", "timezone", severity)
+        assert "time zone is JST/JST, UTC+9, and was " in zone.message
+        assert ("this may be why" in zone.message) is says
 
 
 def test_the_service_refuses_what_it_was_not_made_for(trial):

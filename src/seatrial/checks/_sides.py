@@ -100,18 +100,19 @@ def ask_both(sides: Sides, service: Live) -> list[Seen]:
     golden = sides.trial.policy.golden
     rows = list(range(len(sides.requests)))
     if not takes_batches(service.target):
-        return [_ask(sides, service, rows)]
-    batched = _ask(sides, service, rows, golden.batch)
+        return [ask_some(sides, service, rows)]
+    batched = ask_some(sides, service, rows, golden.batch)
     if service.running.ended() is not None or batched.told.away:
         return [batched]
     drawn = np.random.default_rng(sides.trial.seed).permutation(len(rows))[: golden.singles].tolist()
     worst = {k for c in batched.recorded.columns if not c.ok for k in c.worst_keys}
     unanswered = {str(k) for trouble in batched.told.troubles.values() for k in trouble.keys[:DOUBTFUL]}
     doubtful = [n for n in rows if str(sides.keys[n]) in worst | unanswered][:DOUBTFUL]
-    return [batched, _ask(sides, service, sorted({*drawn, *doubtful}))]
+    return [batched, ask_some(sides, service, sorted({*drawn, *doubtful}))]
 
 
-def _ask(sides: Sides, service: Live, rows: list[int], batch: int = 1) -> Seen:
+def ask_some(sides: Sides, service: Live, rows: list[int], batch: int = 1) -> Seen:
+    """Ask the requests at these positions, ``batch`` at once, and compare what comes back."""
     trial, key = sides.trial, sides.trial.pipeline.key
     told = ask_service(service.target, sides.requests.iloc[rows], [sides.keys[n] for n in rows], key, batch)
     _ask_again(sides, service, told, batch)

@@ -30,6 +30,9 @@ def features(frame, store):
     made = build(frame, store)
     if fault == "nulls-as-zero":
         made = made.fillna({"amount_ratio": 0.0, "account_age_days": 0.0})
+    if fault == "set-order":
+        names = list({"0763", "5411", "5541", "5732", "5812", "5944", "7995"})
+        made["merchant_category"] = made["merchant_category"].map(dict(zip(sorted(names), names, strict=True)))
     return made
 
 
@@ -41,6 +44,8 @@ class Down:
 def decided(frame):
     if now["fault"] == "rounded-before-the-threshold":
         frame = frame.assign(score=frame["score"].round(2))
+    if now["fault"] == "other-class":
+        frame = frame.assign(score=1 - frame["score"])
     return decide(frame)
 
 
