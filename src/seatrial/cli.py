@@ -107,6 +107,61 @@ def verify(model_uri: str, *, project: Path = Path(), quiet: Quiet = False) -> i
 
 
 @app.command
+def up(
+    *,
+    mlflow_port: int | None = None,
+    prefect_port: int | None = None,
+    receiver_port: int | None = None,
+    project: Path = Path(),
+) -> int:
+    """Start MLflow, Prefect, a webhook receiver and a worker on this machine: every registered version is validated.
+
+    Args:
+        mlflow_port: 5000, or a free one where that is taken.
+        prefect_port: 4200, or a free one where that is taken.
+        receiver_port: 4300, or a free one where that is taken.
+        project: the project's directory.
+    """
+    from seatrial.up import up as command
+
+    ports = {"mlflow": mlflow_port, "prefect": prefect_port, "receiver": receiver_port}
+    command(project, ports=ports, tell=lambda line: print(line, flush=True))  # noqa: T201
+    return EXIT_PASS
+
+
+@app.command
+def deploy(*, receiver: str | None = None, project: Path = Path(), quiet: Quiet = False) -> int:
+    """Put deployments and automations on the Prefect server of PREFECT_API_URL, and the webhook on MLflow.
+
+    Args:
+        receiver: the address of 'seatrial webhook' as the MLflow server reaches it; without it no webhook is made.
+        project: the project's directory.
+        quiet: print nothing.
+    """
+    from seatrial.deploy import deploy as command
+
+    told = command(project, receiver=receiver)
+    if not quiet:
+        print("\n".join(told))  # noqa: T201
+    return EXIT_PASS
+
+
+@app.command
+def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()) -> int:
+    """Receive MLflow's registry webhooks and begin a validation at once, until Ctrl-C.
+
+    Args:
+        host: the address to listen on.
+        port: the port to listen on.
+        project: the project's directory.
+    """
+    from seatrial.deploy import receive as command
+
+    command(project, host=host, port=port)
+    return EXIT_PASS
+
+
+@app.command
 def init(directory: Path, *, quiet: Quiet = False) -> int:
     """Write a new project, with an example pipeline that validates as it is.
 

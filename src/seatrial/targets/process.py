@@ -39,16 +39,23 @@ class Running:
     Attributes:
         url: ``http://127.0.0.1:<port>``.
         values: what its command's blanks were filled with.
-        log: the file with what it said; removed when it ends as it should, kept when something failed.
+        log: the file with what it said; removed when it ends as it should, kept when something failed or it was named.
     """
 
     def __init__(
-        self, command: list[str], *, port: int, values: Mapping[str, str], env: Mapping[str, str], cwd: str
+        self,
+        command: list[str],
+        *,
+        port: int,
+        values: Mapping[str, str],
+        env: Mapping[str, str],
+        cwd: str,
+        log: Path | None = None,
     ) -> None:
         self.port, self.values = port, dict(values)
         self.url = f"http://127.0.0.1:{port}"
-        self.log = Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=os.environ.get(LOGS))) / "service.log"
-        self._keep, self._told = False, ""
+        self.log = log or Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=os.environ.get(LOGS))) / "service.log"
+        self._keep, self._told = log is not None, ""
         settings = {"log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS}
         self._guard = subprocess.Popen(  # noqa: S603  the project's own command
             [sys.executable, "-I", "-S", str(GUARD), json.dumps(settings), *command],
