@@ -71,7 +71,7 @@ def conclude(verdict: Verdict, events: list[Event], fetched: registry.Fetched, s
     """Write the verdict's files and log all of it to MLflow; the version keeps the verdict of its validation."""
     directory = directory_for(state, verdict.subject).with_name(f"{directory_for(state, verdict.subject).name}-stress")
     write_results(verdict, events, directory)
-    return record(verdict, fetched, directory, whole=False)
+    return record(verdict, fetched, directory)
 
 
 @flow(name="stress", flow_run_name="{model_uri}", description=__doc__, validate_parameters=False)

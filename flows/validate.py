@@ -20,12 +20,12 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from seatrial import Trial, checks, registry
 from seatrial.engine import ask, loaded, plan, verdict_of
 from seatrial.events import Event, Finding, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.keep import keep
 from seatrial.local import wait_for
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.results import directory_for, slug, write_results
 from seatrial.sinks.markdown import findings_markdown, findings_rows
-from seatrial.sinks.mlflow import record
 from seatrial.trial import LISTENERS, Check
 
 HEARING = threading.Lock()  # the events of one question are heard together
@@ -93,13 +93,11 @@ def judge(question: Question, check: Check, trial: Trial, heard: list[Event]) ->
 
 
 @task(task_run_name="verdict", cache_policy=NO_CACHE)
-def conclude(
-    verdict: Verdict, events: list[Event], trial: Trial, fetched: registry.Fetched, state: Path, whole: bool
-) -> str:
-    """Write the verdict's files and log all of it to MLflow; return the MLflow run's id."""
-    directory = directory_for(state, verdict.subject)
+def conclude(verdict: Verdict, events: list[Event], here: Project, fetched: registry.Fetched, whole: bool) -> str:
+    """Write the verdict's files and keep it: in the ledger, and from there in MLflow."""
+    directory = directory_for(here.state, verdict.subject)
     write_results(verdict, events, directory)
-    return record(verdict, fetched, directory, promote=trial.policy.promote, whole=whole)
+    return keep(here, verdict, fetched, directory, whole=whole)
 
 
 @flow(
@@ -153,7 +151,7 @@ def validate(
                 wait_for([judge.submit(question, check, trial, heard)])
     events = in_order(heard, planned)
     verdict = verdict_of(events, trial, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
-    conclude(verdict, events, trial, fetched, here.state, whole)
+    conclude(verdict, events, here, fetched, whole)
     told, name = f"Verdict of {verdict.subject}", slug(verdict.subject.model)
     create_markdown_artifact(key=f"verdict-{name}", markdown=findings_markdown(verdict), description=told)
     if verdict.findings:

@@ -162,6 +162,29 @@ def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()
 
 
 @app.command
+def reconcile(
+    *,
+    every: float = 0.0,
+    model: str = "",
+    most: int = 0,
+    project: Path = Path(),
+    quiet: Quiet = False,
+) -> int:
+    """Validate every registered version that has no verdict yet, and see that the registry shows what there is.
+
+    Args:
+        every: do it again after so many seconds, until Ctrl-C.
+        model: look at this registered model alone.
+        most: validate so many versions at most.
+        project: the project's directory.
+        quiet: print nothing but errors.
+    """
+    from seatrial.command import reconcile as command
+
+    return command(project, every=every, model=model, most=most, quiet=quiet)
+
+
+@app.command
 def init(directory: Path, *, quiet: Quiet = False) -> int:
     """Write a new project, with an example pipeline that validates as it is.
 

@@ -6,13 +6,14 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from seatrial.errors import EXIT_PASS, EXIT_UNJUDGED, SeatrialError, UsageError
+from seatrial.errors import EXIT_FAIL, EXIT_PASS, EXIT_UNJUDGED, SeatrialError, UsageError
 from seatrial.files import atomic_write
 from seatrial.local import prefect_server
 from seatrial.project import Project
@@ -77,6 +78,35 @@ def _validate(
         show(verdict, out)
         out.print(f"Report: {results / REPORT}", markup=False, highlight=False, soft_wrap=True)
     return verdict
+
+
+def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int = 0, quiet: bool = False) -> int:
+    """Run the project's reconcile flow once, or again and again, and say what came of it.
+
+    Returns 0; 1 when an alias stands on a version that did not earn it. With ``every`` it ends by Ctrl-C alone: a
+    registry that is down now may be up in a minute.
+    """
+    project = Project.find(directory)
+    project.settle()
+    out = Console()
+    parameters = {"project": str(project.root), "model": model, "most": most}
+    with prefect_server(project) as wait:
+        from seatrial.local import run_flow
+
+        while True:
+            begin, told = time.monotonic(), ""
+            try:
+                well, told = run_flow(project.flows / "reconcile.py", "reconcile", parameters, wait, ())
+            except Exception as error:
+                if not every:
+                    raise
+                print(f"seatrial: {error}", file=sys.stderr, flush=True)  # noqa: T201
+            if told and not quiet and not (every and told == "0 new"):
+                for line in told.split("; "):
+                    out.print(neutral(line, 400), markup=False, highlight=False, soft_wrap=True)
+            if not every:
+                return EXIT_PASS if well else EXIT_FAIL
+            time.sleep(max(0.0, every - (time.monotonic() - begin)))
 
 
 def capture(

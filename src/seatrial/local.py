@@ -137,10 +137,11 @@ def _tail(log: Path) -> str:
 
 def run_flow(
     file: Path, name: str, parameters: Mapping[str, object], wait: Callable[[], str], sinks: Sequence[Sink]
-) -> None:
+) -> tuple[bool, str]:
     """Run the flow ``name`` of ``file`` in this process while ``sinks`` listen.
 
-    Whatever the flow raised is raised here; a flow that ends Failed by its verdict is not an error.
+    Whatever the flow raised is raised here; a flow that ends Failed by its verdict is not an error. Return whether it
+    ended Completed, and the message of its last state.
 
     Args:
         file: the flow file, loaded by its path.
@@ -168,3 +169,4 @@ def run_flow(
     ended = state.result(raise_on_failure=False)
     if isinstance(ended, BaseException) and not isinstance(ended, FailedRun):  # FailedRun: the flow returned Failed
         raise ended
+    return state.is_completed(), state.message or ""

@@ -163,6 +163,30 @@ class Policy:
         return self.stages.get(stage, StagePolicy())
 
 
+@dataclass(frozen=True)
+class Promotion:
+    """``[promotion]`` in service.toml: the alias a pass moves, and whether one moved by hand is put back."""
+
+    alias: str = ""
+    restore: bool = False
+
+
+def promotion(directory: Path) -> Promotion:
+    """Read ``[promotion]`` alone, without the pipeline; PolicyError says what in it cannot be used."""
+    path = directory / "service.toml"
+    return _promotion(path, _toml(path))
+
+
+def _promotion(path: Path, service: Mapping[str, Any]) -> Promotion:
+    settings = _table(path, "promotion", service.get("promotion", {}))
+    _known(path, "[promotion]: setting", settings, [f.name for f in fields(Promotion)])
+    if not isinstance(settings.get("alias", ""), str):
+        raise PolicyError(f"{path}, [promotion]: 'alias' is the name of a registry alias, such as \"champion\".")
+    if not isinstance(settings.get("restore", False), bool):
+        raise PolicyError(f"{path}, [promotion]: 'restore' is true or false.")
+    return Promotion(**settings)
+
+
 def policy_digest(directory: Path) -> str:
     """Return the digest of all that a policy's directory says, without reading it."""
     return directory_digest(directory, without="__pycache__")
@@ -202,10 +226,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -> None:
     _known(path, "Section", service, SECTIONS)
-    promotion = _table(path, "promotion", service.get("promotion", {}))
-    _known(path, "[promotion]: setting", promotion, ("alias",))
-    if not isinstance(promotion.get("alias", ""), str):
-        raise PolicyError(f"{path}, [promotion]: 'alias' is the name of a registry alias, such as \"champion\".")
+    _promotion(path, service)
     golden = _table(path, "golden", service.get("golden", {}))
     _known(path, "[golden]: setting", golden, [f.name for f in fields(Golden)])
     for name, value in golden.items():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seatrial.policy import Policy
 
 TEXTS = ("pipeline", "expectations", "flows", "state")
-SETTINGS = (*TEXTS, "environment", "isolation")
+SETTINGS = (*TEXTS, "models", "environment", "isolation")
 
 # Whoever starts seatrial may have set any of these; what they set stands.
 QUIET = {
@@ -38,7 +38,8 @@ QUIET = {
 class Project:
     """Where things are, and how a model is kept apart. Every path is absolute.
 
-    ``environment`` names the variables that the process which loads a model may see, beside those of any program.
+    ``models`` are patterns of the registered models that are this project's, such as ``payments-*``; ``environment``
+    names the variables that the process which loads a model may see, beside those of any program.
     """
 
     root: Path
@@ -47,6 +48,7 @@ class Project:
     expectations: Path
     flows: Path
     state: Path
+    models: tuple[str, ...] = ("*",)
     environment: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
@@ -81,6 +83,7 @@ class Project:
             expectations=root / str(settings.get("expectations", "expectations")),
             flows=root / str(settings.get("flows", "flows")),
             state=root / str(settings.get("state", ".seatrial")),
+            models=_patterns(settings.get("models", ["*"]), where),
             environment=_names(settings.get("environment", []), where),
             limits=Limits.read(settings.get("isolation", {}), where),
         )
@@ -122,6 +125,12 @@ class Project:
             os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", str(self.state / "artifacts"))
         if "PREFECT_API_URL" not in os.environ:
             os.environ.setdefault("PREFECT_HOME", str(self.state / "prefect"))
+
+
+def _patterns(given: object, where: str) -> tuple[str, ...]:
+    if not isinstance(given, list) or not given or not all(isinstance(p, str) and p for p in given):
+        raise ProjectError(f"{where}: 'models' is a list of patterns of registered models, such as [\"payments-*\"].")
+    return tuple(given)
 
 
 def _names(given: object, where: str) -> tuple[str, ...]:

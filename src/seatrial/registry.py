@@ -24,6 +24,7 @@ REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
 VALIDATED = "validated"  # the alias that every version gets on a pass
 OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
+PAGE, ALL = 200, 10_000  # versions or models asked for at once
 LAST_RUNS = 10  # verdicts of a version that are looked through
 _URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))$")
 
@@ -38,6 +39,7 @@ class Version:
     run_id: str
     model_id: str
     aliases: tuple[str, ...] = ()
+    changed: int = 0  # when it last was, milliseconds since 1970
 
     @property
     def uri(self) -> str:
@@ -57,8 +59,12 @@ class Fetched:
     @property
     def subject(self) -> Subject:
         """Who is on trial."""
-        version = self.version
-        return Subject(version.name, version.number, _registry_uri(), version.created, self.digest)
+        return subject_of(self.version, self.digest)
+
+
+def subject_of(version: Version, digest: str = "") -> Subject:
+    """Return the subject that a version is, with the digest of its files where they were hashed."""
+    return Subject(version.name, version.number, _registry_uri(), version.created, digest)
 
 
 def client() -> Any:
@@ -89,14 +95,78 @@ def resolve(uri: str) -> Version:
             if getattr(error, "error_code", "") not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
             raise RegistryError(_missing(registry, name, number, alias)) from error
-    return Version(
-        name=version.name,
-        number=str(version.version),
-        created=int(version.creation_timestamp or 0),
-        run_id=version.run_id or "",
-        model_id=model_id(version),
-        aliases=tuple(version.aliases or ()),
-    )
+    return _version(version)
+
+
+def present(name: str, number: str) -> Version | None:
+    """Return the version as it is registered now, or None when it is not.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    with spoken("looked up", f"models:/{name}/{number}"):
+        try:
+            return _version(client().get_model_version(name, number))
+        except Exception as error:
+            if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+
+
+def changed(since: float = 0.0, *, model: str = "") -> list[Version]:
+    """Return every version that is ready and was last changed at ``since`` or later, the latest first.
+
+    Args:
+        since: milliseconds since 1970 by the registry's clock; 0 lists all.
+        model: this registered model's alone.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    found: list[Version] = []
+    only = {"filter_string": "name = '{}'".format(model.replace("'", "''"))} if model else {}
+    with spoken("listed", "The versions"):
+        registry, token = client(), None
+        while True:
+            page = registry.search_model_versions(
+                max_results=PAGE if since else ALL, order_by=["last_updated_timestamp DESC"], page_token=token, **only
+            )
+            late = [v for v in page if (v.last_updated_timestamp or 0) >= since]
+            found += [_version(v) for v in late if v.status == "READY"]
+            token = page.token
+            if not token or len(late) < len(page):
+                return found
+
+
+def aliases() -> dict[str, dict[str, str]]:
+    """Return every registered model with its aliases: model to alias to version's number.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    found: dict[str, dict[str, str]] = {}
+    with spoken("listed", "The models"):
+        registry, token = client(), None
+        while True:
+            page = registry.search_registered_models(max_results=PAGE, page_token=token)
+            found |= {m.name: {a: str(n) for a, n in (m.aliases or {}).items()} for m in page}
+            token = page.token
+            if not token:
+                return found
+
+
+def move_alias(name: str, alias: str, number: str) -> bool:
+    """Put an alias on a version; False when somebody else put it elsewhere at the same moment.
+
+    MLflow has no compare-and-set: all that can be done is to look again afterwards.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    with spoken("given an alias", f"models:/{name}/{number}"):
+        registry = client()
+        registry.set_registered_model_alias(name, alias, number)
+        return str(registry.get_model_version_by_alias(name, alias).version) == number
 
 
 def fetch(version: Version, into: Path) -> Fetched:
@@ -108,7 +178,7 @@ def fetch(version: Version, into: Path) -> Fetched:
     """
     into.mkdir(parents=True, exist_ok=True)
     model = download_model(version, into / "model")
-    reference = _fetch_reference(version, into / "reference")
+    reference = fetch_reference(version, into / "reference")
     return Fetched(version, model, directory_digest(model), reference)
 
 
@@ -148,7 +218,7 @@ def promoted(name: str, alias: str) -> Version | None:
     try:
         return resolve(f"models:/{name}@{alias}")
     except RegistryError:
-        if not _reachable():
+        if not reachable():
             raise
         return None
 
@@ -170,7 +240,7 @@ def promised(version: Version, alias: str, into: Path) -> Promised | None:
     reference = None
     if best.number != version.number:
         with contextlib.suppress(ReferenceInvalid):
-            reference = _fetch_reference(best, into).root
+            reference = fetch_reference(best, into).root
     return Promised(best.number, document, why, reference)
 
 
@@ -179,13 +249,31 @@ def experiment_of(name: str) -> str:
     return f"seatrial/{name}"
 
 
+def _version(version: Any) -> Version:
+    return Version(
+        name=version.name,
+        number=str(version.version),
+        created=int(version.creation_timestamp or 0),
+        run_id=version.run_id or "",
+        model_id=model_id(version),
+        aliases=tuple(version.aliases or ()),
+        changed=int(version.last_updated_timestamp or 0),
+    )
+
+
 def model_id(version: Any) -> str:
     """Return the LoggedModel behind a version, read from its source, or the empty string."""
     match = re.match(r"^models:/(m-[0-9a-f]+)$", version.source or "")
     return getattr(version, "model_id", None) or (match[1] if match else "")
 
 
-def _fetch_reference(version: Version, into: Path) -> Reference:
+def fetch_reference(version: Version, into: Path) -> Reference:
+    """Download the version's reference to ``into``, which is emptied first, and verify it.
+
+    Raises:
+        RegistryError: no answer.
+        ReferenceInvalid: the version carries no reference, or one that is damaged or of another run.
+    """
     import mlflow
 
     without = (
@@ -273,7 +361,8 @@ def _missing(registry: Any, name: str, number: str | None, alias: str | None) ->
     return f"Model '{name}' has no version '{number}'. Versions: {', '.join(map(str, numbers[-8:])) or 'none'}."
 
 
-def _reachable() -> bool:
+def reachable() -> bool:
+    """Say whether the registry answers."""
     try:
         client().search_registered_models(max_results=1)
     except Exception:  # noqa: BLE001  any failure is the answer

@@ -1,98 +1,52 @@
-"""The verdict in MLflow: a run of its own in ``seatrial/<model>``, tags on the version, and the alias on a pass.
+"""A verdict in MLflow: a run of its own in ``seatrial/<model>``, tags and a description on the version.
 
-The order matters: everything is logged before the version is tagged, and the version is tagged before an alias moves,
-so that whatever stops half-way leaves no verdict that was not earned.
+Each piece may be written twice and is there once: whoever writes may die at any line and begin again. A run is found
+by its key before it is made, its numbers carry the time of the verdict, and it ends when all of it is there.
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seatrial.bundle import directory_digest
-from seatrial.errors import RegistryError
+from seatrial import crash
 from seatrial.events import Measured, Outcome, Verdict
-from seatrial.registry import VALIDATED, Fetched, client, download_model, experiment_of, spoken
+from seatrial.registry import Fetched, client, experiment_of, spoken
 from seatrial.sinks.markdown import findings_markdown
 
 STATUS = {Outcome.PASS: "FINISHED", Outcome.FAIL: "FAILED"}
+KEY_TAG = "seatrial.key"  # of the run: which verdict it is of
 PARAM_LENGTH = 500
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
+ROOMS = (4700, 2500, 800, 200)  # what is tried until it fits beside what people wrote
 BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
 
 
-def record(
-    verdict: Verdict, fetched: Fetched, artifacts: Path, *, promote: str | None = None, whole: bool = True
-) -> str:
-    """Write the verdict to MLflow and return the run's id.
+def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
+    """Log what is no verdict on the version, such as part of a validation, and return the run's id.
 
     Args:
         verdict: what was found.
-        fetched: the version it is about, as it was downloaded for the trial.
+        fetched: the version it is about.
         artifacts: a directory to log whole: report, JUnit, JSON, suites.
-        promote: an alias to move to the version on a pass, besides ``validated``.
-        whole: every check was asked. Otherwise the run is logged and the version stays as it is: part of a validation
-            promotes nothing.
 
     Raises:
-        RegistryError: no answer, or the model's files changed while they were on trial.
+        RegistryError: no answer.
     """
-    version = fetched.version
-    with spoken("given its verdict", version.uri):
-        registry = client()
-        run_id = _log_run(registry, verdict, fetched, artifacts, whole)
-        if not whole:
-            return run_id
-        if verdict.outcome is Outcome.PASS:
-            _unchanged(fetched)
-        tags = {
-            "seatrial.verdict": verdict.outcome.value,
-            "seatrial.run_id": run_id,
-            "seatrial.subject_digest": fetched.digest,
-            "seatrial.policy_digest": verdict.policy_digest,
-        }
-        for name, value in tags.items():
-            registry.set_model_version_tag(version.name, version.number, name, value)
-        _describe(registry, version.name, version.number, verdict, run_id)
-        if verdict.outcome is Outcome.PASS:
-            for alias in dict.fromkeys([VALIDATED, *([promote] if promote else [])]):
-                registry.set_registered_model_alias(version.name, alias, version.number)
-    return run_id
+    return log_run(told(verdict, fetched, ", in part"), artifacts)
 
 
-def _log_run(registry: Any, verdict: Verdict, fetched: Fetched, artifacts: Path, whole: bool) -> str:
-    version = fetched.version
-    name = experiment_of(version.name)
-    experiment = registry.get_experiment_by_name(name)
-    experiment_id = experiment.experiment_id if experiment else registry.create_experiment(name)
-    told = f"version {version.number}: {verdict.outcome.value}" + ("" if whole else ", in part")
-    run = registry.create_run(experiment_id, run_name=told)
-    run_id: str = run.info.run_id
-    try:
-        _log_dataset(registry, run_id, fetched)
-        _log_numbers(registry, run_id, verdict, version.model_id)
-        registry.log_artifacts(run_id, str(artifacts))
-    except BaseException:
-        registry.set_terminated(run_id, "KILLED")
-        raise
-    registry.set_terminated(run_id, STATUS.get(verdict.outcome, "KILLED"))
-    return run_id
-
-
-def _log_numbers(registry: Any, run_id: str, verdict: Verdict, model_id: str) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    now = int(time.time() * 1000)
+def told(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, Any]:
+    """Return all that the run says beside its files, as JSON can carry it."""
+    version, reference = fetched.version, fetched.reference
     totals = [
         Measured("run", None, "findings", len(verdict.errors)),
         Measured("run", None, "questions", len(verdict.judged)),
         Measured("run", None, "seconds", verdict.seconds),
     ]
-    last = {metric_name(m): float(m.value) for m in (*totals, *verdict.measured)}
-    metrics = [Metric(n, v, now, 0, model_id=model_id or None, run_id=run_id) for n, v in last.items()]
     params = {
         "model": verdict.subject.model,
         "version": verdict.subject.version,
@@ -100,12 +54,99 @@ def _log_numbers(registry: Any, run_id: str, verdict: Verdict, model_id: str) ->
         "policy_digest": verdict.policy_digest,
         "seed": verdict.seed,
     }
-    tags = {"seatrial.verdict": verdict.outcome.value, "mlflow.note.content": findings_markdown(verdict)}
+    return {
+        "model": version.name,
+        "name": f"version {version.number}: {verdict.outcome.value}{more}",
+        "status": STATUS.get(verdict.outcome, "KILLED"),
+        "at": int(time.time() * 1000),
+        "model_id": version.model_id,
+        "metrics": {metric_name(m): float(m.value) for m in (*totals, *verdict.measured)},
+        "params": {name: str(value)[:PARAM_LENGTH] for name, value in params.items()},
+        "tags": {"seatrial.verdict": verdict.outcome.value, "mlflow.note.content": findings_markdown(verdict)},
+        "dataset": {
+            "name": f"{reference.pipeline} reference",
+            "digest": reference.digest.removeprefix("sha256:")[:36],
+            "source_type": "local",
+            "source": f'{{"uri": "runs:/{version.run_id}/seatrial/reference"}}',
+        },
+    }
+
+
+def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
+    """Log the run that ``told`` described, with every file of a directory, and return its id.
+
+    Args:
+        body: what it says.
+        artifacts: the directory.
+        key: of the verdict; a run that has it is gone on with, or left as it is when it ended.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    with spoken("given its verdict", f"models:/{body['model']}"):
+        registry = client()
+        run = _found(registry, body, key) or _made(registry, body, key)
+        run_id: str = run.info.run_id
+        crash.point("mid-effect")
+        if run.info.status != "RUNNING":
+            return run_id
+        try:
+            _log_numbers(registry, run_id, body)
+            registry.log_artifacts(run_id, str(artifacts))
+        except BaseException:
+            if not key:  # nobody will go on with it
+                registry.set_terminated(run_id, "KILLED")
+            raise
+        registry.set_terminated(run_id, body["status"])
+    return run_id
+
+
+def _experiment(registry: Any, model: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    name = experiment_of(model)
+    experiment = registry.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            return str(registry.create_experiment(name))
+        except MlflowException:  # somebody else was first
+            experiment = registry.get_experiment_by_name(name)
+            if experiment is None:
+                raise
+    return str(experiment.experiment_id)
+
+
+def _found(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+    """Return the run of this verdict, the first of them; None when there is none or it has no key."""
+    if not key:
+        return None
+    runs = registry.search_runs([_experiment(registry, body["model"])], f"tags.`{KEY_TAG}` = '{key}'", max_results=10)
+    return min(runs, key=lambda r: (r.info.start_time, r.info.run_id), default=None)
+
+
+def _made(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+    tags = {KEY_TAG: key} if key else {}
+    run = registry.create_run(_experiment(registry, body["model"]), run_name=body["name"], tags=tags)
+    first = _found(registry, body, key)
+    if first is None or first.info.run_id == run.info.run_id:
+        return run
+    registry.delete_run(run.info.run_id)  # somebody who was thought dead made one at the same moment
+    return first
+
+
+def _log_numbers(registry: Any, run_id: str, body: Mapping[str, Any]) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+    if dataset := body.get("dataset"):
+        context = [InputTag("mlflow.data.context", "validation")]
+        registry.log_inputs(run_id, datasets=[DatasetInput(Dataset(**dataset), context)])
     registry.log_batch(
         run_id,
-        params=[Param(k, str(v)[:PARAM_LENGTH]) for k, v in params.items()],
-        tags=[RunTag(k, v) for k, v in tags.items()],
+        params=[Param(k, v) for k, v in body["params"].items()],
+        tags=[RunTag(k, v) for k, v in body["tags"].items()],
     )
+    of = {"model_id": body["model_id"] or None, "run_id": run_id}
+    metrics = [Metric(n, v, body["at"], 0, **of) for n, v in body["metrics"].items()]
     for start in range(0, len(metrics), 1000):
         registry.log_batch(run_id, metrics=metrics[start : start + 1000])
 
@@ -116,35 +157,27 @@ def metric_name(measured: Measured) -> str:
     return "/".join(re.sub(r"[^\w\-. :]", "_", part, flags=re.ASCII)[:60] for part in parts if part)
 
 
-def _log_dataset(registry: Any, run_id: str, fetched: Fetched) -> None:
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    reference = fetched.reference
-    dataset = Dataset(
-        name=f"{reference.pipeline} reference",
-        digest=reference.digest.removeprefix("sha256:")[:36],
-        source_type="local",
-        source=f'{{"uri": "runs:/{fetched.version.run_id}/seatrial/reference"}}',
-    )
-    registry.log_inputs(run_id, datasets=[DatasetInput(dataset, [InputTag("mlflow.data.context", "validation")])])
+def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a version."""
+    with spoken("tagged", f"models:/{name}/{number}"):
+        registry = client()
+        for key, value in tags.items():
+            registry.set_model_version_tag(name, number, key, value)
 
 
-def _unchanged(fetched: Fetched) -> None:
-    with tempfile.TemporaryDirectory(prefix="seatrial-again-") as again:
-        now = directory_digest(download_model(fetched.version, Path(again) / "model"))
-    if now != fetched.digest:
-        raise RegistryError(
-            f"The files of {fetched.version.uri} changed while they were on trial ({fetched.digest[:19]}… became "
-            f"{now[:19]}…). No verdict was written; validate the version again."
-        )
+def blocks(verdict: Verdict) -> list[str]:
+    """Return the verdict for a description, the longest text first."""
+    return [findings_markdown(verdict, room) for room in ROOMS]
 
 
-def _describe(registry: Any, name: str, number: str, verdict: Verdict, run_id: str) -> None:
+def describe(name: str, number: str, texts: Sequence[str], run_id: str) -> None:
     """Put the verdict into the version's description, in a marked block; what people wrote round it stays."""
-    written = registry.get_model_version(name, number).description or ""
-    before, _, rest = written.partition(BEGIN)
-    after = rest.partition(END)[2] if rest else ""
-    around = len(before) + len(after) + len(BEGIN) + len(END) + 100
-    block = findings_markdown(verdict, max(DESCRIPTION - around, 200))
-    told = f"{BEGIN}\n{block}\nRun {run_id} holds the report and every number.\n{END}"
-    registry.update_model_version(name, number, before + told + after)
+    with spoken("described", f"models:/{name}/{number}"):
+        registry = client()
+        written = registry.get_model_version(name, number).description or ""
+        before, _, rest = written.partition(BEGIN)
+        after = rest.partition(END)[2] if rest else ""
+        last = f"\nRun {run_id} holds the report and every number." if run_id else ""
+        room = DESCRIPTION - len(before) - len(after) - len(BEGIN) - len(END) - len(last) - 2
+        block = next((text for text in texts if len(text) <= room), texts[-1])
+        registry.update_model_version(name, number, f"{before}{BEGIN}\n{block}{last}\n{END}{after}")

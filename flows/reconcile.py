@@ -1,0 +1,84 @@
+"""Give every registered version its verdict: look what is new, validate it, and see that the registry shows it.
+
+It may run as often as anybody likes, several at once: a version is validated by one of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.exceptions import FailedRun
+from prefect.states import Completed, Failed
+
+from seatrial import effects
+from seatrial import reconcile as reconciling
+from seatrial.errors import ProjectError
+from seatrial.ledger import Job, Ledger
+from seatrial.loading import load_file
+from seatrial.project import Project
+from seatrial.reconcile import Stray
+from seatrial.sinks.markdown import literal
+
+
+@task(task_run_name="look at the registry", cache_policy=NO_CACHE)
+def look(ledger: Ledger, here: Project, model: str) -> int:
+    """Note every version that is new."""
+    return reconciling.look(ledger, here, model=model)
+
+
+@task(task_run_name="tell MLflow", cache_policy=NO_CACHE)
+def tell(ledger: Ledger) -> list[str]:
+    """Apply what verdicts are still to do; return what had to wait."""
+    return effects.apply(ledger)
+
+
+@task(task_run_name="watch what is promoted", cache_policy=NO_CACHE)
+def watch(ledger: Ledger, here: Project, hashing: bool) -> list[Stray]:
+    """Find aliases on versions that did not earn them."""
+    strays = reconciling.watch(ledger, here, hashing=hashing)
+    if strays:
+        create_markdown_artifact(
+            key="strays",
+            markdown="\n".join(f"- {literal(stray, 1_000)}" for stray in strays),
+            description="Aliases on versions without a passing verdict",
+        )
+    return strays
+
+
+def validated(here: Project, job: Job) -> None:
+    """Run the project's validate flow for a job; whatever it raises is raised here."""
+    validate = load_file(here.flows / "validate.py", ProjectError).validate
+    ended = validate(model_uri=job.uri, project=str(here.root), return_state=True).result(raise_on_failure=False)
+    if isinstance(ended, BaseException) and not isinstance(ended, FailedRun):
+        raise ended
+
+
+@flow(name="reconcile", flow_run_name="reconcile {model}", description=__doc__, validate_parameters=False)
+def reconcile(project: str = ".", model: str = "", most: int = 0, hashing: bool = False) -> State[Any]:
+    """Look once, validate what is due, and tell MLflow.
+
+    Args:
+        project: the directory of the seatrial project.
+        model: look at this registered model alone; all by default.
+        most: versions to validate in this run; 0 is all that are due.
+        hashing: also download what is promoted and compare it with what passed.
+    """
+    here = Project.find(project)
+    here.settle()
+    said = []
+    with Ledger.of(here.state) as ledger:
+        new = look(ledger, here, model)
+        waits = tell(ledger)  # what a worker that died left behind
+        for job in reconciling.jobs(ledger, most):
+            said.append(reconciling.attempt(ledger, job, lambda job: validated(here, job)))
+            get_run_logger().info(said[-1])
+            waits += tell(ledger)
+        strays = watch(ledger, here, hashing)
+    for words in (*waits, *map(str, strays)):
+        get_run_logger().warning(words)
+    told = "; ".join([f"{new} new", *said, *waits, *map(str, strays)])
+    return Failed(message=told) if [s for s in strays if not s.back] else Completed(message=told)

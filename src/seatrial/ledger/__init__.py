@@ -1,0 +1,11 @@
+"""Which registered version has which verdict: jobs with leases and fencing tokens, verdicts, and effects to apply."""
+
+from seatrial.ledger.database import url_for
+from seatrial.ledger.migrate import LedgerError
+from seatrial.ledger.records import JOB, Effect, Facts, Fenced, Job, Kept, Registered, identity
+from seatrial.ledger.store import ATTEMPTS, Ledger
+
+__all__ = [
+    "ATTEMPTS", "JOB", "Effect", "Facts", "Fenced", "Job", "Kept", "Ledger", "LedgerError", "Registered", "identity",
+    "url_for",
+]  # fmt: skip

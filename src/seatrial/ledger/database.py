@@ -1,0 +1,71 @@
+"""A database for the ledger: SQLite in WAL mode, or PostgreSQL; short write transactions; the database's own clock."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Float, create_engine, event, literal_column
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from seatrial.errors import UsageError
+
+URL = "SEATRIAL_LEDGER_URL"
+BUSY_SECONDS = 60  # for which a writer waits for another one's transaction
+CLOCKS = {
+    # unixepoch('subsec') needs SQLite 3.42; a Julian day in a double is exact to 0.1 ms
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
+}
+
+
+def url_for(state: Path) -> str:
+    """Return where the ledger is: ``SEATRIAL_LEDGER_URL``, else ``ledger.db`` in the project's state directory."""
+    return os.environ.get(URL) or f"sqlite:///{state / 'ledger.db'}"
+
+
+def clock(engine: Engine) -> ColumnElement[float]:
+    """Return the database's time as an expression: seconds since 1970."""
+    return literal_column(CLOCKS[engine.dialect.name], Float)
+
+
+def connect(url: str) -> Engine:
+    """Return an engine for the ledger's address.
+
+    Raises:
+        UsageError: not an address of SQLite or PostgreSQL, or its driver is missing.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            driver = parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
+            return create_engine(driver, pool_pre_ping=True, pool_size=2, connect_args={"connect_timeout": 10})
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(url)
+        raise UsageError(f"{URL} is of '{parsed.drivername}'. A ledger is in SQLite or in PostgreSQL.")
+    except ArgumentError as error:
+        raise UsageError(f"{URL} is no database address. Write sqlite:///PATH or postgresql://…/NAME.") from error
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{URL} needs the module {error.name}. Install it: pip install 'seatrial[postgres]'."
+        ) from error
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver's own transactions begin too late
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Any) -> None:
+        # One that reads first and writes later would fail where another wrote in between.
+        reads = connection.get_execution_options().get("reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,70 @@
+"""What the ledger knows of the past: verdicts, the pass that stands, and which passes moved an alias."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+
+from seatrial.events import Outcome, Subject
+from seatrial.ledger import schema
+from seatrial.ledger.base import Transactions
+from seatrial.ledger.records import Facts, Kept
+
+_job, _outbox, _subject, _verdict = schema.job, schema.outbox, schema.subject, schema.verdict
+
+
+class History(Transactions):
+    """Reads, and nothing but reads."""
+
+    def verdicts(self, name: str, number: str = "") -> list[Kept]:
+        """Return every verdict of a model, or of all that ever was its version ``number``, the oldest first."""
+        rows = select(_verdict, _subject).join(_subject, _subject.c.id == _verdict.c.subject)
+        wanted: list[ColumnElement[bool]] = [_subject.c.model == name]
+        if number:
+            wanted.append(_subject.c.version == number)
+        order = (_subject.c.created, _subject.c.id, _verdict.c.epoch)
+        with self._reading() as connection:
+            return [_kept(row) for row in connection.execute(rows.where(*wanted).order_by(*order))]
+
+    def passing(self, subject: Subject, policy_digest: str | None = None) -> Kept | None:
+        """Return the pass that stands for a version, or None: its latest verdict that is a pass or a fail.
+
+        One that could not be judged again keeps the pass it had. A pass of other content is none.
+
+        Args:
+            subject: with model, version and time of creation; with a digest only a pass of that content counts.
+            policy_digest: when given, only verdicts under this policy count.
+        """
+        judged = [
+            kept
+            for kept in self.verdicts(subject.model, subject.version)
+            if kept.created == subject.created
+            and kept.outcome in (Outcome.PASS, Outcome.FAIL)
+            and subject.digest in ("", kept.facts.digest)
+            and policy_digest in (None, kept.facts.policy_digest)
+        ]
+        return judged[-1] if judged and judged[-1].outcome is Outcome.PASS else None
+
+    def stood(self, name: str, alias: str) -> list[Kept]:
+        """Return the passes that put an alias of a model on their version, the latest first."""
+        moved = select(_verdict, _subject, _outbox.c.result).select_from(_outbox)
+        moved = moved.join(_verdict, and_(*(_verdict.c[c] == _outbox.c[c] for c in ("subject", "epoch"))))
+        moved = moved.join(_subject, _subject.c.id == _outbox.c.subject)
+        moved = moved.where(_outbox.c.model == name, _outbox.c.effect == "alias", _outbox.c.state == "done")
+        with self._reading() as connection:
+            rows = connection.execute(moved.order_by(_outbox.c.id.desc()).limit(50)).all()
+        return [_kept(row) for row in rows if alias in json.loads(row.result)]
+
+    def open_jobs(self) -> int:
+        """Return how many jobs have no verdict yet."""
+        with self._reading() as connection:
+            return connection.execute(select(func.count()).where(_job.c.state == "open")).scalar_one()
+
+
+def _kept(row: Any) -> Kept:
+    facts = Facts(
+        Outcome(row.outcome), row.summary, row.digest, row.policy_digest, row.reference_digest, row.evidence_digest
+    )
+    return Kept(row.model, row.version, row.created, row.epoch, facts, row.created_at)
