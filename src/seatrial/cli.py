@@ -19,6 +19,12 @@ app = App(
     help_epilogue="Exit codes: 0 pass, 1 fail, 2 could not judge. --debug before a command shows tracebacks.",
 )
 
+app.command(
+    "seatrial.cli_fixtures:app",  # imported when it is asked for
+    name="fixtures",
+    help="Make, check and show the reference data that expectations/fixtures.toml declares.",
+)
+
 Checks = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
 Quiet = Annotated[bool, Parameter(negative="")]
 
