@@ -24,9 +24,9 @@ def sail(check, path, running):
         return verdict_of(ask(check, trial, question), trial, [question])
 
 
-@pytest.mark.parametrize("kind", ["kserve-rest", "mlserver-rest"])
+@pytest.mark.parametrize("kind", ["kserve-rest", "kserve-grpc", "mlserver-rest", "mlserver-grpc"])
 def test_malformed_tensors_that_end_in_a_500_are_findings(kind, services, started):
-    """Both servers answer 500 to some of them; the finding names what was wrong with the tensor."""
+    """Both servers break on some of them, in both protocols; the finding names what was wrong with the tensor."""
     verdict = sail(contract.check, linear(services(kind)), started(kind))
     broken = [f for f in verdict.errors if f.cause == "status-500"]
     assert broken, (verdict.findings, verdict.unjudged)

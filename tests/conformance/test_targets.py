@@ -15,7 +15,7 @@ from seatrial.policy import Policy
 from seatrial.targets import connect
 from seatrial.targets.inprocess import InProcess
 from seatrial.targets.mlflow import Form, MLflow
-from seatrial.targets.oip import tensors_of
+from seatrial.targets.tensors import tensors_of
 
 pytestmark = pytest.mark.server
 

@@ -24,7 +24,7 @@ def ask_generated(name: str, ground: Ground) -> Iterator[Event]:
     """Send generated requests within the budget and yield what is wrong with the answers."""
     settings, seed = ground.settings, ground.trial.seed
     total = GENERATED if settings.generated is None else settings.generated
-    if not total or ground.document is None or ground.path is None:
+    if not total or ground.document is None or ground.path is None or ground.wire is not None:
         return
     batch = ground.live.service.batch
     many = {ground.path: total - int(total * BATCH_SHARE) * bool(batch)}

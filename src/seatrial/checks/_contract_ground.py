@@ -12,6 +12,7 @@ import pandas as pd
 
 from seatrial import jsonform
 from seatrial.contract.declared import Declared, declared_by_schema, declared_by_signature, guessed
+from seatrial.contract.messages import message_probes
 from seatrial.contract.openapi import answer_schema, body_schema, documented_path, is_openapi
 from seatrial.contract.probes import Envelope, Probe, probes
 from seatrial.contract.settings import Contract
@@ -22,6 +23,7 @@ from seatrial.targets.http import Http, Response
 from seatrial.targets.live import Live
 from seatrial.targets.mlflow import MLflow
 from seatrial.targets.oip import Oip
+from seatrial.targets.oip_grpc import OipGrpc
 from seatrial.targets.process import Running
 from seatrial.targets.rest import Rest
 from seatrial.trial import Trial
@@ -40,7 +42,8 @@ class Ground:
         document: its OpenAPI, None where it has none.
         envelope: what stands around a record.
         records: requests of the reference, the fullest first.
-        tensors: a request of the Open Inference Protocol in place of records.
+        tensors: a request of the Open Inference Protocol in place of records, JSON or a message.
+        wire: predictions are asked over it: ``http``, or gRPC.
     """
 
     trial: Trial
@@ -51,7 +54,24 @@ class Ground:
     document: Mapping[str, Any] | None
     envelope: Envelope
     records: Sequence[Mapping[str, Any]]
-    tensors: Mapping[str, Any] | None = None
+    tensors: Any = None
+    wire: Http | OipGrpc | None = None
+
+    @property
+    def asked(self) -> Http | OipGrpc:
+        """Where predictions are asked."""
+        return self.wire or self.http
+
+    def headers(self, content_type: str) -> dict[str, str] | None:
+        """Return the headers of a request; gRPC has none of its own to give."""
+        return {"content-type": content_type} if self.wire is None else None
+
+    def alone(self) -> Http | OipGrpc:
+        """Return another connection to the same, to be used in a ``with`` block."""
+        seconds = self.settings.seconds
+        if isinstance(self.wire, OipGrpc):
+            return OipGrpc(self.wire.url, seconds=seconds)
+        return Http(self.live.running.url, seconds=seconds, connections=1)
 
     @property
     def operation(self) -> str:
@@ -61,12 +81,16 @@ class Ground:
 
     def plain(self) -> list[bytes]:
         """Return the bodies of requests that a sound service answers."""
+        if self.wire is not None:
+            return [self.tensors.SerializeToString()]
         if self.tensors is not None:
             return [jsonform.as_text(self.tensors).encode()]
         return [self.envelope.body(json.dumps(record)) for record in self.records]
 
     def probes(self, at: int) -> list[Probe]:
         """Return the fixed probes, made of the sound request at this place."""
+        if self.wire is not None:
+            return list(message_probes(self.tensors))
         if self.tensors is not None:
             return list(tensor_probes(self.tensors))
         return list(probes(self.records[at], self.declared, self.envelope))
@@ -101,16 +125,17 @@ class Ground:
 
 def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] | None) -> Ground:
     """Return the ground of a trial's live service."""
-    path, envelope, tensors = None, Envelope(), None
+    path, envelope, tensors, wire = None, Envelope(), None, None
     if isinstance(live.target, Rest):
         path = live.service.predict
     elif isinstance(live.target, MLflow):
         path, envelope = live.target.url.path, Envelope('{"dataframe_records":[', "]}")
-    elif isinstance(live.target, Oip):
-        path = live.target.url.path
+    elif isinstance(live.target, Oip | OipGrpc):
+        path = live.target.url.path if isinstance(live.target, Oip) else "ModelInfer"
         tensors = live.target.payload(_requests(trial, live).iloc[:2].reset_index(drop=True))
+        wire = live.target if isinstance(live.target, OipGrpc) else None
     records = _records(trial, live, keyless=bool(envelope.before)) if path and tensors is None else []
-    return Ground(trial, live, http, trial.policy.contract, path, document, envelope, records, tensors)
+    return Ground(trial, live, http, trial.policy.contract, path, document, envelope, records, tensors, wire)
 
 
 def ended(running: Running, seconds: float = 2.0) -> str | None:

@@ -59,7 +59,8 @@ def judged(ground: Ground, sent: Sent) -> Iterator[Trouble]:
             yield Trouble("no-answer", probe.of, probe.words, str(told))
         return
     if told.status >= 500:
-        yield Trouble(f"status-{told.status}", probe.of, probe.words)
+        code = told.headers.get("grpc-status")
+        yield Trouble(f"status-{told.status}", probe.of, probe.words, f"gRPC's {code}" if code else "")
     elif told.ok:
         yield from _accepted(ground, probe, told)
     elif told.status >= 400:
@@ -93,7 +94,7 @@ def _coerced(ground: Ground, probe: Probe, told: Response) -> Trouble:
     notes = []
     if probe.twin is not None:
         try:
-            twin = ground.http.send(probe.twin, path=ground.path)
+            twin = ground.asked.send(probe.twin, path=ground.path)
             mine, theirs = ground.without_varying(told), ground.without_varying(twin)
             if mine is not None and mine == theirs:
                 notes.append("it is ignored" if probe.cause == "unknown-field" else _read_as(probe))

@@ -12,7 +12,7 @@ from seatrial.contract.probes import Expect, Probe
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Event, Finding, Measured, Unjudged
 from seatrial.pipeline import SERVICE
-from seatrial.targets.http import Http, Response
+from seatrial.targets.http import Response
 
 RETRIED = 5  # deadlines that asking again may take altogether
 
@@ -45,9 +45,9 @@ def send(ground: Ground, asked: Sequence[Probe], *, seconds: float | None = None
     out: dict[int, Sent] = {}
     for kind in dict.fromkeys(p.content_type for p in asked):
         of_kind = [n for n, p in enumerate(asked) if p.content_type == kind]
-        told = ground.http.send_all(
-            [asked[n].body for n in of_kind], path=ground.path, headers={"content-type": kind},
-            all_seconds=seconds or 20 * ground.settings.seconds,
+        told = ground.asked.send_all(
+            [asked[n].body for n in of_kind], path=ground.path, headers=ground.headers(kind),
+            seconds=ground.settings.seconds, all_seconds=seconds or 20 * ground.settings.seconds,
         )  # fmt: skip
         out |= {n: Sent(asked[n], t) for n, t in zip(of_kind, told, strict=True)}
     return _again(ground, [out[n] for n in range(len(asked))])
@@ -61,9 +61,9 @@ def _again(ground: Ground, sent: list[Sent]) -> list[Sent]:
         if time.monotonic() > until or ground.live.running.ended() is not None:
             break
         probe = sent[n].probe
-        with Http(ground.live.running.url, seconds=ground.settings.seconds, connections=1) as alone:
+        with ground.alone() as alone:
             try:
-                told = alone.send(probe.body, path=ground.path, headers={"content-type": probe.content_type})
+                told = alone.send(probe.body, path=ground.path, headers=ground.headers(probe.content_type))
                 sent[n] = Sent(probe, told)
             except TargetError as error:
                 sent[n] = Sent(probe, error)
@@ -93,7 +93,7 @@ def _after(name: str, ground: Ground, first: Sent, sent: Sequence[Sent]) -> Iter
         why = str(away) if away is not None else "Others got no answer in time."
         yield Unjudged(name, SERVICE, f"{unsent:,} probes could not be sent. {why}")
         return
-    again = ground.http.send(first.probe.body, path=ground.path)
+    again = ground.asked.send(first.probe.body, path=ground.path)
     assert isinstance(first.told, Response)
     if not again.ok or ground.without_varying(again) != ground.without_varying(first.told):
         yield Finding(

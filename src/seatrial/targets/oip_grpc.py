@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from seatrial.errors import AnswerError, TargetError, UsageError
-from seatrial.targets.http import LIMIT_BYTES, Response
-from seatrial.targets.mlflow import beside_key
-from seatrial.targets.oip import DATATYPES, Layout, Tensor, columns_of, tensors_of
+from seatrial.targets.http import FAILURES, LIMIT_BYTES, Response
 from seatrial.targets.oip_messages import CONTENTS, message
+from seatrial.targets.tensors import DATATYPES, Layout, Tensor, infer, tensors_of
 
 CONNECT_SECONDS = 5.0
 SERVICE = "/inference.GRPCInferenceService/"
@@ -80,11 +80,10 @@ class OipGrpc:
 
     def payload(self, frame: pd.DataFrame) -> Any:
         """Return the request message for these rows."""
-        inputs = frame.drop(columns=self.key) if self.key in frame.columns else frame
         request = message("ModelInferRequest", model_name=self.model)
         if self.content_type:
             request.parameters["content_type"].string_param = self.content_type
-        for tensor in tensors_of(inputs, self.layout, self.input_name):
+        for tensor in tensors_of(frame, self.layout, self.input_name, key=self.key):
             told = request.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
             if tensor.datatype not in CONTENTS:
                 raise UsageError(f"{tensor.datatype} is not sent over gRPC here; cast the columns to float32.")
@@ -92,16 +91,7 @@ class OipGrpc:
             getattr(told.contents, CONTENTS[tensor.datatype]).extend(data)
         return request
 
-    def step(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the output tensors beside the key, one column a value: ``output``, ``output_1`` and on.
-
-        Raises:
-            TargetError: no answer, or one whose tensors do not fit the rows.
-        """
-        response = self.send(self.payload(frame))
-        if not response.ok:
-            raise AnswerError(f"The inference server answered {response.headers['grpc-status']}.")
-        return beside_key(frame, self.key, columns_of(self._outputs(response.body), len(frame)))
+    step = infer
 
     def send(
         self,
@@ -141,11 +131,31 @@ class OipGrpc:
                 raise AnswerError(f"The answer of {self.url} is longer than {self.limit_bytes:,} bytes.") from error
             if code == "UNAVAILABLE" and "connect" in said.lower():
                 raise TargetError(f"Nobody answers at {self.url}.") from error
-            return Response(STATUS.get(code, 500), {"grpc-status": code}, said.encode(), spent)
+            return Answered(STATUS.get(code, 500), {"grpc-status": code}, said.encode(), spent)
         spent = time.perf_counter() - begin
         if spent > limit:  # gRPC's own timer is coarser than the clock
             raise AnswerError(f"{self.url} gave no answer within {limit:g} s.")
-        return Response(200, {"grpc-status": "OK"}, body, spent)
+        return Answered(200, {"grpc-status": "OK"}, body, spent)
+
+    def send_all(
+        self, payloads: Sequence[Any], *, path: str | None = None, all_seconds: float = 600.0, **options: Any
+    ) -> list[Response | TargetError | None]:
+        """Call once for each payload, one after the other, and return what became of each, in order.
+
+        An error stands in its request's place, and None for what was not sent: after ``FAILURES`` requests without an
+        answer, or after ``all_seconds``.
+        """
+        told: list[Response | TargetError | None] = [None] * len(payloads)
+        until, failures = time.monotonic() + all_seconds, 0
+        for n, payload in enumerate(payloads):
+            if failures >= FAILURES or time.monotonic() > until:
+                break
+            try:
+                told[n] = self.send(payload, path=path, **options)
+            except TargetError as error:
+                failures += 1
+                told[n] = error
+        return told
 
     def _meet(self, seconds: float) -> None:
         """Wait for the first connection: a server's gRPC port may open after its HTTP port is ready."""
@@ -160,17 +170,36 @@ class OipGrpc:
                     raise TargetError(f"Nobody answers at {self.url}.") from error
             self._met = True
 
-    def _outputs(self, body: bytes) -> list[Tensor]:
-        from google.protobuf.message import DecodeError
-
+    def outputs(self, response: Response) -> list[Tensor]:
+        """Return the tensors of an answer; AnswerError where none can be read."""
+        told = _read(response.body)
         try:
-            told = type(message("ModelInferResponse")).FromString(body)
             return [
                 Tensor(t.name, t.datatype, tuple(t.shape), _data(t, told.raw_output_contents[n:n + 1]))
                 for n, t in enumerate(told.outputs)
             ]  # fmt: skip
-        except (DecodeError, ValueError, KeyError) as error:
+        except (ValueError, KeyError) as error:
             raise AnswerError(f"The inference server's answer cannot be read: {error}.") from error
+
+
+@dataclass(frozen=True)
+class Answered(Response):
+    """An answer whose body is a message."""
+
+    def json(self) -> Any:
+        """Return the message as JSON's own types; AnswerError where it is none."""
+        from google.protobuf.json_format import MessageToDict
+
+        return MessageToDict(_read(self.body))
+
+
+def _read(body: bytes) -> Any:
+    from google.protobuf.message import DecodeError
+
+    try:
+        return type(message("ModelInferResponse")).FromString(body)
+    except DecodeError as error:
+        raise AnswerError(f"The inference server's answer cannot be read: {error}.") from error
 
 
 def _data(tensor: Any, raw: Any) -> list[Any]:
