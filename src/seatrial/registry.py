@@ -325,7 +325,7 @@ def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
             text = Path(path).read_bytes()
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     return (document, "") if is_openapi(document) else (None, "the stored one is no OpenAPI 3 document")
 
