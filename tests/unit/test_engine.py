@@ -192,6 +192,22 @@ def test_sinks_hear_the_plan_every_event_and_the_verdict(reference):
     assert sink.heard == [("planned", 2), *events, ("verdict", Outcome.FAIL)]
 
 
+def test_sinks_hear_how_far_a_long_question_is(reference):
+    """A check tells the trial, and the run tells the sinks; one that knows nothing of it is not troubled."""
+    heard = []
+
+    class Ear(Sink):
+        def progress(self, done, of, what):
+            heard.append((done, of, what))
+
+    def slow(trial, stage):
+        trial.told(1, 2, "run 2 of 2")
+        yield Judged("own", stage, 1)
+
+    assert run(PIPELINE, reference, [check_of(slow)], sinks=[Ear(), Told()]).outcome is Outcome.PASS
+    assert heard == [(1, 2, "run 2 of 2")] * 2
+
+
 @pytest.mark.parametrize("where", ["planned", "event", "verdict"])
 @pytest.mark.parametrize(("body", "outcome"), [(judged, Outcome.PASS), (finds, Outcome.FAIL)])
 def test_a_sink_that_breaks_turns_no_verdict(where, body, outcome, reference):

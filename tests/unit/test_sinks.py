@@ -289,6 +289,25 @@ def test_progress_speaks_to_people_only() -> None:
     assert "cached" in said[True]
 
 
+def test_how_far_a_long_question_is_stands_on_one_line() -> None:
+    """Each step takes the line of the one before, and the answer takes it last; nothing is said in a pipe."""
+    said = {}
+    for terminal in (True, False):
+        out = io.StringIO()
+        sink = console.Progress(Console(file=out, force_terminal=terminal, color_system=None, width=60))
+        sink.planned([Question("load", "service")])
+        sink.progress(0, 3, "run 1 of 3")
+        sink.progress(1, 3, "run 2 of 3: " + "very long " * 20)
+        sink.event(Judged("load", "service", 10))
+        said[terminal] = out.getvalue()
+    assert said[False] == ""
+    first, second, answer = said[True].removeprefix("\r\x1b[2K").split("\r\x1b[2K")
+    assert first == "  0 of 3: run 1 of 3"
+    assert second.startswith("  1 of 3: run 2 of 3")
+    assert len(second) < 60
+    assert answer.startswith("✓ service · load")
+
+
 def test_a_console_without_unicode_is_served() -> None:
     """Marks and names are spelled in the letters that the terminal has."""
     raw = io.BytesIO()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +18,7 @@ from seatrial.sinks.text import neutral, plural, seconds
 from seatrial.trial import Sink
 
 FINDINGS_SHOWN = 20
+ERASED = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 _STYLE = {
     State.BORN: "bold red",
@@ -71,6 +74,7 @@ class Progress(Sink):
         self._say = _Speaker(self.console)
         self._findings: list[Finding] = []
         self._left = 0
+        self._open = False  # a line of progress stands there
 
     def planned(self, questions: Sequence[Question]) -> None:
         """Remember how many answers there will be."""
@@ -85,7 +89,19 @@ class Progress(Sink):
         elif isinstance(event, Judged | Unjudged):
             self._answered(event)
 
+    def progress(self, done: int, of: int, what: str) -> None:
+        """Show how far a long question is, on one line that the next one takes."""
+        if self.console.is_terminal:
+            line = Text(f"  {done:,} of {of:,}: {self._say(what, 100)}", style="bright_black")
+            line.truncate(max(1, self.console.width - 1), overflow="ellipsis" if self._say.unicode else "crop")
+            self.console.control(ERASED)
+            self.console.print(line, end="")
+            self._open = True
+
     def _answered(self, event: Judged | Unjudged) -> None:
+        if self._open:
+            self.console.control(ERASED)
+            self._open = False
         self._left -= 1
         question = Question(event.check, event.stage)
         mine = tuple(f for f in self._findings if f.check == event.check)
