@@ -55,19 +55,20 @@ class Statement:
     judged: int
 
 
-def envelope(verdict: Verdict, state: Path) -> bytes:
+def envelope(verdict: Verdict, state: Path, *, judged: int | None = None) -> bytes:
     """Return the signed statement of a whole validation; the project's key is made when there is none.
 
     Args:
         verdict: of a registered version, with every check asked: part of a validation is never signed.
         state: the project's state directory, where its key is.
+        judged: when, in milliseconds since 1970; now by default.
 
     Raises:
         UsageError: the signing key cannot be read, or others can read it.
     """
     from securesystemslib.dsse import Envelope
 
-    signed = Envelope(_canonical(statement(verdict)), PAYLOAD, {})
+    signed = Envelope(_canonical(statement(verdict, judged)), PAYLOAD, {})
     signed.sign(signing_key(state))
     return _canonical(signed.to_dict())
 
