@@ -1,6 +1,7 @@
 """Heavy weather for one registered model version: load against its objective, then its dependencies broken, one by one.
 
 Nothing runs beside anything else: what is measured is the service. The flow run is Failed unless the verdict is pass.
+The model runs in a process of its own, without credentials and within limits.
 """
 
 from __future__ import annotations
@@ -8,23 +9,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from seatrial import Trial, checks, registry
-from seatrial.checks.resilience import why_not
-from seatrial.engine import ask, loaded, plan, verdict_of
-from seatrial.events import Event, Finding, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial import checks, registry
+from seatrial.events import Event, Question, Verdict
+from seatrial.isolation import Isolated, isolated
+from seatrial.judging import concluded, judged, promoted_model
 from seatrial.project import Project
 from seatrial.results import directory_for, slug, write_results
-from seatrial.sinks.markdown import findings_markdown
 from seatrial.sinks.mlflow import record
-from seatrial.trial import LISTENERS, Check
+from seatrial.trial import LISTENERS
 
 CHECKS = ("load", "resilience")
 
@@ -37,33 +35,17 @@ def fetch(model_uri: str, state: Path) -> registry.Fetched:
 
 
 @task(task_run_name="load model", cache_policy=NO_CACHE)
-def load(project: Project, fetched: registry.Fetched, seed: int) -> Trial:
-    """Load pipeline, policy and model."""
-    pipeline = project.pipeline()
-    fetched.reference.matches(pipeline)
-    policy, model = project.policy(pipeline), loaded(pipeline, fetched.model)
-    return Trial(pipeline, fetched.reference, policy=policy, model=model, model_path=str(fetched.model), seed=seed)
+def load(child: Isolated, fetched: registry.Fetched, chosen: dict[str, Any]) -> State[Any]:
+    """Load the model in its process, beside the promoted one; red where it cannot be loaded."""
+    champion = promoted_model(child, fetched)
+    why = child.load(fetched.model, fetched.reference, champion=champion, **chosen)
+    return Failed(message=why) if why else Completed(message=f"{len(child.planned)} questions")
 
 
 @task(task_run_name="{question}", cache_policy=NO_CACHE)
-def judge(question: Question, check: Check, trial: Trial, heard: list[Event]) -> State[Any]:
+def judge(question: Question, child: Isolated, heard: list[Event]) -> State[Any]:
     """Ask one question; the task is red where the answer is not as it should be."""
-    events = ask(check, trial, question)
-    heard.extend(events)
-    for listener in LISTENERS.get():
-        for event in events:
-            listener.event(event)
-    findings = [e for e in events if isinstance(e, Finding)]
-    open_ = [e for e in events if isinstance(e, Unjudged)]
-    if findings:
-        key = slug(f"{trial.pipeline.name}-{question.stage or 'path'}-{question.check}")
-        create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(question))
-    worst = [f for f in findings if f.severity is Severity.ERROR]
-    if worst:
-        return Failed(message=f"{len(worst)} finding(s): {worst[0].message}")
-    if open_:
-        return Failed(message=f"not judged: {open_[0].reason}")
-    return Completed(message=f"{len(findings)} remark(s)" if findings else "held")
+    return judged(question, child, heard, "held")
 
 
 @task(task_run_name="verdict", cache_policy=NO_CACHE)
@@ -94,37 +76,20 @@ def stress(
     begin = time.perf_counter()
     here = Project.find(project)
     here.settle()
-    chosen = checks.named(only or list(CHECKS), skip=skip or [])
-    fetched = fetch(model_uri, here.state)
-    trial = load(here, fetched, seed)
-    questions = plan(chosen, trial)
-    planned = [question for _, question in questions]
-    for why in unasked(trial):
-        get_run_logger().warning("Not asked: %s", why)
-    for listener in LISTENERS.get():
-        listener.planned(planned)
+    checks.known([*(only or []), *(skip or [])])
+    chosen = {"only": only or list(CHECKS), "skip": skip or [], "seed": seed}
     heard: list[Event] = []
-    progress = create_progress_artifact(0.0, description=f"Heavy weather for {fetched.subject}")
-    assert isinstance(progress, UUID)
-    with trial:
-        for n, (check, question) in enumerate(questions):
-            judge(question, check, trial, heard, return_state=True)
-            update_progress_artifact(progress, 100 * (n + 1) / len(questions))
-    verdict = verdict_of(heard, trial, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
+    with isolated(here) as child:
+        fetched = fetch(model_uri, here.state)
+        load(child, fetched, chosen, return_state=True).result(raise_on_failure=child.broken is None)
+        for why in child.unasked:
+            get_run_logger().warning("Not asked: %s", why)
+        for listener in LISTENERS.get():
+            listener.planned(child.planned)
+        for question in child.planned:
+            judge(question, child, heard, return_state=True)
+        seconds = time.perf_counter() - begin
+        verdict = child.verdict(heard, child.planned, subject=fetched.subject, seconds=seconds)
     conclude(verdict, heard, fetched, here.state)
-    told, name = f"Heavy weather for {verdict.subject}", slug(verdict.subject.model)
-    create_markdown_artifact(key=f"stress-{name}", markdown=findings_markdown(verdict), description=told)
-    for listener in LISTENERS.get():
-        listener.verdict(verdict)
-    get_run_logger().info("%s: %s", verdict.subject, verdict.summary)
-    if verdict.outcome is Outcome.PASS:
-        return Completed(message=verdict.summary)
-    why = "" if planned else f" ({'; '.join(unasked(trial))})"
-    return Failed(message=f"verdict {verdict.summary}{why}")
-
-
-def unasked(trial: Trial) -> list[str]:
-    """Return what has no question in this trial, and why."""
-    missing = [] if trial.policy.slo else ["load: service.toml declares no [slo]"]
-    reasons = [why_not(trial, name) for name in trial.pipeline.dependencies]
-    return missing + [f"resilience: {why}" for why in reasons if why]
+    more = f" ({'; '.join(child.unasked)})" if child.unasked and not child.planned else ""
+    return concluded(verdict, f"Heavy weather for {verdict.subject}", page="stress", more=more)

@@ -24,7 +24,7 @@ HEAVY = {
     "sqlalchemy",
 }  # fmt: skip
 EXPECTATIONS = ("checks/expectations.py", "checks/_suites.py", "checks/_own.py")
-ORCHESTRATION = ("local.py", "orchestration.py")
+ORCHESTRATION = ("judging.py", "local.py", "orchestration.py")
 
 
 def tracked(*suffixes: str) -> list[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -54,16 +53,18 @@ def _validate(
 ) -> Verdict:
     """Run the validate flow while its server starts, and show what comes of it."""
     from seatrial import checks
+    from seatrial.isolation import early
     from seatrial.local import run_flow
     from seatrial.results import JSON, JUNIT, REPORT, directory_for
     from seatrial.sinks.console import Progress, show
 
     checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
-    threading.Thread(target=_warm_up, daemon=True).start()
     out = Console()
     keep = _keeper()
     sinks = [keep] if quiet else [keep, Progress(Console(stderr=True))]
-    run_flow(project.flows / "validate.py", "validate", {**parameters, "project": str(project.root)}, wait, sinks)
+    parameters = {**parameters, "project": str(project.root)}
+    with early(project):  # the trial's process imports what is heavy while the server and this process do
+        run_flow(project.flows / "validate.py", "validate", parameters, wait, sinks)
     verdict: Verdict | None = keep.kept
     if verdict is None:
         raise SeatrialError("The flow ended without a verdict. Its log is on the Prefect dashboard; run with --debug.")
@@ -208,10 +209,3 @@ def _keeper() -> Any:
             self.kept = verdict
 
     return Keeper()
-
-
-def _warm_up() -> None:
-    """Import what takes longest while the server starts."""
-    from seatrial.checks.expectations import warm_up
-
-    warm_up()

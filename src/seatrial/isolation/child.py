@@ -20,7 +20,7 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from seatrial.promised import Promised
 from seatrial.reference import Reference
 from seatrial.trial import Check, Trial
 
+IDLE_SECONDS = 0.2  # without a request; the caller is busy, and then there is time to import
 RESERVED_MB = 4096  # memory that is asked for and never touched, beyond what may be held
 
 
@@ -53,7 +54,9 @@ class Serving:
         self.now = threading.local()
 
     def serve(self) -> None:
-        """Answer requests until told to leave, or until nobody is there."""
+        """Answer requests until told to leave, or until nobody is there. What is idle at first imports ahead."""
+        if not self.lines.waiting(IDLE_SECONDS):
+            _warm_up()
         while (received := self.lines.receive()) is not None:
             request = received[0]
             what, number = request.pop("do"), request.pop("id")
@@ -65,6 +68,8 @@ class Serving:
             try:
                 answer = self.read(**request) if what == "read" else self.load(**request)
                 self.lines.send({"id": number, "answer": answer})
+                if what == "read" and not self.lines.waiting(IDLE_SECONDS):
+                    _warm_up()
             except SeatrialError as error:
                 self.lines.send({"id": number, "failed": type(error).__name__, "message": str(error)})
             except _ModelBroke as broke:
@@ -82,7 +87,7 @@ class Serving:
             "dependencies": list(self.pipeline.dependencies),
             "policy_digest": policy.digest,
             "promote": policy.promote,
-            "compares": bool(policy.promote) and any(p.quality for p in policy.stages.values()),
+            "compares": bool(policy.promote) and (self.judges_quality() or "margin" in policy.service.get("load", {})),
             "serves": self.pipeline.service is not None,
         }
 
@@ -111,11 +116,19 @@ class Serving:
             seed=seed,
         )
         trial.model = self.model(model, "model")
-        trial.champion = self.model(champion, "promoted version's model")
+        if self.judges_quality():
+            trial.champion = self.model(champion, "promoted version's model")
         trial.told = self.told
         self.trial = trial
         self.asked = {question: check for check, question in plan(chosen, trial)}
-        return {"planned": [wire.question_out(q) for q in self.asked], "unasked": unasked(trial)}
+        return {
+            "planned": [wire.question_out(q) for q in self.asked],
+            "unasked": unasked(trial, {c.name for c in chosen}),
+        }
+
+    def judges_quality(self) -> bool:
+        """Whether the models themselves are compared with the promoted version's, and not their services alone."""
+        return any(stage.quality for stage in self.policy.stages.values())
 
     def model(self, path: str | None, what: str) -> Any:
         """Load a model. This is where its own code runs first."""
@@ -138,7 +151,6 @@ class Serving:
                     self.lines.send({"id": number, "event": wire.event_out(told)})
             self.lines.send({"id": number, "done": True})
 
-
     def told(self, done: int, of: int, what: str) -> None:
         """Send how far the question is that this thread was started for."""
         if (number := getattr(self.now, "asked", None)) is not None:
@@ -150,13 +162,16 @@ class _ModelBroke(Exception):
     """The code of a model raised."""
 
 
-def unasked(trial: Trial) -> list[str]:
-    """Return which heavy weather has no question in this trial, and why."""
-    from seatrial.checks.resilience import why_not
+def unasked(trial: Trial, chosen: Collection[str]) -> list[str]:
+    """Return which heavy weather was chosen and has no question in this trial, and why."""
+    reasons = []
+    if "load" in chosen and not trial.policy.slo:
+        reasons.append("load: service.toml declares no [slo]")
+    if "resilience" in chosen:
+        from seatrial.checks.resilience import why_not
 
-    missing = [] if trial.policy.slo else ["load: service.toml declares no [slo]"]
-    reasons = [why_not(trial, name) for name in trial.pipeline.dependencies]
-    return missing + [f"resilience: {why}" for why in reasons if why]
+        reasons += [f"resilience: {why}" for name in trial.pipeline.dependencies if (why := why_not(trial, name))]
+    return reasons
 
 
 def hold_to(limits: Limits) -> None:
@@ -194,7 +209,6 @@ def main() -> None:
     faulthandler.enable()
     end = socket.socket(fileno=int(sys.argv[1]))
     end.set_inheritable(False)
-    _warm_up()
     serving = Serving(Lines(end, wire.plain))
     try:
         serving.serve()

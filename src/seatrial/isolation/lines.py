@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -33,6 +34,10 @@ class Lines:
             raise IsolationError(f"{len(line):,} bytes in one message; a line holds {LINE_BYTES:,}")
         with self._sending:
             self._socket.sendall(line)
+
+    def waiting(self, seconds: float) -> bool:
+        """Whether something is there to be received, within the time."""
+        return bool(select.select([self._socket], [], [], seconds)[0])
 
     def receive(self) -> tuple[dict[str, Any], int] | None:
         """Return the next object and how many bytes it took, or None where the other end is closed.

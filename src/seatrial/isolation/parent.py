@@ -17,6 +17,7 @@ from seatrial.isolation.process import start
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.promised import Promised
+from seatrial.reference import Reference
 
 LEAVE_SECONDS = 30.0  # for services to end before they are ended
 
@@ -33,7 +34,7 @@ class Read:
         dependencies: the places that are asked, not run.
         policy_digest: of all that must hold.
         promote: the alias that a pass moves, besides ``validated``.
-        compares: the promoted version's model is needed, for the quality check.
+        compares: the promoted version's model is needed, for the quality or the load check.
         serves: the pipeline declares a service.
     """
 
@@ -87,9 +88,8 @@ class Isolated:
     def load(
         self,
         model: Path,
-        reference: Path,
+        reference: Reference,
         *,
-        reference_digest: str = "",
         champion: Path | None = None,
         promised: Promised | None = None,
         live: Sequence[str] = (),
@@ -101,8 +101,7 @@ class Isolated:
 
         Args:
             model: the directory of the version's model.
-            reference: the directory of its reference.
-            reference_digest: of the reference, as it was verified here.
+            reference: its reference, as it was verified here.
             champion: the directory of the promoted version's model.
             promised: what the promoted version's users rely on.
             live: dependencies to ask again; those the policy names by default.
@@ -114,9 +113,9 @@ class Isolated:
             ReferenceInvalid: it does not match the pipeline.
             UsageError: an unknown check or dependency.
         """
-        self._seed, self._reference_digest = seed, reference_digest
+        self._seed, self._reference_digest = seed, reference.digest
         request = {
-            "do": "load", "model": str(model), "reference": str(reference), "live": list(live), "skip": list(skip),
+            "do": "load", "model": str(model), "reference": str(reference.root), "live": list(live), "skip": list(skip),
             "champion": str(champion) if champion else None, "promised": _promised(promised),
             "only": None if only is None else list(only), "seed": seed,
         }  # fmt: skip
