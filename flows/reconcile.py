@@ -12,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from seatrial import effects
@@ -20,12 +21,12 @@ from seatrial.errors import ProjectError
 from seatrial.ledger import Job, Ledger
 from seatrial.loading import load_file
 from seatrial.project import Project
-from seatrial.reconcile import Stray
+from seatrial.reconcile import Looked, Stray
 from seatrial.sinks.markdown import literal
 
 
 @task(task_run_name="look at the registry", cache_policy=NO_CACHE)
-def look(ledger: Ledger, here: Project, model: str) -> int:
+def look(ledger: Ledger, here: Project, model: str) -> Looked:
     """Note every version that is new."""
     return reconciling.look(ledger, here, model=model)
 
@@ -57,28 +58,35 @@ def validated(here: Project, job: Job) -> None:
         raise ended
 
 
-@flow(name="reconcile", flow_run_name="reconcile {model}", description=__doc__, validate_parameters=False)
+def named() -> str:
+    """Return the run's name for a person."""
+    return f"look at {flow_run.parameters.get('model') or 'everything'}"
+
+
+@flow(name="reconcile", flow_run_name=named, description=__doc__, validate_parameters=False)
 def reconcile(project: str = ".", model: str = "", most: int = 0, hashing: bool = False) -> State[Any]:
     """Look once, validate what is due, and tell MLflow.
+
+    When the whole registry is listed, once an hour, what is promoted is hashed again and compared with what passed.
 
     Args:
         project: the directory of the seatrial project.
         model: look at this registered model alone; all by default.
         most: versions to validate in this run; 0 is all that are due.
-        hashing: also download what is promoted and compare it with what passed.
+        hashing: compare what is promoted with what passed now, too.
     """
     here = Project.find(project)
     here.settle()
     said = []
     with Ledger.of(here.state) as ledger:
-        new = look(ledger, here, model)
+        looked = look(ledger, here, model)
         waits = tell(ledger)  # what a worker that died left behind
         for job in reconciling.jobs(ledger, most):
             said.append(reconciling.attempt(ledger, job, lambda job: validated(here, job)))
             get_run_logger().info(said[-1])
             waits += tell(ledger)
-        strays = watch(ledger, here, hashing)
+        strays = watch(ledger, here, hashing or looked.full)
     for words in (*waits, *map(str, strays)):
         get_run_logger().warning(words)
-    told = "; ".join([f"{new} new", *said, *waits, *map(str, strays)])
+    told = "; ".join([f"{looked.new} new", *said, *waits, *map(str, strays)])
     return Failed(message=told) if [s for s in strays if not s.back] else Completed(message=told)

@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from seatrial import crash, registry, triggers
 from seatrial.effects import Never, unchanged
@@ -25,8 +25,15 @@ from seatrial.registry import VALIDATED, Version, subject_of
 LEASE_SECONDS = 60.0  # renewed three times in each; a worker that died is missed after one
 
 
-def look(ledger: Ledger, project: Project, *, model: str = "") -> int:
-    """List what changed in the registry and note what is new; return how many versions were.
+class Looked(NamedTuple):
+    """How many versions were new, and whether the whole registry was listed."""
+
+    new: int
+    full: bool
+
+
+def look(ledger: Ledger, project: Project, *, model: str = "") -> Looked:
+    """List what changed in the registry, now and then all of it, and note what is new.
 
     Args:
         ledger: where it is noted.
@@ -40,9 +47,10 @@ def look(ledger: Ledger, project: Project, *, model: str = "") -> int:
     marks, now = ledger.marks(), ledger.now()
     plan = triggers.next_look(marks, now)
     if model:
-        return ledger.observe(triggers.wanted(registry.changed(model=model), project.models))
+        return Looked(ledger.observe(triggers.wanted(registry.changed(model=model), project.models)), full=False)
     seen = registry.changed(plan.since)
-    return ledger.observe(triggers.wanted(seen, project.models), triggers.marks_after(plan, seen, marks, now))
+    after = triggers.marks_after(plan, seen, marks, now)
+    return Looked(ledger.observe(triggers.wanted(seen, project.models), after), plan.full)
 
 
 def jobs(ledger: Ledger, most: int = 0, lease_seconds: float = LEASE_SECONDS) -> Iterator[Job]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from seatrial.ledger.database import clock
 from seatrial.ledger.migrate import LedgerError
@@ -61,16 +61,14 @@ def spoken(engine: Engine) -> Iterator[None]:
     """Turn a database that cannot be reached into one sentence; whatever breaks a rule of the ledger stays as it is."""
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
+        if type(error) not in (OperationalError, DatabaseError) and not error.connection_invalidated:
+            raise
         words = str(error.orig).strip().splitlines()[0][:300] if str(error.orig).strip() else type(error.orig).__name__
         raise LedgerError(
             f"The ledger at {engine.url.render_as_string()} cannot be used: {words}. "
             "Check SEATRIAL_LEDGER_URL and that the database is up."
         ) from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise LedgerError(f"The ledger at {engine.url.render_as_string()} went away. Try again.") from error
-        raise
 
 
 def pause_seconds(attempt: int) -> float:

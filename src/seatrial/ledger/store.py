@@ -75,9 +75,10 @@ class Ledger(Outbox, History):
         """
         with self._writing() as (connection, now):
             row = {"delivery_id": delivery_id, "body_sha": body_sha, "received_at": now, "model": name}
-            taken = connection.execute(self._new(_inbox, [{**row, "version": number}]))
+            new = self._new(_inbox, [{**row, "version": number}]).returning(_inbox.c.delivery_id)
+            taken = connection.execute(new).all()
             connection.execute(delete(_inbox).where(_inbox.c.received_at < now - KEEP_DELIVERIES_SECONDS))
-            return taken.rowcount == 1
+            return bool(taken)
 
     def observe(self, versions: Sequence[Registered], marks: Mapping[str, float] | None = None) -> int:
         """Note registered versions; each that is new becomes a job. Return how many were new.
