@@ -100,6 +100,26 @@ def test_percentiles_are_the_truth_through_a_stall(stub):
     assert quantile(asked_one_by_one, 0.99) < 0.01 < quantile(expected, 0.99)  # what a closed loop would have said
 
 
+def test_a_generator_that_is_kept_from_its_core_is_void(stub):
+    """A thread that holds the interpreter makes every request late: the run says so, whatever the service did."""
+    stop, before = threading.Event(), sys.getswitchinterval()
+
+    def hold():
+        while not stop.is_set():
+            pass
+
+    holder = threading.Thread(target=hold)
+    sys.setswitchinterval(0.05)
+    holder.start()
+    try:
+        run = offer(stub, recorded(np.arange(30) / 60))
+    finally:
+        stop.set()
+        holder.join()
+        sys.setswitchinterval(before)
+    assert "the generator was late" in " ".join(void(run, 0.1))
+
+
 def test_payloads_go_round_and_chosen_answers_are_kept(stub):
     with serving(saying(OK)) as (url, seen):
         run = offer(url, recorded(np.arange(7) / 100), [b"a", b"bb", b"ccc"], keep=[2, 5], connections=1)
