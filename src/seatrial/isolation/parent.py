@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import IsolationError, SeatrialError
+from seatrial.errors import IsolationError, ProjectError, SeatrialError
 from seatrial.events import Event, Question, Subject, Unjudged, Verdict, total
 from seatrial.isolation import wire
 from seatrial.isolation.calls import Calls
@@ -80,7 +82,10 @@ class Isolated:
         with self._one_reads:
             if self._read is None:
                 seconds = self._limits.load_seconds
-                told = self._calls.answer(self._reading, seconds, "reading pipeline and policy, load_seconds")
+                try:
+                    told = self._calls.answer(self._reading, seconds, "reading pipeline and policy, load_seconds")
+                except ProjectError as error:
+                    raise ProjectError(f"{error}{_unseen(str(error))}") from error
                 with self._calls.understood():
                     self._read = _read(told)
             return self._read
@@ -182,6 +187,14 @@ def isolated(project: Project) -> Iterator[Isolated]:
         within_seconds = LEAVE_SECONDS
     finally:
         calls.leave(within_seconds)
+
+
+def _unseen(words: str) -> str:
+    """Return what to type where the pipeline wants a variable that is set here and kept from its process."""
+    wanted = re.search(r"KeyError: '(\w+)'", words)
+    if wanted is None or wanted[1] not in os.environ:
+        return ""
+    return f" A model's process does not see {wanted[1]}: name it in 'environment' of [tool.seatrial]."
 
 
 def _promised(promised: Promised | None) -> dict[str, Any] | None:

@@ -100,7 +100,8 @@ class Process:
                 guard.wait()
             if not self._told.startswith(("code", "stopped", "over")):  # the guard did not finish its work
                 _sweep(self._mark)
-            self._gone.wait(END_SECONDS)
+            if self.gone(END_SECONDS):
+                guard.stdout.close()
             shutil.rmtree(self._scratch, ignore_errors=True)
             with contextlib.suppress(OSError):
                 if not self.log.stat().st_size:
