@@ -26,7 +26,8 @@ def make(
 
     Args:
         name: of the fixture; all of them by default.
-        model: the version whose reference they imitate, models:/NAME/VERSION or models:/NAME@ALIAS.
+        model: the version whose reference they imitate, models:/NAME/VERSION or models:/NAME@ALIAS; by default that of
+            label.
         label: the version, such as models:/NAME@champion, whose answers 'seatrial validate --fixture' compares with.
         project: the project's directory.
         quiet: print nothing.

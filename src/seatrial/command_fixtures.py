@@ -14,6 +14,7 @@ from seatrial.files import atomic_write
 from seatrial.fixtures import declare, label, store
 from seatrial.fixtures import make as fixture
 from seatrial.fixtures.ledger import LEDGER
+from seatrial.labelled import PROVES
 from seatrial.project import Project
 from seatrial.reference import Reference
 
@@ -59,12 +60,13 @@ def make(
         directory: the project's.
         name: of one fixture; None for all.
         tell: hears what a person wants to know.
-        model_uri: the version whose reference is imitated, and which refers to the fixtures from then on.
+        model_uri: the version whose reference is imitated, and which refers to the fixtures from then on; by default
+            the one that labels.
         label_uri: the version whose answers become the fixtures' reference.
     """
     ground = Ground.find(directory)
     wanted = ground.named(name)
-    with _reference(model_uri) as (version, reference):
+    with _reference(model_uri or label_uri) as (version, reference):
         for declared in wanted:
             made = fixture.make(declared, ground.home, reference=reference, budget=ground.declared.budget)
             _ignore(ground)
@@ -149,7 +151,7 @@ def _label(ground: Ground, wanted: list[declare.Declared], uri: str, tell: Tell)
         for declared in wanted:
             made = fixture.Fixture.load(ground.home / declared.name)
             label.label(made, by, pipeline, labelled_at(ground.project, made.name), policy=policy)
-            tell(f"{made.name}: labelled by {version.uri}: proves {label.PROVES}")
+            tell(f"{made.name}: labelled by {version.uri}: proves {PROVES}")
 
 
 @contextmanager

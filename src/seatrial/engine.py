@@ -11,6 +11,7 @@ from typing import Any
 from seatrial import checks as _checks
 from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Event, Finding, Judged, Question, Severity, Subject, Unjudged, Verdict, total
+from seatrial.labelled import remarks
 from seatrial.pipeline import SERVICE, Pipeline, describe
 from seatrial.policy import Policy
 from seatrial.reference import Reference
@@ -58,7 +59,7 @@ def verdict_of(
 ) -> Verdict:
     """Sum the events of a trial up."""
     return total(
-        events,
+        [*remarks(trial.reference), *events],
         subject=subject or Subject(trial.pipeline.name),
         path=(*trial.pipeline.path, *([SERVICE] if any(q.stage == SERVICE for q in planned) else [])),
         planned=planned,
