@@ -18,7 +18,7 @@ from seatrial.limits import Limits
 EVENTS = [
     Measured("load", "service", "p99", 0.1 + 0.2, "s"),
     Measured("golden", None, "share", math.inf, column="a\ud800b"),
-    Finding("golden", "raw", "two\nlines", severity=Severity.WARNING, evidence={"n": 2**63, "p": 1e-300, "keys": ["é"]}),
+    Finding("golden", "raw", "two\nlines", severity=Severity.WARNING, evidence={"n": 2**63, "p": 1e-300, "k": ["é"]}),
     Judged("golden", "raw", 3, cached=True),
     Unjudged("quality", None, "why", crashed=True),
     Attachment("load", "service", "a/b.bin", bytes(range(256))),
