@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks import _load_cause, _load_judge, _load_pictures
+from seatrial.checks._budget import ending, until
 from seatrial.checks._load_answers import expected
 from seatrial.checks.load import Loaded, _explained, check
 from seatrial.engine import ask, plan
@@ -175,9 +177,21 @@ def test_nothing_is_asked_without_an_objective():
     assert check.stages(trial("")) == []
 
 
-def test_a_plan_that_does_not_fit_is_not_judged():
+def test_one_budget_is_shared_by_those_that_are_still_to_be_asked():
+    """Each question keeps to its own budget and to its share of what is left for all, counted from the first."""
+    made = trial("", stress={"budget_seconds": 100})
+    now = time.monotonic()
+    assert until(made, 600) - now == pytest.approx(100, abs=5)
+    assert until(made, 600, share=1 / 2) - now == pytest.approx(50, abs=5)
+    assert until(made, 20) - now == pytest.approx(20, abs=5)
+    assert ending(made) - now == pytest.approx(100, abs=5)
+    assert until(trial(""), 600) - now == pytest.approx(600, abs=5)
+
+
+@pytest.mark.parametrize("section", ["load", "stress"])
+def test_a_plan_that_does_not_fit_is_not_judged(section):
     """Hours of load are refused before the service is started, with what to type."""
-    events = asked(trial("", slo={"limit_ms": 100, "rate": 5}, load={"budget_seconds": 60}))
+    events = asked(trial("", slo={"limit_ms": 100, "rate": 5}, **{section: {"budget_seconds": 60}}))
     (told,) = events
     assert isinstance(told, Unjudged)
     assert "budget_seconds" in told.reason
