@@ -8,20 +8,23 @@ the verdict `error`.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from seatrial import checks, registry
+from seatrial import Reference, checks, registry
 from seatrial.events import Event, Question, Verdict
 from seatrial.isolation import Isolated, isolated
 from seatrial.judging import concluded, judged, promoted_model
 from seatrial.keep import keep
+from seatrial.labelled import remarks
 from seatrial.local import wait_for
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
@@ -64,7 +67,8 @@ def conclude(verdict: Verdict, events: list[Event], here: Project, fetched: regi
     """Write the verdict's files and keep it: in the ledger, and from there in MLflow."""
     directory = directory_for(here.state, verdict.subject)
     write_results(verdict, events, directory)
-    return keep(here, verdict, fetched, directory, whole=whole)
+    page = flow_run.ui_url if deployment.id else ""  # of a run in a terminal, the server ends with the command
+    return keep(here, verdict, fetched, directory, whole=whole, page=page or "")
 
 
 @flow(
@@ -81,6 +85,7 @@ def validate(
     skip: list[str] | None = None,
     live: list[str] | None = None,
     in_process: bool = False,
+    reference: str | None = None,
     seed: int = 0,
 ) -> State[Any]:
     """Validate one version. A run that leaves something out is logged and leaves no verdict on the version.
@@ -96,6 +101,7 @@ def validate(
         skip: checks to leave out.
         live: dependencies to ask again beside their recorded answers.
         in_process: ask nothing of the live service.
+        reference: the directory of another reference than the version's own, such as a labelled fixture; in part too.
         seed: of every random choice.
     """
     begin = time.perf_counter()
@@ -107,6 +113,9 @@ def validate(
     with isolated(here) as child:  # a service that a check started ends here
         version = resolve(model_uri)
         fetched = fetch(version, here.state / "versions" / slug(f"{version.name}-{version.number}"))
+        if reference:
+            fetched = replace(fetched, reference=Reference.load(reference))
+            heard += remarks(fetched.reference)
         load(child, fetched, chosen, return_state=True).result(raise_on_failure=child.broken is None)
         planned = [q for q in child.planned if not (in_process and on_the_service(q))]
         for listener in LISTENERS.get():
@@ -118,7 +127,7 @@ def validate(
             wait_for([judge.submit(question, child, heard)])
         events = in_order(heard, planned)
         verdict = child.verdict(events, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
-    conclude(verdict, events, here, fetched, whole=not (only or skip or in_process))
+    conclude(verdict, events, here, fetched, whole=not (only or skip or in_process or reference))
     return concluded(verdict, f"Verdict of {verdict.subject}", page="verdict", table="findings")
 
 

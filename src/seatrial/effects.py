@@ -89,7 +89,8 @@ def _describe(_: Ledger, effect: Effect) -> str:
     from seatrial.sinks.mlflow import describe
 
     _still(effect)
-    describe(effect.version.name, effect.version.number, effect.body["blocks"], effect.results.get(LOG, ""))
+    run_id, page = effect.results.get(LOG, ""), effect.body.get("page", "")
+    describe(effect.version.name, effect.version.number, effect.body["blocks"], run_id, page)
     return ""
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seatrial.isolation import Isolated
     from seatrial.registry import Fetched
 
+TOLD = 3  # findings whose advice stands in the log; the page has them all
 HEARING = threading.Lock()  # the events of one question are heard together
 
 
@@ -99,7 +100,11 @@ def concluded(verdict: Verdict, about: str, *, page: str, table: str = "", more:
         create_table_artifact(key=f"{table}-{name}", table=findings_rows(verdict.findings), description=about)
     for listener in LISTENERS.get():
         listener.verdict(verdict)
-    get_run_logger().info("%s: %s", verdict.subject, verdict.summary)
+    log = get_run_logger()
     if verdict.outcome is Outcome.PASS:
+        log.info("%s: %s", verdict.subject, verdict.summary)
         return Completed(message=verdict.summary)
+    log.error("%s: %s", verdict.subject, verdict.summary)
+    for finding in [f for f in verdict.errors if not f.propagated and f.advice][:TOLD]:
+        log.error("What to do about %s: %s", finding.column or finding.stage or finding.check, finding.advice)
     return Failed(message=f"verdict {verdict.summary}{more}")

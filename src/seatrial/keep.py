@@ -32,7 +32,9 @@ def owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def keep(project: Project, verdict: Verdict, fetched: Fetched, directory: Path, *, whole: bool = True) -> str:
+def keep(
+    project: Project, verdict: Verdict, fetched: Fetched, directory: Path, *, whole: bool = True, page: str = ""
+) -> str:
     """Write a verdict for good: into the ledger, and when a person asked for it at once into the world too.
 
     Args:
@@ -41,6 +43,7 @@ def keep(project: Project, verdict: Verdict, fetched: Fetched, directory: Path, 
         fetched: the version it is about, as it was downloaded for the trial.
         directory: report, JUnit, JSON and what checks attached; all of it is kept.
         whole: every check was asked. Part of a validation is logged, and is no verdict on the version.
+        page: the address of the flow run's page, for the version's description.
 
     Returns:
         The MLflow run's id; empty for a job, whose effects are applied by whoever claimed it.
@@ -70,7 +73,7 @@ def keep(project: Project, verdict: Verdict, fetched: Fetched, directory: Path, 
         verdict.outcome, verdict.summary, verdict.subject.digest, verdict.policy_digest, verdict.reference_digest,
         "sha256:" + hashlib.sha256((directory / attest.FILE).read_bytes()).hexdigest(),
     )  # fmt: skip
-    planned = effects_of(verdict, fetched, promotion(project.expectations).alias)
+    planned = effects_of(verdict, fetched, promotion(project.expectations).alias, page)
     with Ledger.of(project.state) as ledger:
         if job is not None:
             ledger.commit(job, facts, planned, archive(directory))
@@ -95,13 +98,16 @@ def give_up(ledger: Ledger, job: Job, why: str) -> None:
     ledger.commit(job, Facts(Outcome.ERROR, words), planned)
 
 
-def effects_of(verdict: Verdict, fetched: Fetched, promote: str = "") -> list[tuple[str, dict[str, Any]]]:
+def effects_of(
+    verdict: Verdict, fetched: Fetched, promote: str = "", page: str = ""
+) -> list[tuple[str, dict[str, Any]]]:
     """Return what the verdict is to do, in order, as the ledger keeps it.
 
     Args:
         verdict: of a whole validation.
         fetched: the version it is about.
         promote: an alias to move on a pass, besides ``validated``.
+        page: the address of the flow run's page.
     """
     from seatrial.registry import VALIDATED
     from seatrial.sinks.mlflow import blocks, told
@@ -114,7 +120,7 @@ def effects_of(verdict: Verdict, fetched: Fetched, promote: str = "") -> list[tu
     planned: list[tuple[str, dict[str, Any]]] = [
         (LOG, told(verdict, fetched)),
         (TAGS, {"tags": tags}),
-        (DESCRIBE, {"blocks": blocks(verdict)}),
+        (DESCRIBE, {"blocks": blocks(verdict), "page": page}),
     ]
     if verdict.outcome is Outcome.PASS:
         planned.append((ALIAS, {"aliases": list(dict.fromkeys(filter(None, [VALIDATED, promote])))}))

@@ -21,13 +21,13 @@ _MARKS = {
     State.WARNED: "!",
     State.PASSED: "✓",
 }
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_ENTITIES = {c: f"&#{ord(c)};" for c in "&<>~:/@$^"}  # a backslash before one of these is shown by some renderers
 
 
 def literal(text: object, limit: int = 300) -> str:
     """Return ``text`` so that Markdown shows it as it is: no HTML, link, image, table cell or emphasis comes of it."""
-    escaped = re.sub(r"[\\`*_{}\[\]()#+!|~:/@$^]", r"\\\g<0>", neutral(text, limit))
-    escaped = re.sub(r"[&<>]", lambda m: _ENTITIES[m[0]], escaped)
+    marks = r"[\\`*_{}\[\]()#+!|&<>~:/@$^]"
+    escaped = re.sub(marks, lambda m: _ENTITIES.get(m[0]) or f"\\{m[0]}", neutral(text, limit))
     return re.sub(r"(?i)\b(www)\.", r"\1\\.", escaped)
 
 

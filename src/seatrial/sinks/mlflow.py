@@ -20,6 +20,7 @@ from seatrial.sinks.markdown import findings_markdown
 STATUS = {Outcome.PASS: "FINISHED", Outcome.FAIL: "FAILED"}
 KEY_TAG = "seatrial.key"  # of the run: which verdict it is of
 PARAM_LENGTH = 500
+_ADDRESS = re.compile(r"https?://[\w.:\-\[\]/]+", re.ASCII)
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
 ROOMS = (4700, 2500, 800, 200)  # what is tried until it fits beside what people wrote
 BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
@@ -170,14 +171,34 @@ def blocks(verdict: Verdict) -> list[str]:
     return [findings_markdown(verdict, room) for room in ROOMS]
 
 
-def describe(name: str, number: str, texts: Sequence[str], run_id: str) -> None:
-    """Put the verdict into the version's description, in a marked block; what people wrote round it stays."""
+def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
+    """Put the verdict into the version's description, in a marked block; what people wrote round it stays.
+
+    Args:
+        name: of the registered model.
+        number: of the version.
+        texts: the verdict, the longest text first; the first that fits is taken.
+        run_id: the run that holds the report.
+        page: the address of the flow run's page.
+    """
     with spoken("described", f"models:/{name}/{number}"):
         registry = client()
         written = registry.get_model_version(name, number).description or ""
         before, _, rest = written.partition(BEGIN)
         after = rest.partition(END)[2] if rest else ""
-        last = f"\nRun {run_id} holds the report and every number." if run_id else ""
+        links = _links(registry, run_id, page)
+        last = f"\n{links}" if links else ""
         room = DESCRIPTION - len(before) - len(after) - len(BEGIN) - len(END) - len(last) - 2
         block = next((text for text in texts if len(text) <= room), texts[-1])
         registry.update_model_version(name, number, f"{before}{BEGIN}\n{block}{last}\n{END}{after}")
+
+
+def _links(registry: Any, run_id: str, page: str) -> str:
+    """Return links to report, run and flow run; those within MLflow hold under whatever address it is reached."""
+    links = []
+    if run_id:
+        run = f"#/experiments/{registry.get_run(run_id).info.experiment_id}/runs/{run_id}"
+        links = [f"[Report]({run}/artifacts/report.html)", f"[every number]({run})"]
+    if _ADDRESS.fullmatch(page):
+        links.append(f"[what ran]({page})")
+    return " · ".join(links)
