@@ -1,0 +1,235 @@
+"""``seatrial up`` as a person uses it: four servers, versions registered elsewhere with plain MLflow, its end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from seatrial.local import free_port
+from seatrial.scaffold import source
+from seatrial.webhook import PATH
+
+pytestmark = pytest.mark.server
+FOREIGN = (
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_REGISTRY_URI",
+    "PREFECT_API_URL",
+    "PREFECT_HOME",
+    "_MLFLOW_SERVER_ARTIFACT_ROOT",
+)
+PATIENCE_SECONDS = 240
+
+
+@dataclass
+class Up:
+    """A running ``seatrial up``."""
+
+    root: Path
+    process: subprocess.Popen[bytes]
+    ports: dict[str, int]
+
+    @property
+    def mlflow(self) -> str:
+        return f"http://127.0.0.1:{self.ports['mlflow']}"
+
+    @property
+    def prefect(self) -> str:
+        return f"http://127.0.0.1:{self.ports['prefect']}"
+
+    def environ(self) -> dict[str, str]:
+        return clean() | {"MLFLOW_TRACKING_URI": self.mlflow}
+
+    def register(self, *words: str) -> str:
+        """Register a version from a process that knows MLflow's address and nothing else; return its number."""
+        train = [sys.executable, "train.py", *words]
+        done = subprocess.run(train, cwd=self.root, env=self.environ(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip().splitlines()[-1]
+
+    def version(self, number: str) -> dict[str, Any]:
+        asked = {"name": "tiny", "version": number}
+        answer = httpx.get(f"{self.mlflow}/api/2.0/mlflow/model-versions/get", params=asked, timeout=30)
+        found: dict[str, Any] = answer.raise_for_status().json()["model_version"]
+        return found | {"tags": {t["key"]: t["value"] for t in found.get("tags", [])}}
+
+    def runs(self, flow: str) -> list[dict[str, Any]]:
+        body = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_DESC"}
+        answer = httpx.post(f"{self.prefect}/api/flow_runs/filter", json=body, timeout=30)
+        return list(answer.raise_for_status().json())
+
+    def verdict(self, number: str) -> dict[str, Any]:
+        """Return the version once its page says everything: tags, description and, on a pass, aliases."""
+
+        def judged() -> dict[str, Any] | None:
+            found = self.version(number)
+            told = "seatrial.verdict" in found["tags"] and found.get("description")
+            return found if told and (found["tags"]["seatrial.verdict"] != "pass" or found.get("aliases")) else None
+
+        return wait(judged, lambda: self.log("worker"))
+
+    def log(self, name: str) -> str:
+        return (self.root / ".seatrial" / "logs" / f"{name}.log").read_text(errors="replace")[-4000:]
+
+
+def clean() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
+
+
+def wait(ready: Callable[[], Any], why: Callable[[], str] = lambda: "") -> Any:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        if found := ready():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"not within {PATIENCE_SECONDS} s. {why()}")
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny project with this repository's flows and deployments; its schedule looks every ten seconds."""
+    root = tmp_path_factory.mktemp("up") / "tiny"
+    shutil.copytree(Path(__file__).with_name("tiny"), root, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("flows", "deployments"):
+        shutil.copytree(source() / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    file = root / "deployments" / "prefect.yaml"
+    assert "interval: 60" in file.read_text()
+    file.write_text(file.read_text().replace("interval: 60", "interval: 10"))
+    return root
+
+
+def start(root: Path) -> Up:
+    ports = {name: free_port() for name in ("mlflow", "prefect", "receiver")}
+    words = [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
+    command = [sys.executable, "-m", "seatrial", "up", "--project", str(root), *words]
+    with (root / "up.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=clean())
+    return Up(root, process, ports)
+
+
+@pytest.fixture(scope="module")
+def up(project: Path) -> Iterator[Up]:
+    running = start(project)
+
+    def ready() -> bool:
+        assert running.process.poll() is None, (project / "up.log").read_text()
+        return "Ctrl-C" in (project / "up.log").read_text()
+
+    try:
+        wait(ready, (project / "up.log").read_text)
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.send_signal(signal.SIGINT)
+            running.process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def passed(up: Up) -> dict[str, Any]:
+    """Version 1, found by its webhook."""
+    assert up.register() == "1"
+    return up.verdict("1")
+
+
+@pytest.fixture(scope="module")
+def failed(up: Up, passed: dict[str, Any]) -> dict[str, Any]:
+    """Version 2, whose webhook is lost."""
+    registry = f"{up.mlflow}/api/2.0/mlflow/webhooks"
+    (hook,) = httpx.get(registry, timeout=30).raise_for_status().json()["webhooks"]
+    assert hook["url"].endswith(PATH)
+    off = {"webhook_id": hook["webhook_id"], "status": "DISABLED"}
+    httpx.patch(f"{registry}/{hook['webhook_id']}", json=off, timeout=30).raise_for_status()
+    assert up.register("skewed") == "2"
+    return up.verdict("2")
+
+
+def test_a_registered_version_is_validated_unattended(up: Up, passed: dict[str, Any]) -> None:
+    """The webhook began a run of its own, named for model and version; the verdict and its link are on the page."""
+    assert passed["tags"]["seatrial.verdict"] == "pass", passed
+    assert {a if isinstance(a, str) else a["alias"] for a in passed["aliases"]} == {"validated", "champion"}
+    assert "pass" in passed["description"]
+    (run,) = [r for r in up.runs("registered") if r["name"] == "tiny version 1 registered"]
+    wait(lambda: next(r for r in up.runs("registered") if r["id"] == run["id"])["state_type"] == "COMPLETED")
+
+
+def test_a_lost_webhook_costs_nothing_but_time(up: Up, failed: dict[str, Any]) -> None:
+    """No delivery came; the schedule found the version, and its page says what is wrong and where."""
+    assert not [r for r in up.runs("registered") if "version 2" in r["name"]]
+    assert failed["tags"]["seatrial.verdict"] == "fail"
+    assert "features" in failed["description"]
+    assert not failed.get("aliases")
+
+
+def test_verify_answers_by_signature(up: Up, failed: dict[str, Any]) -> None:
+    """0 for what passed, 1 for what failed though its tag is changed by hand, 2 for what is not there."""
+    tag = {"name": "tiny", "version": "2", "key": "seatrial.verdict", "value": "pass"}
+    httpx.post(f"{up.mlflow}/api/2.0/mlflow/model-versions/set-tag", json=tag, timeout=30).raise_for_status()
+    ended = {}
+    for uri in ("models:/tiny@champion", "models:/tiny/2", "models:/tiny/3"):
+        verify = [sys.executable, "-m", "seatrial", "verify", uri, "--project", str(up.root)]
+        ended[uri] = subprocess.run(verify, env=up.environ(), capture_output=True, text=True, check=False)
+    assert [done.returncode for done in ended.values()] == [0, 1, 2], ended
+
+
+def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) -> None:
+    """Every deployment, its parameters told; the nightly run is scheduled; automations are on."""
+    found = httpx.post(f"{up.prefect}/api/deployments/filter", json={}, timeout=30).raise_for_status().json()
+    deployed = {d["name"]: d for d in found}
+    assert set(deployed) == {
+        "every-minute", "on-registration", "by-hand", "nightly", "weekly-stress", "stress-by-hand", "capture",
+    }  # fmt: skip
+    for deployment in deployed.values():
+        assert deployment["description"]
+        for about in deployment["parameter_openapi_schema"]["properties"].values():
+            assert about.get("description"), about
+    nightly = {r["state_name"] for r in up.runs("promoted") if r["deployment_id"] == deployed["nightly"]["id"]}
+    assert nightly == {"Scheduled"}
+    automations = httpx.post(f"{up.prefect}/api/automations/filter", json={}, timeout=30).raise_for_status().json()
+    assert {a["name"] for a in automations if a["enabled"]} == {
+        "seatrial - a run whose process died",
+        "seatrial - a run that never began",
+        "seatrial - a version was registered",
+    }
+
+
+def test_one_that_dies_ends_all_and_is_named(up: Up, failed: dict[str, Any]) -> None:
+    """Its last words are told, the exit code is 2, and no process and no port is left."""
+    family = psutil.Process(up.process.pid).children(recursive=True)
+    (receiver,) = [p for p in family if "webhook" in p.cmdline() and "seatrial" in p.cmdline()[2:3]]
+    receiver.kill()
+    assert up.process.wait(120) == 2
+    assert "webhook receiver ended with signal 9" in (up.root / "up.log").read_text()
+    assert not psutil.wait_procs(family, timeout=30)[1]
+    assert not any(answers(f"http://127.0.0.1:{port}/health") for port in up.ports.values())
+
+
+def test_ctrl_c_ends_it_at_any_moment(up: Up, failed: dict[str, Any]) -> None:
+    """Also while it still starts; afterwards nothing of it is left."""
+    again = start(up.root)
+    try:
+        wait(lambda: psutil.Process(again.process.pid).children(recursive=True))
+        family = psutil.Process(again.process.pid).children(recursive=True)
+        again.process.send_signal(signal.SIGINT)
+        assert again.process.wait(60) in (0, 2)
+    finally:
+        again.process.kill()
+    assert not psutil.wait_procs(family, timeout=30)[1]
+    assert "Traceback" not in (up.root / "up.log").read_text()
