@@ -17,6 +17,7 @@ app = App(
     version=__version__,
     help="Integration testing for machine-learning services: take every model version to sea before its users do.",
     help_epilogue="Exit codes: 0 pass, 1 fail, 2 could not judge. --debug before a command shows tracebacks.",
+    suppress_keyboard_interrupt=False,  # the main function says that it was heard
 )
 
 app.command(
