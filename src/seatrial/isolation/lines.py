@@ -45,8 +45,10 @@ class Lines:
         Raises:
             IsolationError: a line that is too long, or no JSON object.
         """
-        while (at := self._left.find(b"\n")) < 0:
-            if len(self._left) > LINE_BYTES:
+        looked = 0
+        while (at := self._left.find(b"\n", looked)) < 0:
+            looked = len(self._left)
+            if looked > LINE_BYTES:
                 raise IsolationError(f"a line of more than {LINE_BYTES:,} bytes")
             try:
                 more = self._socket.recv(2**18)
@@ -55,7 +57,8 @@ class Lines:
             if not more:
                 return None
             self._left += more
-        line, self._left = bytes(self._left[:at]), self._left[at + 1 :]
+        line = bytes(self._left[:at])
+        del self._left[: at + 1]
         try:
             message = json.loads(line)
         except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, an endless number, nested without end

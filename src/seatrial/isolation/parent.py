@@ -62,7 +62,7 @@ class Isolated:
         self.unasked: tuple[str, ...] = ()
         self._limits, self._calls = project.limits, calls
         self._reading = calls.begin({"do": "read", "root": str(project.root)})
-        self._read: Read | None = None
+        self._read: Read | SeatrialError | None = None
         self._one_reads = threading.Lock()
         self._seed, self._reference_digest = 0, ""
 
@@ -81,14 +81,22 @@ class Isolated:
         """
         with self._one_reads:
             if self._read is None:
-                seconds = self._limits.load_seconds
                 try:
-                    told = self._calls.answer(self._reading, seconds, "reading pipeline and policy, load_seconds")
-                except ProjectError as error:
-                    raise ProjectError(f"{error}{_unseen(str(error))}") from error
-                with self._calls.understood():
-                    self._read = _read(told)
-            return self._read
+                    self._read = self._told()
+                except SeatrialError as error:  # whoever asks again is told the same
+                    self._read = error
+        if isinstance(self._read, SeatrialError):
+            raise self._read
+        return self._read
+
+    def _told(self) -> Read:
+        what = "reading pipeline and policy, load_seconds"
+        try:
+            told = self._calls.answer(self._reading, self._limits.load_seconds, what)
+        except ProjectError as error:
+            raise ProjectError(f"{error}{_unseen(str(error))}") from error
+        with self._calls.understood():
+            return _read(told)
 
     def load(
         self,
