@@ -6,6 +6,7 @@
 2. Punctuality: p99 of the lag when offering half of Locust's best rate.
 3. Truth: a service of known latencies that stalls for 2 s; p50, p99, p99.9 against what the schedule says,
    and what a closed loop of the same mean rate reports.
+4. Workers: the same schedule sent by one process and shared by two, histograms of the two merged.
 
 The server and each generator run on a core of their own where there are two. Where the machine is shared, and
 permits it, ``chrt -f 10 python tests/bench/bench_load.py`` keeps the neighbours out.
@@ -29,9 +30,11 @@ from pathlib import Path
 import numpy as np
 
 from seatrial.load.client import offer
+from seatrial.load.histogram import histogram, merge, percentile_seconds
 from seatrial.load.schedule import Schedule, constant, poisson
 from seatrial.load.stats import quantile
 from seatrial.load.steady import void
+from seatrial.load.workers import offer_by
 
 LOCUSTFILE = """
 from locust import FastHttpUser, constant, task
@@ -122,8 +125,26 @@ def closed_loop(url: str, payloads: list[bytes], users: int = 23) -> np.ndarray:
     return np.array(seen)
 
 
+def shared(url: str, rate: float, seconds: float) -> list[tuple[str, float, float, float]]:
+    """Percentile, truth, by one process, by two whose histograms are merged, in seconds."""
+    schedule = poisson(constant(rate, seconds), 4)
+    delays = np.random.default_rng(4).gamma(4, 0.01, len(schedule)).round(3)
+    payloads = [b"d%.3f" % each for each in delays]
+    one, two = (offer_by(workers, url, schedule, payloads, connections=256) for workers in (1, 2))
+    for run in (one, two):
+        if reasons := void(run, 0.25):
+            print("   VOID:", "; ".join(reasons))
+    owners = schedule.owners(2)
+    merged = merge(histogram(two.latencies[owners == n]) for n in range(2))
+    wanted = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+    return [
+        (name, quantile(delays, p), percentile_seconds(histogram(one.latencies), p), percentile_seconds(merged, p))
+        for name, p in wanted
+    ]
+
+
 def main() -> None:
-    """Run all three, print ratios."""
+    """Run all four, print ratios."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--locust", default=shutil.which("locust"))
     parser.add_argument("--seconds", type=float, default=4)
@@ -158,6 +179,9 @@ def main() -> None:
                 f"{name:>6}  truth {truth:.4f} s  open {opened:.4f} s ({opened / truth - 1:+.2%})  "
                 f"closed {closed:.4f} s (wrong by a factor of {truth / closed:.1f})"
             )
+        print("the same schedule by one process and by two, 1 000 requests/s for 10 s")
+        for name, truth, one, two in shared(url, 1_000, 10):
+            print(f"{name:>6}  truth {truth:.4f} s  one {one:.4f} s  two {two:.4f} s (two over one {two / one:.3f})")
     finally:
         stub.stdin.close()
         stub.wait()
