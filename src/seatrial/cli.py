@@ -38,6 +38,7 @@ def validate(
     skip: Checks = None,
     live: Checks = None,
     in_process: Annotated[bool, Parameter(negative="")] = False,
+    fixture: str | None = None,
     json: Path | None = None,
     junit: Path | None = None,
     report: Path | None = None,
@@ -53,6 +54,7 @@ def validate(
         skip: leave these checks out.
         live: ask these dependencies again and compare with what they answered at capture.
         in_process: ask nothing of the live service.
+        fixture: compare with what a version answered on this fixture, in place of the version's own reference; in part.
         json: also write the verdict here.
         junit: also write a JUnit report here.
         report: also write the HTML report here.
@@ -64,6 +66,10 @@ def validate(
 
     extra = {"json": json, "junit": junit, "report": report}
     chosen = {"only": only, "skip": skip, "live": live, "in_process": in_process}
+    if fixture is not None:
+        from seatrial.command_fixtures import labelled
+
+        chosen["reference"] = str(labelled(project, fixture))
     verdict = command(project, model_uri, chosen=chosen, seed=seed, extra=extra, quiet=quiet)
     return verdict.exit_code
 
@@ -216,6 +222,12 @@ def demo(directory: Path = Path("seatrial-demo"), *, quiet: Quiet = False) -> in
     from seatrial.command import demo as command
 
     return command(directory, quiet=quiet)
+
+
+app.command(
+    "seatrial.exam.cli:exam", name="exam",
+    help="Seed faults into the pipeline and see which of them its reference and policy catch.",
+)  # fmt: skip  # imported when it is called for
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from seatrial.events import Finding, Severity
+from seatrial.events import Event, Finding, Judged, Severity
 from seatrial.reference import Reference
 
 PROVES = "sameness, not correctness"
 
 
-def remarks(reference: Reference) -> list[Finding]:
-    """Return the remark on a labelled reference; none on one that training itself made."""
+def remarks(reference: Reference) -> list[Event]:
+    """Return the remark on a labelled reference; nothing on one that training itself made."""
     said = reference.manifest.get("labelled")
     if not isinstance(said, dict):
         return []
     message = f"The reference is fixture '{said['fixture']}', labelled by {said['by']}: a pass proves {PROVES}."
-    return [Finding("run", None, message, severity=Severity.INFO, cause="labelled", evidence=dict(said))]
+    remark = Finding("labels", None, message, severity=Severity.INFO, cause="labelled", evidence=dict(said))
+    return [remark, Judged("labels", None, compared=1)]
