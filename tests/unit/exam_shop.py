@@ -50,10 +50,10 @@ def parse(requests):
 
 
 def price(frame, till: prices.Till):
-    names = till.names(frame["id"])
+    names = till.names(frame["branch"])
     charged = frame["amount"].where(frame["amount"] >= 0, 0)
     total = cents(charged) * RATE
-    return frame[["id"]].assign(total=total, name=frame["id"].map(names), many=frame["amount"] > LIMIT)
+    return frame[["id"]].assign(total=total, name=frame["branch"].map(names), many=frame["amount"] > LIMIT)
 
 
 def respond(frame):
@@ -75,6 +75,6 @@ def make(root: Path) -> SimpleNamespace:
     (folder / "prices.py").write_text(PRICES)
     (folder / "pipeline.py").write_text(PIPELINE)
     pipeline = Project.find(root).pipeline()
-    requests = pd.DataFrame({"id": range(60), "amount": [1.25 + n for n in range(60)]})
+    requests = pd.DataFrame({"id": range(60), "branch": list("abc") * 20, "amount": [1.25 + n for n in range(60)]})
     reference = capture(pipeline, requests)
     return SimpleNamespace(root=root, folder=folder, pipeline=pipeline, reference=reference, policy=Policy())

@@ -42,6 +42,7 @@ def examine(
     model: Any = None,
     policy: Policy | None = None,
     kinds: Sequence[str] = KINDS,
+    faults: Sequence[Seeded] | None = None,
     sample: int | None = None,
     rows: int = ROWS,
     minimum: float = MINIMUM,
@@ -59,7 +60,8 @@ def examine(
         model: the loaded model.
         policy: what must hold.
         kinds: ``mutant`` for mutants of the stages' code, ``frame`` for faults on what stages answer.
-        sample: as many faults of all, drawn with the seed; all by default.
+        faults: these, of those that :func:`seedable` gives, in the place of all.
+        sample: as many of them, drawn with the seed; all by default.
         rows: made beyond the reference, to settle which mutants are equivalent; 0 for none.
         minimum: the kill share asked for.
         seconds: for one fault.
@@ -74,7 +76,7 @@ def examine(
     """
     begin = time.perf_counter()
     reference.matches(pipeline)
-    every = seedable(pipeline, reference, kinds)
+    every = seedable(pipeline, reference, kinds) if faults is None else list(faults)
     drawn = every if sample is None or sample >= len(every) else _drawn(every, sample, seed)
     room = Room(pipeline, reference, policy or Policy(), model, reference.clients(), seed=seed)
     _warm(room)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 from seatrial.errors import StageError
 from seatrial.exam.alike import Answer
 from seatrial.exam.candidates import Candidates
+from seatrial.parity import Parity
 from seatrial.pipeline import Pipeline
 from seatrial.reference import Reference
 
@@ -51,18 +52,31 @@ class Feed:
                 found.append(type(error.__cause__ or error).__name__)
         return found
 
-    def positions(self, keys: Sequence[Any]) -> list[int]:
-        """Return which candidates the keys are of."""
+    def killers(self, original: Answer, changed: Answer, parity: Callable[..., Parity]) -> list[int]:
+        """Return some candidates on which the policy, and not only the bits, tells two answers apart.
+
+        Args:
+            original: what the stage makes of all candidates.
+            changed: what it makes of them with the fault.
+            parity: compares two frames by the policy's tolerances.
+        """
+        if self.candidates is None or isinstance(original, str) or isinstance(changed, str):
+            return []
+        found = parity(original, changed)
+        if found.ok:
+            return []
+        keys = [k for c in found.columns if not c.ok for k in c.worst_keys]
+        keys += [*found.missing_keys.sample, *found.extra_keys.sample]
         places = self._places
-        return [places[k] for k in keys if k in places]
+        return [places[k] for k in keys if k in places] or list(places.values())[:1]  # a type differs in every row
 
     @cached_property
-    def _places(self) -> dict[Any, int]:
+    def _places(self) -> dict[str, int]:
         if self.candidates is None:
             return {}
         reference = self.candidates.reference
         first = reference.frame(reference.stages[0])[reference.key]
-        return {k: n for n, k in enumerate(first)} if len(first) == len(reference.requests) else {}
+        return {str(k): n for n, k in enumerate(first)} if len(first) == len(reference.requests) else {}
 
 
 def feeds(

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+import pandas as pd
 
 from seatrial.engine import run
 from seatrial.errors import StageError
@@ -19,7 +22,8 @@ from seatrial.exam.alike import unlike
 from seatrial.exam.answers import EQUIVALENT, KILLED, STILLBORN, SURVIVED, UNSEEDED
 from seatrial.exam.candidates import Candidates
 from seatrial.exam.feeds import feeds
-from seatrial.exam.seeded import Inapplicable, NoFault, Seeded
+from seatrial.exam.seeded import FrameFault, Inapplicable, NoFault, Seeded
+from seatrial.parity import Parity, compare
 from seatrial.pipeline import Pipeline, describe
 from seatrial.policy import Policy
 from seatrial.reference import Reference
@@ -109,15 +113,35 @@ def by_checks(room: Room, seeded: Seeded, say: Say, *, chained: bool = False) ->
         if found:
             rows = sum(len(u.keys) for u in found)
             differs.append(f"{feed.what}: {found[0].what}{f' ({rows:,} rows)' if rows else ''}")
-            killers |= {n for u in found for n in feed.positions(u.keys)}
+            held = partial(_parity, room, feed.stage)
+            killers |= {n for x, y in zip(originals, changed, strict=True) for n in feed.killers(x, y, held)}
     if not differs and not chained:
         return {"outcome": EQUIVALENT}
     say("checks")
-    verdict = run(pipeline, room.reference, CHECKS, model=room.model, policy=room.policy, seed=room.seed)
+    checks = _left_to_ask(room, seeded, chained=chained)
+    verdict = run(pipeline, room.reference, checks, model=room.model, policy=room.policy, seed=room.seed)
     if verdict.outcome is not Outcome.PASS:
         return {"outcome": KILLED, "stage": verdict.first_failing_stage, "how": verdict.summary}
     told = sorted({f.message for f in verdict.findings if f.severity is Severity.WARNING})
     return {"outcome": SURVIVED, "differs": differs, "killers": sorted(killers)[:KEPT], "told": told}
+
+
+def _left_to_ask(room: Room, seeded: Seeded, *, chained: bool) -> list[str]:
+    """Return the checks that can still tell a fault which the kernel sees nothing of.
+
+    A fault on a frame is put on each batch anew, which invariants would see and which is no part of the fault.
+    """
+    own = any(room.policy.of(stage).expectations for stage in seeded.stages)
+    asked = ["expectations"] if own or chained else []
+    return [*asked, "golden", *([] if isinstance(seeded, FrameFault) else ["invariants"])]
+
+
+def _parity(room: Room, stage: str, original: pd.DataFrame, changed: pd.DataFrame) -> Parity:
+    own = room.policy.of(stage).tolerances
+    return compare(
+        original, changed, key=room.pipeline.key, tolerances={c: t for c, t in own.items() if c in original.columns},
+        worst=KEPT, distributions=False,
+    )  # fmt: skip
 
 
 def unharmed(room: Room, say: Say) -> dict[str, Any]:

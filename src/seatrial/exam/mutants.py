@@ -85,7 +85,7 @@ def _changes(file: Path) -> tuple[Any, list[tuple[int, cst.CSTNode, cst.CSTNode]
     except ImportError as error:
         raise UsageError("Mutants of stage code are made by mutmut: pip install 'seatrial[exam]'.") from error
 
-    class Changes(cst.CSTVisitor):
+    class Changes(cst.CSTVisitor):  # type: ignore[misc]
         METADATA_DEPENDENCIES = (PositionProvider,)
 
         def __init__(self) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.errors import EXIT_FAIL, EXIT_PASS
-from seatrial.exam.answers import EQUIVALENT, KILLED, STILLBORN, SURVIVED, Answer, Exam
+from seatrial.exam.answers import EQUIVALENT, KILLED, SURVIVED, Answer, Exam
 from seatrial.sinks.text import neutral, plural, share
 
 SHOWN = 20  # survivors, and equivalent mutants
@@ -58,13 +58,13 @@ def last_line(exam: Exam) -> str:
 
 
 def _shares(exam: Exam) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bright_black", pad_edge=False)
-    table.add_column("stage")
-    for name in ("faults", "killed", "survived", "equivalent", "stillborn", "kill share", "right stage"):
-        table.add_column(name, justify="right")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bright_black", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("stage", overflow="fold", min_width=12)
+    for name in ("faults", "killed", "survived", "equivalent", "share killed", "right stage"):
+        table.add_column(name, justify="right", no_wrap=True)
     for stage in (*exam.stages, None):
         tally = exam.tally(stage)
-        counts = (len(tally.answers), *map(tally.count, (KILLED, SURVIVED, EQUIVALENT, STILLBORN)))
+        counts = (len(tally.answers), *map(tally.count, (KILLED, SURVIVED, EQUIVALENT)))
         shares = (tally.kill_share, tally.right_share)
         table.add_row(
             Text(neutral(stage or "all", 40)),

@@ -1,0 +1,140 @@
+"""What a pass of the payments example is worth, and whether 500 chosen rows are worth 5,000 drawn at random.
+
+python tests/bench/bench_exam.py [--sample N] [--rows 20000] [--pool 10000] [--draws 1] [--only exam|selection]
+
+1. The exam of the reference that training captures: kill share and share of the right stage, mutants and frame faults
+   apart. As equivalence is decided by rows, the share with every equivalent mutant counted as a survivor is the bound
+   from below.
+2. Golden sets: 500 rows selected from a pool of requests against 5,000 drawn from it at random, by the mutants that the
+   comparison with training kills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seatrial import Policy, Reference, capture, registry
+from seatrial.engine import loaded
+from seatrial.exam import judge
+from seatrial.exam.answers import EQUIVALENT, KILLED, STILLBORN, SURVIVED
+from seatrial.exam.children import each
+from seatrial.exam.examine import KINDS, examine, seedable
+from seatrial.fixtures.select import select
+from seatrial.loading import load_file
+from seatrial.pipeline import Pipeline
+from seatrial.project import Project
+from seatrial.scaffold import init
+
+CHOSEN, DRAWN = 500, 5_000
+SECONDS = 300.0
+BOUNDARIES = {"postprocess.probability": [0.08, 0.3], "prediction.amount_ratio": [3.0]}
+
+
+def trained(root: Path) -> tuple[Project, Any]:
+    """A project as ``seatrial init`` writes it, with one version of the model."""
+    project = Project.find(init(root / "project", quiet=True))
+    project.settle()
+    load_file(project.pipeline_file.parent / "train.py").train(1)
+    return project, registry.fetch(registry.resolve("models:/payments/1"), root / "fetched")
+
+
+def exam(pipeline: Pipeline, reference: Reference, policy: Policy, model: Any, sample: int | None, rows: int) -> None:
+    """Print the shares of an exam and what survives it."""
+    found = examine(
+        pipeline, reference, model=model, policy=policy, sample=sample, rows=rows, seconds=SECONDS, hear=told()
+    )
+    for kind in KINDS:
+        tally = found.tally(kind=kind)
+        killed, survived, equal = map(tally.count, (KILLED, SURVIVED, EQUIVALENT))
+        if not killed:
+            continue
+        print(f"{kind}: {len(tally.answers):,} seeded, {killed:,} killed, {survived:,} survived, {equal:,} equivalent, "
+              f"{tally.count(STILLBORN):,} stillborn")  # fmt: skip
+        print(f"  kill share {tally.kill_share:.2%} (limit 95 %), right stage {tally.right_share:.2%} (limit 95 %); "
+              f"with every equivalent as a survivor {killed / (killed + survived + equal):.2%}")  # fmt: skip
+    print(f"  {found.seconds:,.0f} s, {found.candidates:,} rows beyond the reference {found.remark}")
+    for answer in found.survivors:
+        print(f"  survived: {answer.name} {'; '.join(answer.differs)}")
+        print("".join(f"      {line}\n" for line in answer.diff.splitlines()), end="")
+    for answer in found.answers:
+        if answer.kind == "mutant" and answer.outcome == EQUIVALENT:
+            print(
+                f"  equivalent: {answer.name} {' '.join(line for line in answer.diff.splitlines() if line[0] == '+')}"
+            )
+
+
+def selection(pipeline: Pipeline, model: Any, traffic: Any, pool: int, draws: int) -> None:
+    """Print how many mutants chosen rows kill, and how many random ones."""
+    requests = traffic.make_requests(pool, seed=7)
+    candidates = capture(pipeline, requests, model=model)
+    begin = time.perf_counter()
+    chosen = select(pipeline, candidates, CHOSEN, model=model, boundaries=BOUNDARIES)
+    print(f"{len(chosen.positions):,} rows chosen of {pool:,} in {time.perf_counter() - begin:.1f} s")
+    rng = np.random.default_rng(0)
+    sets = {"chosen": np.array(chosen.positions)}
+    sets |= {f"random {n + 1}": np.sort(rng.choice(pool, DRAWN, replace=False)) for n in range(draws)}
+    killed = {name: kills(pipeline, requests, rows, model) for name, rows in sets.items()}
+    for name, found in killed.items():
+        lacks, more = killed["chosen"] - found, found - killed["chosen"]
+        print(f"  {name}: {len(sets[name]):,} rows kill {len(found):,} mutants")
+        print("".join(f"      the chosen alone kill {one}\n" for one in sorted(lacks)), end="")
+        print("".join(f"      these alone kill {one}\n" for one in sorted(more)), end="")
+    enough = len(killed["chosen"]) >= max(map(len, killed.values()))
+    print(f"  the chosen rows kill {'at least as many as' if enough else 'FEWER than'} the random ones")
+
+
+def kills(pipeline: Pipeline, requests: Any, rows: Sequence[int], model: Any) -> set[str]:
+    """Return the mutants that a reference of these rows kills, by the comparison with training."""
+    reference = capture(pipeline, requests.iloc[rows].reset_index(drop=True), model=model)
+    room = judge.Room(pipeline, reference, Policy(), model, reference.clients())
+    for stage in reference.stages:
+        reference.input_of(stage), reference.frame(stage)
+    hear, found = told(), set()
+    every = seedable(pipeline, reference, ["mutant"])
+    for n, (seeded, ended) in enumerate(each(partial(judge.by_kernel, room), every, seconds=SECONDS)):
+        hear(f"{len(rows):,} rows", n, len(every))
+        if ended.value is None or ended.value["outcome"] in (judge.KILLED, judge.CHAINED):
+            found.add(f"{seeded} {seeded.mutant.diff}")
+    return found
+
+
+def told() -> Any:
+    """Say now and then how far it is."""
+    begin = time.perf_counter()
+
+    def hear(what: str, done: int, of: int) -> None:
+        if done % 100 == 0:
+            print(f"    {time.perf_counter() - begin:6.0f} s  {what} {done:,} of {of:,}", flush=True)
+
+    return hear
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--sample", type=int)
+    options.add_argument("--rows", type=int, default=20_000)
+    options.add_argument("--pool", type=int, default=10_000)
+    options.add_argument("--draws", type=int, default=1)
+    options.add_argument("--only", choices=["exam", "selection"])
+    stated = options.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        project, fetched = trained(Path(scratch))
+        pipeline = project.pipeline()
+        model = loaded(pipeline, fetched.model)
+        if stated.only != "selection":
+            exam(pipeline, fetched.reference, project.policy(pipeline), model, stated.sample, stated.rows)
+        if stated.only != "exam":
+            traffic = load_file(project.pipeline_file.parent / "payments_traffic.py")
+            selection(pipeline, model, traffic, stated.pool, stated.draws)
+
+
+if __name__ == "__main__":
+    main()
