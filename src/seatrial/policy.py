@@ -21,7 +21,7 @@ from seatrial.slo import Load, Loss, Slo, Stress, read
 from seatrial.tolerance import Tolerance
 
 SETTINGS = ("tolerances", "expectations", "quality", "show")  # of a stage's file
-SECTIONS = ("promotion", "dependencies", "golden", "contract", "slo", "load", "stress")  # of service.toml
+SECTIONS = ("promotion", "dependencies", "golden", "contract", "slo", "load", "stress", "exam")  # of service.toml
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,22 @@ class Golden:
 
 
 @dataclass(frozen=True)
+class Exam:
+    """What ``seatrial exam`` asks of the reference and this policy: ``[exam]`` in service.toml.
+
+    Attributes:
+        minimum: the share of seeded faults that must be killed, of those that change an answer.
+    """
+
+    minimum: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not 0 < self.minimum <= 1:
+            said = f"'minimum' is {self.minimum:g}; it is a share of faults, above 0 and at most 1"
+            raise PolicyError(f"[exam] of service.toml: {said}.")
+
+
+@dataclass(frozen=True)
 class Policy:
     """What must hold, by stage, and the settings of ``service.toml``. An empty policy checks schema and parity."""
 
@@ -148,6 +164,11 @@ class Policy:
     def stress(self) -> Stress:
         """What load and resilience may take together."""
         return Stress(**self.service.get("stress", {}))
+
+    @property
+    def exam(self) -> Exam:
+        """What an exam must reach."""
+        return Exam(**self.service.get("exam", {}))
 
     def loss(self, dependency: str) -> Loss:
         """Return what the loss of a dependency may cost."""
@@ -245,7 +266,7 @@ def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -
     _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
     for name, settings in dependencies.items():
         read(Loss, f"{path}, [dependencies.{name}]", _table(path, name, settings))
-    for section, kind in (("slo", Slo), ("load", Load), ("stress", Stress)):
+    for section, kind in (("slo", Slo), ("load", Load), ("stress", Stress), ("exam", Exam)):
         if section in service:
             read(kind, f"{path}, [{section}]", _table(path, section, service[section]))
 

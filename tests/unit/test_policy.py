@@ -105,6 +105,8 @@ def test_a_file_of_no_stage_is_refused(tmp_path):
         ("[dependencies]\nstore = true", r"'store' is a table"),
         ("dependencies = 1", "'dependencies' is a table"),
         ("[promotion\n", "service.toml is not TOML"),
+        ("[exam]\nminimum = 1.5", "a share of faults, above 0 and at most 1"),
+        ("[exam]\nminimun = 0.9", "Did you mean 'minimum'"),
     ],
 )
 def test_service_toml_is_strict(toml, says, tmp_path):

@@ -14,7 +14,7 @@ from seatrial.engine import loaded
 from seatrial.errors import RegistryError, UsageError
 from seatrial.exam.answers import Exam
 from seatrial.exam.candidates import Candidates
-from seatrial.exam.examine import KINDS, MINIMUM, examine
+from seatrial.exam.examine import KINDS, examine
 from seatrial.exam.show import Progress, show
 from seatrial.files import atomic_write
 from seatrial.project import Project
@@ -38,7 +38,7 @@ def exam(
         directory: the project's.
         model_uri: the version; the promoted or the newest one by default.
         kinds: of faults; all by default.
-        minimum: the kill share to reach; 0.95 by default.
+        minimum: the kill share to reach; the policy's by default.
         settings: ``sample``, ``rows``, ``jobs``, ``seed`` of :func:`~seatrial.exam.examine.examine`.
         json: where everything is written to.
         killers: where the requests that would have killed survivors are written to.
@@ -56,7 +56,7 @@ def exam(
     with tempfile.TemporaryDirectory(prefix="seatrial-exam-") as scratch:
         found = examine(
             pipeline, fetched.reference, model=loaded(pipeline, fetched.model), policy=policy, kinds=kinds or KINDS,
-            minimum=MINIMUM if minimum is None else minimum, keep=Path(scratch),
+            minimum=policy.exam.minimum if minimum is None else minimum, keep=Path(scratch),
             hear=Progress(Console(stderr=True, quiet=quiet)), **(settings or {}),
         )  # fmt: skip
         if killers is not None:

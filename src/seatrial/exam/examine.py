@@ -31,7 +31,6 @@ from seatrial.reference import Reference
 KINDS = ("mutant", "frame")
 ROWS = 20_000  # beyond the reference, on which an equivalent mutant changes nothing
 SECONDS = 120.0  # for one fault; an endless loop ends then
-MINIMUM = 0.95
 Hear = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
@@ -45,7 +44,7 @@ def examine(
     faults: Sequence[Seeded] | None = None,
     sample: int | None = None,
     rows: int = ROWS,
-    minimum: float = MINIMUM,
+    minimum: float | None = None,
     seconds: float = SECONDS,
     jobs: int = 0,
     seed: int = 0,
@@ -63,7 +62,7 @@ def examine(
         faults: these, of those that :func:`seedable` gives, in the place of all.
         sample: as many of them, drawn with the seed; all by default.
         rows: made beyond the reference, to settle which mutants are equivalent; 0 for none.
-        minimum: the kill share asked for.
+        minimum: the kill share asked for; the policy's by default.
         seconds: for one fault.
         jobs: faults at once; as many as there are processors by default.
         seed: of the draw and the rows.
@@ -93,8 +92,8 @@ def examine(
     origins = room.candidates.origins if room.candidates else ()
     return Exam(
         pipeline.name, pipeline.stages, tuple(_answer(s, e, origins) for s, e in zip(drawn, first, strict=True)),
-        minimum, reference.digest, room.policy.digest, len(origins), len(every), seed,
-        round(time.perf_counter() - begin, 3), remark,
+        room.policy.exam.minimum if minimum is None else minimum, reference.digest, room.policy.digest, len(origins),
+        len(every), seed, round(time.perf_counter() - begin, 3), remark,
     )  # fmt: skip
 
 
