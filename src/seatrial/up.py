@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from seatrial.errors import TargetError, UsageError
@@ -76,8 +77,15 @@ def serving(
         tell(_addresses(servers))
         yield servers
     finally:
-        for running in reversed(servers.running.values()):
-            running.stop()
+        _end(servers)
+
+
+def _end(servers: Servers) -> None:
+    """End the worker, whose runs tell the servers how they ended, then the rest at once."""
+    if worker := servers.running.get("worker"):
+        worker.stop()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Running.stop, servers.running.values()))
 
 
 def _deploy(servers: Servers) -> None:
