@@ -146,7 +146,8 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
     from seatrial.events import Outcome
     from seatrial.scaffold import init
 
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PAYMENTS_STORE_URL"):
+    elsewhere = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "SEATRIAL_LEDGER_URL")
+    for name in (*elsewhere, "PAYMENTS_STORE_URL"):
         os.environ.pop(name, None)  # a demo registers models: never where real ones are
     out = Console()
 

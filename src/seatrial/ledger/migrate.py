@@ -23,6 +23,9 @@ def migrate(engine: Engine) -> None:
     Raises:
         LedgerError: the database was made by a newer seatrial.
     """
+    with engine.connect().execution_options(reads=True) as connection:
+        if _version(connection) == HEAD:
+            return
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

@@ -24,7 +24,7 @@ from seatrial.ledger.records import Facts, Fenced, Job, Registered, identity
 
 ATTEMPTS = 5  # of a job; an effect is tried until it is done or can never be
 KEEP_DELIVERIES_SECONDS = 7 * 86_400.0
-CHUNK = 500  # values in one statement: SQLite takes 999
+CHUNK, MANY = 500, 5_000  # values in one statement (SQLite takes 999); from so many on all are read at once
 
 _job, _verdict, _outbox, _subject, _inbox = schema.job, schema.verdict, schema.outbox, schema.subject, schema.inbox
 
@@ -212,6 +212,8 @@ class Ledger(Outbox, History):
     # --- inside ------------------------------------------------------------------------------------------
 
     def _known(self, connection: Connection, subjects: list[str]) -> set[str]:
+        if len(subjects) > MANY:
+            return set(connection.execute(select(_subject.c.id)).scalars())
         known: set[str] = set()
         for start in range(0, len(subjects), CHUNK):
             part = _subject.c.id.in_(subjects[start : start + CHUNK])
