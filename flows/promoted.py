@@ -17,7 +17,7 @@ from seatrial.policy import promotion
 from seatrial.project import Project
 
 
-@task(task_run_name="list what is promoted", cache_policy=NO_CACHE)
+@task(task_run_name="list what is promoted", cache_policy=NO_CACHE, retries=5, retry_delay_seconds=60)
 def standing(here: Project, alias: str) -> list[str]:
     """Return the versions the alias stands on, one a model of the project."""
     held = {name: aliases[alias] for name, aliases in registry.aliases().items() if alias in aliases}
@@ -25,7 +25,7 @@ def standing(here: Project, alias: str) -> list[str]:
     return [f"models:/{name}/{held[name]}" for name in sorted(own)]
 
 
-@flow(name="promoted", flow_run_name="{what} what is promoted", description=__doc__)
+@flow(name="promoted", flow_run_name="{what} what is promoted", description=__doc__, timeout_seconds=6 * 3600)
 def promoted(what: Literal["validate", "stress"] = "validate", alias: str = "", project: str = ".") -> State[Any]:
     """Validate or stress every promoted version, one after the other.
 
