@@ -83,6 +83,15 @@ def renamed(module):
     reroute(module, lambda payment: module.score([payment])[0], response_model=Answer)
 
 
+def removed(module):
+    """49: the decision goes out no more."""
+
+    class Answer(module.Answer):
+        decision: Literal["approve", "review", "decline"] | None = Field(default=None, exclude=True)
+
+    reroute(module, lambda payment: module.score([payment])[0], response_model=Answer)
+
+
 def ignoring(module):
     """51: a field nobody knows is ignored, and a misspelt one takes its default."""
 
@@ -134,7 +143,7 @@ def percent(module):
     reroute(module, answer, response_model=Answer)
 
 
-VARIANTS = (clean, nan, number, renamed, ignoring, coercing, broken, hidden, reshaped, moved, percent)
+VARIANTS = (clean, nan, number, renamed, removed, ignoring, coercing, broken, hidden, reshaped, moved, percent)
 MODULES = {patch.__name__: load(patch.__name__) for patch in VARIANTS}
 for patch in VARIANTS:
     patch(MODULES[patch.__name__])

@@ -26,17 +26,18 @@ def running(payments, url):
     service = Service(
         [sys.executable, "-m", "uvicorn", "payments_variants:app", "--app-dir", str(HERE), "--host", "127.0.0.1",
          "--port", "{port}", "--log-level", "warning"],
-        predict="/clean/score", env={"MODEL_PATH": "{model.path}", "PAYMENTS_STORE_URL": "{store.url}"}, cwd=ROOT,
+        predict="/clean/score", cwd=ROOT, ready_seconds=240,
+        env={"MODEL_PATH": "{model.path}", "PAYMENTS_STORE_URL": "{store.url}", "STORE_SECONDS": "20"},
     )  # fmt: skip
     pipeline = with_service(payments, service)
     with serve(pipeline, model_path=payments.versions["2"]) as started:
         yield started
 
 
-def with_service(ground, service):
+def with_service(ground, service, **stages):
     return Pipeline(
         "payments", key="transaction_id", model=ground.example.learnt.load_model, dependencies=[ground.store],
-        service=service, **ground.stages,
+        service=service, **{**ground.stages, **stages},
     )  # fmt: skip
 
 
@@ -51,8 +52,9 @@ def service_of(variant, batch=False):
 def sail(payments, running, before):
     """Return the verdict of the contract check on one variant, and its events."""
 
-    def go(variant, *, champion=True, examples=True, **contract):
-        pipeline = with_service(payments, service_of(variant, batch=variant in ("clean", "broken")))
+    def go(variant, *, champion=True, examples=True, promised=None, stages=None, **contract):
+        service = service_of(variant, batch=variant in ("clean", "broken"))
+        pipeline = with_service(payments, service, **(stages or {}))
         policy = Policy.load(ROOT / "expectations", pipeline)
         moved = [replace(e, path=f"/{variant}{e.path}") for e in policy.pinned.examples] if examples else []
         settings = {"generated": 20, **contract}
@@ -61,7 +63,7 @@ def sail(payments, running, before):
         )
         trial = Trial(
             pipeline, payments.reference, policy=policy, model=payments.model, model_path=payments.versions["2"],
-            promised=Promised("1", before) if champion else None, seed=7,
+            promised=promised or (Promised("1", before) if champion else None), seed=7,
         )  # fmt: skip
         with trial:
             here = Live(pipeline.service, running, trial.hold(target_of(pipeline, running)))
@@ -102,6 +104,7 @@ FAULTS = {
     # variant: (column, cause) that must be among the findings
     "nan": [("customer_id", "status-500")],
     "number": [("transaction_id", "json-integer"), ("transaction_id", "openapi-type")],
+    "removed": [("decision", "openapi-removed"), ("decision", "missing-field")],
     "renamed": [("decision", "openapi-renamed"), ("decision", "missing-field")],
     "ignoring": [(None, "unknown-field"), ("device", "unknown-field"), ("customer_id", "unknown-field")],
     "coercing": [("amount", "dtype-coercion"), ("card_present", "dtype-coercion"), ("cardholder", "dtype-coercion")],
@@ -120,6 +123,24 @@ def test_a_fault_is_found_at_the_service(variant, sail):
     assert verdict.outcome is Outcome.FAIL, (verdict.findings, verdict.unjudged)
     assert verdict.first_failing_stage == SERVICE
     assert set(FAULTS[variant]) <= {(f.column, f.cause) for f in born(verdict)}, born(verdict)
+
+
+def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before, sail):
+    """What the promoted version was recorded to answer to the same payments is held against this one's answers."""
+
+    def respond(frame):
+        made = payments.stages["response"](frame)
+        decision, band = made["decision"].str.upper(), made["band"].mask(made["band"] == "low")
+        return made.assign(probability=1 - made["probability"], decision=decision, band=band)
+
+    promised = Promised("1", before, reference=payments.reference.root)
+    verdict, _ = sail("clean", examples=False, generated=0, promised=promised, stages={"response": respond})
+    assert verdict.outcome is Outcome.FAIL
+    moved = {(f.column, f.cause): f for f in verdict.findings}
+    assert set(moved) == {("probability", "class-order"), ("decision", "labels"), ("band", "null-meaning")}
+    assert {f.stage for f in moved.values()} == {SERVICE}
+    assert moved["band", "null-meaning"].severity is Severity.WARNING
+    assert all("recorded to answer" in f.message for f in moved.values())
 
 
 @pytest.mark.parametrize("variant", ["nan", "number", "ignoring", "coercing", "broken", "hidden", "reshaped", "moved"])
