@@ -51,14 +51,15 @@ class Servers:
     @property
     def environ(self) -> dict[str, str]:
         """The environment of whatever speaks to both servers."""
-        return {**self.plain, "MLFLOW_TRACKING_URI": self.mlflow, "PREFECT_API_URL": f"{self.prefect}/api"}
+        return self.plain | {"MLFLOW_TRACKING_URI": self.mlflow, "PREFECT_API_URL": f"{self.prefect}/api"}
 
     @property
     def plain(self) -> dict[str, str]:
         """The environment of the servers themselves, which must not be pointed at themselves."""
         quiet = {name: value for name, value in (QUIET | LOGGED).items() if name not in os.environ}
         own = {"PREFECT_HOME": str(self.project.state / "prefect"), PROJECT: str(self.project.root)}
-        return {**os.environ, **quiet, **own, "PYTHONUNBUFFERED": "1"}
+        given = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        return {**given, **quiet, **own, "PYTHONUNBUFFERED": "1"}
 
 
 def _mlflow(servers: Servers) -> list[str]:
@@ -77,7 +78,7 @@ def _mlflow_environ(servers: Servers) -> dict[str, str]:
 
         write_once(key, Fernet.generate_key())
     kept = os.environ.get("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY") or key.read_text(encoding="utf-8")
-    return _without_address(servers) | {
+    return servers.plain | {
         "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": kept,  # without it a restart loses the webhook
         "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
         "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",  # the receiver is on this machine
@@ -86,8 +87,12 @@ def _mlflow_environ(servers: Servers) -> dict[str, str]:
     }
 
 
-def _without_address(servers: Servers) -> dict[str, str]:
-    return {name: value for name, value in servers.plain.items() if name not in FOREIGN}
+def _prefect_environ(servers: Servers) -> dict[str, str]:
+    origins = f"{servers.prefect},http://localhost:{servers.ports['prefect']}"
+    return servers.plain | {
+        "PREFECT_UI_API_URL": f"{servers.prefect}/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins,  # or any page in the browser could begin runs
+    }
 
 
 def _receiver(servers: Servers) -> list[str]:
@@ -143,7 +148,7 @@ def command_of(servers: Servers, name: str) -> tuple[list[str], dict[str, str]]:
     if name == "mlflow":
         return _mlflow(servers), _mlflow_environ(servers)
     if name == "prefect":
-        return [*SERVER, str(servers.ports["prefect"])], _without_address(servers)
+        return [*SERVER, str(servers.ports["prefect"])], _prefect_environ(servers)
     if name == "receiver":
         return _receiver(servers), servers.environ
     return _worker(), _worker_environ(servers)
