@@ -64,8 +64,10 @@ class FeatureStore:
         try:
             filled = sa.inspect(self.engine).has_table(customers.name)
         except sa.exc.SQLAlchemyError as error:
+            self.engine.dispose()  # or each try leaves its connection to the garbage collector
             raise StoreUnavailable(f"The feature store did not answer ({type(error).__name__}).") from error
         if not filled:
+            self.engine.dispose()
             raise StoreUnavailable("The feature store has no table 'customers'. Run: python examples/payments/train.py")
 
     def customers(self, ids: pd.Series) -> pd.DataFrame:

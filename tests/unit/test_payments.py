@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from seatrial.loading import load_file
@@ -144,9 +145,12 @@ def test_without_the_store_only_those_who_asked_it_are_degraded(payments):
 
 
 def test_a_store_that_was_never_filled_is_refused(payments, tmp_path):
-    """Connecting to an empty database says what to run, and does not pass for a store without customers."""
-    with pytest.raises(payments.store.StoreUnavailable, match=r"train\.py"):
-        payments.store.FeatureStore(f"sqlite:///{tmp_path / 'empty.db'}")
+    """Connecting to an empty database says what to run, and leaves no connection to it open."""
+    file = tmp_path / "empty.db"
+    with pytest.raises(payments.store.StoreUnavailable, match=r"train\.py") as refused:
+        payments.store.FeatureStore(f"sqlite:///{file}")
+    assert refused.value.__traceback__ is not None  # it still holds the engine
+    assert str(file) not in [each.path for each in psutil.Process().open_files()]
 
 
 def _request(**fields):
