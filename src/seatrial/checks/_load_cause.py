@@ -59,7 +59,7 @@ def watch(pid: int, ready: Callable[[], object]) -> Iterator[Watched]:
             seen.ready.append(monotonic() - begin)
             time.sleep(LOOK_SECONDS)
 
-    threads = [threading.Thread(target=each, daemon=True) for each in (look, ask)]
+    threads = [threading.Thread(target=each, name="watch", daemon=True) for each in (look, ask)]
     for thread in threads:
         thread.start()
     try:
