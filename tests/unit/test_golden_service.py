@@ -1,6 +1,7 @@
 """Golden over the wire: what a live service does to its answers is found, placed at the service, and named."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -45,14 +46,16 @@ def requests(rows=ROWS):
     return pd.DataFrame({"payload": texts}, dtype="string")
 
 
-def sail(fault, golden=None, *, last=respond, batch="/batch", **more):
+def sail(fault, golden=None, *, last=respond, batch="/batch", checks=("golden",), **more):
     """Capture a clean reference, start the service with a fault, and return the verdict of the golden check."""
     service = Service(
         [sys.executable, str(TINY), "{port}", fault], predict="/score", batch=batch, ready_seconds=20, cwd=TINY.parent
     )
     pipeline = Pipeline("tiny", key="id", raw=parse, response=last, service=service, **more)
     reference = capture(pipeline, requests())
-    return run(pipeline, reference, ["golden"], policy=Policy(service={"golden": {"batch": 16, **(golden or {})}}))
+    contract = {"seconds": (golden or {}).get("seconds", 10), "generated": 0}
+    policy = Policy(service={"golden": {"batch": 16, **(golden or {})}, "contract": contract})
+    return run(pipeline, reference, list(checks), policy=policy)
 
 
 def born(verdict):
@@ -153,6 +156,29 @@ def test_a_service_killed_in_the_middle_is_a_finding_and_leaves_nothing():
     verdict = sail("dies", batch=None)
     died = next(f for f in born(verdict) if f.cause == "service-died")
     assert "The service ended with signal 9 after" in died.message
+    assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("gigabyte", "The answer is 1,073,741,824 bytes long; at most"),
+        ("endless", "The answer does not end within|gave no whole answer within 1 s"),
+        ("drips", "gave no whole answer within 1 s"),
+        ("cut", "The answer is not JSON"),
+        ("elsewhere", "redirects to another host, '203.0.113.7'"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_ends_as_a_finding_and_leaves_nothing(fault, said):
+    """Golden fails with the words, contract finds nothing that it could probe, and no process is left."""
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    both = fault not in ("endless", "drips")  # contract waits for each of its requests by itself
+    verdict = sail(fault, {"seconds": 1}, batch=None, checks=("golden", "contract") if both else ("golden",))
+    assert verdict.outcome is Outcome.FAIL
+    (finding,) = (f for f in born(verdict) if f.check == "golden")
+    assert re.search(said, finding.message)
+    if both:
+        assert [u.check for u in verdict.unjudged] == ["contract"] or "not-json" in {f.cause for f in verdict.errors}
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
 
 

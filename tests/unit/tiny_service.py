@@ -3,11 +3,13 @@
 ``answer`` is also the path in process: what the service should say.
 """
 
+import contextlib
 import json
 import os
 import struct
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 FIRST = 2**53 + 1
@@ -87,6 +89,8 @@ class Handler(BaseHTTPRequestHandler):
             os.kill(os.getpid(), 9)
         if fault == "hangs":
             threading.Event().wait()
+        if fault in NASTY:
+            return NASTY[fault](self)
         if fault == "crashes" and not isinstance(told, list) and told["x"] is None:
             return self.say(500, {"detail": "oops"})
         if fault == "refuses" and not isinstance(told, list) and told["x"] is None:
@@ -115,6 +119,42 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+
+def head(handler, status=200, **headers):
+    handler.close_connection = True
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, str(value))
+    handler.end_headers()
+
+
+def gigabyte(handler):
+    head(handler, **{"content-length": 2**30})
+    handler.wfile.write(b"[")
+
+
+def endless(handler, part=b"[" * 2**16, pause=0.0):
+    head(handler)
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(part)
+            time.sleep(pause)
+
+
+def drips(handler):
+    endless(handler, b"[", 0.05)
+
+
+def cut(handler):
+    head(handler, **{"content-length": 7})
+    handler.wfile.write(b'{"id": ')
+
+
+def elsewhere(handler):
+    head(handler, 307, location="http://203.0.113.7/score")
+
+
+NASTY = {each.__name__: each for each in (gigabyte, endless, drips, cut, elsewhere)}
 
 if __name__ == "__main__":
     ThreadingHTTPServer.request_queue_size = 64
