@@ -65,7 +65,7 @@ def validate(
     from seatrial.command import validate as command
 
     extra = {"json": json, "junit": junit, "report": report}
-    chosen = {"only": only, "skip": skip, "live": live, "in_process": in_process}
+    chosen: dict[str, object] = {"only": only, "skip": skip, "live": live, "in_process": in_process}
     if fixture is not None:
         from seatrial.command_fixtures import labelled
 

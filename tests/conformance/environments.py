@@ -1,4 +1,7 @@
-"""Environments of their own for servers that cannot share ours, made once and kept outside the checkout."""
+"""Environments of their own for what cannot share ours, made once and kept outside the checkout.
+
+``python tests/conformance/environments.py`` makes them all, so that no test waits for one.
+"""
 
 import contextlib
 import fcntl
@@ -16,6 +19,11 @@ UNREACHABLE = re.compile(
     r"|temporary failure in name resolution|NewConnectionError",
     re.IGNORECASE,
 )
+
+
+KSERVE = ("kserve>=0.21,<0.22", "scikit-learn>=1.6")
+MLSERVER = ("mlserver>=1.7.1,<1.8", "mlserver-sklearn>=1.7.1,<1.8")
+SDV = ("sdv>=1.30,<3", "pandas<3", "pyarrow", "torch==2.13.0")  # exact: a build for the processor alone matches it too
 
 
 class IndexUnreachable(Exception):
@@ -41,7 +49,7 @@ def environment(*requirements):
         shutil.rmtree(home, ignore_errors=True)
         try:
             for command in _commands(home, python, requirements):
-                subprocess.run(command, check=True, capture_output=True, text=True)
+                subprocess.run(command, check=True, capture_output=True, text=True, env=_env())
         except subprocess.CalledProcessError as error:
             if UNREACHABLE.search(error.stderr or ""):
                 raise IndexUnreachable((error.stderr or "").strip().splitlines()[-1][:200]) from error
@@ -64,19 +72,37 @@ def _commands(home, python, requirements):
     ]
 
 
+def _env():
+    """Return the environment of an installer: where pip looks for files, uv looks too."""
+    local = os.environ.get("PIP_FIND_LINKS")
+    return os.environ | ({"UV_FIND_LINKS": local} if local else {})
+
+
 with contextlib.suppress(ImportError):
     import pytest
 
     @pytest.fixture(scope="session")
     def kserve_python():
-        return _or_skip("kserve>=0.21,<0.22", "scikit-learn>=1.6")
+        return _or_skip(*KSERVE)
 
     @pytest.fixture(scope="session")
     def mlserver_python():
-        return _or_skip("mlserver>=1.7.1,<1.8", "mlserver-sklearn>=1.7.1,<1.8")
+        return _or_skip(*MLSERVER)
+
+    @pytest.fixture(scope="session")
+    def sdv_python():
+        return os.environ.get("SEATRIAL_SDV_PYTHON") or _or_skip(*SDV)
 
     def _or_skip(*requirements):
         try:
             return environment(*requirements)
         except IndexUnreachable as error:
             pytest.skip(f"the package index cannot be reached: {error}")
+
+
+if __name__ == "__main__":
+    for requirements in (SDV, MLSERVER, KSERVE):
+        try:
+            print(environment(*requirements))  # noqa: T201
+        except IndexUnreachable as error:
+            print(f"{requirements[0]}: the package index cannot be reached: {error}")  # noqa: T201

