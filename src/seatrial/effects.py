@@ -20,6 +20,7 @@ from seatrial.errors import SeatrialError
 from seatrial.ledger import Effect, Fenced, Job, Ledger, identity
 
 LOG, TAGS, DESCRIBE, ALIAS = "log-run", "tags", "describe", "alias"
+WAITS = " waits: "  # in what is said of an effect that is tried again
 TRIES = 20  # of an effect that MLflow answers and refuses
 
 
@@ -32,7 +33,7 @@ def apply(ledger: Ledger, *, job: Job | None = None, lease_seconds: float = 120.
 
     Args:
         ledger: where they wait.
-        job: its effects alone.
+        job: those of its version alone, until one has to wait.
         lease_seconds: for which an effect is ours; within it a model is downloaded and hashed again.
     """
     trouble = []
@@ -46,6 +47,8 @@ def apply(ledger: Ledger, *, job: Job | None = None, lease_seconds: float = 120.
             trouble.append(str(error))
         except Exception as error:  # noqa: BLE001  whatever it was, the effect waits and is tried again
             trouble.append(_not_now(ledger, effect, error))
+            if job is not None and WAITS in trouble[-1]:
+                break  # who asked hears why, and others try again later
     return trouble
 
 
@@ -59,7 +62,7 @@ def _not_now(ledger: Ledger, effect: Effect, error: Exception) -> str:
         ledger.postponed(effect, f"{type(error).__name__}: {error}")
     except Fenced as fenced:
         return str(fenced)
-    return f"{what} waits: {error}"
+    return f"{what}{WAITS}{error}"
 
 
 def _answers() -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial import attest, crash
-from seatrial.effects import ALIAS, DESCRIBE, LOG, TAGS, apply
+from seatrial.effects import ALIAS, DESCRIBE, LOG, TAGS, WAITS, apply
 from seatrial.errors import RegistryError, SeatrialError
 from seatrial.events import Outcome, Subject, Verdict
 from seatrial.files import atomic_write
@@ -137,8 +137,9 @@ def _at_once(ledger: Ledger, job: Job) -> str:
             raise RegistryError(given_up[0])
         if all(state == "done" for state, _ in states.values()):
             return states[LOG][1]
-        if trouble or time.monotonic() > until:
-            why = trouble[0] if trouble else "somebody else is at it"
+        waits = [words for words in trouble if WAITS in words]
+        if waits or time.monotonic() > until:
+            why = waits[0] if waits else "somebody else is at it"
             raise RegistryError(f"The verdict is in the ledger; MLflow does not show all of it yet: {why}")
         time.sleep(0.2)
 

@@ -264,7 +264,7 @@ def test_a_person_asks_again(ledger):
     ledger.commit(mine, PASS)
     assert ledger.again(version, "a person").epoch == 2
     assert ledger.again(Version("9", 9_000), "a person").epoch == 0
-    assert [k.outcome for k in ledger.verdicts("payments", "1")] == [Outcome.PASS, Outcome.FAIL]
+    assert [(k.epoch, k.outcome) for k in ledger.verdicts("payments", "1")] == [(1, Outcome.FAIL), (0, Outcome.PASS)]
 
 
 def test_a_pass_stands_until_a_fail(ledger):
@@ -301,6 +301,9 @@ def test_effects_come_in_order_and_one_at_a_time(ledger):
     ledger.postponed(tags, "MLflow is down")
     assert ledger.next_effect() is None
     assert ledger.waiting()[0] == ("payments 1", "tags", "waits: MLflow is down")
+    asked = ledger.next_effect(LEASE, job=tags.version)
+    assert asked.kind == "tags", "somebody waits for it: the pause is over"
+    ledger.postponed(asked, "MLflow is down")
     ledger.offset_seconds += 400
     ledger.dropped(ledger.next_effect(), "its version went")
     ledger.offset_seconds += 400

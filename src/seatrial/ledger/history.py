@@ -19,12 +19,12 @@ class History(Transactions):
     """Reads, and nothing but reads."""
 
     def verdicts(self, name: str, number: str = "") -> list[Kept]:
-        """Return every verdict of a model, or of all that ever was its version ``number``, the oldest first."""
+        """Return every verdict of a model, or of all that ever was its version ``number``, in order of time."""
         rows = select(_verdict, _subject).join(_subject, _subject.c.id == _verdict.c.subject)
         wanted: list[ColumnElement[bool]] = [_subject.c.model == name]
         if number:
             wanted.append(_subject.c.version == number)
-        order = (_subject.c.created, _subject.c.id, _verdict.c.epoch)
+        order = (_subject.c.created, _subject.c.id, _verdict.c.created_at, _verdict.c.epoch)
         with self._reading() as connection:
             return [_kept(row) for row in connection.execute(rows.where(*wanted).order_by(*order))]
 

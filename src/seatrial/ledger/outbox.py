@@ -12,6 +12,7 @@ from seatrial.ledger import schema
 from seatrial.ledger.base import LEASE_SECONDS, WORDS, Transactions, of, pause_seconds
 from seatrial.ledger.records import Effect, Fenced, Job
 
+PAUSED = "waits:"
 _LOCK = 7_325_342  # any number, the same for all
 _outbox, _subject, _verdict = schema.outbox, schema.subject, schema.verdict
 
@@ -27,7 +28,7 @@ class Outbox(Transactions):
 
         Args:
             lease_seconds: after which somebody else may take it.
-            job: take this job's alone.
+            job: take what is to be told of this job's version alone; somebody waits for it, so pauses are over.
         """
         earlier, moving = _outbox.alias("earlier"), _outbox.alias("moving")
         with self._writing() as (connection, now):
@@ -40,10 +41,13 @@ class Outbox(Transactions):
                 moving.c.state == "open", moving.c.due_at > now, moving.c.token > 0, moving.c.id != _outbox.c.id,
                 moving.c.model == _outbox.c.model, moving.c.effect.like("alias%"), moving.c.result == "",
             )  # fmt: skip
-            due = select(_outbox).where(_outbox.c.state == "open", _outbox.c.due_at <= now, ~waits)
+            due = select(_outbox).where(_outbox.c.state == "open", ~waits)
             due = due.where(or_(_outbox.c.effect.not_like("alias%"), ~busy))
-            if job is not None:
-                due = due.where(_outbox.c.subject == job.subject, _outbox.c.epoch == job.epoch)
+            if job is None:
+                due = due.where(_outbox.c.due_at <= now)
+            else:
+                paused = _outbox.c.result.like(f"{PAUSED}%")
+                due = due.where(_outbox.c.subject == job.subject, or_(_outbox.c.due_at <= now, paused))
             row = connection.execute(due.order_by(_outbox.c.due_at, _outbox.c.id).limit(1)).one_or_none()
             if row is None:
                 return None
@@ -69,7 +73,7 @@ class Outbox(Transactions):
             self._close(
                 effect,
                 due_at=now + pause_seconds(effect.attempt),
-                result=f"waits: {why}"[:WORDS],
+                result=f"{PAUSED} {why}"[:WORDS],
                 connection=connection,
             )
 
@@ -82,6 +86,7 @@ class Outbox(Transactions):
         with self._writing() as (connection, _):
             self._close(effect, state="dropped", result=why[:WORDS], connection=connection)
             rest = and_(_outbox.c.subject == effect.version.subject, _outbox.c.epoch == effect.version.epoch)
+            connection.execute(delete(schema.evidence).where(*of(schema.evidence, effect.version)))
             later = update(_outbox).where(rest, _outbox.c.state == "open", _outbox.c.id > effect.id)
             connection.execute(later.values(state="dropped", result=why[:WORDS]))
 

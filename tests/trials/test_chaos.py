@@ -1,0 +1,261 @@
+"""Every version has one verdict and no alias stands where it was not earned, whoever dies or meddles meanwhile."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from seatrial import crash, effects, reconcile, registry
+from seatrial.events import Outcome
+from seatrial.ledger import ATTEMPTS, JOB, Ledger
+from tests.trials import chaos
+
+pytestmark = pytest.mark.server
+SEED = 5
+PATIENCE_SECONDS = 400.0
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    made = chaos.make(tmp_path_factory.mktemp("chaos"))
+    url, server = chaos.mlflow_server(made)
+    before = dict(os.environ)
+    os.environ.update({"MLFLOW_TRACKING_URI": url, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"})
+    os.environ.pop("_MLFLOW_SERVER_ARTIFACT_ROOT", None)
+    server.start().wait()
+    made.settle()
+    yield made, url, server
+    server.kill()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def worker(project):
+    """Start a worker in a process of its own that has everything imported; it is gone after the test."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mlflow", "pandas", "seatrial.reconcile", "seatrial.keep", "tests.trials.chaos"])
+    started = []
+
+    def start(crash_at=""):
+        environ = {"MLFLOW_TRACKING_URI": project[1], "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+        process = context.Process(target=chaos.rounds, args=(str(project[0].root), environ, crash_at), daemon=True)
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.join()
+
+
+def until(done, what):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not done():
+        assert time.monotonic() < end, what() if callable(what) else what
+        time.sleep(0.1)
+
+
+def by_hand(made, name, **how):
+    """Register a version and validate it as a person would; return its number."""
+    number = chaos.register(made, name=name, **how)
+    chaos.validated(made, f"models:/{name}/{number}")
+    return number
+
+
+def aliases(name):
+    return {a: str(n) for a, n in registry.client().get_registered_model(name).aliases.items()}
+
+
+def test_a_person_asks_and_everything_is_told_at_once(project):
+    """Each time is a verdict of its own with a run of its own; version and ledger agree on the last one."""
+    made = project[0]
+    number = by_hand(made, "tiny-hand")
+    chaos.validated(made, f"models:/tiny-hand/{number}")
+    with Ledger.of(made.state) as ledger:
+        assert [(k.outcome, k.epoch) for k in ledger.verdicts("tiny-hand")] == [(Outcome.PASS, 0), (Outcome.PASS, 1)]
+        assert ledger.waiting() == []
+    client = registry.client()
+    experiment = client.get_experiment_by_name("seatrial/tiny-hand")
+    runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"])
+    assert [r.info.status for r in runs] == ["FINISHED", "FINISHED"]
+    assert client.get_model_version("tiny-hand", number).tags["seatrial.run_id"] == runs[0].info.run_id
+    assert aliases("tiny-hand") == {"validated": number, "champion": number}
+
+
+def test_a_later_pass_keeps_the_alias(project):
+    """An older version that passes afterwards, also asked by hand, does not take it; one that fails takes nothing."""
+    made = project[0]
+    first = chaos.register(made, name="tiny-late")
+    second, third = by_hand(made, "tiny-late"), by_hand(made, "tiny-late", good=False)
+    chaos.validated(made, f"models:/tiny-late/{first}")
+    assert aliases("tiny-late") == {"validated": second, "champion": second}
+    assert registry.client().get_model_version("tiny-late", third).tags["seatrial.verdict"] == "fail"
+
+
+def test_an_alias_moved_by_hand_is_found_and_put_back(project):
+    """On a version that failed, or that nobody judged: reported each time, moved only where the policy says so."""
+    made = project[0]
+    good, bad = by_hand(made, "tiny-stray"), by_hand(made, "tiny-stray", good=False)
+    unjudged = chaos.register(made, name="tiny-stray")
+    policy = made.expectations / "service.toml"
+    written = policy.read_text(encoding="utf-8")
+    with Ledger.of(made.state) as ledger:
+
+        def strays():
+            return [s for s in reconcile.watch(ledger, made, hashing=True) if s.model == "tiny-stray"]
+
+        assert strays() == []
+        registry.client().set_registered_model_alias("tiny-stray", "champion", bad)
+        assert [(s.alias, s.number, s.why, s.back) for s in strays()] == [("champion", bad, "its verdict is fail", "")]
+        assert aliases("tiny-stray")["champion"] == bad
+        registry.client().set_registered_model_alias("tiny-stray", "champion", unjudged)
+        policy.write_text(written + "restore = true\n", encoding="utf-8")
+        try:
+            assert [(s.why, s.back) for s in strays()] == [("it has no verdict", good)]
+        finally:
+            policy.write_text(written, encoding="utf-8")
+        assert strays() == []
+    assert aliases("tiny-stray") == {"validated": good, "champion": good}
+
+
+def test_files_that_changed_after_the_verdict_move_no_alias(project):
+    """Overwritten between verdict and promotion: hashed again, nothing is promoted; overwritten later: found."""
+    made = project[0]
+    number = chaos.register(made, name="tiny-swapped")
+    client = registry.client()
+    version = registry.resolve(f"models:/tiny-swapped/{number}")
+
+    def overwrite(weight):
+        (made.root / "weight.json").write_text(weight, encoding="utf-8")
+        client.log_artifact(version.run_id, str(made.root / "weight.json"), "model")
+
+    with Ledger.of(made.state) as ledger:
+        token = JOB.set(ledger.again(version, "the one who runs it"))
+        try:
+            chaos.validated(made, version.uri)
+        finally:
+            JOB.reset(token)
+        overwrite("4.0")
+        assert any("changed after they were on trial" in words for words in effects.apply(ledger))
+        assert ledger.waiting() == []
+        assert aliases("tiny-swapped") == {}
+        overwrite("2.0")
+        chaos.validated(made, version.uri)
+        assert aliases("tiny-swapped") == {"validated": number, "champion": number}
+        overwrite("4.0")
+        found = [s.why for s in reconcile.watch(ledger, made, hashing=True) if s.model == "tiny-swapped"]
+        assert set(found) == {"its files are not those that passed"}
+
+
+def test_what_cannot_be_validated_gets_the_verdict_error(project):
+    """A version without a reference is tried as often as the ledger says; registry trouble does not count."""
+    made = project[0]
+    client = registry.client()
+    client.create_registered_model("tiny-bare")
+    run = client.create_run("0")
+    client.log_artifact(run.info.run_id, str(made.root / "pyproject.toml"), "model")
+    client.create_model_version("tiny-bare", f"{run.info.artifact_uri}/model", run.info.run_id)
+    with Ledger.of(made.state) as ledger:
+        ledger.observe(registry.changed(model="tiny-bare"))
+        for words in ("to be tried again", *["to be tried again"] * (ATTEMPTS - 2), "given up"):
+            (job,) = reconcile.jobs(ledger, 1)
+            assert words in reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri))
+            ledger.offset_seconds += 400
+        assert [k.outcome for k in ledger.verdicts("tiny-bare")] == [Outcome.ERROR]
+        assert effects.apply(ledger) == []
+    version = client.get_model_version("tiny-bare", "1")
+    assert version.tags["seatrial.verdict"] == "error"
+    assert "carries no reference" in version.description.replace("\\", "")
+
+
+def test_trouble_that_leaves_no_verdict(project, monkeypatch):
+    """A policy that changes meanwhile, a registry that goes away: the job stays open; the latter costs no attempt."""
+    made, url, _ = project
+    number = chaos.register(made, name="tiny-trouble")
+
+    def changes(job):
+        monkeypatch.setattr("seatrial.keep.policy_digest", lambda _: "sha256:of-another-policy")
+        chaos.validated(made, job.uri)
+
+    def goes_away(job):
+        os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:1"
+        chaos.validated(made, job.uri)
+
+    with Ledger.of(made.state) as ledger:
+        ledger.observe(registry.changed(model="tiny-trouble"))
+        (job,) = reconcile.jobs(ledger, 1)
+        assert "changed while" in reconcile.attempt(ledger, job, changes)
+        monkeypatch.undo()
+        ledger.offset_seconds += 400
+        (job,) = reconcile.jobs(ledger, 1)
+        assert job.attempt == 2
+        try:
+            assert "to be tried again" in reconcile.attempt(ledger, job, goes_away)
+        finally:
+            os.environ["MLFLOW_TRACKING_URI"] = url
+        ledger.offset_seconds += 400
+        (job,) = reconcile.jobs(ledger, 1)
+        assert job.attempt == 2
+        assert ledger.verdicts("tiny-trouble") == []
+        assert reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri)).endswith(": pass")
+        assert "somebody else" in reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri))
+        assert [k.number for k in ledger.verdicts("tiny-trouble")] == [number]
+        registry.client().delete_model_version("tiny-trouble", number)
+        assert effects.apply(ledger)
+        assert ledger.waiting() == []
+
+
+def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker):
+    """A worker dies at each marked line, one is stopped past its lease, MLflow is killed; two more finish the rest."""
+    made, _, server = project
+    dice = random.Random(SEED)
+    expected = {}
+
+    def one_more():
+        good = dice.random() < 0.6
+        expected[chaos.register(made, good=good)] = "pass" if good else "fail"
+
+    expected[chaos.register(made)] = "pass"
+    for place in dice.sample(crash.POINTS, len(crash.POINTS)):
+        one_more()
+        dying = worker(place)
+        dying.join(PATIENCE_SECONDS)
+        assert dying.exitcode == -signal.SIGKILL, f"nobody died {place}"
+        assert chaos.unearned(made) == [], place
+    one_more()
+    stopped, others = worker(), [worker(), worker()]
+    with Ledger.of(made.state) as ledger:
+        time.sleep(dice.random())
+        os.kill(stopped.pid, signal.SIGSTOP)
+        one_more()
+        server.kill()
+        server.start().wait()
+        one_more()
+        until(lambda: chaos.settled(ledger, len(expected)), lambda: f"{ledger.open_jobs()} {ledger.waiting()}")
+        assert all(o.is_alive() for o in others)
+        os.kill(stopped.pid, signal.SIGCONT)
+        until(lambda: chaos.settled(ledger, len(expected)), "the one who was woken undid something")
+    assert chaos.wrong(made, expected) == []
+
+
+def test_recreated_under_the_same_number_it_gets_a_verdict_of_its_own(project, worker):
+    """A model that passed is deleted; another one of the same name and number fails, and the pass is not reused."""
+    made = project[0]
+    worker()
+    assert chaos.register(made, name="tiny-again") == "1"
+    with Ledger.of(made.state) as ledger:
+        until(lambda: len(ledger.verdicts("tiny-again")) == 1 and not ledger.waiting(), "no first verdict")
+        registry.client().delete_registered_model("tiny-again")
+        assert chaos.register(made, name="tiny-again", good=False) == "1"
+        until(lambda: len(ledger.verdicts("tiny-again")) == 2 and not ledger.waiting(), "no second verdict")
+        assert [k.outcome.value for k in ledger.verdicts("tiny-again")] == ["pass", "fail"]
+    again = registry.client().get_model_version("tiny-again", "1")
+    assert again.tags["seatrial.verdict"] == "fail"
+    assert list(again.aliases) == []
