@@ -1,6 +1,7 @@
 """What a pass of the payments example is worth, and whether 500 chosen rows are worth 5,000 drawn at random.
 
-python tests/bench/bench_exam.py [--sample N] [--rows 20000] [--pool 10000] [--draws 1] [--only exam|selection]
+python tests/bench/bench_exam.py [--kinds mutant frame] [--sample N] [--rows 20000]
+    [--only exam|selection] [--pool 10000] [--chosen 500] [--drawn 5000] [--draws 1]
 
 1. The exam of the reference that training captures: kill share and share of the right stage, mutants and frame faults
    apart. As equivalence is decided by rows, the share with every equivalent mutant counted as a survivor is the bound
@@ -33,7 +34,6 @@ from seatrial.pipeline import Pipeline
 from seatrial.project import Project
 from seatrial.scaffold import init
 
-CHOSEN, DRAWN = 500, 5_000
 SECONDS = 300.0
 BOUNDARIES = {"postprocess.probability": [0.08, 0.3], "prediction.amount_ratio": [3.0]}
 
@@ -46,11 +46,12 @@ def trained(root: Path) -> tuple[Project, Any]:
     return project, registry.fetch(registry.resolve("models:/payments/1"), root / "fetched")
 
 
-def exam(pipeline: Pipeline, reference: Reference, policy: Policy, model: Any, sample: int | None, rows: int) -> None:
+def exam(pipeline: Pipeline, reference: Reference, policy: Policy, model: Any, stated: argparse.Namespace) -> None:
     """Print the shares of an exam and what survives it."""
     found = examine(
-        pipeline, reference, model=model, policy=policy, sample=sample, rows=rows, seconds=SECONDS, hear=told()
-    )
+        pipeline, reference, model=model, policy=policy, kinds=stated.kinds, sample=stated.sample, rows=stated.rows,
+        seconds=SECONDS, hear=told(),
+    )  # fmt: skip
     for kind in KINDS:
         tally = found.tally(kind=kind)
         killed, survived, equal = map(tally.count, (KILLED, SURVIVED, EQUIVALENT))
@@ -71,16 +72,17 @@ def exam(pipeline: Pipeline, reference: Reference, policy: Policy, model: Any, s
             )
 
 
-def selection(pipeline: Pipeline, model: Any, traffic: Any, pool: int, draws: int) -> None:
+def selection(pipeline: Pipeline, model: Any, traffic: Any, stated: argparse.Namespace) -> None:
     """Print how many mutants chosen rows kill, and how many random ones."""
+    pool = stated.pool
     requests = traffic.make_requests(pool, seed=7)
     candidates = capture(pipeline, requests, model=model)
     begin = time.perf_counter()
-    chosen = select(pipeline, candidates, CHOSEN, model=model, boundaries=BOUNDARIES)
+    chosen = select(pipeline, candidates, stated.chosen, model=model, boundaries=BOUNDARIES)
     print(f"{len(chosen.positions):,} rows chosen of {pool:,} in {time.perf_counter() - begin:.1f} s")
     rng = np.random.default_rng(0)
     sets = {"chosen": np.array(chosen.positions)}
-    sets |= {f"random {n + 1}": np.sort(rng.choice(pool, DRAWN, replace=False)) for n in range(draws)}
+    sets |= {f"random {n + 1}": np.sort(rng.choice(pool, stated.drawn, replace=False)) for n in range(stated.draws)}
     killed = {name: kills(pipeline, requests, rows, model) for name, rows in sets.items()}
     for name, found in killed.items():
         lacks, more = killed["chosen"] - found, found - killed["chosen"]
@@ -119,9 +121,12 @@ def told() -> Any:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--kinds", nargs="+", default=KINDS)
     options.add_argument("--sample", type=int)
     options.add_argument("--rows", type=int, default=20_000)
     options.add_argument("--pool", type=int, default=10_000)
+    options.add_argument("--chosen", type=int, default=500)
+    options.add_argument("--drawn", type=int, default=5_000)
     options.add_argument("--draws", type=int, default=1)
     options.add_argument("--only", choices=["exam", "selection"])
     stated = options.parse_args()
@@ -130,10 +135,10 @@ def main() -> None:
         pipeline = project.pipeline()
         model = loaded(pipeline, fetched.model)
         if stated.only != "selection":
-            exam(pipeline, fetched.reference, project.policy(pipeline), model, stated.sample, stated.rows)
+            exam(pipeline, fetched.reference, project.policy(pipeline), model, stated)
         if stated.only != "exam":
             traffic = load_file(project.pipeline_file.parent / "payments_traffic.py")
-            selection(pipeline, model, traffic, stated.pool, stated.draws)
+            selection(pipeline, model, traffic, stated)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,9 @@ def test_what_a_child_breaks_it_breaks_for_itself():
 
     tasks = ["loop", "exit", "raise", "memory", "fine"]
     ended = dict(each(work, tasks, seconds=5, jobs=5))
+    assert {t: e.how for t, e in ended.items()} == {
+        "loop": "late", "exit": "died", "raise": "raised", "memory": "raised", "fine": "answered"
+    }  # fmt: skip
     assert ended["fine"].value == "FINE"
     assert ended["exit"].reason == "its process ended with code 7"
     assert ended["raise"].reason == "ValueError: no"

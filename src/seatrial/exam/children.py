@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -28,11 +29,21 @@ Say = Callable[[str], None]
 MEMORY = 4 * 2**30  # bytes that a child may take beyond what it was born with
 
 
+class How(StrEnum):
+    """How a child ended."""
+
+    ANSWERED = "answered"
+    RAISED = "raised"  # what it was to do raised: that is the exam's own trouble, for user's code is run by stages
+    DIED = "died"
+    LATE = "late"
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a child ended: with ``value``, or without for a ``reason``; ``said`` is the last it told on the way."""
 
     value: Any = None
+    how: How = How.ANSWERED
     reason: str = ""
     said: str = ""
     seconds: float = 0.0
@@ -80,7 +91,7 @@ def each(
                 if time.monotonic() - child.begun > seconds:
                     del running[receive]
                     _end(receive, child)
-                    yield tasks[number], Ended(None, f"no end within {seconds:g} s", child.said, seconds)
+                    yield tasks[number], Ended(None, How.LATE, f"no end within {seconds:g} s", child.said, seconds)
     finally:
         for receive, (_, child) in running.items():
             _end(receive, child)
@@ -103,12 +114,13 @@ def _hear(receive: Connection, child: _Child) -> Ended | None:
         told = json.loads(receive.recv_bytes())
     except (EOFError, OSError, ValueError):
         _end(receive, child, patience=5)
-        return Ended(None, f"its process ended with code {child.process.exitcode}", child.said, spent)
+        return Ended(None, How.DIED, f"its process ended with code {child.process.exitcode}", child.said, spent)
     if "said" in told:
         child.said = told["said"]
         return None
     _end(receive, child, patience=5)
-    return Ended(told.get("value"), told.get("reason", ""), child.said, spent)
+    how = How.RAISED if "reason" in told else How.ANSWERED
+    return Ended(told.get("value"), how, told.get("reason", ""), child.said, spent)
 
 
 def _end(receive: Connection, child: _Child, patience: float = 0.0) -> None:

@@ -16,9 +16,9 @@ from seatrial.errors import SeatrialError, UsageError
 from seatrial.events import Outcome
 from seatrial.exam import candidates as beyond
 from seatrial.exam import judge
-from seatrial.exam.answers import KILLED, Answer, Exam
+from seatrial.exam.answers import KILLED, SURVIVED, Answer, Exam
 from seatrial.exam.candidates import Candidates
-from seatrial.exam.children import Ended, each
+from seatrial.exam.children import Ended, How, each
 from seatrial.exam.frames import faults_of
 from seatrial.exam.judge import Room
 from seatrial.exam.mutants import mutants_of
@@ -84,11 +84,15 @@ def examine(
         room, remark = _with_candidates(room, keep or Path(scratch), rows, seconds, hear)
         asked = partial(judge.by_kernel, room)
         first = _ask(asked, drawn, "comparing", seconds=seconds, jobs=jobs, hear=hear)
+        late = [n for n, ended in enumerate(first) if ended.how is How.LATE]  # by its own doing, or by a busy machine's
+        again = _ask(asked, [drawn[n] for n in late], "once more", seconds=3 * seconds, jobs=1, hear=hear)
+        for n, ended in zip(late, again, strict=True):
+            first[n] = ended
         left = [n for n, ended in enumerate(first) if _outcome(ended) in (judge.OPEN, judge.CHAINED)]
         closer = partial(_closer, room, {id(drawn[n]): _outcome(first[n]) for n in left})
         again = _ask(closer, [drawn[n] for n in left], "looking closer", seconds=10 * seconds, jobs=jobs, hear=hear)
         for n, ended in zip(left, again, strict=True):
-            first[n] = ended
+            first[n] = ended if ended.how is How.ANSWERED else replace(ended, how=How.RAISED)  # the kernel let it live
     origins = room.candidates.origins if room.candidates else ()
     return Exam(
         pipeline.name, pipeline.stages, tuple(_answer(s, e, origins) for s, e in zip(drawn, first, strict=True)),
@@ -164,7 +168,8 @@ def _ask(
 ) -> list[Ended]:  # fmt: skip
     ended: dict[int, Ended] = {}
     place = {id(s): n for n, s in enumerate(seeded)}
-    hear(what, 0, len(seeded))
+    if seeded:
+        hear(what, 0, len(seeded))
     for one, end in each(work, seeded, seconds=seconds, jobs=jobs):
         ended[place[id(one)]] = end
         hear(what, len(ended), len(seeded))
@@ -176,9 +181,12 @@ def _outcome(ended: Ended) -> str:
 
 
 def _answer(seeded: Seeded, ended: Ended, origins: Sequence[str]) -> Answer:
+    """Return the answer; a fault that could not be judged counts as a survivor, never as killed."""
     kind = "mutant" if isinstance(seeded, MutantFault) else "frame"
     answer = Answer(str(seeded), kind, tuple(seeded.stages), KILLED, ended.said or None, ended.reason)
-    if ended.value:
+    if ended.how is How.RAISED:
+        answer = replace(answer, outcome=SURVIVED, named=None, differs=(f"it could not be judged: {ended.reason}",))
+    elif ended.value:
         said = ended.value
         rows = tuple(said.get("killers", ()))
         answer = replace(

@@ -75,9 +75,13 @@ def mutants_of(definitions: Sequence[Definition]) -> list[Mutant]:
     return sorted(found, key=lambda m: (str(m.file), m.line, m.number))
 
 
-@lru_cache(maxsize=64)
 def _changes(file: Path) -> tuple[Any, list[tuple[int, cst.CSTNode, cst.CSTNode]]]:
     """Return the parsed file, and for each change its line, the node and what stands in its place."""
+    return _changes_of(file.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=64)
+def _changes_of(text: str) -> tuple[Any, list[tuple[int, cst.CSTNode, cst.CSTNode]]]:
     try:
         import libcst as cst
         from libcst.metadata import MetadataWrapper, PositionProvider
@@ -107,7 +111,7 @@ def _changes(file: Path) -> tuple[Any, list[tuple[int, cst.CSTNode, cst.CSTNode]
                         self.found.append((self.line, node, mutated))
             return True
 
-    wrapper = MetadataWrapper(cst.parse_module(file.read_text(encoding="utf-8")))
+    wrapper = MetadataWrapper(cst.parse_module(text))
     visitor = Changes()
     wrapper.visit(visitor)
     return wrapper.module, visitor.found
