@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.urls import url_for
 
 from seatrial import Reference, checks, registry
 from seatrial.events import Event, Question, Verdict
@@ -67,7 +68,7 @@ def conclude(verdict: Verdict, events: list[Event], here: Project, fetched: regi
     """Write the verdict's files and keep it: in the ledger, and from there in MLflow."""
     directory = directory_for(here.state, verdict.subject)
     write_results(verdict, events, directory)
-    page = flow_run.ui_url if deployment.id else ""  # of a run in a terminal, the server ends with the command
+    page = url_for("flow-run", flow_run.id) if deployment.id else ""  # in a terminal, the server ends with the command
     return keep(here, verdict, fetched, directory, whole=whole, page=page or "")
 
 

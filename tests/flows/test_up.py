@@ -166,8 +166,11 @@ def test_a_registered_version_is_validated_unattended(up: Up, passed: dict[str, 
     assert passed["tags"]["seatrial.verdict"] == "pass", passed
     assert {a if isinstance(a, str) else a["alias"] for a in passed["aliases"]} == {"validated", "champion"}
     assert "pass" in passed["description"]
-    (run,) = [r for r in up.runs("registered") if r["name"] == "tiny version 1 registered"]
-    wait(lambda: next(r for r in up.runs("registered") if r["id"] == run["id"])["state_type"] == "COMPLETED")
+    wait(
+        lambda: (
+            ("tiny version 1 registered", "COMPLETED") in {(r["name"], r["state_type"]) for r in up.runs("registered")}
+        )
+    )
 
 
 def test_a_lost_webhook_costs_nothing_but_time(up: Up, failed: dict[str, Any]) -> None:
@@ -247,6 +250,22 @@ def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) ->
         "seatrial - a run that never began",
         "seatrial - a version was registered",
     }
+
+
+def test_the_nightly_run_judges_what_is_promoted_again(up: Up, failed: dict[str, Any]) -> None:
+    """Version 1 alone, which holds the alias: one more verdict, and the run says how it went."""
+    found = httpx.get(f"{up.prefect}/api/deployments/name/promoted/nightly", timeout=30).raise_for_status().json()
+    make = f"{up.prefect}/api/deployments/{found['id']}/create_flow_run"
+    run = httpx.post(make, json={}, timeout=30).raise_for_status().json()
+
+    def ended() -> Any:
+        state = httpx.get(f"{up.prefect}/api/flow_runs/{run['id']}", timeout=30).raise_for_status().json()["state"]
+        return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+    assert wait(ended, lambda: up.log("worker"))["message"] == "1 passed"
+    validated = [r["name"] for r in up.runs("validate") if r["state_type"] == "COMPLETED"]
+    assert validated == ["models:/tiny/1"] * 2
+    assert up.version("1")["tags"]["seatrial.run_id"]
 
 
 def test_one_that_dies_ends_all_and_is_named(up: Up, failed: dict[str, Any]) -> None:
