@@ -13,7 +13,8 @@ MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """The ``[tool.seatrial.isolation]`` of a project. Memory and processes are counted over all that was started.
+    """The ``[tool.seatrial.isolation]`` of a project. Memory and processes are counted over all that was
+    started, which needs Linux.
 
     Attributes:
         load_seconds: for reading the pipeline and the policy, and again for loading the models.

@@ -13,10 +13,11 @@ from typing import Any
 from seatrial import errors
 from seatrial.errors import IsolationError, SeatrialError
 from seatrial.isolation.lines import Lines
-from seatrial.isolation.process import END_SECONDS, Process
+from seatrial.isolation.process import Process
 
 ANSWER_BYTES = 256 * 2**20  # of one answer, all its messages together
 MESSAGES = 100_000  # of one answer
+CLOSED_SECONDS = 60.0  # between the end of the line and that of the process, on a machine that has much to do
 WORDS = 2000  # characters of an error's message
 LEFT = "The trial was left."
 
@@ -124,7 +125,7 @@ class Calls:
                 self._hand_over(*received)
         except IsolationError as error:
             self.give_up(self._words(f"sent what cannot be read: {error}"))
-        if not self._process.gone(END_SECONDS) and not self._leaving:
+        if not self._process.gone(CLOSED_SECONDS) and not self._leaving:
             self.give_up(self._words("closed its line and went on"))
 
     def _hand_over(self, message: dict[str, Any], size: int) -> None:

@@ -109,11 +109,12 @@ class Process:
 
 
 def _forget_old(logs: Path) -> None:
-    """Keep what the last trials printed."""
+    """Keep what the last trials and their services printed."""
     with contextlib.suppress(OSError):  # another trial does the same
-        written = sorted(logs.glob("trial-*.log"), key=lambda log: log.stat().st_mtime)
-        for log in written[:-LOGS_KEPT]:
-            log.unlink()
+        for kind in ("trial-*.log", "seatrial-service-*"):
+            written = sorted(logs.glob(kind), key=lambda log: log.stat().st_mtime)
+            for log in written[:-LOGS_KEPT]:
+                shutil.rmtree(log) if log.is_dir() else log.unlink()
 
 
 def _said(word: str, numbers: list[str], limits: Limits) -> str:
