@@ -19,7 +19,7 @@ from seatrial.project import Project
 from seatrial.registry import client
 
 pytestmark = pytest.mark.server
-SECONDS = 120
+SECONDS = 400
 
 
 def environ(**more: str) -> dict[str, str]:
