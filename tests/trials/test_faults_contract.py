@@ -143,6 +143,15 @@ def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before
     assert all("recorded to answer" in f.message for f in moved.values())
 
 
+def test_a_promoted_version_without_a_document_is_told(sail):
+    """Nothing was compared, and the remark says why; it fails nothing."""
+    verdict, _ = sail("clean", examples=False, generated=0, promised=Promised("1", why="none is stored"))
+    assert verdict.outcome is Outcome.PASS
+    (remark,) = verdict.findings
+    assert (remark.cause, remark.severity) == ("nothing-to-compare", Severity.INFO)
+    assert "version 1, the promoted one: none is stored" in remark.message
+
+
 @pytest.mark.parametrize("variant", ["nan", "number", "ignoring", "coercing", "broken", "hidden", "reshaped", "moved"])
 def test_a_fault_is_found_without_a_promoted_version_and_without_examples(variant, sail):
     """The fixed probes find by themselves what is not a change but wrong."""
