@@ -43,7 +43,7 @@ class Ground:
         envelope: what stands around a record.
         records: requests of the reference, the fullest first.
         tensors: a request of the Open Inference Protocol in place of records, JSON or a message.
-        wire: predictions are asked over it: ``http``, or gRPC.
+        wire: where predictions are asked over gRPC; None where they are asked over ``http``.
     """
 
     trial: Trial
@@ -55,7 +55,7 @@ class Ground:
     envelope: Envelope
     records: Sequence[Mapping[str, Any]]
     tensors: Any = None
-    wire: Http | OipGrpc | None = None
+    wire: OipGrpc | None = None
 
     @property
     def asked(self) -> Http | OipGrpc:
@@ -69,7 +69,7 @@ class Ground:
     def alone(self) -> Http | OipGrpc:
         """Return another connection to the same, to be used in a ``with`` block."""
         seconds = self.settings.seconds
-        if isinstance(self.wire, OipGrpc):
+        if self.wire is not None:
             return OipGrpc(self.wire.url, seconds=seconds)
         return Http(self.live.running.url, seconds=seconds, connections=1)
 

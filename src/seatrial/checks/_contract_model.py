@@ -7,13 +7,15 @@ from collections.abc import Iterator
 import pandas as pd
 
 from seatrial import jsonform
+from seatrial.checks._wire import request_keys
 from seatrial.contract.meaning import ROWS, shifts
 from seatrial.contract.signature import inputs_of, mismatches
 from seatrial.errors import SeatrialError
 from seatrial.events import Event, Finding, Measured, Severity, Unjudged
 from seatrial.reference import Reference
-from seatrial.targets.rest import keys_of
 from seatrial.trial import Trial
+
+MOST = 20_000  # requests that are looked for in both references
 
 
 def judge_signature(name: str, trial: Trial, place: str) -> Iterator[Event]:
@@ -92,6 +94,6 @@ def _recorded(trial: Trial) -> pd.DataFrame | None:
 
 
 def _asked(reference: Reference) -> set[tuple[str, str]]:
-    requests = reference.requests
-    keys = keys_of(requests, reference.key)
+    requests, first = reference.requests.iloc[:MOST], reference.frame(reference.stages[0]).iloc[:MOST]
+    keys = request_keys(requests, reference.key, first)
     return {(str(k), text) for k, text in zip(keys, jsonform.payloads(requests), strict=True) if k is not None}
