@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from seatrial import Finding, Outcome, Sink, Verdict
 from seatrial.local import run_flow
 from seatrial.project import Project
 from seatrial.promised import Promised
-from seatrial.registry import client, promised, resolve
+from seatrial.registry import client, download_model, promised, resolve
 
 pytestmark = pytest.mark.server
 
@@ -30,12 +31,12 @@ class Kept(Sink):
         self.verdicts.append(verdict)
 
 
-def sail(project: Project, version: int, **parameters: Any) -> Verdict:
-    kept = Kept()
+def sail(project: Project, version: int | str, **parameters: Any) -> Verdict:
+    kept, uri = Kept(), version if isinstance(version, str) else f"models:/payments/{version}"
     run_flow(
         project.flows / "validate.py",
         "validate",
-        {"model_uri": f"models:/payments/{version}", "project": str(project.root), **parameters},
+        {"model_uri": uri, "project": str(project.root), **parameters},
         lambda: "",
         [kept],
     )
@@ -195,6 +196,40 @@ def test_a_promoted_version_without_an_openapi_is_told(payments: Project, passed
         registry.log_text(run_id, json.dumps(there.openapi), "openapi.json")
     assert broken == Promised("1", None, "the stored one is no OpenAPI 3 document")
     assert promised(resolve("models:/payments/1"), "nobody", payments.state / "promised") is None
+
+
+def register_hostile(payments: Project) -> str:
+    """Register payments 1 as another model whose file runs code when it is read; return its URI."""
+    registry = client()
+    good = registry.get_model_version("payments", "1")
+    run = registry.create_run(registry.create_experiment("hostile"))
+    reference = registry.download_artifacts(good.run_id, "seatrial/reference", dst_path=str(payments.state))
+    registry.log_artifacts(run.info.run_id, reference, "seatrial/reference")
+    digest = registry.get_run(good.run_id).data.tags["seatrial.reference_digest"]
+    registry.set_tag(run.info.run_id, "seatrial.reference_digest", digest)
+    model = download_model(resolve("models:/payments/1"), payments.state / "hostile")
+    about = yaml.safe_load((model / "MLmodel").read_text())
+    about["flavors"]["sklearn"] |= {"pickled_model": "model.pkl", "serialization_format": "pickle"}
+    (model / "MLmodel").write_text(yaml.safe_dump(about))
+    (model / "model.pkl").write_bytes(b"cos\nsystem\n(S'kill -9 $PPID'\ntR.")
+    registry.log_artifacts(run.info.run_id, str(model), "model")
+    registry.set_terminated(run.info.run_id)
+    registry.create_registered_model("hostile")
+    source = f"{registry.get_run(run.info.run_id).info.artifact_uri}/model"
+    return f"models:/hostile/{registry.create_model_version('hostile', source, run.info.run_id).version}"
+
+
+def test_a_model_that_kills_gets_the_verdict_error(payments: Project, passed: Verdict) -> None:
+    """The worker lives, the version carries the verdict and no alias, the reason is told, and the next version runs."""
+    verdict = sail(payments, register_hostile(payments))
+    assert verdict.outcome is Outcome.ERROR
+    assert "The process that runs the model" in verdict.summary
+    version = client().get_model_version("hostile", "1")
+    assert version.tags["seatrial.verdict"] == "error"
+    assert list(version.aliases) == []
+    run = runs_of("models:/hostile/1")[0]
+    assert (run.state_name, run.state.message) == ("Failed", f"verdict {verdict.summary}")
+    assert sail(payments, 1, only=["golden"], in_process=True).outcome is Outcome.PASS
 
 
 def test_a_stale_store_is_found_at_the_store(
