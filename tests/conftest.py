@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,8 +13,18 @@ from seatrial.loading import load_file
 from seatrial.local import prefect_server
 from seatrial.project import Project
 from seatrial.scaffold import init
+from tests.left_behind import left_behind, marked
 
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """No process, socket or thread outlives the tests: the first fixture to begin is the last to end."""
+    mark, before = marked(), {thread.ident or 0 for thread in threading.enumerate()}
+    yield
+    found = left_behind(mark, before)
+    assert not found, "left behind:\n" + "\n".join(found)
 
 
 @pytest.fixture(scope="session")
