@@ -203,8 +203,12 @@ def main() -> int:
         fleet.end()
         courier.shutdown()
     print(json.dumps({"seed": chosen.seed, "webhooks": Courier.seen, "died": fleet.kills, "wrong": found}, indent=1))
-    print(f"{chosen.versions} versions, {time.monotonic() - begin:.0f} s; state in {folder}")
-    return int(bool(found))
+    print(f"{chosen.versions} versions, {time.monotonic() - begin:.0f} s")
+    if found:
+        print(f"Ledger, logs and stores are in {folder}")
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 if __name__ == "__main__":

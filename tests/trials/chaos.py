@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -91,7 +90,7 @@ def validated(project, uri):
     from seatrial.keep import keep
     from seatrial.results import write_results
 
-    with tempfile.TemporaryDirectory(prefix="seatrial-chaos-") as folder:
+    with tempfile.TemporaryDirectory(prefix="trial-", dir=project.state) as folder:
         fetched = registry.fetch(registry.resolve(uri), Path(folder) / "version")
         pipeline = project.pipeline()
         verdict = run(
@@ -248,8 +247,3 @@ def wrong(project, expected):
     elif not (answer := verify(project.root, f"models:/{MODEL}@champion")).holds:
         found.append(answer.why)
     return found
-
-
-def dump(value):
-    """Return JSON for a log."""
-    return json.dumps(value, sort_keys=True)
