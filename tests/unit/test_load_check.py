@@ -1,8 +1,10 @@
 """The load check: what makes a run void, what fails it, and a live service under its declared rate."""
 
 import io
+import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,13 @@ from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks import _load_cause, _load_judge, _load_pictures
 from seatrial.checks._budget import ending, until
 from seatrial.checks._load_answers import expected
-from seatrial.checks.load import Loaded, _explained, check
+from seatrial.checks._load_service import Loaded, held_against
+from seatrial.checks.load import _explained, check
 from seatrial.engine import ask, plan
 from seatrial.errors import UsageError
 from seatrial.events import Attachment, Finding, Judged, Measured, Unjudged
 from seatrial.load import steady as steady_run
-from seatrial.load.outcome import ANSWERED, TIMED_OUT, Offered
+from seatrial.load.outcome import ANSWERED, TIMED_OUT, Answer, Offered
 from seatrial.load.stats import Plan
 from seatrial.slo import Load, Slo
 from seatrial.targets.live import serve
@@ -241,6 +244,18 @@ def test_the_warm_up_of_a_profile_is_judged_by_itself():
     assert len(runs.latencies()[0]) == 1_000
     growing = _load_judge.Runs(SLO, Plan(1, 1_000), [wavy], run(np.linspace(0.02, 0.08, 250)))
     assert isinstance(next(iter(_load_judge.conclusion("load", growing))), Unjudged)
+
+
+@pytest.mark.parametrize(("degraded", "causes"), [(2, []), (20, ["degraded-under-load"])])
+def test_a_degraded_answer_under_load_is_a_miss_and_no_changed_answer(degraded, causes):
+    """It says itself that it is another: few are allowed, as few late ones are, and many are a finding of their own."""
+    held, rows = expected(trial("")), np.arange(100) % 40
+    wrong = [{"id": f"r{row}", "score": 0.0, "degraded": True} for row in rows[:degraded]]
+    right = [{**answer({"id": f"r{row}", "x": row / 7}), "degraded": False} for row in rows[degraded:]]
+    told = [Answer(n, 200, json.dumps(each).encode()) for n, each in enumerate([*wrong, *right])]
+    found = held_against("load", held, replace(run(steady(100)), answers=told), rows, SLO)
+    assert (found.compared, found.degraded) == (100 - degraded, degraded)
+    assert [f.cause for f in found.findings] == causes
 
 
 def test_answers_that_change_under_load_are_found():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from seatrial.checks._differences import share
 from seatrial.checks._load_answers import Expected
+from seatrial.checks._resilience_judge import too_many
 from seatrial.events import Finding
 from seatrial.load.outcome import Offered
 from seatrial.load.schedule import Profile, constant, poisson
@@ -73,17 +76,42 @@ def shape(load: Load, rate: float, requests: int) -> tuple[Profile, int]:
     return turn.repeated(turns), max(requests, round(turns * turn.expected))
 
 
-def held_against(name: str, expected: Expected, run: Offered, rows: np.ndarray) -> tuple[int, list[Finding]]:
-    """Return how many sampled answers were compared with the recorded ones, and what differs."""
+@dataclass(frozen=True)
+class Held:
+    """Sampled answers of one run: how many were compared, how many said to be degraded, and what is wrong."""
+
+    compared: int
+    degraded: int
+    findings: Sequence[Finding]
+
+
+def held_against(name: str, expected: Expected, run: Offered, rows: np.ndarray, slo: Slo) -> Held:
+    """Hold the sampled answers of a run against the recorded ones.
+
+    An answer that says it is degraded differs by its own word: like a late one it is a miss, of which the objective
+    allows a share.
+    """
     good = [a for a in run.answers if 200 <= a.status < 300]
     asked = [int(rows[a.index]) for a in good]
     told, why = expected.answered(good, asked)
-    pairs = [(t, row) for t, row in zip(told, asked, strict=True) if t is not None]
-    findings = []
+    label = expected.trial.policy.golden.degraded
+    read = [(t, row) for t, row in zip(told, asked, strict=True) if t is not None]
+    pairs = [(t, row) for t, row in read if t.get(label) is not True or _recorded(expected, label, row)]
+    degraded, findings = len(read) - len(pairs), []
     if why:
         findings.append(
-            Finding(name, SERVICE, f"Under load {share(len(told) - len(pairs), len(told))} cannot be read. {why}",
-                    cause="no-answer", evidence={"rows": len(told), "missing": len(told) - len(pairs)})
+            Finding(name, SERVICE, f"Under load {share(len(told) - len(read), len(told))} cannot be read. {why}",
+                    cause="no-answer", evidence={"rows": len(told), "missing": len(told) - len(read)})
+        )  # fmt: skip
+    if too_many(degraded, len(read), 1 - slo.percentile):
+        findings.append(
+            Finding(
+                name, SERVICE,
+                f"Under load {share(degraded, len(read))} were degraded, {1 - slo.percentile:.2g} of all may be late.",
+                column=label, cause="degraded-under-load",
+                advice="A dependency does not keep up: look at its pool, its time-out, and its own load.",
+                evidence={"rows": len(read), "degraded": degraded},
+            )
         )  # fmt: skip
     if pairs:
         parity = expected.compare([t for t, _ in pairs], [row for _, row in pairs])
@@ -100,4 +128,10 @@ def held_against(name: str, expected: Expected, run: Offered, rows: np.ndarray) 
                     evidence={"rows": len(pairs), "mismatches": count, "keys": [str(k) for k in worst]},
                 )
             )  # fmt: skip
-    return len(pairs), findings
+    return Held(len(pairs), degraded, findings)
+
+
+def _recorded(expected: Expected, label: str, row: int) -> bool:
+    """Whether the record itself says that this answer is degraded."""
+    told = expected.frame[label].iloc[row] if label in expected.frame else False
+    return bool(pd.notna(told) and told)

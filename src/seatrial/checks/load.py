@@ -81,7 +81,8 @@ def _first(loaded: Loaded, path: str) -> Iterator[Event]:
 
 
 def _loaded(loaded: Loaded, plan: Plan, trial: Trial) -> Iterator[Event]:
-    offered, wrong, sampled, rate = [], [], 0, loaded.slo.rate
+    offered, wrong, rate = [], list[Finding](), loaded.slo.rate
+    sampled = degraded = 0
     lead = loaded.run(LEAD, room(plan), rate, flat=True)[0] if loaded.load.profile else None
     for number in range(plan.runs):
         trial.told(
@@ -90,15 +91,16 @@ def _loaded(loaded: Loaded, plan: Plan, trial: Trial) -> Iterator[Event]:
         requests = plan.requests + (room(plan) if number == 0 and lead is None else 0)
         found, rows = loaded.run(number, requests, rate, samples=loaded.load.samples)
         offered.append(found)
-        count, findings = held_against(NAME, loaded.expected, found, rows)
-        sampled += count
-        wrong += findings
+        held = held_against(NAME, loaded.expected, found, rows, loaded.slo)
+        sampled, degraded = sampled + held.compared, degraded + held.degraded
+        wrong += held.findings
         if how := loaded.running.ended():
             wrong.append(_died(loaded, how))
             break
     runs = Runs(loaded.slo, plan, offered, lead)
     yield from figures(NAME, runs)
     yield Measured(NAME, SERVICE, "answers compared", sampled, "rows")
+    yield Measured(NAME, SERVICE, "answers degraded", degraded, "rows")
     yield raw(NAME, runs)
     yield summed(NAME, runs)
     for picture, draw in (("histogram", histogram), ("timeline", timeline)):
