@@ -117,3 +117,19 @@ def test_local_state_stays_in_the_project_unless_it_is_told_otherwise(root, monk
         assert os.environ["MLFLOW_TRACKING_URI"] == "http://there"
         assert "PREFECT_HOME" not in os.environ
         assert "_MLFLOW_SERVER_ARTIFACT_ROOT" not in os.environ
+
+
+def test_what_a_models_process_sees_and_takes_is_set(root):
+    """Names and limits are read; our own secrets are never named, and a misspelt limit is told with the nearest."""
+    before = 'pipeline = "code/path.py:pipeline"\n'
+    settings(root, f'{before}environment = ["SHOP_URL"]\n[tool.seatrial.isolation]\nmemory_mb = 512')
+    project = Project.find(root)
+    assert (project.environment, project.limits.memory_mb, project.limits.processes) == (("SHOP_URL",), 512, 128)
+    for text, message in (
+        ('environment = ["SEATRIAL_SIGNING_KEY"]', "SEATRIAL_SIGNING_KEY, which is seatrial's own"),
+        ('environment = "SHOP_URL"', "'environment' is a list of variables' names"),
+        ("[tool.seatrial.isolation]\nmemory = 512", "Limit 'memory' is not known.*Did you mean 'memory_mb'"),
+    ):
+        settings(root, before + text)
+        with pytest.raises(ProjectError, match=message):
+            Project.find(root)
