@@ -75,12 +75,20 @@ class Up:
         def judged() -> dict[str, Any] | None:
             found = self.version(number)
             told = "seatrial.verdict" in found["tags"] and found.get("description")
-            return found if told and (found["tags"]["seatrial.verdict"] != "pass" or found.get("aliases")) else None
+            return (
+                found
+                if told and (found["tags"]["seatrial.verdict"] != "pass" or "champion" in aliases(found))
+                else None
+            )
 
         return wait(judged, lambda: self.log("worker"))
 
     def log(self, name: str) -> str:
         return (self.root / ".seatrial" / "logs" / f"{name}.log").read_text(errors="replace")[-4000:]
+
+
+def aliases(version: dict[str, Any]) -> set[str]:
+    return {a if isinstance(a, str) else a["alias"] for a in version.get("aliases", [])}
 
 
 def clean() -> dict[str, str]:
@@ -164,7 +172,7 @@ def failed(up: Up, passed: dict[str, Any]) -> dict[str, Any]:
 def test_a_registered_version_is_validated_unattended(up: Up, passed: dict[str, Any]) -> None:
     """The webhook began a run of its own, named for model and version; the verdict and its link are on the page."""
     assert passed["tags"]["seatrial.verdict"] == "pass", passed
-    assert {a if isinstance(a, str) else a["alias"] for a in passed["aliases"]} == {"validated", "champion"}
+    assert aliases(passed) == {"validated", "champion"}
     assert "pass" in passed["description"]
     wait(
         lambda: (
