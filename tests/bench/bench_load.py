@@ -1,6 +1,6 @@
 """The open-loop client against Locust's FastHttpUser, on one core each, and against the truth through a stall.
 
-    python tests/bench/bench_load.py [--locust PATH/TO/locust] [--seconds 4]
+    python tests/bench/bench_load.py [--locust PATH/TO/locust] [--seconds 4] [--reserve]
 
 1. Throughput: requests a second and a CPU-second of each generator flat out against the same stub server.
 2. Punctuality: p99 of the lag when offering half of Locust's best rate.
@@ -9,7 +9,8 @@
 4. Workers: the same schedule sent by one process and shared by two, histograms of the two merged.
 
 The server and each generator run on a core of their own where there are two. Where the machine is shared, and
-permits it, ``chrt -f 10 python tests/bench/bench_load.py`` keeps the neighbours out.
+permits it, ``--reserve`` gives both a share of core time that no neighbour takes (SCHED_DEADLINE) from 2. on; what
+is compared with Locust runs as Locust does.
 """
 
 from __future__ import annotations
@@ -49,6 +50,13 @@ class User(FastHttpUser):
 def cpu_seconds(who: int = resource.RUSAGE_SELF) -> float:
     used = resource.getrusage(who)
     return used.ru_utime + used.ru_stime
+
+
+def reserve(pid: int, share: float) -> None:
+    """Reserve a share of a core for a process, in slices of 10 ms; what it starts is not included."""
+    os.sched_setaffinity(pid, set(range(os.cpu_count() or 1)))  # reserved time is not bound to a core
+    slices = [f"--sched-runtime={share * 1e7:.0f}", "--sched-deadline=10000000", "--sched-period=10000000"]
+    subprocess.run(["chrt", "--reset-on-fork", "--deadline", *slices, "--pid", "0", str(pid)], check=True)
 
 
 def flat_out(url: str, seconds: float) -> tuple[float, float]:
@@ -148,6 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--locust", default=shutil.which("locust"))
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--reserve", action="store_true")
     options = parser.parse_args()
     stub = subprocess.Popen(
         [sys.executable, Path(__file__).with_name("stub.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -168,6 +177,9 @@ def main() -> None:
         else:
             print("Locust is not installed: no yardstick. Install locust>=2.47 and pass --locust PATH.")
             rates = (half,)
+        if options.reserve:
+            reserve(stub.pid, 0.85)
+            reserve(os.getpid(), 0.9)
         for rate in rates:
             runs = [offer(url, poisson(constant(rate, options.seconds), seed), [b"x"]) for seed in range(3)]
             lags = np.array([np.quantile(run.lags, [0.5, 0.99, 1.0]) for run in runs]) * 1e3
