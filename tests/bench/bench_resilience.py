@@ -41,9 +41,11 @@ def main() -> None:
             for number in range(options.matrices):
                 at = Bench("resilience", "store", between, up, f"{up.url}/score", held, seed=number)
                 at.settle()
-                baseline = high_water(crowded(at)[0])
+                crowd, broken = crowded(at)
+                said = [f"crowd, {b.criterion}: {b.words}" for b in broken]
+                false.update(f"crowd, {b.criterion}" for b in broken)
+                baseline = high_water(crowd)
                 at.settle()
-                said = []
                 for row in rows:
                     seen, broken, _ = tried(at, row, baseline)
                     again += seen.tries - 1
