@@ -1,55 +1,32 @@
-"""Synthetic requests of real and of payment data go down the whole path, and a clean version passes on them."""
+"""Made requests of real trips and of payments go down the whole path, and a clean version passes on them."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from seatrial import Outcome, capture, run
+from seatrial import Outcome, Reference, capture, run
 from seatrial.fixtures import declare, quality, tables
-from seatrial.fixtures.make import check, make
+from seatrial.fixtures.make import make
+from seatrial.fixtures.sources import holds
 from tests.trials import chicago
 
 pytest.importorskip("faker")
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "chicago_taxi.csv"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data" / "chicago_taxi.csv"
 ROWS = 5_000
-PAYMENTS = {
-    "source": "copula",
-    "rows": ROWS,
-    "payload": "payload",
-    "together": [["country", "currency", "time.offset"]],
-    "constraints": ["amount >= 1"],
-    "distance": 0.08,
-    "columns": {"cardholder": {"provider": "name", "locale": "de_DE"}},
-}
-TRIPS = {
-    "source": "copula",
-    "rows": ROWS,
-    "together": [[f"{e}_{p}" for p in ("latitude", "longitude", "community_area")] for e in ("pickup", "dropoff")],
-}
-BUDGET = declare.Budget(epsilon=1.0, delta=1e-6)
-PRIVATE = {"source": "private", "rows": ROWS, "epsilon": 1.0, "delta": 1e-6}
-PRIVATE_PAYMENTS = {
-    **PRIVATE,
-    "payload": "payload",
-    "constraints": ["amount >= 1"],
-    "columns": {
-        "customer_id": {"provider": "pyint", "arguments": {"min_value": 2**53 + 1, "max_value": 2**53 + 3_000}},
-        "cardholder": {"provider": "name", "locale": "de_DE"},
-        "postcode": {"provider": "postcode", "locale": "de_DE"},
-        "currency": {"values": ["EUR", "GBP", "USD", "JPY", "INR", "NAD", "KWD", "BHD"], "nulls": 0},
-        "country": {"values": ["DE", "GB", "US", "JP", "IN", "NA", "KW", "BH"], "nulls": 0},
-        "time.local": {"cuts": [1740787200 + 864_000 * n for n in range(7)], "nulls": 0},
-        "time.offset": {"values": ["+01:00", "+00:00", "-05:00", "+09:00", "+05:30", "+02:00", "+03:00"], "nulls": 0},
-        "amount": {"cuts": [1, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 64_000, 512_000], "nulls": 0},
-        "device": {"values": ["ios", "android", "web", "kiosk"]},
-        "merchant_category": {"paid": True, "nulls": 0},
-        "card_present": {"nulls": 0},
-    },
-}
+NEAR = 0.08  # of a private fixture's columns: bins are drawn from evenly, and epsilon is 1
+PLACES = [[f"{e}_{p}" for p in ("latitude", "longitude", "community_area")] for e in ("pickup", "dropoff")]
+TRIPS = {"source": "copula", "rows": ROWS, "together": PLACES, "distance": 0.05}
 PRIVATE_TRIPS = {
-    **PRIVATE,
+    "source": "private",
+    "rows": ROWS,
+    "epsilon": 1.0,
+    "delta": 1e-6,
     "columns": {
         "fare": {"cuts": [0, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30, 40, 60, 200], "decimals": 2, "nulls": 0},
         "trip_miles": {"cuts": [0, 0.1, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 100], "decimals": 1, "nulls": 0},
@@ -62,50 +39,78 @@ PRIVATE_TRIPS = {
         "company": {"paid": True},
     },
 }
+NARROW = {"fare": 0.05, "payment_type": 0.05, "company": 0.05}  # a public list of areas leaves most areas out
+CHECK = """
+import sys
+from seatrial import Reference
+from seatrial.fixtures.make import check
+for path in sys.argv[2:]:
+    print(check(path, reference=Reference.load(sys.argv[1])))
+"""
+
+
+def same_in_a_fresh_process(reference: Reference, fixtures) -> None:
+    """Made again by another process, with another hash seed, every fixture has its digest."""
+    words = [str(reference.root), *(str(f.root) for f in fixtures)]
+    env = os.environ | {"PYTHONHASHSEED": "11"}
+    done = subprocess.run([sys.executable, "-c", CHECK, *words], env=env, check=True, capture_output=True, text=True)
+    assert done.stdout.count("the same when made again") == len(fixtures), done.stdout
 
 
 @pytest.mark.skipif(not DATA.is_file(), reason="the taxi trips are not beside this checkout")
-@pytest.mark.parametrize("said", [TRIPS, PRIVATE_TRIPS], ids=["synthetic", "private"])
-def test_taxi_trips(said, tmp_path: Path) -> None:
+def test_taxi_trips(tmp_path: Path) -> None:
     """Every field is text; the trips made parse, are near their distributions, and the clean version passes on them."""
-    if said is PRIVATE_TRIPS:
-        pytest.importorskip("opendp")
     trips = chicago.read(DATA)
     model = chicago.fit(chicago.training_features(trips)[:6_000], chicago.labels(trips)["tipped"][:6_000])
     reference = capture(chicago.pipeline, chicago.requests(trips), model=model)
-    fixture = make(declare.declared("trips", said), tmp_path, reference=reference, budget=BUDGET)
-    frame = fixture.frame
-    assert len(frame) == ROWS
-    assert list(frame.columns) == list(reference.requests.columns)
-    assert said is PRIVATE_TRIPS or fixture.manifest["leaks"]["ok"]
-    assert check(fixture.root, reference=reference).ok
-    real, made = tables.table_of(reference), pa.Table.from_pandas(frame, preserve_index=False)
-    assert max(quality.measure(real, made, ("trip_id",)).columns[n] for n in ("fare", "payment_type", "company")) < 0.05
-    again = capture(chicago.pipeline, frame.astype("string"), model=model)
-    verdict = run(chicago.pipeline, again, model=model, policy=chicago.unlabelled)
-    assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]
+    budget = declare.Budget(epsilon=1.0, delta=1e-6)
+    fixtures = [
+        make(declare.declared(name, said), tmp_path, reference=reference, budget=budget)
+        for name, said in (("synthetic", TRIPS), ("private", PRIVATE_TRIPS))
+    ]
+    real = tables.table_of(reference)
+    for fixture in fixtures:
+        frame = fixture.frame
+        assert len(frame) == ROWS
+        assert fixture.manifest["schema"] == tables.schema_of(real)
+        found = quality.measure(real, pa.Table.from_pandas(frame, preserve_index=False), ("trip_id",)).columns
+        limits = dict.fromkeys(found, TRIPS["distance"]) if fixture.name == "synthetic" else NARROW
+        assert all(found[name] <= limit for name, limit in limits.items()), found
+        again = capture(chicago.pipeline, frame.astype("string"), model=model)
+        verdict = run(chicago.pipeline, again, model=model, policy=chicago.unlabelled)
+        assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]
+    assert fixtures[0].manifest["leaks"]["ok"]
+    same_in_a_fresh_process(reference, fixtures)
 
 
-@pytest.mark.parametrize("said", [PAYMENTS, PRIVATE_PAYMENTS], ids=["synthetic", "private"])
-def test_payments(said, example, url, past, tmp_path: Path) -> None:
-    """JSON payloads with ids beyond 2^53: every constraint holds and the clean version passes."""
-    if said is PRIVATE_PAYMENTS:
-        pytest.importorskip("opendp")
+def test_payments(example, url, past, tmp_path: Path) -> None:
+    """As the example declares them: JSON payloads hold every constraint, and the clean version passes on them."""
     serving, learnt = example.serving, example.learnt
     payments, features = past
     pipeline = _at(serving.pipeline, url)
     model = learnt.fit(features, payments["is_fraud"].reset_index(drop=True))
     reference = capture(pipeline, example.traffic.make_requests(2_000, seed=2), model=model)
-    fixture = make(declare.declared("payments", said), tmp_path, reference=reference, budget=BUDGET)
-    rows = [json.loads(p) for p in fixture.frame["payload"]]
-    assert len(rows) == ROWS
-    assert all(r["amount"] >= 1 and isinstance(r["amount"], int) for r in rows)
-    if said is PAYMENTS:
-        seen = {(r["country"], r["currency"]) for r in map(json.loads, reference.requests["payload"])}
-        assert {(r["country"], r["currency"]) for r in rows} <= seen
-        assert fixture.manifest["leaks"]["ok"]
-    verdict = run(pipeline, capture(pipeline, fixture.frame, model=model), model=model)
-    assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]
+    said = declare.read(ROOT / "expectations" / "fixtures.toml")
+    wanted = list(said.fixtures.values())
+    assert {w.source for w in wanted} == {"copula", "private"}
+    fixtures = [make(w, tmp_path, reference=reference, budget=said.budget) for w in wanted]
+    real = tables.table_of(reference, payload="payload")
+    for fixture, declared in zip(fixtures, wanted, strict=True):
+        rows = tables.unpack(fixture.frame, "payload")
+        assert rows.num_rows == ROWS
+        assert tables.schema_of(rows) == tables.schema_of(real)
+        assert declared.constraints
+        assert all(holds(rows, constraint).all() for constraint in declared.constraints)
+        made = ("transaction_id", *(name for name, column in declared.columns.items() if column.is_made))
+        found = quality.measure(real, rows, made).columns
+        assert max(found.values()) <= (declared.distance if declared.source == "copula" else NEAR), found
+        verdict = run(pipeline, capture(pipeline, fixture.frame, model=model), model=model)
+        assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]
+    seen = {(r["country"], r["currency"]) for r in map(json.loads, reference.requests["payload"])}
+    synthetic = next(f for f in fixtures if f.manifest["source"] == "copula")
+    assert {(r["country"], r["currency"]) for r in map(json.loads, synthetic.frame["payload"])} <= seen
+    assert synthetic.manifest["leaks"]["ok"]
+    same_in_a_fresh_process(reference, fixtures)
 
 
 def _at(pipeline, url):
