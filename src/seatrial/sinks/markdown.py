@@ -21,13 +21,15 @@ _MARKS = {
     State.WARNED: "!",
     State.PASSED: "✓",
 }
-_ENTITIES = {c: f"&#{ord(c)};" for c in "&<>~:/@$^"}  # a backslash before one of these is shown by some renderers
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# A colon or a slash is escaped where it could make a link or a picture alone: some renderers show the backslash.
+_ACTIVE = re.compile(r"[\\`*_{}\[\]()#+!|~@$^]|:(?=/|\w+:)|(?<=mailto):|(?<=xmpp):|(?<=/)/", re.IGNORECASE)
 
 
 def literal(text: object, limit: int = 300) -> str:
     """Return ``text`` so that Markdown shows it as it is: no HTML, link, image, table cell or emphasis comes of it."""
-    marks = r"[\\`*_{}\[\]()#+!|&<>~:/@$^]"
-    escaped = re.sub(marks, lambda m: _ENTITIES.get(m[0]) or f"\\{m[0]}", neutral(text, limit))
+    escaped = _ACTIVE.sub(r"\\\g<0>", neutral(text, limit))
+    escaped = re.sub(r"[&<>]", lambda m: _ENTITIES[m[0]], escaped)
     return re.sub(r"(?i)\b(www)\.", r"\1\\.", escaped)
 
 
