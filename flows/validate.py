@@ -22,6 +22,7 @@ from prefect.utilities.urls import url_for
 
 from seatrial import Reference, checks, registry
 from seatrial.events import Event, Question, Verdict
+from seatrial.files import workplace
 from seatrial.isolation import Isolated, isolated
 from seatrial.judging import concluded, judged, promoted_model
 from seatrial.keep import keep
@@ -29,7 +30,7 @@ from seatrial.labelled import remarks
 from seatrial.local import wait_for
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
-from seatrial.results import directory_for, slug, write_results
+from seatrial.results import directory_for, write_results
 from seatrial.trial import LISTENERS
 
 
@@ -111,9 +112,8 @@ def validate(
     checks.known([*(only or []), *(skip or [])])
     chosen = {"only": only, "skip": skip or [], "live": live or [], "seed": seed}
     heard: list[Event] = []
-    with isolated(here) as child:  # a service that a check started ends here
-        version = resolve(model_uri)
-        fetched = fetch(version, here.state / "versions" / slug(f"{version.name}-{version.number}"))
+    with workplace(here.state / "versions") as folder, isolated(here) as child:  # what a check started ends here
+        fetched = fetch(resolve(model_uri), folder)
         if reference:
             fetched = replace(fetched, reference=Reference.load(reference))
             heard += remarks(fetched.reference)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import shutil
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from seatrial.errors import UsageError
+
+WORKPLACE, LEFT_SECONDS = "run-", 86_400.0
 
 
 def atomic_write(path: Path, content: bytes) -> None:
@@ -56,3 +62,18 @@ def write_once(path: Path, content: bytes) -> None:
             os.unlink(beside)
     except OSError as error:
         raise UsageError(f"'{path}' cannot be written: {error.strerror}.") from error
+
+
+@contextlib.contextmanager
+def workplace(parent: Path) -> Iterator[Path]:
+    """Give a new directory below ``parent`` for as long as the block lasts: two at the same work share no file.
+
+    What processes that were killed left there a day ago goes first.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for old in parent.glob(f"{WORKPLACE}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=WORKPLACE, dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
