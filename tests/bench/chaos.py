@@ -164,7 +164,7 @@ def main() -> int:
     courier = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Courier)
     Courier.receiver, Courier.dice = fleet.servers.receiver + webhook.PATH, random.Random(chosen.seed)
     threading.Thread(target=courier.serve_forever, daemon=True).start()
-    begin, found = time.monotonic(), ["not finished"]
+    begin, expected, found = time.monotonic(), {}, ["not finished"]
     try:
         for name in ("mlflow", "prefect", "receiver"):
             fleet.start(name)
@@ -175,9 +175,10 @@ def main() -> int:
         for name in fleet.up:
             if fleet.up[name].process is None:
                 fleet.start(name)
-        expected, strays = {}, set()
+        strays = set()
         with Ledger.of(project.state) as ledger:
-            while len(expected) < chosen.versions:
+            # Where others took what the one who was to die waited for, there are some versions more.
+            while len(expected) < chosen.versions or (fleet.places and len(expected) < 3 * chosen.versions):
                 good = dice.random() < 0.7
                 expected[chaos.register(project, good=good)] = "pass" if good else "fail"
                 strays |= set(chaos.unearned(project))
@@ -191,7 +192,7 @@ def main() -> int:
             while time.monotonic() < until:
                 with contextlib.suppress(SeatrialError):
                     strays |= set(chaos.unearned(project))
-                    if chaos.settled(ledger, chosen.versions):
+                    if chaos.settled(ledger, len(expected)):
                         break
                 fleet.look_after()
                 time.sleep(1)
@@ -203,7 +204,7 @@ def main() -> int:
         fleet.end()
         courier.shutdown()
     print(json.dumps({"seed": chosen.seed, "webhooks": Courier.seen, "died": fleet.kills, "wrong": found}, indent=1))
-    print(f"{chosen.versions} versions, {time.monotonic() - begin:.0f} s")
+    print(f"{len(expected)} versions, {time.monotonic() - begin:.0f} s")
     if found:
         print(f"Ledger, logs and stores are in {folder}")
         return 1

@@ -17,6 +17,11 @@ from tests.trials import chaos
 
 pytestmark = pytest.mark.server
 SEED = 5
+PRELOADED = [
+    "mlflow", "mlflow.artifacts", "mlflow.tracking", "httpx", "pandas", "pyarrow.parquet", "securesystemslib.dsse",
+    "securesystemslib.signer", "sqlalchemy.dialects.sqlite.pysqlite", "seatrial.checks.golden", "seatrial.engine",
+    "seatrial.keep", "seatrial.reconcile", "seatrial.results", "seatrial.sinks.mlflow", "tests.trials.chaos",
+]  # fmt: skip
 PATIENCE_SECONDS = 400.0
 
 
@@ -39,7 +44,7 @@ def project(tmp_path_factory):
 def worker(project):
     """Start a worker in a process of its own that has everything imported; it is gone after the test."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mlflow", "pandas", "seatrial.reconcile", "seatrial.keep", "tests.trials.chaos"])
+    context.set_forkserver_preload(PRELOADED)
     started = []
 
     def start(crash_at=""):
