@@ -30,7 +30,8 @@ from seatrial.reference import Reference
 
 KINDS = ("mutant", "frame")
 ROWS = 20_000  # beyond the reference, on which an equivalent mutant changes nothing
-SECONDS = 120.0  # for one fault; an endless loop ends then
+SECONDS = 120.0  # for one fault at most; an endless loop ends then
+PATIENCE = 10.0  # seconds that one may take however fast the pipeline is
 Hear = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
@@ -63,7 +64,7 @@ def examine(
         sample: as many of them, drawn with the seed; all by default.
         rows: made beyond the reference, to settle which mutants are equivalent; 0 for none.
         minimum: the kill share asked for; the policy's by default.
-        seconds: for one fault.
+        seconds: for one fault at most; ten times what all checks took without any, where that is less.
         jobs: faults at once; as many as there are processors by default.
         seed: of the draw and the rows.
         keep: a directory for the rows beyond the reference; a temporary one by default.
@@ -79,7 +80,7 @@ def examine(
     drawn = every if sample is None or sample >= len(every) else _drawn(every, sample, seed)
     room = Room(pipeline, reference, policy or Policy(), model, reference.clients(), seed=seed)
     _warm(room)
-    _sound(room, seconds, hear)
+    seconds = min(seconds, max(PATIENCE, 10 * _sound(room, seconds, hear)))
     with tempfile.TemporaryDirectory(prefix="seatrial-exam-") as scratch:
         room, remark = _with_candidates(room, keep or Path(scratch), rows, seconds, hear)
         asked = partial(judge.by_kernel, room)
@@ -137,13 +138,15 @@ def _warm(room: Room) -> None:
         room.reference.input_of(stage)
 
 
-def _sound(room: Room, seconds: float, hear: Hear) -> None:
+def _sound(room: Room, seconds: float, hear: Hear) -> float:
+    """Return the seconds in which every check passed the pipeline without a fault."""
     hear("the pipeline without a fault", 0, 1)
     ((_, ended),) = each(lambda _, say: judge.unharmed(room, say), [None], seconds=10 * seconds)
     if _outcome(ended) != Outcome.PASS:
         why = ended.value["how"] if ended.value else f"it gave no verdict: {ended.reason}"
         raise SeatrialError(f"Without any fault the pipeline does not pass, so nothing can be told by it: {why}")
     hear("the pipeline without a fault", 1, 1)
+    return ended.seconds
 
 
 def _with_candidates(room: Room, root: Path, rows: int, seconds: float, hear: Hear) -> tuple[Room, str]:
