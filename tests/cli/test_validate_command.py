@@ -151,3 +151,23 @@ def test_outside_a_project_it_says_how_to_make_one(seatrial: Command, tmp_path: 
     """No pyproject.toml with a [tool.seatrial] table."""
     message = only_one_message(seatrial("validate", "models:/payments/1", "--project", tmp_path))
     assert "seatrial init" in message
+
+
+def test_what_a_version_answered_on_a_fixture_is_compared_with_in_part(
+    payments: Project, broken: Project, seatrial: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdict says that a pass proves sameness, and is none on the version; what is not labelled is told."""
+    monkeypatch.setenv("PAYMENTS_STORE_URL", f"sqlite:///{payments.state / 'payments.db'}")
+    path = broken.expectations / "fixtures.toml"
+    path.write_text(path.read_text().replace("rows = 5_000", "rows = 300").replace("distance = 0.08", "distance = 0.3"))
+    words = ["validate", "models:/payments/1", "--fixture", "synthetic", "--only", "golden", "--in-process"]
+    message = only_one_message(seatrial(*words, "--project", broken.root))
+    assert "Label it with 'seatrial fixtures make synthetic --label models:/NAME@ALIAS'" in message
+    made = seatrial("fixtures", "make", "synthetic", "--label", "models:/payments/1", "--project", broken.root)
+    assert made.code == 0, made
+    before = tagged("1")
+    ran = seatrial(*words, "--project", broken.root)
+    assert ran.code == 0, ran
+    assert "a pass proves sameness, not correctness" in " ".join(ran.out.split())
+    assert tagged("1") == before
+    assert "seatrial.fixture.synthetic" in before
