@@ -20,7 +20,7 @@ import pytest
 
 from seatrial import Outcome, Reference, Verdict, capture
 from seatrial.events import Subject
-from seatrial.isolation import isolated, process
+from seatrial.isolation import apart, isolated, process
 from seatrial.loading import load_file
 from seatrial.project import Project
 
@@ -145,16 +145,19 @@ def test_what_a_model_does_when_loaded_ends_as_an_error(toy: Toy, attack: str) -
 
 
 def test_a_model_that_never_answers_leaves_its_questions_open(toy: Toy) -> None:
-    """Its question is ended in time; what is asked after it is not judged either, and the next version runs."""
+    """Its question is ended in time, and what is asked after it is not judged either."""
     slow = "import time\ndef predict(amount):\n    time.sleep(600)\n"
     verdict = toy.sail(slow, question_seconds=1)
     assert verdict.outcome is Outcome.ERROR
     assert "gave no answer within 1 s" in verdict.summary
-    assert toy.sail(HONEST).outcome is Outcome.PASS
+    assert {u.reason for u in verdict.unjudged if u.stage} == {verdict.summary.removeprefix("error: ")}
 
 
 def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
-    """Not in its environment nor its parent's, in its home, or in an open file; what it floods is kept to a limit."""
+    """Not in its environment nor its parent's, in its home, or in an open file; what it floods is kept to a limit.
+
+    Where the kernel makes namespaces, it sees no other process whose environment it could read.
+    """
     kept = (tmp_path / "secret").open("w+")
     kept.write("planted-7")
     kept.flush()
@@ -167,6 +170,8 @@ def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
             try: found["fds"].append(os.readlink(f"/proc/self/fd/{{fd}}"))
             except OSError: pass
         found["parent"] = Path(f"/proc/{{os.getppid()}}/environ").read_text()
+        if {apart.possible()}:
+            found["others"] = [p.read_text() for p in Path("/proc").glob("[0-9]*/environ")]
         Path({str(tmp_path / "found.json")!r}).write_text(json.dumps(found))
         for _ in range(64): print("x" * 2**20)
         def predict(amount):

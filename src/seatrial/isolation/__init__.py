@@ -7,8 +7,8 @@ event is checked as it is read.
 What this is, and what it is not: it keeps a model from the worker's memory, environment and open files, and keeps a
 broken one from taking the worker along. Where the kernel makes namespaces it can neither signal nor look at any process
 outside; elsewhere one that means harm can, as any process of the same user can. It reads what files and reaches what
-addresses that user can; run the worker as a user or in a container of its own for more. And who can write a model's code can make it answer as training did: isolation
-protects the worker from the model, not the verdict from its author.
+addresses that user can; run the worker as a user or in a container of its own for more. And who can write a model's
+code can make it answer as training did: isolation protects the worker from the model, not the verdict from its author.
 """
 
 from seatrial.isolation.parent import Isolated as Isolated
