@@ -218,7 +218,7 @@ def browser() -> Iterator[Any]:
 def test_a_person_finds_the_verdict_on_the_pages(up: Up, failed: dict[str, Any], browser: Any) -> None:
     """On the version's page of MLflow with links that lead on, and on the flow run's page of Prefect alone."""
     page = browser.new_page()
-    page.set_default_timeout(PATIENCE_SECONDS * 1000)
+    page.set_default_timeout(240_000)
     page.goto(f"{up.mlflow}/#/models/tiny/versions/2")
     page.get_by_text("What to do:").first.wait_for()
     said = page.inner_text("body")
