@@ -25,6 +25,7 @@ from seatrial.checks._load_service import Loaded, held_against, shape
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Event, Finding, Judged, Measured, Unjudged
 from seatrial.load.stats import Plan
+from seatrial.load.steady import BATCHES
 from seatrial.pipeline import SERVICE
 from seatrial.targets.http import Http
 from seatrial.targets.live import can_serve, serve
@@ -83,7 +84,7 @@ def _first(loaded: Loaded, path: str) -> Iterator[Event]:
 def _loaded(loaded: Loaded, plan: Plan, trial: Trial) -> Iterator[Event]:
     offered, wrong, rate = [], list[Finding](), loaded.slo.rate
     sampled = degraded = 0
-    lead = loaded.run(LEAD, room(plan), rate, flat=True)[0] if loaded.load.profile else None
+    lead = loaded.run(LEAD, max(room(plan), BATCHES), rate, flat=True)[0] if loaded.load.profile else None
     for number in range(plan.runs):
         trial.told(
             number, plan.runs, f"run {number + 1} of {plan.runs}: {plan.requests:,} requests at {rate:g} a second"

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from seatrial.load.outcome import Offered
 
 MAX_LAG_SECONDS, MAX_LAG_SHARE, MIN_RATE_SHARE = 0.001, 0.05, 0.99
-_BATCHES, _STEP = 50, 5.2
+BATCHES, _STEP = 50, 5.2
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ def warmup(latencies: ArrayLike, *, factor: float = 1.1) -> Warmup:
     follows a slow start must show no further change, or the run has not settled.
     """
     column = np.asarray(latencies, dtype=float)
-    size = len(column) // _BATCHES
+    size = len(column) // BATCHES
     if size < 1:
         return Warmup(0, 1.0, settled=False)
-    medians = np.median(column[: size * _BATCHES].reshape(_BATCHES, size), axis=1)
+    medians = np.median(column[: size * BATCHES].reshape(BATCHES, size), axis=1)
     levels = np.log(np.clip(medians, 1e-9, 1e9))
     at, change = _change(levels)
     if at == 0 or 1 / factor < change < factor:
         return Warmup(0, 1.0, settled=True)
-    if change <= 1 / factor or at > _BATCHES // 2:
+    if change <= 1 / factor or at > BATCHES // 2:
         return Warmup(0, change, settled=False)  # it grows slower, or half the run is warm-up
     further, again = _change(levels[at:])
     return Warmup(at * size, change, settled=further == 0 or 1 / factor < again < factor)
