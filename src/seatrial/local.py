@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +17,7 @@ from typing import Any
 from seatrial.errors import EXIT_UNJUDGED, ProjectError, TargetError
 from seatrial.loading import load_file
 from seatrial.project import Project
+from seatrial.targets.process import Running, free_port
 from seatrial.trial import LISTENERS, Sink
 
 START_SECONDS = 120.0
@@ -28,14 +27,6 @@ SERVER = [
     sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
     "--host", "127.0.0.1", "--log-level", "warning", "--port",
 ]  # fmt: skip
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
@@ -53,34 +44,31 @@ def prefect_server(project: Project) -> Iterator[Callable[[], str]]:
         yield lambda: given
         return
     port = free_port()
-    log = project.state / "prefect-server.log"
     url = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     # The server keeps the settings it has itself; an API address would send it to itself.
     environ = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
-    with log.open("wb") as out:
-        server = subprocess.Popen(  # noqa: S603
-            [*SERVER, str(port)], stdout=out, stderr=subprocess.STDOUT, env=environ, start_new_session=True
-        )
+    log = project.state / "prefect-server.log"
+    server = Running([*SERVER, str(port)], port=port, values={}, env=environ, cwd=os.getcwd(), log=log)
     try:
-        with _interruptible(lambda: _end(server)):
-            yield lambda: _wait(server, url, log)
+        with _interruptible(server.stop):
+            yield lambda: _wait(server, url)
     finally:
         os.environ.pop("PREFECT_API_URL", None)
-        _end(server)
+        server.stop()
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> str:
+def _wait(server: Running, url: str) -> str:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if server.poll() is not None:
-            raise TargetError(f"The project's Prefect server ended with code {server.returncode}. {_tail(log)}")
+        if how := server.ended():
+            raise TargetError(f"The project's Prefect server ended with {how}. {server.tail()}")
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310  our own address
                 if answer.status == 200:
                     return url
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
-    raise TargetError(f"The project's Prefect server did not answer within {START_SECONDS:.0f} s. {_tail(log)}")
+    raise TargetError(f"The project's Prefect server did not answer within {START_SECONDS:.0f} s. {server.tail()}")
 
 
 @contextlib.contextmanager
@@ -116,23 +104,6 @@ def wait_for(futures: Sequence[Any]) -> None:
     for _ in futures:
         while not done.acquire(timeout=0.2):
             pass
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    for stop in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, stop)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=5)
-            return
-
-
-def _tail(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        if lines:
-            return f"Its last word: {lines[-1][:300]} (all of it: {log})"
-    return f"Its log: {log}"
 
 
 def run_flow(

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from seatrial.delivery import ID, SIGNATURE, TIMESTAMP, sign
-from seatrial.local import free_port
+from seatrial.targets.process import free_port
 
 SECRET = b"a secret for the benchmark"
 DELIVERIES = 200

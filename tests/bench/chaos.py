@@ -32,9 +32,9 @@ from seatrial import crash, webhook  # noqa: E402
 from seatrial.deploy import deploy, put_webhook  # noqa: E402
 from seatrial.errors import SeatrialError  # noqa: E402
 from seatrial.ledger import Ledger  # noqa: E402
-from seatrial.local import free_port  # noqa: E402
 from seatrial.project import Project  # noqa: E402
 from seatrial.servers import Servers, command_of  # noqa: E402
+from seatrial.targets.process import free_port  # noqa: E402
 from tests.trials import chaos  # noqa: E402
 
 SHARES = {"dropped": 25, "doubled": 20, "delayed": 20, "forged": 15, "delivered": 20}

@@ -17,8 +17,8 @@ import httpx
 import psutil
 import pytest
 
-from seatrial.local import free_port
 from seatrial.scaffold import source
+from seatrial.targets.process import free_port
 from seatrial.webhook import PATH
 
 pytestmark = pytest.mark.server

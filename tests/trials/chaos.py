@@ -14,7 +14,7 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
-from seatrial.local import free_port
+from seatrial.targets.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "tiny"

@@ -21,7 +21,7 @@ import pytest
 from seatrial import webhook
 from seatrial.delivery import BODY_BYTES, ID, SIGNATURE, TIMESTAMP, sign
 from seatrial.errors import UsageError
-from seatrial.local import free_port
+from seatrial.targets.process import free_port
 
 pytestmark = pytest.mark.server
 KEY = b"a secret that only MLflow knows"
