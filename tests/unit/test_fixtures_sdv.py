@@ -37,9 +37,9 @@ def test_without_sdv_the_message_says_what_to_do(
 
 
 def test_sdv_fits_once_and_draws_the_same_again(
-    sdv_python: str | Path,
+    sdv_python: str | Path,  # noqa: F811
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Kept with its synthesizer; drawn again in a fresh process it is the same, and no row is a training row."""
     monkeypatch.setenv(PYTHON, str(sdv_python))
