@@ -17,10 +17,11 @@ from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
 from seatrial.events import Event, Question, Verdict
+from seatrial.files import workplace
 from seatrial.isolation import Isolated, isolated
 from seatrial.judging import concluded, judged, promoted_model
 from seatrial.project import Project
-from seatrial.results import directory_for, slug, write_results
+from seatrial.results import directory_for, write_results
 from seatrial.sinks.mlflow import record
 from seatrial.trial import LISTENERS
 
@@ -28,10 +29,9 @@ CHECKS = ("load", "resilience")
 
 
 @task(task_run_name="fetch {model_uri}", cache_policy=NO_CACHE)
-def fetch(model_uri: str, state: Path) -> registry.Fetched:
+def fetch(model_uri: str, into: Path) -> registry.Fetched:
     """Ask the registry which version is meant, download its files and verify its reference."""
-    version = registry.resolve(model_uri)
-    return registry.fetch(version, state / "versions" / slug(f"{version.name}-{version.number}"))
+    return registry.fetch(registry.resolve(model_uri), into)
 
 
 @task(task_run_name="load model", cache_policy=NO_CACHE)
@@ -51,7 +51,7 @@ def judge(question: Question, child: Isolated, heard: list[Event]) -> State[Any]
 @task(task_run_name="verdict", cache_policy=NO_CACHE)
 def conclude(verdict: Verdict, events: list[Event], fetched: registry.Fetched, state: Path) -> str:
     """Write the verdict's files and log all of it to MLflow; the version keeps the verdict of its validation."""
-    directory = directory_for(state, verdict.subject).with_name(f"{directory_for(state, verdict.subject).name}-stress")
+    directory = directory_for(state, verdict.subject, "stress")
     write_results(verdict, events, directory)
     return record(verdict, fetched, directory)
 
@@ -79,8 +79,8 @@ def stress(
     checks.known([*(only or []), *(skip or [])])
     chosen = {"only": only or list(CHECKS), "skip": skip or [], "seed": seed}
     heard: list[Event] = []
-    with isolated(here) as child:
-        fetched = fetch(model_uri, here.state)
+    with workplace(here.state / "versions") as folder, isolated(here) as child:
+        fetched = fetch(model_uri, folder)
         load(child, fetched, chosen, return_state=True).result(raise_on_failure=child.broken is None)
         for why in child.unasked:
             get_run_logger().warning("Not asked: %s", why)

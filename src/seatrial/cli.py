@@ -75,6 +75,38 @@ def validate(
 
 
 @app.command
+def stress(
+    model_uri: str,
+    *,
+    only: Checks = None,
+    skip: Checks = None,
+    json: Path | None = None,
+    junit: Path | None = None,
+    report: Path | None = None,
+    project: Path = Path(),
+    seed: int = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Put a registered version under load and break what it depends on. Its verdict on the version stays as it is.
+
+    Args:
+        model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
+        only: load or resilience alone.
+        skip: the one to leave out.
+        json: also write the verdict here.
+        junit: also write a JUnit report here.
+        report: also write the HTML report here.
+        project: the project's directory.
+        seed: of every random choice.
+        quiet: print the verdict's one line and nothing else.
+    """
+    from seatrial.command import validate as command
+
+    extra, chosen = {"json": json, "junit": junit, "report": report}, {"only": only, "skip": skip}
+    return command(project, model_uri, chosen=chosen, seed=seed, extra=extra, quiet=quiet, flow="stress").exit_code
+
+
+@app.command
 def capture(
     model_uri: str,
     requests: Path,

@@ -30,17 +30,18 @@ def validate(
     seed: int = 0,
     extra: Mapping[str, Path | None] | None = None,
     quiet: bool = False,
+    flow: str = "validate",
 ) -> Verdict:
-    """Run the project's validate flow on one version, show the verdict and return it.
+    """Run the project's validate or stress flow on one version, show the verdict and return it.
 
-    ``chosen`` are parameters of the flow: ``only``, ``skip``, ``live``, ``in_process``; those left out keep the flow's
-    own.
+    ``chosen`` are parameters of the flow, such as ``only`` and ``skip``; those left out keep the flow's own.
     """
     project = Project.find(directory)
     project.settle()
     parameters = {name: value for name, value in (chosen or {}).items() if value}
     with prefect_server(project) as wait:
-        return _validate(project, {"model_uri": model_uri, "seed": seed, **parameters}, wait, extra=extra, quiet=quiet)
+        parameters = {"model_uri": model_uri, "seed": seed, **parameters}
+        return _validate(project, parameters, wait, extra=extra, quiet=quiet, flow=flow)
 
 
 def _validate(
@@ -50,8 +51,9 @@ def _validate(
     *,
     extra: Mapping[str, Path | None] | None = None,
     quiet: bool = False,
+    flow: str = "validate",
 ) -> Verdict:
-    """Run the validate flow while its server starts, and show what comes of it."""
+    """Run the flow while its server starts, and show what comes of it."""
     from seatrial import checks
     from seatrial.isolation import early
     from seatrial.local import run_flow
@@ -64,11 +66,11 @@ def _validate(
     sinks = [keep] if quiet else [keep, Progress(Console(stderr=True))]
     parameters = {**parameters, "project": str(project.root)}
     with early(project):  # the trial's process imports what is heavy while the server and this process do
-        run_flow(project.flows / "validate.py", "validate", parameters, wait, sinks)
+        run_flow(project.flows / f"{flow}.py", flow, parameters, wait, sinks)
     verdict: Verdict | None = keep.kept
     if verdict is None:
         raise SeatrialError("The flow ended without a verdict. Its log is on the Prefect dashboard; run with --debug.")
-    results = directory_for(project.state, verdict.subject)
+    results = directory_for(project.state, verdict.subject, "" if flow == "validate" else flow)
     for name, made in (("json", JSON), ("junit", JUNIT), ("report", REPORT)):
         if target := (extra or {}).get(name):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -25,9 +25,10 @@ def slug(text: str) -> str:
     return f"{plain[:SLUG_LENGTH]}-{sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
 
 
-def directory_for(state: Path, subject: Subject) -> Path:
-    """Return where the results of a subject go: always below ``state``, whatever the model is called."""
-    return state / "reports" / slug(f"{subject.model}-{subject.version}" if subject.version else subject.model)
+def directory_for(state: Path, subject: Subject, kind: str = "") -> Path:
+    """Return where a subject's results of a kind go: always below ``state``, whatever the model is called."""
+    name = slug(f"{subject.model}-{subject.version}" if subject.version else subject.model)
+    return state / "reports" / (f"{name}-{kind}" if kind else name)
 
 
 def write_results(verdict: Verdict, events: Iterable[Event], directory: Path) -> Path:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial import Outcome, Sink, Verdict
-from seatrial.local import run_flow
+from seatrial import Outcome, Verdict
+from seatrial.command import validate
 from seatrial.project import Project
 from seatrial.registry import client
 
 pytestmark = pytest.mark.server
 
 
-class Kept(Sink):
-    """Keeps the verdict."""
-
-    def verdict(self, verdict: Verdict) -> None:
-        self.told = verdict
-
-
 def sail(project: Project) -> Verdict:
-    kept = Kept()
-    parameters = {"model_uri": "models:/payments/1", "project": str(project.root)}
-    run_flow(project.flows / "stress.py", "stress", parameters, lambda: "", [kept])
-    return kept.told
+    return validate(project.root, "models:/payments/1", flow="stress", quiet=True)
 
 
 def test_nothing_declared_is_inconclusive(payments: Project, prefect_api: str) -> None:
@@ -49,6 +39,7 @@ def test_what_is_declared_is_asked_and_kept(payments: Project, prefect_api: str)
     finally:
         policy.write_text(before)
     assert verdict.findings == ()
+    assert (payments.state / "reports" / "payments-1-stress" / "report.html").is_file()
     assert {m.name for m in verdict.measured} >= {"cold start", "p50", "error share", "answers compared"}
     assert registry.get_model_version("payments", "1").tags == tags
     experiment = registry.get_experiment_by_name("seatrial/payments")
