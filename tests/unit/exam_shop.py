@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +75,7 @@ def make(root: Path) -> SimpleNamespace:
     (root / "pyproject.toml").write_text(SETTINGS)
     (folder / "prices.py").write_text(PRICES)
     (folder / "pipeline.py").write_text(PIPELINE)
+    sys.modules.pop("prices", None)  # of another shop in this process
     pipeline = Project.find(root).pipeline()
     requests = pd.DataFrame({"id": range(60), "branch": list("abc") * 20, "amount": [1.25 + n for n in range(60)]})
     reference = capture(pipeline, requests)
