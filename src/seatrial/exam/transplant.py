@@ -37,8 +37,8 @@ def transplanted(source: tuple[Path, str], file: Path | None = None, text: str =
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
     if file is not None:
         sys.meta_path.insert(0, _Finder(file.resolve(), text))
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    folder = str(path.parent)  # first: another project in this process may have a neighbour of the same name
+    sys.path[:] = [folder, *(place for place in sys.path if place != folder)]
     title = f"seatrial_file_{path.parent.name}_{path.stem}"
     loader = _Changed(title, str(path), text) if file is not None and file.resolve() == path else None
     spec = spec_from_file_location(title, path, loader=loader)
