@@ -22,7 +22,10 @@ RUNS = 2  # flow runs at once
 PORTS = {"mlflow": 5000, "prefect": 4200, "receiver": PORT}
 TOLD = {"mlflow": "MLflow", "prefect": "Prefect", "receiver": "webhook receiver", "worker": "worker"}
 LOGGED = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # what is quiet in a terminal is told in a log
-FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "_MLFLOW_SERVER_ARTIFACT_ROOT")
+FOREIGN = (  # of other servers than those started here
+    "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID", "PREFECT_API_URL",
+    "_MLFLOW_SERVER_ARTIFACT_ROOT",
+)  # fmt: skip
 
 
 @dataclass
