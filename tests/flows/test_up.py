@@ -25,6 +25,8 @@ pytestmark = pytest.mark.server
 FOREIGN = (
     "MLFLOW_TRACKING_URI",
     "MLFLOW_REGISTRY_URI",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_RUN_ID",
     "PREFECT_API_URL",
     "PREFECT_HOME",
     "_MLFLOW_SERVER_ARTIFACT_ROOT",
