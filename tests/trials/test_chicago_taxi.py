@@ -17,7 +17,7 @@ DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "chicago
 pytestmark = pytest.mark.skipif(not DATA.is_file(), reason="the taxi trips are not beside this checkout")
 
 TRAINED = 6_000  # the first trips of the file; the others are held out
-RUNS, WHOLE, GOLDEN = 150, 4, 30  # clean validations; the first ask every check, the next golden, the rest compare
+RUNS, WHOLE, GOLDEN = 90, 3, 20  # clean validations; the first ask every check, the next golden, the rest compare
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +72,10 @@ def compare(trial, stage):
 
 
 def test_clean_versions_never_fail(captured, trips, model):
-    """150 references of held-out trips, drawn anew, are 150 passes without a warning.
+    """90 references of held-out trips, drawn anew, are 90 passes without a warning.
 
-    Four of 800 trips are asked every check. The others have 60 to 400 trips, too few to judge a model by: 26 are
-    asked golden, and 120 only the comparison of every stage, alone and in the chain. ``tests/bench/clean_runs.py``
+    Three of 800 trips are asked every check. The others have 60 to 400 trips, too few to judge a model by: 17 are
+    asked golden, and 70 only the comparison of every stage, alone and in the chain. ``tests/bench/clean_runs.py``
     asks hundreds everything.
     """
     failed = []
