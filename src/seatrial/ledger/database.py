@@ -76,12 +76,13 @@ def _sqlite(url: str) -> Engine:
 
 def _write_ahead(connection: Any) -> None:
     """Switch to a write-ahead log. Where several open a new file at once, SQLite refuses this without waiting."""
-    end = time.monotonic() + BUSY_SECONDS
+    until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-            return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.01)
+        else:
+            return

@@ -1,0 +1,47 @@
+"""The MLflow side: which version is meant, its model and reference on this disk, and where the aliases stand."""
+
+from seatrial.registry.files import (
+    Fetched,
+    can_take_reference,
+    download_model,
+    experiment_of,
+    fetch,
+    fetch_reference,
+    promised,
+    store_reference,
+)
+from seatrial.registry.server import client, reachable, spoken
+from seatrial.registry.versions import (
+    VALIDATED,
+    Version,
+    aliases,
+    changed,
+    move_alias,
+    present,
+    promoted,
+    resolve,
+    subject_of,
+)
+
+__all__ = [
+    "VALIDATED",
+    "Fetched",
+    "Version",
+    "aliases",
+    "can_take_reference",
+    "changed",
+    "client",
+    "download_model",
+    "experiment_of",
+    "fetch",
+    "fetch_reference",
+    "move_alias",
+    "present",
+    "promised",
+    "promoted",
+    "reachable",
+    "resolve",
+    "spoken",
+    "store_reference",
+    "subject_of",
+]
