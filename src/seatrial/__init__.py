@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seatrial.capturing import capture as capture
     from seatrial.engine import run as run
     from seatrial.errors import SeatrialError as SeatrialError
     from seatrial.events import Finding as Finding
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from seatrial.policy import Quality as Quality
     from seatrial.policy import StagePolicy as StagePolicy
     from seatrial.reference import Reference as Reference
-    from seatrial.reference import capture as capture
     from seatrial.tolerance import Tolerance as Tolerance
     from seatrial.trial import Check as Check
     from seatrial.trial import Sink as Sink
@@ -34,7 +34,8 @@ _HOMES = {
     "events": ("Finding", "Measured", "Outcome", "Severity", "Subject", "Verdict"),
     "pipeline": ("Dependency", "Pipeline", "Service", "Stage", "Step"),
     "policy": ("Policy", "Quality", "StagePolicy"),
-    "reference": ("Reference", "capture"),
+    "reference": ("Reference",),
+    "capturing": ("capture",),
     "engine": ("run",),
     "tolerance": ("Tolerance",),
     "trial": ("Check", "Sink", "Trial"),

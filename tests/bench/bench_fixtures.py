@@ -117,7 +117,8 @@ def taxi(path: Path) -> None:
 
 def private(path: Path, releases: int) -> None:
     """A private fixture of real trips, and OpenDP's promise tried on neighbours; minutes of CPU."""
-    from seatrial.fixtures.private import Public, release
+    from seatrial.fixtures.release import release
+    from seatrial.fixtures.released import Public
 
     frame = pd.read_csv(path)[["fare", "tips", "trip_seconds", "payment_type", "trip_start_hour"]]
     frame.insert(0, "trip_id", [f"t{n:06d}" for n in range(len(frame))])

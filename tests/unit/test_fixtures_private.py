@@ -17,7 +17,9 @@ from seatrial.fixtures import declare
 from seatrial.fixtures.distinguish import distinguish
 from seatrial.fixtures.ledger import LEDGER, BudgetExceeded, entries, spend
 from seatrial.fixtures.make import check, make, show
-from seatrial.fixtures.private import Public, Released, Step, publicly, rho_of
+from seatrial.fixtures.private import publicly
+from seatrial.fixtures.release import rho_of
+from seatrial.fixtures.released import Public, Released, Step
 
 BUDGET = declare.Budget(epsilon=1.5, delta=1e-4)
 PRIVATE = {

@@ -118,7 +118,8 @@ def through_storage(answers: Answers) -> Answers:
     import tempfile
     from pathlib import Path
 
-    from seatrial.reference import Reference, _write_answers
+    from seatrial.capturing import _write_answers
+    from seatrial.reference import Reference
 
     root = Path(tempfile.mkdtemp())
     manifest = {"dependencies": {"store": _write_answers("store", answers, root)}}

@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from seatrial.capturing import capture
 from seatrial.errors import FixtureError, StageError
 from seatrial.exam.seeded import with_stages
 from seatrial.fixtures import copula, tables
 from seatrial.fixtures.edges import edge_rows
 from seatrial.pipeline import Pipeline
-from seatrial.reference import Reference, capture
+from seatrial.reference import Reference
 
 BATCH = 1_000  # rows that go down the path together while it is found out which it refuses
 ORIGINS = "origins.json"
