@@ -123,6 +123,7 @@ class Handler(BaseHTTPRequestHandler):
 def head(handler, status=200, **headers):
     handler.close_connection = True
     handler.send_response(status)
+    handler.send_header("connection", "close")  # or the next request may meet a connection that is being closed
     for name, value in headers.items():
         handler.send_header(name, str(value))
     handler.end_headers()
