@@ -71,6 +71,10 @@ class Up:
         answer = httpx.post(f"{self.prefect}/api/flow_runs/filter", json=body, timeout=30)
         return list(answer.raise_for_status().json())
 
+    def deployments(self) -> list[dict[str, Any]]:
+        answer = httpx.post(f"{self.prefect}/api/deployments/filter", json={}, timeout=30)
+        return list(answer.raise_for_status().json())
+
     def verdict(self, number: str) -> dict[str, Any]:
         """Return the version once its page says everything: tags, description and, on a pass, aliases."""
 
@@ -168,7 +172,10 @@ def failed(up: Up, passed: dict[str, Any]) -> dict[str, Any]:
     off = {"webhook_id": hook["webhook_id"], "status": "DISABLED"}
     httpx.patch(f"{registry}/{hook['webhook_id']}", json=off, timeout=30).raise_for_status()
     assert up.register("skewed") == "2"
-    return up.verdict("2")
+    found = up.verdict("2")
+    (minute,) = (d for d in up.deployments() if d["name"] == "every-minute")
+    httpx.patch(f"{up.prefect}/api/deployments/{minute['id']}", json={"paused": True}, timeout=30).raise_for_status()
+    return found
 
 
 def test_a_registered_version_is_validated_unattended(up: Up, passed: dict[str, Any]) -> None:
@@ -242,8 +249,7 @@ def test_a_person_finds_the_verdict_on_the_pages(up: Up, failed: dict[str, Any],
 
 def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) -> None:
     """Every deployment, its parameters told; the nightly run is scheduled; automations are on."""
-    found = httpx.post(f"{up.prefect}/api/deployments/filter", json={}, timeout=30).raise_for_status().json()
-    deployed = {d["name"]: d for d in found}
+    deployed = {d["name"]: d for d in up.deployments()}
     assert set(deployed) == {
         "every-minute", "on-registration", "by-hand", "nightly", "weekly-stress", "stress-by-hand", "capture",
     }  # fmt: skip
