@@ -37,7 +37,7 @@ def payments(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.settle()
     train: Callable[..., Any] = load_file(project.pipeline_file.parent / "train.py").train
     for release in (1, 2):
-        train(release, rows=6_000, reference_rows=400)
+        train(release, rows=6_000, reference_rows=700)
     return project
 
 

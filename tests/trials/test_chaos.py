@@ -79,18 +79,24 @@ def aliases(name):
 
 
 def test_a_person_asks_and_everything_is_told_at_once(project):
-    """Each time is a verdict of its own with a run of its own; version and ledger agree on the last one."""
+    """Each time is a verdict and a run of its own; the page shows the last one and keeps what people wrote."""
     made = project[0]
     number = by_hand(made, "tiny-hand")
+    client = registry.client()
+    said = client.get_model_version("tiny-hand", number).description
+    client.update_model_version("tiny-hand", number, f"Ours.\n\n{said}\n\nAlso ours.")
     chaos.validated(made, f"models:/tiny-hand/{number}")
     with Ledger.of(made.state) as ledger:
         assert [(k.outcome, k.epoch) for k in ledger.verdicts("tiny-hand")] == [(Outcome.PASS, 0), (Outcome.PASS, 1)]
         assert ledger.waiting() == []
-    client = registry.client()
     experiment = client.get_experiment_by_name("seatrial/tiny-hand")
     runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"])
     assert [r.info.status for r in runs] == ["FINISHED", "FINISHED"]
-    assert client.get_model_version("tiny-hand", number).tags["seatrial.run_id"] == runs[0].info.run_id
+    version = client.get_model_version("tiny-hand", number)
+    assert version.tags["seatrial.run_id"] == runs[0].info.run_id
+    assert version.description.startswith("Ours.\n\n")
+    assert version.description.endswith("\n\nAlso ours.")
+    assert version.description.count("seatrial: begin") == 1
     assert aliases("tiny-hand") == {"validated": number, "champion": number}
 
 
