@@ -16,6 +16,15 @@ from seatrial.scaffold import init
 from tests.left_behind import left_behind, marked
 
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
+TRAINED = {"cli": "project", "flows": "project", "trials": "ground"}  # folder to the group that shares one
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one worker, and in one all that use the same trained project and its server."""
+    for item in items:
+        uses = "payments" in getattr(item, "fixturenames", ())
+        group = TRAINED.get(item.path.parent.name) if uses else None
+        item.add_marker(pytest.mark.xdist_group(group or item.path.name))
 
 
 @pytest.fixture(scope="session", autouse=True)
