@@ -139,57 +139,59 @@ def altered(raw: bytes) -> bytes:
     return raw.replace(b'"version": "3"', b'"version": "4"')
 
 
-STRANGERS = {
-    "body altered": (altered(request(event(name="forged"))), 401),
-    "old": (request(event(name="forged"), at=time.time() - 4000), 401),
-    "of the future": (request(event(name="forged"), at=time.time() + 4000), 401),
-    "no signature": (request(event(name="forged"), **{SIGNATURE: None}), 401),
-    "empty signature": (request(event(name="forged"), **{SIGNATURE: ""}), 401),
-    "another version of signature": (request(event(name="forged"), **{SIGNATURE: "v0,AAAA"}), 401),
-    "truncated signature": (request(event(name="forged"), **{SIGNATURE: "v1,"}), 401),
-    "signature that is no ASCII": (request(event(name="forged"), **{SIGNATURE: "v1,\xff\xfe"}), 401),
-    "no id": (request(event(name="forged"), **{ID: None}), 401),
-    "another id": (request(event(name="forged"), **{ID: "other"}), 401),
-    "id of 10 kB": (request(event(name="forged"), identity="i" * 10_000), 401),
-    "timestamp that is no number": (request(event(name="forged"), **{TIMESTAMP: "now"}), 401),
-    "two ids": (request(event(name="forged")).replace(b"\r\n\r\n", b"\r\nX-MLflow-Delivery-Id: b\r\n\r\n", 1), 401),
-    "head of 40 kB": (request(event(name="forged"), x_filler="x" * 40_000), 431),
-    "gzip": (request(gzip.compress(event(name="forged")), content_encoding="gzip"), 415),
-    "a form": (request(b"name=forged", content_type="application/x-www-form-urlencoded"), 415),
-    "no content type": (request(event(name="forged"), content_type=None), 415),
-    "says 100 MB": (request(b"", content_length=str(100 * 2**20)), 413),
-    "negative length": (request(event(name="forged"), content_length="-1"), 400),
-    "nested": (request(b'{"data":' * 8_000), 400),
-    "nested a little too deep": (request(event(name="forged", tags=json.loads("[" * 40 + "]" * 40))), 400),
-    "a name twice": (request(event(name="shop").replace(b'"name"', b'"name": "forged", "name"')), 400),
-    "NaN": (request(event(name="forged").replace(b"null", b"NaN")), 400),
-    "1e999": (request(event(name="forged").replace(b"null", b"1e999")), 400),
-    "half a surrogate": (request(event(name="forged\ud800")), 400),
-    "NUL": (request(event(name="forged\0")), 400),
-    "not UTF-8": (request(b'{"entity": "\xff"}'), 400),
-    "not JSON": (request(b"forged"), 400),
-    "a list": (request(b"[1, 2]"), 400),
-    "an event of nothing": (request(b'{"entity": 1, "action": 2}'), 400),
-    "no version": (request(event(name="forged", version=None)), 400),
-    "a version that is a path": (request(event(name="forged", version="../1")), 400),
-    "a version that is true": (request(event(name="forged", version=True)), 400),
-    "a name of 10 kB": (request(event(name="forged" * 2000)), 400),
-    "another path": (request(event(name="forged")).replace(b"POST /mlflow", b"POST /", 1), 404),
-    "GET": (b"GET /mlflow HTTP/1.1\r\nhost: receiver\r\n\r\n", 405),
-    "no HTTP": (b"\x16\x03\x01 hello\r\n\r\n", 400),
-}
+def strangers() -> dict[str, tuple[bytes, int]]:
+    """Return each of them, signed now: a signature holds for minutes, and this module may wait longer for its turn."""
+    return {
+        "body altered": (altered(request(event(name="forged"))), 401),
+        "old": (request(event(name="forged"), at=time.time() - 4000), 401),
+        "of the future": (request(event(name="forged"), at=time.time() + 4000), 401),
+        "no signature": (request(event(name="forged"), **{SIGNATURE: None}), 401),
+        "empty signature": (request(event(name="forged"), **{SIGNATURE: ""}), 401),
+        "another version of signature": (request(event(name="forged"), **{SIGNATURE: "v0,AAAA"}), 401),
+        "truncated signature": (request(event(name="forged"), **{SIGNATURE: "v1,"}), 401),
+        "signature that is no ASCII": (request(event(name="forged"), **{SIGNATURE: "v1,\xff\xfe"}), 401),
+        "no id": (request(event(name="forged"), **{ID: None}), 401),
+        "another id": (request(event(name="forged"), **{ID: "other"}), 401),
+        "id of 10 kB": (request(event(name="forged"), identity="i" * 10_000), 401),
+        "timestamp that is no number": (request(event(name="forged"), **{TIMESTAMP: "now"}), 401),
+        "two ids": (request(event(name="forged")).replace(b"\r\n\r\n", b"\r\nX-MLflow-Delivery-Id: b\r\n\r\n", 1), 401),
+        "head of 40 kB": (request(event(name="forged"), x_filler="x" * 40_000), 431),
+        "gzip": (request(gzip.compress(event(name="forged")), content_encoding="gzip"), 415),
+        "a form": (request(b"name=forged", content_type="application/x-www-form-urlencoded"), 415),
+        "no content type": (request(event(name="forged"), content_type=None), 415),
+        "says 100 MB": (request(b"", content_length=str(100 * 2**20)), 413),
+        "negative length": (request(event(name="forged"), content_length="-1"), 400),
+        "nested": (request(b'{"data":' * 8_000), 400),
+        "nested a little too deep": (request(event(name="forged", tags=json.loads("[" * 40 + "]" * 40))), 400),
+        "a name twice": (request(event(name="shop").replace(b'"name"', b'"name": "forged", "name"')), 400),
+        "NaN": (request(event(name="forged").replace(b"null", b"NaN")), 400),
+        "1e999": (request(event(name="forged").replace(b"null", b"1e999")), 400),
+        "half a surrogate": (request(event(name="forged\ud800")), 400),
+        "NUL": (request(event(name="forged\0")), 400),
+        "not UTF-8": (request(b'{"entity": "\xff"}'), 400),
+        "not JSON": (request(b"forged"), 400),
+        "a list": (request(b"[1, 2]"), 400),
+        "an event of nothing": (request(b'{"entity": 1, "action": 2}'), 400),
+        "no version": (request(event(name="forged", version=None)), 400),
+        "a version that is a path": (request(event(name="forged", version="../1")), 400),
+        "a version that is true": (request(event(name="forged", version=True)), 400),
+        "a name of 10 kB": (request(event(name="forged" * 2000)), 400),
+        "another path": (request(event(name="forged")).replace(b"POST /mlflow", b"POST /", 1), 404),
+        "GET": (b"GET /mlflow HTTP/1.1\r\nhost: receiver\r\n\r\n", 405),
+        "no HTTP": (b"\x16\x03\x01 hello\r\n\r\n", 400),
+    }
 
 
-@pytest.mark.parametrize("who", STRANGERS)
+@pytest.mark.parametrize("who", strangers())
 def test_a_stranger_is_refused(server: Server, who: str) -> None:
     """With the status that fits."""
-    raw, expected = STRANGERS[who]
+    raw, expected = strangers()[who]
     assert server.send(raw) == expected
 
 
 def test_no_stranger_started_anything(server: Server) -> None:
     """All of them again, then an honest delivery: nothing was noted but honest ones. A bad secret signs nothing."""
-    for raw, _ in STRANGERS.values():
+    for raw, _ in strangers().values():
         server.send(raw)
     stamp = str(int(time.time()))
     other = sign(b"another secret", "mine", stamp, event(name="forged"))
