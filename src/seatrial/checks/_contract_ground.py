@@ -19,8 +19,9 @@ from seatrial.contract.settings import Contract
 from seatrial.contract.signature import inputs_of
 from seatrial.contract.tensors import tensor_probes
 from seatrial.errors import AnswerError
-from seatrial.targets.http import Http, Response
+from seatrial.targets.http import Http
 from seatrial.targets.live import Live
+from seatrial.targets.messages import Response
 from seatrial.targets.mlflow import MLflow
 from seatrial.targets.oip import Oip
 from seatrial.targets.oip_grpc import OipGrpc

@@ -17,7 +17,7 @@ from seatrial.contract.probes import Expect, Probe
 from seatrial.contract.schema import UnreadableError
 from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Severity
-from seatrial.targets.http import Response
+from seatrial.targets.messages import Response
 
 COERCIONS = (
     "excluded",

@@ -12,7 +12,7 @@ from seatrial.contract.probes import Expect, Probe
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Event, Finding, Measured, Unjudged
 from seatrial.pipeline import SERVICE
-from seatrial.targets.http import Response
+from seatrial.targets.messages import Response
 
 RETRIED = 5  # deadlines that asking again may take altogether
 

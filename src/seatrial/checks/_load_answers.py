@@ -14,7 +14,7 @@ from seatrial.checks._wire import request_keys
 from seatrial.errors import AnswerError
 from seatrial.load.outcome import Answer
 from seatrial.parity import Parity, compare
-from seatrial.targets.http import Response
+from seatrial.targets.messages import Response
 from seatrial.targets.rest import answers_of, with_keys
 from seatrial.trial import Trial
 

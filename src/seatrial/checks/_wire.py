@@ -12,7 +12,8 @@ import pandas as pd
 from seatrial import jsonform
 from seatrial.errors import AnswerError, TargetError
 from seatrial.targets import Target
-from seatrial.targets.http import FAILURES, Response
+from seatrial.targets.http import FAILURES
+from seatrial.targets.messages import Response
 from seatrial.targets.rest import Rest, answers_of, batch_of, keys_of, with_keys
 
 AT_ONCE = 8  # requests under way where a target is asked through its step

@@ -17,7 +17,7 @@ import pandas as pd
 from seatrial.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from seatrial.targets.http import Response
+    from seatrial.targets.messages import Response
 
 
 class Target(Protocol):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
 
 from seatrial.errors import AnswerError, TargetError, UsageError
+from seatrial.targets.messages import Response, body_of
 
 T = TypeVar("T")
 
@@ -21,75 +19,8 @@ LIMIT_BYTES = 64 * 2**20  # of one answer's body
 LIMIT_ALL_BYTES = 2**30  # of all the answers that are kept at once
 KEEP_SECONDS = 2.0  # of an idle connection: less than servers keep theirs, or a request meets its end
 REDIRECTS = 3
-DIGITS = 1000  # of an integer: reading one takes time that grows with their square
 FAILURES = 5  # requests without an answer after which the rest are not sent
 JSON = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
-
-
-@dataclass(frozen=True)
-class Response:
-    """What a service answered. Header names are in lower case; ``seconds`` is the whole time, body included."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """The status is one of success."""
-        return 200 <= self.status < 300
-
-    def json(self) -> Any:
-        """Return the body read as strict JSON (RFC 8259): integers whole, no NaN, no infinity.
-
-        Raises:
-            AnswerError: it is not JSON; the message says where, and shows nothing of it.
-        """
-        return read_json(self.body)
-
-
-def read_json(body: bytes) -> Any:
-    """Return a body read as strict JSON; AnswerError says what it is instead."""
-    try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
-    except UnicodeDecodeError as error:
-        raise AnswerError(f"The answer is not JSON: byte {error.start:,} of it is not UTF-8.") from error
-    except json.JSONDecodeError as error:
-        what = "it is empty" if not body.strip() else f"{error.msg} at character {error.pos:,} of {len(body):,}"
-        raise AnswerError(f"The answer is not JSON: {what}.") from error
-    except RecursionError as error:
-        raise AnswerError("The answer is JSON nested too deeply to read.") from error
-    except ValueError as error:
-        raise AnswerError(f"The answer is not JSON that can be read: {error}.") from error
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"it holds {name}, which JSON does not have")
-
-
-def _finite(text: str) -> float:
-    if math.isinf(number := float(text)):
-        raise ValueError("it holds a number beyond the range of doubles")
-    return number
-
-
-def _whole(text: str) -> int:
-    if len(text) > DIGITS:
-        raise ValueError("it holds an integer of thousands of digits")
-    return int(text)
-
-
-def body_of(payload: Any) -> bytes | None:
-    """Return a payload as it goes over the wire: bytes and text as they are, anything else as strict JSON."""
-    if payload is None or isinstance(payload, bytes):
-        return payload
-    if isinstance(payload, str):
-        return payload.encode("utf-8", "surrogatepass")
-    try:
-        return json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"A payload cannot be sent as JSON: {error}. Give it as bytes to send it as it is.") from error
 
 
 class Http:

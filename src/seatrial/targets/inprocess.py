@@ -14,7 +14,7 @@ from seatrial import jsonform
 from seatrial.errors import UsageError
 from seatrial.loading import load_file
 from seatrial.pipeline import Pipeline, Step, describe
-from seatrial.targets.http import Response, body_of
+from seatrial.targets.messages import Response, body_of
 
 
 class InProcess:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from seatrial.errors import AnswerError, UsageError
-from seatrial.targets.http import Http, Response
+from seatrial.targets.http import Http
+from seatrial.targets.messages import Response
 from seatrial.targets.tensors import Layout, Tensor, infer, tensors_of
 
 

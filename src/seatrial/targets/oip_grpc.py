@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from seatrial.errors import AnswerError, TargetError, UsageError
-from seatrial.targets.http import FAILURES, LIMIT_BYTES, Response
+from seatrial.targets.http import FAILURES, LIMIT_BYTES
+from seatrial.targets.messages import Response
 from seatrial.targets.oip_messages import CONTENTS, message
 from seatrial.targets.tensors import DATATYPES, Layout, Tensor, infer, tensors_of
 

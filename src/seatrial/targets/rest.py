@@ -10,7 +10,8 @@ import pandas as pd
 
 from seatrial import jsonform
 from seatrial.errors import AnswerError
-from seatrial.targets.http import Http, Response
+from seatrial.targets.http import Http
+from seatrial.targets.messages import Response
 
 
 class Rest(Http):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from seatrial import jsonform
 from seatrial.errors import AnswerError, UsageError
-from seatrial.targets.http import Response
+from seatrial.targets.messages import Response
 from seatrial.targets.mlflow import beside_key, numbered
 
 Layout = Literal["auto", "matrix", "columns"]
