@@ -11,7 +11,7 @@ from pathlib import Path
 from seatrial import registry
 from seatrial.errors import EXIT_PASS, EXIT_UNJUDGED, FixtureError, UsageError
 from seatrial.files import atomic_write
-from seatrial.fixtures import declare, label, store
+from seatrial.fixtures import declaration, declare, label, store
 from seatrial.fixtures import make as fixture
 from seatrial.fixtures.ledger import LEDGER
 from seatrial.labelled import PROVES
@@ -33,7 +33,7 @@ class Ground:
     """
 
     project: Project
-    declared: declare.Fixtures
+    declared: declaration.Fixtures
     home: Path
 
     @classmethod
@@ -46,7 +46,7 @@ class Ground:
             raise FixtureError(f"{project.expectations / FILE} declares no fixture. Add a table [fixtures.<name>].")
         return cls(project, declared, project.root / declared.keep.directory)
 
-    def named(self, name: str | None) -> list[declare.Declared]:
+    def named(self, name: str | None) -> list[declaration.Declared]:
         """Return one fixture, or all of them; FixtureError with the nearest name."""
         return [self.declared[name]] if name is not None else list(self.declared.fixtures.values())
 
@@ -141,7 +141,7 @@ def labelled(directory: str | Path, name: str) -> Path:
     return root
 
 
-def _label(ground: Ground, wanted: list[declare.Declared], uri: str, tell: Tell) -> None:
+def _label(ground: Ground, wanted: list[declaration.Declared], uri: str, tell: Tell) -> None:
     version = registry.resolve(uri)
     pipeline = ground.project.pipeline()
     policy = ground.project.policy(pipeline)

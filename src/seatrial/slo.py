@@ -51,6 +51,8 @@ class Load:
             them. Its shape counts: its highest rate becomes the objective's, and a run is whole turns of it.
         budget_seconds: that the whole check may take; what does not fit in it is not judged.
         workers: processes that share the schedule; one core each.
+        own_core: keep the service that is started off as many cores as there are workers; the generator has those to
+            itself. What the service shows is then what the cores that are left can do.
         connections: open at once.
         timeout_seconds: after which a request counts as lost.
         samples: answers a run that are compared with the recorded ones.
@@ -66,6 +68,7 @@ class Load:
     profile: Sequence[Sequence[float]] = ()
     budget_seconds: float = 600.0
     workers: int = 1
+    own_core: bool = False
     connections: int = 128
     timeout_seconds: float = 10.0
     samples: int = 200

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seatrial import Pipeline, capture
-from seatrial.fixtures import declare, leaks, quality, tables
+from seatrial.fixtures import declaration, declare, leaks, quality, tables
 from seatrial.fixtures.distinguish import distinguish
 from seatrial.fixtures.make import make
 from seatrial.fixtures.select import select
@@ -135,7 +135,7 @@ def private(path: Path, releases: int) -> None:
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch:
         start = time.process_time()
-        made = make(declare.declared("trips", said), scratch, reference=reference, budget=declare.Budget(1.0, 1e-6))
+        made = make(declare.declared("trips", said), scratch, reference=reference, budget=declaration.Budget(1.0, 1e-6))
         rows = pa.Table.from_pandas(made.frame, preserve_index=False)
         found = quality.measure(tables.table_of(reference), rows, ("trip_id",))
         copied = leaks.copies(tables.table_of(reference), rows, ["trip_id"]).mean()

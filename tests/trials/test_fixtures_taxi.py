@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from seatrial import Outcome, capture, run
-from seatrial.fixtures import declare, quality, tables
+from seatrial.fixtures import declaration, declare, quality, tables
 from seatrial.fixtures.make import make
 from tests.trials import chicago
 from tests.trials.fresh import same_in_a_fresh_process
@@ -42,7 +42,7 @@ def test_taxi_trips(tmp_path: Path) -> None:
     trips = chicago.read(DATA)
     model = chicago.fit(chicago.training_features(trips)[:6_000], chicago.labels(trips)["tipped"][:6_000])
     reference = capture(chicago.pipeline, chicago.requests(trips), model=model)
-    budget = declare.Budget(epsilon=1.0, delta=1e-6)
+    budget = declaration.Budget(epsilon=1.0, delta=1e-6)
     fixtures = [
         make(declare.declared(name, said), tmp_path, reference=reference, budget=budget)
         for name, said in (("synthetic", TRIPS), ("private", PRIVATE_TRIPS))

@@ -13,7 +13,7 @@ import pytest
 
 from seatrial import Pipeline, Reference, capture
 from seatrial.errors import FixtureError
-from seatrial.fixtures import declare
+from seatrial.fixtures import declaration, declare
 from seatrial.fixtures.distinguish import distinguish
 from seatrial.fixtures.ledger import LEDGER, BudgetExceeded, entries, spend
 from seatrial.fixtures.make import check, make, show
@@ -21,7 +21,7 @@ from seatrial.fixtures.private import publicly
 from seatrial.fixtures.release import rho_of
 from seatrial.fixtures.released import Public, Released, Step
 
-BUDGET = declare.Budget(epsilon=1.5, delta=1e-4)
+BUDGET = declaration.Budget(epsilon=1.5, delta=1e-4)
 PRIVATE = {
     "source": "private",
     "rows": 500,
@@ -98,13 +98,13 @@ def test_an_edited_or_lost_ledger_is_refused(tmp_path: Path) -> None:
 def test_nothing_is_read_from_private_data_unpaid(column, message: str) -> None:
     """A column without public values, cuts or payment is refused."""
     with pytest.raises(FixtureError, match=message):
-        publicly(pa.table({"n": [1, 2]}), {"n": declare.Column(**column)})
+        publicly(pa.table({"n": [1, 2]}), {"n": declaration.Column(**column)})
 
 
 def test_text_has_no_cuts() -> None:
     """Cuts are for numbers."""
     with pytest.raises(FixtureError, match="is no number"):
-        publicly(pa.table({"n": ["a"]}), {"n": declare.Column(cuts=(0.0, 1.0))})
+        publicly(pa.table({"n": ["a"]}), {"n": declaration.Column(cuts=(0.0, 1.0))})
 
 
 def released() -> Released:

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import seatrial.checks.invariants as invariants
 from seatrial import Dependency, Outcome, Pipeline, Policy, Severity, StagePolicy, Tolerance, Trial, capture, run
-from seatrial.checks import _probes
+from seatrial.checks import _fresh, _probes, invariants
 from seatrial.checks._pieces import assemble
 from seatrial.checks._probes import choose, in_parts
 from seatrial.events import Finding, Judged, Unjudged
@@ -391,7 +390,7 @@ def test_a_hash_seed_gives_the_same_order_in_every_process_that_has_it(tmp_path:
     trial = trial_of(tmp_path, '"-".join(TAGS)')
 
     def first(hash_seed):
-        there = invariants.replay(trial.pipeline.source, trial.reference, ["features"], hash_seed=hash_seed)
+        there = _fresh.replay(trial.pipeline.source, trial.reference, ["features"], hash_seed=hash_seed)
         return there.frames["features"]["first"].iloc[0]
 
     order = first(1)
@@ -403,19 +402,19 @@ def test_sorted_tags_and_a_model_loaded_again_pass_and_each_process_is_started_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[int] = []
-    real = invariants.replay
+    real = _fresh.replay
 
     def counted(*args, **kwargs):
         started.append(kwargs["hash_seed"])
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(invariants, "replay", counted)
+    monkeypatch.setattr(_fresh, "replay", counted)
     trial = trial_of(tmp_path, '"-".join(sorted(TAGS))')
     events = [e for stage in trial.pipeline.stages for e in invariants.check.ask(trial, stage)]
     assert not [e for e in events if isinstance(e, Finding | Unjudged)]
-    assert len(started) == len(set(started)) == invariants.HASH_SEEDS
+    assert len(started) == len(set(started)) == _fresh.HASH_SEEDS
     (judged,) = [e for e in events if isinstance(e, Judged) and e.stage == "features"]
-    assert judged.compared == 40 * 5 * (4 + invariants.HASH_SEEDS)
+    assert judged.compared == 40 * 5 * (4 + _fresh.HASH_SEEDS)
     (judged,) = [e for e in events if isinstance(e, Judged) and e.stage == "prediction"]
     assert judged.compared == 40 * 2 * (4 + 1), "the model is loaded again once"
 
@@ -442,7 +441,7 @@ def test_a_process_that_dies_or_hangs_is_not_judged(tmp_path: Path, monkeypatch:
     (unjudged,) = [e for e in invariants.check.ask(trial, "features") if isinstance(e, Unjudged)]
     assert "exit code 3" in unjudged.reason
     trial.pipeline.source[0].write_text(good, encoding="utf-8")
-    there = invariants.replay(trial.pipeline.source, trial.reference, ["features"], limit_seconds=0.01)
+    there = _fresh.replay(trial.pipeline.source, trial.reference, ["features"], limit_seconds=0.01)
     assert "within 0.01 s" in there.failed
 
 

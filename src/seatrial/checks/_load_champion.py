@@ -9,14 +9,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 
-from seatrial.checks._load_service import Loaded, shape
+from seatrial.checks._load_service import Loaded, shape, started
 from seatrial.errors import TargetError
 from seatrial.events import Event, Finding, Measured, Unjudged
 from seatrial.load.compare import MIN_PAIRS, compare, order
 from seatrial.load.stats import quantile, required
 from seatrial.load.steady import void
 from seatrial.pipeline import SERVICE
-from seatrial.targets.live import serve
 from seatrial.trial import Trial
 
 MISSES = 2  # that one run shows the percentile with, where its size is not declared
@@ -52,7 +51,7 @@ def side_by_side(name: str, loaded: Loaded, trial: Trial) -> Iterator[Event]:
         return
     try:
         with ExitStack() as stack:
-            running = stack.enter_context(serve(trial.pipeline, model_path=trial.champion_path))
+            running = stack.enter_context(started(trial, trial.champion_path, loaded.cores))
             path = loaded.url.removeprefix(loaded.running.url)
             champion = replace(loaded, url=running.url + path, running=running)
             yield from _compared(name, champion, loaded, pairs, requests, trial)

@@ -21,6 +21,7 @@ from seatrial.pipeline import SERVICE
 from seatrial.slo import Load, Slo
 
 WARMUP_SHARE = 0.25  # of the first run's requests, sent ahead of it in the same run: room for a warm-up
+ADVICE = "Give the generator a core of its own: a larger machine, or own_core = true under [load] of service.toml."
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def conclusion(name: str, runs: Runs) -> Iterator[Event]:
     if runs.lead is not None:
         reasons += [f"the warm-up is void: {reason}" for reason in void(runs.lead, slo.limit_seconds)]
     if reasons:
-        yield Unjudged(name, SERVICE, f"{limit}: {'; '.join(reasons)}. Give the generator a core of its own.")
+        yield Unjudged(name, SERVICE, f"{limit}: {'; '.join(reasons)}. {ADVICE}")
         return
     judged = judge([part > slo.limit_seconds for part in runs.latencies()], plan_)
     total = sum(judged.requests)

@@ -14,12 +14,15 @@ from seatrial.checks._differences import share
 from seatrial.checks._load_answers import Expected
 from seatrial.checks._resilience_judge import too_many
 from seatrial.events import Finding
+from seatrial.load.cores import EVERYWHERE, Cores, on
 from seatrial.load.outcome import Offered
 from seatrial.load.schedule import Profile, constant, poisson
 from seatrial.load.workers import offer_by
 from seatrial.pipeline import SERVICE
 from seatrial.slo import Load, Slo
+from seatrial.targets.live import serve
 from seatrial.targets.process import Running
+from seatrial.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Loaded:
     load: Load
     seed: int
     until: float = math.inf
+    cores: Cores = EVERYWHERE
 
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
@@ -46,21 +50,28 @@ class Loaded:
         rng = np.random.default_rng([self.seed, number])
         rows = np.resize(rng.permutation(len(self.expected.payloads)), requests)
         sampled = rng.choice(requests, min(samples, requests), replace=False)
-        found = offer_by(
-            min(self.load.workers, requests),
-            self.url,
-            poisson(profile, int(rng.integers(2**31)), requests=requests),
-            [self.expected.payloads[n] for n in rows.tolist()],
-            timeout_seconds=self.load.timeout_seconds,
-            connections=self.load.connections,
-            keep=frozenset(sampled.tolist()),
-        )
+        with on(self.cores.generator):
+            found = offer_by(
+                min(self.load.workers, requests),
+                self.url,
+                poisson(profile, int(rng.integers(2**31)), requests=requests),
+                [self.expected.payloads[n] for n in rows.tolist()],
+                timeout_seconds=self.load.timeout_seconds,
+                connections=self.load.connections,
+                keep=frozenset(sampled.tolist()),
+            )
         return found, rows
 
     def affords(self, requests: int, rate: float) -> bool:
         """Whether such a run still fits into the budget."""
         seconds = shape(self.load, rate, requests)[0].seconds
         return time.monotonic() + seconds + self.load.timeout_seconds <= self.until
+
+
+def started(trial: Trial, model_path: str | None, cores: Cores) -> Running:
+    """Start the pipeline's service with a model, on its cores; use it in a ``with`` block."""
+    with on(cores.service):
+        return serve(trial.pipeline, model_path=model_path)
 
 
 def shape(load: Load, rate: float, requests: int) -> tuple[Profile, int]:

@@ -6,73 +6,23 @@ within the stage's own tolerances and 65 ULP for floats.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
 import numpy as np
-import pandas as pd
 
+from seatrial.checks._asked import Asked, cells
+from seatrial.checks._fresh import HASH_SEEDS, begin, cannot_start, elsewhere, needs_model
 from seatrial.checks._pieces import assemble, expected_of
 from seatrial.checks._probes import ORDER, PARTS, PROCESS, REPEAT, ROWS, Probe
 from seatrial.errors import PipelineError, StageError
 from seatrial.events import Event, Finding, Judged, Severity, Unjudged
-from seatrial.logical import column
-from seatrial.parity import ColumnParity, Parity, Tolerance, compare
-from seatrial.replay import Elsewhere, replay
-from seatrial.tolerance import bounds
+from seatrial.parity import ColumnParity, Parity
 from seatrial.trial import Check, Trial, every_stage
 
 NAME = "invariants"
-# Representable numbers by which a float may move between batches: BLAS sums in another order for another shape.
-# Seen with scikit-learn, a batch against one row: trees 0, logistic regression and multilayer perceptron up to 65.
-ULP = 65
-# Fresh processes, each with a PYTHONHASHSEED of its own: a set of two strings keeps its order in half of them. Only the
-# first loads the model, which takes most of the time; the others replay the stages that do without.
-HASH_SEEDS = 3
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One stage under this check: its input, its answer in one batch, and how far another answer may stray."""
-
-    trial: Trial
-    stage: str
-    given: pd.DataFrame
-    answer: pd.DataFrame
-    tolerances: Mapping[str, Tolerance]
-    floors: Mapping[str, float]
-
-    @classmethod
-    def of(cls, trial: Trial, stage: str) -> Asked:
-        """Replay the stage and gather what it is held to."""
-        answer = trial.isolated(stage)
-        floors = {c: f for c, f in trial.reference.noise.get(stage, {}).items() if c in answer.columns}
-        own = trial.policy.of(stage).tolerances
-        tolerances = {
-            str(name): _loosened(own.get(name, Tolerance()), answer[name])
-            for name in answer.columns
-            if name != trial.pipeline.key
-        }
-        return cls(trial, stage, trial.input_of(stage), answer, tolerances, floors)
-
-    def again(self, rows: Any) -> pd.DataFrame:
-        """Ask for some rows. A request has no index, so they are numbered anew."""
-        return self.trial.step(self.stage)(self.given.iloc[rows].reset_index(drop=True).copy())
-
-    def parity(self, expected: pd.DataFrame, actual: pd.DataFrame) -> Parity:
-        """Compare two answers."""
-        return compare(
-            expected,
-            actual,
-            key=self.trial.pipeline.key,
-            tolerances=self.tolerances,
-            floors=self.floors,
-            distributions=False,
-        )
 
 
 def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
@@ -85,7 +35,7 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
         StageError: the stage raised on the whole input.
     """
     assert stage is not None
-    _begin(trial)
+    begin(trial)
     asked = Asked.of(trial, stage)
     if not len(asked.given):
         yield Unjudged(NAME, stage, "the reference holds no rows for this stage")
@@ -103,7 +53,7 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
             continue
         expected = expected_of(asked.answer, asked.given, trial.pipeline.key, batches, together)
         parity = asked.parity(expected, together)
-        compared += _cells(parity)
+        compared += cells(parity)
         if finding := _finding(asked, probe, parity, restless):
             yield replace(finding, evidence={**finding.evidence, "batches_count": len(batches)})
         if probe is REPEAT:
@@ -123,56 +73,14 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
 check = Check(NAME, ask, every_stage)
 
 
-def elsewhere(trial: Trial, number: int) -> tuple[int, Elsewhere]:
-    """Return the hash seed of fresh process ``number`` and what it makes of the stages; it is started once a trial."""
-    source = trial.pipeline.source
-    assert source is not None
-    path = None if number else trial.model_path
-    stages = [s for s in trial.pipeline.stages if path is not None or not _needs_model(trial, s)]
-    hash_seed = 1 + (trial.seed * HASH_SEEDS + number) % (2**32 - 1)  # 0 would switch the randomisation off
-    return hash_seed, trial.once(
-        ("elsewhere", hash_seed),
-        lambda: replay(source, trial.reference, stages, model_path=path, hash_seed=hash_seed),
-    )
-
-
-def _begin(trial: Trial) -> None:
-    """Start the fresh processes beside each other while the other probes are asked; who needs one waits for it."""
-
-    def start() -> None:
-        for number in range(HASH_SEEDS):
-            threading.Thread(target=_quietly, args=(trial, number), daemon=True).start()
-
-    if trial.pipeline.source is not None:
-        trial.once("elsewhere begun", start)
-
-
-def _quietly(trial: Trial, number: int) -> None:
-    with suppress(Exception):  # whoever waits for the answer hears of it
-        elsewhere(trial, number)
-
-
-def _loosened(own: Tolerance, values: pd.Series) -> Tolerance:
-    """Return the column's own tolerance, for floats or else ``ULP``; the default bounds of its type still hold."""
-    if not pd.api.types.is_float_dtype(values.dtype):
-        return own
-    kind = column(values.iloc[:1]).logical
-    limits = bounds(own, kind, kind)
-    return replace(own, rtol=limits.rtol, atol=limits.atol, ulp=max(ULP, own.ulp or 0))
-
-
-def _cells(parity: Parity) -> int:
-    return parity.rows_compared * (1 + len(parity.columns))  # the key is compared too
-
-
 def _fresh_processes(asked: Asked, known: frozenset[str]) -> Iterator[Event]:
     """Compare with what fresh processes make of the same input, up to the first that differs."""
     trial, stage = asked.trial, asked.stage
-    if reason := _cannot_start(trial, stage):
+    if reason := cannot_start(trial, stage):
         if trial.pipeline.source or stage == trial.pipeline.stages[0]:
             yield Finding(NAME, stage, reason, severity=Severity.INFO, cause="process-not-asked")
         return
-    for number in range(1 if _needs_model(trial, stage) else HASH_SEEDS):
+    for number in range(1 if needs_model(trial, stage) else HASH_SEEDS):
         hash_seed, there = elsewhere(trial, number)
         evidence = {"hash_seed": hash_seed}
         if reason := there.failed or there.unseen.get(stage, ""):
@@ -184,29 +92,11 @@ def _fresh_processes(asked: Asked, known: frozenset[str]) -> Iterator[Event]:
             yield Finding(NAME, stage, message, cause=PROCESS.cause, advice=PROCESS.advice, evidence=evidence)
             return
         parity = asked.parity(asked.answer, there.frames[stage])
-        yield Judged(NAME, stage, _cells(parity))
+        yield Judged(NAME, stage, cells(parity))
         probe = replace(PROCESS, how=f"{PROCESS.how} with PYTHONHASHSEED={hash_seed}")
         if finding := _finding(asked, probe, parity, known):
             yield replace(finding, evidence={**finding.evidence, **evidence})
             return
-
-
-def _needs_model(trial: Trial, stage: str) -> bool:
-    return "model" in trial.pipeline.stage(stage).needs
-
-
-def _cannot_start(trial: Trial, stage: str) -> str:
-    if trial.pipeline.source is None:
-        return (
-            "No fresh process was asked: this pipeline was not loaded from a file by name. Run it from a project to "
-            "have that asked too."
-        )
-    if _needs_model(trial, stage) and trial.model_path is None:
-        return (
-            f"No fresh process was asked about stage '{stage}': it needs the model, and the model was given as an "
-            "object. Give its path to have that asked too."
-        )
-    return ""
 
 
 def _finding(asked: Asked, probe: Probe, parity: Parity, known: frozenset[str]) -> Finding | None:

@@ -21,14 +21,15 @@ from seatrial.checks._load_champion import side_by_side
 from seatrial.checks._load_judge import Runs, conclusion, figures, plan_of, raw, room, summed
 from seatrial.checks._load_knee import search
 from seatrial.checks._load_pictures import histogram, timeline
-from seatrial.checks._load_service import Loaded, held_against, shape
+from seatrial.checks._load_service import Loaded, held_against, shape, started
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Event, Finding, Judged, Measured, Unjudged
+from seatrial.load.cores import EVERYWHERE, apart
 from seatrial.load.stats import Plan
 from seatrial.load.steady import BATCHES
 from seatrial.pipeline import SERVICE
 from seatrial.targets.http import Http
-from seatrial.targets.live import can_serve, serve
+from seatrial.targets.live import can_serve
 from seatrial.trial import Check, Trial
 
 NAME = "load"
@@ -47,6 +48,7 @@ def ask(trial: Trial, _: str | None) -> Iterator[Event]:
         return
     try:
         plan = plan_of(slo, load)
+        cores = apart(load.workers) if load.own_core else EVERYWHERE
     except UsageError as error:
         yield Unjudged(NAME, SERVICE, f"[load]: {error}")
         return
@@ -61,9 +63,11 @@ def ask(trial: Trial, _: str | None) -> Iterator[Event]:
         return
     begin = time.monotonic()
     try:
-        with serve(trial.pipeline, model_path=trial.model_path) as running:
+        with started(trial, trial.model_path, cores) as running:
             yield Measured(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
-            loaded = Loaded(running.url + path, running, expected(trial), slo, load, trial.seed, end)
+            loaded = Loaded(running.url + path, running, expected(trial), slo, load, trial.seed, end, cores)
+            if cores.service is not None:
+                yield Measured(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
             yield from _first(loaded, path)
             yield from _loaded(loaded, plan, trial)
     except AnswerError as error:

@@ -1,0 +1,73 @@
+"""A generator with a core of its own: it and its workers are on it, the service and its threads are not."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from seatrial.checks import _load_service
+from seatrial.checks._load_answers import expected
+from seatrial.checks._load_service import Loaded, started
+from seatrial.errors import UsageError
+from seatrial.events import Judged, Measured, Unjudged
+from seatrial.load.cores import EVERYWHERE, apart, on
+from seatrial.slo import Load, Slo
+from tests.unit.test_load_check import SMALL, asked, trial
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
+ALL = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+two_cores = pytest.mark.skipif(len(ALL) < 2, reason="one core cannot be shared out")
+
+
+def cores_of(pid):
+    """The cores of each of a process's threads."""
+    return [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()]
+
+
+@two_cores
+def test_service_and_generator_meet_on_no_core(monkeypatch):
+    """Each is where it belongs while requests are sent; afterwards this thread is where it was."""
+    cores, seen, offer_by = apart(1), [], _load_service.offer_by
+
+    def looked(*args, **options):
+        seen.append((os.sched_getaffinity(0), cores_of(running.pid)))
+        return offer_by(*args, **options)
+
+    monkeypatch.setattr(_load_service, "offer_by", looked)
+    made = trial("")
+    with started(made, None, cores) as running:
+        slo = Slo(limit_ms=100, rate=100)
+        Loaded(f"{running.url}/predict", running, expected(made), slo, Load(), 0, cores=cores).run(0, 20, 100.0)
+    ((generator, service),) = seen
+    assert generator == cores.generator
+    assert len(generator) == 1
+    assert all(each == cores.service for each in service)
+    assert generator | cores.service == ALL
+    assert not generator & cores.service
+    assert os.sched_getaffinity(0) == ALL
+
+
+@two_cores
+def test_the_check_tells_how_many_cores_the_service_had():
+    """What was measured on fewer cores says so."""
+    events = asked(trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "own_core": True}))
+    assert {e.name: e.value for e in events if isinstance(e, Measured)}["cores of the service"] == len(ALL) - 1
+    (answer,) = [e for e in events if isinstance(e, Judged | Unjudged)]
+    assert isinstance(answer, Judged) or "generator" in answer.reason or "settled" in answer.reason
+
+
+def test_too_few_cores_are_told_before_anything_is_started():
+    """As many workers as there are cores leave none for the service."""
+    with pytest.raises(UsageError, match=rf"takes {len(ALL)} .* there are {len(ALL)}"):
+        apart(len(ALL))
+    (event,) = asked(
+        trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "own_core": True, "workers": len(ALL)})
+    )
+    assert isinstance(event, Unjudged)
+    assert "own_core" in event.reason
+
+
+def test_without_the_setting_nobody_is_moved():
+    """The default leaves every core to both."""
+    with on(EVERYWHERE.generator):
+        assert os.sched_getaffinity(0) == ALL
