@@ -14,6 +14,7 @@ FAULT = os.environ.get("FAULT", "")
 SECONDS = float(Path(os.environ["MODEL"]).read_text()) if "MODEL" in os.environ else 0.001
 app = FastAPI()
 under_way = []
+turn = asyncio.Lock()
 
 
 def answer(record):
@@ -26,12 +27,20 @@ async def health():
     return {"status": "ok"}
 
 
+@app.get("/under_way")
+async def how_many():
+    return len(under_way)
+
+
 @app.post("/predict")
 async def predict(record: dict):
     under_way.append(1)
     try:
         if FAULT == "blocks":
             time.sleep(0.08)
+        elif FAULT == "queues":
+            async with turn:
+                await asyncio.sleep(0.02)
         else:
             await asyncio.sleep(0.05 if FAULT == "shares" else SECONDS)
         told = answer(record)

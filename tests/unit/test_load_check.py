@@ -15,6 +15,7 @@ from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks import _load_cause, _load_judge, _load_pictures
 from seatrial.checks._budget import ending, until
 from seatrial.checks._load_answers import expected
+from seatrial.checks._load_knee import drain, search
 from seatrial.checks._load_service import Loaded, held_against
 from seatrial.checks.load import _explained, check
 from seatrial.engine import ask, plan
@@ -24,6 +25,7 @@ from seatrial.load import steady as steady_run
 from seatrial.load.outcome import ANSWERED, TIMED_OUT, Answer, Offered
 from seatrial.load.stats import Plan
 from seatrial.slo import Load, Slo
+from seatrial.targets.http import Http
 from seatrial.targets.live import serve
 from seatrial.trial import Trial
 from tests.unit.load_service import answer
@@ -265,10 +267,15 @@ def test_answers_that_change_under_load_are_found():
     assert (found.cause, found.column, found.stage) == ("load-changes-answers", "score", "service")
 
 
+def even_when_late(monkeypatch):
+    """Judge also on a machine that keeps the generator waiting."""
+    for name, most in (("MAX_LAG_SECONDS", 60), ("MAX_LAG_SHARE", 60), ("MIN_RATE_SHARE", 0.01)):
+        monkeypatch.setattr(steady_run, name, most)
+
+
 def test_a_blocking_call_in_an_async_route_is_found_and_placed(monkeypatch):
     """The service sleeps in its event loop, so that its readiness path waits as well: that tells the cause."""
-    for name, most in (("MAX_LAG_SECONDS", 60), ("MAX_LAG_SHARE", 60), ("MIN_RATE_SHARE", 0.01)):
-        monkeypatch.setattr(steady_run, name, most)  # also on a machine that keeps the generator waiting
+    even_when_late(monkeypatch)
     events = asked(
         trial("blocks", slo={"limit_ms": 100, "rate": 20, "percentile": 0.5}, load={**SMALL, "requests": 40})
     )
@@ -276,6 +283,29 @@ def test_a_blocking_call_in_an_async_route_is_found_and_placed(monkeypatch):
     assert (found.stage, found.cause) == ("service", "blocking-call")
     assert "/health" in found.message
     assert isinstance(events[-1], Judged)
+
+
+def test_a_probe_begins_when_an_overload_is_worked_off():
+    """Requests that nobody waits for any more are still served, and would be held against the next rate."""
+    with trial("queues") as made, serve(made.pipeline) as running, Http(running.url) as http:
+        slo, load = Slo(limit_ms=100, rate=5), Load(timeout_seconds=0.2)
+        loaded = Loaded(f"{running.url}/predict", running, expected(made), slo, load, 0)
+        loaded.run(0, 80, 1_000.0)
+        left = http.send(path="/under_way", method="GET").json()
+        drain(loaded)
+        assert left > 0
+        assert http.send(path="/under_way", method="GET").json() == 0
+
+
+def test_the_knee_of_a_service_that_held_begins_there(monkeypatch):
+    """What it passed with is not asked again; of fifty answers a second the knee is not above by more than 10 %."""
+    even_when_late(monkeypatch)
+    with trial("queues") as made, serve(made.pipeline) as running:
+        slo, load = Slo(limit_ms=100, rate=10, percentile=0.5), Load(timeout_seconds=0.3)
+        loaded = Loaded(f"{running.url}/predict", running, expected(made), slo, load, 0)
+        found = {m.name: m.value for m in search("load", loaded, lambda *_: None, held=True)}
+    assert 10 <= found["knee"] <= 55
+    assert found["knee not above"] > found["knee"]
 
 
 def test_a_slow_service_whose_event_loop_is_free_is_not_said_to_block():

@@ -199,6 +199,23 @@ def test_the_knee_is_found_within_its_precision(capacity):
     assert found.rate <= capacity < found.above <= found.rate * 1.051
 
 
+def test_the_knee_is_never_below_what_is_known_to_hold():
+    """A service that held its objective and nothing above it: the known rate is the knee, and it is not asked again."""
+    found = knee(lambda rate: "held" if rate <= 16 else "broken", 32, known=16)
+    assert found.rate == 16
+    assert 16 < found.above <= 16 * 1.051
+    assert min(p.rate for p in found.probes) > 16
+    with pytest.raises(UsageError, match="what is known"):
+        knee(lambda _: "held", 16, known=16)
+
+
+def test_a_bound_from_above_was_shown():
+    """A probe that shows nothing ends the doubling and is no rate that the service does not hold."""
+    found = knee(lambda rate: "held" if rate <= 60 else "unshown", 50)
+    assert 50 < found.rate <= 60
+    assert not found.bounded
+
+
 def test_what_could_not_be_shown_is_no_capacity():
     assert knee(lambda _: "unshown", 50).rate == 0
     endless = knee(lambda _: "held", 50, most=1000)

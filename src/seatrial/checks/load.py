@@ -130,7 +130,7 @@ def _rest(loaded: Loaded, trial: Trial, *, held: bool) -> Iterator[Event]:
     if held and loaded.load.margin is not None and trial.champion_path is not None:
         yield from side_by_side(NAME, loaded, trial)
     if loaded.load.knee and not loaded.running.ended():
-        yield from search(NAME, loaded, loaded.slo.rate * (2 if held else 0.5), trial.told)
+        yield from search(NAME, loaded, trial.told, held=held)
 
 
 def _died(loaded: Loaded, how: str) -> Finding:

@@ -20,7 +20,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Knee:
-    """``rate``: the highest rate that held, 0 when none did. ``above``: the lowest tried that did not.
+    """``rate``: the highest rate that held, 0 when none did. ``above``: the lowest that was shown not to hold.
 
     ``above`` is infinite where no rate was found that does not hold: the service, or the generator's own
     ceiling, lies higher than the search went, and ``rate`` is a lower bound.
@@ -37,23 +37,32 @@ class Knee:
 
 
 def knee(
-    try_rate: Callable[[float], Holds], start: float, *, precision: float = 0.05, most: float = 1e6, probes: int = 24
+    try_rate: Callable[[float], Holds],
+    start: float,
+    *,
+    known: float = 0.0,
+    precision: float = 0.05,
+    most: float = 1e6,
+    probes: int = 24,
 ) -> Knee:
     """Search: double until the limit no longer holds, then halve the gap until it is ``precision`` wide.
 
     ``try_rate`` runs the load at a rate and says ``held``, ``broken`` or ``unshown``. ``unshown`` counts as not
     held: a rate at which nothing could be shown is no capacity. The gap is halved on the logarithm, since
-    what matters is the factor. Never more than ``probes`` runs, never above ``most``.
+    what matters is the factor. Nothing is asked again below ``known``, a rate that was shown to hold. Never more than
+    ``probes`` runs, never above ``most``.
     """
-    if not 0 < start <= most or not 0 < precision < 1 or probes < 1:
-        raise UsageError(f"The search needs a start rate above 0 and up to {most:g}, and a precision below 1.")
+    if not 0 <= known < start <= most or not 0 < precision < 1 or probes < 1:
+        raise UsageError(
+            f"The search needs a start rate above 0 (and what is known), up to {most:g}, and a precision below 1."
+        )
     tried: list[Probe] = []
 
     def held(rate: float) -> bool:
         tried.append(Probe(rate, try_rate(rate)))
         return tried[-1].holds == "held"
 
-    good, bad, rate = 0.0, math.inf, start
+    good, bad, rate = known, math.inf, start
     while len(tried) < probes and bad > max(good, start / 1024) * (1 + precision):
         if held(rate):
             good = rate
@@ -65,4 +74,5 @@ def knee(
             rate = min(good * 2, most)
         else:
             rate = math.sqrt(good * bad) if good else bad / 2
-    return Knee(good, bad, tuple(tried))
+    shown = min((p.rate for p in tried if p.holds == "broken" and p.rate > good), default=math.inf)
+    return Knee(good, shown, tuple(tried))
