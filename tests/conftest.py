@@ -17,14 +17,23 @@ from tests.left_behind import left_behind, marked
 
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
 TRAINED = {"cli": "project", "flows": "project", "trials": "ground"}  # folder to the group that shares one
+LONG = ("project", "test_chaos.py", "ground", "test_up.py")  # groups that take minutes
 
 
+@pytest.hookimpl(tryfirst=True)  # the marks are read by a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one worker, and in one all that use the same trained project and its server."""
+    """Keep a file's tests in one worker, and in one all that use the same trained project and its server.
+
+    The fast ones come first; of the others those that take longest, so that no worker is left with one of them.
+    """
+    place = {}
     for item in items:
         uses = "payments" in getattr(item, "fixturenames", ())
-        group = TRAINED.get(item.path.parent.name) if uses else None
-        item.add_marker(pytest.mark.xdist_group(group or item.path.name))
+        group = (TRAINED.get(item.path.parent.name) if uses else None) or item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+        fast = item.path.parent.name in ("unit", "tests")
+        place[item] = 0 if fast else 1 + (LONG.index(group) if group in LONG else len(LONG))
+    items.sort(key=place.__getitem__)
 
 
 @pytest.fixture(scope="session", autouse=True)

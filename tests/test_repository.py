@@ -185,3 +185,13 @@ def test_every_module_says_what_it_is():
         if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))
     ]
     assert not missing
+
+
+# --- tests -----------------------------------------------------------------------------------------------
+
+
+def test_tests_that_share_a_fixture_share_a_worker(request: pytest.FixtureRequest) -> None:
+    """Where tests run in several workers each is in a group, or what a file shares is made in every worker."""
+    if not hasattr(request.config, "workerinput"):
+        pytest.skip("these tests run in one process")
+    assert request.node.nodeid.endswith("@test_repository.py")
