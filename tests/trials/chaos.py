@@ -19,6 +19,7 @@ from seatrial.targets.process import free_port
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "tiny"
 LEASE_SECONDS = 6.0
+WOKEN = "woken.txt"
 READY_SECONDS = 240.0  # a busy machine imports for a while
 
 FILES = {
@@ -170,8 +171,11 @@ def mlflow_server(project, port=None):
     return url, Server(command, environ, state / "mlflow-server.log", f"{url}/health")
 
 
-def rounds(root, environ, crash_at=""):
-    """Reconcile again and again, without Prefect, until this process dies."""
+def rounds(root, environ, crash_at="", stops=False):
+    """Reconcile again and again, without Prefect, until this process dies.
+
+    One that ``stops`` does so in its first trial, and writes to the file ``WOKEN`` what became of that trial.
+    """
     os.environ.update({**environ, "SEATRIAL_CRASH_AT": crash_at})
     from seatrial import effects, reconcile
     from seatrial.errors import SeatrialError
@@ -180,12 +184,26 @@ def rounds(root, environ, crash_at=""):
 
     project = Project.find(root)
     project.settle()
+    woken = project.root / WOKEN
+
+    def trial(job):
+        if not stops or woken.exists():
+            validated(project, job.uri)
+            return
+        os.kill(os.getpid(), signal.SIGSTOP)
+        try:
+            validated(project, job.uri)
+            woken.write_text("its verdict was kept")
+        except SeatrialError as error:
+            woken.write_text(type(error).__name__)
+            raise
+
     while True:
         with contextlib.suppress(SeatrialError), Ledger.of(project.state) as ledger:
             reconcile.look(ledger, project)
             effects.apply(ledger, lease_seconds=LEASE_SECONDS)
             for job in reconcile.jobs(ledger, lease_seconds=LEASE_SECONDS):
-                reconcile.attempt(ledger, job, lambda j: validated(project, j.uri), LEASE_SECONDS)
+                reconcile.attempt(ledger, job, trial, LEASE_SECONDS)
                 effects.apply(ledger, lease_seconds=LEASE_SECONDS)
             reconcile.watch(ledger, project)
         time.sleep(0.1)

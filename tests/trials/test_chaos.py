@@ -8,6 +8,7 @@ import random
 import signal
 import time
 
+import psutil
 import pytest
 
 from seatrial import crash, effects, reconcile, registry
@@ -47,9 +48,11 @@ def worker(project):
     context.set_forkserver_preload(PRELOADED)
     started = []
 
-    def start(crash_at=""):
+    def start(crash_at="", **how):
         environ = {"MLFLOW_TRACKING_URI": project[1], "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
-        process = context.Process(target=chaos.rounds, args=(str(project[0].root), environ, crash_at), daemon=True)
+        process = context.Process(
+            target=chaos.rounds, args=(str(project[0].root), environ, crash_at), kwargs=how, daemon=True
+        )
         process.start()
         started.append(process)
         return process
@@ -241,10 +244,10 @@ def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker)
         assert dying.exitcode == -signal.SIGKILL, f"nobody died {place}"
         assert chaos.unearned(made) == [], place
     one_more()
-    stopped, others = worker(), [worker(), worker()]
+    stopped = worker(stops=True)
+    until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED, "nobody stopped in a trial")
+    others = [worker(), worker()]
     with Ledger.of(made.state) as ledger:
-        time.sleep(dice.random())
-        os.kill(stopped.pid, signal.SIGSTOP)
         one_more()
         server.kill()
         server.start().wait()
@@ -252,6 +255,8 @@ def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker)
         until(lambda: chaos.settled(ledger, len(expected)), lambda: f"{ledger.open_jobs()} {ledger.waiting()}")
         assert all(o.is_alive() for o in others)
         os.kill(stopped.pid, signal.SIGCONT)
+        until((made.root / chaos.WOKEN).is_file, "the one who was woken did not end its trial")
+        assert (made.root / chaos.WOKEN).read_text() == "Fenced"
         until(lambda: chaos.settled(ledger, len(expected)), "the one who was woken undid something")
     assert chaos.wrong(made, expected) == []
 

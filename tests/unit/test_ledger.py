@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from seatrial import crash
 from seatrial.errors import UsageError
 from seatrial.events import Outcome, Subject
-from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, identity, schema
+from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, database, identity, schema
 from seatrial.ledger.migrate import HEAD, VERSION_TABLE
 from tests.trials.postgres import postgres
 
@@ -364,6 +364,23 @@ def test_a_ledger_that_cannot_be_had_is_one_sentence(tmp_path):
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(LedgerError, match="newer seatrial"):
         Ledger.open(url)
+
+
+def test_a_writer_that_is_frozen_is_cut_off(server, monkeypatch):
+    """On PostgreSQL it holds up nobody for longer than a writer waits; what the address says besides stays."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
+    engine = database.connect(f"{server}?options=-c%20application_name%3Dours")
+    asked = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ours'")
+    with (
+        engine.connect() as frozen,
+        database.connect(server).execution_options(isolation_level="AUTOCOMMIT").connect() as other,
+    ):
+        assert frozen.execute(text("SHOW application_name")).scalar_one() == "ours"
+        while other.execute(asked).scalar_one():
+            pass
+        with pytest.raises(DBAPIError):
+            frozen.execute(text("SELECT 1"))
+    engine.dispose()
 
 
 # --- a worker that sleeps past its lease -----------------------------------------------------------------

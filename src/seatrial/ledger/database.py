@@ -43,7 +43,11 @@ def connect(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql":
             driver = parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
-            return create_engine(driver, pool_pre_ping=True, pool_size=2, connect_args={"connect_timeout": 10})
+            # A worker that is frozen while it writes holds up the others: here until it is cut off, in SQLite's case
+            # until it is woken or ended.
+            options = f"-c idle_in_transaction_session_timeout={BUSY_SECONDS}s {driver.query.get('options', '')}"
+            arguments = {"connect_timeout": 10, "options": options.strip()}
+            return create_engine(driver, pool_pre_ping=True, pool_size=2, connect_args=arguments)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(url)
         raise UsageError(f"{URL} is of '{parsed.drivername}'. A ledger is in SQLite or in PostgreSQL.")
