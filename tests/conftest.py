@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +20,11 @@ from tests.left_behind import left_behind, marked
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
 TRAINED = {"cli": "project", "flows": "project", "trials": "ground"}  # folder to the group that shares one
 LONG = ("project", "test_chaos.py", "ground", "test_up.py")  # groups that take minutes
+
+with contextlib.suppress(ImportError):  # when logging is set anew, Abseil closes its stream: not pytest's
+    from absl import logging as absl_logging
+
+    absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 
 @pytest.hookimpl(tryfirst=True)  # the marks are read by a hook of the same name
