@@ -18,7 +18,7 @@ from seatrial.targets.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "tiny"
-LEASE_SECONDS = 6.0
+LEASE_SECONDS, PAUSE_SECONDS = 6.0, 1.0  # instead of a minute, and of ten seconds before another attempt
 WOKEN = "woken.txt"
 READY_SECONDS = 240.0  # a busy machine imports for a while
 
@@ -179,9 +179,10 @@ def rounds(root, environ, crash_at="", stops=False):
     os.environ.update({**environ, "SEATRIAL_CRASH_AT": crash_at})
     from seatrial import effects, reconcile
     from seatrial.errors import SeatrialError
-    from seatrial.ledger import Ledger
+    from seatrial.ledger import Ledger, base
     from seatrial.project import Project
 
+    base.PAUSE_SECONDS = PAUSE_SECONDS
     project = Project.find(root)
     project.settle()
     woken = project.root / WOKEN

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -48,7 +49,7 @@ def postgres():
         yield url
     finally:
         if server is not None:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait for its clients
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(10)
             server.kill()
