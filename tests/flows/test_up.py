@@ -75,6 +75,12 @@ class Up:
         answer = httpx.post(f"{self.prefect}/api/deployments/filter", json={}, timeout=30)
         return list(answer.raise_for_status().json())
 
+    def look(self, *, every_minute: bool) -> None:
+        """Let the schedule look into the registry, or not."""
+        (minute,) = (d for d in self.deployments() if d["name"] == "every-minute")
+        page, body = f"{self.prefect}/api/deployments/{minute['id']}", {"paused": not every_minute}
+        wait(lambda: httpx.patch(page, json=body, timeout=30).is_success)  # 503 while its SQLite is taken
+
     def verdict(self, number: str) -> dict[str, Any]:
         """Return the version once its page says everything: tags, description and, on a pass, aliases."""
 
@@ -158,24 +164,24 @@ def up(project: Path) -> Iterator[Up]:
 
 @pytest.fixture(scope="module")
 def passed(up: Up) -> dict[str, Any]:
-    """Version 1, found by its webhook."""
+    """Version 1, found by its webhook: nobody else looks."""
+    up.look(every_minute=False)
     assert up.register() == "1"
     return up.verdict("1")
 
 
 @pytest.fixture(scope="module")
 def failed(up: Up, passed: dict[str, Any]) -> dict[str, Any]:
-    """Version 2, whose webhook is lost."""
+    """Version 2, whose webhook is lost, found by the schedule."""
     registry = f"{up.mlflow}/api/2.0/mlflow/webhooks"
     (hook,) = httpx.get(registry, timeout=30).raise_for_status().json()["webhooks"]
     assert hook["url"].endswith(PATH)
     off = {"webhook_id": hook["webhook_id"], "status": "DISABLED"}
     httpx.patch(f"{registry}/{hook['webhook_id']}", json=off, timeout=30).raise_for_status()
     assert up.register("skewed") == "2"
+    up.look(every_minute=True)
     found = up.verdict("2")
-    (minute,) = (d for d in up.deployments() if d["name"] == "every-minute")
-    page = f"{up.prefect}/api/deployments/{minute['id']}"
-    wait(lambda: httpx.patch(page, json={"paused": True}, timeout=30).is_success)  # 503 while its SQLite is taken
+    up.look(every_minute=False)
     return found
 
 
