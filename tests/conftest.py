@@ -19,7 +19,10 @@ from tests.left_behind import left_behind, marked
 
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
 TRAINED = {"cli": "project", "flows": "project", "trials": "ground"}  # folder to the group that shares one
-LONG = ("project", "test_chaos.py", "ground", "test_up.py")  # groups that take minutes
+LONG = (  # groups that take a minute or more: those that wait go beside those that compute
+    "project", "test_golden_service.py", "test_load_check.py", "test_resilience_check.py", "test_up.py", "ground",
+    "test_chaos.py", "test_resilience_payments.py",
+)  # fmt: skip
 
 with contextlib.suppress(ImportError):  # when logging is set anew, Abseil closes its stream: not pytest's
     from absl import logging as absl_logging
@@ -38,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         uses = "payments" in getattr(item, "fixturenames", ())
         group = (TRAINED.get(item.path.parent.name) if uses else None) or item.path.name
         item.add_marker(pytest.mark.xdist_group(group))
-        fast = item.path.parent.name in ("unit", "tests")
-        place[item] = 0 if fast else 1 + (LONG.index(group) if group in LONG else len(LONG))
+        late = len(LONG) if item.path.parent.name not in ("unit", "tests") else -1
+        place[item] = LONG.index(group) if group in LONG else late
     items.sort(key=place.__getitem__)
 
 
