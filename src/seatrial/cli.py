@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from seatrial import __version__
 from seatrial.errors import EXIT_PASS, EXIT_UNJUDGED, SeatrialError
+from seatrial.loading import import_sooner
 
 app = App(
     name="seatrial",
@@ -264,6 +265,7 @@ app.command(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; an error is one message, and a traceback only with ``--debug``."""
+    import_sooner()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [w for w in words if w != "--debug"]

@@ -20,7 +20,7 @@ import pandas as pd
 
 from seatrial import bundle
 from seatrial.errors import SeatrialError, StageError
-from seatrial.loading import load_file
+from seatrial.loading import import_sooner, load_file
 from seatrial.pipeline import describe
 from seatrial.reference import Reference
 
@@ -120,6 +120,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Answer the one request on standard input."""
+    import_sooner()
     request = json.load(sys.stdin)
     answers = Path(request["out"]) / "answers.json"
     answers.write_text(json.dumps(answer(request)), encoding="utf-8")

@@ -31,6 +31,7 @@ from seatrial.events import Question, Unjudged
 from seatrial.isolation import wire
 from seatrial.isolation.lines import Lines
 from seatrial.limits import MEBIBYTE, Limits
+from seatrial.loading import import_sooner
 from seatrial.pipeline import Pipeline, describe
 from seatrial.policy import Policy
 from seatrial.project import Project
@@ -207,6 +208,7 @@ def _warm_up() -> None:
 def main() -> None:
     """Serve the socket whose number was given, then end at once, whatever threads still run."""
     faulthandler.enable()
+    import_sooner()
     end = socket.socket(fileno=int(sys.argv[1]))
     end.set_inheritable(False)
     serving = Serving(Lines(end, wire.plain))
