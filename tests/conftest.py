@@ -34,15 +34,15 @@ with contextlib.suppress(ImportError):  # when logging is set anew, Abseil close
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one worker, and in one all that use the same trained project and its server.
 
-    The fast ones come first; of the others those that take longest, so that no worker is left with one of them.
+    The fast ones come first, then those that take longest, so that no worker is left with one of them.
     """
     place = {}
     for item in items:
         uses = "payments" in getattr(item, "fixturenames", ())
         group = (TRAINED.get(item.path.parent.name) if uses else None) or item.path.name
         item.add_marker(pytest.mark.xdist_group(group))
-        late = len(LONG) if item.path.parent.name not in ("unit", "tests") else -1
-        place[item] = LONG.index(group) if group in LONG else late
+        others = -1 if item.path.parent.name in ("unit", "tests") else len(LONG)
+        place[item] = LONG.index(group) if group in LONG else others
     items.sort(key=place.__getitem__)
 
 

@@ -7,9 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 from seatrial.scaffold import source
 from seatrial.targets.process import free_port
 from seatrial.webhook import PATH
+from tests.waiting import until
 
 pytestmark = pytest.mark.server
 FOREIGN = (
@@ -31,7 +32,7 @@ FOREIGN = (
     "PREFECT_HOME",
     "_MLFLOW_SERVER_ARTIFACT_ROOT",
 )
-PATIENCE_SECONDS = 600  # a busy machine takes ten times as long as an idle one
+wait = partial(until, seconds=600, every=0.2)  # a busy machine takes ten times as long as an idle one
 
 
 @dataclass
@@ -105,15 +106,6 @@ def aliases(version: dict[str, Any]) -> set[str]:
 
 def clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in FOREIGN}
-
-
-def wait(ready: Callable[[], Any], why: Callable[[], str] = lambda: "") -> Any:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        if found := ready():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"not within {PATIENCE_SECONDS} s. {why()}")
 
 
 def answers(url: str) -> bool:

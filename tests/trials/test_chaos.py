@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import random
 import signal
-import time
+from functools import partial
 
 import psutil
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from seatrial import crash, effects, reconcile, registry
 from seatrial.events import Outcome
 from seatrial.ledger import ATTEMPTS, JOB, Ledger
+from tests import waiting
 from tests.trials import chaos
 
 pytestmark = pytest.mark.server
@@ -24,6 +25,7 @@ PRELOADED = [
     "seatrial.keep", "seatrial.reconcile", "seatrial.results", "seatrial.sinks.mlflow", "tests.trials.chaos",
 ]  # fmt: skip
 PATIENCE_SECONDS = 400.0
+until = partial(waiting.until, seconds=PATIENCE_SECONDS, every=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +63,6 @@ def worker(project):
     for process in started:
         process.kill()
         process.join()
-
-
-def until(done, what):
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not done():
-        assert time.monotonic() < end, what() if callable(what) else what
-        time.sleep(0.1)
 
 
 def by_hand(made, name, **how):

@@ -25,6 +25,7 @@ from seatrial.events import Outcome, Subject
 from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, database, identity, schema
 from seatrial.ledger.migrate import HEAD, VERSION_TABLE
 from tests.trials.postgres import postgres
+from tests.waiting import until
 
 LEASE = 60.0
 PASS = Facts(Outcome.PASS, "pass", digest="sha256:content", policy_digest="sha256:policy")
@@ -376,8 +377,7 @@ def test_a_writer_that_is_frozen_is_cut_off(server, monkeypatch):
         database.connect(server).execution_options(isolation_level="AUTOCOMMIT").connect() as other,
     ):
         assert frozen.execute(text("SHOW application_name")).scalar_one() == "ours"
-        while other.execute(asked).scalar_one():
-            pass
+        until(lambda: other.execute(asked).scalar_one() == 0, "it is still there")
         with pytest.raises(DBAPIError):
             frozen.execute(text("SELECT 1"))
     engine.dispose()

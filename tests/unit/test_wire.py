@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -24,8 +25,10 @@ from seatrial.faults.tcp import (
     chance,
 )
 from seatrial.faults.wire import Wire, endpoint
+from tests.waiting import until
 
 LONG = 5.0
+eventually = partial(until, seconds=LONG, every=0.001)
 
 
 @pytest.fixture
@@ -80,13 +83,6 @@ def unanswered(wire):
             return exchange(connection) == b""
     except ConnectionError:
         return True
-
-
-def eventually(condition):
-    until = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.001)
 
 
 def test_without_a_fault_bytes_pass_unchanged_both_ways(wire):
