@@ -1,7 +1,8 @@
 """A server with known latencies, for the load benchmarks: ``python tests/bench/stub.py`` prints its port.
 
 The body of a request says what happens to it: ``d0.02`` is answered 20 ms later, ``s2`` stalls the whole
-server for 2 s (nothing at all is answered meanwhile), anything else is answered at once.
+server for 2 s (nothing at all is answered meanwhile), anything else is answered at once. What was held back is
+answered with the ``time.monotonic()`` at which it was let go.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from functools import partial
+from time import monotonic
 
 from seatrial.load.clock import new_loop
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+STAMPED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 20\r\n\r\n%020.9f"
 
 
 class Stub(asyncio.Protocol):
@@ -49,7 +52,7 @@ class Stub(asyncio.Protocol):
         if due < Stub.stalled_until:  # it would have been ready in the middle of the stall
             self.loop.call_at(Stub.stalled_until, partial(self.late, Stub.stalled_until))
         else:
-            self.transport.write(ANSWER)
+            self.transport.write(STAMPED % monotonic())
 
 
 async def main():

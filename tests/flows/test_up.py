@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psutil
@@ -33,6 +33,16 @@ FOREIGN = (
     "_MLFLOW_SERVER_ARTIFACT_ROOT",
 )
 wait = partial(until, seconds=600, every=0.2)  # a busy machine takes ten times as long as an idle one
+
+
+def asked(method: str, url: str, **options: Any) -> httpx.Response:
+    """Return the answer; Prefect waits up to 60 s for its SQLite, and says 503 where one should ask again."""
+
+    def answer() -> httpx.Response | None:
+        found = httpx.request(method, url, timeout=90, **options)
+        return None if found.status_code == httpx.codes.SERVICE_UNAVAILABLE else found.raise_for_status()
+
+    return cast(httpx.Response, wait(answer))
 
 
 @dataclass
@@ -62,25 +72,21 @@ class Up:
         return done.stdout.strip().splitlines()[-1]
 
     def version(self, number: str) -> dict[str, Any]:
-        asked = {"name": "tiny", "version": number}
-        answer = httpx.get(f"{self.mlflow}/api/2.0/mlflow/model-versions/get", params=asked, timeout=30)
-        found: dict[str, Any] = answer.raise_for_status().json()["model_version"]
+        page = f"{self.mlflow}/api/2.0/mlflow/model-versions/get"
+        found: dict[str, Any] = asked("GET", page, params={"name": "tiny", "version": number}).json()["model_version"]
         return found | {"tags": {t["key"]: t["value"] for t in found.get("tags", [])}}
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         body = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_DESC"}
-        answer = httpx.post(f"{self.prefect}/api/flow_runs/filter", json=body, timeout=30)
-        return list(answer.raise_for_status().json())
+        return list(asked("POST", f"{self.prefect}/api/flow_runs/filter", json=body).json())
 
     def deployments(self) -> list[dict[str, Any]]:
-        answer = httpx.post(f"{self.prefect}/api/deployments/filter", json={}, timeout=30)
-        return list(answer.raise_for_status().json())
+        return list(asked("POST", f"{self.prefect}/api/deployments/filter", json={}).json())
 
     def look(self, *, every_minute: bool) -> None:
         """Let the schedule look into the registry, or not."""
         (minute,) = (d for d in self.deployments() if d["name"] == "every-minute")
-        page, body = f"{self.prefect}/api/deployments/{minute['id']}", {"paused": not every_minute}
-        wait(lambda: httpx.patch(page, json=body, timeout=30).is_success)  # 503 while its SQLite is taken
+        asked("PATCH", f"{self.prefect}/api/deployments/{minute['id']}", json={"paused": not every_minute})
 
     def verdict(self, number: str) -> dict[str, Any]:
         """Return the version once its page says everything: tags, description and, on a pass, aliases."""
@@ -166,10 +172,10 @@ def passed(up: Up) -> dict[str, Any]:
 def failed(up: Up, passed: dict[str, Any]) -> dict[str, Any]:
     """Version 2, whose webhook is lost, found by the schedule."""
     registry = f"{up.mlflow}/api/2.0/mlflow/webhooks"
-    (hook,) = httpx.get(registry, timeout=30).raise_for_status().json()["webhooks"]
+    (hook,) = asked("GET", registry).json()["webhooks"]
     assert hook["url"].endswith(PATH)
     off = {"webhook_id": hook["webhook_id"], "status": "DISABLED"}
-    httpx.patch(f"{registry}/{hook['webhook_id']}", json=off, timeout=30).raise_for_status()
+    asked("PATCH", f"{registry}/{hook['webhook_id']}", json=off)
     assert up.register("skewed") == "2"
     up.look(every_minute=True)
     found = up.verdict("2")
@@ -200,7 +206,7 @@ def test_a_lost_webhook_costs_nothing_but_time(up: Up, failed: dict[str, Any]) -
 def test_verify_answers_by_signature(up: Up, failed: dict[str, Any]) -> None:
     """0 for what passed, 1 for what failed though its tag is changed by hand, 2 for what is not there."""
     tag = {"name": "tiny", "version": "2", "key": "seatrial.verdict", "value": "pass"}
-    httpx.post(f"{up.mlflow}/api/2.0/mlflow/model-versions/set-tag", json=tag, timeout=30).raise_for_status()
+    asked("POST", f"{up.mlflow}/api/2.0/mlflow/model-versions/set-tag", json=tag)
     ended = {}
     for uri in ("models:/tiny@champion", "models:/tiny/2", "models:/tiny/3"):
         verify = [sys.executable, "-m", "seatrial", "verify", uri, "--project", str(up.root)]
@@ -258,7 +264,7 @@ def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) ->
             assert about.get("description"), about
     nightly = {r["state_name"] for r in up.runs("promoted") if r["deployment_id"] == deployed["nightly"]["id"]}
     assert nightly == {"Scheduled"}
-    automations = httpx.post(f"{up.prefect}/api/automations/filter", json={}, timeout=30).raise_for_status().json()
+    automations = asked("POST", f"{up.prefect}/api/automations/filter", json={}).json()
     assert {a["name"] for a in automations if a["enabled"]} == {
         "seatrial - a run whose process died",
         "seatrial - a run whose process died at once",
@@ -269,12 +275,11 @@ def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) ->
 
 def test_the_nightly_run_judges_what_is_promoted_again(up: Up, failed: dict[str, Any]) -> None:
     """Version 1 alone, which holds the alias: one more verdict, and the run says how it went."""
-    found = httpx.get(f"{up.prefect}/api/deployments/name/promoted/nightly", timeout=30).raise_for_status().json()
-    make = f"{up.prefect}/api/deployments/{found['id']}/create_flow_run"
-    run = httpx.post(make, json={}, timeout=30).raise_for_status().json()
+    found = asked("GET", f"{up.prefect}/api/deployments/name/promoted/nightly").json()
+    run = asked("POST", f"{up.prefect}/api/deployments/{found['id']}/create_flow_run", json={}).json()
 
     def ended() -> Any:
-        state = httpx.get(f"{up.prefect}/api/flow_runs/{run['id']}", timeout=30).raise_for_status().json()["state"]
+        state = asked("GET", f"{up.prefect}/api/flow_runs/{run['id']}").json()["state"]
         return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
 
     assert wait(ended, lambda: up.log("worker"))["message"] == "1 passed"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -69,35 +70,33 @@ def saying(*pieces):
     return answer
 
 
-def truth(at, delays, stall_index, stall):
-    """Latency of each request, computed from the schedule alone."""
-    begin = at[stall_index]
-    done = at + delays
-    return np.where((done >= begin) & (done < begin + stall), begin + stall, done) - at
-
-
-def test_percentiles_are_the_truth_through_a_stall(stub):
-    """p50, p99 and p99.9 are within 2 % of what the schedule says, though the server stalls in the middle."""
-    schedule = poisson(constant(400, 2), 7)
+def through_a_stall(stub, rate=400, stall=0.4):
+    """A run over a server that stalls in its middle, and each latency's truth by that server's own clock."""
+    schedule = poisson(constant(rate, 2), 7)
     delays = np.random.default_rng(7).integers(30, 60, len(schedule)) / 1000
-    stall_index, stall = len(schedule) // 2, 0.4
-    delays[stall_index] = 0
+    middle = len(schedule) // 2
     payloads = [b"d%.3f" % each for each in delays]
-    payloads[stall_index] = b"s%.1f" % stall
-    expected = truth(schedule.at, delays, stall_index, stall)
-    for _ in range(3):
-        run = offer(stub, schedule, payloads, connections=512)
-        assert run.counts() == {"status 200": len(schedule)}
-        assert quantile(run.latencies, 0.99) >= 0.95 * quantile(expected, 0.99)  # also on a busy machine
-        if not void(run, 0.1):
-            break
-    else:
-        pytest.skip("this machine is too busy to send on time: every run was void by the generator's own measure")
-    for percentile in (0.5, 0.99, 0.999):
-        assert quantile(run.latencies, percentile) == pytest.approx(quantile(expected, percentile), rel=0.02)
-    asked_one_by_one = 0.001 * np.ones(len(schedule))
-    asked_one_by_one[stall_index] = stall
-    assert quantile(asked_one_by_one, 0.99) < 0.01 < quantile(expected, 0.99)  # what a closed loop would have said
+    payloads[middle] = b"s%.1f" % stall
+    delays[middle] = stall
+    start = monotonic() + 0.1
+    run = offer(stub, schedule, payloads, keep=range(len(schedule)), connections=512, start_at=start)
+    assert run.counts() == {"status 200": len(schedule)}
+    return run, delays, np.array([float(each.body) for each in run.answers]) - start - schedule.at
+
+
+def test_latencies_are_the_truth_through_a_stall(stub):
+    """No answer is said to be sooner than the server let it go, and the stall costs everyone who fell into it.
+
+    True on a machine of any kind: what a busy one adds is in the server's own stamps, but for the reading of
+    the answer, and of many answers some are read at once. How near the percentiles come is for ``bench_load.py``.
+    """
+    run, delays, true = through_a_stall(stub)
+    read_after = run.latencies - true
+    assert (true >= delays - 1e-6).all()
+    assert (read_after > -1e-6).all()
+    assert quantile(read_after, 0.1) < 0.02 * quantile(true, 0.5)
+    assert (true > 0.1).sum() > 80  # of 400 a second, for the 0.3 s that were left of the stall
+    assert (delays > 0.1).sum() == 1  # all that a closed loop would have seen of it
 
 
 def test_a_generator_that_is_kept_from_its_core_is_void(stub):

