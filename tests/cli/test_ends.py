@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import mlflow
@@ -17,6 +16,7 @@ import pytest
 
 from seatrial.project import Project
 from seatrial.registry import client
+from tests.waiting import until
 
 pytestmark = pytest.mark.server
 SECONDS = 400
@@ -54,9 +54,7 @@ def test_ctrl_c_in_a_stage_ends_everything(payments: Project, tmp_path: Path) ->
         "validate", "models:/payments/1", "--only", "golden", cwd=project.root,
         MLFLOW_TRACKING_URI=os.environ["MLFLOW_TRACKING_URI"],
     )  # fmt: skip
-    until = time.monotonic() + SECONDS
-    while not reached.exists() and command.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)
+    until(lambda: reached.exists() or command.poll() is not None, seconds=SECONDS)
     assert reached.exists(), command.communicate()
     children = psutil.Process(command.pid).children(recursive=True)
     assert children, "the Prefect server of the project runs beside the command"
@@ -65,7 +63,7 @@ def test_ctrl_c_in_a_stage_ends_everything(payments: Project, tmp_path: Path) ->
     assert command.returncode == 2, err
     assert "Interrupted. No verdict was written." in err
     assert "Traceback" not in out + err
-    assert not psutil.wait_procs(children, timeout=20)[1]
+    assert not psutil.wait_procs(children, timeout=60)[1]
     assert dict(client().get_model_version("payments", "1").tags) == before
 
 

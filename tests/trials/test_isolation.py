@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from seatrial.events import Subject
 from seatrial.isolation import isolated, process
 from seatrial.loading import load_file
 from seatrial.project import Project
+from tests.waiting import until
 
 PIPELINE = """
 import runpy
@@ -239,13 +239,9 @@ def test_it_ends_with_a_worker_that_is_killed(toy: Toy, tmp_path: Path) -> None:
     """
     lock.touch()
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(worker)]) as started:
-        while free(lock) and started.poll() is None:
-            time.sleep(0.05)
+        until(lambda: not free(lock) or started.poll() is not None)
         assert not free(lock)
         started.kill()
-    until = time.monotonic() + 60
-    while not free(lock) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert free(lock)
+    until(lambda: free(lock))
     for left in Path(process.tempfile.gettempdir()).glob("seatrial-trial-*"):
         left.rmdir()  # the one thing that only the worker could have removed

@@ -29,7 +29,7 @@ def respond(frame):
 
 def sail(fault, command=None, *, openapi=None, pinned=None, **contract):
     command = command or [sys.executable, str(TINY), "{port}", fault]
-    service = Service(command, predict="/score", openapi=openapi, ready_seconds=20 if fault else 1, cwd=TINY.parent)
+    service = Service(command, predict="/score", openapi=openapi, ready_seconds=60 if fault else 1, cwd=TINY.parent)
     pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
     texts = [json.dumps({"id": f"t{n}", "x": n / 3, "at": "2025-03-01T10:00:00+00:00"}) for n in range(5)]
     reference = capture(pipeline, pd.DataFrame({"payload": texts}, dtype="string"))

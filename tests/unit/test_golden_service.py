@@ -49,7 +49,7 @@ def requests(rows=ROWS):
 def sail(fault, golden=None, *, last=respond, batch="/batch", checks=("golden",), **more):
     """Capture a clean reference, start the service with a fault, and return the verdict of the golden check."""
     service = Service(
-        [sys.executable, str(TINY), "{port}", fault], predict="/score", batch=batch, ready_seconds=20, cwd=TINY.parent
+        [sys.executable, str(TINY), "{port}", fault], predict="/score", batch=batch, ready_seconds=60, cwd=TINY.parent
     )
     pipeline = Pipeline("tiny", key="id", raw=parse, response=last, service=service, **more)
     reference = capture(pipeline, requests())
@@ -210,7 +210,7 @@ def test_answers_that_stay_degraded_fail_the_version(monkeypatch):
 
 def test_a_difference_of_the_path_is_not_blamed_on_the_wire():
     """Where service and path agree and the record differs, the service's finding is propagated."""
-    service = Service([sys.executable, str(TINY), "{port}", "none"], predict="/score", ready_seconds=20)
+    service = Service([sys.executable, str(TINY), "{port}", "none"], predict="/score", ready_seconds=60)
     before = Pipeline("tiny", key="id", raw=parse, response=lambda f: respond(f).assign(score=lambda r: r["score"] * 2))
     after = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
     verdict = run(after, capture(before, requests()), ["golden"])
@@ -237,7 +237,7 @@ def test_a_dependency_that_changed_since_is_named(tmp_path):
         return respond(frame.assign(x=frame["x"] * rates.rate("x")))
 
     rates.write_text('{"x": 2.0}')
-    service = Service([sys.executable, str(TINY), "{port}", "none"], predict="/score", ready_seconds=20)
+    service = Service([sys.executable, str(TINY), "{port}", "none"], predict="/score", ready_seconds=60)
     pipeline = Pipeline(
         "tiny", key="id", raw=parse, response=respond_with, service=service,
         dependencies=[Dependency("rates", f"file://{rates}", Rates)],

@@ -176,7 +176,7 @@ def test_requests_that_are_never_answered_time_out_and_are_counted():
             writer.write(OK)
 
     with serving(answer) as (url, _):
-        run = offer(url, recorded(np.arange(10) / 100), timeout_seconds=0.3)
+        run = offer(url, recorded(np.arange(10) / 100), timeout_seconds=1.0)
     assert run.counts() == {"status 200": 5, "timed out": 5}
     assert np.isinf(run.latencies).sum() == 5
 
@@ -187,10 +187,10 @@ def test_waiting_for_a_connection_counts_as_latency_and_is_reported():
             writer.write(OK)
 
     with serving(answer) as (url, _):
-        run = offer(url, recorded(np.arange(5) / 100), timeout_seconds=0.3, connections=1)
+        run = offer(url, recorded([0, 0.7, 0.7, 0.7, 0.7]), timeout_seconds=1.0, connections=1)
     assert run.counts() == {"status 200": 4, "timed out": 1}
     assert run.waited >= 4
-    assert run.latencies[1] > 0.25  # it was due at 10 ms, and sent when the first had timed out
+    assert run.latencies[1] > 0.25  # it was due at 700 ms, and sent when the first had timed out
     assert void(run, 1.0)
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -17,6 +16,7 @@ import pytest
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline import Dependency, Pipeline, Service
 from seatrial.targets.process import fill, start, values_of
+from tests.waiting import until
 
 SERVER = """
 import http.server, os, signal, subprocess, sys
@@ -32,7 +32,7 @@ SERVE = "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_
 
 def service(before="", serve=SERVE, **settings):
     code = SERVER + textwrap.dedent(before) + "\n" + serve
-    return Service(command=[sys.executable, "-c", code, "{port}"], **{"ready_seconds": 20.0, **settings})
+    return Service(command=[sys.executable, "-c", code, "{port}"], **{"ready_seconds": 60.0, **settings})
 
 
 def gone(pid):
@@ -40,13 +40,6 @@ def gone(pid):
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     return True
-
-
-def wait_until(holds, seconds=20.0):
-    until = time.monotonic() + seconds
-    while not holds() and time.monotonic() < until:
-        time.sleep(0.02)
-    assert holds()
 
 
 def test_a_service_runs_in_a_group_of_its_own_and_is_ended_with_its_block():
@@ -68,10 +61,10 @@ def test_what_a_service_started_is_ended_too():
     print("child", child.pid, flush=True)
     """
     with start(service(before)) as running:
-        wait_until(lambda: b"child" in running.log.read_bytes())
+        until(lambda: b"child" in running.log.read_bytes())
         child = int(running.log.read_text().split("child")[1].split()[0])
         assert not gone(child)
-    wait_until(lambda: gone(child))
+    until(lambda: gone(child))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -90,7 +83,7 @@ def test_a_service_does_not_outlive_us(how):
         pid = int(parent.stdout.readline())
         assert not gone(pid)
         parent.send_signal(how)
-        wait_until(lambda: gone(pid))
+        until(lambda: gone(pid))
     finally:
         parent.kill()
         parent.wait()
@@ -101,7 +94,7 @@ def test_the_guard_killed_takes_the_service_along():
     """Where the guard itself is killed, the kernel ends the service."""
     with start(service()) as running:
         os.kill(running._guard.pid, signal.SIGKILL)
-        wait_until(lambda: gone(running.pid))
+        until(lambda: gone(running.pid))
 
 
 def test_a_service_that_ends_before_it_is_ready_is_told_with_its_last_words():
@@ -223,6 +216,6 @@ def test_a_flood_of_log_lines_is_cut(monkeypatch):
     sys.stdout.flush()
     """
     with start(service(flood)) as running:
-        wait_until(lambda: b"limit is reached" in running.log.read_bytes())
+        until(lambda: b"limit is reached" in running.log.read_bytes())
         assert running.log.stat().st_size < 1100
         assert running.ended() is None

@@ -121,9 +121,9 @@ def through_storage(answers: Answers) -> Answers:
     from seatrial.capturing import _write_answers
     from seatrial.reference import Reference
 
-    root = Path(tempfile.mkdtemp())
-    manifest = {"dependencies": {"store": _write_answers("store", answers, root)}}
-    return Reference(root, manifest).answers("store")
+    with tempfile.TemporaryDirectory() as root:
+        manifest = {"dependencies": {"store": _write_answers("store", answers, Path(root))}}
+        return Reference(Path(root), manifest).answers("store")
 
 
 def asked(count: int = KNOWN + 5, *, seed: int = 0, repeats: bool = True, index: bool = True) -> pd.Series:

@@ -22,6 +22,7 @@ from seatrial import webhook
 from seatrial.delivery import BODY_BYTES, ID, SIGNATURE, TIMESTAMP, sign
 from seatrial.errors import UsageError
 from seatrial.targets.process import free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.server
 KEY = b"a secret that only MLflow knows"
@@ -52,13 +53,8 @@ class Server:
         """Return what was started once a last, honest delivery was."""
         last = f"last-{uuid.uuid4()}"
         assert self.send(request(event(), identity=last)) == 202
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            started = self.started()
-            if any(s[0] == last for s in started):
-                return [s for s in started if s[0] != last]
-            time.sleep(0.02)
-        raise AssertionError("the last delivery was never noted")
+        until(lambda: any(s[0] == last for s in self.started()), "The last delivery was never noted.")
+        return [s for s in self.started() if s[0] != last]
 
 
 def status(peer: socket.socket) -> int:
@@ -98,16 +94,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     notes = folder / "notes.jsonl"
     script = Path(__file__).with_name("receiver.py")
     process = subprocess.Popen([sys.executable, str(script), str(port), KEY.decode(), str(notes)])
+
+    def listens() -> bool:
+        assert process.poll() is None
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            return True
+        return False
+
     try:
-        until = time.monotonic() + 60
-        while True:
-            assert process.poll() is None
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=5):
-                    break
-            except OSError:
-                assert time.monotonic() < until
-                time.sleep(0.05)
+        until(listens)
         yield Server(port, notes, process.pid)
     finally:
         process.terminate()
