@@ -68,7 +68,7 @@ def _commands(home, python, requirements):
         ]
     return [
         [sys.executable, "-m", "venv", str(home)],
-        [str(python), "-m", "pip", "install", "--quiet", *requirements],
+        [str(python), "-m", "pip", "install", "--quiet", "--no-compile", *requirements],
     ]
 
 
