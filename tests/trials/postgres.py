@@ -6,13 +6,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from seatrial.targets.process import free_port
+from tests.waiting import until
 
 NOBODY = "nobody"  # PostgreSQL refuses to run as root
 
@@ -60,10 +60,11 @@ def postgres():
 def _wait(server, url):
     import psycopg
 
-    until = time.monotonic() + 60
-    while True:
+    def answers():
         with contextlib.suppress(psycopg.OperationalError):
-            return psycopg.connect(url.replace("+psycopg", ""), connect_timeout=5).close()
+            psycopg.connect(url.replace("+psycopg", ""), connect_timeout=5).close()
+            return True
         assert server.poll() is None, "PostgreSQL ended by itself"
-        assert time.monotonic() < until, "PostgreSQL did not answer"
-        time.sleep(0.05)
+        return False
+
+    until(answers, "PostgreSQL did not answer", every=0.05)

@@ -4,13 +4,13 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from seatrial.targets.process import free_port
+from tests.waiting import until
 
 
 def binary():
@@ -33,14 +33,14 @@ def redis_server():
         server = subprocess.Popen([binary(), *options], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             with redis.Redis(port=port, socket_timeout=30) as client:
-                until = time.monotonic() + 60
-                while True:
+
+                def answers():
                     with contextlib.suppress(redis.ConnectionError):
-                        client.ping()
-                        break
+                        return client.ping()
                     assert server.poll() is None, "Redis ended by itself"
-                    assert time.monotonic() < until, "Redis did not answer"
-                    time.sleep(0.05)
+                    return False
+
+                until(answers, "Redis did not answer", every=0.05)
                 yield client
         finally:
             server.terminate()

@@ -70,9 +70,13 @@ def saying(*pieces):
     return answer
 
 
-def through_a_stall(stub, rate=400, stall=0.4):
-    """A run over a server that stalls in its middle, and each latency's truth by that server's own clock."""
-    schedule = poisson(constant(rate, 2), 7)
+def test_latencies_are_the_truth_through_a_stall(stub):
+    """No answer is said to be sooner than the server let it go, and the stall costs everyone who fell into it.
+
+    True on a machine of any kind: what a busy one adds is in the server's own stamps, but for the reading of
+    the answer, and of many answers some are read at once. How near the percentiles come is for ``bench_load.py``.
+    """
+    schedule, stall = poisson(constant(400, 2), 7), 0.4
     delays = np.random.default_rng(7).integers(30, 60, len(schedule)) / 1000
     middle = len(schedule) // 2
     payloads = [b"d%.3f" % each for each in delays]
@@ -81,16 +85,7 @@ def through_a_stall(stub, rate=400, stall=0.4):
     start = monotonic() + 0.1
     run = offer(stub, schedule, payloads, keep=range(len(schedule)), connections=512, start_at=start)
     assert run.counts() == {"status 200": len(schedule)}
-    return run, delays, np.array([float(each.body) for each in run.answers]) - start - schedule.at
-
-
-def test_latencies_are_the_truth_through_a_stall(stub):
-    """No answer is said to be sooner than the server let it go, and the stall costs everyone who fell into it.
-
-    True on a machine of any kind: what a busy one adds is in the server's own stamps, but for the reading of
-    the answer, and of many answers some are read at once. How near the percentiles come is for ``bench_load.py``.
-    """
-    run, delays, true = through_a_stall(stub)
+    true = np.array([float(each.body) for each in run.answers]) - start - schedule.at
     read_after = run.latencies - true
     assert (true >= delays - 1e-6).all()
     assert (read_after > -1e-6).all()
