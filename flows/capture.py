@@ -11,9 +11,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from seatrial import Reference, capture, registry
+from seatrial.io.tables import read_table
 from seatrial.project import Project
-from seatrial.results import slug
-from seatrial.tables import read_table
+from seatrial.sinks.files import slug
 
 
 @task(task_run_name="resolve {uri}", cache_policy=NO_CACHE)

@@ -12,8 +12,8 @@ from prefect.states import Completed, Failed
 
 from seatrial import registry
 from seatrial.errors import ProjectError
-from seatrial.loading import load_file
-from seatrial.policy import promotion
+from seatrial.io.loading import load_file
+from seatrial.policy.service import promotion
 from seatrial.project import Project
 
 

@@ -15,13 +15,14 @@ from prefect.exceptions import FailedRun
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from seatrial import effects
-from seatrial import reconcile as reconciling
 from seatrial.errors import ProjectError
+from seatrial.io.loading import load_file
 from seatrial.ledger import Job, Ledger
-from seatrial.loading import load_file
 from seatrial.project import Project
-from seatrial.reconcile import Looked, Stray
+from seatrial.promotion import effects
+from seatrial.promotion import reconcile as reconciling
+from seatrial.promotion.aliases import Stray
+from seatrial.promotion.reconcile import Looked
 from seatrial.sinks.markdown import literal
 
 

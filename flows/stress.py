@@ -17,13 +17,13 @@ from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
 from seatrial.events import Event, Question, Verdict
-from seatrial.files import workplace
+from seatrial.io.files import workplace
 from seatrial.isolation import Isolated, isolated
-from seatrial.judging import concluded, judged, promoted_model
+from seatrial.orchestration.tasks import concluded, judged, promoted_model
 from seatrial.project import Project
-from seatrial.results import directory_for, write_results
-from seatrial.sinks.mlflow import record
-from seatrial.trial import LISTENERS
+from seatrial.registry.mlflow.tracking import record
+from seatrial.sinks.base import LISTENERS
+from seatrial.sinks.files import directory_for, write_results
 
 CHECKS = ("load", "resilience")
 

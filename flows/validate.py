@@ -22,16 +22,16 @@ from prefect.utilities.urls import url_for
 
 from seatrial import Reference, checks, registry
 from seatrial.events import Event, Question, Verdict
-from seatrial.files import workplace
+from seatrial.io.files import workplace
 from seatrial.isolation import Isolated, isolated
-from seatrial.judging import concluded, judged, promoted_model
-from seatrial.keep import keep
-from seatrial.labelled import remarks
-from seatrial.local import wait_for
+from seatrial.orchestration.runner import wait_for
+from seatrial.orchestration.tasks import concluded, judged, promoted_model
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
-from seatrial.results import directory_for, write_results
-from seatrial.trial import LISTENERS
+from seatrial.promotion.commit import keep
+from seatrial.reference.provenance import remarks
+from seatrial.sinks.base import LISTENERS
+from seatrial.sinks.files import directory_for, write_results
 
 
 @task(task_run_name="resolve {uri}", cache_policy=NO_CACHE)

@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from seatrial.errors import ProjectError
-from seatrial.loading import load_file
+from seatrial.io.loading import load_file
 from seatrial.project import Project
 
 

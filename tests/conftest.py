@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from seatrial.loading import load_file
-from seatrial.local import prefect_server
+from seatrial.cli.scaffold import init
+from seatrial.io.loading import load_file
+from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
-from seatrial.scaffold import init
 from tests.left_behind import left_behind, marked
 
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")

@@ -23,8 +23,8 @@ HEAVY = {
     "cyclopts", "fastapi", "great_expectations", "httpx", "jinja2", "mlflow", "prefect", "rich", "scipy", "sklearn",
     "sqlalchemy",
 }  # fmt: skip
-EXPECTATIONS = ("checks/expectations.py", "checks/_suites.py", "checks/_own.py")
-ORCHESTRATION = ("judging.py", "local.py", "orchestration.py")
+EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
+ORCHESTRATION = ("orchestration/prefect_api.py", "orchestration/runner.py", "orchestration/tasks.py")
 
 
 def tracked(*suffixes: str) -> list[Path]:
@@ -128,7 +128,7 @@ def test_flows_are_leaves():
 
 def commands() -> list[str]:
     """Return the names of the command line's commands."""
-    from seatrial.cli import app
+    from seatrial.cli.app import app
 
     return sorted(name for name in app if not name.startswith("-"))
 

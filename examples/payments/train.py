@@ -13,7 +13,7 @@ from payments_store import fill_store
 from payments_traffic import DECIMALS, EUR, make_customers, make_history, make_labels, make_payments, make_requests
 
 from seatrial import capture
-from seatrial.loading import load_file
+from seatrial.io.loading import load_file
 from seatrial.project import Project
 
 TRAINING, HELD_OUT = 1, 2  # the seeds of the two sets of payments

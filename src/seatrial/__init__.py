@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seatrial.capturing import capture as capture
+    from seatrial.checks.base import Check as Check
     from seatrial.engine import run as run
     from seatrial.errors import SeatrialError as SeatrialError
     from seatrial.events import Finding as Finding
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from seatrial.events import Severity as Severity
     from seatrial.events import Subject as Subject
     from seatrial.events import Verdict as Verdict
+    from seatrial.parity.tolerance import Tolerance as Tolerance
     from seatrial.pipeline import Dependency as Dependency
     from seatrial.pipeline import Pipeline as Pipeline
     from seatrial.pipeline import Service as Service
     from seatrial.pipeline import Stage as Stage
     from seatrial.pipeline import Step as Step
-    from seatrial.policy import Policy as Policy
-    from seatrial.policy import Quality as Quality
-    from seatrial.policy import StagePolicy as StagePolicy
-    from seatrial.reference import Reference as Reference
-    from seatrial.tolerance import Tolerance as Tolerance
-    from seatrial.trial import Check as Check
-    from seatrial.trial import Sink as Sink
+    from seatrial.policy.policy import Policy as Policy
+    from seatrial.policy.stages import Quality as Quality
+    from seatrial.policy.stages import StagePolicy as StagePolicy
+    from seatrial.reference.capture import capture as capture
+    from seatrial.reference.snapshot import Reference as Reference
+    from seatrial.sinks.base import Sink as Sink
     from seatrial.trial import Trial as Trial
 
 __version__ = "0.1.0"
@@ -33,12 +33,15 @@ _HOMES = {
     "errors": ("SeatrialError",),
     "events": ("Finding", "Measured", "Outcome", "Severity", "Subject", "Verdict"),
     "pipeline": ("Dependency", "Pipeline", "Service", "Stage", "Step"),
-    "policy": ("Policy", "Quality", "StagePolicy"),
-    "reference": ("Reference",),
-    "capturing": ("capture",),
+    "policy.policy": ("Policy",),
+    "policy.stages": ("Quality", "StagePolicy"),
+    "reference.snapshot": ("Reference",),
+    "reference.capture": ("capture",),
     "engine": ("run",),
-    "tolerance": ("Tolerance",),
-    "trial": ("Check", "Sink", "Trial"),
+    "parity.tolerance": ("Tolerance",),
+    "checks.base": ("Check",),
+    "sinks.base": ("Sink",),
+    "trial": ("Trial",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -9,13 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial import checks as _checks
+from seatrial.checks.base import Check
 from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Event, Finding, Judged, Question, Severity, Subject, Unjudged, Verdict, total
-from seatrial.labelled import remarks
 from seatrial.pipeline import SERVICE, Pipeline, describe
-from seatrial.policy import Policy
-from seatrial.reference import Reference
-from seatrial.trial import Check, Sink, Trial
+from seatrial.policy.policy import Policy
+from seatrial.reference.provenance import remarks
+from seatrial.reference.snapshot import Reference
+from seatrial.sinks.base import Sink
+from seatrial.trial import Trial
 
 
 def plan(checks: Iterable[Check], trial: Trial) -> list[tuple[Check, Question]]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
-from contextvars import ContextVar
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from seatrial.errors import UsageError, unknown
-from seatrial.events import Event, Question, Verdict
-from seatrial.parity import Parity, compare
+from seatrial.parity.compare import compare
+from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, Step
-from seatrial.policy import Policy
-from seatrial.promised import Promised
-from seatrial.reference import Reference, lent
+from seatrial.policy.policy import Policy
+from seatrial.reference.snapshot import Reference, lent
 
 T = TypeVar("T")
 Replay = Literal["isolated", "chained"]
@@ -172,45 +171,17 @@ def _copy(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One question, asked of some stages or of the whole path.
+class Promised:
+    """Values and paths alone, so that another process can be handed them.
 
     Attributes:
-        name: as users select it with ``--only`` and ``--skip``.
-        ask: yields the events of one question; ends with Judged, or with Unjudged where it cannot be answered.
-        stages: the stages it is asked of in this trial; ``(None,)`` for the path as a whole, ``()`` where it does not
-            apply.
+        version: its number.
+        openapi: the document of its service when it last passed; None where none is stored.
+        why: there is no document, in words.
+        reference: the directory of its reference, for its answers; None where it is the version on trial, or has none.
     """
 
-    name: str
-    ask: Callable[[Trial, str | None], Iterator[Event]]
-    stages: Callable[[Trial], Sequence[str | None]]
-
-    def questions(self, trial: Trial) -> tuple[Question, ...]:
-        """Return what this check asks of the trial."""
-        return tuple(Question(self.name, stage) for stage in self.stages(trial))
-
-
-class Sink:
-    """Where events go as they come, and the verdict at the end. Subclass and override what is needed."""
-
-    def planned(self, questions: Sequence[Question]) -> None:
-        """Hear, before the first event, what will be asked."""
-
-    def event(self, event: Event) -> None:
-        """Hear one event."""
-
-    def progress(self, done: int, of: int, what: str) -> None:
-        """Hear how far a long question is, and what comes next."""
-
-    def verdict(self, verdict: Verdict) -> None:
-        """Hear the sum of all events."""
-
-
-LISTENERS: ContextVar[tuple[Sink, ...]] = ContextVar("seatrial_listeners", default=())
-"""Sinks of whoever started a flow in this process; the flow tells them what it tells its own."""
-
-
-def every_stage(trial: Trial) -> Sequence[str]:
-    """Ask of every stage of the pipeline."""
-    return trial.pipeline.stages
+    version: str
+    openapi: Mapping[str, Any] | None = field(default=None, repr=False)
+    why: str = ""
+    reference: Path | None = None

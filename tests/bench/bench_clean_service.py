@@ -25,13 +25,12 @@ def main(times, first):
 
     from seatrial import Dependency, Outcome, Pipeline, Policy, capture
     from seatrial.checks import named
+    from seatrial.checks.serving.service import Live, serve, target_of
     from seatrial.engine import ask, plan, verdict_of
-    from seatrial.loading import load_file
+    from seatrial.io.loading import load_file
     from seatrial.pipeline import SERVICE
-    from seatrial.promised import Promised
     from seatrial.targets.http import Http
-    from seatrial.targets.live import Live, serve, target_of
-    from seatrial.trial import Trial
+    from seatrial.trial import Promised, Trial
 
     example = ROOT / "examples" / "payments"
     train, serving, learnt, traffic, store = (

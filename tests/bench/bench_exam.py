@@ -23,16 +23,16 @@ from typing import Any
 import numpy as np
 
 from seatrial import Policy, Reference, capture, registry
+from seatrial.cli.scaffold import init
 from seatrial.engine import loaded
-from seatrial.exam import judge
-from seatrial.exam.answers import EQUIVALENT, KILLED, STILLBORN, SURVIVED
-from seatrial.exam.children import each
-from seatrial.exam.examine import KINDS, examine, seedable
-from seatrial.fixtures.select import select
-from seatrial.loading import load_file
+from seatrial.fixtures.golden.select import select
+from seatrial.io.loading import load_file
+from seatrial.mutation import judge
+from seatrial.mutation.forks import each
+from seatrial.mutation.results import EQUIVALENT, KILLED, STILLBORN, SURVIVED
+from seatrial.mutation.run import KINDS, examine, seedable
 from seatrial.pipeline import Pipeline
 from seatrial.project import Project
-from seatrial.scaffold import init
 
 SECONDS = 300.0
 BOUNDARIES = {"postprocess.probability": [0.08, 0.3], "prediction.amount_ratio": [3.0]}

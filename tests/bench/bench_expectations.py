@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seatrial.checks import _suites
-from seatrial.checks.expectations import disagreement, judge_parity, judge_schema
-from seatrial.parity import Parity, compare
+from seatrial.checks.gx import runner
+from seatrial.checks.gx.judge import disagreement, judge_parity, judge_schema
+from seatrial.parity.compare import compare
+from seatrial.parity.result import Parity
 
 BLOCK = 16_384
 REPEATS = 5
@@ -105,7 +106,7 @@ def stock(stage_seconds: float, columns: int = 100, rows: int = 1_000_000) -> No
         gxe.ExpectColumnValuesToBeBetween(column=c, min_value=-99, max_value=99) for c in frame.columns if c != "id"
     ]
     begin = time.perf_counter()
-    ran = _suites.run_suite("stock", expectations, frame)
+    ran = runner.run_suite("stock", expectations, frame)
     seconds = time.perf_counter() - begin
     assert len(ran.answers) == columns
     print(f"One stock expectation a column on the same frame (target: ≥ 50 ×)\n  {seconds:.1f} s: ", end="")
@@ -114,7 +115,7 @@ def stock(stage_seconds: float, columns: int = 100, rows: int = 1_000_000) -> No
 
 if __name__ == "__main__":
     begin = time.perf_counter()
-    _suites.warm_up()
+    runner.warm_up()
     print(f"Import and context, once a process: {time.perf_counter() - begin:.1f} s")
     flat()
     stock(whole_stage())

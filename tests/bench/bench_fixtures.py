@@ -17,10 +17,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seatrial import Pipeline, capture
-from seatrial.fixtures import declaration, declare, leaks, quality, tables
-from seatrial.fixtures.distinguish import distinguish
+from seatrial.fixtures import (
+    fidelity as quality,
+)
+from seatrial.fixtures import (
+    leakage as leaks,
+)
+from seatrial.fixtures import (
+    spec as declaration,
+)
+from seatrial.fixtures import (
+    spec_file as declare,
+)
+from seatrial.fixtures import (
+    tables,
+)
+from seatrial.fixtures.golden.select import select
 from seatrial.fixtures.make import make
-from seatrial.fixtures.select import select
+from seatrial.fixtures.sources.private.audit import distinguish
 
 TAXI = Path(__file__).resolve().parents[3] / "shared" / "data" / "chicago_taxi.csv"
 PLACES = [
@@ -117,8 +131,8 @@ def taxi(path: Path) -> None:
 
 def private(path: Path, releases: int) -> None:
     """A private fixture of real trips, and OpenDP's promise tried on neighbours; minutes of CPU."""
-    from seatrial.fixtures.release import release
-    from seatrial.fixtures.released import Public
+    from seatrial.fixtures.sources.private.mechanism import release
+    from seatrial.fixtures.sources.private.model import Public
 
     frame = pd.read_csv(path)[["fare", "tips", "trip_seconds", "payment_type", "trip_start_hour"]]
     frame.insert(0, "trip_id", [f"t{n:06d}" for n in range(len(frame))])

@@ -21,8 +21,9 @@ import httpx
 import numpy as np
 import pandas as pd
 
-from seatrial import Pipeline, Service, capture, jsonform
-from seatrial.checks._service import ask
+from seatrial import Pipeline, Service, capture
+from seatrial.checks.golden.service import ask
+from seatrial.io import frame_json
 from seatrial.targets.rest import Rest
 from seatrial.trial import Trial
 
@@ -133,7 +134,7 @@ def main(rows: int, parts: int) -> int:
 def pair(url: str, pipeline: Pipeline, frame: pd.DataFrame, *, first: bool) -> tuple[Spent, Spent]:
     """Return what the yardstick and the check take for the same requests; ``first`` is whether the yardstick begins."""
     reference = capture(pipeline, frame)
-    bodies = [text.encode() for text in jsonform.payloads(frame)]
+    bodies = [text.encode() for text in frame_json.payloads(frame)]
     sides = {}
     for yardstick in (first, not first):
         begin = now()

@@ -30,12 +30,12 @@ from pathlib import Path
 
 import numpy as np
 
-from seatrial.load.client import offer
-from seatrial.load.histogram import histogram, merge, percentile_seconds
-from seatrial.load.schedule import Schedule, constant, poisson
-from seatrial.load.stats import quantile
-from seatrial.load.steady import void
-from seatrial.load.workers import offer_by
+from seatrial.loadgen.client import offer
+from seatrial.loadgen.histogram import histogram, merge, percentile_seconds
+from seatrial.loadgen.schedule import Schedule, constant, poisson
+from seatrial.loadgen.statistics import quantile
+from seatrial.loadgen.validity import void
+from seatrial.loadgen.workers import offer_by
 
 LOCUSTFILE = """
 from locust import FastHttpUser, constant, task

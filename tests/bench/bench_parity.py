@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seatrial.parity import compare
+from seatrial.parity.compare import compare
 
 BLOCK = 16_384
 

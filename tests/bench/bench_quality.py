@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from seatrial.checks._labelled import RESAMPLES, Labelled
+from seatrial.checks.quality.samples import RESAMPLES, Labelled
 from seatrial.metrics import METRICS, resamples
 
 ROWS = 2_000

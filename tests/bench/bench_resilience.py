@@ -15,10 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from seatrial.checks._load_answers import expected
-from seatrial.checks._resilience_bench import Bench, crowded, fallback_of, high_water, tried
-from seatrial.checks._resilience_rows import Between, rows_of
-from seatrial.targets.live import serve
+from seatrial.checks.resilience.experiment import Bench, crowded, fallback_of, high_water, tried
+from seatrial.checks.serving.expected import expected
+from seatrial.checks.serving.matrix import rows_of
+from seatrial.checks.serving.service import serve
+from seatrial.faults.proxy.dependency import Between
 from tests.trials.weather import payments_over_postgres
 
 

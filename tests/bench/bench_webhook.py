@@ -16,8 +16,8 @@ from pathlib import Path
 
 import httpx
 
-from seatrial.delivery import ID, SIGNATURE, TIMESTAMP, sign
-from seatrial.targets.process import free_port
+from seatrial.process.running import free_port
+from seatrial.promotion.triggers.delivery import ID, SIGNATURE, TIMESTAMP, sign
 
 SECRET = b"a secret for the benchmark"
 DELIVERIES = 200

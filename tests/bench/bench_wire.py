@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seatrial.faults.tcp import Latency
-from seatrial.faults.wire import Wire
+from seatrial.faults.network import Latency
+from seatrial.faults.proxy.tcp import Wire
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
 WANTED = 5_000

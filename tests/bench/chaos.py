@@ -28,13 +28,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from seatrial import crash, webhook  # noqa: E402
-from seatrial.deploy import deploy, put_webhook  # noqa: E402
 from seatrial.errors import SeatrialError  # noqa: E402
 from seatrial.ledger import Ledger  # noqa: E402
+from seatrial.orchestration.deploy import deploy, put_webhook  # noqa: E402
+from seatrial.orchestration.services import Servers, command_of  # noqa: E402
+from seatrial.process import crash_points  # noqa: E402
+from seatrial.process.running import free_port  # noqa: E402
 from seatrial.project import Project  # noqa: E402
-from seatrial.servers import Servers, command_of  # noqa: E402
-from seatrial.targets.process import free_port  # noqa: E402
+from seatrial.promotion.triggers import webhook  # noqa: E402
 from tests.trials import chaos  # noqa: E402
 
 SHARES = {"dropped": 25, "doubled": 20, "delayed": 20, "forged": 15, "delivered": 20}
@@ -91,14 +92,14 @@ class Fleet:
         for name in ("reconciler 1", "reconciler 2"):
             log = project.state / f"{name}.log"
             self.up[name] = chaos.Server(command, {**self.servers.environ, **environ}, log, "")
-        self.to_die_at = dice.sample(crash.POINTS, len(crash.POINTS))
+        self.to_die_at = dice.sample(crash_points.POINTS, len(crash_points.POINTS))
         self.places = list(self.to_die_at)
 
     def start(self, name):
         server = self.up[name]
-        server.environ.pop(crash.AT, None)
+        server.environ.pop(crash_points.AT, None)
         if name.startswith("reconciler") and self.places:
-            server.environ[crash.AT] = self.places[0]
+            server.environ[crash_points.AT] = self.places[0]
         server.start()
         if server.health.startswith("http"):
             server.wait()
@@ -108,7 +109,7 @@ class Fleet:
         for name, server in self.up.items():
             if server.process.poll() is None:
                 continue
-            place = server.environ.get(crash.AT)
+            place = server.environ.get(crash_points.AT)
             self.kills[f"{name} at {place}" if place else f"{name} by itself"] += 1
             if place in self.places:
                 self.places.remove(place)

@@ -1,4 +1,4 @@
-"""How often the rule of seatrial.load.stats is wrong, by simulation: ``python tests/bench/simulate_slo.py``.
+"""How often the rule of seatrial.loadgen.statistics is wrong, by simulation: ``python tests/bench/simulate_slo.py``.
 
 A single-server queue (Poisson arrivals, exponential service, first come first served) in its steady state.
 The time in such a system is exponential, so its p99 is known exactly, and the limit is put right there: a
@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from seatrial.load.stats import PLANS, Plan, allowed
+from seatrial.loadgen.statistics import PLANS, Plan, allowed
 
 # utilisation: (runs, requests a run) to look at
 GRID = {

@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from time import monotonic
 
-from seatrial.load.clock import new_loop
+from seatrial.process.event_loop import new_loop
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
 STAMPED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 20\r\n\r\n%020.9f"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from seatrial.cli import main
+from seatrial.cli.app import main
 
 
 @dataclass(frozen=True)

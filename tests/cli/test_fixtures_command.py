@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Reference, run
-from seatrial.bundle import seal
 from seatrial.fixtures.store import FIXTURES_PATH, referred
+from seatrial.io.bundle import seal
 from seatrial.project import Project
 from seatrial.registry import client, resolve, store_reference
 from seatrial.sinks import html

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from seatrial import attest
-from seatrial.bundle import directory_digest
 from seatrial.events import Judged, Outcome, Subject, Verdict
-from seatrial.policy import policy_digest
+from seatrial.io.bundle import directory_digest
+from seatrial.policy.policy import policy_digest
 from seatrial.project import Project
+from seatrial.promotion import attestation
 from seatrial.registry import client
 
 Command = Callable[..., Any]
@@ -57,18 +57,18 @@ class Shop:
         experiment = registry.get_experiment_by_name(name)
         run = registry.create_run(experiment.experiment_id if experiment else registry.create_experiment(name))
         registry.log_param(run.info.run_id, "version", version.version)
-        file = self.root / attest.FILE
+        file = self.root / attestation.FILE
         file.write_bytes(envelope)
         registry.log_artifact(run.info.run_id, str(file))
 
     def sign(self, verdict: Verdict) -> bytes:
-        return attest.envelope(verdict, self.project.state)
+        return attestation.envelope(verdict, self.project.state)
 
 
 @pytest.fixture(scope="module")
 def shop(payments: Project, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop = Shop(payments, tmp_path_factory.mktemp("verify") / "project")
-    attest.signing_key(shop.project.state)
+    attestation.signing_key(shop.project.state)
     return shop
 
 
@@ -118,9 +118,9 @@ def test_tags_and_aliases_set_by_hand_are_nothing(shop: Shop, verify: Command) -
 def test_signatures_of_others_and_of_other_versions_are_nothing(shop: Shop, verify: Command, tmp_path: Path) -> None:
     """A stranger's key, rubbish, and our own signature under a version of the same content."""
     first, second = shop.register("same"), shop.register("same")
-    shop.store(second, attest.envelope(shop.verdict(second), tmp_path / "stranger"))
+    shop.store(second, attestation.envelope(shop.verdict(second), tmp_path / "stranger"))
     shop.store(second, b"{}")
-    shop.store(second, b"x" * (attest.MAX_BYTES + 1))
+    shop.store(second, b"x" * (attestation.MAX_BYTES + 1))
     shop.store(second, shop.sign(shop.verdict(first)))
     code, words = verify(second)
     assert (code, "of another version" in words, "signed by another key" in words) == (1, True, True)
@@ -147,7 +147,7 @@ def test_the_newest_verdict_that_decided_counts(shop: Shop, verify: Command, out
     version, envelopes = shop.register(outcomes), []
     for second, outcome in enumerate(outcomes.split()):
         verdict = replace(shop.verdict(version), outcome=Outcome(outcome))
-        envelopes.append(attest.envelope(verdict, shop.project.state, judged=1_700_000_000_000 + second))
+        envelopes.append(attestation.envelope(verdict, shop.project.state, judged=1_700_000_000_000 + second))
     for envelope in reversed(envelopes):
         shop.store(version, envelope)
     assert verify(version)[0] == code

@@ -8,7 +8,7 @@ import pytest
 
 from seatrial.pipeline import Service
 from seatrial.targets import connect
-from seatrial.targets.process import fill, start
+from seatrial.targets.launch import fill, start
 
 SERVERS = Path(__file__).parent / "servers"
 sys.path.insert(0, str(Path(__file__).parent))

@@ -7,10 +7,11 @@ import pytest
 from linear_steps import pipeline as linear
 
 from seatrial import capture
-from seatrial.checks import contract, environment
+from seatrial.checks import environment
+from seatrial.checks.contract import check as contract
+from seatrial.checks.serving.service import Live, target_of
 from seatrial.engine import ask, verdict_of
 from seatrial.events import Question
-from seatrial.targets.live import Live, target_of
 from seatrial.trial import Trial
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from seatrial import Reference, Trial, capture
-from seatrial.checks import environment, golden
+from seatrial.checks import environment
+from seatrial.checks.golden import check
+from seatrial.checks.serving.service import live
 from seatrial.errors import AnswerError
 from seatrial.events import Finding, Judged, Severity, Unjudged
-from seatrial.loading import load_file
-from seatrial.policy import Policy
-from seatrial.targets.live import live
+from seatrial.io.loading import load_file
+from seatrial.policy.policy import Policy
 
 pytestmark = pytest.mark.server
 HERE = Path(__file__).resolve().parents[2] / "examples" / "payments"
@@ -63,7 +64,7 @@ def trial(tmp_path_factory):
     patch.undo()
 
 
-def sail(trial, fault, ask=golden.ask):
+def sail(trial, fault, ask=check.ask):
     """Put the fault in, ask, and take it out."""
     target = live(trial).target
     assert target.send(path=f"/fault/{fault}", method="PUT").ok

@@ -10,12 +10,12 @@ from linear_steps import linear, pipeline
 
 from seatrial import Outcome, capture, run
 from seatrial.errors import AnswerError, TargetError, UsageError
-from seatrial.parity import compare
-from seatrial.policy import Policy
+from seatrial.parity.compare import compare
+from seatrial.policy.policy import Policy
 from seatrial.targets import connect
 from seatrial.targets.inprocess import InProcess
 from seatrial.targets.mlflow import Form, MLflow
-from seatrial.targets.tensors import tensors_of
+from seatrial.targets.oip.tensors import tensors_of
 
 pytestmark = pytest.mark.server
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seatrial import Outcome, Verdict
-from seatrial.command import validate
+from seatrial.cli.commands import validate
 from seatrial.project import Project
 from seatrial.registry import client
 

@@ -17,9 +17,9 @@ import httpx
 import psutil
 import pytest
 
-from seatrial.scaffold import source
-from seatrial.targets.process import free_port
-from seatrial.webhook import PATH
+from seatrial.cli.scaffold import source
+from seatrial.process.running import free_port
+from seatrial.promotion.triggers.webhook import PATH
 from tests.waiting import until
 
 pytestmark = pytest.mark.server

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from seatrial import Finding, Outcome, Sink, Verdict
-from seatrial.local import run_flow
+from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
-from seatrial.promised import Promised
 from seatrial.registry import client, download_model, promised, resolve
+from seatrial.trial import Promised
 
 pytestmark = pytest.mark.server
 

@@ -14,7 +14,7 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
-from seatrial.targets.process import free_port
+from seatrial.process.running import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "tiny"
@@ -88,8 +88,8 @@ def make(root):
 def validated(project, uri):
     """Run the trial of one version in this process and keep its verdict."""
     from seatrial import registry, run
-    from seatrial.keep import keep
-    from seatrial.results import write_results
+    from seatrial.promotion.commit import keep
+    from seatrial.sinks.files import write_results
 
     with tempfile.TemporaryDirectory(prefix="trial-", dir=project.state) as folder:
         fetched = registry.fetch(registry.resolve(uri), Path(folder) / "version")
@@ -177,12 +177,12 @@ def rounds(root, environ, crash_at="", stops=False):
     One that ``stops`` does so in its first trial, and writes to the file ``WOKEN`` what became of that trial.
     """
     os.environ.update({**environ, "SEATRIAL_CRASH_AT": crash_at})
-    from seatrial import effects, reconcile
     from seatrial.errors import SeatrialError
-    from seatrial.ledger import Ledger, base
+    from seatrial.ledger import Ledger, transactions
     from seatrial.project import Project
+    from seatrial.promotion import effects, reconcile
 
-    base.PAUSE_SECONDS = PAUSE_SECONDS
+    transactions.PAUSE_SECONDS = PAUSE_SECONDS
     project = Project.find(root)
     project.settle()
     woken = project.root / WOKEN
@@ -231,7 +231,7 @@ def wrong(project, expected):
     """Return what does not hold in the end, in words; ``expected`` maps version numbers to outcomes."""
     from seatrial import registry
     from seatrial.ledger import Ledger
-    from seatrial.verify import verify
+    from seatrial.promotion.verify import verify
 
     found, client = [], registry.client()
     with Ledger.of(project.state) as ledger:

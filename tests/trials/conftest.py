@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy, Reference, capture
-from seatrial.loading import load_file
+from seatrial.io.loading import load_file
 from tests.trials import linear
 from tests.trials.faults import Ground
 

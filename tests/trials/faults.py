@@ -21,7 +21,8 @@ import pandas as pd
 import sqlalchemy as sa
 
 import seatrial
-from seatrial import Dependency, Pipeline, Policy, Reference, Verdict, bundle
+from seatrial import Dependency, Pipeline, Policy, Reference, Verdict
+from seatrial.io import bundle
 from tests.trials import linear
 
 # Every check but invariants, which ask a stage about itself: a wrong answer that is always the same passes them.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.targets.process import free_port
+from seatrial.process.running import free_port
 from tests.waiting import until
 
 NOBODY = "nobody"  # PostgreSQL refuses to run as root

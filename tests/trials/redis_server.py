@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.targets.process import free_port
+from seatrial.process.running import free_port
 from tests.waiting import until
 
 

@@ -11,9 +11,11 @@ from functools import partial
 import psutil
 import pytest
 
-from seatrial import crash, effects, reconcile, registry
+from seatrial import registry
 from seatrial.events import Outcome
 from seatrial.ledger import ATTEMPTS, JOB, Ledger
+from seatrial.process import crash_points
+from seatrial.promotion import effects, reconcile
 from tests import waiting
 from tests.trials import chaos
 
@@ -21,8 +23,9 @@ pytestmark = pytest.mark.server
 SEED = 5
 PRELOADED = [
     "mlflow", "mlflow.artifacts", "mlflow.tracking", "httpx", "pandas", "pyarrow.parquet", "securesystemslib.dsse",
-    "securesystemslib.signer", "sqlalchemy.dialects.sqlite.pysqlite", "seatrial.checks.golden", "seatrial.engine",
-    "seatrial.keep", "seatrial.reconcile", "seatrial.results", "seatrial.sinks.mlflow", "tests.trials.chaos",
+    "securesystemslib.signer", "sqlalchemy.dialects.sqlite.pysqlite", "seatrial.checks.golden.check", "seatrial.engine",
+    "seatrial.promotion.commit", "seatrial.promotion.reconcile", "seatrial.sinks.files",
+    "seatrial.registry.mlflow.tracking", "tests.trials.chaos",
 ]  # fmt: skip
 PATIENCE_SECONDS = 400.0
 until = partial(waiting.until, seconds=PATIENCE_SECONDS, every=0.1)
@@ -190,7 +193,7 @@ def test_trouble_that_leaves_no_verdict(project, monkeypatch):
     number = chaos.register(made, name="tiny-trouble")
 
     def changes(job):
-        monkeypatch.setattr("seatrial.keep.policy_digest", lambda _: "sha256:of-another-policy")
+        monkeypatch.setattr("seatrial.promotion.commit.policy_digest", lambda _: "sha256:of-another-policy")
         chaos.validated(made, job.uri)
 
     def goes_away(job):
@@ -231,7 +234,7 @@ def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker)
         expected[chaos.register(made, good=good)] = "pass" if good else "fail"
 
     expected[chaos.register(made)] = "pass"
-    for place in dice.sample(crash.POINTS, len(crash.POINTS)):
+    for place in dice.sample(crash_points.POINTS, len(crash_points.POINTS)):
         one_more()
         dying = worker(place)
         dying.join(PATIENCE_SECONDS)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from seatrial import Check, Outcome, Reference, capture, run
-from seatrial.checks._differences import differences
+from seatrial.checks.base import every_stage
+from seatrial.checks.findings import differences
 from seatrial.events import Judged
-from seatrial.trial import every_stage
 from tests.trials import chicago
 from tests.trials.faults import then
 

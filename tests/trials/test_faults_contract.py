@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service
-from seatrial.checks.contract import check
+from seatrial.checks.contract.check import check
+from seatrial.checks.serving.service import Live, serve, target_of
 from seatrial.engine import ask, plan, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
-from seatrial.promised import Promised
 from seatrial.targets.http import Http
-from seatrial.targets.live import Live, serve, target_of
-from seatrial.trial import Trial
+from seatrial.trial import Promised, Trial
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

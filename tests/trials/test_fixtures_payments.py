@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from seatrial import Outcome, capture, run
-from seatrial.fixtures import declare, quality, tables
+from seatrial.fixtures import fidelity, spec_file, tables
 from seatrial.fixtures.make import make
-from seatrial.fixtures.sources import holds
+from seatrial.fixtures.sources.base import holds
 from tests.trials.fresh import same_in_a_fresh_process
 
 pytest.importorskip("faker")
@@ -24,7 +24,7 @@ def test_payments(example, url, past, tmp_path: Path) -> None:
     pipeline = _at(serving.pipeline, url)
     model = learnt.fit(features, payments["is_fraud"].reset_index(drop=True))
     reference = capture(pipeline, example.traffic.make_requests(2_000, seed=2), model=model)
-    said = declare.read(ROOT / "expectations" / "fixtures.toml")
+    said = spec_file.read(ROOT / "expectations" / "fixtures.toml")
     wanted = list(said.fixtures.values())
     assert {w.source for w in wanted} == {"copula", "private"}
     fixtures = [make(w, tmp_path, reference=reference, budget=said.budget) for w in wanted]
@@ -36,7 +36,7 @@ def test_payments(example, url, past, tmp_path: Path) -> None:
         assert declared.constraints
         assert all(holds(rows, constraint).all() for constraint in declared.constraints)
         made = ("transaction_id", *(name for name, column in declared.columns.items() if column.is_made))
-        found = quality.measure(real, rows, made).columns
+        found = fidelity.measure(real, rows, made).columns
         assert max(found.values()) <= (declared.distance if declared.source == "copula" else NEAR), found
         verdict = run(pipeline, capture(pipeline, fixture.frame, model=model), model=model)
         assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]

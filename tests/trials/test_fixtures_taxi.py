@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from seatrial import Outcome, capture, run
-from seatrial.fixtures import declaration, declare, quality, tables
+from seatrial.fixtures import fidelity, spec, spec_file, tables
 from seatrial.fixtures.make import make
 from tests.trials import chicago
 from tests.trials.fresh import same_in_a_fresh_process
@@ -42,9 +42,9 @@ def test_taxi_trips(tmp_path: Path) -> None:
     trips = chicago.read(DATA)
     model = chicago.fit(chicago.training_features(trips)[:6_000], chicago.labels(trips)["tipped"][:6_000])
     reference = capture(chicago.pipeline, chicago.requests(trips), model=model)
-    budget = declaration.Budget(epsilon=1.0, delta=1e-6)
+    budget = spec.Budget(epsilon=1.0, delta=1e-6)
     fixtures = [
-        make(declare.declared(name, said), tmp_path, reference=reference, budget=budget)
+        make(spec_file.declared(name, said), tmp_path, reference=reference, budget=budget)
         for name, said in (("synthetic", TRIPS), ("private", PRIVATE_TRIPS))
     ]
     real = tables.table_of(reference)
@@ -52,7 +52,7 @@ def test_taxi_trips(tmp_path: Path) -> None:
         frame = fixture.frame
         assert len(frame) == ROWS
         assert fixture.manifest["schema"] == tables.schema_of(real)
-        found = quality.measure(real, pa.Table.from_pandas(frame, preserve_index=False), ("trip_id",)).columns
+        found = fidelity.measure(real, pa.Table.from_pandas(frame, preserve_index=False), ("trip_id",)).columns
         limits = dict.fromkeys(found, TRIPS["distance"]) if fixture.name == "synthetic" else NARROW
         assert all(found[name] <= limit for name, limit in limits.items()), found
         again = capture(chicago.pipeline, frame.astype("string"), model=model)

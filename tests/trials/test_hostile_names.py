@@ -14,8 +14,8 @@ from rich.console import Console
 
 from seatrial import Dependency, Outcome, Pipeline, Policy, Quality, Reference, Sink, StagePolicy, Subject, capture, run
 from seatrial.events import Attachment
-from seatrial.results import directory_for, write_results
 from seatrial.sinks import console, markdown
+from seatrial.sinks.files import directory_for, write_results
 from tests.unit.test_hostile_text import Tags
 
 HTML = '"><img src=x onerror=alert(1)><script>alert(2)</script>'

@@ -19,8 +19,8 @@ import pytest
 
 from seatrial import Outcome, Reference, Verdict, capture
 from seatrial.events import Subject
+from seatrial.io.loading import load_file
 from seatrial.isolation import isolated, process
-from seatrial.loading import load_file
 from seatrial.project import Project
 from tests.waiting import until
 
@@ -51,7 +51,7 @@ NOBODY_APART = "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n"
 
 def kernel_lets_apart() -> bool:
     """Ask it in a process without threads, since it forks."""
-    asked = "import sys; from seatrial.isolation import apart; sys.exit(not apart.possible())"
+    asked = "import sys; from seatrial.isolation import namespaces; sys.exit(not namespaces.possible())"
     return subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
 
 

@@ -5,16 +5,17 @@ from dataclasses import replace
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy
-from seatrial.checks._load_answers import expected
-from seatrial.checks._resilience_bench import Bench, crowded, fallback_of
-from seatrial.checks._resilience_judge import under_fault
-from seatrial.checks._resilience_rows import Between, rows_of
-from seatrial.checks.resilience import check, why_not
+from seatrial.checks.resilience.check import check
+from seatrial.checks.resilience.criteria import under_fault
+from seatrial.checks.resilience.experiment import Bench, crowded, fallback_of
+from seatrial.checks.serving.expected import expected
+from seatrial.checks.serving.matrix import rows_of, why_not
+from seatrial.checks.serving.service import serve
 from seatrial.engine import ask, plan
 from seatrial.events import Finding, Judged, Measured, Unjudged
-from seatrial.slo import Loss
+from seatrial.faults.proxy.dependency import Between
+from seatrial.policy.service import Loss
 from seatrial.targets.http import Http
-from seatrial.targets.live import serve
 from seatrial.trial import Trial
 from tests.trials.weather import STORE, payments_over_postgres
 

@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy, Service, capture
-from seatrial.checks._load_answers import expected
-from seatrial.checks._resilience_bench import Bench, fallback_of
-from seatrial.checks._resilience_judge import under_fault
-from seatrial.checks._resilience_rows import Between, rows_of
-from seatrial.checks.resilience import check
+from seatrial.checks.resilience.check import check
+from seatrial.checks.resilience.criteria import under_fault
+from seatrial.checks.resilience.experiment import Bench, fallback_of
+from seatrial.checks.serving.expected import expected
+from seatrial.checks.serving.matrix import rows_of
+from seatrial.checks.serving.service import serve
 from seatrial.engine import ask, plan
 from seatrial.events import Finding, Judged, Measured, Unjudged
-from seatrial.targets.live import serve
+from seatrial.faults.proxy.dependency import Between
 from seatrial.trial import Trial
 from tests.trials.redis_server import redis_server
 from tests.unit import weather_service as weather

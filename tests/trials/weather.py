@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from seatrial import Dependency, Pipeline, Policy, Service, capture
-from seatrial.loading import load_file
+from seatrial.io.loading import load_file
 from seatrial.trial import Trial
 from tests.trials.postgres import postgres
 

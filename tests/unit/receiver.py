@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seatrial import webhook
-from seatrial.delivery import Delivery
+from seatrial.promotion.triggers import webhook
+from seatrial.promotion.triggers.delivery import Delivery
 
 
 class Notes:

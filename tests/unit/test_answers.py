@@ -11,9 +11,9 @@ from typing import ClassVar
 import pytest
 
 from seatrial.errors import TargetError, UsageError
-from seatrial.faults.answers import Blanks, Errors, MissingKeys, Stale, TooManyRequests, WrongSchema, chosen
-from seatrial.faults.reverse import Reverse
-from seatrial.faults.tcp import Down, Latency
+from seatrial.faults.network import Down, Latency
+from seatrial.faults.proxy.http import Reverse
+from seatrial.faults.responses import Blanks, Errors, MissingKeys, Stale, TooManyRequests, WrongSchema, chosen
 from seatrial.faults.toxiproxy import Toxiproxy
 
 FEATURES = {f"t-{number}": {"amount": number * 1.1, "country": "NA"} for number in range(50)}

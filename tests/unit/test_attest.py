@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from seatrial import attest, strictjson
-from seatrial.bundle import directory_digest
 from seatrial.errors import ReferenceInvalid, UsageError
 from seatrial.events import Finding, Judged, Outcome, Severity, Subject, Unjudged, Verdict
+from seatrial.io import strict_json
+from seatrial.io.bundle import directory_digest
+from seatrial.promotion import attestation
 
 
 def verdict(outcome: Outcome, **parts: Any) -> Verdict:
@@ -36,8 +37,8 @@ def payload(envelope: bytes) -> dict[str, Any]:
 
 def test_what_was_signed_reads_back_and_is_an_in_toto_test_result(tmp_path: Path) -> None:
     """Subject, policy, reference, outcome; the statement names the public types and digests."""
-    signed = attest.envelope(verdict(Outcome.PASS), tmp_path)
-    read = attest.verify(signed, attest.public_key(tmp_path))
+    signed = attestation.envelope(verdict(Outcome.PASS), tmp_path)
+    read = attestation.verify(signed, attestation.public_key(tmp_path))
     assert (read.model, read.version, read.created, read.outcome) == ("shop", "3", 17, Outcome.PASS)
     assert (read.digest, read.policy_digest) == ("sha256:" + "ab" * 32, "sha256:" + "cd" * 32)
     said = payload(signed)
@@ -50,7 +51,7 @@ def test_what_was_signed_reads_back_and_is_an_in_toto_test_result(tmp_path: Path
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.PASS])
 def test_only_a_pass_is_passed(outcome: Outcome) -> None:
     """Inconclusive is never PASSED, and what was not judged is named among what did not pass."""
-    stated = attest.statement(
+    stated = attestation.statement(
         verdict(
             outcome,
             findings=(Finding("golden", "raw", "x"), Finding("quality", None, "y", severity=Severity.WARNING)),
@@ -65,16 +66,16 @@ def test_only_a_pass_is_passed(outcome: Outcome) -> None:
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     """0600 in a folder of 0700; the second verdict is signed with the same key; others' reading is refused."""
-    attest.envelope(verdict(Outcome.PASS), tmp_path)
+    attestation.envelope(verdict(Outcome.PASS), tmp_path)
     key = tmp_path / "keys" / "verdict.key"
     first = key.read_bytes()
     assert key.stat().st_mode & 0o777 == 0o600
     assert key.parent.stat().st_mode & 0o777 == 0o700
-    attest.envelope(verdict(Outcome.FAIL), tmp_path)
+    attestation.envelope(verdict(Outcome.FAIL), tmp_path)
     assert key.read_bytes() == first
     key.chmod(0o644)
     with pytest.raises(UsageError, match="chmod 600"):
-        attest.envelope(verdict(Outcome.PASS), tmp_path)
+        attestation.envelope(verdict(Outcome.PASS), tmp_path)
 
 
 def test_keys_named_in_the_environment_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,20 +83,20 @@ def test_keys_named_in_the_environment_are_used(tmp_path: Path, monkeypatch: pyt
     mine = tmp_path / "mine.pem"
     monkeypatch.setenv("SEATRIAL_SIGNING_KEY", str(mine))
     with pytest.raises(UsageError, match="no signing key at"):
-        attest.signing_key(tmp_path)
+        attestation.signing_key(tmp_path)
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", mine], check=True, capture_output=True)
     mine.chmod(0o600)
-    signed = attest.envelope(verdict(Outcome.PASS), tmp_path)
+    signed = attestation.envelope(verdict(Outcome.PASS), tmp_path)
     assert not (tmp_path / "keys").exists()
     monkeypatch.delenv("SEATRIAL_SIGNING_KEY")
     with pytest.raises(UsageError, match="no public key"):
-        attest.public_key(tmp_path)
+        attestation.public_key(tmp_path)
     monkeypatch.setenv("SEATRIAL_PUBLIC_KEY", str(mine.with_suffix(".pub")))
-    assert attest.verify(signed, attest.public_key(tmp_path)).outcome is Outcome.PASS
+    assert attestation.verify(signed, attestation.public_key(tmp_path)).outcome is Outcome.PASS
     subprocess.run(["openssl", "genpkey", "-algorithm", "x25519", "-out", mine], check=True, capture_output=True)
     monkeypatch.setenv("SEATRIAL_SIGNING_KEY", str(mine))
     with pytest.raises(UsageError, match="no Ed25519 key"):
-        attest.signing_key(tmp_path)
+        attestation.signing_key(tmp_path)
 
 
 def forged(envelope: dict[str, Any], how: str, other: bytes) -> bytes:
@@ -128,25 +129,25 @@ def forged(envelope: dict[str, Any], how: str, other: bytes) -> bytes:
 )  # fmt: skip
 def test_what_the_key_did_not_sign_is_refused(tmp_path: Path, how: str) -> None:
     """Each forgery is NotSigned, never a statement and never a traceback."""
-    signed = attest.envelope(verdict(Outcome.FAIL), tmp_path / "ours")
-    other = attest.envelope(verdict(Outcome.FAIL), tmp_path / "theirs")
-    key = attest.public_key(tmp_path / "ours")
-    attest.verify(signed, key)
+    signed = attestation.envelope(verdict(Outcome.FAIL), tmp_path / "ours")
+    other = attestation.envelope(verdict(Outcome.FAIL), tmp_path / "theirs")
+    key = attestation.public_key(tmp_path / "ours")
+    attestation.verify(signed, key)
     for content in (forged(json.loads(signed), how, other), other):
-        with pytest.raises(attest.NotSigned):
-            attest.verify(content, key)
+        with pytest.raises(attestation.NotSigned):
+            attestation.verify(content, key)
 
 
 def test_a_signed_statement_that_says_two_things_is_refused(tmp_path: Path) -> None:
     """PASSED beside an outcome that is none."""
     from securesystemslib.dsse import Envelope
 
-    said = attest.statement(verdict(Outcome.FAIL))
+    said = attestation.statement(verdict(Outcome.FAIL))
     said["predicate"]["result"] = "PASSED"
-    envelope = Envelope(json.dumps(said).encode(), attest.PAYLOAD, {})
-    envelope.sign(attest.signing_key(tmp_path))
-    with pytest.raises(attest.NotSigned, match="holds no verdict"):
-        attest.verify(json.dumps(envelope.to_dict()).encode(), attest.public_key(tmp_path))
+    envelope = Envelope(json.dumps(said).encode(), attestation.PAYLOAD, {})
+    envelope.sign(attestation.signing_key(tmp_path))
+    with pytest.raises(attestation.NotSigned, match="holds no verdict"):
+        attestation.verify(json.dumps(envelope.to_dict()).encode(), attestation.public_key(tmp_path))
 
 
 def test_the_content_digest_is_what_public_tools_compute(tmp_path: Path) -> None:
@@ -173,12 +174,12 @@ def test_the_content_digest_is_what_public_tools_compute(tmp_path: Path) -> None
 def test_json_that_is_not_plain_is_refused(text: bytes) -> None:
     """Deep, ambiguous, beyond numbers, beyond text, or no JSON at all: ValueError, whatever it is."""
     with pytest.raises(ValueError):  # noqa: PT011  the kind is the fact; the words differ
-        strictjson.loads(text)
+        strict_json.loads(text)
 
 
 def test_plain_json_is_read() -> None:
     """Brackets within texts are no nesting; pairs of surrogates are characters."""
-    assert strictjson.loads(b'{"a": "[[[[", "b": [1, 2.5, null, "\\ud83d\\ude00 \\" {"]}', depth=2) == {
+    assert strict_json.loads(b'{"a": "[[[[", "b": [1, 2.5, null, "\\ud83d\\ude00 \\" {"]}', depth=2) == {
         "a": "[[[[",
         "b": [1, 2.5, None, '\U0001f600 " {'],
     }

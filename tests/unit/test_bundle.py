@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial import bundle
 from seatrial.errors import ReferenceInvalid
-from seatrial.parity import compare
+from seatrial.io import bundle
+from seatrial.parity.compare import compare
 
 DAYS = pd.Series(pd.to_datetime(["2020-03-29", None, "2021-01-01"]))
 COLUMNS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seatrial.parity import compare
+from seatrial.parity.compare import compare
 
 N = 400
 RNG = np.random.default_rng(11)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service, capture
-from seatrial.checks.contract import check
+from seatrial.checks.contract.check import check
 from seatrial.engine import ask, plan, verdict_of
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial

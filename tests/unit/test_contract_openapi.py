@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from seatrial.contract.changes import Compat
-from seatrial.contract.openapi import openapi_diff, sides
+from seatrial.openapi.changes import Compat
+from seatrial.openapi.diff import openapi_diff, sides
 
 BREAKING, COMPATIBLE, UNKNOWN = Compat.BREAKING, Compat.COMPATIBLE, Compat.UNKNOWN
 

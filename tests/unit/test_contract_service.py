@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service, capture, run
-from seatrial.contract.generate import GenerationError, generate
-from seatrial.contract.pinned import Example, Pinned
+from seatrial.checks.contract.generate import GenerationError, generate
 from seatrial.events import Severity
-from seatrial.loading import load_file
+from seatrial.io.loading import load_file
 from seatrial.pipeline import SERVICE
+from seatrial.policy.consumers import Example, Pinned
 
 TINY = Path(__file__).with_name("tiny_service.py")
 tiny = load_file(TINY)

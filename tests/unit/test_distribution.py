@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2, false_discovery_control
 
-from seatrial.distribution import Drift, benjamini_hochberg, judge, settle
-from seatrial.parity import ColumnParity, compare
+from seatrial.parity.compare import compare
+from seatrial.parity.drift import Drift, benjamini_hochberg, judge, settle
+from seatrial.parity.result import ColumnParity
 
 
 def columns(expected: dict[str, object], actual: dict[str, object], rows: int) -> tuple[ColumnParity, ...]:

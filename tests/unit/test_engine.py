@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from seatrial import Check, Outcome, Pipeline, Severity, Sink, Subject, Trial, capture, run
+from seatrial.checks.base import every_stage
 from seatrial.engine import ask, plan, stream, verdict_of
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError, UsageError
 from seatrial.events import Finding, Judged, Measured, Question, Unjudged
-from seatrial.trial import every_stage
 
 REQUESTS = pd.DataFrame({"id": [f"t-{i}" for i in range(8)], "x": range(8)})
 

@@ -8,11 +8,11 @@ import pytest
 
 from seatrial import Policy, StagePolicy, Tolerance, capture, run
 from seatrial.errors import SeatrialError
-from seatrial.exam.answers import EQUIVALENT, KILLED, SURVIVED
-from seatrial.exam.candidates import Candidates
-from seatrial.exam.children import each
-from seatrial.exam.examine import examine, seedable
-from seatrial.exam.show import last_line
+from seatrial.mutation.candidates import Candidates
+from seatrial.mutation.forks import each
+from seatrial.mutation.report import last_line
+from seatrial.mutation.results import EQUIVALENT, KILLED, SURVIVED
+from seatrial.mutation.run import examine, seedable
 from tests.unit import exam_shop
 
 SECONDS = 60

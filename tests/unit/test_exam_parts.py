@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from seatrial.errors import SeatrialError
-from seatrial.exam.alike import unlike
-from seatrial.exam.children import each
-from seatrial.exam.frames import KINDS, faults_of
-from seatrial.exam.mutants import mutants_of
-from seatrial.exam.reach import reached
-from seatrial.exam.transplant import transplanted
+from seatrial.mutation.equivalence import unlike
+from seatrial.mutation.forks import each
+from seatrial.mutation.mutants import mutants_of
+from seatrial.mutation.operators.frames import KINDS, faults_of
+from seatrial.mutation.patching import transplanted
+from seatrial.mutation.reachability import reached
 from tests.unit import exam_shop
 
 
@@ -188,7 +188,7 @@ def test_alike_means_bit_by_bit():
 def test_a_pipeline_of_no_project_has_no_mutants():
     """Whoever asks for them is told what to do."""
     from seatrial import Pipeline, capture
-    from seatrial.exam.examine import seedable
+    from seatrial.mutation.run import seedable
 
     same = Pipeline("same", key="id", a=lambda f: f, b=lambda f: f)
     reference = capture(same, pd.DataFrame({"id": [1], "x": [2.0]}))

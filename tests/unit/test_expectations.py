@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Severity, StagePolicy, Tolerance, Trial, capture, run
-from seatrial.checks import expectations as check
+from seatrial.checks.gx import judge
 from seatrial.errors import StageError, UsageError
 from seatrial.events import Attachment, Judged, Measured, Unjudged
-from seatrial.parity import compare
+from seatrial.parity.compare import compare
 from tests.unit.pipelines import (
     all_of,
     asked,
@@ -202,12 +202,12 @@ def test_checkpoint_and_kernel_that_disagree_are_an_error_either_way():
     good = compare(frame, frame, key="id")
     bad = compare(frame, frame.assign(x=0.0), key="id")
     other = compare(frame, frame.assign(y=0.0), key="id")
-    ran = {name: check.judge_parity("s", ["id", "x", "y"], p) for name, p in (("good", good), ("bad", bad))}
-    assert check.disagreement(None, ran["good"], good) == ""
-    assert check.disagreement(None, ran["bad"], bad) == ""
-    assert "disagree" in check.disagreement(None, ran["good"], bad)
-    assert "disagree" in check.disagreement(None, ran["bad"], good)
-    assert "disagree about: x, y" in check.disagreement(None, ran["bad"], other)
+    ran = {name: judge.judge_parity("s", ["id", "x", "y"], p) for name, p in (("good", good), ("bad", bad))}
+    assert judge.disagreement(None, ran["good"], good) == ""
+    assert judge.disagreement(None, ran["bad"], bad) == ""
+    assert "disagree" in judge.disagreement(None, ran["good"], bad)
+    assert "disagree" in judge.disagreement(None, ran["bad"], good)
+    assert "disagree about: x, y" in judge.disagreement(None, ran["bad"], other)
 
 
 def test_eight_threads_judge_forty_trials_and_each_gets_its_own_answer(reference):
@@ -234,10 +234,10 @@ def test_every_stage_of_one_trial_may_be_asked_from_its_own_thread(reference):
 
 
 def test_the_context_keeps_nothing_of_what_it_judged(reference):
-    from seatrial.checks import _suites
+    from seatrial.checks.gx import runner
 
     judged(reference)
-    context, source = _suites._source()
+    context, source = runner._source()
     assert not source.assets
     assert not [*context.suites.all(), *context.checkpoints.all(), *context.validation_definitions.all()]
 
@@ -319,6 +319,6 @@ def test_numbers_of_every_width_agree_between_checkpoint_and_kernel():
     for wrong in range(0, 30, 7):
         moved = frame.assign(**{f"c{n}": 0.0 for n in range(wrong)})
         parity = compare(frame, moved, key="id")
-        ran = check.judge_parity("s", list(frame.columns), parity)
-        assert check.disagreement(None, ran, parity) == ""
+        ran = judge.judge_parity("s", list(frame.columns), parity)
+        assert judge.disagreement(None, ran, parity) == ""
         assert bool(ran.failed()) == bool(wrong)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from seatrial.files import LEFT_SECONDS, workplace
+from seatrial.io.files import LEFT_SECONDS, workplace
 
 
 def test_two_at_work_share_nothing_and_leave_nothing(tmp_path):

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.errors import FixtureError
-from seatrial.fixtures import copula, leaks, quality
+from seatrial.fixtures import fidelity, leakage
+from seatrial.fixtures.sources.copula import source
 
 ROWS = 3_000
 NOISE = 1.95 * np.sqrt(2 / ROWS)  # Kolmogorov-Smirnov at 0.1 % for two samples of ROWS rows
@@ -40,8 +41,8 @@ def test_marginals_and_correlation_are_kept(rho: float, shape: str, nulls: float
         "steps": lambda v: np.floor(v * 2) * 900.0,
     }[shape](z[:, 0])
     real = pa.table({"x": pa.array(x, mask=rng.random(ROWS) < nulls), "y": z[:, 1]})
-    made = copula.fit(real).sample(ROWS, seed)
-    found = quality.measure(real, made)
+    made = source.fit(real).sample(ROWS, seed)
+    found = fidelity.measure(real, made)
     assert max(found.columns.values()) < NOISE + 1 / 512 + 0.01
     assert spearman(made, "x", "y") == pytest.approx(spearman(real, "x", "y"), abs=0.08)
     if shape == "steps":
@@ -57,8 +58,8 @@ def test_categories_follow_their_numbers(shares: list[int], seed: int) -> None:
     ends = np.quantile(z, np.cumsum(shares)[:-1] / np.sum(shares))
     names = np.array(["k", "c", "x", "a", "m", "b"])[: len(shares)]
     real = pa.table({"z": z, "name": names[np.searchsorted(ends, z)]})
-    made = copula.fit(real).sample(ROWS, seed)
-    assert quality.measure(real, made).columns["name"] < NOISE + 0.02
+    made = source.fit(real).sample(ROWS, seed)
+    assert fidelity.measure(real, made).columns["name"] < NOISE + 0.02
     means = [t.to_pandas().groupby("name")["z"].mean() for t in (real, made)]
     rarely = real.to_pandas()["name"].value_counts()
     for name in rarely[rarely > 100].index:
@@ -70,7 +71,7 @@ def test_nulls_keep_their_company() -> None:
     rng = np.random.default_rng(0)
     y = rng.standard_normal(ROWS)
     real = pa.table({"x": pa.array(rng.standard_normal(ROWS), mask=y > 0.5), "y": y})
-    made = copula.fit(real).sample(ROWS, 1).to_pandas()
+    made = source.fit(real).sample(ROWS, 1).to_pandas()
     assert made["x"].isna().mean() == pytest.approx((y > 0.5).mean(), abs=0.03)
     assert made.loc[made["x"].isna(), "y"].mean() - made.loc[made["x"].notna(), "y"].mean() > 1.2
 
@@ -81,7 +82,7 @@ def test_combinations_are_only_those_seen() -> None:
     rng = np.random.default_rng(0)
     at = rng.integers(0, 3, 500)
     real = pa.table({"land": [pairs[i][0] for i in at], "money": [pairs[i][1] for i in at], "n": rng.random(500)})
-    made = copula.fit(real, together=[["land", "money"]]).sample(500, 2)
+    made = source.fit(real, together=[["land", "money"]]).sample(500, 2)
     assert set(zip(made["land"].to_pylist(), made["money"].to_pylist(), strict=True)) == set(pairs)
 
 
@@ -99,12 +100,12 @@ def test_types_survive() -> None:
         "never": pa.nulls(n, pa.string()),
         "ratio": pa.array(rng.random(n).astype("float32")),
     })  # fmt: skip
-    fitted = copula.fit(real)
+    fitted = source.fit(real)
     made = fitted.sample(n, 0)
     assert made.schema.types == real.schema.types
     assert set(made["id"].to_pylist()) <= set(real["id"].to_pylist())
     assert made["never"].null_count == n
-    again = copula.Copula.from_json(fitted.to_json())
+    again = source.Copula.from_json(fitted.to_json())
     assert again.digest == fitted.digest
     assert again.sample(n, 0) == made
     assert again.sample(n, 1) != made
@@ -114,7 +115,7 @@ def test_lone_text_is_drawn_by_its_shape() -> None:
     """Text of many values keeps its shape; hardly a value of training comes out again."""
     rng = np.random.default_rng(0)
     real = pa.table({"code": [f"A-{rng.integers(0, 10**8):08d}" for _ in range(1_000)]})
-    made = copula.fit(real).sample(1_000, 0)["code"].to_pylist()
+    made = source.fit(real).sample(1_000, 0)["code"].to_pylist()
     assert all(len(v) == 10 and v.startswith("A-") and v[2:].isdigit() for v in made)
     assert len(set(made) & set(real["code"].to_pylist())) <= 1
 
@@ -131,7 +132,7 @@ def test_numbers_that_are_text_are_learned_as_numbers() -> None:
         "seconds": [str(s) for s in seconds],
         "code": [f"{n:05d}" for n in rng.integers(0, 99_999, 2_000)],
     })  # fmt: skip
-    made = copula.fit(real).sample(2_000, 0)
+    made = source.fit(real).sample(2_000, 0)
     texts = made.to_pydict()
     assert made.schema == real.schema
     assert all(re.fullmatch(r"|\d+(\.\d{1,2})?", t) for t in texts["fare"])
@@ -141,19 +142,19 @@ def test_numbers_that_are_text_are_learned_as_numbers() -> None:
     assert texts["fare"].count("") / 2_000 == pytest.approx(0.1, abs=0.03)
     numbers = made.to_pandas().apply(pd.to_numeric)
     assert numbers["miles"].corr(numbers["seconds"], method="spearman") > 0.9
-    assert max(quality.measure(real, made).columns.values()) < 0.06
+    assert max(fidelity.measure(real, made).columns.values()) < 0.06
 
 
 def test_what_cannot_be_learned_is_said() -> None:
     """Lists, one row, a column in two groups, a damaged artifact."""
     with pytest.raises(FixtureError, match=r"Column 'l'.*cannot be imitated"):
-        copula.fit(pa.table({"l": [[1], [2]]}))
+        source.fit(pa.table({"l": [[1], [2]]}))
     with pytest.raises(FixtureError, match="two or more rows"):
-        copula.fit(pa.table({"a": [1]}))
+        source.fit(pa.table({"a": [1]}))
     with pytest.raises(FixtureError, match="in two groups"):
-        copula.fit(pa.table({"a": [1, 2], "b": [1, 2]}), together=[["a"], ["a", "b"]])
+        source.fit(pa.table({"a": [1, 2], "b": [1, 2]}), together=[["a"], ["a", "b"]])
     with pytest.raises(FixtureError, match="damaged"):
-        copula.Copula.from_json(b"{}")
+        source.Copula.from_json(b"{}")
 
 
 def people(rows: int, seed: int) -> pa.Table:
@@ -169,10 +170,10 @@ def people(rows: int, seed: int) -> pa.Table:
 def test_the_leak_check_finds_a_planted_copy() -> None:
     """One training row among a thousand synthetic ones is found at its place, whatever its key."""
     training, held_out, rows = people(1_000, 0), people(500, 1), people(1_000, 2)
-    assert leaks.check(training, held_out, rows, ignore=["key"]).ok
+    assert leakage.check(training, held_out, rows, ignore=["key"]).ok
     stolen = training.slice(7, 1).set_column(0, "key", pa.array(["fresh"]))
     planted = pa.concat_tables([rows.slice(0, 600), stolen, rows.slice(600)])
-    found = leaks.check(training, held_out, planted, ignore=["key"])
+    found = leakage.check(training, held_out, planted, ignore=["key"])
     assert found.copies == (600,)
     assert not found.ok
 
@@ -181,7 +182,7 @@ def test_the_leak_check_finds_rows_that_are_nearly_copies() -> None:
     """Training rows with a little noise are no equal rows, and still nearer than unseen rows are."""
     training, held_out = people(1_000, 0), people(500, 1)
     near = training.set_column(1, "x", pa.array(training["x"].to_numpy() + 1e-6))
-    found = leaks.check(training, held_out, near, ignore=["key"])
+    found = leakage.check(training, held_out, near, ignore=["key"])
     assert not found.copies
     assert found.near > 0.9
     assert not found.ok
@@ -190,6 +191,6 @@ def test_the_leak_check_finds_rows_that_are_nearly_copies() -> None:
 def test_a_leak_check_of_nothing_is_refused() -> None:
     """No rows, or no shared column, is no clean bill."""
     with pytest.raises(FixtureError, match="empty"):
-        leaks.check(people(10, 0), people(10, 1), people(0, 2))
+        leakage.check(people(10, 0), people(10, 1), people(0, 2))
     with pytest.raises(FixtureError, match="share no column"):
-        leaks.copies(people(10, 0).select(["x"]), people(10, 1).select(["y"]))
+        leakage.copies(people(10, 0).select(["x"]), people(10, 1).select(["y"]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.errors import FixtureError
-from seatrial.fixtures.declare import declared, read
+from seatrial.fixtures.spec_file import declared, read
 
 
 def write(path: Path, text: str) -> Path:

@@ -10,8 +10,8 @@ import pytest
 
 from seatrial import Dependency, Pipeline, Reference, capture
 from seatrial.errors import FixtureError
-from seatrial.fixtures.refresh import difference, history, refresh
-from seatrial.fixtures.select import greedy, select
+from seatrial.fixtures.golden.refresh import difference, history, refresh
+from seatrial.fixtures.golden.select import greedy, select
 from tests.unit import fixture_data as data
 
 pytest.importorskip("coverage")

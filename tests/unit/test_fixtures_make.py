@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from seatrial import Reference
-from seatrial.bundle import MANIFEST, digest_of, seal
 from seatrial.errors import FixtureError
-from seatrial.fixtures import declare
+from seatrial.fixtures import spec_file
 from seatrial.fixtures.make import ROWS, Fixture, check, copy_to, make, remove, show
+from seatrial.io.bundle import MANIFEST, digest_of, seal
 from tests.unit import fixture_data as data
 
 pytest.importorskip("faker")
@@ -30,7 +30,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
 
 @pytest.fixture
 def kept(reference: Reference, tmp_path: Path) -> Fixture:
-    return make(declare.declared("shop", data.SYNTHETIC), tmp_path, reference=reference)
+    return make(spec_file.declared("shop", data.SYNTHETIC), tmp_path, reference=reference)
 
 
 def edit(fixture: Fixture, **changes: object) -> None:
@@ -43,8 +43,8 @@ def edit(fixture: Fixture, **changes: object) -> None:
 def test_made_twice_in_fresh_processes_has_the_same_digest(table, reference: Reference, tmp_path: Path) -> None:
     """Neither the hash seed nor the process decides a row."""
     code = (
-        "import sys, json; from seatrial import Reference; from seatrial.fixtures import declare, make;"
-        "wanted = declare.declared('x', json.loads(sys.argv[1]));"
+        "import sys, json; from seatrial import Reference; from seatrial.fixtures import spec_file, make;"
+        "wanted = spec_file.declared('x', json.loads(sys.argv[1]));"
         "print(make.make(wanted, sys.argv[2], reference=Reference.load(sys.argv[3])).digest)"
     )
     digests = {
@@ -84,7 +84,7 @@ def test_manifest_says_how_it_was_made(kept: Fixture, reference: Reference) -> N
     assert said["schema"] == [["payload", "string"]]
     assert said["privacy"] is None
     assert said["digest"] == digest_of(said)
-    assert declare.declared("shop", said["declared"]) == declare.declared("shop", data.SYNTHETIC)
+    assert spec_file.declared("shop", said["declared"]) == spec_file.declared("shop", data.SYNTHETIC)
     assert "800 rows by copula" in show(kept.root)
 
 
@@ -127,7 +127,7 @@ def test_another_library_version_is_drift_with_the_reason(kept: Fixture, referen
 
 def test_a_changed_declaration_and_another_reference_are_drift(kept: Fixture) -> None:
     """Both are named."""
-    wanted = declare.declared("shop", data.SYNTHETIC | {"seed": 6})
+    wanted = spec_file.declared("shop", data.SYNTHETIC | {"seed": 6})
     found = check(kept.root, reference=data.reference(seed=1), wanted=wanted)
     assert any("seed was 5, and is 6" in r for r in found.reasons)
     assert any("made from reference" in r for r in found.reasons)
@@ -149,7 +149,7 @@ def test_what_cannot_be_made_leaves_nothing(column, message: str, reference: Ref
     """The error names the nearest match, and no file is written."""
     wanted = {**data.FAKE, "columns": {**data.FAKE["columns"], "extra": column}}
     with pytest.raises(FixtureError, match=message):
-        make(declare.declared("x", wanted), tmp_path, reference=reference)
+        make(spec_file.declared("x", wanted), tmp_path, reference=reference)
     assert not list(tmp_path.rglob("*"))
 
 
@@ -167,13 +167,13 @@ def test_what_cannot_be_made_leaves_nothing(column, message: str, reference: Ref
 def test_a_copula_that_cannot_hold_is_refused(changes, message: str, reference: Reference, tmp_path: Path) -> None:
     """A constraint no row holds, an unknown column, a marginal too far away: an error and no file."""
     with pytest.raises(FixtureError, match=message):
-        make(declare.declared("x", data.SYNTHETIC | changes), tmp_path, reference=reference)
+        make(spec_file.declared("x", data.SYNTHETIC | changes), tmp_path, reference=reference)
     assert not list(tmp_path.rglob("*"))
 
 
 def test_a_failed_make_keeps_the_fixture_that_stands(kept: Fixture, reference: Reference) -> None:
     """Half a new fixture never replaces a whole old one."""
-    wanted = declare.declared("shop", data.SYNTHETIC | {"constraints": ["amount < 0"]})
+    wanted = spec_file.declared("shop", data.SYNTHETIC | {"constraints": ["amount < 0"]})
     with pytest.raises(FixtureError):
         make(wanted, kept.root.parent, reference=reference)
     assert Fixture.load(kept.root).digest == kept.digest
@@ -182,12 +182,14 @@ def test_a_failed_make_keeps_the_fixture_that_stands(kept: Fixture, reference: R
 def test_no_reference_is_said(tmp_path: Path) -> None:
     """A fixture that imitates needs something to imitate."""
     with pytest.raises(FixtureError, match="none was given"):
-        make(declare.declared("x", data.SYNTHETIC), tmp_path)
+        make(spec_file.declared("x", data.SYNTHETIC), tmp_path)
 
 
 def test_edges_name_their_case(reference: Reference, tmp_path: Path) -> None:
     """Each row carries one edge in one column, and edges.json says which."""
-    fixture = make(declare.declared("edges", {"source": "edges", "payload": "payload"}), tmp_path, reference=reference)
+    fixture = make(
+        spec_file.declared("edges", {"source": "edges", "payload": "payload"}), tmp_path, reference=reference
+    )
     cases = json.loads(fixture.artifact("edges.json"))
     rows = [json.loads(p) for p in fixture.frame["payload"]]
     found = {(c["column"], c["edge"]): r[c["column"]] for c, r in zip(cases, rows, strict=True)}
@@ -208,8 +210,8 @@ def test_nullable_integers_survive(tmp_path: Path) -> None:
     """2^53 + 1 beside a null is read back as the same integer."""
     import pyarrow as pa
 
-    from seatrial.bundle import read_frame
     from seatrial.fixtures.tables import write
+    from seatrial.io.bundle import read_frame
 
     write(
         pa.table({"n": pa.array([2**53 + 1, None]), "b": [True, None], "u": pa.array([1, None], pa.uint8())}),
@@ -236,5 +238,5 @@ def test_a_provider_that_repeats_itself_stands_beside_a_constraint(reference: Re
     """Faker's pool may hold a value many times; constraints and formulas still see plain text."""
     pick = {"provider": "random_element", "arguments": {"elements": ["ios", "web"]}}
     wanted = data.SYNTHETIC | {"columns": {"device": pick, "loud": {"formula": "device.str.upper()"}}}
-    fixture = make(declare.declared("x", wanted), tmp_path, reference=reference)
+    fixture = make(spec_file.declared("x", wanted), tmp_path, reference=reference)
     assert set(data.parse(fixture.frame)["loud"]) == {"IOS", "WEB"}

@@ -13,15 +13,15 @@ import pytest
 
 from seatrial import Pipeline, Reference, capture
 from seatrial.errors import FixtureError
-from seatrial.fixtures import declaration, declare
-from seatrial.fixtures.distinguish import distinguish
-from seatrial.fixtures.ledger import LEDGER, BudgetExceeded, entries, spend
+from seatrial.fixtures import spec, spec_file
 from seatrial.fixtures.make import check, make, show
-from seatrial.fixtures.private import publicly
-from seatrial.fixtures.release import rho_of
-from seatrial.fixtures.released import Public, Released, Step
+from seatrial.fixtures.sources.private.audit import distinguish
+from seatrial.fixtures.sources.private.budget import LEDGER, BudgetExceeded, entries, spend
+from seatrial.fixtures.sources.private.mechanism import rho_of
+from seatrial.fixtures.sources.private.model import Public, Released, Step
+from seatrial.fixtures.sources.private.source import publicly
 
-BUDGET = declaration.Budget(epsilon=1.5, delta=1e-4)
+BUDGET = spec.Budget(epsilon=1.5, delta=1e-4)
 PRIVATE = {
     "source": "private",
     "rows": 500,
@@ -98,13 +98,13 @@ def test_an_edited_or_lost_ledger_is_refused(tmp_path: Path) -> None:
 def test_nothing_is_read_from_private_data_unpaid(column, message: str) -> None:
     """A column without public values, cuts or payment is refused."""
     with pytest.raises(FixtureError, match=message):
-        publicly(pa.table({"n": [1, 2]}), {"n": declaration.Column(**column)})
+        publicly(pa.table({"n": [1, 2]}), {"n": spec.Column(**column)})
 
 
 def test_text_has_no_cuts() -> None:
     """Cuts are for numbers."""
     with pytest.raises(FixtureError, match="is no number"):
-        publicly(pa.table({"n": ["a"]}), {"n": declaration.Column(cuts=(0.0, 1.0))})
+        publicly(pa.table({"n": ["a"]}), {"n": spec.Column(cuts=(0.0, 1.0))})
 
 
 def released() -> Released:
@@ -169,13 +169,13 @@ def test_without_opendp_the_message_says_what_to_install(
     """Nothing is spent and nothing written when OpenDP is not there."""
     monkeypatch.setitem(sys.modules, "opendp.prelude", None)
     with pytest.raises(FixtureError, match=r"pip install 'seatrial\[dp\]'"):
-        make(declare.declared("x", PRIVATE), tmp_path, reference=reference, budget=BUDGET)
+        make(spec_file.declared("x", PRIVATE), tmp_path, reference=reference, budget=BUDGET)
     assert not list(tmp_path.rglob("*"))
 
 
 def test_a_private_fixture_end_to_end(reference: Reference, tmp_path: Path) -> None:
     """Released once, drawn for ever: rare paid values stay out, the second release is refused, nothing is re-read."""
-    wanted = declare.declared("people", PRIVATE)
+    wanted = spec_file.declared("people", PRIVATE)
     with pytest.raises(FixtureError, match=r"\[budget\]"):
         make(wanted, tmp_path, reference=reference)
     fixture = make(wanted, tmp_path, reference=reference, budget=BUDGET)
@@ -190,8 +190,8 @@ def test_a_private_fixture_end_to_end(reference: Reference, tmp_path: Path) -> N
     assert fixture.manifest["reference"] is None
     assert "epsilon 1, delta 1e-05" in show(fixture.root)
     assert check(fixture.root).ok
-    more = make(declare.declared("people", PRIVATE | {"rows": 50, "seed": 9}), tmp_path)
+    more = make(spec_file.declared("people", PRIVATE | {"rows": 50, "seed": 9}), tmp_path)
     assert len(more.frame) == 50
     with pytest.raises(BudgetExceeded):
-        make(declare.declared("again", PRIVATE), tmp_path, reference=reference, budget=BUDGET)
+        make(spec_file.declared("again", PRIVATE), tmp_path, reference=reference, budget=BUDGET)
     assert sorted(p.name for p in tmp_path.iterdir() if not p.name.startswith(".")) == ["people", LEDGER]

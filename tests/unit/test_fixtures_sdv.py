@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.errors import FixtureError
-from seatrial.fixtures import declare
+from seatrial.fixtures import spec_file
 from seatrial.fixtures.make import check, make
 from seatrial.fixtures.sdv import PYTHON, SYNTHESIZER
 from tests.conformance.environments import sdv_python  # noqa: F401  a fixture
@@ -32,7 +32,7 @@ def test_without_sdv_the_message_says_what_to_do(
     monkeypatch.delenv(PYTHON, raising=False)
     wanted = WANTED if python is None else WANTED | {"python": python}
     with pytest.raises(FixtureError, match=message):
-        make(declare.declared("x", wanted), tmp_path, reference=data.reference(100))
+        make(spec_file.declared("x", wanted), tmp_path, reference=data.reference(100))
     assert not list(tmp_path.rglob("*"))
 
 
@@ -44,7 +44,7 @@ def test_sdv_fits_once_and_draws_the_same_again(
     """Kept with its synthesizer; drawn again in a fresh process it is the same, and no row is a training row."""
     monkeypatch.setenv(PYTHON, str(sdv_python))
     reference = data.reference(400)
-    fixture = make(declare.declared("x", WANTED), tmp_path, reference=reference)
+    fixture = make(spec_file.declared("x", WANTED), tmp_path, reference=reference)
     assert fixture.manifest["rows"] == 300
     assert fixture.manifest["leaks"]["copies"] == 0
     assert len(fixture.artifact(SYNTHESIZER)) > 1_000

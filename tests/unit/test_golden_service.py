@@ -12,8 +12,8 @@ import pytest
 
 from seatrial import Dependency, Outcome, Pipeline, Service, capture, run
 from seatrial.events import Severity
-from seatrial.loading import load_file
-from seatrial.policy import Policy
+from seatrial.io.loading import load_file
+from seatrial.policy.policy import Policy
 
 TINY = Path(__file__).with_name("tiny_service.py")
 tiny = load_file(TINY)
@@ -202,7 +202,7 @@ def test_an_answer_degraded_for_a_moment_is_asked_again_and_told():
 
 def test_answers_that_stay_degraded_fail_the_version(monkeypatch):
     """They are told once as degraded, and not as differences of every column."""
-    monkeypatch.setattr("seatrial.checks._sides.WAITS_SECONDS", (0.01,))
+    monkeypatch.setattr("seatrial.checks.serving.comparison.WAITS_SECONDS", (0.01,))
     verdict = sail("degraded")
     assert [f.cause for f in born(verdict)] == ["degraded"]
     assert "60 of 60 rows (100 %) stay degraded" in born(verdict)[0].message

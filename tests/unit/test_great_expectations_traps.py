@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Policy, Severity, StagePolicy, Trial, run
-from seatrial.checks import _suites
-from seatrial.checks import expectations as check
+from seatrial.checks.gx import judge, runner, suites
 from seatrial.events import Attachment, Unjudged
-from seatrial.parity import compare
+from seatrial.parity.compare import compare
 from tests.unit.pipelines import all_of, asked, changed, features, findings, shop, trained
 
 gx = pytest.importorskip("great_expectations")
@@ -88,7 +87,7 @@ def test_an_all_null_column_is_a_finding_where_great_expectations_says_success(r
     def all_null(frame):
         return frame.assign(ratio=np.nan)
 
-    alone = _suites.run_suite("trap", [expectation], all_null(reference.frame("features")))
+    alone = runner.run_suite("trap", [expectation], all_null(reference.frame("features")))
     assert not alone.problem
     assert alone.answers[0].success  # the trap
     (finding,) = of_own(judged(reference, own(expectation), all_null))
@@ -119,7 +118,7 @@ def test_what_is_said_of_nulls_themselves_is_taken_at_its_word(reference):
 
 def test_a_column_is_found_by_its_exact_name_alone(reference):
     expectation = gxe.ExpectColumnValuesToBeBetween(column="AMOUNT", min_value=0)
-    assert _suites.run_suite("trap", [expectation], reference.frame("features")).answers[0].success  # the trap
+    assert runner.run_suite("trap", [expectation], reference.frame("features")).answers[0].success  # the trap
     (finding,) = of_own(judged(reference, own(expectation)))
     assert (finding.column, finding.cause) == ("AMOUNT", "missing-column")
     assert "Did you mean 'amount'" in finding.message
@@ -135,7 +134,7 @@ def test_names_that_differ_only_in_case_are_refused(reference):
 def test_an_empty_suite_is_not_judged(reference):
     verdict = run(shop(), reference, ["expectations"], policy=own())
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert _suites.run_suite("empty", [], pd.DataFrame({"a": [1]})).problem
+    assert runner.run_suite("empty", [], pd.DataFrame({"a": [1]})).problem
 
 
 def test_an_empty_frame_is_not_judged(reference):
@@ -216,7 +215,7 @@ def test_a_stock_class_that_was_replaced_does_not_judge_for_the_stock_one(refere
         frame = reference.frame("features")
         assert registry.get_expectation_impl(stock.expectation_type) is not stock  # the trap
         parity = compare(frame, frame.assign(amount=0.0), key="id")
-        ran = check.judge_parity("features", list(frame.columns), parity)
+        ran = judge.judge_parity("features", list(frame.columns), parity)
         assert [a.features for a in ran.failed()] == [("amount",)]
     finally:
         registry.register_expectation(stock)
@@ -282,19 +281,19 @@ def test_a_stored_suite_reloads_whole_and_judges_the_same_without_seatrial(refer
     context.variables.progress_bars = {"globally": False}
     batch = context.data_sources.add_pandas("again").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b")
     for actual, holds in ((frame, True), (bad(frame), False)):
-        parity = _suites.parity_frame(compare(frame, actual, key="id"))
+        parity = suites.parity_frame(compare(frame, actual, key="id"))
         assert batch.get_batch({"dataframe": parity}).validate(suite).success is holds
 
 
 def test_a_null_statistic_is_never_passed_over(reference):
     frame = reference.frame("features")
-    parity = _suites.parity_frame(compare(frame, frame, key="id"))
+    parity = suites.parity_frame(compare(frame, frame, key="id"))
     holed = parity.assign(null_flips=parity["null_flips"].astype("Int64").mask(parity["feature"] == "amount"))
     names = list(frame.columns)
-    ran = _suites.run_suite("holed", _suites.parity_expectations(names, 200), holed, label="feature")
+    ran = runner.run_suite("holed", suites.parity_expectations(names, 200), holed, label="feature")
     assert "passed over" in ran.problem
     empty = parity.assign(null_flips=pd.NA)
-    assert _suites.run_suite("empty", _suites.parity_expectations(names, 200), empty, label="feature").problem
+    assert runner.run_suite("empty", suites.parity_expectations(names, 200), empty, label="feature").problem
 
 
 @pytest.mark.parametrize("spoil", [
@@ -304,7 +303,7 @@ def test_a_null_statistic_is_never_passed_over(reference):
 ])  # fmt: skip
 def test_every_expectation_of_the_parity_suite_fails_on_what_it_is_for(reference, spoil):
     frame = reference.frame("features")
-    parity = _suites.parity_frame(compare(frame, frame, key="id"))
-    expectations = _suites.parity_expectations(list(frame.columns), 200)
-    assert not _suites.run_suite("whole", expectations, parity, label="feature").failed()
-    assert _suites.run_suite("spoilt", expectations, spoil(parity), label="feature").failed()
+    parity = suites.parity_frame(compare(frame, frame, key="id"))
+    expectations = suites.parity_expectations(list(frame.columns), 200)
+    assert not runner.run_suite("whole", expectations, parity, label="feature").failed()
+    assert runner.run_suite("spoilt", expectations, spoil(parity), label="feature").failed()

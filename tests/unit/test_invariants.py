@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from seatrial import Dependency, Outcome, Pipeline, Policy, Severity, StagePolicy, Tolerance, Trial, capture, run
-from seatrial.checks import _fresh, _probes, invariants
-from seatrial.checks._pieces import assemble
-from seatrial.checks._probes import choose, in_parts
+from seatrial.checks.invariants import check, fresh, variations
+from seatrial.checks.invariants.reassembly import assemble
+from seatrial.checks.invariants.variations import choose, in_parts
 from seatrial.events import Finding, Judged, Unjudged
-from seatrial.loading import load_file
+from seatrial.io.loading import load_file
 
 
 def requests(rows: int = 240, seed: int = 7) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def events_of(features, stage: str = "features", seed: int = 0, reference_featur
     """Capture with ``reference_features`` (which may be better behaved) and ask of ``features``."""
     reference = capture(Pipeline("p", key="id", raw=same, features=reference_features or features), requests())
     trial = Trial(Pipeline("p", key="id", raw=same, features=features), reference, seed=seed, **settings)
-    return list(invariants.check.ask(trial, stage))
+    return list(check.check.ask(trial, stage))
 
 
 def broken(events: list) -> dict[str, str | None]:
@@ -153,7 +153,7 @@ def test_rows_that_vanish_one_by_one_are_found_although_the_input_has_no_key() -
     payloads = [json.dumps({"id": f"t-{i}", "x": i / 50}) for i in range(100)]
     reference = capture(Pipeline("p", key="id", raw=parse, next=same), pd.DataFrame({"payload": payloads}))
     pipeline = Pipeline("p", key="id", raw=parse, next=same)
-    events = list(invariants.check.ask(Trial(pipeline, reference), "raw"))
+    events = list(check.check.ask(Trial(pipeline, reference), "raw"))
     assert "row-dependent" in broken(events)
 
 
@@ -165,7 +165,7 @@ def test_a_stage_that_writes_into_its_input_does_not_change_the_reference() -> N
     reference = capture(Pipeline("p", key="id", raw=same, features=stage), requests())
     before = reference.frame("raw").copy()
     trial = Trial(Pipeline("p", key="id", raw=same, features=stage), reference)
-    assert broken(list(invariants.check.ask(trial, "features"))) == {}
+    assert broken(list(check.check.ask(trial, "features"))) == {}
     pd.testing.assert_frame_equal(reference.frame("raw"), before)
 
 
@@ -195,7 +195,7 @@ def test_a_clean_stage_passes_and_says_how_much_was_compared() -> None:
 
 
 def test_benign_changes_pass_over_fifty_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_probes, "SAMPLE_ROWS", 5)
+    monkeypatch.setattr(variations, "SAMPLE_ROWS", 5)
 
     def vectorised(frame):
         out = clean(frame)
@@ -207,12 +207,12 @@ def test_benign_changes_pass_over_fifty_seeds(monkeypatch: pytest.MonkeyPatch) -
     reference = capture(Pipeline("p", key="id", raw=same, features=loop), requests())
     pipeline = Pipeline("p", key="id", raw=same, features=vectorised)
     for seed in range(50):
-        assert broken(list(invariants.check.ask(Trial(pipeline, reference, seed=seed), "features"))) == {}, seed
+        assert broken(list(check.check.ask(Trial(pipeline, reference, seed=seed), "features"))) == {}, seed
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_blas_noise_between_batch_sizes_passes_over_fifty_seeds(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_probes, "SAMPLE_ROWS", 5)
+    monkeypatch.setattr(variations, "SAMPLE_ROWS", 5)
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
 
@@ -233,7 +233,7 @@ def test_blas_noise_between_batch_sizes_passes_over_fifty_seeds(dtype: str, monk
     for seed in range(50):
         policy = Policy({"prediction": exact if dtype == "float64" else StagePolicy()})
         trial = Trial(pipeline, reference, seed=seed, policy=policy)
-        assert broken(list(invariants.check.ask(trial, "prediction"))) == {}, seed
+        assert broken(list(check.check.ask(trial, "prediction"))) == {}, seed
 
 
 def test_a_column_tolerance_of_the_stage_holds_here_too() -> None:
@@ -252,7 +252,7 @@ def test_noise_recorded_at_capture_is_allowed() -> None:
     pipeline = Pipeline("p", key="id", raw=same, features=stage)
     reference = capture(pipeline, requests(), noise="record")
     floor = reference.noise["features"]["jitter"]
-    events = list(invariants.check.ask(Trial(pipeline, reference), "features"))
+    events = list(check.check.ask(Trial(pipeline, reference), "features"))
     excess = [e.evidence["max_abs_diff"] for e in events if isinstance(e, Finding) and e.column == "jitter"]
     assert all(value > floor for value in excess)
 
@@ -289,7 +289,7 @@ def test_lookups_by_key_are_replayed_in_any_batch() -> None:
 
     store = Dependency("store", url="memory:", connect=lambda _: Store())
     pipeline = Pipeline("p", key="id", dependencies=[store], raw=same, features=stage)
-    events = list(invariants.check.ask(Trial(pipeline, capture(pipeline, requests())), "features"))
+    events = list(check.check.ask(Trial(pipeline, capture(pipeline, requests())), "features"))
     assert broken(events) == {}
     assert not [e for e in events if isinstance(e, Unjudged)]
 
@@ -304,12 +304,12 @@ def test_a_call_recorded_as_a_whole_cannot_be_asked_in_parts_and_is_not_judged()
 
     store = Dependency("store", url="memory:", connect=lambda _: Whole())
     pipeline = Pipeline("p", key="id", dependencies=[store], raw=same, features=whole)
-    events = list(invariants.check.ask(Trial(pipeline, capture(pipeline, requests())), "features"))
+    events = list(check.check.ask(Trial(pipeline, capture(pipeline, requests())), "features"))
     unjudged = [e for e in events if isinstance(e, Unjudged)]
     assert len(unjudged) == 3
     assert "not recorded" in unjudged[0].reason
     assert broken(events) == {}
-    verdict = run(pipeline, capture(pipeline, requests()), [invariants.check])
+    verdict = run(pipeline, capture(pipeline, requests()), [check.check])
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
@@ -330,7 +330,7 @@ def test_a_stage_that_raises_on_its_whole_input_fails_the_run() -> None:
         raise ValueError
 
     reference = capture(Pipeline("p", key="id", raw=same, features=clean), requests())
-    verdict = run(Pipeline("p", key="id", raw=same, features=stage), reference, [invariants.check])
+    verdict = run(Pipeline("p", key="id", raw=same, features=stage), reference, [check.check])
     assert verdict.outcome is Outcome.FAIL
     assert verdict.first_failing_stage == "features"
 
@@ -378,7 +378,7 @@ def trial_of(tmp_path: Path, first: str, model: str = "2.5") -> Trial:
 
 def test_set_order_that_leaks_into_a_feature_shows_in_a_fresh_process(tmp_path: Path) -> None:
     trial = trial_of(tmp_path, '"-".join(TAGS)')
-    events = list(invariants.check.ask(trial, "features"))
+    events = list(check.check.ask(trial, "features"))
     assert broken(events) == {"process-dependent": "first"}
     (finding,) = [e for e in events if isinstance(e, Finding)]
     assert "PYTHONHASHSEED=" in finding.message
@@ -390,7 +390,7 @@ def test_a_hash_seed_gives_the_same_order_in_every_process_that_has_it(tmp_path:
     trial = trial_of(tmp_path, '"-".join(TAGS)')
 
     def first(hash_seed):
-        there = _fresh.replay(trial.pipeline.source, trial.reference, ["features"], hash_seed=hash_seed)
+        there = fresh.replay(trial.pipeline.source, trial.reference, ["features"], hash_seed=hash_seed)
         return there.frames["features"]["first"].iloc[0]
 
     order = first(1)
@@ -402,19 +402,19 @@ def test_sorted_tags_and_a_model_loaded_again_pass_and_each_process_is_started_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[int] = []
-    real = _fresh.replay
+    real = fresh.replay
 
     def counted(*args, **kwargs):
         started.append(kwargs["hash_seed"])
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(_fresh, "replay", counted)
+    monkeypatch.setattr(fresh, "replay", counted)
     trial = trial_of(tmp_path, '"-".join(sorted(TAGS))')
-    events = [e for stage in trial.pipeline.stages for e in invariants.check.ask(trial, stage)]
+    events = [e for stage in trial.pipeline.stages for e in check.check.ask(trial, stage)]
     assert not [e for e in events if isinstance(e, Finding | Unjudged)]
-    assert len(started) == len(set(started)) == _fresh.HASH_SEEDS
+    assert len(started) == len(set(started)) == fresh.HASH_SEEDS
     (judged,) = [e for e in events if isinstance(e, Judged) and e.stage == "features"]
-    assert judged.compared == 40 * 5 * (4 + _fresh.HASH_SEEDS)
+    assert judged.compared == 40 * 5 * (4 + fresh.HASH_SEEDS)
     (judged,) = [e for e in events if isinstance(e, Judged) and e.stage == "prediction"]
     assert judged.compared == 40 * 2 * (4 + 1), "the model is loaded again once"
 
@@ -422,7 +422,7 @@ def test_sorted_tags_and_a_model_loaded_again_pass_and_each_process_is_started_o
 def test_a_process_that_cannot_load_the_pipeline_is_not_judged(tmp_path: Path) -> None:
     trial = trial_of(tmp_path, "1")
     trial.pipeline.source[0].write_text("raise RuntimeError('secret text')", encoding="utf-8")
-    (unjudged,) = [e for e in invariants.check.ask(trial, "features") if isinstance(e, Unjudged)]
+    (unjudged,) = [e for e in check.check.ask(trial, "features") if isinstance(e, Unjudged)]
     assert "could not load the pipeline" in unjudged.reason
     assert "secret text" not in unjudged.reason
 
@@ -431,24 +431,24 @@ def test_a_stage_that_breaks_only_in_a_fresh_process_is_a_finding(tmp_path: Path
     trial = trial_of(tmp_path, "1")
     text = trial.pipeline.source[0].read_text(encoding="utf-8").replace("first=1", "first=1 / 0")
     trial.pipeline.source[0].write_text(text, encoding="utf-8")
-    assert set(broken(list(invariants.check.ask(trial, "features")))) == {"process-dependent"}
+    assert set(broken(list(check.check.ask(trial, "features")))) == {"process-dependent"}
 
 
 def test_a_process_that_dies_or_hangs_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = trial_of(tmp_path, "1")
     good = trial.pipeline.source[0].read_text(encoding="utf-8")
     trial.pipeline.source[0].write_text("import os; os._exit(3)", encoding="utf-8")
-    (unjudged,) = [e for e in invariants.check.ask(trial, "features") if isinstance(e, Unjudged)]
+    (unjudged,) = [e for e in check.check.ask(trial, "features") if isinstance(e, Unjudged)]
     assert "exit code 3" in unjudged.reason
     trial.pipeline.source[0].write_text(good, encoding="utf-8")
-    there = _fresh.replay(trial.pipeline.source, trial.reference, ["features"], limit_seconds=0.01)
+    there = fresh.replay(trial.pipeline.source, trial.reference, ["features"], limit_seconds=0.01)
     assert "within 0.01 s" in there.failed
 
 
 def test_a_pipeline_without_a_file_says_once_that_no_process_was_asked() -> None:
     reference = capture(Pipeline("p", key="id", raw=same, features=clean), requests())
     trial = Trial(Pipeline("p", key="id", raw=same, features=clean), reference)
-    events = [e for stage in ("raw", "features") for e in invariants.check.ask(trial, stage)]
+    events = [e for stage in ("raw", "features") for e in check.check.ask(trial, stage)]
     told = [e for e in events if isinstance(e, Finding)]
     assert [(e.cause, e.severity) for e in told] == [("process-not-asked", Severity.INFO)]
     assert run(trial.pipeline, reference, ["invariants"]).outcome is Outcome.PASS

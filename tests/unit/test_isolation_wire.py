@@ -13,8 +13,8 @@ import pytest
 
 from seatrial.errors import IsolationError, ProjectError
 from seatrial.events import Attachment, Finding, Judged, Measured, Severity, Unjudged
-from seatrial.isolation import lines, wire
-from seatrial.limits import Limits
+from seatrial.isolation import channel, codec
+from seatrial.project import Limits
 
 EVENTS = [
     Measured("load", "service", "p99", 0.1 + 0.2, "s"),
@@ -30,10 +30,10 @@ def carried(event: object) -> object:
     """Send an event over a real line."""
     here, there = socket.socketpair()
     with here, there:
-        lines.Lines(here, wire.plain).send({"event": wire.event_out(event)})  # type: ignore[arg-type]
-        received = lines.Lines(there).receive()
+        channel.Lines(here, codec.plain).send({"event": codec.event_out(event)})  # type: ignore[arg-type]
+        received = channel.Lines(there).receive()
     assert received is not None
-    return wire.event_in(received[0]["event"])
+    return codec.event_in(received[0]["event"])
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
@@ -69,7 +69,7 @@ def test_what_numpy_gives_comes_back_as_python_has_it() -> None:
 def test_what_is_no_event_is_refused(told: object) -> None:
     """No kind, a strange one, a field too few or too many, or one of the wrong type."""
     with pytest.raises(IsolationError):
-        wire.event_in(told)
+        codec.event_in(told)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_line_that_is_no_object_is_refused(line: bytes) -> None:
     with here, there:
         threading.Thread(target=here.sendall, args=(line + b"\n",)).start()
         with pytest.raises(IsolationError):
-            lines.Lines(there).receive()
+            channel.Lines(there).receive()
 
 
 def flood(to: socket.socket) -> None:
@@ -91,14 +91,14 @@ def flood(to: socket.socket) -> None:
 
 def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more of it is kept than a line may hold, and no more is sent."""
-    monkeypatch.setattr(lines, "LINE_BYTES", 2**20)
+    monkeypatch.setattr(channel, "LINE_BYTES", 2**20)
     here, there = socket.socketpair()
     with here, there:
         threading.Thread(target=flood, args=(here,), daemon=True).start()
         with pytest.raises(IsolationError, match=r"more than 1,048,576 bytes"):
-            lines.Lines(there).receive()
+            channel.Lines(there).receive()
         with pytest.raises(IsolationError, match=r"a line holds 1,048,576"):
-            lines.Lines(there).send({"text": "x" * 2**20})
+            channel.Lines(there).send({"text": "x" * 2**20})
 
 
 @pytest.mark.parametrize(

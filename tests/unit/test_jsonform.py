@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.errors import UsageError
-from seatrial.jsonform import SAFE_INTEGER, as_text, beyond_safe, payloads, projected, read, rows
-from seatrial.parity import compare
+from seatrial.io.frame_json import SAFE_INTEGER, as_text, beyond_safe, payloads, projected, read, rows
+from seatrial.parity.compare import compare
 
 MOMENT = pd.Timestamp("2025-03-30T01:30:00.123456", tz="Europe/Berlin")
 KINDS = {

@@ -19,11 +19,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from seatrial import crash
 from seatrial.errors import UsageError
 from seatrial.events import Outcome, Subject
 from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, database, identity, schema
 from seatrial.ledger.migrate import HEAD, VERSION_TABLE
+from seatrial.process import crash_points
 from tests.trials.postgres import postgres
 from tests.waiting import until
 
@@ -192,7 +192,7 @@ def test_dying_between_verdict_and_outbox_leaves_neither(ledger, monkeypatch):
 
     ledger.observe(versions(1))
     job = ledger.claim("a", LEASE)
-    monkeypatch.setattr(crash, "point", die)
+    monkeypatch.setattr(crash_points, "point", die)
     with pytest.raises(InterruptedError, match="between-verdict-and-outbox"):
         ledger.commit(job, PASS, EFFECTS, b"x")
     monkeypatch.undo()
@@ -492,7 +492,7 @@ class Histories(RuleBasedStateMachine):
             return
         latest = self._latest(job)
         effects = EFFECTS if outcome is Outcome.PASS else EFFECTS[:2]
-        point, crash.point = crash.point, (_die if dies else crash.point)
+        point, crash_points.point = crash_points.point, (_die if dies else crash_points.point)
         try:
             self.ledger.commit(job, Facts(outcome, "words"), effects)
         except Fenced:
@@ -506,7 +506,7 @@ class Histories(RuleBasedStateMachine):
             assert job.key not in self.committed, "a second verdict"
             self.committed[job.key] = outcome
         finally:
-            crash.point = point
+            crash_points.point = point
 
     @rule(worker=st.sampled_from("ab"))
     def take_effect(self, worker):

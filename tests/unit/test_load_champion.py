@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
-from seatrial.checks._load_answers import expected
-from seatrial.checks._load_champion import side_by_side
-from seatrial.checks._load_service import Loaded
-from seatrial.checks.load import check
+from seatrial.checks.load.champion import side_by_side
+from seatrial.checks.load.check import check
+from seatrial.checks.load.runs import Loaded
+from seatrial.checks.serving.expected import expected
+from seatrial.checks.serving.service import serve
 from seatrial.engine import ask, plan
 from seatrial.events import Attachment, Finding, Judged, Measured, Unjudged
-from seatrial.load import steady
-from seatrial.targets.live import serve
+from seatrial.loadgen import validity
 from seatrial.trial import Trial
 from tests.unit.load_service import answer
 
@@ -37,7 +37,7 @@ def path(frame):
 def _patient(monkeypatch):
     """Let generator and service be uneven: what is tried is what is made of the figures, on a machine of any kind."""
     for name, most in (("MAX_LAG_SECONDS", 60), ("MAX_LAG_SHARE", 60), ("MIN_RATE_SHARE", 0.01), ("_STEP", 1e9)):
-        monkeypatch.setattr(steady, name, most)
+        monkeypatch.setattr(validity, name, most)
 
 
 @pytest.fixture(scope="module")

@@ -12,21 +12,21 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
-from seatrial.checks import _load_cause, _load_judge, _load_pictures
-from seatrial.checks._budget import ending, until
-from seatrial.checks._load_answers import expected
-from seatrial.checks._load_knee import drain, search
-from seatrial.checks._load_service import Loaded, held_against
-from seatrial.checks.load import _explained, check
+from seatrial.checks.load import charts, diagnosis, judge
+from seatrial.checks.load.capacity import drain, search
+from seatrial.checks.load.check import _explained, check
+from seatrial.checks.load.runs import Loaded, held_against
+from seatrial.checks.serving.budget import ending, until
+from seatrial.checks.serving.expected import expected
+from seatrial.checks.serving.service import serve
 from seatrial.engine import ask, plan
 from seatrial.errors import UsageError
 from seatrial.events import Attachment, Finding, Judged, Measured, Unjudged
-from seatrial.load import steady as steady_run
-from seatrial.load.outcome import ANSWERED, TIMED_OUT, Answer, Offered
-from seatrial.load.stats import Plan
-from seatrial.slo import Load, Slo
+from seatrial.loadgen import validity
+from seatrial.loadgen.results import ANSWERED, TIMED_OUT, Answer, Offered
+from seatrial.loadgen.statistics import Plan
+from seatrial.policy.service import Load, Slo
 from seatrial.targets.http import Http
-from seatrial.targets.live import serve
 from seatrial.trial import Trial
 from tests.unit.load_service import answer
 
@@ -54,7 +54,7 @@ def steady(requests, misses=0, seed=0):
 
 
 def concluded(*runs, planned=Plan(2, 1_000)):  # noqa: B008
-    events = list(_load_judge.conclusion("load", _load_judge.Runs(SLO, planned, runs)))
+    events = list(judge.conclusion("load", judge.Runs(SLO, planned, runs)))
     return next(e for e in events if isinstance(e, Finding | Judged | Unjudged)), events
 
 
@@ -109,9 +109,7 @@ def test_the_warm_up_is_found_and_left_out():
     slow = np.concatenate([np.linspace(0.4, 0.3, 200), steady(1_050)])
     told, _ = concluded(run(slow), run(steady(1_000)))
     assert isinstance(told, Judged)
-    measured = {
-        e.name: e.value for e in _load_judge.figures("load", _load_judge.Runs(SLO, Plan(2, 1_000), [run(slow)]))
-    }
+    measured = {e.name: e.value for e in judge.figures("load", judge.Runs(SLO, Plan(2, 1_000), [run(slow)]))}
     assert 175 <= measured["warm-up"] <= 225
     assert measured["p50"] == pytest.approx(0.02, rel=0.05)
     assert measured["p99 lower bound"] <= measured["p99"] <= measured["p99 upper bound"]
@@ -120,18 +118,18 @@ def test_the_warm_up_is_found_and_left_out():
 def test_a_plan_that_can_show_nothing_is_refused_beforehand():
     """p99 at 99 % needs 459 requests; another percentile gets as many as give the same misses."""
     with pytest.raises(UsageError, match="459"):
-        _load_judge.plan_of(SLO, Load(requests=400))
-    assert _load_judge.plan_of(SLO, Load()) == Plan(3, 10_000)
-    assert _load_judge.plan_of(Slo(limit_ms=1, rate=1, percentile=0.9), Load()).requests == pytest.approx(959, abs=2)
+        judge.plan_of(SLO, Load(requests=400))
+    assert judge.plan_of(SLO, Load()) == Plan(3, 10_000)
+    assert judge.plan_of(Slo(limit_ms=1, rate=1, percentile=0.9), Load()).requests == pytest.approx(959, abs=2)
 
 
 def test_every_request_is_kept_and_drawn():
     """The Parquet file has one row a scheduled request; the pictures are SVG without script, also of no answers."""
     runs = [run([*steady(900), *[np.inf] * 100]), run(steady(1_000))]
-    frame = pd.read_parquet(io.BytesIO(_load_judge.raw("load", _load_judge.Runs(SLO, Plan(2, 1_000), runs)).content))
+    frame = pd.read_parquet(io.BytesIO(judge.raw("load", judge.Runs(SLO, Plan(2, 1_000), runs)).content))
     assert len(frame) == 2_000
     assert (frame["outcome"] == "timed out").sum() == 100
-    for draw in (_load_pictures.histogram, _load_pictures.timeline):
+    for draw in (charts.histogram, charts.timeline):
         for drawn in (runs, [run([np.inf] * 5)]):
             text = draw(drawn, 0.1).decode()
             assert text.startswith("<svg")
@@ -142,17 +140,17 @@ def test_every_request_is_kept_and_drawn():
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (_load_cause.Watched(100, 10, [0.4, 0.5]), True),
-        (_load_cause.Watched(100, 95, [0.4, 0.5]), False),  # it works, as hard as it can
-        (_load_cause.Watched(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
-        (_load_cause.Watched(100, 10, [*[0.001] * 60, 0.4, 0.9]), True),  # the quick ones came before the load
-        (_load_cause.Watched(100, 10, [*[0.001] * 90, 0.4, 0.4, *[0.001] * 90]), False),  # the machine stalled
-        (_load_cause.Watched(0, 0, [0.4]), False),  # nobody looked
+        (diagnosis.Watched(100, 10, [0.4, 0.5]), True),
+        (diagnosis.Watched(100, 95, [0.4, 0.5]), False),  # it works, as hard as it can
+        (diagnosis.Watched(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
+        (diagnosis.Watched(100, 10, [*[0.001] * 60, 0.4, 0.9]), True),  # the quick ones came before the load
+        (diagnosis.Watched(100, 10, [*[0.001] * 90, 0.4, 0.4, *[0.001] * 90]), False),  # the machine stalled
+        (diagnosis.Watched(0, 0, [0.4]), False),  # nobody looked
     ],
 )
 def test_a_service_that_sleeps_while_all_wait_is_blocked(seen, expected):
     """Asleep and unreachable is a blocking call; busy, or reachable, is not."""
-    assert _load_cause.blocked(seen, 0.5) is expected
+    assert diagnosis.blocked(seen, 0.5) is expected
 
 
 def path(frame):
@@ -241,11 +239,11 @@ def test_the_rate_follows_a_profile_shared_by_two_processes():
 def test_the_warm_up_of_a_profile_is_judged_by_itself():
     """Latency that follows the rate is no warm-up; the level run ahead must have settled, and no run is cut."""
     wavy = run(0.02 + 0.01 * (np.arange(1_000) % 500 > 250))
-    runs = _load_judge.Runs(SLO, Plan(1, 1_000), [wavy], run(steady(250)))
-    assert isinstance(next(iter(_load_judge.conclusion("load", runs))), Judged)
+    runs = judge.Runs(SLO, Plan(1, 1_000), [wavy], run(steady(250)))
+    assert isinstance(next(iter(judge.conclusion("load", runs))), Judged)
     assert len(runs.latencies()[0]) == 1_000
-    growing = _load_judge.Runs(SLO, Plan(1, 1_000), [wavy], run(np.linspace(0.02, 0.08, 250)))
-    assert isinstance(next(iter(_load_judge.conclusion("load", growing))), Unjudged)
+    growing = judge.Runs(SLO, Plan(1, 1_000), [wavy], run(np.linspace(0.02, 0.08, 250)))
+    assert isinstance(next(iter(judge.conclusion("load", growing))), Unjudged)
 
 
 @pytest.mark.parametrize(("degraded", "causes"), [(2, []), (20, ["degraded-under-load"])])
@@ -270,7 +268,7 @@ def test_answers_that_change_under_load_are_found():
 def even_when_late(monkeypatch):
     """Judge also on a machine that keeps the generator waiting."""
     for name, most in (("MAX_LAG_SECONDS", 60), ("MAX_LAG_SHARE", 60), ("MIN_RATE_SHARE", 0.01)):
-        monkeypatch.setattr(steady_run, name, most)
+        monkeypatch.setattr(validity, name, most)
 
 
 def test_a_blocking_call_in_an_async_route_is_found_and_placed(monkeypatch):

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from seatrial.errors import TargetError, UsageError
-from seatrial.faults.background import Background
-from seatrial.load.client import offer
-from seatrial.load.http1 import BadAnswer, dechunk, parse_head, request_bytes
-from seatrial.load.outcome import OUTCOMES
-from seatrial.load.schedule import constant, poisson, recorded
-from seatrial.load.stats import quantile
-from seatrial.load.steady import void
+from seatrial.loadgen.client import offer
+from seatrial.loadgen.http1 import BadAnswer, dechunk, parse_head, request_bytes
+from seatrial.loadgen.results import OUTCOMES
+from seatrial.loadgen.schedule import constant, poisson, recorded
+from seatrial.loadgen.statistics import quantile
+from seatrial.loadgen.validity import void
+from seatrial.process.event_loop import Background
 
 STUB = Path(__file__).parents[1] / "bench" / "stub.py"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

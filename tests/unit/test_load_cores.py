@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.checks import _load_service
-from seatrial.checks._load_answers import expected
-from seatrial.checks._load_service import Loaded, started
+from seatrial.checks.load import runs
+from seatrial.checks.load.runs import Loaded, started
+from seatrial.checks.serving.expected import expected
 from seatrial.errors import UsageError
 from seatrial.events import Judged, Measured, Unjudged
-from seatrial.load.cores import EVERYWHERE, apart, on
-from seatrial.slo import Load, Slo
+from seatrial.loadgen.affinity import EVERYWHERE, apart, on
+from seatrial.policy.service import Load, Slo
 from tests.unit.test_load_check import SMALL, asked, trial
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
@@ -27,13 +27,13 @@ def cores_of(pid):
 @two_cores
 def test_service_and_generator_meet_on_no_core(monkeypatch):
     """Each is where it belongs while requests are sent; afterwards this thread is where it was."""
-    cores, seen, offer_by = apart(1), [], _load_service.offer_by
+    cores, seen, offer_by = apart(1), [], runs.offer_by
 
     def looked(*args, **options):
         seen.append((os.sched_getaffinity(0), cores_of(running.pid)))
         return offer_by(*args, **options)
 
-    monkeypatch.setattr(_load_service, "offer_by", looked)
+    monkeypatch.setattr(runs, "offer_by", looked)
     made = trial("")
     with started(made, None, cores) as running:
         slo = Slo(limit_ms=100, rate=100)

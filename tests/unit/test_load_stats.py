@@ -7,12 +7,22 @@ import numpy as np
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.load.compare import compare, order
-from seatrial.load.histogram import histogram, merge, percentile_seconds
-from seatrial.load.knee import knee
-from seatrial.load.outcome import Answer, Offered, merged
-from seatrial.load.stats import Plan, allowed, autocorrelation, bounds, holds, judge, plan, quantile, required
-from seatrial.load.steady import void, warmup
+from seatrial.loadgen.capacity import knee
+from seatrial.loadgen.comparison import compare, order
+from seatrial.loadgen.histogram import histogram, merge, percentile_seconds
+from seatrial.loadgen.results import Answer, Offered, merged
+from seatrial.loadgen.statistics import (
+    Plan,
+    allowed,
+    autocorrelation,
+    bounds,
+    holds,
+    judge,
+    plan,
+    quantile,
+    required,
+)
+from seatrial.loadgen.validity import void, warmup
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from seatrial.errors import TargetError, UsageError
-from seatrial.load.client import offer
-from seatrial.load.histogram import histogram, merge
-from seatrial.load.schedule import poisson, ramp, recorded
-from seatrial.load.stats import quantile
-from seatrial.load.workers import offer_by
+from seatrial.loadgen.client import offer
+from seatrial.loadgen.histogram import histogram, merge
+from seatrial.loadgen.schedule import poisson, ramp, recorded
+from seatrial.loadgen.statistics import quantile
+from seatrial.loadgen.workers import offer_by
 
 STUB = Path(__file__).parents[1] / "bench" / "stub.py"
 

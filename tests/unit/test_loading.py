@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.errors import ProjectError, UsageError
-from seatrial.loading import load_file
+from seatrial.io.loading import load_file
 
 
 def written(path: Path, text: str) -> Path:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis.extra import pandas as hpd
 
 from seatrial.errors import PipelineError, PolicyError
-from seatrial.parity import KeySet, Tolerance, compare
+from seatrial.parity.compare import Tolerance, compare
+from seatrial.parity.result import KeySet
 
 N = 1000
 FRAME = pd.DataFrame(

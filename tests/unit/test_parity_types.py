@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from seatrial.parity import ColumnParity, Tolerance, compare
+from seatrial.parity.compare import Tolerance, compare
+from seatrial.parity.result import ColumnParity
 
 NAN, INF = float("nan"), float("inf")
 

@@ -9,8 +9,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from seatrial.loading import load_file
-from seatrial.parity import compare
+from seatrial.io.loading import load_file
+from seatrial.parity.compare import compare
 
 HERE = Path(__file__).resolve().parents[2] / "examples" / "payments"
 ROWS = 300

@@ -17,7 +17,7 @@ PIPELINE = Pipeline(
 
 GOOD = """
     from seatrial import Quality, Tolerance
-    from seatrial.tolerance import Tolerance as T
+    from seatrial.parity.tolerance import Tolerance as T
 
     LIMIT = 3
     _tolerance = 4

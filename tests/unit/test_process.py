@@ -15,7 +15,7 @@ import pytest
 
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline import Dependency, Pipeline, Service
-from seatrial.targets.process import fill, start, values_of
+from seatrial.targets.launch import fill, start, values_of
 from tests.waiting import until
 
 SERVER = """
@@ -73,7 +73,7 @@ def test_a_service_does_not_outlive_us(how):
     holder = f"""
     import sys, time
     from seatrial.pipeline import Service
-    from seatrial.targets.process import start
+    from seatrial.targets.launch import start
     with start(Service(command=[sys.executable, "-c", {SERVER + SERVE!r}, "{{port}}"])) as running:
         print(running.pid, flush=True)
         time.sleep(600)
@@ -209,7 +209,7 @@ def test_credentials_of_ours_stay_here(monkeypatch):
 
 def test_a_flood_of_log_lines_is_cut(monkeypatch):
     """The log on disk stops at its limit, and the service goes on."""
-    monkeypatch.setattr("seatrial.targets.process.LOG_BYTES", 1000)
+    monkeypatch.setattr("seatrial.process.running.LOG_BYTES", 1000)
     flood = """
     for _ in range(2000):
         print("x" * 100)

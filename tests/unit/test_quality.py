@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Quality, Reference, Severity, StagePolicy, Trial, capture, run
-from seatrial.checks import quality
-from seatrial.checks._paired import benjamini_hochberg
+from seatrial.checks.quality import check
+from seatrial.checks.quality.bootstrap import benjamini_hochberg
 from seatrial.errors import PolicyError
 from seatrial.events import Finding, Judged, Measured, Unjudged
 
@@ -70,7 +70,7 @@ def trial(*, candidate=None, champion=None, count: int = 2000, label="event", pr
 
 
 def events(of: Trial) -> list:
-    return list(quality.check.ask(of, "prediction"))
+    return list(check.check.ask(of, "prediction"))
 
 
 def told(found: list, severity: Severity = Severity.ERROR) -> list[Finding]:
@@ -85,8 +85,8 @@ def unjudged(found: list) -> list[str]:
 
 
 def test_only_stages_whose_policy_has_quality_are_asked() -> None:
-    assert quality.check.stages(trial()) == ["prediction"]
-    assert quality.check.stages(Trial(path(), reference(), model=model())) == []
+    assert check.check.stages(trial()) == ["prediction"]
+    assert check.check.stages(Trial(path(), reference(), model=model())) == []
 
 
 def test_a_good_model_passes_its_limits_and_its_metrics_are_kept() -> None:
@@ -156,7 +156,7 @@ def test_a_better_model_passes() -> None:
 
 
 def test_the_same_model_never_alarms_against_itself_in_200_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seatrial.checks._labelled.RESAMPLES", 50)
+    monkeypatch.setattr("seatrial.checks.quality.samples.RESAMPLES", 50)
     for seed in range(200):
         of = trial(count=400, champion=model(), limits={"roc_auc": 0.5, "f1": 0.0}, slices=["country"], margin=0.0)
         of.seed = seed
@@ -169,11 +169,11 @@ def test_the_same_model_never_alarms_against_itself_in_200_seeds(monkeypatch: py
 
 def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one-sided bound at 95 % alone would alarm in 5 %; the margin makes that less."""
-    from seatrial.checks._labelled import Labelled
-    from seatrial.checks._paired import difference
+    from seatrial.checks.quality.bootstrap import difference
+    from seatrial.checks.quality.samples import Labelled
     from seatrial.metrics import METRICS
 
-    monkeypatch.setattr("seatrial.checks._labelled.RESAMPLES", 200)
+    monkeypatch.setattr("seatrial.checks.quality.samples.RESAMPLES", 200)
     asked, alarms = Quality("event", "score", {"roc_auc": 0.5}, margin=0.005), 0
     for seed in range(200):
         rng = np.random.default_rng(seed)
@@ -214,7 +214,7 @@ def test_the_path_after_the_model_runs_with_the_promoted_version_too() -> None:
     held = capture(pipeline, rows().drop(columns="event"), model=model(), labels=rows()[["id", "event"]])
     policy = Policy({"decision": StagePolicy(quality=Quality("event", "decided", {"roc_auc": 0.1}))})
     of = Trial(pipeline, held, policy=policy, model=model("better"), champion=model())
-    assert [f.cause for f in told(list(quality.check.ask(of, "decision")))] == ["worse-than-promoted"]
+    assert [f.cause for f in told(list(check.check.ask(of, "decision")))] == ["worse-than-promoted"]
 
 
 # --- slices ----------------------------------------------------------------------------------------------

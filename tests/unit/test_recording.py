@@ -13,7 +13,7 @@ import pytest
 
 from seatrial import Dependency, Pipeline, capture
 from seatrial.errors import PipelineError, StageError
-from seatrial.recording import Answers, Recorder, Replayer, answers_otherwise, ask_again
+from seatrial.reference.recording import Answers, Recorder, Replayer, answers_otherwise, ask_again
 
 KNOWN = 40
 TABLE = pd.DataFrame(
@@ -118,8 +118,8 @@ def through_storage(answers: Answers) -> Answers:
     import tempfile
     from pathlib import Path
 
-    from seatrial.capturing import _write_answers
-    from seatrial.reference import Reference
+    from seatrial.reference.capture import _write_answers
+    from seatrial.reference.snapshot import Reference
 
     with tempfile.TemporaryDirectory() as root:
         manifest = {"dependencies": {"store": _write_answers("store", answers, Path(root))}}

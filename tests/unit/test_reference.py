@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seatrial import Dependency, Pipeline, Reference, bundle, capture
+from seatrial import Dependency, Pipeline, Reference, capture
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError
+from seatrial.io import bundle
 
 REQUESTS = pd.DataFrame(
     {

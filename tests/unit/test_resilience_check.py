@@ -13,17 +13,19 @@ import psutil
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy, Service, capture
-from seatrial.checks import _resilience_judge as judge
-from seatrial.checks._load_answers import expected
-from seatrial.checks._resilience_bench import fallback_of
-from seatrial.checks._resilience_rows import over_tcp, rows_of
-from seatrial.checks._resilience_seen import Seen, Watched
-from seatrial.checks.resilience import check
+from seatrial.checks.resilience import criteria
+from seatrial.checks.resilience.check import check
+from seatrial.checks.resilience.experiment import fallback_of
+from seatrial.checks.resilience.observation import Seen, Watched
+from seatrial.checks.serving.expected import expected
+from seatrial.checks.serving.matrix import rows_of
 from seatrial.engine import ask, plan
 from seatrial.errors import PolicyError
 from seatrial.events import Finding, Judged, Unjudged
-from seatrial.load.outcome import ANSWERED, TIMED_OUT, Answer, Offered
-from seatrial.slo import ROWS, Load, Loss, Slo, read
+from seatrial.faults.proxy.dependency import over_tcp
+from seatrial.loadgen.results import ANSWERED, TIMED_OUT, Answer, Offered
+from seatrial.policy.service import Load, Loss, Slo
+from seatrial.policy.settings import ROWS, read
 from seatrial.trial import Trial
 from tests.unit.weather_service import NoScales, Scales, total, weigh
 
@@ -109,7 +111,7 @@ def row(name):
 
 
 def found(name, what, slo=None):
-    return [(b.criterion, b.judged) for b in judge.under_fault(row(name), what, slo)]
+    return [(b.criterion, b.judged) for b in criteria.under_fault(row(name), what, slo)]
 
 
 def test_the_declared_fallback_is_computed_offline(ground):

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from seatrial.errors import UsageError
 from seatrial.events import Finding, Judged, Measured, Outcome, Question, Severity, Subject, Unjudged, Verdict, total
-from seatrial.files import atomic_write
+from seatrial.io.files import atomic_write
 from seatrial.sinks import console, html, junit, markdown
 from seatrial.sinks import json as json_sink
+from seatrial.sinks.diagram import picture
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import State, answers, places
-from seatrial.sinks.picture import picture
 from seatrial.sinks.text import number, seconds, share
 
 PATH = ("raw", "store", "features", "prediction", "response")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from seatrial.bundle import write_frame
 from seatrial.errors import ReferenceInvalid, UsageError
-from seatrial.tables import read_table
+from seatrial.io.bundle import write_frame
+from seatrial.io.tables import read_table
 
 
 def test_a_csv_stays_text(tmp_path):

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from seatrial.errors import AnswerError, TargetError, UsageError
+from seatrial.process.running import free_port
 from seatrial.targets import connect
 from seatrial.targets.http import FAILURES, Http
-from seatrial.targets.process import free_port
 
 SECONDS = 1.0
 LIMIT = 100_000

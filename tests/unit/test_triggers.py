@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seatrial.triggers import CHANGED, FULL_SECONDS, LISTED, SLACK_SECONDS, Look, marks_after, next_look, wanted
+from seatrial.promotion.triggers.polling import (
+    CHANGED,
+    FULL_SECONDS,
+    LISTED,
+    SLACK_SECONDS,
+    Look,
+    marks_after,
+    next_look,
+    wanted,
+)
 
 NOW = 1_000_000.0
 

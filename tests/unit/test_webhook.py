@@ -18,10 +18,10 @@ from typing import Any
 import psutil
 import pytest
 
-from seatrial import webhook
-from seatrial.delivery import BODY_BYTES, ID, SIGNATURE, TIMESTAMP, sign
 from seatrial.errors import UsageError
-from seatrial.targets.process import free_port
+from seatrial.process.running import free_port
+from seatrial.promotion.triggers import webhook
+from seatrial.promotion.triggers.delivery import BODY_BYTES, ID, SIGNATURE, TIMESTAMP, sign
 from tests.waiting import until
 
 pytestmark = pytest.mark.server

@@ -10,8 +10,7 @@ from functools import partial
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.faults.background import Background
-from seatrial.faults.tcp import (
+from seatrial.faults.network import (
     KINDS,
     Bandwidth,
     Down,
@@ -24,7 +23,8 @@ from seatrial.faults.tcp import (
     Timeout,
     chance,
 )
-from seatrial.faults.wire import Wire, endpoint
+from seatrial.faults.proxy.tcp import Wire, endpoint
+from seatrial.process.event_loop import Background
 from tests.waiting import until
 
 LONG = 5.0

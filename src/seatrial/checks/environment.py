@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from seatrial.checks._sides import ask_some, sides_of
-from seatrial.environment import environment
+from seatrial.checks.base import Check
+from seatrial.checks.serving.comparison import ask_some, sides_of
+from seatrial.checks.serving.interpreter import serving_environment
+from seatrial.checks.serving.service import Live, can_serve, live
 from seatrial.errors import StageError, TargetError
 from seatrial.events import Event, Finding, Judged, Severity, Unjudged
 from seatrial.pipeline import SERVICE
-from seatrial.targets.live import Live, can_serve, live
-from seatrial.targets.serving import serving_environment
-from seatrial.trial import Check, Trial
+from seatrial.reference.environment import environment
+from seatrial.trial import Trial
 
 NAME = "environment"
 SETTINGS = {

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from seatrial.errors import TargetError
-from seatrial.faults.tcp import KINDS, Down, Fault
-from seatrial.faults.wire import endpoint
+from seatrial.faults.network import KINDS, Down, Fault
+from seatrial.faults.proxy.tcp import endpoint
 
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _SECONDS = 10.0

@@ -21,12 +21,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from seatrial.isolation.environ import MARK, cleaned
-from seatrial.limits import MEBIBYTE, Limits
-from seatrial.project import Project
+from seatrial.isolation.environment import MARK, cleaned
+from seatrial.project import MEBIBYTE, Limits, Project
 
-APART = Path(__file__).with_name("apart.py")
-GUARD = Path(__file__).parent.parent / "targets" / "guard.py"
+APART = Path(__file__).with_name("namespaces.py")
+GUARD = Path(__file__).parent.parent / "process" / "guard.py"
 LOGS_KEPT = 20
 END_SECONDS = 15.0  # for the guard to end everything
 
@@ -54,7 +53,7 @@ class Process:
             "processes": self.limits.processes,
         }  # fmt: skip
         python = [sys.executable, "-I", "-S"]
-        child = [sys.executable, "-P", "-m", "seatrial.isolation.child", str(theirs.fileno())]
+        child = [sys.executable, "-P", "-m", "seatrial.isolation.worker", str(theirs.fileno())]
         with theirs:
             self._guard = subprocess.Popen(  # noqa: S603
                 [*python, str(APART), *python, str(GUARD), json.dumps(settings), *child],

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, and_, func, select
 
 from seatrial.events import Outcome, Subject
 from seatrial.ledger import schema
-from seatrial.ledger.base import Transactions
 from seatrial.ledger.records import Facts, Kept
+from seatrial.ledger.transactions import Transactions
 
 _job, _outbox, _subject, _verdict = schema.job, schema.outbox, schema.subject, schema.verdict
 

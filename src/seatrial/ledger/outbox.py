@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, exists, or_, select, text, update
 
 from seatrial.ledger import schema
-from seatrial.ledger.base import LEASE_SECONDS, WORDS, Transactions, of, pause_seconds
 from seatrial.ledger.records import Effect, Fenced, Job
+from seatrial.ledger.transactions import LEASE_SECONDS, WORDS, Transactions, of, pause_seconds
 
 PAUSED = "waits:"
 _LOCK = 7_325_342  # any number, the same for all

@@ -13,14 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from seatrial import crash
 from seatrial.ledger import schema
-from seatrial.ledger.base import LEASE_SECONDS, WORDS, of, pause_seconds, spoken
 from seatrial.ledger.database import connect, url_for
 from seatrial.ledger.history import History
 from seatrial.ledger.migrate import migrate
 from seatrial.ledger.outbox import Outbox
 from seatrial.ledger.records import Facts, Fenced, Job, Registered, identity
+from seatrial.ledger.transactions import LEASE_SECONDS, WORDS, of, pause_seconds, spoken
+from seatrial.process import crash_points
 
 ATTEMPTS = 5  # of a job; an effect is tried until it is done or can never be
 KEEP_DELIVERIES_SECONDS = 7 * 86_400.0
@@ -198,7 +198,7 @@ class Ledger(Outbox, History):
                 "evidence_digest": facts.evidence_digest, "summary": facts.summary[:WORDS], "created_at": now,
             }  # fmt: skip
             connection.execute(insert(_verdict), [row])
-            crash.point("between-verdict-and-outbox")
+            crash_points.point("between-verdict-and-outbox")
             if effects:
                 common = {
                     **key, "outcome": facts.outcome.value, "model": job.name, "state": "open", "due_at": now,

@@ -1,7 +1,6 @@
 """The MLflow side: which version is meant, its model and reference on this disk, and where the aliases stand."""
 
-from seatrial.registry.files import (
-    Fetched,
+from seatrial.registry.mlflow.artifacts import (
     can_take_reference,
     download_model,
     experiment_of,
@@ -10,18 +9,9 @@ from seatrial.registry.files import (
     promised,
     store_reference,
 )
-from seatrial.registry.server import client, reachable, spoken
-from seatrial.registry.versions import (
-    VALIDATED,
-    Version,
-    aliases,
-    changed,
-    move_alias,
-    present,
-    promoted,
-    resolve,
-    subject_of,
-)
+from seatrial.registry.mlflow.client import client, reachable, spoken
+from seatrial.registry.mlflow.versions import aliases, changed, move_alias, present, promoted, resolve
+from seatrial.registry.protocol import VALIDATED, Fetched, Version, subject_of
 
 __all__ = [
     "VALIDATED",

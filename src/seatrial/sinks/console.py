@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.events import Event, Finding, Judged, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.sinks.base import Sink
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import Answer, State, answers, places
 from seatrial.sinks.text import neutral, plural, seconds
-from seatrial.trial import Sink
 
 FINDINGS_SHOWN = 20
 ERASED = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))

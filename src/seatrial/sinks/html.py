@@ -15,11 +15,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from seatrial.events import Finding, Outcome, Severity, Unjudged, Verdict
-from seatrial.files import atomic_write
+from seatrial.io.files import atomic_write
 from seatrial.sinks import text
+from seatrial.sinks.diagram import MOST_ACROSS, Picture, picture
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import Answer, State, answers, decisive, places, reason
-from seatrial.sinks.picture import MOST_ACROSS, Picture, picture
 
 SHOWN = 200
 """Findings of one kind, and measured values, that the page shows; the rest is counted."""

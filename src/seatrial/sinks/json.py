@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.events import Verdict
-from seatrial.files import atomic_write
+from seatrial.io.files import atomic_write
 
 
 def write(verdict: Verdict, path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from seatrial.events import Finding, Outcome, Severity, Verdict
-from seatrial.files import atomic_write
+from seatrial.io.files import atomic_write
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import Answer, State, answers
 from seatrial.sinks.text import neutral

@@ -9,41 +9,11 @@ Every call ends: it has a total deadline, reads a bounded body and stays on its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-
-import pandas as pd
+from collections.abc import Callable
+from typing import Any
 
 from seatrial.errors import UsageError, nearest
-
-if TYPE_CHECKING:
-    from seatrial.targets.messages import Response
-
-
-class Target(Protocol):
-    """What every target can. It is a context manager; ``url`` says where it is."""
-
-    url: Any
-
-    def __enter__(self) -> Any: ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def step(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the answers to these rows; TargetError where there is none."""
-        ...
-
-    def send(
-        self,
-        payload: Any = None,
-        *,
-        path: str | None = None,
-        method: str = "POST",
-        headers: Mapping[str, str] | None = None,
-        seconds: float | None = None,
-    ) -> Response:
-        """Send one payload, bytes as they are and anything else as JSON, and return what came back."""
-        ...
+from seatrial.targets.protocol import Target
 
 
 def _rest(url: str, **options: Any) -> Target:
@@ -59,13 +29,13 @@ def _mlflow(url: str, **options: Any) -> Target:
 
 
 def _oip(url: str, **options: Any) -> Target:
-    from seatrial.targets.oip import Oip
+    from seatrial.targets.oip.rest import Oip
 
     return Oip(url, **options)
 
 
 def _grpc(url: str, **options: Any) -> Target:
-    from seatrial.targets.oip_grpc import OipGrpc
+    from seatrial.targets.oip.grpc import OipGrpc
 
     return OipGrpc(url, **options)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial import jsonform
 from seatrial.errors import UsageError
-from seatrial.loading import load_file
+from seatrial.io import frame_json
+from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline, Step, describe
 from seatrial.targets.messages import Response, body_of
 
@@ -67,13 +67,13 @@ class InProcess:
         try:
             told = json.loads(body_of(payload) or b"null")
             asked = told if isinstance(told, list) else [told]
-            frame = pd.DataFrame({jsonform.PAYLOAD: [jsonform.as_text(each) for each in asked]}, dtype="string")
+            frame = pd.DataFrame({frame_json.PAYLOAD: [frame_json.as_text(each) for each in asked]}, dtype="string")
             if not isinstance(self._step, Pipeline):
-                frame = jsonform.read([each if isinstance(each, dict) else {} for each in asked], pd.DataFrame())
+                frame = frame_json.read([each if isinstance(each, dict) else {} for each in asked], pd.DataFrame())
         except (ValueError, UsageError, RecursionError) as error:
             return _answer(422, {"detail": describe(error)}, begin)
         try:
-            rows = jsonform.rows(self.step(frame))
+            rows = frame_json.rows(self.step(frame))
         except Exception as error:  # noqa: BLE001  whatever the step raises is its answer
             return _answer(500, {"detail": describe(error)}, begin)
         return _answer(200, rows if isinstance(told, list) or len(rows) != 1 else rows[0], begin)
@@ -91,5 +91,5 @@ def from_file(where: str) -> InProcess:
 
 
 def _answer(status: int, content: Any, begin: float) -> Response:
-    body = jsonform.as_text(content).encode()
+    body = frame_json.as_text(content).encode()
     return Response(status, {"content-type": "application/json"}, body, time.perf_counter() - begin)

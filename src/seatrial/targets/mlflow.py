@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from seatrial import jsonform
 from seatrial.errors import AnswerError, UsageError, unknown
+from seatrial.io import frame_json
 from seatrial.targets.http import Http
 
 Form = Literal["dataframe_split", "dataframe_records", "instances", "inputs", "csv"]
@@ -52,7 +52,7 @@ class MLflow(Http):
         inputs = frame.drop(columns=self.key) if self.key in frame.columns else frame
         if self.form == "csv":
             return _csv(inputs)
-        rows = jsonform.rows(inputs)
+        rows = frame_json.rows(inputs)
         body: dict[str, Any]
         if self.form == "dataframe_split":
             body = {self.form: {"columns": [str(c) for c in inputs.columns], "data": [list(r.values()) for r in rows]}}
@@ -61,7 +61,7 @@ class MLflow(Http):
             body = {self.form: next(iter(columns.values())) if _tensor(inputs) else columns}
         else:
             body = {self.form: [next(iter(r.values())) for r in rows] if _tensor(inputs) else rows}
-        return jsonform.as_text(body | ({"params": self.params} if self.params else {})).encode()
+        return frame_json.as_text(body | ({"params": self.params} if self.params else {})).encode()
 
     def step(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the predictions beside the key: named as answered, or ``prediction``, ``prediction_1`` and on.
@@ -109,7 +109,7 @@ def beside_key(frame: pd.DataFrame, key: str | None, columns: dict[str, list[Any
         if len(cells) != len(frame):
             raise AnswerError(f"The service gave {len(cells):,} answers in '{name}' to {len(frame):,} rows.")
     answers = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    out = jsonform.read(answers, pd.DataFrame())
+    out = frame_json.read(answers, pd.DataFrame())
     if key is not None and key in frame.columns and key not in out.columns:
         out.insert(0, key, frame[key].to_numpy() if frame[key].dtype.kind != "O" else list(frame[key]))
         out[key] = out[key].astype(frame[key].dtype)
@@ -124,6 +124,6 @@ def _csv(inputs: pd.DataFrame) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([str(c) for c in inputs.columns])
-    for row in jsonform.rows(inputs):
+    for row in frame_json.rows(inputs):
         writer.writerow(["" if cell is None else cell for cell in row.values()])
     return out.getvalue().encode()

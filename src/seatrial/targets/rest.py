@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial import jsonform
 from seatrial.errors import AnswerError
+from seatrial.io import frame_json
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
 
@@ -41,13 +41,13 @@ class Rest(Http):
         Raises:
             TargetError: a request was not answered, or with another status than success.
         """
-        texts = jsonform.payloads(frame)
+        texts = frame_json.payloads(frame)
         if self.batch and texts:
             answers = answers_of(self.send(batch_of(texts), path=self.batch), len(texts))
         else:
             answers = [answers_of(told, 1)[0] for told in _whole(self.send_all(texts))]
         keyed = with_keys(answers, keys_of(frame, self.key), self.key)
-        return jsonform.read(keyed, pd.DataFrame())
+        return frame_json.read(keyed, pd.DataFrame())
 
 
 def answers_of(response: Response, asked: int) -> list[dict[str, Any]]:
@@ -75,9 +75,9 @@ def keys_of(frame: pd.DataFrame, key: str | None) -> list[Any]:
     if key is None:
         return [None] * len(frame)
     if key in frame.columns:
-        return [row[key] for row in jsonform.rows(frame[[key]])]
-    if list(frame.columns) == [jsonform.PAYLOAD]:
-        return [_key_in(text, key) for text in frame[jsonform.PAYLOAD]]
+        return [row[key] for row in frame_json.rows(frame[[key]])]
+    if list(frame.columns) == [frame_json.PAYLOAD]:
+        return [_key_in(text, key) for text in frame[frame_json.PAYLOAD]]
     return [None] * len(frame)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression
 
 import seatrial
-from seatrial.loading import load_file
+from seatrial.io.loading import load_file
 
 
 def main(skewed: bool) -> None:

@@ -1,0 +1,1 @@
+"""The expectations check: every stage matches the reference."""

@@ -1,0 +1,1 @@
+"""The golden check: the whole path gives what was recorded, in process and live."""

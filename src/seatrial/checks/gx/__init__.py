@@ -1,0 +1,1 @@
+"""Great Expectations: the only package that imports it."""

@@ -1,0 +1,228 @@
+"""Great Expectations, held so that it cannot pass what it did not look at. Nothing else imports it.
+
+Left alone it reports success for an empty suite, an empty frame, a column that is all null, a column whose name
+differs in case, a stored expectation whose class is not there, and for another thread's frame. So each suite runs on an
+asset of its own under one lock, answers as many expectations as it declares, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+_RUNNING = threading.RLock()  # Great Expectations keeps its context, registries and batches for the whole process
+_VALUES_LEFT_OUT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one expectation found, as counts.
+
+    ``rows``, ``unexpected`` and ``missing`` (nulls) are None where the expectation counts nothing; ``features`` names
+    the failing rows of a parity frame; ``observed`` is an aggregate over the column and may be one of its values.
+    """
+
+    type: str
+    columns: tuple[str, ...]
+    severity: str
+    success: bool
+    description: str = ""
+    rows: int | None = None
+    unexpected: int | None = None
+    missing: int | None = None
+    features: tuple[str, ...] = ()
+    observed: Any = None
+
+    @property
+    def vacuous(self) -> bool:
+        """Every row was skipped, so that success says nothing."""
+        return self.rows is not None and self.rows - (self.missing or 0) <= 0
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """Everything but the observed aggregate, in JSON's own types."""
+        return {k: v for k, v in asdict(self).items() if k != "observed"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A suite that ran: itself as JSON, and its answers; ``problem`` says why they cannot be trusted."""
+
+    suite: dict[str, Any]
+    answers: tuple[Answer, ...] = ()
+    problem: str = ""
+
+    def failed(self, severity: str = "critical") -> tuple[Answer, ...]:
+        """Return the answers of one severity that are no."""
+        return tuple(a for a in self.answers if not a.success and a.severity == severity)
+
+
+def warm_up() -> None:
+    """Import Great Expectations and make its context (3 to 9 s, once a process), while something else starts."""
+    with _RUNNING:
+        _source()
+
+
+def run_suite(name: str, expectations: Sequence[Any], frame: pd.DataFrame, *, label: str | None = None) -> Ran:
+    """Run a checkpoint of ``expectations`` on ``frame``.
+
+    Args:
+        name: of the suite, its asset and its checkpoint.
+        expectations: one or more; they are copied, so editing them later changes nothing.
+        frame: what is judged; its column names are text.
+        label: the column that names failing rows in the answers; without one, no cell value is asked for.
+    """
+    with _RUNNING:
+        source = _source()
+        import great_expectations as gx
+
+        if not (declared := [e.copy(deep=True) for e in expectations]):
+            return Ran({"name": name, "expectations": []}, problem="the suite declares no expectation")
+        suite = gx.ExpectationSuite(name=name, expectations=declared)
+        stored: dict[str, Any] = suite.to_json_dict()
+        stored.pop("id", None)
+        counts = {"result_format": "COMPLETE", "unexpected_index_column_names": [label]} if label else _VALUES_LEFT_OUT
+        with _registered(declared) as clash:
+            if clash:
+                return Ran(stored, problem=clash)
+            result = _checkpoint(gx, source, suite, frame, counts)
+        evaluated = result.statistics["evaluated_expectations"]
+        if not evaluated == len(result.results) == len(declared):
+            return Ran(stored, problem=f"{len(declared)} expectations were declared and {evaluated} evaluated")
+        if broken := [r.expectation_config.type for r in result.results if _raised(r.exception_info)]:
+            return Ran(stored, problem=f"{broken[0]} raised {_raised_by(result.results)} instead of an answer")
+        answers = tuple(_answer(r, label) for r in result.results)
+        if label and (passed_over := [a for a in answers if a.rows is not None and (a.missing or a.vacuous)]):
+            return Ran(stored, answers, problem=f"{passed_over[0].type} passed over rows that are null")
+        return Ran(stored, answers)
+
+
+def not_expectations(given: Sequence[Any]) -> list[str]:
+    """Return the type names of what is no expectation."""
+    with _RUNNING:
+        _source()
+        from great_expectations.expectations.expectation import Expectation
+
+        return [type(e).__name__ for e in given if not isinstance(e, Expectation)]
+
+
+def columns_of(expectation: Any) -> tuple[str, ...]:
+    """Return the columns an expectation looks at; none for one about the table."""
+    from great_expectations.expectations.expectation import MulticolumnMapExpectation
+
+    names = [getattr(expectation, name, None) for name in ("column", "column_A", "column_B")]
+    if isinstance(expectation, MulticolumnMapExpectation):
+        names += list(expectation.column_list)
+    return tuple(dict.fromkeys(n for n in names if isinstance(n, str)))
+
+
+def needs_whole_frame(expectation: Any) -> bool:
+    """Whether an expectation may look at columns it does not name: one about the table, or under a row condition."""
+    return not columns_of(expectation) or getattr(expectation, "row_condition", None) is not None
+
+
+@cache
+def _source() -> Any:
+    """Return the data source of this process's one context."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its imports use what newer pandas, numpy and pydantic deprecate
+        import great_expectations as gx
+
+        context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    logging.getLogger("great_expectations.expectations.registry").addFilter(
+        lambda record: not record.getMessage().startswith("Overwriting declaration")
+    )
+    return context, context.data_sources.add_pandas("seatrial")
+
+
+def _checkpoint(gx: Any, held: Any, suite: Any, frame: pd.DataFrame, counts: dict[str, Any]) -> Any:
+    """Add, run once and delete again: a context that lives on would keep every frame it judged."""
+    context, source = held
+    name = suite.name
+    with ExitStack() as undo:
+        asset = source.add_dataframe_asset(name)
+        undo.callback(source.delete_asset, name)
+        batch = asset.add_batch_definition_whole_dataframe("whole")
+        context.suites.add(suite)
+        undo.callback(context.suites.delete, name)
+        validation = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+        undo.callback(context.validation_definitions.delete, name)
+        checkpoint = context.checkpoints.add(
+            gx.Checkpoint(name=name, validation_definitions=[validation], result_format=counts)
+        )
+        undo.callback(context.checkpoints.delete, name)
+        (result,) = checkpoint.run(batch_parameters={"dataframe": frame}).run_results.values()
+    return result
+
+
+@contextmanager
+def _registered(expectations: Sequence[Any]) -> Iterator[str]:
+    """Make each expectation's own class the one that runs: a later class of the same name takes its place otherwise."""
+    from great_expectations.expectations import registry
+
+    wanted: dict[str, type] = {}
+    clash = ""
+    for expectation in expectations:
+        kind = expectation.expectation_type
+        if wanted.setdefault(kind, type(expectation)) is not type(expectation):
+            clash = f"two classes named {type(expectation).__name__} are used in one suite; rename one"
+    before = {kind: registry.get_expectation_impl(kind) for kind in wanted}
+    try:
+        for cls in wanted.values():
+            registry.register_expectation(cls)
+        yield clash
+    finally:
+        for cls in before.values():
+            registry.register_expectation(cls)
+
+
+def _answer(result: Any, label: str | None) -> Answer:
+    config, found = result.expectation_config, dict(result.result)
+    kwargs = config.kwargs
+    named = [kwargs.get("column"), kwargs.get("column_A"), kwargs.get("column_B")]
+    failing = [str(row[label]) for row in found.get("unexpected_index_list") or ()] if label else []
+    return Answer(
+        type=str(config.type),
+        columns=tuple(str(n) for n in [*named, *kwargs.get("column_list", ())] if n is not None),
+        severity=str(getattr(config.severity, "value", config.severity)),
+        success=bool(result.success),
+        description=str(config.description or ""),
+        rows=_count(found.get("element_count")),
+        unexpected=_count(found.get("unexpected_count")),
+        missing=_count(found.get("missing_count")),
+        features=tuple(failing),
+        observed=found.get("observed_value"),
+    )
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _raised(info: Any) -> bool:
+    """Whether an exception record says that something raised; it holds one record, or one a metric."""
+    if "raised_exception" in info:
+        return bool(info["raised_exception"])
+    return any(_raised(dict(part)) for part in info.values() if hasattr(part, "items")) or bool(info)
+
+
+def _raised_by(results: Sequence[Any]) -> str:
+    """Return the type of the first exception; its text may carry cell values."""
+    for result in results:
+        info = result.exception_info
+        if not _raised(info):
+            continue
+        records = [info] if "raised_exception" in info else list(info.values())
+        lines = str(dict(records[0]).get("exception_traceback") or "").strip().splitlines()
+        if lines:
+            return lines[-1].split(":")[0].rsplit(".", 1)[-1][:60]
+    return "an exception"

@@ -1,0 +1,78 @@
+"""The stock expectations of a stage: its schema, and the parity frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from seatrial.parity.result import Parity
+
+
+def schema_expectations(columns: Sequence[str]) -> list[Any]:
+    """The columns that training saw: all of them and no other; their order only weighs as a warning."""
+    import great_expectations.expectations as gxe
+
+    return [
+        gxe.ExpectTableColumnsToMatchSet(
+            column_set=list(columns), exact_match=True, description="the columns of training and no other"
+        ),
+        gxe.ExpectTableColumnsToMatchOrderedList(
+            column_list=list(columns), severity="warning", description="in the order of training"
+        ),
+    ]
+
+
+def parity_expectations(features: Sequence[str], rows: int) -> list[Any]:
+    """What must hold of a parity frame: a row for each feature, each over all rows, and none beyond what it allows."""
+    import great_expectations.expectations as gxe
+
+    return [
+        gxe.ExpectTableRowCountToEqual(value=len(features), description="one row a feature"),
+        gxe.ExpectColumnDistinctValuesToEqualSet(
+            column="feature", value_set=list(features), description="every feature of training was compared"
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="complete", value_set=[True], description="every statistic was determined"
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="rows", min_value=rows, max_value=rows, description="every row of training was compared"
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="dtype_ok", value_set=[True], description="the type is that of training"
+        ),
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="allowed", column_B="mismatches", or_equal=True, description="no more rows differ than allowed"
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="null_flips", min_value=0, max_value=0, description="nulls are where training had them"
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="drifted", value_set=[False], severity="warning", description="the distribution has not moved"
+        ),
+    ]  # fmt: skip
+
+
+def parity_frame(parity: Parity) -> pd.DataFrame:
+    """Return the parity frame with a row for the key: keys without a partner count as mismatches, nulls as flips."""
+    sets = (parity.missing_keys, parity.extra_keys, parity.duplicate_keys)
+    frame = parity.frame
+    row = {
+        "feature": parity.key,
+        "dtype_ok": parity.key_dtype_ok,
+        "rows": parity.rows_compared,
+        "mismatches": sum(keys.count for keys in sets),
+        "allowed": 0,
+        "null_flips": parity.null_keys.count,
+        "max_abs_diff": 0.0,
+        "max_rel_diff": 0.0,
+        "worst_key": "",
+        "psi": 0.0,
+        "psi_critical": 0.0,
+        "p_value": 1.0,
+        "drifted": False,
+    }
+    key = pd.DataFrame([row], columns=frame.columns).astype(frame.dtypes.to_dict())
+    whole = pd.concat([key, frame], ignore_index=True) if len(frame) else key
+    return whole.assign(complete=whole.notna().all(axis="columns"))  # what is null would be passed over

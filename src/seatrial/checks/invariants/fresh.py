@@ -1,0 +1,62 @@
+"""Fresh processes that replay the stages: started once a trial, beside each other, and waited for by who needs one."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+from seatrial.checks.invariants.worker import Elsewhere, replay
+from seatrial.trial import Trial
+
+# Fresh processes, each with a PYTHONHASHSEED of its own: a set of two strings keeps its order in half of them. Only the
+# first loads the model, which takes most of the time; the others replay the stages that do without.
+HASH_SEEDS = 3
+
+
+def begin(trial: Trial) -> None:
+    """Start them all."""
+
+    def start() -> None:
+        for number in range(HASH_SEEDS):
+            threading.Thread(target=_quietly, args=(trial, number), daemon=True).start()
+
+    if trial.pipeline.source is not None:
+        trial.once("elsewhere begun", start)
+
+
+def elsewhere(trial: Trial, number: int) -> tuple[int, Elsewhere]:
+    """Return the hash seed of fresh process ``number`` and what it makes of the stages; it is started once a trial."""
+    source = trial.pipeline.source
+    assert source is not None
+    path = None if number else trial.model_path
+    stages = [s for s in trial.pipeline.stages if path is not None or not needs_model(trial, s)]
+    hash_seed = 1 + (trial.seed * HASH_SEEDS + number) % (2**32 - 1)  # 0 would switch the randomisation off
+    return hash_seed, trial.once(
+        ("elsewhere", hash_seed),
+        lambda: replay(source, trial.reference, stages, model_path=path, hash_seed=hash_seed),
+    )
+
+
+def needs_model(trial: Trial, stage: str) -> bool:
+    """Say whether the stage takes the model."""
+    return "model" in trial.pipeline.stage(stage).needs
+
+
+def cannot_start(trial: Trial, stage: str) -> str:
+    """Return why no fresh process can be asked about the stage, or nothing."""
+    if trial.pipeline.source is None:
+        return (
+            "No fresh process was asked: this pipeline was not loaded from a file by name. Run it from a project to "
+            "have that asked too."
+        )
+    if needs_model(trial, stage) and trial.model_path is None:
+        return (
+            f"No fresh process was asked about stage '{stage}': it needs the model, and the model was given as an "
+            "object. Give its path to have that asked too."
+        )
+    return ""
+
+
+def _quietly(trial: Trial, number: int) -> None:
+    with suppress(Exception):  # whoever waits for the answer hears of it
+        elsewhere(trial, number)

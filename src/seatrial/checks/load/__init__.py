@@ -1,0 +1,1 @@
+"""The load check: the latency SLO under an open-loop load."""

@@ -1,0 +1,1 @@
+"""The quality check: metrics within limits, and not worse than the champion."""

@@ -1,0 +1,74 @@
+"""Two versions on the same rows: by how much one is better, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from seatrial.checks.quality.samples import Labelled
+from seatrial.metrics import Array, Metric
+from seatrial.policy.stages import Quality
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of both versions on the same rows; ``gain`` is positive where the candidate is better."""
+
+    metric: Metric
+    value: float
+    promoted: float
+    gains: Array  # of the resamples
+    rows: int
+
+    @property
+    def gain(self) -> float:
+        """By how much the candidate is better."""
+        return self.metric.sign * (self.value - self.promoted) + 0.0  # no negative zero
+
+    @property
+    def spread(self) -> float:
+        """The standard error of the gain."""
+        return float(np.nanstd(self.gains))
+
+    @property
+    def p_value(self) -> float:
+        """One-sided, of a candidate that is not worse, by the normal approximation."""
+        if not self.spread:
+            return 0.0 if self.gain < 0 else 1.0
+        return NormalDist().cdf(self.gain / self.spread)
+
+    def margin(self, quality: Quality) -> float:
+        """How much worse still counts as not worse, in the metric's unit."""
+        return quality.margin * (1.0 if self.metric.better == "higher" else abs(self.promoted))
+
+    def bounds(self, confidence: float) -> tuple[float, float]:
+        """Return the lower and the upper one-sided bound of the gain."""
+        low, high = np.nanquantile(self.gains, [1 - confidence, confidence]).tolist()
+        return low, high
+
+    def rows_wanted(self, quality: Quality) -> int | None:
+        """Return how many rows would tell if the gain stays, as the standard error falls with the root of the rows."""
+        margin = self.margin(quality)
+        distance = self.gain + margin if self.gain > -margin else self.gain
+        if not distance:
+            return None
+        rows = self.rows * (NormalDist().inv_cdf(quality.confidence) * self.spread / distance) ** 2
+        return math.ceil(rows / 100) * 100 if rows < 1e9 else None
+
+
+def difference(data: Labelled, m: Metric, mine: Array, theirs: Array | None) -> Difference:
+    """Return the difference, from the metric on resamples of both versions."""
+    value, promoted = data.values(m)
+    assert promoted is not None
+    assert theirs is not None
+    return Difference(m, value, promoted, m.sign * (mine - theirs) + 0.0, len(data))
+
+
+def benjamini_hochberg(p_values: Sequence[float], q: float) -> float:
+    """Return the largest p-value that is still a discovery at false discovery rate ``q``, or -1."""
+    ranked = sorted(p_values)
+    return max((p for k, p in enumerate(ranked, 1) if p <= q * k / len(ranked)), default=-1.0)

@@ -1,0 +1,1 @@
+"""The resilience check: dependencies fail, the service degrades as declared."""

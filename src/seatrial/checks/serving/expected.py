@@ -1,0 +1,125 @@
+"""What the service should answer to each request, and answers taken under load held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seatrial.checks.serving.requests import request_keys
+from seatrial.errors import AnswerError
+from seatrial.io import frame_json
+from seatrial.loadgen.results import Answer
+from seatrial.parity.compare import compare
+from seatrial.parity.result import Parity
+from seatrial.targets.messages import Response
+from seatrial.targets.rest import answers_of, with_keys
+from seatrial.trial import Trial
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The requests of the reference and their recorded answers, as JSON carries them, row by row.
+
+    Attributes:
+        payloads: one request each, as it is sent.
+        keys: each request's key, as text.
+        frame: the recorded answers, columns that must vary left out.
+    """
+
+    trial: Trial
+    stage: str
+    payloads: Sequence[bytes]
+    keys: Sequence[str]
+    frame: pd.DataFrame
+
+    def answered(self, answers: Sequence[Answer], rows: Sequence[int]) -> tuple[list[dict[str, Any] | None], str]:
+        """Return the object in each answer to the request of that row, None where there is none, and why not."""
+        told: list[dict[str, Any] | None] = []
+        why = ""
+        for answer, row in zip(answers, rows, strict=True):
+            try:
+                found = answers_of(Response(answer.status, {}, answer.body, 0.0), 1)
+                told.append(with_keys(found, [self.keys[row]], self.trial.pipeline.key)[0])
+            except AnswerError as error:
+                told.append(None)
+                why = why or str(error)
+        return told, why
+
+    def compare(
+        self,
+        told: Sequence[dict[str, Any]],
+        rows: Sequence[int],
+        expected: pd.DataFrame | None = None,
+        *,
+        without: Collection[str] = (),
+        worst: int = 5,
+    ) -> Parity:
+        """Compare answered objects with what is expected of their rows, the recorded answers by default.
+
+        A request that was answered several times is several rows; fields that the record lacks are left alone.
+        """
+        trial, key = self.trial, self.trial.pipeline.key
+        expected = self.frame if expected is None else expected
+        expected = expected.drop(columns=[c for c in without if c in expected])
+        wanted = expected.iloc[list(rows)].reset_index(drop=True)
+        actual = frame_json.read(told, wanted)
+        actual = actual[[c for c in wanted.columns if c in actual]]
+        names = self._keys(rows)
+        wanted[key] = pd.array(names, dtype="string")
+        if key in actual:
+            own = zip(actual[key].astype("string"), rows, names, strict=True)
+            actual[key] = pd.array([name if k == self.keys[n] else k for k, n, name in own], dtype="string")
+        known = set(wanted.columns) - {key}
+        tolerances, floors = trial.policy.of(self.stage).tolerances, trial.reference.noise.get(self.stage, {})
+        return compare(
+            wanted,
+            actual,
+            key=key,
+            tolerances={c: t for c, t in tolerances.items() if c in known},
+            floors={c: f for c, f in floors.items() if c in known},
+            worst=worst,
+            distributions=False,
+        )
+
+    def equal(
+        self,
+        told: Sequence[dict[str, Any]],
+        rows: Sequence[int],
+        expected: pd.DataFrame | None = None,
+        *,
+        without: Collection[str] = (),
+    ) -> np.ndarray:
+        """Return which of the answered objects are what is expected of their rows; see :meth:`compare`."""
+        if not told:
+            return np.zeros(0, dtype=bool)
+        parity = self.compare(told, rows, expected, without=without, worst=len(told))
+        if parity.missing_columns or not parity.keys_ok or not all(c.dtype_ok for c in parity.columns):
+            return np.zeros(len(told), dtype=bool)
+        wrong = {str(key) for column in parity.columns if not column.ok for key in column.worst_keys}
+        return np.array([key not in wrong for key in self._keys(rows)])
+
+    def _keys(self, rows: Sequence[int]) -> list[str]:
+        """Return the keys of the rows, told apart where a row is there several times."""
+        times = pd.Series(list(rows), dtype="int64")
+        again = times.groupby(times).cumcount()
+        return [self.keys[n] if not a else f"{self.keys[n]} #{a}" for n, a in zip(rows, again, strict=True)]
+
+
+def expected(trial: Trial) -> Expected:
+    """Return what the trial's service is asked and what it should answer; it answers the whole path or one stage."""
+    service = trial.pipeline.service
+    assert service is not None
+    reference, key = trial.reference, trial.pipeline.key
+    stage = service.serves or trial.pipeline.stages[-1]
+    requests = reference.requests if service.serves is None else reference.input_of(stage)
+    keys = request_keys(requests, key, reference.frame(trial.pipeline.stages[0]))
+    recorded = reference.frame(stage)
+    recorded = recorded[[c for c in recorded.columns if c not in set(trial.policy.golden.varying)]]
+    frame = frame_json.projected(recorded)
+    if list(map(str, keys)) != frame[key].astype(str).tolist():  # a path may sort its answers
+        frame = frame.set_index(frame[key].astype(str)).reindex(list(map(str, keys))).reset_index(drop=True)
+    return Expected(trial, stage, [t.encode() for t in frame_json.payloads(requests)], list(map(str, keys)), frame)

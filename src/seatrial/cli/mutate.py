@@ -1,0 +1,95 @@
+"""What ``seatrial exam`` does: fetch a version with its reference, hold the exam, show it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from seatrial import registry
+from seatrial.engine import loaded
+from seatrial.errors import RegistryError, UsageError
+from seatrial.io.files import atomic_write
+from seatrial.mutation.candidates import Candidates
+from seatrial.mutation.report import Progress, show
+from seatrial.mutation.results import Exam
+from seatrial.mutation.run import KINDS, examine
+from seatrial.project import Project
+from seatrial.sinks.files import slug
+
+
+def exam(
+    directory: Path,
+    model_uri: str | None = None,
+    *,
+    kinds: Sequence[str] | None = None,
+    minimum: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    json: Path | None = None,
+    killers: Path | None = None,
+    quiet: bool = False,
+) -> int:
+    """Hold the exam of a project and return the exit code.
+
+    Args:
+        directory: the project's.
+        model_uri: the version; the promoted or the newest one by default.
+        kinds: of faults; all by default.
+        minimum: the kill share to reach; the policy's by default.
+        settings: ``sample``, ``rows``, ``jobs``, ``seed`` of :func:`~seatrial.mutation.run.examine`.
+        json: where everything is written to.
+        killers: where the requests that would have killed survivors are written to.
+        quiet: print the last line alone.
+    """
+    if minimum is not None and not 0 < minimum <= 1:
+        raise UsageError(f"--minimum {minimum:g}: a share lies above 0 and is at most 1, such as 0.95.")
+    project = Project.find(directory)
+    project.settle()
+    pipeline = project.pipeline()
+    policy = project.policy(pipeline)
+    version = registry.resolve(model_uri or newest(pipeline.name, policy.promote))
+    fetched = registry.fetch(version, project.state / "versions" / slug(f"{version.name}-{version.number}"))
+    out = Console()
+    with tempfile.TemporaryDirectory(prefix="seatrial-exam-") as scratch:
+        found = examine(
+            pipeline, fetched.reference, model=loaded(pipeline, fetched.model), policy=policy, kinds=kinds or KINDS,
+            minimum=policy.exam.minimum if minimum is None else minimum, keep=Path(scratch),
+            hear=Progress(Console(stderr=True, quiet=quiet)), **(settings or {}),
+        )  # fmt: skip
+        if killers is not None:
+            _write_killers(found, Path(scratch), killers)
+    if json is not None:
+        atomic_write(json, found.to_json().encode())
+    show(found, out, brief=quiet)
+    return found.exit_code
+
+
+def newest(name: str, alias: str | None) -> str:
+    """Return the URI of the promoted version of a model, or of its newest one.
+
+    Raises:
+        RegistryError: it has none.
+    """
+    if alias and (best := registry.promoted(name, alias)):
+        return best.uri
+    with registry.spoken("looked up", f"models:/{name}"):
+        numbers = [int(v.version) for v in registry.client().search_model_versions(f"name='{name}'")]
+    if not numbers:
+        raise RegistryError(f"Model '{name}' has no version yet. Train and register one, with its reference.")
+    return f"models:/{name}/{max(numbers)}"
+
+
+def _write_killers(found: Exam, root: Path, to: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = sorted({a.rows[0] for a in found.survivors if a.rows})
+    if not rows:
+        return
+    requests = Candidates.load(root).reference.requests.iloc[rows].reset_index(drop=True)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(requests, preserve_index=False), sink)
+    atomic_write(to, sink.getvalue().to_pybytes())

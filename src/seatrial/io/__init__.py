@@ -1,0 +1,1 @@
+"""Files, tables, JSON and bundles on this machine."""

@@ -1,0 +1,91 @@
+"""An open-loop HTTP/1.1 load generator: it sends when the schedule says so, whatever the service is doing.
+
+Latency counts from the moment a request was *due*, so that a stall costs every request that fell into it
+and not only the one that met it (Tene, How NOT to Measure Latency, 2013: coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import resource
+from collections.abc import Collection, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from seatrial.errors import UsageError
+from seatrial.loadgen.generator import Generator
+from seatrial.loadgen.http1 import request_bytes
+from seatrial.loadgen.results import Offered
+from seatrial.loadgen.schedule import Schedule
+from seatrial.process.event_loop import new_loop, without_collection
+
+MAX_REQUESTS, MAX_SECONDS, MAX_CONNECTIONS = 5_000_000, 3_600.0, 8_192
+_OTHER_FILES = 64
+
+
+def offer(
+    url: str,
+    schedule: Schedule,
+    payloads: Sequence[bytes] = (b"",),
+    *,
+    method: str = "POST",
+    headers: Mapping[str, str] | None = None,
+    timeout_seconds: float = 10.0,
+    connections: int = 256,
+    keep: Collection[int] = (),
+    allow_hosts: Collection[str] = (),
+    start_at: float | None = None,
+) -> Offered:
+    """Send request ``i`` of the schedule with payload ``i mod len(payloads)`` and wait for every end.
+
+    Runs an event loop of its own: from asynchronous code call it in a thread. ``timeout_seconds`` counts from
+    the time a request was due and is total. At most ``connections`` are open; a request that finds none free
+    waits, and its latency runs. The answers to the indices in ``keep`` are kept. ``start_at`` is a
+    ``time.monotonic()`` moment at which several generators begin together.
+
+    Raises:
+        UsageError: a host other than this machine that is not in ``allow_hosts``, or a load out of bounds.
+        TargetError: nobody listens at ``url`` before the first request is due.
+    """
+    host, port, path = _address(url, allow_hosts)
+    _within_bounds(schedule, payloads, timeout_seconds, connections)
+    requests = [request_bytes(f"{host}:{port}", path, each, method=method, headers=headers) for each in payloads]
+    generator = Generator(host, port, requests, timeout=timeout_seconds, connections=connections, keep=frozenset(keep))
+    with without_collection(), asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(generator.run(schedule, start_at))
+
+
+def _address(url: str, allow_hosts: Collection[str]) -> tuple[str, int, str]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or not host:
+        raise UsageError(f"Load goes to an address like http://127.0.0.1:8000/score, not to '{url}'.")
+    host = "127.0.0.1" if host == "localhost" else host
+    if host not in allow_hosts and not _loopback(host):
+        raise UsageError(f"Load is sent to this machine only. To load '{host}' on purpose, name it in allow_hosts.")
+    return host, parts.port or 80, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _within_bounds(schedule: Schedule, payloads: Sequence[bytes], timeout: float, connections: int) -> None:
+    for what, value, most in (
+        ("requests", len(schedule), MAX_REQUESTS),
+        ("seconds", schedule.seconds, MAX_SECONDS),
+        ("payloads", len(payloads), MAX_REQUESTS),
+        ("seconds of time-out", timeout, MAX_SECONDS),
+        ("connections", connections, MAX_CONNECTIONS),
+    ):
+        if not 0 < value <= most:
+            raise UsageError(f"A load run of {value:g} {what} is out of bounds; above 0, at most {most:g}.")
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if connections > files - _OTHER_FILES:
+        raise UsageError(
+            f"{connections} connections do not fit into {files} open files, {_OTHER_FILES} of which are kept free. "
+            f"Type `ulimit -n {connections + _OTHER_FILES}` first, or ask for fewer."
+        )

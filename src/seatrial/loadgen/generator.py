@@ -1,0 +1,181 @@
+"""The event loop's side of the open-loop client: who sends when, on which connection, and how each request ends."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import math
+from collections import deque
+from contextlib import suppress
+from time import monotonic
+
+import numpy as np
+
+from seatrial.errors import TargetError
+from seatrial.loadgen.http1 import Connection
+from seatrial.loadgen.results import ANSWERED, BROKEN, REFUSED, TIMED_OUT, UNSENT, Answer, Offered
+from seatrial.loadgen.schedule import Schedule
+
+_IDLE_SECONDS = 2.0  # servers drop idle connections, uvicorn after 5 s; a race lost to that is not the service's
+# Out of descriptors, ports or memory: this machine's doing, and no answer of the service.
+_OURS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+_GRACE_SECONDS = 5.0
+_BATCH = 32  # requests sent before answers are looked at again
+
+
+class Generator:
+    """One run of one schedule. Times inside are ``time.monotonic()``; the result counts from the start.
+
+    The columns are lists until the end: reading one element of an array costs ten times more.
+    """
+
+    def __init__(
+        self, host: str, port: int, requests: list[bytes], *, timeout: float, connections: int, keep: frozenset[int]
+    ) -> None:
+        self.host, self.port, self.requests = host, port, requests
+        self.timeout, self.most, self.keep = timeout, connections, keep
+        self.due: list[float] = []
+        self.sent: list[float] = []
+        self.done: list[float] = []
+        self.status: list[int] = []
+        self.outcome: list[int] = []
+        self.answers: list[Answer] = []
+        self.every: set[Connection] = set()
+        self.idle: list[Connection] = []
+        self.busy: dict[int, Connection] = {}
+        self.waiting: deque[int] = deque()
+        self.connecting: set[asyncio.Task[None]] = set()
+        self.waited = self.next = self.ended = self.oldest = 0
+
+    async def run(self, schedule: Schedule, start_at: float | None) -> Offered:
+        """Send everything, wait until every request has ended, and leave no connection behind."""
+        self.loop, self.finished = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            await self.loop.create_connection(lambda: Connection(self), self.host, self.port)
+        except OSError as error:
+            raise TargetError(f"Nobody answers at {self.host}:{self.port}: {error.strerror or error}.") from error
+        start = monotonic() + 0.01 if start_at is None else start_at
+        self.due = (schedule.at + start).tolist()
+        count, connections = len(self.due), self.most
+        self.sent, self.done = [math.nan] * count, [math.nan] * count
+        self.status, self.outcome = [0] * count, [UNSENT] * count
+        self.loop.call_at(self.due[0], self._tick)
+        self.loop.call_at(self.due[0] + self.timeout, self._expire)
+        latest = self.due[-1] + self.timeout + _GRACE_SECONDS
+        try:
+            with suppress(TimeoutError):  # what has not ended by then counts as never sent
+                await asyncio.wait_for(self.finished.wait(), latest - monotonic())
+        finally:
+            self.most = 0
+            for task in list(self.connecting):
+                task.cancel()
+            for connection in list(self.every):
+                connection.close()
+            await asyncio.sleep(0)
+        return Offered(
+            schedule.at,
+            np.asarray(self.sent) - start,
+            np.asarray(self.done) - start,
+            np.asarray(self.status, dtype=np.int16),
+            np.asarray(self.outcome, dtype=np.uint8),
+            connections=connections,
+            waited=self.waited,
+            answers=tuple(sorted(self.answers, key=lambda answer: answer.index)),
+        )
+
+    def _tick(self) -> None:
+        last = min(self.next + _BATCH, len(self.due))
+        while self.next < last and self.due[self.next] <= (now := monotonic()):
+            index = self.next
+            self.next += 1
+            self.sent[index] = now
+            self._dispatch(index, now)
+        if self.next < len(self.due):
+            self.loop.call_at(self.due[self.next], self._tick)
+
+    def _dispatch(self, index: int, now: float) -> None:
+        while self.idle:
+            connection = self.idle.pop()  # the one used last: few stay warm, the others grow old and are closed
+            if now - connection.idle_since < _IDLE_SECONDS:
+                self._send(connection, index)
+                return
+            connection.close()
+        self.waiting.append(index)
+        self._open_more()
+        self.waited += len(self.waiting) > len(self.connecting)
+
+    def _send(self, connection: Connection, index: int) -> None:
+        self.busy[index] = connection
+        connection.send(index, self.requests[index % len(self.requests)])
+
+    def _open_more(self) -> None:
+        while len(self.connecting) < len(self.waiting) and len(self.connecting) + len(self.every) < self.most:
+            self.connecting.add(self.loop.create_task(self._connect()))
+
+    async def _connect(self) -> None:
+        try:
+            await self.loop.create_connection(lambda: Connection(self), self.host, self.port)
+        except OSError as error:
+            if self.waiting:
+                index = self.waiting.popleft()
+                if error.errno in _OURS:
+                    self.sent[index] = math.nan
+                self._end(index, UNSENT if error.errno in _OURS else REFUSED)
+        finally:
+            if (task := asyncio.current_task()) is not None:
+                self.connecting.discard(task)
+            self._open_more()  # what came in meanwhile counted on this one
+
+    def opened(self, connection: Connection) -> None:
+        """Give a new connection its first request."""
+        self.every.add(connection)
+        self._free(connection)
+
+    def answered(self, connection: Connection, index: int, status: int, body: bytes) -> None:
+        """End a request well; one that has expired stays expired."""
+        if self.busy.pop(index, None) is None:
+            return
+        self.status[index] = status
+        if index in self.keep:
+            self.answers.append(Answer(index, status, body))
+        self._end(index, ANSWERED)
+        self._free(connection)
+
+    def lost(self, connection: Connection, index: int) -> None:
+        """End the request of a connection that broke; never send it again, for it may have had its effect."""
+        self.every.discard(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
+        if index >= 0 and self.busy.pop(index, None) is not None:
+            self._end(index, BROKEN)
+        self._open_more()
+
+    def _free(self, connection: Connection) -> None:
+        if connection.transport is None or connection.transport.is_closing():
+            return
+        if self.waiting:
+            self._send(connection, self.waiting.popleft())
+        else:
+            connection.idle_since = monotonic()
+            self.idle.append(connection)
+
+    def _end(self, index: int, outcome: int) -> None:
+        self.done[index], self.outcome[index] = monotonic(), outcome
+        self.ended += 1
+        if self.ended == len(self.due):
+            self.finished.set()
+
+    def _expire(self) -> None:
+        # One time-out for all: requests expire in the order they were due, so one pointer is enough.
+        now = monotonic()
+        while self.oldest < self.next and self.due[self.oldest] + self.timeout <= now:
+            index, self.oldest = self.oldest, self.oldest + 1
+            if not math.isnan(self.done[index]):
+                continue
+            if (connection := self.busy.pop(index, None)) is not None:
+                connection.close()
+            else:
+                self.waiting.remove(index)
+            self._end(index, TIMED_OUT)
+        if self.oldest < len(self.due):
+            self.loop.call_at(max(self.due[self.oldest] + self.timeout, now + 0.001), self._expire)

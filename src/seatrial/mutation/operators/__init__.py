@@ -1,0 +1,1 @@
+"""What is changed in a mutant: one file a kind of change."""

@@ -1,0 +1,80 @@
+"""Load a project's pipeline anew with the text of one of its files changed, on disk nothing.
+
+It takes the place of what was loaded from that folder before, for functions may import their neighbours late: for a
+process that ends after.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from seatrial.errors import ProjectError
+from seatrial.mutation.reachability import modules_of
+from seatrial.pipeline import Pipeline
+
+
+def transplanted(source: tuple[Path, str], file: Path | None = None, text: str = "") -> Pipeline:
+    """Return the pipeline at ``source`` as it is when ``file`` holds ``text``.
+
+    Args:
+        source: the pipeline's file and its name there.
+        file: the file that is changed; none by default.
+        text: what it holds.
+
+    Raises:
+        ProjectError: the name holds no pipeline any more.
+        Exception: whatever the changed files raise while they load.
+    """
+    path, name = source[0].resolve(), source[1]
+    for module in modules_of(path.parent):
+        sys.modules.pop(module.__name__, None)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    if file is not None:
+        sys.meta_path.insert(0, _Finder(file.resolve(), text))
+    folder = str(path.parent)  # first: another project in this process may have a neighbour of the same name
+    sys.path[:] = [folder, *(place for place in sys.path if place != folder)]
+    title = f"seatrial_file_{path.parent.name}_{path.stem}"
+    loader = _Changed(title, str(path), text) if file is not None and file.resolve() == path else None
+    spec = spec_from_file_location(title, path, loader=loader)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[title] = module
+    spec.loader.exec_module(module)
+    found = getattr(module, name, None)
+    if not isinstance(found, Pipeline):
+        raise ProjectError(f"{path}: '{name}' is a {type(found).__name__}, not a seatrial.Pipeline.")
+    return found
+
+
+class _Changed(SourceFileLoader):
+    """Loads a file as if it held another text; its compiled form is neither read nor kept."""
+
+    def __init__(self, name: str, path: str, text: str) -> None:
+        super().__init__(name, path)
+        self.text = text
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+        return compile(self.text, self.path, "exec", dont_inherit=True)
+
+
+class _Finder(MetaPathFinder):
+    """Finds everything where it is, and hands the one changed file to its own loader."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self.file, self.text = file, text
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or not spec.origin or Path(spec.origin).resolve() != self.file:
+            return None
+        spec.loader = _Changed(fullname, spec.origin, self.text)
+        return spec

@@ -1,0 +1,1 @@
+"""OpenAPI documents: what they say, and how two of them differ."""

@@ -1,0 +1,1 @@
+"""Prefect: the flows' steps, their server, deployments and the local stack."""

@@ -1,0 +1,154 @@
+"""Everything on one machine: MLflow, Prefect, the webhook's receiver and a worker, until Ctrl-C or one of them ends.
+
+Each runs behind a guard that ends it however this process ends. State, logs and keys are below ``.seatrial/``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from seatrial.errors import TargetError, UsageError
+from seatrial.orchestration.prefect_api import POOL
+from seatrial.orchestration.services import PORTS, TOLD, Servers, command_of, port_for, worker_name
+from seatrial.process.running import Running
+from seatrial.project import Project
+from seatrial.promotion.triggers.webhook import PATH
+
+READY_SECONDS = 300.0  # the first start makes two databases
+LOOK_SECONDS = 0.1
+WATCH_SECONDS = 0.5
+
+
+def up(directory: Path, *, ports: Mapping[str, int | None], tell: Callable[[str], None] = print) -> None:
+    """Start everything, tell the addresses, and stay until Ctrl-C; then end everything.
+
+    Args:
+        directory: of the project.
+        ports: of ``mlflow``, ``prefect`` and ``receiver``; None takes the usual one, or a free one where it is taken.
+        tell: is given a line at a time.
+
+    Raises:
+        UsageError: the environment names servers already, or a port is taken.
+        TargetError: one of them could not be started, or ended; with its last words.
+    """
+    with serving(directory, ports=ports, tell=tell) as servers, _told_to_stop() as stop:
+        tell("Ctrl-C ends all of it.")
+        while not stop.wait(WATCH_SECONDS):
+            _all_there(servers)
+        tell("Ending.")
+
+
+@contextlib.contextmanager
+def serving(
+    directory: Path, *, ports: Mapping[str, int | None], tell: Callable[[str], None] = lambda _: None
+) -> Iterator[Servers]:
+    """Start everything, in a block: when it is entered all is ready, when it is left all has ended."""
+    for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
+        if os.environ.get(name, "").startswith("http"):
+            raise UsageError(
+                f"{name} names a server that runs already, and 'seatrial up' starts its own. Unset it, or use your "
+                f"servers: seatrial deploy, seatrial webhook, prefect worker start --pool {POOL}."
+            )
+    project = Project.find(directory)
+    project.state.mkdir(parents=True, exist_ok=True)
+    servers = Servers(project, {name: port_for(name, ports.get(name)) for name in PORTS})
+    try:
+        tell("Starting MLflow and Prefect. The first time they make their databases, which takes a minute.")
+        _start(servers, "mlflow")
+        _start(servers, "prefect")
+        _wait(servers, "mlflow", f"{servers.mlflow}/health")
+        _wait(servers, "prefect", f"{servers.prefect}/api/health")
+        tell("Deploying.")
+        _deploy(servers)
+        _start(servers, "receiver")
+        _start(servers, "worker")
+        _wait(servers, "receiver", f"{servers.receiver}/health")
+        _wait(servers, "worker", f"{servers.prefect}/api/work_pools/{POOL}/workers/filter", b"{}", worker_name())
+        tell(_addresses(servers))
+        yield servers
+    finally:
+        _end(servers)
+
+
+def _end(servers: Servers) -> None:
+    """End the worker, whose runs tell the servers how they ended, then the rest at once."""
+    if worker := servers.running.get("worker"):
+        worker.stop()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Running.stop, servers.running.values()))
+
+
+def _deploy(servers: Servers) -> None:
+    """Deploy in a process of its own: this one stays small, and imports neither Prefect nor MLflow."""
+    command = [sys.executable, "-m", "seatrial", "deploy", "--project", str(servers.project.root)]
+    done = subprocess.run(  # noqa: S603  our own command
+        [*command, "--receiver", servers.receiver], env=servers.environ, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise TargetError((done.stderr.strip() or done.stdout.strip()).removeprefix("seatrial: "))
+
+
+def _start(servers: Servers, name: str) -> None:
+    command, environ = command_of(servers, name)
+    log = servers.project.state / "logs" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    port, here = servers.ports.get(name, 0), str(servers.project.root)
+    servers.running[name] = Running(command, port=port, values={}, env=environ, cwd=here, log=log)
+
+
+def _wait(servers: Servers, name: str, url: str, body: bytes | None = None, said: str = "") -> None:
+    """Wait until the server answers 200 and says what it is to say; asked plainly, for this process stays small."""
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        _all_there(servers)
+        asked = urllib.request.Request(url, body, {"content-type": "application/json"})  # noqa: S310  our own address
+        with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310
+            own = name not in servers.ports or servers.running[name].listens()
+            if answer.status == 200 and own and said in answer.read().decode(errors="replace"):
+                return
+        time.sleep(LOOK_SECONDS)
+    raise TargetError(f"{TOLD[name]} was not ready within {READY_SECONDS:.0f} s. {servers.running[name].tail()}")
+
+
+def _all_there(servers: Servers) -> None:
+    for name, running in servers.running.items():
+        if how := running.ended():
+            raise TargetError(f"{TOLD[name]} ended with {how}; the others were ended too. {running.tail()}")
+
+
+def _addresses(servers: Servers) -> str:
+    return "\n".join(
+        [
+            "",
+            f"  MLflow     {servers.mlflow}",
+            f"  Prefect    {servers.prefect}",
+            f"  receiver   {servers.receiver}{PATH}",
+            f"  logs       {servers.project.state / 'logs'}",
+            "",
+            "Register a version from anywhere on this machine, and look at its page:",
+            f"  export MLFLOW_TRACKING_URI={servers.mlflow}",
+            "",
+        ]
+    )
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

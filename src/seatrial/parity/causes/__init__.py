@@ -1,0 +1,1 @@
+"""Why two columns differ: one function a cause."""

@@ -1,0 +1,1 @@
+"""The policy: what must hold, read from ``expectations/``."""

@@ -1,0 +1,1 @@
+"""Processes: started, guarded, watched and ended."""

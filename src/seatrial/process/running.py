@@ -1,0 +1,157 @@
+"""A process that runs: its port, its log, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from seatrial.errors import TargetError
+
+GUARD = Path(__file__).with_name("guard.py")
+
+
+LOGS = "SEATRIAL_LOGS"  # where logs are kept that outlive a trial whose temporary files do not
+
+
+LOG_BYTES = 16 * 2**20
+
+
+GRACE_SECONDS = 5.0  # between asking a service to end and ending it
+
+
+LOOK_SECONDS = 0.05
+
+
+TAIL_LINES = 12
+
+
+_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+
+
+class Running:
+    """A started service. Leave its block, or call :meth:`stop`, to end it and everything it started.
+
+    Attributes:
+        url: ``http://127.0.0.1:<port>``.
+        values: what its command's blanks were filled with.
+        log: the file with what it said; removed when it ends as it should, kept when something failed or it was named.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        port: int,
+        values: Mapping[str, str],
+        env: Mapping[str, str],
+        cwd: str,
+        log: Path | None = None,
+    ) -> None:
+        self.port, self.values = port, dict(values)
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log or Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=os.environ.get(LOGS))) / "service.log"
+        self._keep, self._told = log is not None, ""
+        settings = {"log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS}
+        self._guard = subprocess.Popen(  # noqa: S603  the project's own command
+            [sys.executable, "-I", "-S", str(GUARD), json.dumps(settings), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,  # Ctrl-C is for us; the guard hears of our end by its pipe
+        )
+        assert self._guard.stdout is not None
+        word, _, rest = self._guard.stdout.readline().decode(errors="replace").strip().partition(" ")
+        if word != "pid":
+            self.stop()
+            raise TargetError(f"The service cannot be started: {rest or 'its guard ended'}. Is it installed here?")
+        self.pid = int(rest)
+
+    def ended(self, within_seconds: float = 0.0) -> str | None:
+        """Return how the service ended, such as ``code 1`` or ``signal 9``; None while it runs.
+
+        Wait for its end where it is about to: a connection breaks a moment before its process is gone.
+        """
+        try:
+            self._guard.wait(within_seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        if not self._told and self._guard.stdout is not None:
+            self._told = self._guard.stdout.read().decode(errors="replace").strip() or "no word"
+            self._guard.stdout.close()
+        code = self._told.partition(" ")[2]
+        return f"signal {code[1:]}" if code.startswith("-") else f"code {code}"
+
+    def tail(self) -> str:
+        """Return its last lines, passwords in addresses left out, and keep the log: something failed."""
+        with contextlib.suppress(OSError):
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - 8192))
+                lines = file.read().decode(errors="replace").strip().splitlines()[-TAIL_LINES:]
+            if lines:
+                self._keep = True
+                said = "\n".join(f"  {_PASSWORD.sub('://***@', line)[:300]}" for line in lines)
+                return f"Its log ends with:\n{said}\nAll of it: {self.log}"
+        return "It said nothing."
+
+    def listens(self) -> bool:
+        """Whether it, or a process it started, listens on its port: somebody else's answer is not its answer."""
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            for process in psutil.Process(self._guard.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    for socket in process.net_connections("tcp"):
+                        if socket.status == psutil.CONN_LISTEN and socket.laddr.port == self.port:
+                            return True
+        return False
+
+    def stop(self) -> None:
+        """End it and all it started. Calling it again does nothing."""
+        guard = self._guard
+        if guard.stdin is not None and not guard.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                guard.stdin.close()
+        try:
+            guard.wait(GRACE_SECONDS + 10)
+        except subprocess.TimeoutExpired:
+            guard.kill()  # and the kernel ends the service with it
+            guard.wait()
+        self.ended()
+        if not self._keep:
+            shutil.rmtree(self.log.parent, ignore_errors=True)
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that is free now."""
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _taken(port: int) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

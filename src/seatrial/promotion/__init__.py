@@ -1,0 +1,1 @@
+"""What a verdict does: effects, aliases, signed statements, and their verification."""

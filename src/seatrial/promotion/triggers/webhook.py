@@ -1,0 +1,188 @@
+"""The receiver of MLflow's registry webhooks: a small ASGI application that believes little and answers at once.
+
+A delivery is a hint to look now, nothing more. What is refused starts nothing; what is accepted is answered 202 first,
+then noted in the ledger, which knows a replay, and only then a reconcile run is asked for. A delivery that is lost here
+costs a minute: the schedule finds its version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from seatrial.errors import UsageError
+from seatrial.io.files import write_once
+from seatrial.promotion.triggers.delivery import BODY_BYTES, HEAD_BYTES, Delivery, Refused, envelope_of, read
+
+SECRET = "SEATRIAL_WEBHOOK_SECRET"  # noqa: S105  the name of the variable
+SECRET_LENGTH = 16  # at least
+PATH = "/mlflow"
+PORT = 4300
+HEAD_SECONDS = 5.0  # from the connection to the end of the request's head
+BODY_SECONDS = 5.0
+CONNECTIONS = 64
+WAITING = 1_000  # accepted deliveries not yet noted; beyond it the sender is asked to come again
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Inbox(Protocol):
+    """Where deliveries are noted: the ledger."""
+
+    def deliver(self, delivery_id: str, body_sha: str, name: str, number: str) -> bool:
+        """Note a delivery; False when it was noted before."""
+
+
+class Receiver:
+    """The ASGI application.
+
+    Args:
+        secret: shared with MLflow.
+        inbox: the ledger; called from one thread of its own.
+        dispatch: asks for a reconcile run, given the new deliveries of a moment; called from the same thread.
+    """
+
+    def __init__(self, secret: bytes, inbox: Inbox, dispatch: Callable[[Sequence[Delivery]], None]) -> None:
+        self._secret, self._inbox, self._dispatch = secret, inbox, dispatch
+        self._accepted: asyncio.Queue[Delivery] = asyncio.Queue(WAITING)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, or begin and end with the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        try:
+            status, said = await self._answer(scope, receive)
+        except Refused as refused:
+            status, said = refused.status, {"refused": str(refused)}
+        body = json.dumps(said).encode()
+        # One request a connection: what is left of a refused body is not read, and nobody holds a connection.
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Message, receive: Receive) -> tuple[int, dict[str, str]]:
+        if scope["path"] == "/health" and scope["method"] == "GET":
+            return 200, {"status": "ready"}
+        if scope["path"] != PATH:
+            raise Refused(404, f"deliveries go to {PATH}")
+        if scope["method"] != "POST":
+            raise Refused(405, "a delivery is sent by POST")
+        envelope = envelope_of(scope["headers"], time.time())
+        delivery = read(self._secret, envelope, await _body(receive))
+        if delivery is None:
+            return 202, {"accepted": "nothing to do"}
+        try:
+            self._accepted.put_nowait(delivery)
+        except asyncio.QueueFull:
+            raise Refused(503, "too many deliveries at once") from None
+        return 202, {"accepted": "will look"}
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        worker = asyncio.create_task(self._work())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._accepted.join(), 2)
+        worker.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _work(self) -> None:
+        while True:
+            batch = [await self._accepted.get()]
+            while not self._accepted.empty():
+                batch.append(self._accepted.get_nowait())
+            try:
+                await asyncio.to_thread(self._note, batch)
+            except Exception as error:  # noqa: BLE001  whatever it was, the schedule finds the versions
+                print(f"Not noted: {type(error).__name__}. The next scheduled run looks.", file=sys.stderr)  # noqa: T201
+            finally:
+                for _ in batch:
+                    self._accepted.task_done()
+
+    def _note(self, batch: Sequence[Delivery]) -> None:
+        new = [d for d in batch if self._inbox.deliver(d.id, d.body_sha, d.name, d.number)]
+        if new:
+            self._dispatch(new)  # one run looks at everything: a burst starts one
+
+
+async def _body(receive: Receive) -> bytes:
+    content = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Refused(400, "the body ended early")
+                content += message.get("body", b"")
+                if len(content) > BODY_BYTES:
+                    raise Refused(413, f"a delivery has at most {BODY_BYTES:,} bytes")
+                if not message.get("more_body"):
+                    return bytes(content)
+    except TimeoutError:
+        raise Refused(408, f"the body did not arrive within {BODY_SECONDS:g} s") from None
+
+
+def secret(state: Path) -> bytes:
+    """Return the secret shared with MLflow: ``SEATRIAL_WEBHOOK_SECRET``, else the project's, made on first use.
+
+    Raises:
+        UsageError: it is shorter than 16 characters.
+    """
+    if (given := os.environ.get(SECRET)) is None:
+        path = state / "keys" / "webhook.secret"
+        if not path.exists():
+            write_once(path, secrets.token_urlsafe(32).encode())
+        given = path.read_text(encoding="utf-8").strip()
+    if len(given) < SECRET_LENGTH:
+        raise UsageError(f"The secret of the webhook is shorter than {SECRET_LENGTH} characters. Choose a longer one.")
+    return given.encode()
+
+
+def serve(receiver: Receiver, *, host: str = "127.0.0.1", port: int = PORT) -> None:
+    """Answer until the process is told to end.
+
+    Connections, the head, the body and the time for each are bounded: a stranger can neither fill the memory nor hold
+    the receiver.
+    """
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Impatient(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.loop.call_later(HEAD_SECONDS, self._hang_up)
+
+        def _hang_up(self) -> None:
+            if not getattr(self, "cycle", None):  # no whole head yet
+                self.transport.close()
+
+    uvicorn.run(
+        receiver,
+        host=host,
+        port=port,
+        http=Impatient,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        timeout_graceful_shutdown=5,
+    )

@@ -1,0 +1,1 @@
+"""What training saw: captured, stored, loaded and looked up."""

@@ -1,0 +1,203 @@
+"""Capture a reference: run the path once, keep what every stage gave, and see that each of them repeats itself."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from seatrial import plugins
+from seatrial.errors import PipelineError, StageError
+from seatrial.io import bundle
+from seatrial.parity.compare import Tolerance, compare
+from seatrial.parity.result import Parity
+from seatrial.pipeline import Pipeline, check_keyed, misnamed
+from seatrial.reference.environment import environment
+from seatrial.reference.profile import profile
+from seatrial.reference.recording import Answers, Recorder
+from seatrial.reference.snapshot import FORMAT, Reference
+
+EXACT = Tolerance(rtol=0.0, atol=0.0)
+
+
+def capture(
+    pipeline: Pipeline,
+    requests: pd.DataFrame,
+    *,
+    model: Any = None,
+    given: Mapping[str, pd.DataFrame] | None = None,
+    labels: pd.DataFrame | None = None,
+    seed: int = 0,
+    noise: Literal["refuse", "record"] = "refuse",
+    run_id: str | None = None,
+) -> Reference:
+    """Run the path on ``requests`` and keep every stage's output and every dependency's answers.
+
+    Each stage is run a second time, on its input and with the answers as they come back from storage; a stage that
+    then differs from itself is refused, or its noise becomes that column's tolerance floor.
+
+    Args:
+        pipeline: the path.
+        requests: the request rows as they arrive, as many rows as the reference shall have.
+        model: the loaded model, or the local path of one that ``pipeline.model`` loads.
+        given: frames that training itself used, by stage, each with the key column. They stand in the stage's
+            place, so that serving is compared with training and not with itself.
+        labels: the key column and what came true, for the quality check.
+        seed: the seed the requests were drawn with, kept in the manifest.
+        noise: ``refuse`` a stage that is not repeatable, or ``record`` by how much.
+        run_id: the MLflow run to store the reference with, beside its model.
+
+    Raises:
+        StageError: a stage that breaks the rule or is not repeatable.
+        PipelineError: a given frame or labels that do not fit the path, or no rows at all.
+    """
+    _check_requests(requests)
+    for stage in given or {}:
+        pipeline.stage(stage)
+    given = {stage: _with_key(frame, pipeline.key) for stage, frame in (given or {}).items()}
+    if isinstance(model, str | Path) and pipeline.model:
+        model = pipeline.model(str(model))
+    keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
+    root = Path(keep.name)
+    recorders = {name: Recorder(name, client) for name, client in pipeline.connect().items()}
+    outputs: dict[str, pd.DataFrame] = {}
+    stages: dict[str, Any] = {}
+    profiles: dict[str, Any] = {}
+    bundle.write_frame(requests, root / "requests.parquet", "the requests")
+    fresh = requests
+    for stage in pipeline.stages:
+        step = pipeline.step(stage, model=model, clients=recorders, columns=_columns(outputs, given))
+        out = outputs[stage] = _something(stage, step(fresh.copy()))
+        fresh = _given(stage, given[stage], out, pipeline.key) if stage in given else out
+        bundle.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
+        stages[stage] = {
+            "rows": len(fresh),
+            "given": stage in given,
+            "columns": {c: str(t) for c, t in fresh.dtypes.items()},
+        }
+        profiles[stage] = profile(fresh)
+    if labels is not None:
+        bundle.write_frame(_labels(labels, fresh, pipeline.key), root / "labels.parquet", "the labels")
+    (root / "profile.json").write_text(json.dumps(profiles, sort_keys=True, allow_nan=False), encoding="utf-8")
+    manifest = {
+        "kind": "reference",
+        "format": FORMAT,
+        "pipeline": pipeline.name,
+        "key": pipeline.key,
+        "path": list(pipeline.stages),
+        "stages": stages,
+        "dependencies": {name: _write_answers(name, r.answers(), root) for name, r in recorders.items()},
+        "seed": seed,
+        "environment": environment(),
+    }
+    stored = Reference(root, {**manifest, "files": {}})
+    clients, floors = stored.clients(), {}
+    for stage, out in outputs.items():
+        first = out if stage in given else stored.frame(stage)  # what storage does to a frame, a replay would see
+        again = pipeline.step(stage, model=model, clients=clients, columns=stored.columns)(stored.input_of(stage))
+        if found := _noise(stage, first, again, pipeline.key, noise):
+            floors[stage] = found
+    reference = Reference(root, bundle.seal(root, {**manifest, "noise": floors}), keep)
+    if run_id is not None:
+        plugins.load("registries", "models").store_reference(reference, run_id)
+    return reference
+
+
+def _check_requests(requests: Any) -> None:
+    if not isinstance(requests, pd.DataFrame):
+        raise PipelineError(f"capture was given requests as {type(requests).__name__}; it takes a pandas DataFrame.")
+    if wrong := misnamed(requests):
+        raise PipelineError(f"The requests have {wrong}.")
+    if not len(requests):
+        raise PipelineError("capture was given no request rows; a reference of nothing would pass anything.")
+
+
+def _columns(outputs: Mapping[str, pd.DataFrame], given: Mapping[str, pd.DataFrame]) -> frozenset[str]:
+    return frozenset(c for frame in (*outputs.values(), *given.values()) for c in frame.columns)
+
+
+def _something(stage: str, out: pd.DataFrame) -> pd.DataFrame:
+    """Refuse an answer that holds nothing to compare: a reference of nothing would pass anything."""
+    if not len(out) or len(out.columns) < 2:
+        lack = "no row" if not len(out) else "no column beside the key"
+        raise StageError(stage, f"Stage '{stage}' returned {lack}; there would be nothing to compare it by.")
+    return out
+
+
+def _noise(stage: str, first: pd.DataFrame, second: pd.DataFrame, key: str, noise: str) -> dict[str, float]:
+    """Return by how much each column differs between two runs, once; refuse what no floor can describe."""
+    exact = {str(column): EXACT for column in first.columns if column != key}
+    parity = compare(first, second, key=key, tolerances=exact, distributions=False)
+    if parity.ok:
+        return {}
+    noisy = {c.column: c.max_abs_diff for c in parity.columns if c.mismatches}
+    numbers = bool(noisy) and _only_numbers(parity)
+    if noise == "record" and numbers:
+        return noisy
+    other = [*noisy, *(c.column for c in parity.columns if c.null_flips or not c.dtype_ok)]
+    where = f"column(s) {', '.join(list(dict.fromkeys(other))[:3])}" if other else "its rows or columns"
+    raise StageError(
+        stage,
+        f"Stage '{stage}' is not repeatable: run again on its stored input it gives other values in {where}. "
+        "Look for an unseeded random choice, a clock, an index that carries meaning, or a dtype that storage loses"
+        + (", or capture with noise='record' to allow for the noise." if numbers else "."),
+    )
+
+
+def _only_numbers(parity: Parity) -> bool:
+    structure = (parity.missing_keys, parity.extra_keys, parity.duplicate_keys)
+    numeric = all(c.dtype_ok and not c.null_flips and c.max_abs_diff < float("inf") for c in parity.columns)
+    floats = all("float" in c.dtype_expected or "double" in c.dtype_expected for c in parity.columns if c.mismatches)
+    return (
+        not any(k.count for k in structure)
+        and not parity.missing_columns
+        and not parity.extra_columns
+        and numeric
+        and floats
+    )
+
+
+def _with_key(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    return frame.reset_index() if key in frame.index.names and key not in frame.columns else frame
+
+
+def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: str) -> pd.DataFrame:
+    try:
+        check_keyed(stage, key, frame)
+    except StageError as error:
+        raise PipelineError(f"The frame given for stage '{stage}' cannot stand in its place. {error}") from error
+    lost = int((~out[key].isin(frame[key])).sum())
+    if lost:
+        raise PipelineError(
+            f"The frame given for stage '{stage}' lacks {lost:,} of the {len(out):,} keys of the requests. "
+            "Give the rows that training used for exactly these requests."
+        )
+    return frame[frame[key].isin(out[key])].reset_index(drop=True)
+
+
+def _labels(labels: pd.DataFrame, last: pd.DataFrame, key: str) -> pd.DataFrame:
+    labels = _with_key(labels, key)
+    if wrong := misnamed(labels):
+        raise PipelineError(f"Labels have {wrong}.")
+    if key not in labels.columns or len(labels.columns) < 2:
+        raise PipelineError(
+            f"Labels need the key column '{key}' and a label; got: {', '.join(map(str, labels.columns))}."
+        )
+    if not labels[key].is_unique or labels[key].isna().any():
+        raise PipelineError(f"Labels have a null or repeated key in '{key}'; each row has one label.")
+    if not (found := labels[labels[key].isin(last[key])].reset_index(drop=True)).shape[0]:
+        raise PipelineError("None of the labels' keys is a key of the requests.")
+    return found
+
+
+def _write_answers(name: str, answers: Answers, root: Path) -> dict[str, Any]:
+    parts = []
+    for n, lookup in enumerate(answers.lookups.values()):
+        bundle.write_frame(lookup.asked, root / f"answers/{name}-{n}-asked.parquet", f"the keys asked of '{name}'")
+        bundle.write_frame(lookup.rows, root / f"answers/{name}-{n}-rows.parquet", f"the answers of '{name}'")
+        parts.append({**lookup.layout, "on": list(lookup.on)})
+    return {"lookups": parts, "calls": dict(answers.calls)}

@@ -1,0 +1,164 @@
+"""The reference: what the stages gave at training time, with everything needed to replay them, in one directory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seatrial.errors import ReferenceInvalid, nearest
+from seatrial.io import bundle
+from seatrial.pipeline import Pipeline
+from seatrial.reference.lookup import Lookup
+from seatrial.reference.recording import Answers, Replayer
+
+FORMAT = 1
+COPY_ON_WRITE = int(pd.__version__.partition(".")[0]) >= 3
+FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise"}
+
+
+class Reference:
+    """A training-time snapshot, read from its directory when asked for.
+
+    Attributes:
+        root: the directory; for a reference just captured a temporary one that goes with this object.
+        manifest: what the directory holds, verified.
+    """
+
+    def __init__(self, root: Path, manifest: Mapping[str, Any], keep: Any = None) -> None:
+        self.root = root
+        self.manifest = manifest
+        self._keep = keep
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Reference:
+        """Open the reference at ``path``; ReferenceInvalid says what is wrong with a damaged or foreign one."""
+        root = Path(path)
+        manifest = bundle.open_manifest(root, "reference")
+        if manifest.get("kind") != "reference" or manifest.get("format") != FORMAT:
+            raise ReferenceInvalid(
+                f"{root} holds a {manifest.get('kind', 'bundle')} of format {manifest.get('format')}; "
+                f"this seatrial reads references of format {FORMAT}. Capture it again."
+            )
+        files = {"requests.parquet", *(f"stages/{stage}.parquet" for stage in manifest.get("path", []))}
+        if missing := [*sorted(FIELDS - set(manifest)), *sorted(files - set(manifest["files"]))]:
+            raise ReferenceInvalid(f"The reference at {root} is not whole: it lacks {', '.join(missing[:3])}.")
+        return cls(root, manifest)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the reference to ``path``, whole or not at all, and return it."""
+        return bundle.copy(self.root, Path(path))
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` of everything in it; the same for two captures of the same thing."""
+        return str(self.manifest["digest"])
+
+    @property
+    def pipeline(self) -> str:
+        """The name of the pipeline it was captured with."""
+        return str(self.manifest["pipeline"])
+
+    @property
+    def key(self) -> str:
+        """The key column."""
+        return str(self.manifest["key"])
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stage names in the order they ran."""
+        return tuple(self.manifest["path"])
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The column names of all its stages' frames."""
+        return frozenset(c for stage in self.manifest["stages"].values() for c in stage["columns"])
+
+    @property
+    def noise(self) -> Mapping[str, Mapping[str, float]]:
+        """Stage to column to the largest difference between two runs of the same thing at capture."""
+        return dict(self.manifest["noise"])
+
+    @property
+    def requests(self) -> pd.DataFrame:
+        """The request rows the first stage got."""
+        return self._read("requests.parquet")
+
+    @property
+    def labels(self) -> pd.DataFrame | None:
+        """The key and label columns, where labels were given."""
+        return self._read("labels.parquet") if "labels.parquet" in self.manifest["files"] else None
+
+    def frame(self, stage: str) -> pd.DataFrame:
+        """Return what ``stage`` gave at training time; ReferenceInvalid with the nearest name when it has none."""
+        if stage not in self.stages:
+            raise ReferenceInvalid(
+                f"The reference has no stage '{stage}'. It was captured with: {', '.join(self.stages)}."
+                f"{nearest(stage, self.stages)}"
+            )
+        return self._read(f"stages/{stage}.parquet")
+
+    def input_of(self, stage: str) -> pd.DataFrame:
+        """Return what ``stage`` was fed at training time: the previous stage's frame, or the requests."""
+        at = self.stages.index(stage) if stage in self.stages else -1
+        return self.requests if at == 0 else self.frame(self.stages[at - 1] if at > 0 else stage)
+
+    def answers(self, dependency: str) -> Answers:
+        """Return what a dependency answered at capture."""
+        recorded = self.manifest["dependencies"].get(dependency)
+        if recorded is None:
+            known = list(self.manifest["dependencies"])
+            raise ReferenceInvalid(
+                f"The reference has no answers of dependency '{dependency}'. Recorded: {', '.join(known) or 'none'}."
+                f"{nearest(dependency, known)}"
+            )
+        lookups = [
+            Lookup(
+                **{**part, "on": tuple(part["on"])},
+                asked=self._read(f"answers/{dependency}-{n}-asked.parquet"),
+                rows=self._read(f"answers/{dependency}-{n}-rows.parquet"),
+            )
+            for n, part in enumerate(recorded["lookups"])
+        ]  # fmt: skip
+        return Answers({lookup.call: lookup for lookup in lookups}, recorded["calls"])
+
+    def clients(self) -> dict[str, Replayer]:
+        """Return a stand-in for every dependency that answers as it did at capture."""
+        return {name: Replayer(name, self.answers(name)) for name in self.manifest["dependencies"]}
+
+    def matches(self, pipeline: Pipeline) -> None:
+        """Raise ReferenceInvalid unless this reference was captured with this pipeline and holds all its stages."""
+        if self.pipeline != pipeline.name:
+            raise ReferenceInvalid(
+                f"The reference was captured with pipeline '{self.pipeline}', and this is '{pipeline.name}'. "
+                "Each model version carries a reference of its own: capture one in its training run."
+            )
+        if self.key != pipeline.key:
+            raise ReferenceInvalid(f"The reference is keyed by '{self.key}', and the pipeline by '{pipeline.key}'.")
+        if self.stages != pipeline.stages:
+            missing = [s for s in pipeline.stages if s not in self.stages]
+            what = f"It lacks '{missing[0]}'.{nearest(missing[0], self.stages)}" if missing else "They differ."
+            raise ReferenceInvalid(
+                f"The reference has the stages {', '.join(self.stages)}; the pipeline has "
+                f"{', '.join(pipeline.stages)}. "
+                f"{what} Capture the reference again with this pipeline."
+            )
+
+    def _read(self, name: str) -> pd.DataFrame:
+        with self._lock:
+            if name not in self._frames:
+                self._frames[name] = bundle.read_frame(self.root / name)
+            return lent(self._frames[name])
+
+    def __repr__(self) -> str:
+        return f"Reference({self.pipeline!r}, {' → '.join(self.stages)}, {self.digest[:19]}…)"
+
+
+def lent(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame that may be written into and leaves this one alone; from pandas 3 on it costs no memory."""
+    return frame.copy(deep=not COPY_ON_WRITE)

@@ -1,0 +1,204 @@
+"""A verdict in MLflow: a run of its own in ``seatrial/<model>``, tags and a description on the version.
+
+Each piece may be written twice and is there once: whoever writes may die at any line and begin again. A run is found
+by its key before it is made, its numbers carry the time of the verdict, and it ends when all of it is there.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seatrial.events import Measured, Outcome, Verdict
+from seatrial.process import crash_points
+from seatrial.registry import Fetched, client, experiment_of, spoken
+from seatrial.sinks.markdown import findings_markdown
+
+STATUS = {Outcome.PASS: "FINISHED", Outcome.FAIL: "FAILED"}
+KEY_TAG = "seatrial.key"  # of the run: which verdict it is of
+PARAM_LENGTH = 500
+_ADDRESS = re.compile(r"https?://[\w.:\-\[\]/]+", re.ASCII)
+DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
+ROOMS = (4700, 2500, 800, 200)  # what is tried until it fits beside what people wrote
+BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
+
+
+def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
+    """Log what is no verdict on the version, such as part of a validation, and return the run's id.
+
+    Args:
+        verdict: what was found.
+        fetched: the version it is about.
+        artifacts: a directory to log whole: report, JUnit, JSON, suites.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    return log_run(told(verdict, fetched, ", in part"), artifacts)
+
+
+def told(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, Any]:
+    """Return all that the run says beside its files, as JSON can carry it."""
+    version, reference = fetched.version, fetched.reference
+    totals = [
+        Measured("run", None, "findings", len(verdict.errors)),
+        Measured("run", None, "questions", len(verdict.judged)),
+        Measured("run", None, "seconds", verdict.seconds),
+    ]
+    params = {
+        "model": verdict.subject.model,
+        "version": verdict.subject.version,
+        "reference_digest": verdict.reference_digest,
+        "policy_digest": verdict.policy_digest,
+        "seed": verdict.seed,
+    }
+    return {
+        "model": version.name,
+        "name": f"version {version.number}: {verdict.outcome.value}{more}",
+        "status": STATUS.get(verdict.outcome, "KILLED"),
+        "at": int(time.time() * 1000),
+        "model_id": version.model_id,
+        "metrics": {metric_name(m): float(m.value) for m in (*totals, *verdict.measured)},
+        "params": {name: str(value)[:PARAM_LENGTH] for name, value in params.items()},
+        "tags": {"seatrial.verdict": verdict.outcome.value, "mlflow.note.content": findings_markdown(verdict)},
+        "dataset": {
+            "name": f"{reference.pipeline} reference",
+            "digest": reference.digest.removeprefix("sha256:")[:36],
+            "source_type": "local",
+            "source": f'{{"uri": "runs:/{version.run_id}/seatrial/reference"}}',
+        },
+    }
+
+
+def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
+    """Log the run that ``told`` described, with every file of a directory, and return its id.
+
+    Args:
+        body: what it says.
+        artifacts: the directory.
+        key: of the verdict; a run that has it is gone on with, or left as it is when it ended.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    with spoken("given its verdict", f"models:/{body['model']}"):
+        registry = client()
+        run = _found(registry, body, key) or _made(registry, body, key)
+        run_id: str = run.info.run_id
+        crash_points.point("mid-effect")
+        if run.info.status != "RUNNING":
+            return run_id
+        try:
+            _log_numbers(registry, run_id, body)
+            registry.log_artifacts(run_id, str(artifacts))
+        except BaseException:
+            if not key:  # nobody will go on with it
+                registry.set_terminated(run_id, "KILLED")
+            raise
+        registry.set_terminated(run_id, body["status"])
+    return run_id
+
+
+def _experiment(registry: Any, model: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    name = experiment_of(model)
+    experiment = registry.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            return str(registry.create_experiment(name))
+        except MlflowException:  # somebody else was first
+            experiment = registry.get_experiment_by_name(name)
+            if experiment is None:
+                raise
+    return str(experiment.experiment_id)
+
+
+def _found(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+    """Return the run of this verdict, the first of them; None when there is none or it has no key."""
+    if not key:
+        return None
+    runs = registry.search_runs([_experiment(registry, body["model"])], f"tags.`{KEY_TAG}` = '{key}'", max_results=10)
+    return min(runs, key=lambda r: (r.info.start_time, r.info.run_id), default=None)
+
+
+def _made(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+    tags = {KEY_TAG: key} if key else {}
+    run = registry.create_run(_experiment(registry, body["model"]), run_name=body["name"], tags=tags)
+    first = _found(registry, body, key)
+    if first is None or first.info.run_id == run.info.run_id:
+        return run
+    registry.delete_run(run.info.run_id)  # somebody who was thought dead made one at the same moment
+    return first
+
+
+def _log_numbers(registry: Any, run_id: str, body: Mapping[str, Any]) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+    if dataset := body.get("dataset"):
+        context = [InputTag("mlflow.data.context", "validation")]
+        registry.log_inputs(run_id, datasets=[DatasetInput(Dataset(**dataset), context)])
+    registry.log_batch(
+        run_id,
+        params=[Param(k, v) for k, v in body["params"].items()],
+        tags=[RunTag(k, v) for k, v in body["tags"].items()],
+    )
+    of = {"model_id": body["model_id"] or None, "run_id": run_id}
+    metrics = [Metric(n, v, body["at"], 0, **of) for n, v in body["metrics"].items()]
+    for start in range(0, len(metrics), 1000):
+        registry.log_batch(run_id, metrics=metrics[start : start + 1000])
+
+
+def metric_name(measured: Measured) -> str:
+    """Return ``check/stage/column/name`` with whatever MLflow refuses in a metric's name replaced."""
+    parts = (measured.check, measured.stage, measured.column, measured.name)
+    return "/".join(re.sub(r"[^\w\-. :]", "_", part, flags=re.ASCII)[:60] for part in parts if part)
+
+
+def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a version."""
+    with spoken("tagged", f"models:/{name}/{number}"):
+        registry = client()
+        for key, value in tags.items():
+            registry.set_model_version_tag(name, number, key, value)
+
+
+def blocks(verdict: Verdict) -> list[str]:
+    """Return the verdict for a description, the longest text first."""
+    return [findings_markdown(verdict, room) for room in ROOMS]
+
+
+def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
+    """Put the verdict into the version's description, in a marked block; what people wrote round it stays.
+
+    Args:
+        name: of the registered model.
+        number: of the version.
+        texts: the verdict, the longest text first; the first that fits is taken.
+        run_id: the run that holds the report.
+        page: the address of the flow run's page.
+    """
+    with spoken("described", f"models:/{name}/{number}"):
+        registry = client()
+        written = registry.get_model_version(name, number).description or ""
+        before, _, rest = written.partition(BEGIN)
+        after = rest.partition(END)[2] if rest else ""
+        links = _links(registry, run_id, page)
+        last = f"\n{links}" if links else ""
+        room = DESCRIPTION - len(before) - len(after) - len(BEGIN) - len(END) - len(last) - 2
+        block = next((text for text in texts if len(text) <= room), texts[-1])
+        registry.update_model_version(name, number, f"{before}{BEGIN}\n{block}{last}\n{END}{after}")
+
+
+def _links(registry: Any, run_id: str, page: str) -> str:
+    """Return links to report, run and flow run; those within MLflow hold under whatever address it is reached."""
+    links = []
+    if run_id:
+        run = f"#/experiments/{registry.get_run(run_id).info.experiment_id}/runs/{run_id}"
+        links = [f"[Report]({run}/artifacts/report.html)", f"[every number]({run})"]
+    if _ADDRESS.fullmatch(page):
+        links.append(f"[what ran]({page})")
+    return " · ".join(links)

@@ -1,0 +1,151 @@
+"""Which versions are registered, which of them is meant, and where the aliases stand."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from seatrial.errors import RegistryError, UsageError, nearest
+from seatrial.registry.mlflow.client import client, reachable, registry_uri, spoken
+from seatrial.registry.protocol import Version
+
+PAGE, ALL = 200, 10_000  # versions or models asked for at once
+_URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))$")
+
+
+def resolve(uri: str) -> Version:
+    """Return the version that ``models:/name/1`` or ``models:/name@alias`` means now.
+
+    Raises:
+        UsageError: not such a URI.
+        RegistryError: no such model, version or alias, or no answer.
+    """
+    match = _URI.match(uri)
+    if not match:
+        raise UsageError(f"'{uri}' names no model version. Write models:/NAME/VERSION or models:/NAME@ALIAS.")
+    name, number, alias = match["name"], match["version"], match["alias"]
+    registry = client()
+    with spoken("looked up", uri):
+        try:
+            version = (
+                registry.get_model_version_by_alias(name, alias) if alias else registry.get_model_version(name, number)
+            )
+        except Exception as error:
+            if getattr(error, "error_code", "") not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            raise RegistryError(_missing(registry, name, number, alias)) from error
+    return _version(version)
+
+
+def present(name: str, number: str) -> Version | None:
+    """Return the version as it is registered now, or None when it is not.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    with spoken("looked up", f"models:/{name}/{number}"):
+        try:
+            return _version(client().get_model_version(name, number))
+        except Exception as error:
+            if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+
+
+def promoted(name: str, alias: str) -> Version | None:
+    """Return the version an alias stands on, or None."""
+    try:
+        return resolve(f"models:/{name}@{alias}")
+    except RegistryError:
+        if not reachable():
+            raise
+        return None
+
+
+def changed(since: float = 0.0, *, model: str = "") -> list[Version]:
+    """Return every version that is ready and was last changed at ``since`` or later, the latest first.
+
+    Args:
+        since: milliseconds since 1970 by the registry's clock; 0 lists all.
+        model: this registered model's alone.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    found: list[Version] = []
+    only = {"filter_string": "name = '{}'".format(model.replace("'", "''"))} if model else {}
+    with spoken("listed", "The versions"):
+        registry, token = client(), None
+        while True:
+            page = registry.search_model_versions(
+                max_results=PAGE if since else ALL, order_by=["last_updated_timestamp DESC"], page_token=token, **only
+            )
+            late = [v for v in page if (v.last_updated_timestamp or 0) >= since]
+            found += [_version(v) for v in late if v.status == "READY"]
+            token = page.token
+            if not token or len(late) < len(page):
+                return found
+
+
+def aliases() -> dict[str, dict[str, str]]:
+    """Return every registered model with its aliases: model to alias to version's number.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    found: dict[str, dict[str, str]] = {}
+    with spoken("listed", "The models"):
+        registry, token = client(), None
+        while True:
+            page = registry.search_registered_models(max_results=PAGE, page_token=token)
+            found |= {m.name: {a: str(n) for a, n in (m.aliases or {}).items()} for m in page}
+            token = page.token
+            if not token:
+                return found
+
+
+def move_alias(name: str, alias: str, number: str) -> bool:
+    """Put an alias on a version; False when somebody else put it elsewhere at the same moment.
+
+    MLflow has no compare-and-set: all that can be done is to look again afterwards.
+
+    Raises:
+        RegistryError: no answer.
+    """
+    with spoken("given an alias", f"models:/{name}/{number}"):
+        registry = client()
+        registry.set_registered_model_alias(name, alias, number)
+        return str(registry.get_model_version_by_alias(name, alias).version) == number
+
+
+def _version(version: Any) -> Version:
+    return Version(
+        name=version.name,
+        number=str(version.version),
+        created=int(version.creation_timestamp or 0),
+        run_id=version.run_id or "",
+        model_id=model_id(version),
+        aliases=tuple(version.aliases or ()),
+        changed=int(version.last_updated_timestamp or 0),
+        registry=registry_uri(),
+    )
+
+
+def model_id(version: Any) -> str:
+    """Return the LoggedModel behind a version, read from its source, or the empty string."""
+    match = re.match(r"^models:/(m-[0-9a-f]+)$", version.source or "")
+    return getattr(version, "model_id", None) or (match[1] if match else "")
+
+
+def _missing(registry: Any, name: str, number: str | None, alias: str | None) -> str:
+    models = [m.name for m in registry.search_registered_models()]
+    if name not in models:
+        known = ", ".join(models[:8]) or "none"
+        return f"There is no registered model '{name}'. Registered: {known}.{nearest(name, models)}"
+    numbers = sorted((v.version for v in registry.search_model_versions(f"name='{name}'")), key=int)
+    if alias:
+        aliases = sorted(registry.get_registered_model(name).aliases)
+        return (
+            f"Model '{name}' has no alias '{alias}'. Aliases: {', '.join(aliases) or 'none'}.{nearest(alias, aliases)}"
+        )
+    return f"Model '{name}' has no version '{number}'. Versions: {', '.join(map(str, numbers[-8:])) or 'none'}."

@@ -1,0 +1,52 @@
+"""The files of a verdict, in one directory a version: report.html, junit.xml, verdict.json and what checks attached."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from seatrial.errors import SeatrialError
+from seatrial.events import Attachment, Event, Subject, Verdict
+from seatrial.io.files import atomic_write
+from seatrial.sinks import html, json, junit
+
+SLUG_LENGTH = 80
+REPORT, JUNIT, JSON = "report.html", "junit.xml", "verdict.json"
+
+
+def slug(text: str) -> str:
+    """Return ``text`` in lowercase letters, digits and dashes; what that would make alike keeps a digest apart."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if plain == text and len(plain) <= SLUG_LENGTH:
+        return plain
+    return f"{plain[:SLUG_LENGTH]}-{sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
+
+
+def directory_for(state: Path, subject: Subject, kind: str = "") -> Path:
+    """Return where a subject's results of a kind go: always below ``state``, whatever the model is called."""
+    name = slug(f"{subject.model}-{subject.version}" if subject.version else subject.model)
+    return state / "reports" / (f"{name}-{kind}" if kind else name)
+
+
+def write_results(verdict: Verdict, events: Iterable[Event], directory: Path) -> Path:
+    """Write every file of the verdict; what an earlier run left there goes first.
+
+    Raises:
+        SeatrialError: an attachment whose name leads out of the directory.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    html.write(verdict, directory / REPORT)
+    junit.write(verdict, directory / JUNIT)
+    json.write(verdict, directory / JSON)
+    for event in events:
+        if isinstance(event, Attachment):
+            path = (directory / event.name).resolve()
+            if not path.is_relative_to(directory.resolve()):
+                raise SeatrialError(f"Check '{event.check}' attached '{event.name}', which leads out of the results.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(path, event.content)
+    return directory

@@ -1,0 +1,133 @@
+"""A service started for the trial, on 127.0.0.1, in a process group of its own, and always ended.
+
+A small guard (``guard.py``) stands between: it ends the service when this process goes, however it goes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+
+from seatrial.errors import AnswerError, TargetError, UsageError, nearest
+from seatrial.pipeline import Pipeline, Service
+from seatrial.process.running import (
+    _SECRET,
+    LOOK_SECONDS,
+    Running,
+    _taken,
+    free_port,
+)
+from seatrial.targets.http import Http
+
+READY_SECONDS = 2.0  # for one answer of the readiness path
+_BLANK = re.compile(r"\{([A-Za-z_][\w.]*)\}")
+
+
+def start(
+    service: Service,
+    *,
+    values: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    port: int | None = None,
+) -> Running:
+    """Start a service and wait until its readiness path answers; use it in a ``with`` block.
+
+    Args:
+        service: the command and the rest; ``{port}`` and every name ending in ``_port`` is a free port.
+        values: what else fills its blanks, by name, such as ``model.path``.
+        cwd: where it runs, unless the service says so itself.
+        port: to listen on; a free one by default.
+
+    Raises:
+        UsageError: a blank that nothing fills.
+        AnswerError: it ended by itself, or answered its readiness path with anything but success until the end.
+        TargetError: it cannot be started, its port is taken, or it was not ready in time. All with its last words.
+    """
+    tries = 1 if port is not None else 3
+    while True:
+        tries -= 1
+        running = _launch(service, values or {}, cwd, port or free_port())
+        try:
+            _wait(service, running)
+        except BaseException as error:
+            running.stop()
+            if isinstance(error, TargetError) and _taken(running.port):
+                if tries:  # somebody took the free port between our asking and the service's binding
+                    continue
+                raise TargetError(f"Port {running.port} is taken by another process. {error}") from error
+            raise
+        return running
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Return ``text`` with its ``{blanks}`` filled; UsageError names one that nothing fills."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise UsageError(
+                f"Nothing fills '{{{match[1]}}}' of the service. Known: {', '.join(sorted(values))}."
+                f"{nearest(match[1], values)}"
+            )
+        return values[match[1]]
+
+    return _BLANK.sub(value, text)
+
+
+def values_of(pipeline: Pipeline, model_path: str | None, urls: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what fills the blanks of a pipeline's service: the model's path, each dependency's URL or another."""
+    known = {f"{name}.url": (urls or {}).get(name, d.url) for name, d in pipeline.dependencies.items()}
+    return known | ({"model.path": os.path.abspath(model_path)} if model_path is not None else {})
+
+
+def folder_of(pipeline: Pipeline) -> str:
+    """Return where a pipeline's service runs by default: beside the pipeline's file."""
+    return str(pipeline.source[0].parent) if pipeline.source else os.getcwd()
+
+
+def _launch(service: Service, values: Mapping[str, str], cwd: str | os.PathLike[str] | None, port: int) -> Running:
+    told = [*service.command, service.predict, *service.env.values()]
+    blanks = {name for text in told for name in _BLANK.findall(text)}
+    if "port" not in blanks:
+        raise UsageError(
+            "The service's command does not say its port: write '{port}' where it belongs, in command or env, "
+            "or reach a service that runs already by its address."
+        )
+    ports = {name: str(free_port()) for name in blanks if name.endswith("_port")}
+    filled = {**values, **ports, "port": str(port)}
+    here = os.path.dirname(sys.executable)
+    clean = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    clean |= {"PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)]), "PYTHONUNBUFFERED": "1"}
+    return Running(
+        [fill(word, filled) for word in service.command],
+        port=port,
+        values=filled,
+        env=clean | {name: fill(value, filled) for name, value in service.env.items()},
+        cwd=os.fspath(service.cwd or cwd or os.getcwd()),
+    )
+
+
+def _wait(service: Service, running: Running) -> None:
+    until = time.monotonic() + service.ready_seconds
+    last = "It never answered."
+    refused = False
+    with Http(running.url, connections=1, limit_bytes=2**20) as http:
+        while (left := until - time.monotonic()) > 0:
+            if how := running.ended():
+                raise AnswerError(f"The service ended with {how} before it was ready. {running.tail()}")
+            try:
+                answer = http.send(path=service.ready, method="GET", seconds=min(READY_SECONDS, max(left, 0.01)))
+                if running.listens():
+                    if answer.ok:
+                        return
+                    refused = True
+                    last = f"'{service.ready}' answers {answer.status}."
+                else:
+                    last = "Its port is answered by another process."
+            except TargetError as error:
+                last = str(error)
+            time.sleep(LOOK_SECONDS)
+    kind = AnswerError if refused else TargetError
+    raise kind(f"The service was not ready within {service.ready_seconds:g} s. {last} {running.tail()}")

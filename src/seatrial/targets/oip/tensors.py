@@ -1,0 +1,115 @@
+"""Frames as tensors, as both forms of the Open Inference Protocol carry them, and answers as columns again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from seatrial.errors import AnswerError, UsageError
+from seatrial.io import frame_json
+from seatrial.targets.messages import Response
+from seatrial.targets.mlflow import beside_key, numbered
+
+Layout = Literal["auto", "matrix", "columns"]
+DATATYPES = {
+    "bool": "BOOL", "uint8": "UINT8", "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64",
+    "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64",
+    "float16": "FP16", "float32": "FP32", "float64": "FP64",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One named tensor, its data flat in row-major order."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: list[Any]
+
+
+def tensors_of(
+    frame: pd.DataFrame, layout: Layout = "auto", name: str = "input-0", *, key: str | None = None
+) -> list[Tensor]:
+    """Return a frame as tensors: one of rows × columns where all are numbers, else one of shape [rows, 1] a column.
+
+    The ``key`` names a row and is no input.
+
+    Raises:
+        UsageError: a null where the datatype has none: the protocol cannot say it.
+    """
+    frame = frame.drop(columns=key) if key in frame.columns else frame
+    numbers = [np.dtype(t) for t in frame.dtypes if isinstance(t, np.dtype) and t.name in DATATYPES]
+    if layout == "matrix" or (layout == "auto" and len(numbers) == len(frame.columns) > 0):
+        if len(numbers) != len(frame.columns):
+            odd = next(str(c) for c, t in frame.dtypes.items() if str(t) not in DATATYPES)
+            raise UsageError(f"Column '{odd}' is no number; a matrix holds numbers of one type. Use layout='columns'.")
+        common = np.result_type(*numbers)
+        matrix = frame.to_numpy(dtype=common)
+        return [Tensor(name, DATATYPES[common.name], matrix.shape, matrix.ravel().tolist())]
+    return [_column(str(c), frame[c]) for c in frame.columns]
+
+
+def columns_of(outputs: Sequence[Tensor], rows: int) -> dict[str, list[Any]]:
+    """Return tensors as columns; of shape [rows], [rows, 1] or [rows, k]. AnswerError for any other."""
+    columns: dict[str, list[Any]] = {}
+    for tensor in outputs:
+        size = int(np.prod(tensor.shape)) if tensor.shape else len(tensor.data)
+        if size != len(tensor.data) or (tensor.shape and tensor.shape[0] != rows) or (rows and size % rows):
+            raise AnswerError(
+                f"Output '{tensor.name}' has shape {list(tensor.shape)} and {len(tensor.data):,} values; "
+                f"{rows:,} rows were asked."
+            )
+        wide = size // rows if rows else 1
+        for n in range(wide):
+            columns[numbered(tensor.name, n)] = tensor.data[n::wide]
+    if not columns:
+        raise AnswerError("The service answered no output tensor.")
+    return columns
+
+
+class Inference(Protocol):
+    """What the two forms have of their own: how a request is made and how an answer is read."""
+
+    key: str | None
+
+    def payload(self, frame: pd.DataFrame) -> Any:
+        """Return the request for these rows."""
+        ...
+
+    def send(self, payload: Any = None) -> Response:
+        """Send it and return what came back."""
+        ...
+
+    def outputs(self, response: Response) -> list[Tensor]:
+        """Return the tensors of an answer; AnswerError where none can be read."""
+        ...
+
+
+def infer(self: Inference, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the output tensors beside the key, one column a value: ``output``, ``output_1`` and on.
+
+    Raises:
+        TargetError: no answer, or one whose tensors do not fit the rows.
+    """
+    response = self.send(self.payload(frame))
+    if not response.ok:
+        raise AnswerError(f"The inference server answered {response.headers.get('grpc-status', response.status)}.")
+    return beside_key(frame, self.key, columns_of(self.outputs(response), len(frame)))
+
+
+def _column(name: str, column: pd.Series) -> Tensor:
+    shape = (len(column), 1)
+    kind = str(column.dtype).lower().replace("boolean", "bool")
+    if kind in DATATYPES:
+        if kind[:5] != "float" and column.isna().any():
+            raise UsageError(f"Column '{name}' has nulls, and {DATATYPES[kind]} has none: the protocol cannot say it.")
+        return Tensor(name, DATATYPES[kind], shape, column.tolist())
+    cells = [row[name] for row in frame_json.rows(column.to_frame(name))]
+    if any(cell is None for cell in cells):
+        raise UsageError(f"Column '{name}' has nulls, and BYTES has none: the protocol cannot say it.")
+    return Tensor(name, "BYTES", shape, [str(cell) for cell in cells])
