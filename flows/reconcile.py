@@ -21,13 +21,13 @@ from seatrial.ledger import Job, Ledger
 from seatrial.project import Project
 from seatrial.promotion import effects
 from seatrial.promotion import reconcile as reconciling
-from seatrial.promotion.aliases import Stray
-from seatrial.promotion.reconcile import Looked
+from seatrial.promotion.aliases import UnauthorisedAlias
+from seatrial.promotion.reconcile import Scan
 from seatrial.sinks.markdown import literal
 
 
 @task(task_run_name="look at the registry", cache_policy=NO_CACHE)
-def look(ledger: Ledger, here: Project, model: str) -> Looked:
+def look(ledger: Ledger, here: Project, model: str) -> Scan:
     """Note every version that is new."""
     return reconciling.look(ledger, here, model=model)
 
@@ -39,7 +39,7 @@ def tell(ledger: Ledger) -> list[str]:
 
 
 @task(task_run_name="watch what is promoted", cache_policy=NO_CACHE)
-def watch(ledger: Ledger, here: Project, hashing: bool) -> list[Stray]:
+def watch(ledger: Ledger, here: Project, hashing: bool) -> list[UnauthorisedAlias]:
     """Find aliases on versions that did not earn them."""
     strays = reconciling.watch(ledger, here, hashing=hashing)
     if strays:

@@ -16,10 +16,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
-from seatrial.events import Event, Question, Verdict
+from seatrial.events import Case, Event, Verdict
 from seatrial.io.files import workplace
-from seatrial.isolation import Isolated, isolated
-from seatrial.orchestration.tasks import concluded, judged, promoted_model
+from seatrial.isolation import IsolatedTrial, isolated
+from seatrial.orchestration.tasks import concluded, evaluated, promoted_model
 from seatrial.project import Project
 from seatrial.registry.mlflow.tracking import record
 from seatrial.sinks.base import LISTENERS
@@ -35,17 +35,17 @@ def fetch(model_uri: str, into: Path) -> registry.Fetched:
 
 
 @task(task_run_name="load model", cache_policy=NO_CACHE)
-def load(child: Isolated, fetched: registry.Fetched, chosen: dict[str, Any]) -> State[Any]:
+def load(child: IsolatedTrial, fetched: registry.Fetched, chosen: dict[str, Any]) -> State[Any]:
     """Load the model in its process, beside the promoted one; red where it cannot be loaded."""
     champion = promoted_model(child, fetched)
     why = child.load(fetched.model, fetched.reference, champion=champion, **chosen)
     return Failed(message=why) if why else Completed(message=f"{len(child.planned)} questions")
 
 
-@task(task_run_name="{question}", cache_policy=NO_CACHE)
-def judge(question: Question, child: Isolated, heard: list[Event]) -> State[Any]:
+@task(task_run_name="{case}", cache_policy=NO_CACHE)
+def judge(case: Case, child: IsolatedTrial, heard: list[Event]) -> State[Any]:
     """Ask one question; the task is red where the answer is not as it should be."""
-    return judged(question, child, heard, "held")
+    return evaluated(case, child, heard, "held")
 
 
 @task(task_run_name="verdict", cache_policy=NO_CACHE)
@@ -86,8 +86,8 @@ def stress(
             get_run_logger().warning("Not asked: %s", why)
         for listener in LISTENERS.get():
             listener.planned(child.planned)
-        for question in child.planned:
-            judge(question, child, heard, return_state=True)
+        for case in child.planned:
+            judge(case, child, heard, return_state=True)
         seconds = time.perf_counter() - begin
         verdict = child.verdict(heard, child.planned, subject=fetched.subject, seconds=seconds)
     conclude(verdict, heard, fetched, here.state)

@@ -21,14 +21,14 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.urls import url_for
 
 from seatrial import Reference, checks, registry
-from seatrial.events import Event, Question, Verdict
+from seatrial.events import Case, Event, Verdict
 from seatrial.io.files import workplace
-from seatrial.isolation import Isolated, isolated
+from seatrial.isolation import IsolatedTrial, isolated
 from seatrial.orchestration.runner import wait_for
-from seatrial.orchestration.tasks import concluded, judged, promoted_model
+from seatrial.orchestration.tasks import concluded, evaluated, promoted_model
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
-from seatrial.promotion.commit import keep
+from seatrial.promotion.commit import commit_verdict
 from seatrial.reference.provenance import remarks
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import directory_for, write_results
@@ -47,21 +47,21 @@ def fetch(version: registry.Version, into: Path) -> registry.Fetched:
 
 
 @task(task_run_name="load model", cache_policy=NO_CACHE)
-def load(child: Isolated, fetched: registry.Fetched, chosen: dict[str, Any]) -> State[Any]:
+def load(child: IsolatedTrial, fetched: registry.Fetched, chosen: dict[str, Any]) -> State[Any]:
     """Load the model in its process, beside what the promoted version promises; red where it cannot be loaded."""
-    promised, read = None, child.read
+    champion_contract, read = None, child.read
     if read.serves:
         alias, beside = read.promote or registry.VALIDATED, fetched.model.parent / "promised"
-        promised = registry.promised(fetched.version, alias, beside)
+        champion_contract = registry.champion_contract(fetched.version, alias, beside)
     champion = promoted_model(child, fetched)
-    why = child.load(fetched.model, fetched.reference, champion=champion, promised=promised, **chosen)
+    why = child.load(fetched.model, fetched.reference, champion=champion, champion_contract=champion_contract, **chosen)
     return Failed(message=why) if why else Completed(message=f"{len(child.planned)} questions")
 
 
-@task(task_run_name="{question}", cache_policy=NO_CACHE)
-def judge(question: Question, child: Isolated, heard: list[Event]) -> State[Any]:
+@task(task_run_name="{case}", cache_policy=NO_CACHE)
+def judge(case: Case, child: IsolatedTrial, heard: list[Event]) -> State[Any]:
     """Ask one question; the task is red where the answer is not as it should be."""
-    return judged(question, child, heard, "as in training")
+    return evaluated(case, child, heard, "as in training")
 
 
 @task(task_run_name="verdict", cache_policy=NO_CACHE)
@@ -70,7 +70,7 @@ def conclude(verdict: Verdict, events: list[Event], here: Project, fetched: regi
     directory = directory_for(here.state, verdict.subject)
     write_results(verdict, events, directory)
     page = url_for("flow-run", flow_run.id) if deployment.id else ""  # in a terminal, the server ends with the command
-    return keep(here, verdict, fetched, directory, whole=whole, page=page or "")
+    return commit_verdict(here, verdict, fetched, directory, whole=whole, page=page or "")
 
 
 @flow(
@@ -123,21 +123,21 @@ def validate(
             listener.planned(planned)
         # What takes longest begins first; what is asked of the one live service is asked by itself, at the end.
         side_by_side = sorted((q for q in planned if not on_the_service(q)), key=lambda q: q.check != "invariants")
-        wait_for([judge.submit(question, child, heard) for question in side_by_side])
-        for question in filter(on_the_service, planned):
-            wait_for([judge.submit(question, child, heard)])
+        wait_for([judge.submit(case, child, heard) for case in side_by_side])
+        for case in filter(on_the_service, planned):
+            wait_for([judge.submit(case, child, heard)])
         events = in_order(heard, planned)
         verdict = child.verdict(events, planned, subject=fetched.subject, seconds=time.perf_counter() - begin)
     conclude(verdict, events, here, fetched, whole=not (only or skip or in_process or reference))
     return concluded(verdict, f"Verdict of {verdict.subject}", page="verdict", table="findings")
 
 
-def on_the_service(question: Question) -> bool:
+def on_the_service(case: Case) -> bool:
     """Say whether a question is asked of the live service, which answers one at a time."""
-    return question.stage == SERVICE or question.check == "resilience"
+    return case.stage == SERVICE or case.check == "resilience"
 
 
-def in_order(events: list[Event], planned: list[Question]) -> list[Event]:
+def in_order(events: list[Event], planned: list[Case]) -> list[Event]:
     """Return the events in the order of the questions, whichever thread was first."""
     place = {(q.check, q.stage): n for n, q in enumerate(planned)}
     return sorted(events, key=lambda e: place.get((e.check, e.stage), len(place)))

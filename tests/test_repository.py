@@ -15,7 +15,7 @@ import seatrial
 ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "src" / "seatrial"
 PUBLIC = {
-    "Check", "Dependency", "Finding", "Measured", "Outcome", "Pipeline", "Policy", "Quality", "Reference",
+    "Check", "Dependency", "Finding", "Measurement", "Outcome", "Pipeline", "Policy", "Quality", "Reference",
     "SeatrialError", "Service", "Severity", "Sink", "Stage", "StagePolicy", "Step", "Subject", "Tolerance", "Trial",
     "Verdict", "capture", "run",
 }  # fmt: skip

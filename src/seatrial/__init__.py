@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from seatrial.engine import run as run
     from seatrial.errors import SeatrialError as SeatrialError
     from seatrial.events import Finding as Finding
-    from seatrial.events import Measured as Measured
+    from seatrial.events import Measurement as Measurement
     from seatrial.events import Outcome as Outcome
     from seatrial.events import Severity as Severity
     from seatrial.events import Subject as Subject
@@ -31,7 +31,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "errors": ("SeatrialError",),
-    "events": ("Finding", "Measured", "Outcome", "Severity", "Subject", "Verdict"),
+    "events": ("Finding", "Measurement", "Outcome", "Severity", "Subject", "Verdict"),
     "pipeline": ("Dependency", "Pipeline", "Service", "Stage", "Step"),
     "policy.policy": ("Policy",),
     "policy.stages": ("Quality", "StagePolicy"),

@@ -11,7 +11,7 @@ from typing import Any
 from seatrial import checks as _checks
 from seatrial.checks.base import Check
 from seatrial.errors import SeatrialError, StageError
-from seatrial.events import Event, Finding, Judged, Question, Severity, Subject, Unjudged, Verdict, total
+from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.pipeline import SERVICE, Pipeline, describe
 from seatrial.policy.policy import Policy
 from seatrial.reference.provenance import remarks
@@ -20,41 +20,43 @@ from seatrial.sinks.base import Sink
 from seatrial.trial import Trial
 
 
-def plan(checks: Iterable[Check], trial: Trial) -> list[tuple[Check, Question]]:
+def plan(checks: Iterable[Check], trial: Trial) -> list[tuple[Check, Case]]:
     """Return every question with the check that asks it, in order."""
-    return [(check, question) for check in checks for question in check.questions(trial)]
+    return [(check, case) for check in checks for case in check.cases(trial)]
 
 
-def ask(check: Check, trial: Trial, question: Question) -> list[Event]:
+def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
     """Ask one question and return its events. A check that crashes becomes an event; it is never a pass."""
     begin = time.perf_counter()
     events: list[Event] = []
     try:
-        events.extend(check.ask(trial, question.stage))
+        events.extend(check.run(trial, case.stage))
     except StageError as error:
         advice = "Run this stage on the reference's input in a debugger: it is deterministic and needs no server."
         events.append(Finding(check.name, error.stage, str(error), cause="stage-broke", advice=advice))
-        events.append(Judged(check.name, question.stage, compared=1))
+        events.append(Evaluated(check.name, case.stage, compared=1))
     except SeatrialError as error:
-        events.append(Unjudged(check.name, question.stage, str(error), crashed=True))
+        events.append(NotEvaluated(check.name, case.stage, str(error), crashed=True))
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever broke, the others are still asked
-        events.append(Unjudged(check.name, question.stage, f"the check crashed: {describe(error)}", crashed=True))
-    if not any(isinstance(e, Judged | Unjudged) and (e.check, e.stage) == (check.name, question.stage) for e in events):
-        events.append(Unjudged(check.name, question.stage, "the check ended without an answer"))
+        events.append(NotEvaluated(check.name, case.stage, f"the check crashed: {describe(error)}", crashed=True))
+    if not any(
+        isinstance(e, Evaluated | NotEvaluated) and (e.check, e.stage) == (check.name, case.stage) for e in events
+    ):
+        events.append(NotEvaluated(check.name, case.stage, "the check ended without an answer"))
     spent = time.perf_counter() - begin
-    return [_timed(e, spent) if isinstance(e, Judged) else e for e in events]
+    return [_timed(e, spent) if isinstance(e, Evaluated) else e for e in events]
 
 
 def stream(checks: Iterable[Check], trial: Trial) -> Iterator[Event]:
     """Ask everything, one question after the other, and yield the events as they come."""
-    for check, question in plan(checks, trial):
-        yield from ask(check, trial, question)
+    for check, case in plan(checks, trial):
+        yield from run_case(check, trial, case)
 
 
 def verdict_of(
     events: Iterable[Event],
     trial: Trial,
-    planned: Sequence[Question],
+    planned: Sequence[Case],
     *,
     subject: Subject | None = None,
     seconds: float = 0.0,
@@ -113,14 +115,14 @@ def run(
         champion=loaded(pipeline, champion), seed=seed,
         model_path=os.fspath(model) if isinstance(model, str | os.PathLike) else None,
     )  # fmt: skip
-    questions = plan(chosen, trial)
-    planned = [question for _, question in questions]
+    cases = plan(chosen, trial)
+    planned = [case for _, case in cases]
     listening, events = list(sinks), list[Event]()
     deaf = _tell(listening, "planned", planned)
-    trial.told = lambda *how_far: deaf.extend(_tell(listening, "progress", *how_far))
+    trial.on_progress = lambda *how_far: deaf.extend(_tell(listening, "progress", *how_far))
     with trial:  # a service that a check started ends here
-        for check, question in questions:
-            for event in ask(check, trial, question):
+        for check, case in cases:
+            for event in run_case(check, trial, case):
                 events.append(event)
                 deaf += _tell(listening, "event", event)
     verdict = verdict_of([*events, *deaf], trial, planned, subject=subject, seconds=time.perf_counter() - begin)
@@ -146,5 +148,5 @@ def _tell(sinks: list[Sink], what: str, *said: Any) -> list[Finding]:
     return lost
 
 
-def _timed(judged: Judged, seconds: float) -> Judged:
-    return replace(judged, seconds=round(seconds, 4))
+def _timed(evaluated: Evaluated, seconds: float) -> Evaluated:
+    return replace(evaluated, seconds=round(seconds, 4))

@@ -19,13 +19,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-EXIT_PASS, EXIT_FAIL, EXIT_UNJUDGED = 0, 1, 2
+EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
 
 class SeatrialError(Exception):
     """What went wrong and what to do, in words for the person who runs seatrial."""
 
-    exit_code = EXIT_UNJUDGED
+    exit_code = EXIT_INCONCLUSIVE
 
 
 class UsageError(SeatrialError):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from seatrial.errors import EXIT_FAIL, EXIT_PASS, EXIT_UNJUDGED
+from seatrial.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -34,11 +34,11 @@ class Outcome(StrEnum):
     @property
     def exit_code(self) -> int:
         """0 for pass, 1 for fail, 2 for whatever could not be judged."""
-        return {Outcome.PASS: EXIT_PASS, Outcome.FAIL: EXIT_FAIL}.get(self, EXIT_UNJUDGED)
+        return {Outcome.PASS: EXIT_PASS, Outcome.FAIL: EXIT_FAIL}.get(self, EXIT_INCONCLUSIVE)
 
 
 @dataclass(frozen=True)
-class Question:
+class Case:
     """One thing a check asks: of one stage, or of the whole path when ``stage`` is None."""
 
     check: str
@@ -49,7 +49,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """A number worth keeping, such as a mismatch share or a metric; ``unit`` is empty for a ratio."""
 
     check: str
@@ -65,7 +65,7 @@ class Finding:
     """One thing that should not be so.
 
     ``evidence`` holds counts, shares, keys and seeds that JSON can carry, never values of cells. ``cause`` is a
-    short slug where the cause can be told (``unit-factor``); ``advice`` says what to do next. ``propagated`` marks
+    short slug where the cause can be told (``unit-factor``); ``advice`` says what to do next. ``downstream`` marks
     a difference that an earlier stage gave birth to.
     """
 
@@ -77,11 +77,11 @@ class Finding:
     cause: str | None = None
     advice: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
-    propagated: bool = False
+    downstream: bool = False
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluated:
     """A question was answered: ``compared`` things were really looked at (0 makes the run inconclusive)."""
 
     check: str
@@ -92,7 +92,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Unjudged:
+class NotEvaluated:
     """A question could not be answered. ``crashed`` tells a broken check from evidence that is not there."""
 
     check: str
@@ -111,7 +111,7 @@ class Attachment:
     content: bytes = field(repr=False)
 
 
-Event = Measured | Finding | Judged | Unjudged | Attachment
+Event = Measurement | Finding | Evaluated | NotEvaluated | Attachment
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,9 @@ class Verdict:
     subject: Subject
     path: tuple[str, ...]  # the places of the path in order: dependencies before the stage that asks them, then stages
     findings: tuple[Finding, ...]
-    measured: tuple[Measured, ...]
-    judged: tuple[Judged, ...]
-    unjudged: tuple[Unjudged, ...]
+    measurements: tuple[Measurement, ...]
+    evaluated: tuple[Evaluated, ...]
+    not_evaluated: tuple[NotEvaluated, ...]
     seed: int = 0
     seconds: float = 0.0
     reference_digest: str = ""
@@ -154,15 +154,15 @@ class Verdict:
     def errors(self) -> tuple[Finding, ...]:
         """The findings that fail the version, those born where they stand first."""
         failing = (f for f in self.findings if f.severity is Severity.ERROR)
-        return tuple(sorted(failing, key=lambda f: f.propagated))
+        return tuple(sorted(failing, key=lambda f: f.downstream))
 
     @property
     def first_failing_stage(self) -> str | None:
         """The earliest place of the path where an error was born, or None.
 
-        Where golden alone was asked every error is propagated; then it is the earliest place that one reached.
+        Where golden alone was asked every error is downstream; then it is the earliest place that one reached.
         """
-        born = {f.stage for f in self.errors if not f.propagated}
+        born = {f.stage for f in self.errors if not f.downstream}
         found = born if born & set(self.path) else {f.stage for f in self.errors}
         return next((place for place in self.path if place in found), None)
 
@@ -175,8 +175,10 @@ class Verdict:
             column = f", column '{first.column}'" if first.column else ""
             return f"fail{where}{column}: {first.message}"
         if self.outcome is Outcome.PASS:
-            return f"pass: {len(self.judged)} questions asked, {sum(j.compared for j in self.judged):,} comparisons"
-        reasons = [u.reason for u in sorted(self.unjudged, key=lambda u: not u.crashed)]
+            return (
+                f"pass: {len(self.evaluated)} questions asked, {sum(j.compared for j in self.evaluated):,} comparisons"
+            )
+        reasons = [u.reason for u in sorted(self.not_evaluated, key=lambda u: not u.crashed)]
         return f"{self.outcome.value}: {reasons[0] if reasons else 'nothing was compared'}"
 
     def to_json(self) -> str:
@@ -193,7 +195,7 @@ def total(
     *,
     subject: Subject,
     path: Sequence[str],
-    planned: Sequence[Question],
+    planned: Sequence[Case],
     seed: int = 0,
     seconds: float = 0.0,
     reference_digest: str = "",
@@ -207,22 +209,22 @@ def total(
     """
     seen = list(events)
     findings = tuple(e for e in seen if isinstance(e, Finding))
-    judged = tuple(e for e in seen if isinstance(e, Judged))
-    unjudged = [e for e in seen if isinstance(e, Unjudged)]
-    unjudged += [Unjudged(j.check, j.stage, "nothing was compared") for j in judged if j.compared <= 0]
-    accounted = {(e.check, e.stage) for e in judged} | {(e.check, e.stage) for e in unjudged}
-    unjudged += [
-        Unjudged(q.check, q.stage, "the check ended without an answer")
+    evaluated = tuple(e for e in seen if isinstance(e, Evaluated))
+    not_evaluated = [e for e in seen if isinstance(e, NotEvaluated)]
+    not_evaluated += [NotEvaluated(j.check, j.stage, "nothing was compared") for j in evaluated if j.compared <= 0]
+    accounted = {(e.check, e.stage) for e in evaluated} | {(e.check, e.stage) for e in not_evaluated}
+    not_evaluated += [
+        NotEvaluated(q.check, q.stage, "the check ended without an answer")
         for q in planned
         if (q.check, q.stage) not in accounted
     ]
     if not planned:
-        unjudged.append(Unjudged("run", None, "no check was asked for"))
+        not_evaluated.append(NotEvaluated("run", None, "no check was asked for"))
     if any(f.severity is Severity.ERROR for f in findings):
         outcome = Outcome.FAIL
-    elif any(u.crashed for u in unjudged):
+    elif any(u.crashed for u in not_evaluated):
         outcome = Outcome.ERROR
-    elif unjudged:
+    elif not_evaluated:
         outcome = Outcome.INCONCLUSIVE
     else:
         outcome = Outcome.PASS
@@ -231,9 +233,9 @@ def total(
         subject=subject,
         path=tuple(path),
         findings=findings,
-        measured=tuple(e for e in seen if isinstance(e, Measured)),
-        judged=judged,
-        unjudged=tuple(unjudged),
+        measurements=tuple(e for e in seen if isinstance(e, Measurement)),
+        evaluated=evaluated,
+        not_evaluated=tuple(not_evaluated),
         seed=seed,
         seconds=seconds,
         reference_digest=reference_digest,

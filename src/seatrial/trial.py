@@ -41,8 +41,8 @@ class Trial:
         champion_path: where the promoted version's model lies, so that its service can be started beside.
 
     Attributes:
-        told: called while a long question runs with how much is done, of how much, and what comes next. Set it to
-            show progress; it must return at once and not raise.
+        on_progress: called while a long question runs with how much is done, of how much, and what comes next. Set
+            it to show progress; it must return at once and not raise.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Trial:
         champion: Any = None,
         seed: int = 0,
         model_path: str | None = None,
-        promised: Promised | None = None,
+        champion_contract: ChampionContract | None = None,
         champion_path: str | None = None,
     ) -> None:
         reference.matches(pipeline)
@@ -70,9 +70,9 @@ class Trial:
         self.champion = champion
         self.seed = seed
         self.model_path = model_path
-        self.promised = promised
+        self.champion_contract = champion_contract
         self.champion_path = champion_path
-        self.told: Callable[[int, int, str], object] = lambda *_: None
+        self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
         self._held, self._holding = ExitStack(), threading.Lock()
@@ -171,7 +171,7 @@ def _copy(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Promised:
+class ChampionContract:
     """Values and paths alone, so that another process can be handed them.
 
     Attributes:

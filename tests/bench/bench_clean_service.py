@@ -26,11 +26,11 @@ def main(times, first):
     from seatrial import Dependency, Outcome, Pipeline, Policy, capture
     from seatrial.checks import named
     from seatrial.checks.serving.service import Live, serve, target_of
-    from seatrial.engine import ask, plan, verdict_of
+    from seatrial.engine import plan, run_case, verdict_of
     from seatrial.io.loading import load_file
     from seatrial.pipeline import SERVICE
     from seatrial.targets.http import Http
-    from seatrial.trial import Promised, Trial
+    from seatrial.trial import ChampionContract, Trial
 
     example = ROOT / "examples" / "payments"
     train, serving, learnt, traffic, store = (
@@ -60,17 +60,19 @@ def main(times, first):
                 requests = traffic.make_requests(ROWS, seed)
                 reference = capture(pipeline, requests, model=model)
                 options = {"policy": policy, "model": model, "model_path": model_path, "seed": seed}
-                with Trial(pipeline, reference, promised=Promised("1", document), **options) as trial:
+                with Trial(pipeline, reference, champion_contract=ChampionContract("1", document), **options) as trial:
                     here = Live(pipeline.service, running, trial.hold(target_of(pipeline, running)))
                     trial.once("live service", lambda here=here: here)
                     asked = [(c, q) for c, q in plan(named(CHECKS), trial) if q.stage == SERVICE]
                     begin = time.perf_counter()
-                    events = [event for check, question in asked for event in ask(check, trial, question)]
+                    events = [event for check, case in asked for event in run_case(check, trial, case)]
                     spent += time.perf_counter() - begin
-                    verdict = verdict_of(events, trial, [question for _, question in asked])
-                good = verdict.outcome is Outcome.PASS and not verdict.findings and len(verdict.judged) == len(CHECKS)
+                    verdict = verdict_of(events, trial, [case for _, case in asked])
+                good = (
+                    verdict.outcome is Outcome.PASS and not verdict.findings and len(verdict.evaluated) == len(CHECKS)
+                )
                 passed += good
-                sent += sum(int(m.value) for m in verdict.measured if m.unit in ("requests", "rows"))
+                sent += sum(int(m.value) for m in verdict.measurements if m.unit in ("requests", "rows"))
                 if not good:
                     print(f"seed {seed}: {verdict.summary}", *(f.message for f in verdict.findings), sep="\n  ")
                 if (seed - first) % 5 == 4:

@@ -44,7 +44,7 @@ def best(work: Callable[[], Any], repeats: int = REPEATS) -> float:
     return min(spent)
 
 
-def judged(expected: pd.DataFrame, actual: pd.DataFrame, parity: Parity) -> None:
+def evaluated(expected: pd.DataFrame, actual: pd.DataFrame, parity: Parity) -> None:
     columns = list(expected.columns)
     schema, ran = judge_schema("stage", columns, actual), judge_parity("stage", columns, parity)
     assert not disagreement(schema, ran, parity)
@@ -68,7 +68,7 @@ def flat() -> None:
         expected = frame_of(rows, 3)
         actual = expected.copy()
         parity = compare(expected, actual, key="id")
-        seconds = best(lambda e=expected, a=actual, p=parity: judged(e, a, p))
+        seconds = best(lambda e=expected, a=actual, p=parity: evaluated(e, a, p))
         base = base or seconds
         print(f"  {rows:>10,} rows: {seconds * 1000:6.0f} ms   {seconds / base:.2f} × that of 10,000 rows")
 
@@ -80,7 +80,7 @@ def whole_stage(columns: int = 100, rows: int = 1_000_000) -> float:
     for name, actual in (("clean", expected.copy()), ("0.1 % changed", _changed(expected))):
         floor = best(lambda a=actual: numpy_loop(expected, a))
         only = best(lambda a=actual: compare(expected, a, key="id"))
-        stage = best(lambda a=actual: judged(expected, a, compare(expected, a, key="id")))
+        stage = best(lambda a=actual: evaluated(expected, a, compare(expected, a, key="id")))
         print(
             f"  {name:<14} numpy loop {floor:.3f} s, compare {only:.3f} s, whole stage {stage:.3f} s: "
             f"{stage / floor:.2f} × the loop"

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial import Pipeline, Service, capture
-from seatrial.checks.golden.service import ask
+from seatrial.checks.golden.service import run_service
 from seatrial.io import frame_json
 from seatrial.targets.rest import Rest
 from seatrial.trial import Trial
@@ -89,7 +89,7 @@ def golden(url: str, pipeline: Pipeline, reference: object, rows: int) -> Spent:
         running = SimpleNamespace(ended=lambda: None)
         trial.once("live service", lambda: SimpleNamespace(service=pipeline.service, running=running, target=target))
         begin = now()
-        events = list(ask(trial, "golden"))
+        events = list(run_service(trial, "golden"))
         spent = since(begin)
     assert [type(e).__name__ for e in events] == ["Measured", "Judged"], events
     assert events[-1].compared == rows * 3

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from seatrial.checks.quality.samples import RESAMPLES, Labelled
+from seatrial.checks.quality.samples import RESAMPLES, LabelledSample
 from seatrial.metrics import METRICS, resamples
 
 ROWS = 2_000
@@ -19,7 +19,7 @@ ROWS = 2_000
 rng = np.random.default_rng(0)
 y = (rng.random(ROWS) < 0.2).astype(float)
 a, b = y + rng.normal(size=ROWS), y + rng.normal(size=ROWS)
-data = Labelled(y, a, b, pd.Series(range(ROWS)))
+data = LabelledSample(y, a, b, pd.Series(range(ROWS)))
 begin = time.perf_counter()
 data.bootstrap([METRICS["roc_auc"]], [0])
 ours = time.perf_counter() - begin

@@ -15,11 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from seatrial.checks.resilience.experiment import Bench, crowded, fallback_of, high_water, tried
+from seatrial.checks.resilience.experiment import Experiment, crowded, fallback_of, high_water, tried
 from seatrial.checks.serving.expected import expected
-from seatrial.checks.serving.matrix import rows_of
+from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.checks.serving.service import serve
-from seatrial.faults.proxy.dependency import Between
+from seatrial.faults.proxy.dependency import DependencyProxy
 from tests.trials.weather import payments_over_postgres
 
 
@@ -33,14 +33,14 @@ def main() -> None:
         made = ground.trial()
         url = ground.pipeline.dependencies["store"].url
         with (
-            Between(url) as between,
+            DependencyProxy(url) as between,
             serve(ground.pipeline, model_path=ground.path, urls={"store": between.through}) as up,
         ):
             held = fallback_of(made, "store", expected(made))
-            rows = rows_of(held.loss, url)
+            rows = scenarios_of(held.loss, url)
             begin, dirty, again = time.monotonic(), 0, 0
             for number in range(options.matrices):
-                at = Bench("resilience", "store", between, up, f"{up.url}/score", held, seed=number)
+                at = Experiment("resilience", "store", between, up, f"{up.url}/score", held, seed=number)
                 at.settle()
                 crowd, broken = crowded(at)
                 said = [f"crowd, {b.criterion}: {b.words}" for b in broken]
@@ -51,7 +51,9 @@ def main() -> None:
                     seen, broken, _ = tried(at, row, baseline)
                     again += seen.tries - 1
                     said += [f"{row.name}, {b.criterion}: {b.words}" for b in broken]
-                    false.update(f"{row.name}, {b.criterion}{'' if b.judged else ' (not judged)'}" for b in broken)
+                    false.update(
+                        f"{row.name}, {b.criterion}{'' if b.evaluated else ' (not evaluated)'}" for b in broken
+                    )
                 dirty += bool(said)
                 if said:
                     print(f"matrix {number}: {'; '.join(said)}", flush=True)

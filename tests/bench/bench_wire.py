@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from seatrial.faults.network import Latency
-from seatrial.faults.proxy.tcp import Wire
+from seatrial.faults.proxy.tcp import TcpProxy
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
 WANTED = 5_000
@@ -91,7 +91,7 @@ def serve(port: int) -> None:
     """Stand between, in a process of its own; a line on standard input places a fault that delays nothing."""
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    with Wire("127.0.0.1", port) as wire:
+    with TcpProxy("127.0.0.1", port) as wire:
         print(wire.address[1], flush=True)
         if sys.stdin.readline():
             with wire.fault(Latency()):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.events import Judged, Outcome, Subject, Verdict
+from seatrial.events import Evaluated, Outcome, Subject, Verdict
 from seatrial.io.bundle import directory_digest
 from seatrial.policy.policy import policy_digest
 from seatrial.project import Project
@@ -46,9 +46,9 @@ class Shop:
         digest = directory_digest(Path(client().get_model_version_download_uri(version.name, version.version)))
         subject = Subject(version.name, str(version.version), "here", version.creation_timestamp, digest)
         policy = policy_digest(self.project.expectations)
-        judged = (Judged("golden", "raw", 5),)
+        evaluated = (Evaluated("golden", "raw", 5),)
         return Verdict(
-            outcome, subject, ("raw",), (), (), judged, (), policy_digest=policy, reference_digest="sha256:0"
+            outcome, subject, ("raw",), (), (), evaluated, (), policy_digest=policy, reference_digest="sha256:0"
         )
 
     def store(self, version: Any, envelope: bytes) -> None:
@@ -147,7 +147,7 @@ def test_the_newest_verdict_that_decided_counts(shop: Shop, verify: Command, out
     version, envelopes = shop.register(outcomes), []
     for second, outcome in enumerate(outcomes.split()):
         verdict = replace(shop.verdict(version), outcome=Outcome(outcome))
-        envelopes.append(attestation.envelope(verdict, shop.project.state, judged=1_700_000_000_000 + second))
+        envelopes.append(attestation.envelope(verdict, shop.project.state, evaluated=1_700_000_000_000 + second))
     for envelope in reversed(envelopes):
         shop.store(version, envelope)
     assert verify(version)[0] == code

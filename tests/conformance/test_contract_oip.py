@@ -10,19 +10,19 @@ from seatrial import capture
 from seatrial.checks import environment
 from seatrial.checks.contract import check as contract
 from seatrial.checks.serving.service import Live, target_of
-from seatrial.engine import ask, verdict_of
-from seatrial.events import Question
+from seatrial.engine import run_case, verdict_of
+from seatrial.events import Case
 from seatrial.trial import Trial
 
 
 def sail(check, path, running):
     """The verdict of one check on the running server."""
     requests = pd.DataFrame({"id": [f"t{n}" for n in range(8)], "a": [n / 3 for n in range(8)], "b": [1.5] * 8})
-    question = Question(check.name, "service")
+    case = Case(check.name, "service")
     with Trial(path, capture(path, requests)) as trial:
         here = Live(path.service, running, trial.hold(target_of(path, running)))
         trial.once("live service", lambda: here)
-        return verdict_of(ask(check, trial, question), trial, [question])
+        return verdict_of(run_case(check, trial, case), trial, [case])
 
 
 @pytest.mark.parametrize("kind", ["kserve-rest", "kserve-grpc", "mlserver-rest", "mlserver-grpc"])
@@ -30,17 +30,17 @@ def test_malformed_tensors_that_end_in_a_500_are_findings(kind, services, starte
     """Both servers break on some of them, in both protocols; the finding names what was wrong with the tensor."""
     verdict = sail(contract.check, linear(services(kind)), started(kind))
     broken = [f for f in verdict.errors if f.cause == "status-500"]
-    assert broken, (verdict.findings, verdict.unjudged)
+    assert broken, (verdict.findings, verdict.not_evaluated)
     assert any("shape" in f.message or "data" in f.message for f in broken)
     assert "left-behind" not in {f.cause for f in verdict.findings}
-    assert verdict.unjudged == ()
+    assert verdict.not_evaluated == ()
     assert "refused" not in {f.cause for f in verdict.findings}
 
 
 def test_libraries_of_a_server_in_an_environment_of_its_own_are_named(services, started, mlserver_python):
     """MLServer's interpreter is asked: a library of another version is told with both versions."""
     verdict = sail(environment.check, linear(services("mlserver-rest")), started("mlserver-rest"))
-    assert verdict.unjudged == ()
+    assert verdict.not_evaluated == ()
     version = "import importlib.metadata as m; print(m.version('pandas'))"
     served = subprocess.run([mlserver_python, "-c", version], capture_output=True, text=True, check=True).stdout.strip()
     told = {f.message.partition(" ")[0]: f for f in verdict.findings if f.cause == "library-skew"}

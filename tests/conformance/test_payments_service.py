@@ -11,7 +11,7 @@ from seatrial.checks import environment
 from seatrial.checks.golden import check
 from seatrial.checks.serving.service import live
 from seatrial.errors import AnswerError
-from seatrial.events import Finding, Judged, Severity, Unjudged
+from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.io.loading import load_file
 from seatrial.policy.policy import Policy
 
@@ -64,12 +64,12 @@ def trial(tmp_path_factory):
     patch.undo()
 
 
-def sail(trial, fault, ask=check.ask):
+def sail(trial, fault, run=check.run):
     """Put the fault in, ask, and take it out."""
     target = live(trial).target
     assert target.send(path=f"/fault/{fault}", method="PUT").ok
     try:
-        return list(ask(trial, "service"))
+        return list(run(trial, "service"))
     finally:
         target.send(path="/fault/none", method="PUT")
 
@@ -77,8 +77,8 @@ def sail(trial, fault, ask=check.ask):
 def test_a_clean_service_passes(trial):
     """Every field of every answer is as at training, one by one and in batches."""
     events = sail(trial, "none")
-    assert not [e for e in events if isinstance(e, Unjudged | Finding)]
-    assert next(e for e in events if isinstance(e, Judged)).compared == (200 + 25) * 5
+    assert not [e for e in events if isinstance(e, NotEvaluated | Finding)]
+    assert next(e for e in events if isinstance(e, Evaluated)).compared == (200 + 25) * 5
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_fault_of_the_service_is_found_and_placed(trial, fault, column, cause)
     assert found
     assert {f.stage for f in found} == {"service"}
     first = next(f for f in found if f.column == column)
-    assert not first.propagated
+    assert not first.downstream
     if cause:
         assert first.cause == cause
 
@@ -111,8 +111,8 @@ def test_a_fault_of_the_service_is_found_and_placed(trial, fault, column, cause)
 def test_another_time_zone_is_told_and_with_other_answers_a_warning(trial):
     """The service's time zone is named beside training's; where its answers differ too, this may be why."""
     for fault, severity, says in (("none", Severity.INFO, False), ("local-time", Severity.WARNING, True)):
-        events = sail(trial, fault, environment.ask)
-        assert events[-1] == Judged("environment", "service", compared=events[-1].compared)
+        events = sail(trial, fault, environment.run)
+        assert events[-1] == Evaluated("environment", "service", compared=events[-1].compared)
         assert events[-1].compared > 8
         (zone,) = (e for e in events if isinstance(e, Finding))
         assert (zone.stage, zone.cause, zone.severity) == ("service", "timezone", severity)

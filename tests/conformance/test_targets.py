@@ -100,7 +100,7 @@ def test_a_well_formed_model_passes_golden_and_another_model_does_not(kind, serv
     reference = capture(pipeline(), rows(30))
     policy = Policy(service={"golden": {"singles": 5, "batch": 10}})
     verdict = run(pipeline(service), reference, ["golden"], policy=policy)
-    assert verdict.outcome is Outcome.PASS, (verdict.findings, verdict.unjudged)
+    assert verdict.outcome is Outcome.PASS, (verdict.findings, verdict.not_evaluated)
     if kind not in ("rest", "kserve-grpc"):  # to start each again would say the same
         return
     other = run(pipeline(replace(service, env={"SLOPE": "2.001"})), reference, ["golden"], policy=policy)

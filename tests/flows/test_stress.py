@@ -40,7 +40,7 @@ def test_what_is_declared_is_asked_and_kept(payments: Project, prefect_api: str)
         policy.write_text(before)
     assert verdict.findings == ()
     assert (payments.state / "reports" / "payments-1-stress" / "report.html").is_file()
-    assert {m.name for m in verdict.measured} >= {"cold start", "p50", "error share", "answers compared"}
+    assert {m.name for m in verdict.measurements} >= {"cold start", "p50", "error share", "answers compared"}
     assert registry.get_model_version("payments", "1").tags == tags
     experiment = registry.get_experiment_by_name("seatrial/payments")
     run = registry.search_runs([experiment.experiment_id], max_results=1)[0]

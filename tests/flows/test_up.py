@@ -91,7 +91,7 @@ class Up:
     def verdict(self, number: str) -> dict[str, Any]:
         """Return the version once its page says everything: tags, description and, on a pass, aliases."""
 
-        def judged() -> dict[str, Any] | None:
+        def evaluated() -> dict[str, Any] | None:
             found = self.version(number)
             told = "seatrial.verdict" in found["tags"] and found.get("description")
             return (
@@ -100,7 +100,7 @@ class Up:
                 else None
             )
 
-        return wait(judged, lambda: self.log("worker"))
+        return wait(evaluated, lambda: self.log("worker"))
 
     def log(self, name: str) -> str:
         return (self.root / ".seatrial" / "logs" / f"{name}.log").read_text(errors="replace")[-4000:]

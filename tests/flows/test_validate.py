@@ -11,8 +11,8 @@ import yaml
 from seatrial import Finding, Outcome, Sink, Verdict
 from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
-from seatrial.registry import client, download_model, promised, resolve
-from seatrial.trial import Promised
+from seatrial.registry import champion_contract, client, download_model, resolve
+from seatrial.trial import ChampionContract
 
 pytestmark = pytest.mark.server
 
@@ -22,10 +22,10 @@ class Kept(Sink):
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
-        self.questions: list[Any] = []
+        self.cases: list[Any] = []
 
-    def planned(self, questions: Any) -> None:
-        self.questions = list(questions)
+    def planned(self, cases: Any) -> None:
+        self.cases = list(cases)
 
     def verdict(self, verdict: Verdict) -> None:
         self.verdicts.append(verdict)
@@ -65,17 +65,17 @@ def runs_of(name: str) -> list[Any]:
 def test_a_good_version_passes_every_question(passed: Verdict) -> None:
     """Version 1 is as in training at every stage, and every check was really asked."""
     assert passed.outcome is Outcome.PASS, passed.to_json()
-    assert {j.check for j in passed.judged} >= {"expectations", "golden", "invariants", "quality"}
-    assert all(j.compared > 0 for j in passed.judged)
+    assert {j.check for j in passed.evaluated} >= {"expectations", "golden", "invariants", "quality"}
+    assert all(j.compared > 0 for j in passed.evaluated)
 
 
 def test_a_skewed_version_fails_where_the_skew_is_born(failed: Verdict) -> None:
-    """Version 2 was trained on another hour: found at features, column hour; everything after it is propagated."""
+    """Version 2 was trained on another hour: found at features, column hour; everything after it is downstream."""
     assert failed.outcome is Outcome.FAIL
     assert failed.first_failing_stage == "features"
-    born = [f for f in failed.errors if not f.propagated]
+    born = [f for f in failed.errors if not f.downstream]
     assert {(f.stage, f.column) for f in born} == {("features", "hour")}
-    assert {f.stage for f in failed.errors if f.propagated} >= {"prediction", "response"}
+    assert {f.stage for f in failed.errors if f.downstream} >= {"prediction", "response"}
 
 
 def test_a_pass_is_on_the_version_and_moves_its_aliases(passed: Verdict, failed: Verdict) -> None:
@@ -168,7 +168,7 @@ def test_what_the_promoted_version_promised_is_held_against_the_next(payments: P
     assert "Readers of the answers break" in renamed
     percent = found["contract", "service", "probability", "scale"]
     assert "recorded to answer" in percent
-    compared = {m.name: m.value for m in verdict.measured}
+    compared = {m.name: m.value for m in verdict.measurements}
     assert compared["openapi operations compared"] == 3
     assert compared["answers compared in meaning"] == 700
 
@@ -177,17 +177,17 @@ def test_a_promoted_version_without_an_openapi_is_told(payments: Project, passed
     """Where none was stored with its verdict, or it is none, the reason is told in words."""
     registry = client()
     run_id = registry.get_model_version("payments", "1").tags["seatrial.run_id"]
-    there = promised(resolve("models:/payments/2"), "champion", payments.state / "promised")
+    there = champion_contract(resolve("models:/payments/2"), "champion", payments.state / "promised")
     assert there is not None
     assert there.openapi is not None
     assert (there.version, there.why) == ("1", "")
     registry.log_text(run_id, "{}", "openapi.json")
     try:
-        broken = promised(resolve("models:/payments/1"), "champion", payments.state / "promised")
+        broken = champion_contract(resolve("models:/payments/1"), "champion", payments.state / "promised")
     finally:
         registry.log_text(run_id, json.dumps(there.openapi), "openapi.json")
-    assert broken == Promised("1", None, "the stored one is no OpenAPI 3 document")
-    assert promised(resolve("models:/payments/1"), "nobody", payments.state / "promised") is None
+    assert broken == ChampionContract("1", None, "the stored one is no OpenAPI 3 document")
+    assert champion_contract(resolve("models:/payments/1"), "nobody", payments.state / "promised") is None
 
 
 def register_hostile(payments: Project) -> str:

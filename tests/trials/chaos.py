@@ -88,7 +88,7 @@ def make(root):
 def validated(project, uri):
     """Run the trial of one version in this process and keep its verdict."""
     from seatrial import registry, run
-    from seatrial.promotion.commit import keep
+    from seatrial.promotion.commit import commit_verdict
     from seatrial.sinks.files import write_results
 
     with tempfile.TemporaryDirectory(prefix="trial-", dir=project.state) as folder:
@@ -99,7 +99,7 @@ def validated(project, uri):
             subject=fetched.subject,
         )  # fmt: skip
         write_results(verdict, [], Path(folder) / "results")
-        keep(project, verdict, fetched, Path(folder) / "results")
+        commit_verdict(project, verdict, fetched, Path(folder) / "results")
     return verdict
 
 

@@ -149,7 +149,7 @@ def test_a_better_model_with_a_reference_of_its_own_passes(payments, tmp_path):
     attempt = own_reference(payments, tmp_path, "3")
     verdict = attempt.run(champion=payments.versions["2"])
     assert verdict.outcome is Outcome.PASS, verdict.summary
-    gains = {m.name: m.value for m in verdict.measured if m.name.endswith(".gain")}
+    gains = {m.name: m.value for m in verdict.measurements if m.name.endswith(".gain")}
     assert gains["log_loss.gain"] > 0
 
 
@@ -174,7 +174,7 @@ def test_a_consumer_by_position_is_placed_where_the_order_was_changed(array_path
         array_path.stages["features"], lambda f: f[["transaction_id", *sorted(linear.INPUTS), "amount_ratio"]]
     )
     verdict = array_path.changed(features=reordered, prediction=by_position).run()
-    born = next(f for f in verdict.errors if not f.propagated)
+    born = next(f for f in verdict.errors if not f.downstream)
     assert verdict.outcome is Outcome.FAIL
     assert (born.cause, verdict.first_failing_stage) == ("hand-over", "features")
     assert "'features' hands over" in born.message

@@ -115,7 +115,7 @@ def test_an_alias_moved_by_hand_is_found_and_put_back(project):
     """On a version that failed, or that nobody judged: reported each time, moved only where the policy says so."""
     made = project[0]
     good, bad = by_hand(made, "tiny-stray"), by_hand(made, "tiny-stray", good=False)
-    unjudged = chaos.register(made, name="tiny-stray")
+    not_evaluated = chaos.register(made, name="tiny-stray")
     policy = made.expectations / "service.toml"
     written = policy.read_text(encoding="utf-8")
     with Ledger.of(made.state) as ledger:
@@ -127,7 +127,7 @@ def test_an_alias_moved_by_hand_is_found_and_put_back(project):
         registry.client().set_registered_model_alias("tiny-stray", "champion", bad)
         assert [(s.alias, s.number, s.why, s.back) for s in strays()] == [("champion", bad, "its verdict is fail", "")]
         assert aliases("tiny-stray")["champion"] == bad
-        registry.client().set_registered_model_alias("tiny-stray", "champion", unjudged)
+        registry.client().set_registered_model_alias("tiny-stray", "champion", not_evaluated)
         policy.write_text(written + "restore = true\n", encoding="utf-8")
         try:
             assert [(s.why, s.back) for s in strays()] == [("it has no verdict", good)]

@@ -9,7 +9,7 @@ import pytest
 from seatrial import Check, Outcome, Reference, capture, run
 from seatrial.checks.base import every_stage
 from seatrial.checks.findings import differences
-from seatrial.events import Judged
+from seatrial.events import Evaluated
 from tests.trials import chicago
 from tests.trials.faults import then
 
@@ -58,7 +58,7 @@ def test_real_trips_pass_every_check(reference, model):
     verdict = run(chicago.pipeline, reference, model=model, policy=chicago.policy)
     assert verdict.outcome is Outcome.PASS, verdict.summary
     assert [f for f in verdict.findings if f.severity != "info"] == []
-    assert {j.check for j in verdict.judged} >= {"expectations", "golden", "invariants", "quality"}
+    assert {j.check for j in verdict.evaluated} >= {"expectations", "golden", "invariants", "quality"}
 
 
 def compare(trial, stage):
@@ -68,7 +68,7 @@ def compare(trial, stage):
         parity = trial.parity(stage, replay)
         yield from differences("comparison", stage, parity)
         compared += parity.rows_compared * len(parity.columns)
-    yield Judged("comparison", stage, compared)
+    yield Evaluated("comparison", stage, compared)
 
 
 def test_clean_versions_never_fail(captured, trips, model):
@@ -142,7 +142,7 @@ def test_a_subtle_fault_is_placed(name, reference, model):
     verdict = run(chicago.make(**stages), reference, checks, model=model, policy=chicago.policy)
     assert verdict.outcome is Outcome.FAIL
     assert verdict.first_failing_stage == place
-    born = [f for f in verdict.errors if f.stage == place and not f.propagated]
+    born = [f for f in verdict.errors if f.stage == place and not f.downstream]
     assert (column, cause) in {(f.column, f.cause) for f in born}, born
 
 

@@ -9,11 +9,11 @@ import pytest
 from seatrial import Outcome, Pipeline, Policy, Service
 from seatrial.checks.contract.check import check
 from seatrial.checks.serving.service import Live, serve, target_of
-from seatrial.engine import ask, plan, verdict_of
+from seatrial.engine import plan, run_case, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
 from seatrial.targets.http import Http
-from seatrial.trial import Promised, Trial
+from seatrial.trial import ChampionContract, Trial
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -51,7 +51,7 @@ def service_of(variant, batch=False):
 def sail(payments, running, before):
     """Return the verdict of the contract check on one variant, and its events."""
 
-    def go(variant, *, champion=True, examples=True, promised=None, stages=None, **contract):
+    def go(variant, *, champion=True, examples=True, champion_contract=None, stages=None, **contract):
         service = service_of(variant, batch=variant in ("clean", "broken"))
         pipeline = with_service(payments, service, **(stages or {}))
         policy = Policy.load(ROOT / "expectations", pipeline)
@@ -62,14 +62,14 @@ def sail(payments, running, before):
         )
         trial = Trial(
             pipeline, payments.reference, policy=policy, model=payments.model, model_path=payments.versions["2"],
-            promised=promised or (Promised("1", before) if champion else None), seed=7,
+            champion_contract=champion_contract or (ChampionContract("1", before) if champion else None), seed=7,
         )  # fmt: skip
         with trial:
             here = Live(pipeline.service, running, trial.hold(target_of(pipeline, running)))
             trial.once("live service", lambda: here)
-            ((asked, question),) = plan([check], trial)
-            events = ask(asked, trial, question)
-            return verdict_of(events, trial, [question]), events
+            ((asked, case),) = plan([check], trial)
+            events = run_case(asked, trial, case)
+            return verdict_of(events, trial, [case]), events
 
     return go
 
@@ -89,9 +89,9 @@ def test_a_clean_service_passes_without_a_remark(sail):
     """Five times out of five, and every part of the check has looked at something."""
     for _ in range(5):
         verdict, events = sail("clean")
-        assert verdict.outcome is Outcome.PASS, (verdict.findings, verdict.unjudged)
+        assert verdict.outcome is Outcome.PASS, (verdict.findings, verdict.not_evaluated)
         assert verdict.findings == ()
-    counts = {m.name: m.value for m in verdict.measured}
+    counts = {m.name: m.value for m in verdict.measurements}
     assert counts["probes"] > 80
     assert counts["consumer examples"] == 3
     assert counts["openapi operations compared"] == 3
@@ -119,7 +119,7 @@ FAULTS = {
 def test_a_fault_is_found_at_the_service(variant, sail):
     """The verdict is fail, its first failing place is the service, and field and cause are named."""
     verdict, _ = sail(variant)
-    assert verdict.outcome is Outcome.FAIL, (verdict.findings, verdict.unjudged)
+    assert verdict.outcome is Outcome.FAIL, (verdict.findings, verdict.not_evaluated)
     assert verdict.first_failing_stage == SERVICE
     assert set(FAULTS[variant]) <= {(f.column, f.cause) for f in born(verdict)}, born(verdict)
 
@@ -132,8 +132,10 @@ def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before
         decision, band = made["decision"].str.upper(), made["band"].mask(made["band"] == "low")
         return made.assign(probability=1 - made["probability"], decision=decision, band=band)
 
-    promised = Promised("1", before, reference=payments.reference.root)
-    verdict, _ = sail("clean", examples=False, generated=0, promised=promised, stages={"response": respond})
+    champion_contract = ChampionContract("1", before, reference=payments.reference.root)
+    verdict, _ = sail(
+        "clean", examples=False, generated=0, champion_contract=champion_contract, stages={"response": respond}
+    )
     assert verdict.outcome is Outcome.FAIL
     moved = {(f.column, f.cause): f for f in verdict.findings}
     assert set(moved) == {("probability", "class-order"), ("decision", "labels"), ("band", "null-meaning")}
@@ -144,7 +146,9 @@ def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before
 
 def test_a_promoted_version_without_a_document_is_told(sail):
     """Nothing was compared, and the remark says why; it fails nothing."""
-    verdict, _ = sail("clean", examples=False, generated=0, promised=Promised("1", why="none is stored"))
+    verdict, _ = sail(
+        "clean", examples=False, generated=0, champion_contract=ChampionContract("1", why="none is stored")
+    )
     assert verdict.outcome is Outcome.PASS
     (remark,) = verdict.findings
     assert (remark.cause, remark.severity) == ("nothing-to-compare", Severity.INFO)

@@ -14,7 +14,7 @@ def test_a_fault_is_found_where_it_was_born(fault, request, tmp_path):
     verdict = fault.inject(request.getfixturevalue(fault.ground), tmp_path).run()
     assert verdict.outcome is Outcome.FAIL, verdict.summary
     assert verdict.first_failing_stage == fault.place, verdict.summary
-    born = [f for f in verdict.errors if f.stage == fault.place and not f.propagated]
+    born = [f for f in verdict.errors if f.stage == fault.place and not f.downstream]
     assert fault.column is None or fault.column in {f.column for f in born}, born
     assert fault.cause is None or fault.cause in {f.cause for f in born if f.column == fault.column}, born
 
@@ -64,4 +64,4 @@ def test_a_faulty_store_is_seen_only_when_it_is_asked(payments, tmp_path, name):
     attempt = replace(fault.inject(payments, tmp_path), live=())
     verdict = attempt.run(checks=["expectations"])
     assert verdict.outcome is Outcome.PASS
-    assert "store" not in {j.stage for j in verdict.judged}
+    assert "store" not in {j.stage for j in verdict.evaluated}

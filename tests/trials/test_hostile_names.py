@@ -191,7 +191,7 @@ def test_every_trial_ends_in_a_fail_with_all_its_files(outputs):
     assert verdict.first_failing_stage == {"another-store": "store", "clean": "features"}.get(
         name, verdict.path[1:3][1]
     )
-    assert not [u for u in verdict.unjudged if u.crashed]
+    assert not [u for u in verdict.not_evaluated if u.crashed]
     assert {"report.html", "junit.xml", "verdict.json"} <= {path.rsplit("/", 1)[-1] for path in files}
     assert any("/suites/" in path for path in files)
 

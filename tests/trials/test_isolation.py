@@ -72,7 +72,7 @@ class Toy:
         )
         with isolated(Project.find(self.root)) as child:
             child.load(self.root / "model", self.reference, only=only)
-            heard = [event for question in child.planned for event in child.ask(question)]
+            heard = [event for case in child.planned for event in child.run(case)]
             return child.verdict(heard, child.planned, subject=Subject("toy", "1"))
 
 
@@ -156,7 +156,7 @@ def test_a_model_that_never_answers_leaves_its_questions_open(toy: Toy) -> None:
     verdict = toy.sail(slow, question_seconds=1)
     assert verdict.outcome is Outcome.ERROR
     assert "gave no answer within 1 s" in verdict.summary
-    assert {u.reason for u in verdict.unjudged if u.stage} == {verdict.summary.removeprefix("error: ")}
+    assert {u.reason for u in verdict.not_evaluated if u.stage} == {verdict.summary.removeprefix("error: ")}
 
 
 def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ import pytest
 from seatrial import Dependency, Pipeline, Policy
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.criteria import under_fault
-from seatrial.checks.resilience.experiment import Bench, crowded, fallback_of
+from seatrial.checks.resilience.experiment import Experiment, crowded, fallback_of
 from seatrial.checks.serving.expected import expected
-from seatrial.checks.serving.matrix import rows_of, why_not
+from seatrial.checks.serving.matrix import scenarios_of, why_not
 from seatrial.checks.serving.service import serve
-from seatrial.engine import ask, plan
-from seatrial.events import Finding, Judged, Measured, Unjudged
-from seatrial.faults.proxy.dependency import Between
-from seatrial.policy.service import Loss
+from seatrial.engine import plan, run_case
+from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
+from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.policy.service import FailurePolicy
 from seatrial.targets.http import Http
 from seatrial.trial import Trial
 from tests.trials.weather import STORE, payments_over_postgres
@@ -35,31 +35,31 @@ FEW = ["latency_within", "down", "timeout"]  # all of them: tests/bench/bench_re
 def test_a_matrix_is_borne(ground):
     """With deadline, breaker, flag, pool and fallback in place nothing is found, and each fault fired."""
     with ground.trial(faults=FEW) as made:
-        ((_, question),) = plan([check], made)
-        events = ask(check, made, question)
+        ((_, case),) = plan([check], made)
+        events = run_case(check, made, case)
     assert [e.message for e in events if isinstance(e, Finding)] == []
     starved = "without a fault answers took"  # the machine left the service no time of its own
-    assert [e.reason for e in events if isinstance(e, Unjudged) and starved not in e.reason] == []
-    (judged,) = [e for e in events if isinstance(e, Judged)]
-    assert judged.stage == "store"
-    assert judged.compared == len(FEW) * 25
-    measured = {e.name: e.value for e in events if isinstance(e, Measured)}
+    assert [e.reason for e in events if isinstance(e, NotEvaluated) and starved not in e.reason] == []
+    (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
+    assert evaluated.stage == "store"
+    assert evaluated.compared == len(FEW) * 25
+    measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
     assert measured["down: degraded"] == 1.0
 
 
 @pytest.fixture(scope="module")
 def bench(ground):
     """The started service behind a wire, its protections in place, and a way to take one of them away."""
-    loss = Loss(**STORE)
+    loss = FailurePolicy(**STORE)
     with (
         ground.trial() as made,
-        Between(ground.pipeline.dependencies["store"].url) as between,
+        DependencyProxy(ground.pipeline.dependencies["store"].url) as between,
         serve(ground.pipeline, model_path=ground.path, urls={"store": between.through}) as running,
         Http(running.url, seconds=30) as http,
     ):
         held = fallback_of(made, "store", expected(made))
-        at = Bench("resilience", "store", between, running, f"{running.url}/score", held)
-        rows = {row.name: row for row in rows_of(loss, between.url)}
+        at = Experiment("resilience", "store", between, running, f"{running.url}/score", held)
+        rows = {row.name: row for row in scenarios_of(loss, between.url)}
 
         def broken(what, fault):
             assert http.send(path=f"/break/{what}").ok
@@ -86,7 +86,7 @@ def bench(ground):
 )
 def test_a_missing_protection_is_caught_by_its_own_criterion(bench, what, fault, criterion):
     """One protection away, one fault: the criterion meant for it does not hold."""
-    found = [b for b in bench(what, fault) if b.judged]
+    found = [b for b in bench(what, fault) if b.evaluated]
     assert criterion in {b.criterion for b in found}, [b.words for b in found]
 
 

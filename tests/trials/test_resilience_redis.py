@@ -11,13 +11,13 @@ import pytest
 from seatrial import Dependency, Pipeline, Policy, Service, capture
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.criteria import under_fault
-from seatrial.checks.resilience.experiment import Bench, fallback_of
+from seatrial.checks.resilience.experiment import Experiment, fallback_of
 from seatrial.checks.serving.expected import expected
-from seatrial.checks.serving.matrix import rows_of
+from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.checks.serving.service import serve
-from seatrial.engine import ask, plan
-from seatrial.events import Finding, Judged, Measured, Unjudged
-from seatrial.faults.proxy.dependency import Between
+from seatrial.engine import plan, run_case
+from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
+from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.trial import Trial
 from tests.trials.redis_server import redis_server
 from tests.unit import weather_service as weather
@@ -57,13 +57,13 @@ def test_the_loss_of_a_redis_is_borne(trial):
     told = []
     with trial("") as made:
         made.told = lambda *how_far: told.append(how_far)
-        ((_, question),) = plan([check], made)
-        events = ask(check, made, question)
+        ((_, case),) = plan([check], made)
+        events = run_case(check, made, case)
     assert [e.message for e in events if isinstance(e, Finding)] == []
-    assert [e.reason for e in events if isinstance(e, Unjudged)] == []
-    (judged,) = [e for e in events if isinstance(e, Judged)]
-    assert (judged.stage, judged.compared) == ("scales", 40)
-    assert {e.name: e.value for e in events if isinstance(e, Measured)}["timeout: degraded"] == 1.0
+    assert [e.reason for e in events if isinstance(e, NotEvaluated)] == []
+    (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
+    assert (evaluated.stage, evaluated.compared) == ("scales", 40)
+    assert {e.name: e.value for e in events if isinstance(e, Measurement)}["timeout: degraded"] == 1.0
     assert told == [(n, len(FAULTS), f"'scales' {fault}") for n, fault in enumerate(FAULTS)]
 
 
@@ -72,13 +72,13 @@ def test_a_client_that_tries_again_by_itself_is_a_storm(trial):
     with trial("retries") as made:
         url = made.pipeline.dependencies["scales"].url
         with (
-            Between(url) as between,
+            DependencyProxy(url) as between,
             serve(made.pipeline, urls={"scales": between.through}) as running,
         ):
             ground = fallback_of(made, "scales", expected(made))
-            at = Bench("resilience", "scales", between, running, f"{running.url}/predict", ground)
-            (row,) = [r for r in rows_of(ground.loss, url) if r.name == "reset_peer"]
+            at = Experiment("resilience", "scales", between, running, f"{running.url}/predict", ground)
+            (row,) = [r for r in scenarios_of(ground.loss, url) if r.name == "reset_peer"]
             with between.fault(row.fault) as hits:
                 seen = at.offered(at.steady(1.0))
-    found = [b.criterion for b in under_fault(row, replace(seen, hits=hits.count), None) if b.judged]
+    found = [b.criterion for b in under_fault(row, replace(seen, hits=hits.count), None) if b.evaluated]
     assert "amplification" in found

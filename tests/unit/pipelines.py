@@ -10,8 +10,8 @@ import pandas as pd
 
 from seatrial import Dependency, Pipeline, Reference, Trial, capture
 from seatrial.checks import named
-from seatrial.engine import ask
-from seatrial.events import Event, Finding, Question
+from seatrial.engine import run_case
+from seatrial.events import Case, Event, Finding
 
 COUNTRIES = ["NL", "BE", "DE", "XX"]  # XX never occurs, and the order is not that of the alphabet
 
@@ -99,7 +99,7 @@ def trained(rows: int = 200) -> Reference:
 def asked(check: str, trial: Trial, stage: str) -> list[Event]:
     """Ask one question as the engine does."""
     (found,) = named([check])
-    return ask(found, trial, Question(check, stage))
+    return run_case(found, trial, Case(check, stage))
 
 
 def findings(events: list[Event]) -> list[Finding]:

@@ -12,7 +12,7 @@ import pytest
 
 from seatrial.errors import TargetError, UsageError
 from seatrial.faults.network import Down, Latency
-from seatrial.faults.proxy.http import Reverse
+from seatrial.faults.proxy.http import HttpProxy
 from seatrial.faults.responses import Blanks, Errors, MissingKeys, Stale, TooManyRequests, WrongSchema, chosen
 from seatrial.faults.toxiproxy import Toxiproxy
 
@@ -71,7 +71,7 @@ class Store(Quiet):
 
 @pytest.fixture
 def proxy():
-    with running(Store) as url, Reverse(url, seed=5) as reverse:
+    with running(Store) as url, HttpProxy(url, seed=5) as reverse:
         yield reverse
 
 
@@ -161,7 +161,7 @@ def test_a_dead_dependency_is_a_bad_gateway_and_nothing_is_left():
     threads = threading.active_count()
     with running(Store) as url:
         pass
-    with Reverse(url) as reverse:
+    with HttpProxy(url) as reverse:
         connection = http.client.HTTPConnection(*reverse.address, timeout=5)
         connection.request("GET", "/")
         assert connection.getresponse().status == 502

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seatrial.errors import ReferenceInvalid, UsageError
-from seatrial.events import Finding, Judged, Outcome, Severity, Subject, Unjudged, Verdict
+from seatrial.events import Evaluated, Finding, NotEvaluated, Outcome, Severity, Subject, Verdict
 from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
 from seatrial.promotion import attestation
@@ -19,12 +19,12 @@ from seatrial.promotion import attestation
 
 def verdict(outcome: Outcome, **parts: Any) -> Verdict:
     """A verdict of version 3 of a model."""
-    empty: dict[str, Any] = {"findings": (), "judged": (Judged("golden", "raw", 9),), "unjudged": ()}
+    empty: dict[str, Any] = {"findings": (), "judged": (Evaluated("golden", "raw", 9),), "unjudged": ()}
     return Verdict(
         outcome=outcome,
         subject=Subject("shop", "3", "sqlite:///x", 17, "sha256:" + "ab" * 32),
         path=("raw",),
-        measured=(),
+        measurements=(),
         policy_digest="sha256:" + "cd" * 32,
         reference_digest="sha256:" + "ef" * 32,
         **{**empty, **parts},
@@ -55,7 +55,7 @@ def test_only_a_pass_is_passed(outcome: Outcome) -> None:
         verdict(
             outcome,
             findings=(Finding("golden", "raw", "x"), Finding("quality", None, "y", severity=Severity.WARNING)),
-            unjudged=(Unjudged("load", "service", "too few"),),
+            not_evaluated=(NotEvaluated("load", "service", "too few"),),
         )
     )["predicate"]
     assert stated["result"] == "FAILED"

@@ -7,7 +7,7 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service, capture
 from seatrial.checks.contract.check import check
-from seatrial.engine import ask, plan, verdict_of
+from seatrial.engine import plan, run_case, verdict_of
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
 
@@ -57,8 +57,8 @@ def verdict(model_path):
     model = load(model_path)
     reference = capture(pipeline, requests, model=model)
     with Trial(pipeline, reference, policy=Policy(), model=model, model_path=model_path) as trial:
-        ((asked, question),) = plan([check], trial)
-        return verdict_of(ask(asked, trial, question), trial, [question])
+        ((asked, case),) = plan([check], trial)
+        return verdict_of(run_case(asked, trial, case), trial, [case])
 
 
 def test_a_fraction_cut_to_an_integer_is_found_with_its_column(verdict):
@@ -81,4 +81,4 @@ def test_text_read_as_an_integer_is_found_with_its_column(verdict):
 def test_a_field_nobody_knows_and_a_500_are_told_too(verdict):
     """The server drops columns that the signature does not name, and breaks on what it cannot nest."""
     assert {"unknown-field", "status-500"} <= {f.cause for f in verdict.errors}
-    assert verdict.unjudged == ()
+    assert verdict.not_evaluated == ()

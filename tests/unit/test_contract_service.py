@@ -81,7 +81,7 @@ def test_a_500_is_a_finding_without_any_document():
     verdict = sail("crashes")
     found = {(f.column, f.cause) for f in verdict.errors}
     assert ("x", "status-500") in found
-    assert verdict.unjudged == ()
+    assert verdict.not_evaluated == ()
 
 
 def test_a_document_that_is_no_openapi_is_told():

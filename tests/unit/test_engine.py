@@ -9,9 +9,9 @@ import pytest
 
 from seatrial import Check, Outcome, Pipeline, Severity, Sink, Subject, Trial, capture, run
 from seatrial.checks.base import every_stage
-from seatrial.engine import ask, plan, stream, verdict_of
+from seatrial.engine import plan, run_case, stream, verdict_of
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError, UsageError
-from seatrial.events import Finding, Judged, Measured, Question, Unjudged
+from seatrial.events import Case, Evaluated, Finding, Measurement, NotEvaluated
 
 REQUESTS = pd.DataFrame({"id": [f"t-{i}" for i in range(8)], "x": range(8)})
 
@@ -36,8 +36,8 @@ def check_of(body, stages=every_stage, name="own") -> Check:
     return Check(name, body, stages)
 
 
-def judged(trial, stage):
-    yield Judged("own", stage, compared=3)
+def evaluated(trial, stage):
+    yield Evaluated("own", stage, compared=3)
 
 
 def silent(trial, stage):
@@ -45,35 +45,35 @@ def silent(trial, stage):
 
 
 def talkative(trial, stage):
-    yield Measured("own", stage, "share", 0.5)
+    yield Measurement("own", stage, "share", 0.5)
     yield Finding("own", stage, "odd", severity=Severity.WARNING)
 
 
 def nothing(trial, stage):
-    yield Judged("own", stage, compared=0)
+    yield Evaluated("own", stage, compared=0)
 
 
 def elsewhere(trial, stage):
-    yield Judged("own", "other", compared=3)
+    yield Evaluated("own", "other", compared=3)
 
 
 def half(trial, stage):
     if stage == "raw":
-        yield Judged("own", stage, compared=3)
+        yield Evaluated("own", stage, compared=3)
 
 
-def unjudged(trial, stage):
-    yield Judged("own", stage, compared=3)
-    yield Unjudged("own", stage, "the fault did not fire")
+def not_evaluated(trial, stage):
+    yield Evaluated("own", stage, compared=3)
+    yield NotEvaluated("own", stage, "the fault did not fire")
 
 
 def crashes(trial, stage):
-    yield Judged("own", stage, compared=3)
+    yield Evaluated("own", stage, compared=3)
     raise ValueError("secret value of alice")
 
 
 def quits(trial, stage):
-    yield Judged("own", stage, compared=3)
+    yield Evaluated("own", stage, compared=3)
     sys.exit(0)
 
 
@@ -93,19 +93,19 @@ def stage_breaks(trial, stage):
 
 def finds(trial, stage):
     yield Finding("own", stage, "wrong", column="x")
-    yield Judged("own", stage, compared=3)
+    yield Evaluated("own", stage, compared=3)
 
 
 @pytest.mark.parametrize(
     ("body", "outcome"),
     [
-        (judged, Outcome.PASS),
+        (evaluated, Outcome.PASS),
         (silent, Outcome.INCONCLUSIVE),
         (talkative, Outcome.INCONCLUSIVE),
         (nothing, Outcome.INCONCLUSIVE),
         (elsewhere, Outcome.INCONCLUSIVE),
         (half, Outcome.INCONCLUSIVE),
-        (unjudged, Outcome.INCONCLUSIVE),
+        (not_evaluated, Outcome.INCONCLUSIVE),
         (crashes, Outcome.ERROR),
         (quits, Outcome.ERROR),
         (refuses, Outcome.ERROR),
@@ -123,12 +123,12 @@ def test_only_an_answered_question_passes(body, outcome, reference):
 
 def test_a_silent_check_is_not_covered_by_its_namesake(reference):
     """Two checks of one name ask twice; the answer of the first is none of the second."""
-    verdict = run(PIPELINE, reference, [check_of(judged), check_of(silent)])
+    verdict = run(PIPELINE, reference, [check_of(evaluated), check_of(silent)])
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert {u.reason for u in verdict.unjudged} == {"the check ended without an answer"}
+    assert {u.reason for u in verdict.not_evaluated} == {"the check ended without an answer"}
 
 
-@pytest.mark.parametrize("checks", [[], [check_of(judged, stages=lambda trial: ())]])
+@pytest.mark.parametrize("checks", [[], [check_of(evaluated, stages=lambda trial: ())]])
 def test_a_run_that_asks_nothing_is_no_pass(checks, reference):
     """No check, or checks that apply to no stage."""
     verdict = run(PIPELINE, reference, checks)
@@ -141,14 +141,14 @@ def test_a_stage_that_breaks_under_a_check_is_a_finding_of_the_stage(reference):
     verdict = run(PIPELINE, reference, [check_of(stage_breaks, stages=lambda trial: (None,))])
     [finding] = verdict.findings
     assert (finding.stage, finding.cause, verdict.first_failing_stage) == ("features", "stage-broke", "features")
-    assert not verdict.unjudged
+    assert not verdict.not_evaluated
 
 
 def test_a_crash_is_told_without_its_text_and_stops_no_other_check(reference):
     """The exception's text may hold values; the checks after it are asked all the same."""
-    verdict = run(PIPELINE, reference, [check_of(crashes), check_of(judged, name="own")])
-    assert len(verdict.judged) == 4
-    assert "the check crashed: ValueError in crashes (test_engine.py" in verdict.unjudged[0].reason
+    verdict = run(PIPELINE, reference, [check_of(crashes), check_of(evaluated, name="own")])
+    assert len(verdict.evaluated) == 4
+    assert "the check crashed: ValueError in crashes (test_engine.py" in verdict.not_evaluated[0].reason
     assert "alice" not in verdict.to_json()
 
 
@@ -166,7 +166,7 @@ def test_an_interrupt_is_no_answer(reference):
             heard.append(verdict)
 
     with pytest.raises(KeyboardInterrupt):
-        run(PIPELINE, reference, [check_of(judged), check_of(interrupted)], sinks=[Ear()])
+        run(PIPELINE, reference, [check_of(evaluated), check_of(interrupted)], sinks=[Ear()])
     assert not heard
 
 
@@ -174,8 +174,8 @@ class Told(Sink):
     def __init__(self):
         self.heard = []
 
-    def planned(self, questions):
-        self.heard.append(("planned", len(questions)))
+    def planned(self, cases):
+        self.heard.append(("planned", len(cases)))
 
     def event(self, event):
         self.heard.append(("event", type(event).__name__))
@@ -201,15 +201,15 @@ def test_sinks_hear_how_far_a_long_question_is(reference):
             heard.append((done, of, what))
 
     def slow(trial, stage):
-        trial.told(1, 2, "run 2 of 2")
-        yield Judged("own", stage, 1)
+        trial.on_progress(1, 2, "run 2 of 2")
+        yield Evaluated("own", stage, 1)
 
     assert run(PIPELINE, reference, [check_of(slow)], sinks=[Ear(), Told()]).outcome is Outcome.PASS
     assert heard == [(1, 2, "run 2 of 2")] * 2
 
 
 @pytest.mark.parametrize("where", ["planned", "event", "verdict"])
-@pytest.mark.parametrize(("body", "outcome"), [(judged, Outcome.PASS), (finds, Outcome.FAIL)])
+@pytest.mark.parametrize(("body", "outcome"), [(evaluated, Outcome.PASS), (finds, Outcome.FAIL)])
 def test_a_sink_that_breaks_turns_no_verdict(where, body, outcome, reference):
     """The others hear everything, the verdict stands, and it says what was not written."""
 
@@ -233,10 +233,10 @@ def test_a_sink_that_breaks_turns_no_verdict(where, body, outcome, reference):
 def test_the_stream_is_the_run_without_sinks(reference):
     """``stream`` yields what ``run`` sums up; the verdict carries digests, seed and subject."""
     trial = Trial(PIPELINE, reference, seed=5)
-    checks = [check_of(judged)]
-    questions = [question for _, question in plan(checks, trial)]
-    assert questions == [Question("own", "raw"), Question("own", "features")]
-    verdict = verdict_of(stream(checks, trial), trial, questions, subject=Subject("p", "3"))
+    checks = [check_of(evaluated)]
+    cases = [case for _, case in plan(checks, trial)]
+    assert cases == [Case("own", "raw"), Case("own", "features")]
+    verdict = verdict_of(stream(checks, trial), trial, cases, subject=Subject("p", "3"))
     assert verdict.outcome is Outcome.PASS
     assert (verdict.seed, verdict.reference_digest, str(verdict.subject)) == (5, reference.digest, "p version 3")
     assert verdict.path == ("raw", "features")
@@ -244,14 +244,14 @@ def test_the_stream_is_the_run_without_sinks(reference):
 
 def test_an_answer_carries_the_time_it_took(reference):
     """Every judged question of a check says how long it took, in seconds."""
-    [event] = ask(check_of(judged), Trial(PIPELINE, reference), Question("own", "raw"))
+    [event] = run_case(check_of(evaluated), Trial(PIPELINE, reference), Case("own", "raw"))
     assert event.seconds >= 0
 
 
 def test_checks_are_asked_by_name(reference):
     """Names and checks of one's own may be mixed; a misspelt name is answered with the nearest."""
-    verdict = run(PIPELINE, reference, ["golden", check_of(judged)])
-    assert {j.check for j in verdict.judged} == {"golden", "own"}
+    verdict = run(PIPELINE, reference, ["golden", check_of(evaluated)])
+    assert {j.check for j in verdict.evaluated} == {"golden", "own"}
     with pytest.raises(UsageError, match=r"Check 'goldn' is not known.*Did you mean 'golden'"):
         run(PIPELINE, reference, ["goldn"])
 

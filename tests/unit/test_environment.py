@@ -36,7 +36,7 @@ def test_settings_of_the_serving_process_are_named_with_both_values():
     told = {f.cause: f.message for f in verdict.findings if f.stage == "service"}
     assert "LC_ALL is tr_TR.UTF-8, and was " in told["locale"]
     assert "OMP_NUM_THREADS is 7, and was " in told["threads"]
-    assert {j.stage: j.compared > 8 for j in verdict.judged} == {None: True, "service": True}
+    assert {j.stage: j.compared > 8 for j in verdict.evaluated} == {None: True, "service": True}
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="another name is given with bash")
@@ -47,4 +47,4 @@ def test_what_is_no_python_is_told_as_not_judged():
     assert [f.cause for f in there] == ["not-seen", "threads"]
     assert there[0].severity is Severity.WARNING
     assert "'odd' and no Python interpreter" in there[0].message
-    assert [j.compared for j in verdict.judged if j.stage == "service"] == [3]
+    assert [j.compared for j in verdict.evaluated if j.stage == "service"] == [3]

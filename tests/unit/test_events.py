@@ -11,20 +11,20 @@ import pytest
 
 from seatrial.events import (
     Attachment,
+    Case,
+    Evaluated,
     Finding,
-    Judged,
-    Measured,
+    Measurement,
+    NotEvaluated,
     Outcome,
-    Question,
     Severity,
     Subject,
-    Unjudged,
     total,
 )
 
 PATH = ("raw", "store", "features", "prediction")
-ASKED = (Question("golden", "features"),)
-ANSWER = Judged("golden", "features", compared=10)
+ASKED = (Case("golden", "features"),)
+ANSWER = Evaluated("golden", "features", compared=10)
 
 
 def summed(*events, planned=ASKED):
@@ -38,16 +38,16 @@ def summed(*events, planned=ASKED):
         ([ANSWER, Finding("golden", "features", "odd", severity=Severity.WARNING)], "pass"),
         ([ANSWER, Finding("golden", "features", "odd", severity=Severity.INFO)], "pass"),
         ([ANSWER, Finding("golden", "features", "wrong")], "fail"),
-        ([ANSWER, Finding("golden", "features", "wrong", propagated=True)], "fail"),
-        ([Finding("golden", "features", "wrong"), Unjudged("golden", "features", "broke", crashed=True)], "fail"),
-        ([ANSWER, Unjudged("load", None, "broke", crashed=True)], "error"),
-        ([Unjudged("load", None, "no"), Unjudged("load", None, "broke", crashed=True)], "error"),
-        ([ANSWER, Unjudged("load", None, "too few queries")], "inconclusive"),
-        ([Judged("golden", "features", compared=0)], "inconclusive"),
-        ([Judged("golden", "features", compared=-1)], "inconclusive"),
-        ([Judged("golden", None, compared=10)], "inconclusive"),
-        ([Judged("other", "features", compared=10)], "inconclusive"),
-        ([Measured("golden", "features", "share", 0.0)], "inconclusive"),
+        ([ANSWER, Finding("golden", "features", "wrong", downstream=True)], "fail"),
+        ([Finding("golden", "features", "wrong"), NotEvaluated("golden", "features", "broke", crashed=True)], "fail"),
+        ([ANSWER, NotEvaluated("load", None, "broke", crashed=True)], "error"),
+        ([NotEvaluated("load", None, "no"), NotEvaluated("load", None, "broke", crashed=True)], "error"),
+        ([ANSWER, NotEvaluated("load", None, "too few queries")], "inconclusive"),
+        ([Evaluated("golden", "features", compared=0)], "inconclusive"),
+        ([Evaluated("golden", "features", compared=-1)], "inconclusive"),
+        ([Evaluated("golden", None, compared=10)], "inconclusive"),
+        ([Evaluated("other", "features", compared=10)], "inconclusive"),
+        ([Measurement("golden", "features", "share", 0.0)], "inconclusive"),
         ([], "inconclusive"),
     ],
 )
@@ -68,7 +68,7 @@ def test_the_first_failing_stage_is_where_an_error_was_born():
     """The earliest place on the path with an error of its own; what came down to it does not count."""
     verdict = summed(
         ANSWER,
-        Finding("golden", "features", "came down", propagated=True),
+        Finding("golden", "features", "came down", downstream=True),
         Finding("golden", "prediction", "born later", column="score"),
         Finding("golden", "raw", "odd", severity=Severity.WARNING),
     )
@@ -89,8 +89,8 @@ def test_a_dependency_fails_before_the_stage_that_asks_it():
 def test_the_summary_says_the_strongest_reason():
     """A crash comes before evidence that is not there."""
     assert summed(ANSWER).summary == "pass: 1 questions asked, 10 comparisons"
-    assert summed(Unjudged("load", None, "few")).summary.startswith("inconclusive: few")
-    crashed = summed(Unjudged("load", None, "few"), Unjudged("golden", None, "it broke", crashed=True))
+    assert summed(NotEvaluated("load", None, "few")).summary.startswith("inconclusive: few")
+    crashed = summed(NotEvaluated("load", None, "few"), NotEvaluated("golden", None, "it broke", crashed=True))
     assert crashed.summary == "error: it broke"
 
 
@@ -103,7 +103,7 @@ def test_json_is_strict_whatever_a_finding_carries():
     verdict = summed(
         ANSWER,
         Finding("golden", "features", "</script>\x1b[31m\ud800", evidence=evidence),
-        Measured("golden", "features", "share", math.nan),
+        Measurement("golden", "features", "share", math.nan),
         Attachment("golden", "features", "suite.json", b"{}"),
     )
 
@@ -121,12 +121,12 @@ def test_json_is_strict_whatever_a_finding_carries():
 
 def test_events_cannot_be_changed():
     """What was said stays said."""
-    for event in (ANSWER, Finding("a", None, "b"), Unjudged("a", None, "b"), Question("a"), summed(ANSWER)):
+    for event in (ANSWER, Finding("a", None, "b"), NotEvaluated("a", None, "b"), Case("a"), summed(ANSWER)):
         with pytest.raises(dataclasses.FrozenInstanceError):
             event.check = "other"
 
 
 def test_questions_and_subjects_have_names_for_people():
     """As they stand in a dashboard."""
-    assert (str(Question("golden", "raw")), str(Question("contract"))) == ("raw · golden", "contract")
+    assert (str(Case("golden", "raw")), str(Case("contract"))) == ("raw · golden", "contract")
     assert (str(Subject("p", "3")), str(Subject("p"))) == ("p version 3", "p")

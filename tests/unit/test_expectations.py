@@ -10,7 +10,7 @@ import pytest
 from seatrial import Outcome, Pipeline, Policy, Severity, StagePolicy, Tolerance, Trial, capture, run
 from seatrial.checks.gx import judge
 from seatrial.errors import StageError, UsageError
-from seatrial.events import Attachment, Judged, Measured, Unjudged
+from seatrial.events import Attachment, Evaluated, Measurement, NotEvaluated
 from seatrial.parity.compare import compare
 from tests.unit.pipelines import (
     all_of,
@@ -38,7 +38,7 @@ def reference():
     return trained()
 
 
-def judged(reference, stage="features", *, policy=None, **stages):
+def evaluated(reference, stage="features", *, policy=None, **stages):
     return asked("expectations", Trial(shop(**stages), reference, policy=policy), stage)
 
 
@@ -46,7 +46,7 @@ def test_an_unchanged_path_passes_and_every_stage_was_looked_at(reference):
     verdict = run(shop(), reference, ["expectations"])
     assert verdict.outcome is Outcome.PASS
     assert not verdict.findings
-    assert {j.stage: j.compared for j in verdict.judged} == {
+    assert {j.stage: j.compared for j in verdict.evaluated} == {
         "raw": 800, "features": 1000, "prediction": 400, "response": 400,
     }  # fmt: skip
 
@@ -81,12 +81,12 @@ def test_a_scaled_feature_is_born_in_its_stage_with_counts_and_keys(reference):
     ],
 )
 def test_a_change_of_structure_type_or_nulls_is_a_finding_that_fails(reference, change, column, cause, words):
-    events = judged(reference, features=changed(features, change))
+    events = evaluated(reference, features=changed(features, change))
     found = [f for f in findings(events) if f.column == column and words in f.message]
     assert found, findings(events)
     assert found[0].severity is Severity.ERROR
     assert cause is None or found[0].cause == cause
-    assert not [u for u in all_of(Unjudged, events) if u.crashed], events
+    assert not [u for u in all_of(NotEvaluated, events) if u.crashed], events
 
 
 def test_a_finding_carries_counts_and_keys_that_json_can_carry_and_no_cell(reference):
@@ -103,7 +103,7 @@ def test_no_cell_value_is_in_the_attached_results(reference):
     bad = changed(features, lambda f: f.assign(amount=123456.5))
     own = StagePolicy(expectations=lambda _: [_gxe().ExpectColumnMaxToBeBetween(column="amount", max_value=1)])
     policy = Policy({"features": own})
-    events = judged(reference, policy=policy, features=bad)
+    events = evaluated(reference, policy=policy, features=bad)
     files = {a.name: a.content.decode() for a in all_of(Attachment, events)}
     assert set(files) == {"suites/features.json", "results/features.json"}
     assert not [n for n, text in files.items() if "123456.5" in text]
@@ -128,8 +128,8 @@ def test_rows_within_the_allowed_share_pass_and_one_more_fails(reference):
     def off(rows):
         return changed(features, lambda f: f.assign(amount=f["amount"].where(f.index >= rows, 0.0)))
 
-    assert not findings(judged(reference, policy=policy, features=off(2)))
-    assert [f.column for f in findings(judged(reference, policy=policy, features=off(3)))] == ["amount"]
+    assert not findings(evaluated(reference, policy=policy, features=off(2)))
+    assert [f.column for f in findings(evaluated(reference, policy=policy, features=off(3)))] == ["amount"]
 
 
 def test_a_distribution_that_moved_within_its_tolerance_is_a_warning():
@@ -176,7 +176,7 @@ def test_a_tolerance_for_no_column_says_so_and_passes_nothing(reference):
     policy = Policy({"features": StagePolicy(tolerances={"amuont": Tolerance(rtol=1.0)})})
     verdict = run(shop(), reference, ["expectations"], policy=policy)
     assert verdict.outcome is Outcome.ERROR
-    assert any("Did you mean 'amount'" in u.reason for u in verdict.unjudged)
+    assert any("Did you mean 'amount'" in u.reason for u in verdict.not_evaluated)
 
 
 @pytest.mark.parametrize("kept", [lambda f: f.iloc[:0], lambda f: f[["id"]]], ids=["no row", "no column beside"])
@@ -188,7 +188,7 @@ def test_a_stage_of_which_nothing_could_be_compared_makes_no_reference(kept):
 
 def test_what_was_measured_is_told_for_the_stage_and_the_columns_that_differ(reference):
     bad = changed(features, lambda f: f.assign(amount=f["amount"].where(f.index >= 20, 0.0)))
-    told = {(m.name, m.column): m.value for m in all_of(Measured, judged(reference, features=bad))}
+    told = {(m.name, m.column): m.value for m in all_of(Measurement, evaluated(reference, features=bad))}
     assert told == {
         ("mismatch_share", None): pytest.approx(20 / 1000),
         ("max_rel_diff", None): 1.0,
@@ -216,7 +216,7 @@ def test_eight_threads_judge_forty_trials_and_each_gets_its_own_answer(reference
     def one(factor):
         bad = changed(features, lambda f: f.assign(amount=f["amount"] * factor))
         events = asked("expectations", Trial(shop(features=bad), reference), "features")
-        assert not list(all_of(Unjudged, events))
+        assert not list(all_of(NotEvaluated, events))
         return [f.evidence["max_rel_diff"] for f in findings(events)]
 
     with ThreadPoolExecutor(8) as pool:
@@ -236,7 +236,7 @@ def test_every_stage_of_one_trial_may_be_asked_from_its_own_thread(reference):
 def test_the_context_keeps_nothing_of_what_it_judged(reference):
     from seatrial.checks.gx import runner
 
-    judged(reference)
+    evaluated(reference)
     context, source = runner._source()
     assert not source.assets
     assert not [*context.suites.all(), *context.checkpoints.all(), *context.validation_definitions.all()]
@@ -249,7 +249,7 @@ class TestLiveDependency:
     def test_it_stands_before_the_stage_that_asks_it(self, reference):
         verdict = run(shop(), reference, ["expectations"], live=["store"])
         assert verdict.outcome is Outcome.PASS
-        assert [j.stage for j in verdict.judged] == ["raw", "store", "features", "prediction", "response"]
+        assert [j.stage for j in verdict.evaluated] == ["raw", "store", "features", "prediction", "response"]
 
     def test_stale_values_are_found_at_the_dependency(self, reference):
         world = known_world()
@@ -291,16 +291,16 @@ class TestLiveDependency:
     def test_one_out_of_reach_is_not_judged_and_not_passed(self, reference):
         verdict = run(shop(known_world() | {"down": True}), reference, ["expectations"], live=["store"])
         assert verdict.outcome is Outcome.INCONCLUSIVE
-        (unjudged,) = verdict.unjudged
-        assert unjudged.stage == "store"
-        assert "cannot be reached" in unjudged.reason
+        (not_evaluated,) = verdict.not_evaluated
+        assert not_evaluated.stage == "store"
+        assert "cannot be reached" in not_evaluated.reason
 
     def test_one_that_breaks_while_it_is_asked_is_not_judged(self, reference):
         events = self.ask(reference, known_world() | {"limits": {}})
-        (unjudged,) = all_of(Unjudged, events)
-        assert "KeyError" in unjudged.reason
-        assert not unjudged.crashed
-        assert not list(all_of(Judged, events))
+        (not_evaluated,) = all_of(NotEvaluated, events)
+        assert "KeyError" in not_evaluated.reason
+        assert not not_evaluated.crashed
+        assert not list(all_of(Evaluated, events))
 
     def test_an_unknown_name_is_refused_with_the_nearest(self, reference):
         with pytest.raises(UsageError, match="Did you mean 'store'"):

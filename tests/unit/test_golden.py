@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Pipeline, Severity, Trial, capture, run
-from seatrial.events import Attachment, Judged, Unjudged
+from seatrial.events import Attachment, Evaluated, NotEvaluated
 from tests.unit.pipelines import (
     COUNTRIES,
     all_of,
@@ -30,14 +30,14 @@ def reference():
 
 def born(verdict):
     """Return the places and checks of the errors that began where they stand."""
-    return [(f.check, f.stage, f.cause) for f in verdict.errors if not f.propagated]
+    return [(f.check, f.stage, f.cause) for f in verdict.errors if not f.downstream]
 
 
 def test_an_unchanged_path_passes_and_every_stage_of_the_chain_was_compared(reference):
     verdict = run(shop(), reference, ["golden"])
     assert verdict.outcome is Outcome.PASS
     assert not verdict.findings
-    assert [(j.stage, j.compared > 0) for j in verdict.judged] == [(s, True) for s in shop().stages]
+    assert [(j.stage, j.compared > 0) for j in verdict.evaluated] == [(s, True) for s in shop().stages]
 
 
 def test_a_difference_is_born_once_and_propagated_after(reference):
@@ -47,7 +47,7 @@ def test_a_difference_is_born_once_and_propagated_after(reference):
     assert verdict.first_failing_stage == "features"
     later = [f for f in verdict.findings if f.check == "golden"]
     assert [f.stage for f in later] == ["features", "prediction", "response"]
-    assert all((f.propagated and "'features'" in f.advice) or f.stage == "features" for f in later)
+    assert all((f.downstream and "'features'" in f.advice) or f.stage == "features" for f in later)
 
 
 def test_training_serving_skew_is_found_where_training_used_other_values():
@@ -57,7 +57,7 @@ def test_training_serving_skew_is_found_where_training_used_other_values():
     reference = capture(path, requests(), given={"features": used})
     verdict = run(path, reference, BOTH)
     assert verdict.first_failing_stage == "features"
-    assert {(f.stage, f.propagated) for f in verdict.errors if f.check == "golden"} == {
+    assert {(f.stage, f.downstream) for f in verdict.errors if f.check == "golden"} == {
         ("features", True), ("prediction", True), ("response", True),
     }  # fmt: skip
 
@@ -113,10 +113,10 @@ def test_a_broken_hand_over_is_found_at_the_stage_that_trusted_it(hand_over, tru
     place = "features" if words == "its columns come in another order" else "prediction"
     assert born(verdict) == [("golden", place, "hand-over")]
     assert verdict.first_failing_stage == place
-    (finding,) = (f for f in verdict.errors if not f.propagated)
+    (finding,) = (f for f in verdict.errors if not f.downstream)
     assert words in finding.message
     assert finding.evidence["keys"]
-    assert {f.stage for f in verdict.errors if f.propagated} == {"prediction", "response"}
+    assert {f.stage for f in verdict.errors if f.downstream} == {"prediction", "response"}
 
 
 def test_a_stage_that_raises_in_the_chain_alone_is_born_there_and_the_rest_is_not_reached(reference):
@@ -129,11 +129,11 @@ def test_a_stage_that_raises_in_the_chain_alone_is_born_there_and_the_rest_is_no
     verdict = run(bad, reference, BOTH)
     assert born(verdict) == [("golden", "prediction", "hand-over")]
     assert verdict.outcome is Outcome.FAIL
-    (finding,) = (f for f in verdict.errors if not f.propagated)
+    (finding,) = (f for f in verdict.errors if not f.downstream)
     assert "its index is not 0…n-1" in finding.message
     assert "row 17" not in finding.message
-    assert [(f.stage, f.cause) for f in verdict.errors if f.propagated] == [("response", "not-reached")]
-    assert [(u.check, u.stage, u.crashed) for u in verdict.unjudged] == [("golden", "response", False)]
+    assert [(f.stage, f.cause) for f in verdict.errors if f.downstream] == [("response", "not-reached")]
+    assert [(u.check, u.stage, u.crashed) for u in verdict.not_evaluated] == [("golden", "response", False)]
 
 
 def test_a_stage_that_raises_by_itself_is_told_by_expectations_and_propagated_here(reference):
@@ -142,8 +142,8 @@ def test_a_stage_that_raises_by_itself_is_told_by_expectations_and_propagated_he
 
     verdict = run(shop(prediction=broken), reference, BOTH)
     assert born(verdict) == [("expectations", "prediction", "stage-broke")]
-    propagated = [(f.check, f.stage, f.cause) for f in verdict.errors if f.propagated]
-    assert propagated == [("golden", "prediction", "stage-broke"), ("golden", "response", "not-reached")]
+    downstream = [(f.check, f.stage, f.cause) for f in verdict.errors if f.downstream]
+    assert downstream == [("golden", "prediction", "stage-broke"), ("golden", "response", "not-reached")]
     alone = run(shop(prediction=broken), reference, ["golden"])
     assert alone.outcome is Outcome.FAIL
 
@@ -156,7 +156,7 @@ def test_a_stage_that_breaks_on_what_an_earlier_stage_got_wrong_is_propagated(re
     bad = shop(prediction=strict, features=changed(features, lambda f: f.assign(amount=-1.0)))
     verdict = run(bad, reference, BOTH)
     assert verdict.first_failing_stage == "features"
-    assert {f.stage for f in verdict.errors if not f.propagated} == {"features"}
+    assert {f.stage for f in verdict.errors if not f.downstream} == {"features"}
 
 
 def test_a_second_hand_over_is_propagated_from_the_first():
@@ -207,7 +207,7 @@ def test_a_first_stage_that_answers_differently_each_time_is_not_repeatable(refe
 
     trial = Trial(shop(raw=flaky), reference)
     assert trial.parity("raw").ok
-    (finding,) = (f for f in findings(asked("golden", trial, "raw")) if not f.propagated)
+    (finding,) = (f for f in findings(asked("golden", trial, "raw")) if not f.downstream)
     assert finding.cause == "not-repeatable"
 
 
@@ -216,6 +216,6 @@ def test_the_last_stage_of_the_chain_goes_through_the_checkpoint_too(reference):
     assert {a.name for a in all_of(Attachment, events)} == {
         "suites/response-chained.json", "results/response-chained.json",
     }  # fmt: skip
-    (judged,) = all_of(Judged, events)
-    assert judged.compared == 400
-    assert not list(all_of(Unjudged, events))
+    (evaluated,) = all_of(Evaluated, events)
+    assert evaluated.compared == 400
+    assert not list(all_of(NotEvaluated, events))

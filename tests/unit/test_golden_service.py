@@ -59,7 +59,7 @@ def sail(fault, golden=None, *, last=respond, batch="/batch", checks=("golden",)
 
 
 def born(verdict):
-    return [f for f in verdict.findings if f.severity is Severity.ERROR and not f.propagated]
+    return [f for f in verdict.findings if f.severity is Severity.ERROR and not f.downstream]
 
 
 def test_a_clean_service_passes_in_every_way_of_answering():
@@ -67,10 +67,10 @@ def test_a_clean_service_passes_in_every_way_of_answering():
     for fault, batch in (("none", "/batch"), ("envelope", "/batch"), ("none", None), ("keyless", "/batch"),
                          ("other-offset", None)):  # fmt: skip
         verdict = sail(fault, batch=batch)
-        assert verdict.outcome is Outcome.PASS, (fault, verdict.findings, verdict.unjudged)
+        assert verdict.outcome is Outcome.PASS, (fault, verdict.findings, verdict.not_evaluated)
         assert verdict.path[-1] == "service"
-        judged = next(j for j in verdict.judged if j.stage == "service")
-        assert judged.compared >= ROWS * 6 * (2 if batch else 1)
+        evaluated = next(j for j in verdict.evaluated if j.stage == "service")
+        assert evaluated.compared >= ROWS * 6 * (2 if batch else 1)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,9 @@ def test_an_answer_that_cannot_be_read_ends_as_a_finding_and_leaves_nothing(faul
     assert found
     assert all(re.search(said, words) for words in found), found
     if ends:
-        assert [u.check for u in verdict.unjudged] == ["contract"] or "not-json" in {f.cause for f in verdict.errors}
+        assert [u.check for u in verdict.not_evaluated] == ["contract"] or "not-json" in {
+            f.cause for f in verdict.errors
+        }
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
 
 
@@ -197,7 +199,7 @@ def test_an_answer_degraded_for_a_moment_is_asked_again_and_told():
     verdict = sail("slow-start")
     assert verdict.outcome is Outcome.PASS
     assert [(f.cause, f.severity) for f in verdict.findings] == [("degraded", Severity.INFO)]
-    assert next(m.value for m in verdict.measured if m.name == "asked again in batches") > 0
+    assert next(m.value for m in verdict.measurements if m.name == "asked again in batches") > 0
 
 
 def test_answers_that_stay_degraded_fail_the_version(monkeypatch):
@@ -209,7 +211,7 @@ def test_answers_that_stay_degraded_fail_the_version(monkeypatch):
 
 
 def test_a_difference_of_the_path_is_not_blamed_on_the_wire():
-    """Where service and path agree and the record differs, the service's finding is propagated."""
+    """Where service and path agree and the record differs, the service's finding is downstream."""
     service = Service([sys.executable, str(TINY), "{port}", "none"], predict="/score", ready_seconds=60)
     before = Pipeline("tiny", key="id", raw=parse, response=lambda f: respond(f).assign(score=lambda r: r["score"] * 2))
     after = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
@@ -218,7 +220,7 @@ def test_a_difference_of_the_path_is_not_blamed_on_the_wire():
     assert not born(verdict)
     live = [f for f in verdict.findings if f.stage == "service"]
     assert live
-    assert all(f.propagated for f in live)
+    assert all(f.downstream for f in live)
     assert "The path in process gives the same" in live[0].message
 
 

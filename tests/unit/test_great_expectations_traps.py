@@ -8,7 +8,7 @@ import pytest
 
 from seatrial import Outcome, Policy, Severity, StagePolicy, Trial, run
 from seatrial.checks.gx import judge, runner, suites
-from seatrial.events import Attachment, Unjudged
+from seatrial.events import Attachment, NotEvaluated
 from seatrial.parity.compare import compare
 from tests.unit.pipelines import all_of, asked, changed, features, findings, shop, trained
 
@@ -25,7 +25,7 @@ def own(*expectations, show=()):
     return Policy({"features": StagePolicy(expectations=lambda _: list(expectations), show=show)})
 
 
-def judged(reference, policy, change=lambda f: f):
+def evaluated(reference, policy, change=lambda f: f):
     trial = Trial(shop(features=changed(features, change)), reference, policy=policy)
     return asked("expectations", trial, "features")
 
@@ -39,9 +39,9 @@ def of_own(events):
 def test_expectations_that_hold_pass_and_are_stored_with_their_counts(reference):
     between = gxe.ExpectColumnValuesToBeBetween(column="amount", min_value=0)
     policy = own(between, gxe.ExpectTableRowCountToEqual(value=200))
-    events = judged(reference, policy)
+    events = evaluated(reference, policy)
     assert not findings(events)
-    assert not list(all_of(Unjudged, events))
+    assert not list(all_of(NotEvaluated, events))
     results = {a.name: json.loads(a.content) for a in all_of(Attachment, events)}["results/features.json"]
     assert {(a["type"], a["rows"], a["unexpected"]) for a in results["own"]} == {
         ("expect_column_values_to_be_between", 200, 0), ("expect_table_row_count_to_equal", None, None),
@@ -49,7 +49,7 @@ def test_expectations_that_hold_pass_and_are_stored_with_their_counts(reference)
 
 
 def test_one_that_does_not_hold_names_column_counts_and_where_it_stands(reference):
-    events = judged(
+    events = evaluated(
         reference, own(gxe.ExpectColumnValuesToBeBetween(column="amount", max_value=0, description="small"))
     )
     (finding,) = of_own(events)
@@ -69,7 +69,9 @@ def test_its_severity_is_the_findings(reference):
 @pytest.mark.parametrize(("show", "seen"), [((), False), (("amount",), True)])
 def test_a_value_is_told_only_of_a_column_that_may_be_shown(reference, show, seen):
     most = str(reference.frame("features")["amount"].max())
-    (finding,) = of_own(judged(reference, own(gxe.ExpectColumnMaxToBeBetween(column="amount", max_value=0), show=show)))
+    (finding,) = of_own(
+        evaluated(reference, own(gxe.ExpectColumnMaxToBeBetween(column="amount", max_value=0), show=show))
+    )
     assert (most in finding.message) is seen
 
 
@@ -90,7 +92,7 @@ def test_an_all_null_column_is_a_finding_where_great_expectations_says_success(r
     alone = runner.run_suite("trap", [expectation], all_null(reference.frame("features")))
     assert not alone.problem
     assert alone.answers[0].success  # the trap
-    (finding,) = of_own(judged(reference, own(expectation), all_null))
+    (finding,) = of_own(evaluated(reference, own(expectation), all_null))
     assert (finding.column, finding.cause) == ("ratio", "nothing-to-look-at")
 
 
@@ -100,18 +102,18 @@ def test_a_pair_of_all_null_columns_and_a_condition_that_leaves_no_row_say_nothi
         return frame.assign(ratio=np.nan, amount=np.nan)
 
     pair = gxe.ExpectColumnPairValuesToBeEqual(column_A="ratio", column_B="amount")
-    assert [f.cause for f in of_own(judged(reference, own(pair), all_null))] == ["nothing-to-look-at"]
+    assert [f.cause for f in of_own(evaluated(reference, own(pair), all_null))] == ["nothing-to-look-at"]
     no_row = gxe.ExpectColumnValuesToBeBetween(
         column="amount", max_value=0, row_condition="amount < 0", condition_parser="pandas"
     )
-    assert [f.cause for f in of_own(judged(reference, own(no_row)))] == ["nothing-to-look-at"]
+    assert [f.cause for f in of_own(evaluated(reference, own(no_row)))] == ["nothing-to-look-at"]
 
 
 def test_what_is_said_of_nulls_themselves_is_taken_at_its_word(reference):
     null = gxe.ExpectColumnValuesToBeNull(column="ratio")
-    assert not of_own(judged(reference, own(null), lambda f: f.assign(ratio=np.nan)))
+    assert not of_own(evaluated(reference, own(null), lambda f: f.assign(ratio=np.nan)))
     not_null = gxe.ExpectColumnValuesToNotBeNull(column="ratio")
-    assert [f.cause for f in of_own(judged(reference, own(not_null), lambda f: f.assign(ratio=np.nan)))] == [
+    assert [f.cause for f in of_own(evaluated(reference, own(not_null), lambda f: f.assign(ratio=np.nan)))] == [
         "expectation"
     ]
 
@@ -119,16 +121,16 @@ def test_what_is_said_of_nulls_themselves_is_taken_at_its_word(reference):
 def test_a_column_is_found_by_its_exact_name_alone(reference):
     expectation = gxe.ExpectColumnValuesToBeBetween(column="AMOUNT", min_value=0)
     assert runner.run_suite("trap", [expectation], reference.frame("features")).answers[0].success  # the trap
-    (finding,) = of_own(judged(reference, own(expectation)))
+    (finding,) = of_own(evaluated(reference, own(expectation)))
     assert (finding.column, finding.cause) == ("AMOUNT", "missing-column")
     assert "Did you mean 'amount'" in finding.message
 
 
 def test_names_that_differ_only_in_case_are_refused(reference):
     expectation = gxe.ExpectColumnValuesToBeBetween(column="amount", min_value=0)
-    events = judged(reference, own(expectation), lambda f: f.assign(AMOUNT=-1.0))
-    (unjudged,) = all_of(Unjudged, events)
-    assert "'amount' and 'AMOUNT'" in unjudged.reason
+    events = evaluated(reference, own(expectation), lambda f: f.assign(AMOUNT=-1.0))
+    (not_evaluated,) = all_of(NotEvaluated, events)
+    assert "'amount' and 'AMOUNT'" in not_evaluated.reason
 
 
 def test_an_empty_suite_is_not_judged(reference):
@@ -139,8 +141,8 @@ def test_an_empty_suite_is_not_judged(reference):
 
 def test_an_empty_frame_is_not_judged(reference):
     expectation = gxe.ExpectColumnValuesToBeBetween(column="amount", max_value=0)
-    events = judged(reference, own(expectation), lambda f: f.iloc[:0])
-    assert any("no row" in u.reason for u in all_of(Unjudged, events))
+    events = evaluated(reference, own(expectation), lambda f: f.iloc[:0])
+    assert any("no row" in u.reason for u in all_of(NotEvaluated, events))
     assert findings(events)
 
 
@@ -164,7 +166,7 @@ def test_repeated_column_names_never_reach_it(reference):
 def test_a_function_that_gives_no_expectations_is_an_error(reference, build, words):
     verdict = run(shop(), reference, ["expectations"], policy=Policy({"features": StagePolicy(expectations=build)}))
     assert verdict.outcome is Outcome.ERROR
-    assert words in verdict.unjudged[0].reason
+    assert words in verdict.not_evaluated[0].reason
 
 
 def test_an_expectation_that_raises_is_an_error_and_not_a_failed_one(reference):
@@ -173,20 +175,20 @@ def test_an_expectation_that_raises_is_an_error_and_not_a_failed_one(reference):
         policy=own(gxe.ExpectColumnValuesToMatchRegex(column="amount", regex="(unclosed")),
     )  # fmt: skip
     assert verdict.outcome is Outcome.ERROR
-    assert "expect_column_values_to_match_regex raised" in verdict.unjudged[0].reason
+    assert "expect_column_values_to_match_regex raised" in verdict.not_evaluated[0].reason
     assert not verdict.findings
 
 
 def test_the_same_expectation_twice_is_evaluated_twice(reference):
     twice = [gxe.ExpectColumnValuesToBeBetween(column="amount", max_value=0) for _ in range(2)]
-    assert len(of_own(judged(reference, own(*twice)))) == 2
+    assert len(of_own(evaluated(reference, own(*twice)))) == 2
 
 
 def test_editing_an_expectation_after_it_ran_changes_the_next_run_alone(reference):
     expectation = gxe.ExpectColumnValuesToBeBetween(column="amount", min_value=0)
-    assert not of_own(judged(reference, own(expectation)))
+    assert not of_own(evaluated(reference, own(expectation)))
     expectation.max_value = 0
-    assert of_own(judged(reference, own(expectation)))
+    assert of_own(evaluated(reference, own(expectation)))
 
 
 def test_a_class_declared_again_does_not_take_the_place_of_the_first(reference):
@@ -199,7 +201,7 @@ def test_a_class_declared_again_does_not_take_the_place_of_the_first(reference):
 
     strict = declare(0.0)()
     declare(1e9)
-    assert [f.cause for f in of_own(judged(reference, own(strict)))] == ["expectation"]
+    assert [f.cause for f in of_own(evaluated(reference, own(strict)))] == ["expectation"]
 
 
 def test_a_stock_class_that_was_replaced_does_not_judge_for_the_stock_one(reference):
@@ -231,7 +233,7 @@ def test_two_classes_of_one_name_in_one_suite_are_refused(reference):
 
     verdict = run(shop(), reference, ["expectations"], policy=own(declare(0.0), declare(1e9)))
     assert verdict.outcome is Outcome.ERROR
-    assert "two classes named ExpectTwin" in verdict.unjudged[0].reason
+    assert "two classes named ExpectTwin" in verdict.not_evaluated[0].reason
 
 
 def test_a_metric_that_was_replaced_shows_as_a_disagreement_with_the_kernel(reference):
@@ -253,13 +255,13 @@ def test_a_metric_that_was_replaced_shows_as_a_disagreement_with_the_kernel(refe
             def _pandas(cls, column, **_):
                 return column.notna()
 
-        events = judged(reference, None, lambda f: f.assign(ratio=f["ratio"].fillna(0)))
+        events = evaluated(reference, None, lambda f: f.assign(ratio=f["ratio"].fillna(0)))
     finally:
         registry._registered_metrics.clear()
         registry._registered_metrics.update(saved)
-    (unjudged,) = all_of(Unjudged, events)
-    assert unjudged.crashed
-    assert "disagree" in unjudged.reason
+    (not_evaluated,) = all_of(NotEvaluated, events)
+    assert not_evaluated.crashed
+    assert "disagree" in not_evaluated.reason
     assert findings(events)  # the kernel's finding stands all the same
 
 
@@ -267,7 +269,7 @@ def test_a_stored_suite_reloads_whole_and_judges_the_same_without_seatrial(refer
     def bad(frame):
         return frame.assign(amount=0.0)
 
-    files = {a.name: json.loads(a.content) for a in all_of(Attachment, judged(reference, None, bad))}
+    files = {a.name: json.loads(a.content) for a in all_of(Attachment, evaluated(reference, None, bad))}
     stored = files["suites/features.json"]
     assert set(stored) == {"schema", "parity"}
     suite = gx.ExpectationSuite(**stored["parity"])

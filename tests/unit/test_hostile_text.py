@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from seatrial.events import Finding, Judged, Measured, Severity, Subject, Unjudged, Verdict, total
+from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.sinks import console, html, junit, markdown
 from seatrial.sinks import json as json_sink
 from seatrial.sinks.text import cell, fit, neutral, width
@@ -48,15 +48,15 @@ def hostile(text: str) -> Verdict:
     """Return a failing verdict with ``text`` wherever text from outside can stand."""
     place = text + "stage"
     events = [
-        Judged(text, place, 5),
-        Judged(text, None, 5),
+        Evaluated(text, place, 5),
+        Evaluated(text, None, 5),
         Finding(
             text, place, text, text, cause=text, advice=text, evidence={"worst_keys": [text], text: text, "rows": 3}
         ),
-        Finding(text, "response", text, text, propagated=True, evidence={"worst_keys": [text]}),
+        Finding(text, "response", text, text, downstream=True, evidence={"worst_keys": [text]}),
         Finding(text, None, text, text, severity=Severity.WARNING, evidence={"fault": text}),
-        Unjudged(text, place, text, crashed=True),
-        Measured(text, place, text, 1.0, text, text),
+        NotEvaluated(text, place, text, crashed=True),
+        Measurement(text, place, text, 1.0, text, text),
     ]
     subject = Subject(text or "m", text, text, 10**18, text)
     return total(events, subject=subject, path=[text + "dep", place, "response"], planned=[], reference_digest=text)
@@ -134,7 +134,7 @@ def test_the_console_gets_no_control_characters_from_names(attack: str, terminal
     screen = Console(file=out, width=100, force_terminal=terminal, color_system="standard" if terminal else None)
     sink = console.Progress(screen)
     shown = hostile(attack)
-    for event in (*shown.findings, *shown.judged, *shown.unjudged):
+    for event in (*shown.findings, *shown.evaluated, *shown.not_evaluated):
         sink.event(event)
     console.show(shown, screen)
     said = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()) if terminal else out.getvalue()
@@ -167,9 +167,9 @@ def test_markdown_makes_nothing_of_names(attack: str) -> None:
     kinds = {t.type for t in tokens} | {c.type for t in tokens for c in t.children or ()}
     assert not kinds & {"link_open", "image", "html_inline", "html_block", "code_inline", "fence", "em_open"}
     items = sum(t.type == "list_item_open" for t in tokens)
-    born = sum(not f.propagated for f in shown.findings)
-    places = len({f.stage for f in shown.findings if f.propagated})
-    whole = born + places + len(shown.unjudged)
+    born = sum(not f.downstream for f in shown.findings)
+    places = len({f.stage for f in shown.findings if f.downstream})
+    whole = born + places + len(shown.not_evaluated)
     assert items == whole or ("did not fit" in text and 0 < items < whole)
     assert not re.search(r"https?://|www\.|[<>]", text)
     assert len(text) <= markdown.ROOM

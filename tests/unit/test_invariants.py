@@ -14,7 +14,7 @@ from seatrial import Dependency, Outcome, Pipeline, Policy, Severity, StagePolic
 from seatrial.checks.invariants import check, fresh, variations
 from seatrial.checks.invariants.reassembly import assemble
 from seatrial.checks.invariants.variations import choose, in_parts
-from seatrial.events import Finding, Judged, Unjudged
+from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.io.loading import load_file
 
 
@@ -44,7 +44,7 @@ def events_of(features, stage: str = "features", seed: int = 0, reference_featur
     """Capture with ``reference_features`` (which may be better behaved) and ask of ``features``."""
     reference = capture(Pipeline("p", key="id", raw=same, features=reference_features or features), requests())
     trial = Trial(Pipeline("p", key="id", raw=same, features=features), reference, seed=seed, **settings)
-    return list(check.check.ask(trial, stage))
+    return list(check.check.run(trial, stage))
 
 
 def broken(events: list) -> dict[str, str | None]:
@@ -153,7 +153,7 @@ def test_rows_that_vanish_one_by_one_are_found_although_the_input_has_no_key() -
     payloads = [json.dumps({"id": f"t-{i}", "x": i / 50}) for i in range(100)]
     reference = capture(Pipeline("p", key="id", raw=parse, next=same), pd.DataFrame({"payload": payloads}))
     pipeline = Pipeline("p", key="id", raw=parse, next=same)
-    events = list(check.check.ask(Trial(pipeline, reference), "raw"))
+    events = list(check.check.run(Trial(pipeline, reference), "raw"))
     assert "row-dependent" in broken(events)
 
 
@@ -165,7 +165,7 @@ def test_a_stage_that_writes_into_its_input_does_not_change_the_reference() -> N
     reference = capture(Pipeline("p", key="id", raw=same, features=stage), requests())
     before = reference.frame("raw").copy()
     trial = Trial(Pipeline("p", key="id", raw=same, features=stage), reference)
-    assert broken(list(check.check.ask(trial, "features"))) == {}
+    assert broken(list(check.check.run(trial, "features"))) == {}
     pd.testing.assert_frame_equal(reference.frame("raw"), before)
 
 
@@ -189,9 +189,9 @@ def test_a_finding_names_keys_seed_and_what_to_look_for() -> None:
 def test_a_clean_stage_passes_and_says_how_much_was_compared() -> None:
     events = events_of(clean)
     assert broken(events) == {}
-    (judged,) = [e for e in events if isinstance(e, Judged)]
-    assert judged.compared == (240 * 3 + 50) * 5
-    assert not [e for e in events if isinstance(e, Unjudged)]
+    (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
+    assert evaluated.compared == (240 * 3 + 50) * 5
+    assert not [e for e in events if isinstance(e, NotEvaluated)]
 
 
 def test_benign_changes_pass_over_fifty_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,7 @@ def test_benign_changes_pass_over_fifty_seeds(monkeypatch: pytest.MonkeyPatch) -
     reference = capture(Pipeline("p", key="id", raw=same, features=loop), requests())
     pipeline = Pipeline("p", key="id", raw=same, features=vectorised)
     for seed in range(50):
-        assert broken(list(check.check.ask(Trial(pipeline, reference, seed=seed), "features"))) == {}, seed
+        assert broken(list(check.check.run(Trial(pipeline, reference, seed=seed), "features"))) == {}, seed
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -233,7 +233,7 @@ def test_blas_noise_between_batch_sizes_passes_over_fifty_seeds(dtype: str, monk
     for seed in range(50):
         policy = Policy({"prediction": exact if dtype == "float64" else StagePolicy()})
         trial = Trial(pipeline, reference, seed=seed, policy=policy)
-        assert broken(list(check.check.ask(trial, "prediction"))) == {}, seed
+        assert broken(list(check.check.run(trial, "prediction"))) == {}, seed
 
 
 def test_a_column_tolerance_of_the_stage_holds_here_too() -> None:
@@ -252,7 +252,7 @@ def test_noise_recorded_at_capture_is_allowed() -> None:
     pipeline = Pipeline("p", key="id", raw=same, features=stage)
     reference = capture(pipeline, requests(), noise="record")
     floor = reference.noise["features"]["jitter"]
-    events = list(check.check.ask(Trial(pipeline, reference), "features"))
+    events = list(check.check.run(Trial(pipeline, reference), "features"))
     excess = [e.evidence["max_abs_diff"] for e in events if isinstance(e, Finding) and e.column == "jitter"]
     assert all(value > floor for value in excess)
 
@@ -289,9 +289,9 @@ def test_lookups_by_key_are_replayed_in_any_batch() -> None:
 
     store = Dependency("store", url="memory:", connect=lambda _: Store())
     pipeline = Pipeline("p", key="id", dependencies=[store], raw=same, features=stage)
-    events = list(check.check.ask(Trial(pipeline, capture(pipeline, requests())), "features"))
+    events = list(check.check.run(Trial(pipeline, capture(pipeline, requests())), "features"))
     assert broken(events) == {}
-    assert not [e for e in events if isinstance(e, Unjudged)]
+    assert not [e for e in events if isinstance(e, NotEvaluated)]
 
 
 def test_a_call_recorded_as_a_whole_cannot_be_asked_in_parts_and_is_not_judged() -> None:
@@ -304,10 +304,10 @@ def test_a_call_recorded_as_a_whole_cannot_be_asked_in_parts_and_is_not_judged()
 
     store = Dependency("store", url="memory:", connect=lambda _: Whole())
     pipeline = Pipeline("p", key="id", dependencies=[store], raw=same, features=whole)
-    events = list(check.check.ask(Trial(pipeline, capture(pipeline, requests())), "features"))
-    unjudged = [e for e in events if isinstance(e, Unjudged)]
-    assert len(unjudged) == 3
-    assert "not recorded" in unjudged[0].reason
+    events = list(check.check.run(Trial(pipeline, capture(pipeline, requests())), "features"))
+    not_evaluated = [e for e in events if isinstance(e, NotEvaluated)]
+    assert len(not_evaluated) == 3
+    assert "not recorded" in not_evaluated[0].reason
     assert broken(events) == {}
     verdict = run(pipeline, capture(pipeline, requests()), [check.check])
     assert verdict.outcome is Outcome.INCONCLUSIVE
@@ -378,7 +378,7 @@ def trial_of(tmp_path: Path, first: str, model: str = "2.5") -> Trial:
 
 def test_set_order_that_leaks_into_a_feature_shows_in_a_fresh_process(tmp_path: Path) -> None:
     trial = trial_of(tmp_path, '"-".join(TAGS)')
-    events = list(check.check.ask(trial, "features"))
+    events = list(check.check.run(trial, "features"))
     assert broken(events) == {"process-dependent": "first"}
     (finding,) = [e for e in events if isinstance(e, Finding)]
     assert "PYTHONHASHSEED=" in finding.message
@@ -410,36 +410,36 @@ def test_sorted_tags_and_a_model_loaded_again_pass_and_each_process_is_started_o
 
     monkeypatch.setattr(fresh, "replay", counted)
     trial = trial_of(tmp_path, '"-".join(sorted(TAGS))')
-    events = [e for stage in trial.pipeline.stages for e in check.check.ask(trial, stage)]
-    assert not [e for e in events if isinstance(e, Finding | Unjudged)]
+    events = [e for stage in trial.pipeline.stages for e in check.check.run(trial, stage)]
+    assert not [e for e in events if isinstance(e, Finding | NotEvaluated)]
     assert len(started) == len(set(started)) == fresh.HASH_SEEDS
-    (judged,) = [e for e in events if isinstance(e, Judged) and e.stage == "features"]
-    assert judged.compared == 40 * 5 * (4 + fresh.HASH_SEEDS)
-    (judged,) = [e for e in events if isinstance(e, Judged) and e.stage == "prediction"]
-    assert judged.compared == 40 * 2 * (4 + 1), "the model is loaded again once"
+    (evaluated,) = [e for e in events if isinstance(e, Evaluated) and e.stage == "features"]
+    assert evaluated.compared == 40 * 5 * (4 + fresh.HASH_SEEDS)
+    (evaluated,) = [e for e in events if isinstance(e, Evaluated) and e.stage == "prediction"]
+    assert evaluated.compared == 40 * 2 * (4 + 1), "the model is loaded again once"
 
 
 def test_a_process_that_cannot_load_the_pipeline_is_not_judged(tmp_path: Path) -> None:
     trial = trial_of(tmp_path, "1")
     trial.pipeline.source[0].write_text("raise RuntimeError('secret text')", encoding="utf-8")
-    (unjudged,) = [e for e in check.check.ask(trial, "features") if isinstance(e, Unjudged)]
-    assert "could not load the pipeline" in unjudged.reason
-    assert "secret text" not in unjudged.reason
+    (not_evaluated,) = [e for e in check.check.run(trial, "features") if isinstance(e, NotEvaluated)]
+    assert "could not load the pipeline" in not_evaluated.reason
+    assert "secret text" not in not_evaluated.reason
 
 
 def test_a_stage_that_breaks_only_in_a_fresh_process_is_a_finding(tmp_path: Path) -> None:
     trial = trial_of(tmp_path, "1")
     text = trial.pipeline.source[0].read_text(encoding="utf-8").replace("first=1", "first=1 / 0")
     trial.pipeline.source[0].write_text(text, encoding="utf-8")
-    assert set(broken(list(check.check.ask(trial, "features")))) == {"process-dependent"}
+    assert set(broken(list(check.check.run(trial, "features")))) == {"process-dependent"}
 
 
 def test_a_process_that_dies_or_hangs_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = trial_of(tmp_path, "1")
     good = trial.pipeline.source[0].read_text(encoding="utf-8")
     trial.pipeline.source[0].write_text("import os; os._exit(3)", encoding="utf-8")
-    (unjudged,) = [e for e in check.check.ask(trial, "features") if isinstance(e, Unjudged)]
-    assert "exit code 3" in unjudged.reason
+    (not_evaluated,) = [e for e in check.check.run(trial, "features") if isinstance(e, NotEvaluated)]
+    assert "exit code 3" in not_evaluated.reason
     trial.pipeline.source[0].write_text(good, encoding="utf-8")
     there = fresh.replay(trial.pipeline.source, trial.reference, ["features"], limit_seconds=0.01)
     assert "within 0.01 s" in there.failed
@@ -448,7 +448,7 @@ def test_a_process_that_dies_or_hangs_is_not_judged(tmp_path: Path, monkeypatch:
 def test_a_pipeline_without_a_file_says_once_that_no_process_was_asked() -> None:
     reference = capture(Pipeline("p", key="id", raw=same, features=clean), requests())
     trial = Trial(Pipeline("p", key="id", raw=same, features=clean), reference)
-    events = [e for stage in ("raw", "features") for e in check.check.ask(trial, stage)]
+    events = [e for stage in ("raw", "features") for e in check.check.run(trial, stage)]
     told = [e for e in events if isinstance(e, Finding)]
     assert [(e.cause, e.severity) for e in told] == [("process-not-asked", Severity.INFO)]
     assert run(trial.pipeline, reference, ["invariants"]).outcome is Outcome.PASS

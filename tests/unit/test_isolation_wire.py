@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from seatrial.errors import IsolationError, ProjectError
-from seatrial.events import Attachment, Finding, Judged, Measured, Severity, Unjudged
+from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated, Severity
 from seatrial.isolation import channel, codec
 from seatrial.project import Limits
 
 EVENTS = [
-    Measured("load", "service", "p99", 0.1 + 0.2, "s"),
-    Measured("golden", None, "share", math.inf, column="a\ud800b"),
+    Measurement("load", "service", "p99", 0.1 + 0.2, "s"),
+    Measurement("golden", None, "share", math.inf, column="a\ud800b"),
     Finding("golden", "raw", "two\nlines", severity=Severity.WARNING, evidence={"n": 2**63, "p": 1e-300, "k": ["é"]}),
-    Judged("golden", "raw", 3, cached=True),
-    Unjudged("quality", None, "why", crashed=True),
+    Evaluated("golden", "raw", 3, cached=True),
+    NotEvaluated("quality", None, "why", crashed=True),
     Attachment("load", "service", "a/b.bin", bytes(range(256))),
 ]  # fmt: skip
 
@@ -30,8 +30,8 @@ def carried(event: object) -> object:
     """Send an event over a real line."""
     here, there = socket.socketpair()
     with here, there:
-        channel.Lines(here, codec.plain).send({"event": codec.event_out(event)})  # type: ignore[arg-type]
-        received = channel.Lines(there).receive()
+        channel.LineChannel(here, codec.plain).send({"event": codec.event_out(event)})  # type: ignore[arg-type]
+        received = channel.LineChannel(there).receive()
     assert received is not None
     return codec.event_in(received[0]["event"])
 
@@ -44,11 +44,11 @@ def test_an_event_comes_back_as_it_was(event: object) -> None:
 
 def test_what_numpy_gives_comes_back_as_python_has_it() -> None:
     """NaN stays NaN; a NumPy scalar becomes the number that it is."""
-    nan = carried(Measured("c", None, "n", np.float64("nan")))
-    assert isinstance(nan, Measured)
+    nan = carried(Measurement("c", None, "n", np.float64("nan")))
+    assert isinstance(nan, Measurement)
     assert math.isnan(nan.value)
-    judged = carried(Judged("c", None, np.int64(7)))  # type: ignore[arg-type]
-    assert judged == Judged("c", None, 7)
+    evaluated = carried(Evaluated("c", None, np.int64(7)))  # type: ignore[arg-type]
+    assert evaluated == Evaluated("c", None, 7)
     found = carried(Finding("c", None, "m", evidence={"n": np.int32(3), "set": {2, 1}}))
     assert isinstance(found, Finding)
     assert found.evidence == {"n": 3, "set": [1, 2]}
@@ -81,7 +81,7 @@ def test_a_line_that_is_no_object_is_refused(line: bytes) -> None:
     with here, there:
         threading.Thread(target=here.sendall, args=(line + b"\n",)).start()
         with pytest.raises(IsolationError):
-            channel.Lines(there).receive()
+            channel.LineChannel(there).receive()
 
 
 def flood(to: socket.socket) -> None:
@@ -96,9 +96,9 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with here, there:
         threading.Thread(target=flood, args=(here,), daemon=True).start()
         with pytest.raises(IsolationError, match=r"more than 1,048,576 bytes"):
-            channel.Lines(there).receive()
+            channel.LineChannel(there).receive()
         with pytest.raises(IsolationError, match=r"a line holds 1,048,576"):
-            channel.Lines(there).send({"text": "x" * 2**20})
+            channel.LineChannel(there).send({"text": "x" * 2**20})
 
 
 @pytest.mark.parametrize(

@@ -277,9 +277,9 @@ def test_a_pass_stands_until_a_fail(ledger):
         found = ledger.passing(version.subject)
         assert bool(found) is stands, outcome
     ledger.commit(ledger.again(version, "a"), PASS)
-    judged = Subject("payments", "1", created=version.created, digest="sha256:content")
-    assert ledger.passing(judged, "sha256:policy")
-    assert ledger.passing(judged, "sha256:other") is None
+    evaluated = Subject("payments", "1", created=version.created, digest="sha256:content")
+    assert ledger.passing(evaluated, "sha256:policy")
+    assert ledger.passing(evaluated, "sha256:other") is None
     assert ledger.passing(Subject("payments", "1", created=version.created, digest="sha256:swapped")) is None
 
 

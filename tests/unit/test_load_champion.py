@@ -14,8 +14,8 @@ from seatrial.checks.load.check import check
 from seatrial.checks.load.runs import Loaded
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.service import serve
-from seatrial.engine import ask, plan
-from seatrial.events import Attachment, Finding, Judged, Measured, Unjudged
+from seatrial.engine import plan, run_case
+from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.loadgen import validity
 from seatrial.trial import Trial
 from tests.unit.load_service import answer
@@ -90,7 +90,7 @@ def test_a_version_that_is_slower_than_the_promoted_one_is_found(compared):
     events = compared(0.002)
     (found,) = [e for e in events if isinstance(e, Finding)]
     assert (found.cause, found.stage) == ("slower-than-champion", "service")
-    measured = {e.name: e.value for e in events if isinstance(e, Measured)}
+    measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
     assert 1.5 < measured[f"{RATIO} lower bound"] <= measured[RATIO] <= measured[f"{RATIO} upper bound"]
     assert measured["pairs compared"] == found.evidence["pairs"] == PAIRS
 
@@ -98,7 +98,7 @@ def test_a_version_that_is_slower_than_the_promoted_one_is_found(compared):
 def test_too_few_runs_tell_nothing(compared):
     """A budget that holds hardly a pair ends without an answer, and that is no pass."""
     (told,) = compared(0.25, budget_seconds=1.0)
-    assert isinstance(told, Unjudged)
+    assert isinstance(told, NotEvaluated)
     assert "not enough runs to tell" in told.reason
 
 
@@ -107,9 +107,9 @@ def test_a_version_like_the_promoted_one_passes(trial):
     told = []
     with trial(0.002, 0.002, margin=9.0) as made:
         made.told = lambda done, of, what: told.append((done, of, what))
-        ((_, question),) = plan([check], made)
-        events = ask(check, made, question)
-    assert [type(e) for e in events if not isinstance(e, Measured | Attachment)] == [Judged]
-    assert {e.name: e.value for e in events if isinstance(e, Measured)}[f"{RATIO} upper bound"] < 10
+        ((_, case),) = plan([check], made)
+        events = run_case(check, made, case)
+    assert [type(e) for e in events if not isinstance(e, Measurement | Attachment)] == [Evaluated]
+    assert {e.name: e.value for e in events if isinstance(e, Measurement)}[f"{RATIO} upper bound"] < 10
     assert told[0][:2] == (0, 1)
     assert [done for done, of, _ in told if of == 2 * PAIRS + 2] == list(range(2 * PAIRS + 2))

@@ -19,11 +19,11 @@ from seatrial.checks.load.runs import Loaded, held_against
 from seatrial.checks.serving.budget import ending, until
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.service import serve
-from seatrial.engine import ask, plan
+from seatrial.engine import plan, run_case
 from seatrial.errors import UsageError
-from seatrial.events import Attachment, Finding, Judged, Measured, Unjudged
+from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.loadgen import validity
-from seatrial.loadgen.results import ANSWERED, TIMED_OUT, Answer, Offered
+from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
 from seatrial.loadgen.statistics import Plan
 from seatrial.policy.service import Load, Slo
 from seatrial.targets.http import Http
@@ -39,7 +39,7 @@ def run(latencies, *, lag=0.0):
     latencies = np.asarray(latencies, dtype=float)
     due = np.arange(1, len(latencies) + 1) / 100
     lost = np.isinf(latencies)
-    return Offered(
+    return LoadRun(
         due, due + lag, np.where(lost, due + 10, due + latencies), np.where(lost, 0, 200).astype(np.int16),
         np.where(lost, TIMED_OUT, ANSWERED).astype(np.uint8), connections=64,
     )  # fmt: skip
@@ -55,13 +55,13 @@ def steady(requests, misses=0, seed=0):
 
 def concluded(*runs, planned=Plan(2, 1_000)):  # noqa: B008
     events = list(judge.conclusion("load", judge.Runs(SLO, planned, runs)))
-    return next(e for e in events if isinstance(e, Finding | Judged | Unjudged)), events
+    return next(e for e in events if isinstance(e, Finding | Evaluated | NotEvaluated)), events
 
 
 def test_runs_that_hold_are_judged_on_every_request():
     """Two planned runs with few misses hold, and all their requests count as compared."""
     told, _ = concluded(run(steady(1_250, 2)), run(steady(1_000, 2, seed=1)))
-    assert isinstance(told, Judged)
+    assert isinstance(told, Evaluated)
     assert told.compared == 2_250
 
 
@@ -71,7 +71,7 @@ def test_too_many_misses_fail_the_service():
     assert isinstance(told, Finding)
     assert told.cause == "slow"
     assert told.evidence["missed"] == 30
-    assert isinstance(events[-1], Judged)
+    assert isinstance(events[-1], Evaluated)
 
 
 def test_requests_without_an_answer_are_misses():
@@ -94,21 +94,21 @@ def test_requests_without_an_answer_are_misses():
 def test_what_shows_nothing_is_not_judged(runs, says):
     """A run too few, too few requests, a borderline count, a late generator, a latency that grows: no verdict."""
     told, _ = concluded(*runs)
-    assert isinstance(told, Unjudged)
+    assert isinstance(told, NotEvaluated)
     assert says in told.reason
 
 
 def test_a_late_generator_voids_a_failure_too():
     """What the generator itself got wrong is never the service's fault."""
     told, _ = concluded(run(steady(1_250)), run(steady(1_000, 100), lag=0.02))
-    assert isinstance(told, Unjudged)
+    assert isinstance(told, NotEvaluated)
 
 
 def test_the_warm_up_is_found_and_left_out():
     """A slow start within the room of the first run neither fails nor counts."""
     slow = np.concatenate([np.linspace(0.4, 0.3, 200), steady(1_050)])
     told, _ = concluded(run(slow), run(steady(1_000)))
-    assert isinstance(told, Judged)
+    assert isinstance(told, Evaluated)
     measured = {e.name: e.value for e in judge.figures("load", judge.Runs(SLO, Plan(2, 1_000), [run(slow)]))}
     assert 175 <= measured["warm-up"] <= 225
     assert measured["p50"] == pytest.approx(0.02, rel=0.05)
@@ -172,7 +172,7 @@ def trial(fault, **settings):
 def asked(made):
     with made:
         (planned,) = plan([check], made)
-        return ask(*planned[:1], made, planned[1])
+        return run_case(*planned[:1], made, planned[1])
 
 
 def test_nothing_is_asked_without_an_objective():
@@ -196,7 +196,7 @@ def test_a_plan_that_does_not_fit_is_not_judged(section):
     """Hours of load are refused before the service is started, with what to type."""
     events = asked(trial("", slo={"limit_ms": 100, "rate": 5}, **{section: {"budget_seconds": 60}}))
     (told,) = events
-    assert isinstance(told, Unjudged)
+    assert isinstance(told, NotEvaluated)
     assert "budget_seconds" in told.reason
 
 
@@ -206,15 +206,15 @@ SMALL = {"runs": 1, "requests": 480, "samples": 60, "timeout_seconds": 5.0, "kne
 def test_a_live_service_is_loaded_and_its_answers_are_compared():
     """All figures and files come; the judgement is a pass, or says what the generator or machine lacked."""
     events = asked(trial("", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
-    measured = {e.name: e.value for e in events if isinstance(e, Measured)}
+    measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
     assert measured["answers compared"] == 60
     assert measured["error share"] == 0
     assert {"p50", "p99", "goodput", "cold start", "first answer", "generator lag p99"} <= set(measured)
     files = {e.name for e in events if isinstance(e, Attachment)}
     assert files == {"load/latencies.parquet", "load/latencies.hdr", "load/histogram.svg", "load/timeline.svg"}
     assert not [e for e in events if isinstance(e, Finding)]
-    (told,) = [e for e in events if isinstance(e, Judged | Unjudged)]
-    assert isinstance(told, Judged) or "generator" in told.reason or "settled" in told.reason
+    (told,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
+    assert isinstance(told, Evaluated) or "generator" in told.reason or "settled" in told.reason
 
 
 def test_the_rate_follows_a_profile_shared_by_two_processes():
@@ -230,20 +230,20 @@ def test_the_rate_follows_a_profile_shared_by_two_processes():
     assert 1.9 < due.max() < 2
     assert (due % 1 >= 0.5).mean() == pytest.approx(0.8, abs=0.1)
     assert [(done, of) for done, of, _ in told] == [(0, 1)]
-    measured = {e.name: e.value for e in events if isinstance(e, Measured)}
+    measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
     assert (measured["answers compared"], measured["error share"]) == (60, 0)
-    (answer,) = [e for e in events if isinstance(e, Judged | Unjudged)]
-    assert isinstance(answer, Judged) or "generator" in answer.reason or "settled" in answer.reason
+    (answer,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
+    assert isinstance(answer, Evaluated) or "generator" in answer.reason or "settled" in answer.reason
 
 
 def test_the_warm_up_of_a_profile_is_judged_by_itself():
     """Latency that follows the rate is no warm-up; the level run ahead must have settled, and no run is cut."""
     wavy = run(0.02 + 0.01 * (np.arange(1_000) % 500 > 250))
     runs = judge.Runs(SLO, Plan(1, 1_000), [wavy], run(steady(250)))
-    assert isinstance(next(iter(judge.conclusion("load", runs))), Judged)
+    assert isinstance(next(iter(judge.conclusion("load", runs))), Evaluated)
     assert len(runs.latencies()[0]) == 1_000
     growing = judge.Runs(SLO, Plan(1, 1_000), [wavy], run(np.linspace(0.02, 0.08, 250)))
-    assert isinstance(next(iter(judge.conclusion("load", growing))), Unjudged)
+    assert isinstance(next(iter(judge.conclusion("load", growing))), NotEvaluated)
 
 
 @pytest.mark.parametrize(("degraded", "causes"), [(2, []), (20, ["degraded-under-load"])])
@@ -252,7 +252,7 @@ def test_a_degraded_answer_under_load_is_a_miss_and_no_changed_answer(degraded, 
     held, rows = expected(trial("")), np.arange(100) % 40
     wrong = [{"id": f"r{row}", "score": 0.0, "degraded": True} for row in rows[:degraded]]
     right = [{**answer({"id": f"r{row}", "x": row / 7}), "degraded": False} for row in rows[degraded:]]
-    told = [Answer(n, 200, json.dumps(each).encode()) for n, each in enumerate([*wrong, *right])]
+    told = [RequestResult(n, 200, json.dumps(each).encode()) for n, each in enumerate([*wrong, *right])]
     found = held_against("load", held, replace(run(steady(100)), answers=told), rows, SLO)
     assert (found.compared, found.degraded) == (100 - degraded, degraded)
     assert [f.cause for f in found.findings] == causes
@@ -280,7 +280,7 @@ def test_a_blocking_call_in_an_async_route_is_found_and_placed(monkeypatch):
     (found,) = [e for e in events if isinstance(e, Finding)]
     assert (found.stage, found.cause) == ("service", "blocking-call")
     assert "/health" in found.message
-    assert isinstance(events[-1], Judged)
+    assert isinstance(events[-1], Evaluated)
 
 
 def test_a_probe_begins_when_an_overload_is_worked_off():

@@ -9,7 +9,7 @@ from seatrial.checks.load import runs
 from seatrial.checks.load.runs import Loaded, started
 from seatrial.checks.serving.expected import expected
 from seatrial.errors import UsageError
-from seatrial.events import Judged, Measured, Unjudged
+from seatrial.events import Evaluated, Measurement, NotEvaluated
 from seatrial.loadgen.affinity import EVERYWHERE, apart, on
 from seatrial.policy.service import Load, Slo
 from tests.unit.test_load_check import SMALL, asked, trial
@@ -51,9 +51,9 @@ def test_service_and_generator_meet_on_no_core(monkeypatch):
 def test_the_check_tells_how_many_cores_the_service_had():
     """What was measured on fewer cores says so."""
     events = asked(trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "own_core": True}))
-    assert {e.name: e.value for e in events if isinstance(e, Measured)}["cores of the service"] == len(ALL) - 1
-    (answer,) = [e for e in events if isinstance(e, Judged | Unjudged)]
-    assert isinstance(answer, Judged) or "generator" in answer.reason or "settled" in answer.reason
+    assert {e.name: e.value for e in events if isinstance(e, Measurement)}["cores of the service"] == len(ALL) - 1
+    (answer,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
+    assert isinstance(answer, Evaluated) or "generator" in answer.reason or "settled" in answer.reason
 
 
 def test_too_few_cores_are_told_before_anything_is_started():
@@ -63,7 +63,7 @@ def test_too_few_cores_are_told_before_anything_is_started():
     (event,) = asked(
         trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "own_core": True, "workers": len(ALL)})
     )
-    assert isinstance(event, Unjudged)
+    assert isinstance(event, NotEvaluated)
     assert "own_core" in event.reason
 
 

@@ -10,7 +10,7 @@ from seatrial.errors import UsageError
 from seatrial.loadgen.capacity import knee
 from seatrial.loadgen.comparison import compare, order
 from seatrial.loadgen.histogram import histogram, merge, percentile_seconds
-from seatrial.loadgen.results import Answer, Offered, merged
+from seatrial.loadgen.results import LoadRun, RequestResult, merged
 from seatrial.loadgen.statistics import (
     Plan,
     allowed,
@@ -74,9 +74,9 @@ def test_an_unshown_limit_says_how_many_requests_would_show_it():
 def test_misses_in_a_row_are_called_dependent():
     lump = np.zeros(2010, dtype=bool)
     lump[500:510] = True
-    judged = judge([lump], Plan(1, 2010))
-    assert judged.correlation > 0.8
-    assert not judged.independent
+    evaluated = judge([lump], Plan(1, 2010))
+    assert evaluated.correlation > 0.8
+    assert not evaluated.independent
     assert judge([np.zeros(2010, dtype=bool)], Plan(1, 2010)).independent
 
 
@@ -150,7 +150,7 @@ def offered(lag=0.0, rate=1000.0, count=2000, **changes):
     scheduled = np.arange(count) / rate
     sent = scheduled + lag
     columns = {"scheduled": scheduled, "sent": sent, "done": sent + 0.01, "status": np.full(count, 200, np.int16)}
-    return Offered(**{**columns, "outcome": np.zeros(count, np.uint8), "connections": 64, **changes})
+    return LoadRun(**{**columns, "outcome": np.zeros(count, np.uint8), "connections": 64, **changes})
 
 
 def test_a_generator_that_did_its_work_is_not_void():
@@ -191,7 +191,7 @@ def test_failures_count_as_misses_and_every_request_is_counted():
 
 def test_the_runs_of_workers_merge_in_the_order_of_the_schedule():
     odd, even = np.arange(1, 20, 2), np.arange(0, 20, 2)
-    late = replace(offered(lag=0.5, count=10), answers=[Answer(3, 200, b"x")])
+    late = replace(offered(lag=0.5, count=10), answers=[RequestResult(3, 200, b"x")])
     whole = merged([offered(count=10), late], [odd, even])
     assert len(whole) == 20
     assert (whole.lags[odd] == 0).all()

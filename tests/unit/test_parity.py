@@ -315,7 +315,7 @@ def test_the_parity_frame_has_one_full_row_a_feature() -> None:
 # --- tolerances -----------------------------------------------------------------------------------------------
 
 
-def judged(expected: list[object], actual: list[object], **settings: object) -> bool:
+def evaluated(expected: list[object], actual: list[object], **settings: object) -> bool:
     frames = [pd.DataFrame({"id": range(len(side)), "x": side}) for side in (expected, actual)]
     return compare(*frames, key="id", **settings).ok  # type: ignore[arg-type]
 
@@ -324,50 +324,50 @@ def test_ulp_counts_representable_numbers() -> None:
     """Distances are counted through zero, and ulp alone switches the default off."""
     up = float(np.nextafter(1.0, 2))
     two = float(np.nextafter(up, 2))
-    assert judged([1.0], [two], tolerances={"x": Tolerance(ulp=2)})
-    assert not judged([1.0], [two], tolerances={"x": Tolerance(ulp=1)})
-    assert judged([5e-324], [-5e-324], tolerances={"x": Tolerance(ulp=2)})
-    assert not judged([1.7976931348623157e308], [float("inf")], tolerances={"x": Tolerance(ulp=1)})
-    assert not judged([1.0], [None], tolerances={"x": Tolerance(ulp=10**18)})
+    assert evaluated([1.0], [two], tolerances={"x": Tolerance(ulp=2)})
+    assert not evaluated([1.0], [two], tolerances={"x": Tolerance(ulp=1)})
+    assert evaluated([5e-324], [-5e-324], tolerances={"x": Tolerance(ulp=2)})
+    assert not evaluated([1.7976931348623157e308], [float("inf")], tolerances={"x": Tolerance(ulp=1)})
+    assert not evaluated([1.0], [None], tolerances={"x": Tolerance(ulp=10**18)})
 
 
 def test_integers_and_instants_take_an_absolute_tolerance() -> None:
     """Integers in their unit, instants in seconds."""
-    assert judged([2**60], [2**60 + 1], tolerances={"x": Tolerance(atol=1)})
-    assert not judged([2**60], [2**60 + 2], tolerances={"x": Tolerance(atol=1)})
+    assert evaluated([2**60], [2**60 + 1], tolerances={"x": Tolerance(atol=1)})
+    assert not evaluated([2**60], [2**60 + 2], tolerances={"x": Tolerance(atol=1)})
     now = pd.Timestamp("2024-01-01")
     late = now + pd.Timedelta("2s")
-    assert judged([now], [late], tolerances={"x": Tolerance(atol=2)})
-    assert not judged([now], [late], tolerances={"x": Tolerance(atol=1.9, rtol=1)})
+    assert evaluated([now], [late], tolerances={"x": Tolerance(atol=2)})
+    assert not evaluated([now], [late], tolerances={"x": Tolerance(atol=1.9, rtol=1)})
 
 
 def test_text_is_normalised_where_that_is_allowed() -> None:
     """Each form forgives its own difference and no other."""
     for form, x, y in (("casefold", "ß", "SS"), ("strip", "a", " a\n"), ("nfc", "é", "e\u0301")):
-        assert judged([x], [y], tolerances={"x": Tolerance(text=form)})  # type: ignore[arg-type]
-        assert not judged([x], [y])
-        assert not judged([x], ["other"], tolerances={"x": Tolerance(text=form)})  # type: ignore[arg-type]
+        assert evaluated([x], [y], tolerances={"x": Tolerance(text=form)})  # type: ignore[arg-type]
+        assert not evaluated([x], [y])
+        assert not evaluated([x], ["other"], tolerances={"x": Tolerance(text=form)})  # type: ignore[arg-type]
 
 
 def test_lists_are_sets_where_that_is_allowed() -> None:
     """Order and repetition are forgiven, items are not."""
     allowed = {"tolerances": {"x": Tolerance(as_set=True)}}
-    assert judged([[1, 2]], [[2, 1, 1]], **allowed)
-    assert not judged([[1, 2]], [[2, 3]], **allowed)
-    assert judged([["a", "b"]], [["b", "a"]], **allowed)
+    assert evaluated([[1, 2]], [[2, 1, 1]], **allowed)
+    assert not evaluated([[1, 2]], [[2, 3]], **allowed)
+    assert evaluated([["a", "b"]], [["b", "a"]], **allowed)
 
 
 def test_a_share_of_the_rows_may_differ() -> None:
     """The share is of the rows compared, and mismatches are still counted."""
     few = [0.0] * 9 + [1.0]
-    assert judged([0.0] * 10, few, tolerances={"x": Tolerance(share=0.1)})
-    assert not judged([0.0] * 10, few, tolerances={"x": Tolerance(share=0.09)})
+    assert evaluated([0.0] * 10, few, tolerances={"x": Tolerance(share=0.1)})
+    assert not evaluated([0.0] * 10, few, tolerances={"x": Tolerance(share=0.09)})
 
 
 def test_recorded_noise_widens_the_tolerance() -> None:
     """A floor is added to the absolute tolerance of its column."""
-    assert judged([1.0], [1.01], floors={"x": 0.011})
-    assert not judged([1.0], [1.01], floors={"x": 0.009})
+    assert evaluated([1.0], [1.01], floors={"x": 0.011})
+    assert not evaluated([1.0], [1.01], floors={"x": 0.009})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from seatrial import Outcome, Pipeline, Policy, Quality, Reference, Severity, St
 from seatrial.checks.quality import check
 from seatrial.checks.quality.bootstrap import benjamini_hochberg
 from seatrial.errors import PolicyError
-from seatrial.events import Finding, Judged, Measured, Unjudged
+from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
 
 INPUTS = [f"x{i}" for i in range(6)]
 
@@ -70,15 +70,15 @@ def trial(*, candidate=None, champion=None, count: int = 2000, label="event", pr
 
 
 def events(of: Trial) -> list:
-    return list(check.check.ask(of, "prediction"))
+    return list(check.check.run(of, "prediction"))
 
 
 def told(found: list, severity: Severity = Severity.ERROR) -> list[Finding]:
     return [e for e in found if isinstance(e, Finding) and e.severity is severity]
 
 
-def unjudged(found: list) -> list[str]:
-    return [e.reason for e in found if isinstance(e, Unjudged)]
+def not_evaluated(found: list) -> list[str]:
+    return [e.reason for e in found if isinstance(e, NotEvaluated)]
 
 
 # --- limits ----------------------------------------------------------------------------------------------
@@ -92,11 +92,11 @@ def test_only_stages_whose_policy_has_quality_are_asked() -> None:
 def test_a_good_model_passes_its_limits_and_its_metrics_are_kept() -> None:
     found = events(trial(limits={"roc_auc": 0.7, "brier": 0.25, "log_loss": 0.6}))
     assert not told(found)
-    assert not unjudged(found)
-    kept = {e.name: e.value for e in found if isinstance(e, Measured)}
+    assert not not_evaluated(found)
+    kept = {e.name: e.value for e in found if isinstance(e, Measurement)}
     assert kept["roc_auc.low"] < kept["roc_auc"] < kept["roc_auc.high"]
     assert kept["brier.low"] < kept["brier"] < kept["brier.high"]
-    assert [e.compared for e in found if isinstance(e, Judged)] == [3 * 2000]
+    assert [e.compared for e in found if isinstance(e, Evaluated)] == [3 * 2000]
 
 
 @pytest.mark.parametrize(("name", "limit"), [("roc_auc", 0.99), ("brier", 0.01)])
@@ -151,7 +151,7 @@ def test_a_better_model_passes() -> None:
     found = events(of)
     assert not told(found)
     assert not told(found, Severity.WARNING)
-    gain = next(e.value for e in found if isinstance(e, Measured) and e.name == "roc_auc.gain")
+    gain = next(e.value for e in found if isinstance(e, Measurement) and e.name == "roc_auc.gain")
     assert gain > 0.03
 
 
@@ -170,7 +170,7 @@ def test_the_same_model_never_alarms_against_itself_in_200_seeds(monkeypatch: py
 def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one-sided bound at 95 % alone would alarm in 5 %; the margin makes that less."""
     from seatrial.checks.quality.bootstrap import difference
-    from seatrial.checks.quality.samples import Labelled
+    from seatrial.checks.quality.samples import LabelledSample
     from seatrial.metrics import METRICS
 
     monkeypatch.setattr("seatrial.checks.quality.samples.RESAMPLES", 200)
@@ -180,7 +180,7 @@ def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials(monkeypat
         truth = rng.normal(size=400)
         y = (truth + rng.normal(size=400) > 0).astype(float)
         a, b = truth + 0.5 * rng.normal(size=400), truth + 0.5 * rng.normal(size=400)
-        data = Labelled(y, a, b, pd.Series(range(400)))
+        data = LabelledSample(y, a, b, pd.Series(range(400)))
         m = METRICS["roc_auc"]
         d = difference(data, m, *data.bootstrap([m], [seed])["roc_auc"])
         alarms += d.gain < -d.margin(asked) and d.bounds(0.95)[1] < 0
@@ -203,7 +203,7 @@ def test_too_few_rows_to_tell_is_a_warning_with_the_number_that_would() -> None:
 def test_a_promoted_version_that_breaks_is_not_judged_and_not_held_against_the_candidate() -> None:
     found = events(trial(champion=object()))
     assert not told(found)
-    assert "promoted version cannot be run" in unjudged(found)[0]
+    assert "promoted version cannot be run" in not_evaluated(found)[0]
 
 
 def test_the_path_after_the_model_runs_with_the_promoted_version_too() -> None:
@@ -214,7 +214,7 @@ def test_the_path_after_the_model_runs_with_the_promoted_version_too() -> None:
     held = capture(pipeline, rows().drop(columns="event"), model=model(), labels=rows()[["id", "event"]])
     policy = Policy({"decision": StagePolicy(quality=Quality("event", "decided", {"roc_auc": 0.1}))})
     of = Trial(pipeline, held, policy=policy, model=model("better"), champion=model())
-    assert [f.cause for f in told(list(check.check.ask(of, "decision")))] == ["worse-than-promoted"]
+    assert [f.cause for f in told(list(check.check.run(of, "decision")))] == ["worse-than-promoted"]
 
 
 # --- slices ----------------------------------------------------------------------------------------------
@@ -240,12 +240,12 @@ def test_what_is_worse_over_all_is_not_said_again_of_every_slice() -> None:
     found = events(trial(limits={"roc_auc": 0.0}, candidate=model("stump"), champion=model(), slices=["country"]))
     (finding,) = told(found)
     assert "in slice" not in finding.message
-    assert "roc_auc.gain/country:FR" in {e.name for e in found if isinstance(e, Measured)}
+    assert "roc_auc.gain/country:FR" in {e.name for e in found if isinstance(e, Measurement)}
 
 
 def test_without_a_promoted_version_slices_are_measured_only() -> None:
     found = events(trial(slices=["country"]))
-    kept = {e.name for e in found if isinstance(e, Measured)}
+    kept = {e.name for e in found if isinstance(e, Measurement)}
     assert {"roc_auc/country:DE", "roc_auc/country:FR", "roc_auc/country:PT"} <= kept
     assert not told(found)
 
@@ -270,13 +270,13 @@ def test_thirty_slices_of_chance_do_not_alarm() -> None:
 
 def test_no_labels_is_not_judged() -> None:
     of = trial(label=None)
-    assert "no labels" in unjudged(events(of))[0]
+    assert "no labels" in not_evaluated(events(of))[0]
     verdict = run(of.pipeline, of.reference, ["quality"], policy=of.policy, model=model())
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_label_of_another_name_is_not_judged_and_the_nearest_is_named() -> None:
-    (reason,) = unjudged(events(trial(label="evnt")))
+    (reason,) = not_evaluated(events(trial(label="evnt")))
     assert "Did you mean 'evnt'" in reason
 
 
@@ -284,12 +284,12 @@ def test_labels_that_are_no_events_are_not_judged() -> None:
     frame = rows()
     held = capture(path(), frame.drop(columns="event"), model=model(), labels=frame[["id", "x0"]])
     policy = Policy({"prediction": StagePolicy(quality=Quality("x0", "score", {"roc_auc": 0.7}))})
-    (reason,) = unjudged(events(Trial(path(), held, policy=policy, model=model())))
+    (reason,) = not_evaluated(events(Trial(path(), held, policy=policy, model=model())))
     assert "1 or true" in reason
 
 
 def test_few_rows_and_few_events_are_inconclusive_and_say_how_many_are_needed() -> None:
-    (reason,) = unjudged(events(trial(count=150)))
+    (reason,) = not_evaluated(events(trial(count=150)))
     assert "150" in reason
     assert "200 are needed" in reason
     frame = rows(400).assign(event=0)
@@ -297,8 +297,8 @@ def test_few_rows_and_few_events_are_inconclusive_and_say_how_many_are_needed() 
     held = capture(path(), frame.drop(columns="event"), model=model(), labels=frame[["id", "event"]])
     policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
     found = events(Trial(path(), held, policy=policy, model=model()))
-    assert "6 events" in unjudged(found)[0]
-    assert not [e for e in found if isinstance(e, Judged)]
+    assert "6 events" in not_evaluated(found)[0]
+    assert not [e for e in found if isinstance(e, Evaluated)]
 
 
 def test_rows_without_a_known_label_are_left_out() -> None:
@@ -308,7 +308,7 @@ def test_rows_without_a_known_label_are_left_out() -> None:
     held = capture(path(), frame.drop(columns="event"), model=model(), labels=labels)
     policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
     found = events(Trial(path(), held, policy=policy, model=model()))
-    assert [e.compared for e in found if isinstance(e, Judged)] == [1000]
+    assert [e.compared for e in found if isinstance(e, Evaluated)] == [1000]
 
 
 @pytest.mark.parametrize("labels", [lambda e: e.astype(bool), lambda e: e.astype("boolean"), lambda e: e * 1.0])
@@ -320,7 +320,7 @@ def test_events_may_be_true_or_one(labels) -> None:
     policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
     found = events(Trial(path(), held, policy=policy, model=model()))
     assert not told(found)
-    assert not unjudged(found)
+    assert not not_evaluated(found)
 
 
 def test_an_unknown_metric_or_a_margin_out_of_range_is_refused_where_it_is_written() -> None:
@@ -330,7 +330,7 @@ def test_an_unknown_metric_or_a_margin_out_of_range_is_refused_where_it_is_writt
         Quality("event", "score", {}, margin=-1)
     with pytest.raises(PolicyError, match="confidence"):
         Quality("event", "score", {}, confidence=95)
-    assert "names no metric" in unjudged(events(trial(limits={})))[0]
+    assert "names no metric" in not_evaluated(events(trial(limits={})))[0]
 
 
 # --- scores that are none ----------------------------------------------------------------------------------
@@ -359,4 +359,4 @@ def test_scores_that_are_no_probabilities_fail_the_metrics_that_need_them() -> N
 
     found = events(trial(prediction=logits, limits={"roc_auc": 0.7, "brier": 0.25}))
     assert [f.cause for f in told(found)] == ["not-a-probability"]
-    assert "roc_auc" in {e.name for e in found if isinstance(e, Measured)}
+    assert "roc_auc" in {e.name for e in found if isinstance(e, Measurement)}

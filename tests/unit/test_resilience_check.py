@@ -16,15 +16,15 @@ from seatrial import Dependency, Pipeline, Policy, Service, capture
 from seatrial.checks.resilience import criteria
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.experiment import fallback_of
-from seatrial.checks.resilience.observation import Seen, Watched
+from seatrial.checks.resilience.observation import Observation, Watched
 from seatrial.checks.serving.expected import expected
-from seatrial.checks.serving.matrix import rows_of
-from seatrial.engine import ask, plan
+from seatrial.checks.serving.matrix import scenarios_of
+from seatrial.engine import plan, run_case
 from seatrial.errors import PolicyError
-from seatrial.events import Finding, Judged, Unjudged
+from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.faults.proxy.dependency import over_tcp
-from seatrial.loadgen.results import ANSWERED, TIMED_OUT, Answer, Offered
-from seatrial.policy.service import Load, Loss, Slo
+from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
+from seatrial.policy.service import FailurePolicy, Load, Slo
 from seatrial.policy.settings import ROWS, read
 from seatrial.trial import Trial
 from tests.unit.weather_service import NoScales, Scales, total, weigh
@@ -96,22 +96,24 @@ def seen(ground, *, degraded=True, seconds=0.1, change=lambda told: told, hits=1
         bodies.append(json.dumps(change(told)).encode())
     seconds = np.broadcast_to(seconds, RUN)
     lost = np.isinf(seconds)
-    run = Offered(
+    run = LoadRun(
         due, due + lag, np.where(lost, 99, due + lag + np.where(lost, 0, seconds)),
         np.broadcast_to(np.where(lost, 0, status), RUN).astype(np.int16),
         np.where(lost, TIMED_OUT, ANSWERED).astype(np.uint8), connections=80,
-        answers=[Answer(n, int(np.broadcast_to(status, RUN)[n]), b) for n, b in enumerate(bodies) if not lost[n]],
+        answers=[
+            RequestResult(n, int(np.broadcast_to(status, RUN)[n]), b) for n, b in enumerate(bodies) if not lost[n]
+        ],
     )  # fmt: skip
     counted = Watched(0.0, **({"moments": [0.0, 4.0], "calls": [0, 0], "connections": [1, 1]} | watched))
-    return Seen(ground, run, np.arange(RUN), counted, {}, hits)
+    return Observation(ground, run, np.arange(RUN), counted, {}, hits)
 
 
 def row(name):
-    return next(r for r in rows_of(Loss(timeout_ms=500), "redis://127.0.0.1:6379") if r.name == name)
+    return next(r for r in scenarios_of(FailurePolicy(timeout_ms=500), "redis://127.0.0.1:6379") if r.name == name)
 
 
 def found(name, what, slo=None):
-    return [(b.criterion, b.judged) for b in criteria.under_fault(row(name), what, slo)]
+    return [(b.criterion, b.evaluated) for b in criteria.under_fault(row(name), what, slo)]
 
 
 def test_the_declared_fallback_is_computed_offline(ground):
@@ -209,9 +211,11 @@ def test_only_what_is_reached_over_tcp_has_a_wire(url, known):
 
 def test_rows_follow_the_address_and_the_policy():
     """A database gets faults of the wire, an HTTP dependency those of answers too, and a list picks."""
-    assert {r.name for r in rows_of(Loss(timeout_ms=100), "redis://h:1")} == set(ROWS)
-    assert len(rows_of(Loss(timeout_ms=100), "http://h:1")) == len(ROWS) + 5
-    assert [r.name for r in rows_of(Loss(timeout_ms=100, faults=["down", "nulls"]), "redis://h:1")] == ["down"]
+    assert {r.name for r in scenarios_of(FailurePolicy(timeout_ms=100), "redis://h:1")} == set(ROWS)
+    assert len(scenarios_of(FailurePolicy(timeout_ms=100), "http://h:1")) == len(ROWS) + 5
+    assert [r.name for r in scenarios_of(FailurePolicy(timeout_ms=100, faults=["down", "nulls"]), "redis://h:1")] == [
+        "down"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -224,9 +228,9 @@ def test_rows_follow_the_address_and_the_policy():
         (Load, {"utilisation": 0.9}, "at most 0.8"),
         (Load, {"profile": [[0, 5]]}, "two or more corners"),
         (Load, {"profile": [5, 6]}, "a list of corners"),
-        (Loss, {"faults": ["dwon"]}, "mean 'down'"),
-        (Loss, {"timeout_ms": float("nan")}, "a number above 0"),
-        (Loss, {"bystanders": "/health"}, "a list of texts"),
+        (FailurePolicy, {"faults": ["dwon"]}, "mean 'down'"),
+        (FailurePolicy, {"timeout_ms": float("nan")}, "a number above 0"),
+        (FailurePolicy, {"bystanders": "/health"}, "a list of texts"),
     ],
 )
 def test_service_toml_is_strict(kind, table, says):
@@ -237,17 +241,17 @@ def test_service_toml_is_strict(kind, table, says):
 
 def asked(made):
     with made:
-        ((_, question),) = plan([check], made)
-        return ask(check, made, question)
+        ((_, case),) = plan([check], made)
+        return run_case(check, made, case)
 
 
 def test_answers_of_an_http_dependency_are_broken_too(scales):
     """Errors and nulls are refused by a service that looks, and it falls back as declared."""
     events = asked(trial(scales, faults=["errors", "nulls"], rate=20.0, seconds=1.0))
     assert [e.message for e in events if isinstance(e, Finding)] == []
-    assert [e.reason for e in events if isinstance(e, Unjudged)] == []
-    (judged,) = [e for e in events if isinstance(e, Judged)]
-    assert (judged.stage, judged.compared) == ("scales", 40)
+    assert [e.reason for e in events if isinstance(e, NotEvaluated)] == []
+    (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
+    assert (evaluated.stage, evaluated.compared) == ("scales", 40)
 
 
 def test_a_fallback_without_its_flag_is_found_and_placed(scales):
@@ -265,6 +269,6 @@ def test_a_fallback_without_its_flag_is_found_and_placed(scales):
 def test_a_service_that_ignores_its_dependencys_address_is_not_judged(scales):
     """Its calls pass the proxy by, so no fault would fire, and it is said where the address belongs."""
     events = asked(trial(scales, env={"SCALES": scales}, faults=["errors"], rate=20.0))
-    (told,) = [e for e in events if isinstance(e, Judged | Unjudged)]
-    assert isinstance(told, Unjudged)
+    (told,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
+    assert isinstance(told, NotEvaluated)
     assert "{scales.url}" in told.reason

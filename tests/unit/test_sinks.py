@@ -11,7 +11,18 @@ import pytest
 from rich.console import Console
 
 from seatrial.errors import UsageError
-from seatrial.events import Finding, Judged, Measured, Outcome, Question, Severity, Subject, Unjudged, Verdict, total
+from seatrial.events import (
+    Case,
+    Evaluated,
+    Finding,
+    Measurement,
+    NotEvaluated,
+    Outcome,
+    Severity,
+    Subject,
+    Verdict,
+    total,
+)
 from seatrial.io.files import atomic_write
 from seatrial.sinks import console, html, junit, markdown
 from seatrial.sinks import json as json_sink
@@ -31,15 +42,15 @@ HOUR = Finding(
     advice="Parse the time as UTC before taking the hour.",
     evidence={"rows": 5000, "mismatches": 5000, "max_abs_diff": 2.0, "worst_keys": [f"t-{i}" for i in range(11)]},
 )
-SCORE = Finding("expectations", "prediction", "The score differs in 4,211 rows.", "score", propagated=True)
+SCORE = Finding("expectations", "prediction", "The score differs in 4,211 rows.", "score", downstream=True)
 REASON = Finding("contract", None, "The field 'reason' is optional now.", severity=Severity.WARNING)
-SILENT = Unjudged("resilience", None, "The fault 'latency' did not fire.")
-CRASH = Unjudged("expectations", "raw", "the check crashed: KeyError", crashed=True)
+SILENT = NotEvaluated("resilience", None, "The fault 'latency' did not fire.")
+CRASH = NotEvaluated("expectations", "raw", "the check crashed: KeyError", crashed=True)
 JUDGED = (
-    *(Judged("expectations", place, 5000, 0.2, cached=place == "raw") for place in PATH),
-    Judged("contract", None, 213, 6.8),
+    *(Evaluated("expectations", place, 5000, 0.2, cached=place == "raw") for place in PATH),
+    Evaluated("contract", None, 213, 6.8),
 )
-MEASURED = (Measured("load", None, "p99_seconds", 0.0417, "s"), Measured("quality", None, "auc", float("nan")))
+MEASURED = (Measurement("load", None, "p99_seconds", 0.0417, "s"), Measurement("quality", None, "auc", float("nan")))
 
 
 def verdict(*events: object) -> Verdict:
@@ -48,7 +59,7 @@ def verdict(*events: object) -> Verdict:
         (*JUDGED, *MEASURED, *events),  # type: ignore[arg-type]
         subject=SUBJECT,
         path=PATH,
-        planned=[Question(j.check, j.stage) for j in JUDGED],
+        planned=[Case(j.check, j.stage) for j in JUDGED],
         seed=20,
         seconds=74.3,
         reference_digest="sha256:1b7e",
@@ -167,7 +178,7 @@ def test_warnings_do_not_fail_a_junit_case() -> None:
 
 
 def test_places_take_the_gravest_state() -> None:
-    """A place is born, propagated or not judged as soon as one of its questions is; unasked is not passed."""
+    """A place is born, downstream or not judged as soon as one of its questions is; unasked is not passed."""
     shown = replace(verdict(HOUR, SCORE, CRASH), path=(*PATH, "nobody"))
     states = {p.name: p.state for p in places(shown)}
     assert states == {
@@ -182,7 +193,7 @@ def test_places_take_the_gravest_state() -> None:
 
 def test_a_question_that_compared_nothing_is_not_shown_as_passed() -> None:
     """An answer over nothing is no answer, whatever else the verdict says."""
-    hollow = Verdict(Outcome.PASS, SUBJECT, ("raw",), (), (), (Judged("expectations", "raw", 0),), ())
+    hollow = Verdict(Outcome.PASS, SUBJECT, ("raw",), (), (), (Evaluated("expectations", "raw", 0),), ())
     assert [a.state for a in answers(hollow)] == [State.UNJUDGED]
     assert [p.state for p in places(hollow)] == [State.UNJUDGED]
 
@@ -194,7 +205,7 @@ def test_the_picture_says_each_state_in_words() -> None:
         ">born here</text>",
         ">propagated</text>",
         ">pass</text>",
-        "store: pass; features: born here; prediction: propagated",
+        "store: pass; features: born here; prediction: downstream",
     ):
         assert word in page
 
@@ -279,7 +290,7 @@ def test_progress_speaks_to_people_only() -> None:
     for terminal in (True, False):
         out = io.StringIO()
         sink = console.Progress(Console(file=out, force_terminal=terminal, color_system=None, width=120))
-        sink.planned([Question("x")] * 4)
+        sink.planned([Case("x")] * 4)
         for event in events:
             sink.event(event)
         said[terminal] = out.getvalue()
@@ -295,10 +306,10 @@ def test_how_far_a_long_question_is_stands_on_one_line() -> None:
     for terminal in (True, False):
         out = io.StringIO()
         sink = console.Progress(Console(file=out, force_terminal=terminal, color_system=None, width=60))
-        sink.planned([Question("load", "service")])
+        sink.planned([Case("load", "service")])
         sink.progress(0, 3, "run 1 of 3")
         sink.progress(1, 3, "run 2 of 3: " + "very long " * 20)
-        sink.event(Judged("load", "service", 10))
+        sink.event(Evaluated("load", "service", 10))
         said[terminal] = out.getvalue()
     assert said[False] == ""
     first, second, answer = said[True].removeprefix("\r\x1b[2K").split("\r\x1b[2K")
@@ -329,4 +340,4 @@ def test_rows_list_born_errors_first() -> None:
     rows = markdown.findings_rows([REASON, SCORE, HOUR])
     assert [r["column"] for r in rows] == ["hour", "score", ""]
     assert rows[0]["born"] == "here"
-    assert rows[1]["born"] == "propagated"
+    assert rows[1]["born"] == "downstream"

@@ -23,7 +23,7 @@ from seatrial.faults.network import (
     Timeout,
     chance,
 )
-from seatrial.faults.proxy.tcp import Wire, endpoint
+from seatrial.faults.proxy.tcp import TcpProxy, endpoint
 from seatrial.process.event_loop import Background
 from tests.waiting import until
 
@@ -56,7 +56,7 @@ def echo():
 
 @pytest.fixture
 def wire(echo):
-    with Wire("127.0.0.1", echo, seed=3) as proxy:
+    with TcpProxy("127.0.0.1", echo, seed=3) as proxy:
         yield proxy
 
 
@@ -255,7 +255,7 @@ def test_a_fault_that_nobody_met_has_no_hits(wire):
 
 def test_toxicity_hits_the_same_connections_for_the_same_seed(echo):
     def hit_pattern(seed):
-        with Wire("127.0.0.1", echo, seed=seed) as proxy, proxy.fault(Latency(toxicity=0.5)) as hits:
+        with TcpProxy("127.0.0.1", echo, seed=seed) as proxy, proxy.fault(Latency(toxicity=0.5)) as hits:
             pattern = []
             for _ in range(12):
                 with connected(proxy) as connection:
@@ -272,7 +272,7 @@ def test_toxicity_hits_the_same_connections_for_the_same_seed(echo):
 def test_a_dependency_that_is_not_there_drops_the_client():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        with Wire("127.0.0.1", free.getsockname()[1]) as proxy:
+        with TcpProxy("127.0.0.1", free.getsockname()[1]) as proxy:
             assert unanswered(proxy)
             eventually(lambda: proxy.open == 0)
 
@@ -282,7 +282,7 @@ def test_nothing_is_left_behind(echo):
         return len(os.listdir("/proc/self/fd"))
 
     before, threads = descriptors(), threading.active_count()
-    with Wire("127.0.0.1", echo) as proxy:
+    with TcpProxy("127.0.0.1", echo) as proxy:
         clients = [connected(proxy) for _ in range(20)]
         with proxy.fault(Latency(latency=60_000)):
             for client in clients:

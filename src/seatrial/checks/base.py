@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from seatrial.events import Event, Question
+from seatrial.events import Case, Event
 from seatrial.trial import Trial
 
 
@@ -15,18 +15,18 @@ class Check:
 
     Attributes:
         name: as users select it with ``--only`` and ``--skip``.
-        ask: yields the events of one question; ends with Judged, or with Unjudged where it cannot be answered.
+        run: yields the events of one question; ends with Judged, or with Unjudged where it cannot be answered.
         stages: the stages it is asked of in this trial; ``(None,)`` for the path as a whole, ``()`` where it does not
             apply.
     """
 
     name: str
-    ask: Callable[[Trial, str | None], Iterator[Event]]
+    run: Callable[[Trial, str | None], Iterator[Event]]
     stages: Callable[[Trial], Sequence[str | None]]
 
-    def questions(self, trial: Trial) -> tuple[Question, ...]:
+    def cases(self, trial: Trial) -> tuple[Case, ...]:
         """Return what this check asks of the trial."""
-        return tuple(Question(self.name, stage) for stage in self.stages(trial))
+        return tuple(Case(self.name, stage) for stage in self.stages(trial))
 
 
 def every_stage(trial: Trial) -> Sequence[str]:

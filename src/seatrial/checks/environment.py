@@ -17,7 +17,7 @@ from seatrial.checks.serving.comparison import ask_some, sides_of
 from seatrial.checks.serving.interpreter import serving_environment
 from seatrial.checks.serving.service import Live, can_serve, live
 from seatrial.errors import StageError, TargetError
-from seatrial.events import Event, Finding, Judged, Severity, Unjudged
+from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
 from seatrial.reference.environment import environment
 from seatrial.trial import Trial
@@ -30,11 +30,11 @@ SETTINGS = {
 ASKED = 20  # requests, where the service's environment is another
 
 
-def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
+def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     """Compare the environment recorded at capture with this process's, or with that of the process that serves."""
     then = trial.reference.manifest.get("environment") or {}
     if not _versions(then):
-        yield Unjudged(NAME, stage, "the reference records no library versions; capture it again")
+        yield NotEvaluated(NAME, stage, "the reference records no library versions; capture it again")
         return
     if stage is None:
         yield from _compared(stage, then, environment(), "here", lambda: _stages_moved(trial))
@@ -43,7 +43,7 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
         service = live(trial)
         seen = serving_environment(service.running)
     except TargetError as error:
-        yield Unjudged(NAME, stage, str(error))
+        yield NotEvaluated(NAME, stage, str(error))
         return
     if seen.unseen:
         yield Finding(
@@ -72,7 +72,7 @@ def _compared(
             if moved
             else "Told in case the numbers moved; nothing is judged by it.",
         )  # fmt: skip
-    yield Judged(NAME, stage, compared=len(libraries) + len(settings))
+    yield Evaluated(NAME, stage, compared=len(libraries) + len(settings))
 
 
 def _changes(then: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -129,4 +129,4 @@ def stages(trial: Trial) -> Sequence[str | None]:
     return (None, SERVICE) if can_serve(trial) else (None,)
 
 
-check = Check(NAME, ask=ask, stages=stages)
+check = Check(NAME, run=run, stages=stages)

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from seatrial import __version__
-from seatrial.errors import EXIT_PASS, EXIT_UNJUDGED, SeatrialError
+from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS, SeatrialError
 from seatrial.io.loading import import_sooner
 
 app = App(
@@ -272,7 +272,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = app(words, exit_on_error=False, print_error=True, result_action="return_value")
     except CycloptsError:
-        code = EXIT_UNJUDGED
+        code = EXIT_INCONCLUSIVE
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
@@ -296,4 +296,4 @@ def _say(error: BaseException) -> int:
             "Run it again with --debug for the traceback, and please report it."
         )
     print(f"seatrial: {words}", file=sys.stderr)  # noqa: T201
-    return getattr(error, "exit_code", EXIT_UNJUDGED)
+    return getattr(error, "exit_code", EXIT_INCONCLUSIVE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from seatrial.cli.commands import _validate
-from seatrial.errors import EXIT_PASS, EXIT_UNJUDGED
+from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from seatrial.sinks.text import neutral
@@ -62,7 +62,7 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
     if expected:
         return EXIT_PASS
     print("seatrial: the demo did not end as it must: pass, then fail at stage features.", file=sys.stderr)  # noqa: T201
-    return EXIT_UNJUDGED
+    return EXIT_INCONCLUSIVE
 
 
 def _next_steps(out: Console, project: Project) -> None:

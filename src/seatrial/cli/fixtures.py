@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seatrial import registry
-from seatrial.errors import EXIT_PASS, EXIT_UNJUDGED, FixtureError, UsageError
+from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS, FixtureError, UsageError
 from seatrial.fixtures import label, spec, spec_file, store
 from seatrial.fixtures import make as fixture
 from seatrial.fixtures.sources.private.budget import LEDGER
@@ -23,7 +23,7 @@ Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True)
-class Ground:
+class Workspace:
     """A project with what it declares.
 
     Attributes:
@@ -37,7 +37,7 @@ class Ground:
     home: Path
 
     @classmethod
-    def find(cls, directory: str | Path) -> Ground:
+    def find(cls, directory: str | Path) -> Workspace:
         """Read the project at ``directory`` or above it; FixtureError says what its ``fixtures.toml`` lacks."""
         project = Project.find(directory)
         project.settle()
@@ -46,7 +46,7 @@ class Ground:
             raise FixtureError(f"{project.expectations / FILE} declares no fixture. Add a table [fixtures.<name>].")
         return cls(project, declared, project.root / declared.keep.directory)
 
-    def named(self, name: str | None) -> list[spec.Declared]:
+    def named(self, name: str | None) -> list[spec.FixtureSpec]:
         """Return one fixture, or all of them; FixtureError with the nearest name."""
         return [self.declared[name]] if name is not None else list(self.declared.fixtures.values())
 
@@ -64,7 +64,7 @@ def make(
             the one that labels.
         label_uri: the version whose answers become the fixtures' reference.
     """
-    ground = Ground.find(directory)
+    ground = Workspace.find(directory)
     wanted = ground.named(name)
     with _reference(model_uri or label_uri) as (version, reference):
         for declared in wanted:
@@ -84,7 +84,7 @@ def check(directory: str | Path, name: str | None, tell: Tell, *, model_uri: str
 
     A fixture that is not in the project, because it is too large for version control, is taken from the version.
     """
-    ground = Ground.find(directory)
+    ground = Workspace.find(directory)
     same = True
     with _reference(model_uri) as (version, reference):
         links = store.referred(version) if version is not None else {}
@@ -99,12 +99,12 @@ def check(directory: str | Path, name: str | None, tell: Tell, *, model_uri: str
                 found = replace(found, reasons=(*found.reasons, words))
             tell(str(found))
             same = same and found.ok
-    return EXIT_PASS if same else EXIT_UNJUDGED
+    return EXIT_PASS if same else EXIT_INCONCLUSIVE
 
 
 def show(directory: str | Path, name: str | None, tell: Tell) -> int:
     """Say what fixtures there are, how they were made, what they cost and how good they are."""
-    ground = Ground.find(directory)
+    ground = Workspace.find(directory)
     for declared in ground.named(name):
         root = ground.home / declared.name
         if name is None and not root.exists():
@@ -130,7 +130,7 @@ def labelled(directory: str | Path, name: str) -> Path:
     Raises:
         FixtureError: nothing of that name is declared, or it was not made.
     """
-    ground = Ground.find(directory)
+    ground = Workspace.find(directory)
     declared = ground.declared[name]
     root = labelled_at(ground.project, declared.name)
     again = f"Label it with 'seatrial fixtures make {name} --label models:/NAME@ALIAS'."
@@ -141,7 +141,7 @@ def labelled(directory: str | Path, name: str) -> Path:
     return root
 
 
-def _label(ground: Ground, wanted: list[spec.Declared], uri: str, tell: Tell) -> None:
+def _label(ground: Workspace, wanted: list[spec.FixtureSpec], uri: str, tell: Tell) -> None:
     version = registry.resolve(uri)
     pipeline = ground.project.pipeline()
     policy = ground.project.policy(pipeline)
@@ -165,7 +165,7 @@ def _reference(uri: str | None) -> Iterator[tuple[registry.Version | None, Refer
         yield version, registry.fetch_reference(version, Path(scratch) / "reference")
 
 
-def _ignore(ground: Ground) -> None:
+def _ignore(ground: Workspace) -> None:
     """List what is too large for version control, and the lock, in the directory's ``.gitignore``."""
     limit = ground.declared.keep.megabytes * 1e6
     sizes = {

@@ -15,7 +15,7 @@ from seatrial.errors import RegistryError, UsageError
 from seatrial.io.files import atomic_write
 from seatrial.mutation.candidates import Candidates
 from seatrial.mutation.report import Progress, show
-from seatrial.mutation.results import Exam
+from seatrial.mutation.results import MutationReport
 from seatrial.mutation.run import KINDS, examine
 from seatrial.project import Project
 from seatrial.sinks.files import slug
@@ -82,7 +82,7 @@ def newest(name: str, alias: str | None) -> str:
     return f"models:/{name}/{max(numbers)}"
 
 
-def _write_killers(found: Exam, root: Path, to: Path) -> None:
+def _write_killers(found: MutationReport, root: Path, to: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -9,7 +9,7 @@ from seatrial.faults.responses import AnswerFault
 
 
 @dataclass(frozen=True)
-class Row:
+class Scenario:
     """One fault.
 
     Attributes:

@@ -11,7 +11,7 @@ addresses that user can; run the worker as a user or in a container of its own f
 code can make it answer as training did: isolation protects the worker from the model, not the verdict from its author.
 """
 
-from seatrial.isolation.client import Isolated as Isolated
+from seatrial.isolation.client import IsolatedTrial as IsolatedTrial
 from seatrial.isolation.client import Read as Read
 from seatrial.isolation.client import isolated as isolated
 from seatrial.isolation.process import early as early

@@ -14,7 +14,7 @@ from seatrial.errors import IsolationError
 LINE_BYTES = 64 * 2**20
 
 
-class Lines:
+class LineChannel:
     """One end of the line. Any thread may send; one receives."""
 
     def __init__(self, end: socket.socket, default: Callable[[Any], Any] | None = None) -> None:

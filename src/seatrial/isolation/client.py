@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import IsolationError, ProjectError, SeatrialError
-from seatrial.events import Event, Question, Subject, Unjudged, Verdict, total
+from seatrial.events import Case, Event, NotEvaluated, Subject, Verdict, total
 from seatrial.isolation import codec
 from seatrial.isolation.process import start
 from seatrial.isolation.rpc import Calls
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.reference.snapshot import Reference
-from seatrial.trial import Promised
+from seatrial.trial import ChampionContract
 
 LEAVE_SECONDS = 30.0  # for services to end before they are ended
 
@@ -49,7 +49,7 @@ class Read:
     serves: bool
 
 
-class Isolated:
+class IsolatedTrial:
     """A trial in a process of its own; made by :func:`isolated`. Its methods may be called from several threads.
 
     Attributes:
@@ -58,7 +58,7 @@ class Isolated:
     """
 
     def __init__(self, project: Project, calls: Calls) -> None:
-        self.planned: tuple[Question, ...] = ()
+        self.planned: tuple[Case, ...] = ()
         self.unasked: tuple[str, ...] = ()
         self._limits, self._calls = project.limits, calls
         self._reading = calls.begin({"do": "read", "root": str(project.root)})
@@ -104,7 +104,7 @@ class Isolated:
         reference: Reference,
         *,
         champion: Path | None = None,
-        promised: Promised | None = None,
+        champion_contract: ChampionContract | None = None,
         live: Sequence[str] = (),
         only: Sequence[str] | None = None,
         skip: Sequence[str] = (),
@@ -129,7 +129,7 @@ class Isolated:
         self._seed, self._reference_digest = seed, reference.digest
         request = {
             "do": "load", "model": str(model), "reference": str(reference.root), "live": list(live), "skip": list(skip),
-            "champion": str(champion) if champion else None, "promised": _promised(promised),
+            "champion": str(champion) if champion else None, "promised": _promised(champion_contract),
             "only": None if only is None else list(only), "seed": seed,
         }  # fmt: skip
         try:
@@ -142,7 +142,7 @@ class Isolated:
             self._calls.give_up(str(error))
         return self.broken
 
-    def ask(self, question: Question, progress: Progress | None = None) -> list[Event]:
+    def run(self, case: Case, progress: Progress | None = None) -> list[Event]:
         """Ask one question and return its events; one that cannot be answered ends as Unjudged, and is no exception.
 
         Args:
@@ -151,8 +151,8 @@ class Isolated:
         """
         events: list[Event] = []
         try:
-            number = self._calls.begin({"do": "ask", "question": codec.question_out(question)})
-            for message in self._calls.messages(number, self._limits.question_seconds, f"{question}, question_seconds"):
+            number = self._calls.begin({"do": "ask", "question": codec.question_out(case)})
+            for message in self._calls.messages(number, self._limits.question_seconds, f"{case}, question_seconds"):
                 with self._calls.understood():
                     if "event" in message:
                         events.append(codec.event_in(message["event"]))
@@ -162,16 +162,16 @@ class Isolated:
                         if progress is not None:
                             progress(*told)
         except SeatrialError as error:
-            return [Unjudged(question.check, question.stage, self.broken or str(error), crashed=True)]
+            return [NotEvaluated(case.check, case.stage, self.broken or str(error), crashed=True)]
         return events
 
     def verdict(
-        self, events: Iterable[Event], planned: Sequence[Question], *, subject: Subject, seconds: float = 0.0
+        self, events: Iterable[Event], planned: Sequence[Case], *, subject: Subject, seconds: float = 0.0
     ) -> Verdict:
         """Sum the events up, here. A version that could not be loaded, or not be asked, makes it an error."""
         seen, read = list(events), self.read
-        if self.broken and not any(isinstance(e, Unjudged) and e.crashed for e in seen):
-            seen.append(Unjudged("run", None, self.broken, crashed=True))
+        if self.broken and not any(isinstance(e, NotEvaluated) and e.crashed for e in seen):
+            seen.append(NotEvaluated("run", None, self.broken, crashed=True))
         return total(
             seen,
             subject=subject,
@@ -186,12 +186,12 @@ class Isolated:
 
 
 @contextlib.contextmanager
-def isolated(project: Project) -> Iterator[Isolated]:
-    """Start the process, which reads pipeline and policy at once, and end it with the block; see :class:`Isolated`."""
+def isolated(project: Project) -> Iterator[IsolatedTrial]:
+    """Start the process, which reads pipeline and policy at once, and end it with the block."""
     calls = Calls(start(project))
     within_seconds = 0.0  # where the block raises nobody waits for services to end as they like
     try:
-        yield Isolated(project, calls)
+        yield IsolatedTrial(project, calls)
         within_seconds = LEAVE_SECONDS
     finally:
         calls.leave(within_seconds)
@@ -205,10 +205,12 @@ def _unseen(words: str) -> str:
     return f" A model's process does not see {wanted[1]}: name it in 'environment' of [tool.seatrial]."
 
 
-def _promised(promised: Promised | None) -> dict[str, Any] | None:
-    if promised is None:
+def _promised(champion_contract: ChampionContract | None) -> dict[str, Any] | None:
+    if champion_contract is None:
         return None
-    return asdict(promised) | {"reference": str(promised.reference) if promised.reference else None}
+    return asdict(champion_contract) | {
+        "reference": str(champion_contract.reference) if champion_contract.reference else None
+    }
 
 
 def _read(told: dict[str, Any]) -> Read:

@@ -14,10 +14,12 @@ from typing import Any, TypeVar, get_type_hints
 import numpy as np
 
 from seatrial.errors import IsolationError
-from seatrial.events import Attachment, Event, Finding, Judged, Measured, Question, Severity, Unjudged
+from seatrial.events import Attachment, Case, Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 
 T = TypeVar("T")
-KINDS: Mapping[str, type] = {kind.__name__: kind for kind in (Measured, Finding, Judged, Unjudged, Attachment)}
+KINDS: Mapping[str, type] = {
+    kind.__name__: kind for kind in (Measurement, Finding, Evaluated, NotEvaluated, Attachment)
+}
 
 
 def plain(value: Any) -> Any:
@@ -54,17 +56,17 @@ def event_in(told: Any) -> Event:
     return event
 
 
-def question_out(question: Question) -> list[str | None]:
+def question_out(case: Case) -> list[str | None]:
     """Return a question as a pair."""
-    return [question.check, question.stage]
+    return [case.check, case.stage]
 
 
-def question_in(told: Any) -> Question:
+def question_in(told: Any) -> Case:
     """Return the question that a pair read from JSON is; IsolationError where it is none."""
     if not isinstance(told, list) or len(told) != 2:
         raise IsolationError("a question that is no pair of check and stage")
     try:
-        return Question(text(told[0]), optional_text(told[1]))
+        return Case(text(told[0]), optional_text(told[1]))
     except TypeError as error:
         raise IsolationError("a question of the wrong type") from error
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from seatrial import errors
 from seatrial.errors import IsolationError, SeatrialError
-from seatrial.isolation.channel import Lines
+from seatrial.isolation.channel import LineChannel
 from seatrial.isolation.process import Process
 
 ANSWER_BYTES = 256 * 2**20  # of one answer, all its messages together
@@ -38,7 +38,7 @@ class Calls:
 
     def __init__(self, process: Process) -> None:
         self.broken: str | None = None
-        self._process, self._lines = process, Lines(process.end_of_line)
+        self._process, self._lines = process, LineChannel(process.end_of_line)
         self._calls: dict[int, _Call] = {}
         self._lock, self._last, self._leaving = threading.Lock(), 0, False
         for work in (self._receive, self._watch):

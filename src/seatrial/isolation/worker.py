@@ -5,7 +5,7 @@ objects that carry the same id:
 
 - ``read``: the project's pipeline and policy; before any code of the model ran.
 - ``load``: the reference, the models and the checks; the answer tells what will be asked.
-- ``ask``: one question; events as they are, progress as it comes, then ``done``. Questions are asked side by side.
+- ``run_case``: one question; events as they are, progress as it comes, then ``done``. Questions are asked side by side.
 - ``leave``: what the trial holds is closed, and the process ends.
 
 An answer with ``failed`` says whose fault it was, an error of ours by its name or ``model``, and ``message`` what.
@@ -26,17 +26,17 @@ from typing import Any
 
 from seatrial import checks
 from seatrial.checks.base import Check
-from seatrial.engine import ask, loaded, plan
+from seatrial.engine import loaded, plan, run_case
 from seatrial.errors import SeatrialError
-from seatrial.events import Question, Unjudged
+from seatrial.events import Case, NotEvaluated
 from seatrial.io.loading import import_sooner
 from seatrial.isolation import codec
-from seatrial.isolation.channel import Lines
+from seatrial.isolation.channel import LineChannel
 from seatrial.pipeline import Pipeline, describe
 from seatrial.policy.policy import Policy
 from seatrial.project import MEBIBYTE, Limits, Project
 from seatrial.reference.snapshot import Reference
-from seatrial.trial import Promised, Trial
+from seatrial.trial import ChampionContract, Trial
 
 IDLE_SECONDS = 0.2  # without a request; the caller is busy, and then there is time to import
 RESERVED_MB = 4096  # memory that is asked for and never touched, beyond what may be held
@@ -45,12 +45,12 @@ RESERVED_MB = 4096  # memory that is asked for and never touched, beyond what ma
 class Serving:
     """One trial, from the first request to the last."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: LineChannel) -> None:
         self.lines = lines
         self.pipeline: Pipeline
         self.policy: Policy
         self.trial: Trial | None = None
-        self.asked: dict[Question, Check] = {}
+        self.asked: dict[Case, Check] = {}
         self.now = threading.local()
 
     def serve(self) -> None:
@@ -63,7 +63,7 @@ class Serving:
             if what == "leave":
                 return
             if what == "ask":
-                threading.Thread(target=self.ask, args=(number, request["question"]), daemon=True).start()
+                threading.Thread(target=self.run_case, args=(number, request["question"]), daemon=True).start()
                 continue
             try:
                 answer = self.read(**request) if what == "read" else self.load(**request)
@@ -97,7 +97,7 @@ class Serving:
         model: str,
         reference: str,
         champion: str | None,
-        promised: dict[str, Any] | None,
+        champion_contract: dict[str, Any] | None,
         live: Sequence[str],
         only: Sequence[str] | None,
         skip: Sequence[str],
@@ -111,16 +111,16 @@ class Serving:
             policy=self.policy,
             model_path=model,
             live=live or self.policy.live,
-            promised=_promised(promised),
+            champion_contract=_promised(champion_contract),
             champion_path=champion,
             seed=seed,
         )
         trial.model = self.model(model, "model")
         if self.judges_quality():
             trial.champion = self.model(champion, "promoted version's model")
-        trial.told = self.told
+        trial.on_progress = self.told
         self.trial = trial
-        self.asked = {question: check for check, question in plan(chosen, trial)}
+        self.asked = {case: check for check, case in plan(chosen, trial)}
         return {
             "planned": [codec.question_out(q) for q in self.asked],
             "unasked": unasked(trial, {c.name for c in chosen}),
@@ -137,17 +137,17 @@ class Serving:
         except (Exception, SystemExit) as error:
             raise _ModelBroke(f"The {what} could not be loaded: {describe(error)}.") from error
 
-    def ask(self, number: int, asked: list[str | None]) -> None:
+    def run_case(self, number: int, asked: list[str | None]) -> None:
         """Ask one question and send its events."""
-        question, self.now.asked = codec.question_in(asked), number
+        case, self.now.asked = codec.question_in(asked), number
         with contextlib.suppress(OSError):  # nobody listens any more
             assert self.trial is not None
-            for event in ask(self.asked[question], self.trial, question):
+            for event in run_case(self.asked[case], self.trial, case):
                 try:
                     self.lines.send({"id": number, "event": codec.event_out(event)})
                 except (SeatrialError, TypeError, ValueError) as error:
                     why = f"what the check found cannot be told: {error}"
-                    told = Unjudged(question.check, question.stage, why, crashed=True)
+                    told = NotEvaluated(case.check, case.stage, why, crashed=True)
                     self.lines.send({"id": number, "event": codec.event_out(told)})
             self.lines.send({"id": number, "done": True})
 
@@ -189,11 +189,11 @@ def hold_to(limits: Limits) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _promised(given: Mapping[str, Any] | None) -> Promised | None:
+def _promised(given: Mapping[str, Any] | None) -> ChampionContract | None:
     if given is None:
         return None
     reference = given["reference"]
-    return Promised(**{**given, "reference": None if reference is None else Path(reference)})
+    return ChampionContract(**{**given, "reference": None if reference is None else Path(reference)})
 
 
 def _warm_up() -> None:
@@ -210,7 +210,7 @@ def main() -> None:
     import_sooner()
     end = socket.socket(fileno=int(sys.argv[1]))
     end.set_inheritable(False)
-    serving = Serving(Lines(end, codec.plain))
+    serving = Serving(LineChannel(end, codec.plain))
     try:
         serving.serve()
         if serving.trial is not None:

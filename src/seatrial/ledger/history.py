@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 
 from seatrial.events import Outcome, Subject
 from seatrial.ledger import schema
-from seatrial.ledger.records import Facts, Kept
+from seatrial.ledger.records import Facts, StoredVerdict
 from seatrial.ledger.transactions import Transactions
 
 _job, _outbox, _subject, _verdict = schema.job, schema.outbox, schema.subject, schema.verdict
@@ -18,7 +18,7 @@ _job, _outbox, _subject, _verdict = schema.job, schema.outbox, schema.subject, s
 class History(Transactions):
     """Reads, and nothing but reads."""
 
-    def verdicts(self, name: str, number: str = "") -> list[Kept]:
+    def verdicts(self, name: str, number: str = "") -> list[StoredVerdict]:
         """Return every verdict of a model, or of all that ever was its version ``number``, in order of time."""
         rows = select(_verdict, _subject).join(_subject, _subject.c.id == _verdict.c.subject)
         wanted: list[ColumnElement[bool]] = [_subject.c.model == name]
@@ -28,7 +28,7 @@ class History(Transactions):
         with self._reading() as connection:
             return [_kept(row) for row in connection.execute(rows.where(*wanted).order_by(*order))]
 
-    def passing(self, subject: Subject, policy_digest: str | None = None) -> Kept | None:
+    def passing(self, subject: Subject, policy_digest: str | None = None) -> StoredVerdict | None:
         """Return the pass that stands for a version, or None: its latest verdict that is a pass or a fail.
 
         One that could not be judged again keeps the pass it had. A pass of other content is none.
@@ -37,7 +37,7 @@ class History(Transactions):
             subject: with model, version and time of creation; with a digest only a pass of that content counts.
             policy_digest: when given, only verdicts under this policy count.
         """
-        judged = [
+        evaluated = [
             kept
             for kept in self.verdicts(subject.model, subject.version)
             if kept.created == subject.created
@@ -45,9 +45,9 @@ class History(Transactions):
             and subject.digest in ("", kept.facts.digest)
             and policy_digest in (None, kept.facts.policy_digest)
         ]
-        return judged[-1] if judged and judged[-1].outcome is Outcome.PASS else None
+        return evaluated[-1] if evaluated and evaluated[-1].outcome is Outcome.PASS else None
 
-    def stood(self, name: str, alias: str) -> list[Kept]:
+    def stood(self, name: str, alias: str) -> list[StoredVerdict]:
         """Return the passes that put an alias of a model on their version, the latest first."""
         moved = select(_verdict, _subject, _outbox.c.result).select_from(_outbox)
         moved = moved.join(_verdict, and_(*(_verdict.c[c] == _outbox.c[c] for c in ("subject", "epoch"))))
@@ -63,8 +63,8 @@ class History(Transactions):
             return connection.execute(select(func.count()).where(_job.c.state == "open")).scalar_one()
 
 
-def _kept(row: Any) -> Kept:
+def _kept(row: Any) -> StoredVerdict:
     facts = Facts(
         Outcome(row.outcome), row.summary, row.digest, row.policy_digest, row.reference_digest, row.evidence_digest
     )
-    return Kept(row.model, row.version, row.created, row.epoch, facts, row.created_at)
+    return StoredVerdict(row.model, row.version, row.created, row.epoch, facts, row.created_at)

@@ -118,8 +118,8 @@ class Outbox(Transactions):
         about = connection.execute(select(_subject).where(_subject.c.id == row.subject)).one()
         done = and_(_outbox.c.subject == row.subject, _outbox.c.epoch == row.epoch, _outbox.c.state == "done")
         results = dict(connection.execute(select(_outbox.c.effect, _outbox.c.result).where(done)).tuples().all())
-        judged = select(_verdict).where(_verdict.c.subject == row.subject, _verdict.c.epoch == row.epoch)
-        digest = connection.execute(judged).one().digest
+        evaluated = select(_verdict).where(_verdict.c.subject == row.subject, _verdict.c.epoch == row.epoch)
+        digest = connection.execute(evaluated).one().digest
         version = Job(
             row.subject, row.epoch, 0, 0, False, about.model, about.version, about.created, about.run_id, about.model_id
         )

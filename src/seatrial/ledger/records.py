@@ -95,7 +95,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredVerdict:
     """A verdict as the ledger keeps it; ``created_at`` is in seconds since 1970."""
 
     name: str

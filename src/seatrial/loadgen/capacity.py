@@ -11,7 +11,7 @@ from seatrial.loadgen.statistics import Holds
 
 
 @dataclass(frozen=True)
-class Probe:
+class CapacityProbe:
     """One rate that was tried, in requests a second, and whether the limit held there."""
 
     rate: float
@@ -19,7 +19,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Knee:
+class Capacity:
     """``rate``: the highest rate that held, 0 when none did. ``above``: the lowest that was shown not to hold.
 
     ``above`` is infinite where no rate was found that does not hold: the service, or the generator's own
@@ -28,7 +28,7 @@ class Knee:
 
     rate: float
     above: float
-    probes: tuple[Probe, ...]
+    probes: tuple[CapacityProbe, ...]
 
     @property
     def bounded(self) -> bool:
@@ -44,7 +44,7 @@ def knee(
     precision: float = 0.05,
     most: float = 1e6,
     probes: int = 24,
-) -> Knee:
+) -> Capacity:
     """Search: double until the limit no longer holds, then halve the gap until it is ``precision`` wide.
 
     ``try_rate`` runs the load at a rate and says ``held``, ``broken`` or ``unshown``. ``unshown`` counts as not
@@ -56,10 +56,10 @@ def knee(
         raise UsageError(
             f"The search needs a start rate above 0 (and what is known), up to {most:g}, and a precision below 1."
         )
-    tried: list[Probe] = []
+    tried: list[CapacityProbe] = []
 
     def held(rate: float) -> bool:
-        tried.append(Probe(rate, try_rate(rate)))
+        tried.append(CapacityProbe(rate, try_rate(rate)))
         return tried[-1].holds == "held"
 
     good, bad, rate = known, math.inf, start
@@ -75,4 +75,4 @@ def knee(
         else:
             rate = math.sqrt(good * bad) if good else bad / 2
     shown = min((p.rate for p in tried if p.holds == "broken" and p.rate > good), default=math.inf)
-    return Knee(good, shown, tuple(tried))
+    return Capacity(good, shown, tuple(tried))

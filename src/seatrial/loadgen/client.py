@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from seatrial.errors import UsageError
 from seatrial.loadgen.generator import Generator
 from seatrial.loadgen.http1 import request_bytes
-from seatrial.loadgen.results import Offered
+from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule
 from seatrial.process.event_loop import new_loop, without_collection
 
@@ -35,7 +35,7 @@ def offer(
     keep: Collection[int] = (),
     allow_hosts: Collection[str] = (),
     start_at: float | None = None,
-) -> Offered:
+) -> LoadRun:
     """Send request ``i`` of the schedule with payload ``i mod len(payloads)`` and wait for every end.
 
     Runs an event loop of its own: from asynchronous code call it in a thread. ``timeout_seconds`` counts from

@@ -13,7 +13,7 @@ import numpy as np
 
 from seatrial.errors import TargetError
 from seatrial.loadgen.http1 import Connection
-from seatrial.loadgen.results import ANSWERED, BROKEN, REFUSED, TIMED_OUT, UNSENT, Answer, Offered
+from seatrial.loadgen.results import ANSWERED, BROKEN, REFUSED, TIMED_OUT, UNSENT, LoadRun, RequestResult
 from seatrial.loadgen.schedule import Schedule
 
 _IDLE_SECONDS = 2.0  # servers drop idle connections, uvicorn after 5 s; a race lost to that is not the service's
@@ -39,7 +39,7 @@ class Generator:
         self.done: list[float] = []
         self.status: list[int] = []
         self.outcome: list[int] = []
-        self.answers: list[Answer] = []
+        self.answers: list[RequestResult] = []
         self.every: set[Connection] = set()
         self.idle: list[Connection] = []
         self.busy: dict[int, Connection] = {}
@@ -47,7 +47,7 @@ class Generator:
         self.connecting: set[asyncio.Task[None]] = set()
         self.waited = self.next = self.ended = self.oldest = 0
 
-    async def run(self, schedule: Schedule, start_at: float | None) -> Offered:
+    async def run(self, schedule: Schedule, start_at: float | None) -> LoadRun:
         """Send everything, wait until every request has ended, and leave no connection behind."""
         self.loop, self.finished = asyncio.get_running_loop(), asyncio.Event()
         try:
@@ -72,7 +72,7 @@ class Generator:
             for connection in list(self.every):
                 connection.close()
             await asyncio.sleep(0)
-        return Offered(
+        return LoadRun(
             schedule.at,
             np.asarray(self.sent) - start,
             np.asarray(self.done) - start,
@@ -137,7 +137,7 @@ class Generator:
             return
         self.status[index] = status
         if index in self.keep:
-            self.answers.append(Answer(index, status, body))
+            self.answers.append(RequestResult(index, status, body))
         self._end(index, ANSWERED)
         self._free(connection)
 

@@ -15,7 +15,7 @@ OUTCOMES = ("answered", "timed out", "connection refused", "connection broken", 
 
 
 @dataclass(frozen=True)
-class Answer:
+class RequestResult:
     """One answer that was kept: what the service said to request ``index``."""
 
     index: int
@@ -24,7 +24,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class Offered:
+class LoadRun:
     """One load run. All arrays have one row a scheduled request, in the order of the schedule.
 
     ``scheduled``, ``sent`` and ``done`` are seconds from the start; ``sent`` is when the generator handed the
@@ -39,7 +39,7 @@ class Offered:
     outcome: NDArray[np.uint8]
     connections: int
     waited: int = 0
-    answers: Sequence[Answer] = field(default=(), repr=False)
+    answers: Sequence[RequestResult] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.scheduled)
@@ -72,7 +72,7 @@ class Offered:
         return by_status | {name: count for name, count in named.items() if count}
 
 
-def merged(runs: Sequence[Offered], places: Sequence[NDArray[np.int64]]) -> Offered:
+def merged(runs: Sequence[LoadRun], places: Sequence[NDArray[np.int64]]) -> LoadRun:
     """Return what several workers did at the same time as one run.
 
     ``places``: for each worker, where each of its requests stands in the whole schedule.
@@ -93,7 +93,7 @@ def merged(runs: Sequence[Offered], places: Sequence[NDArray[np.int64]]) -> Offe
         for at, run in zip(places, runs, strict=True)
         for answer in run.answers
     ]
-    return Offered(
+    return LoadRun(
         **columns,
         connections=sum(run.connections for run in runs),
         waited=sum(run.waited for run in runs),

@@ -114,7 +114,7 @@ def plan(utilisation: float) -> Plan:
 
 
 @dataclass(frozen=True)
-class Judged:
+class RuleResult:
     """What the runs of a plan show together.
 
     ``held``: every run holds by the rule. ``broken``: in some run more than the allowed share missed.
@@ -131,7 +131,7 @@ class Judged:
     independent: bool
 
 
-def judge(runs: Sequence[ArrayLike], plan: Plan) -> Judged:
+def judge(runs: Sequence[ArrayLike], plan: Plan) -> RuleResult:
     """Judge the misses of each run, arrays of booleans in the order of the schedule, by the plan.
 
     Fewer or more runs than planned, or fewer requests in one of them, show nothing: ``unshown``.
@@ -146,7 +146,7 @@ def judge(runs: Sequence[ArrayLike], plan: Plan) -> Judged:
         outcome = "broken"
     elif complete and all(holds(n, t, **rule) for t, n in zip(misses, requests, strict=True)):
         outcome = "held"
-    return Judged(
+    return RuleResult(
         outcome,
         misses,
         requests,

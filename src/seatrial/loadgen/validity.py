@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seatrial.loadgen.results import Offered
+from seatrial.loadgen.results import LoadRun
 
 MAX_LAG_SECONDS, MAX_LAG_SHARE, MIN_RATE_SHARE = 0.001, 0.05, 0.99
 BATCHES, _STEP = 50, 5.2
@@ -64,7 +64,7 @@ def _change(levels: NDArray[np.float64]) -> tuple[int, float]:
     return int(cuts[cut]), math.exp(float(steps[cut]))
 
 
-def void(run: Offered, limit_seconds: float) -> tuple[str, ...]:
+def void(run: LoadRun, limit_seconds: float) -> tuple[str, ...]:
     """Return why the generator's own work makes this run worthless; empty when it may be judged.
 
     Too late: the 99th percentile of its lag is over 1 ms or over 5 % of the limit. Too slow: it reached less

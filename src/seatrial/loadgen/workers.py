@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from seatrial.errors import TargetError, UsageError
 from seatrial.loadgen.client import offer
-from seatrial.loadgen.results import Answer, Offered, merged
+from seatrial.loadgen.results import LoadRun, RequestResult, merged
 from seatrial.loadgen.schedule import Schedule
 
 MAX_WORKERS = 64
@@ -42,7 +42,7 @@ def offer_by(
     connections: int = 256,
     keep: Collection[int] = (),
     **options: Any,
-) -> Offered:
+) -> LoadRun:
     """Offer one schedule by so many processes; arguments and result are those of :func:`seatrial.loadgen.client.offer`.
 
     Raises:
@@ -113,17 +113,17 @@ def _worker(limit_seconds: float) -> Iterator[Any]:
                 continue
 
 
-def _run_of(told: _Arrays) -> Offered:
+def _run_of(told: _Arrays) -> LoadRun:
     """Return a worker's run; its own error, told in words, is raised again."""
     if "error" in told:
         raise TargetError(told["error"].tobytes().decode())
     bodies = _parted("bodies", told)
     kept = zip(told["answered"].tolist(), told["answered_status"].tolist(), bodies, strict=True)
-    return Offered(
+    return LoadRun(
         **{name: told[name] for name in _COLUMNS},
         connections=int(told["connections"]),
         waited=int(told["waited"]),
-        answers=[Answer(index, status, body) for index, status, body in kept],
+        answers=[RequestResult(index, status, body) for index, status, body in kept],
     )
 
 

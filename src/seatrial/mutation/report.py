@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.errors import EXIT_FAIL, EXIT_PASS
-from seatrial.mutation.results import EQUIVALENT, KILLED, SURVIVED, Answer, Exam
+from seatrial.mutation.results import EQUIVALENT, KILLED, SURVIVED, MutantResult, MutationReport
 from seatrial.sinks.text import neutral, plural, share
 
 SHOWN = 20  # survivors, and equivalent mutants
@@ -33,7 +33,7 @@ class Progress:
         self.console.file.flush()
 
 
-def show(exam: Exam, console: Console, *, brief: bool = False) -> None:
+def show(exam: MutationReport, console: Console, *, brief: bool = False) -> None:
     """Print an exam; text from outside reaches the terminal as visible characters only."""
     if not brief:
         console.print(_shares(exam))
@@ -43,7 +43,7 @@ def show(exam: Exam, console: Console, *, brief: bool = False) -> None:
     console.print(Text(last_line(exam), style="bold"), soft_wrap=True)
 
 
-def last_line(exam: Exam) -> str:
+def last_line(exam: MutationReport) -> str:
     """Return the one line to remember."""
     tally = exam.tally()
     if not tally.counting:
@@ -57,7 +57,7 @@ def last_line(exam: Exam) -> str:
     )
 
 
-def _shares(exam: Exam) -> Table:
+def _shares(exam: MutationReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bright_black", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("stage", overflow="fold", min_width=12)
     for name in ("faults", "killed", "survived", "equivalent", "share killed", "right stage"):
@@ -74,7 +74,7 @@ def _shares(exam: Exam) -> Table:
     return table
 
 
-def _list(console: Console, title: str, answers: list[Answer] | tuple[Answer, ...]) -> None:
+def _list(console: Console, title: str, answers: list[MutantResult] | tuple[MutantResult, ...]) -> None:
     if not answers:
         return
     console.print(Text(f"{title} ({len(answers):,})", style="bold"))
@@ -86,7 +86,7 @@ def _list(console: Console, title: str, answers: list[Answer] | tuple[Answer, ..
     console.print()
 
 
-def _told(answer: Answer) -> Iterator[str]:
+def _told(answer: MutantResult) -> Iterator[str]:
     where = ", ".join(answer.stages)
     yield f"  {answer.name} ({where})"
     yield from (f"      {line}" for line in answer.diff.splitlines()[:LINES])

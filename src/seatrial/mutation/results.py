@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
-from seatrial.errors import EXIT_FAIL, EXIT_PASS, EXIT_UNJUDGED
+from seatrial.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 
 KILLED, SURVIVED, EQUIVALENT, STILLBORN, UNSEEDED = "killed", "survived", "equivalent", "stillborn", "unseeded"
 
 
 @dataclass(frozen=True)
-class Answer:
+class MutantResult:
     """One fault and what became of it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Answer:
 class Tally:
     """Counts of some answers; shares are of those that count, and 1 of nothing is NaN."""
 
-    answers: Sequence[Answer] = field(repr=False)
+    answers: Sequence[MutantResult] = field(repr=False)
 
     def count(self, outcome: str) -> int:
         """Return how many ended so."""
@@ -78,7 +78,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Exam:
+class MutationReport:
     """The result of an exam.
 
     Attributes:
@@ -95,7 +95,7 @@ class Exam:
 
     pipeline: str
     stages: tuple[str, ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[MutantResult, ...]
     minimum: float
     reference_digest: str
     policy_digest: str
@@ -112,7 +112,7 @@ class Exam:
         ])  # fmt: skip
 
     @property
-    def survivors(self) -> tuple[Answer, ...]:
+    def survivors(self) -> tuple[MutantResult, ...]:
         """The faults that would have been released."""
         return tuple(a for a in self.answers if a.outcome == SURVIVED)
 
@@ -121,7 +121,7 @@ class Exam:
         """0 when enough were killed, 1 when not, 2 when there was nothing to kill."""
         tally = self.tally()
         if not tally.counting:
-            return EXIT_UNJUDGED
+            return EXIT_INCONCLUSIVE
         return EXIT_PASS if tally.kill_share >= self.minimum else EXIT_FAIL
 
     def to_json(self) -> str:

@@ -22,7 +22,7 @@ from seatrial.mutation.judge import Room
 from seatrial.mutation.mutants import mutants_of
 from seatrial.mutation.operators.frames import faults_of
 from seatrial.mutation.reachability import reached
-from seatrial.mutation.results import KILLED, SURVIVED, Answer, Exam
+from seatrial.mutation.results import KILLED, SURVIVED, MutantResult, MutationReport
 from seatrial.mutation.seeded import FrameFault, MutantFault, Seeded
 from seatrial.pipeline import Pipeline
 from seatrial.policy.policy import Policy
@@ -51,7 +51,7 @@ def examine(
     seed: int = 0,
     keep: Path | None = None,
     hear: Hear = lambda *_: None,
-) -> Exam:
+) -> MutationReport:
     """Seed faults into a pipeline that is in order and see which of them its reference and policy catch.
 
     Args:
@@ -95,7 +95,7 @@ def examine(
         for n, ended in zip(left, again, strict=True):
             first[n] = ended if ended.how is How.ANSWERED else replace(ended, how=How.RAISED)  # the kernel let it live
     origins = room.candidates.origins if room.candidates else ()
-    return Exam(
+    return MutationReport(
         pipeline.name, pipeline.stages, tuple(_answer(s, e, origins) for s, e in zip(drawn, first, strict=True)),
         room.policy.exam.minimum if minimum is None else minimum, reference.digest, room.policy.digest, len(origins),
         len(every), seed, round(time.perf_counter() - begin, 3), remark,
@@ -183,10 +183,10 @@ def _outcome(ended: Ended) -> str:
     return str(ended.value["outcome"]) if ended.value else ""
 
 
-def _answer(seeded: Seeded, ended: Ended, origins: Sequence[str]) -> Answer:
+def _answer(seeded: Seeded, ended: Ended, origins: Sequence[str]) -> MutantResult:
     """Return the answer; a fault that could not be judged counts as a survivor, never as killed."""
     kind = "mutant" if isinstance(seeded, MutantFault) else "frame"
-    answer = Answer(str(seeded), kind, tuple(seeded.stages), KILLED, ended.said or None, ended.reason)
+    answer = MutantResult(str(seeded), kind, tuple(seeded.stages), KILLED, ended.said or None, ended.reason)
     if ended.how is How.RAISED:
         answer = replace(answer, outcome=SURVIVED, named=None, differs=(f"it could not be judged: {ended.reason}",))
     elif ended.value:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import EXIT_UNJUDGED, ProjectError, TargetError
+from seatrial.errors import EXIT_INCONCLUSIVE, ProjectError, TargetError
 from seatrial.io.loading import load_file
 from seatrial.process.running import Running, free_port
 from seatrial.project import Project
@@ -81,7 +81,7 @@ def _interruptible(end: Callable[[], None]) -> Iterator[None]:
     def leave() -> None:
         end()
         print(INTERRUPTED, file=sys.stderr, flush=True)  # noqa: T201
-        os._exit(EXIT_UNJUDGED)
+        os._exit(EXIT_INCONCLUSIVE)
 
     def interrupt(*_: object) -> None:
         last = threading.Timer(GRACE_SECONDS, leave)

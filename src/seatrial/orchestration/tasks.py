@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seatrial.events import Event, Finding, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.events import Case, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import slug
 from seatrial.sinks.markdown import findings_markdown, findings_rows
@@ -15,14 +15,14 @@ from seatrial.sinks.markdown import findings_markdown, findings_rows
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from seatrial.isolation import Isolated
+    from seatrial.isolation import IsolatedTrial
     from seatrial.registry import Fetched
 
 TOLD = 3  # findings whose advice stands in the log; the page has them all
 HEARING = threading.Lock()  # the events of one question are heard together
 
 
-def promoted_model(child: Isolated, fetched: Fetched) -> Path | None:
+def promoted_model(child: IsolatedTrial, fetched: Fetched) -> Path | None:
     """Download the promoted version's model, where the policy compares with it and it is not the one on trial."""
     from seatrial import registry
 
@@ -33,7 +33,7 @@ def promoted_model(child: Isolated, fetched: Fetched) -> Path | None:
     return registry.download_model(best, fetched.model.parent / "champion")
 
 
-def judged(question: Question, child: Isolated, heard: list[Event], well: str) -> State[Any]:
+def evaluated(case: Case, child: IsolatedTrial, heard: list[Event], well: str) -> State[Any]:
     """Ask one question in a task of Prefect, tell everybody who listens, and return the state the task ends in.
 
     Args:
@@ -45,24 +45,24 @@ def judged(question: Question, child: Isolated, heard: list[Event], well: str) -
     from prefect.artifacts import create_markdown_artifact
     from prefect.states import Completed, Failed
 
-    events = child.ask(question, _shown(question))
+    events = child.run(case, _shown(case))
     with HEARING:
         heard.extend(events)
         for listener in LISTENERS.get():
             for event in events:
                 listener.event(event)
     findings = [e for e in events if isinstance(e, Finding)]
-    if any(not f.propagated for f in findings):
-        key = slug(f"{child.read.name}-{question.stage or 'path'}-{question.check}")
-        create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(question))
+    if any(not f.downstream for f in findings):
+        key = slug(f"{child.read.name}-{case.stage or 'path'}-{case.check}")
+        create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(case))
     if worst := [f for f in findings if f.severity is Severity.ERROR]:
         return Failed(message=f"{len(worst)} finding(s): {worst[0].message}")
-    if open_ := [e for e in events if isinstance(e, Unjudged)]:
+    if open_ := [e for e in events if isinstance(e, NotEvaluated)]:
         return Failed(message=f"not judged: {open_[0].reason}")
     return Completed(message=f"{len(findings)} remark(s)" if findings else well)
 
 
-def _shown(question: Question) -> Callable[[int, int, str], None]:
+def _shown(case: Case) -> Callable[[int, int, str], None]:
     """Return what shows how far a question is: on the dashboard, and to whoever listens."""
     from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
@@ -71,9 +71,9 @@ def _shown(question: Question) -> Callable[[int, int, str], None]:
     def show(done: int, of: int, what: str) -> None:
         share = 100.0 * min(1.0, max(0, done) / max(1, of))
         if bars:
-            update_progress_artifact(bars[0], share, description=f"{question}: {what}")
+            update_progress_artifact(bars[0], share, description=f"{case}: {what}")
         else:
-            bars.append(create_progress_artifact(share, description=f"{question}: {what}"))
+            bars.append(create_progress_artifact(share, description=f"{case}: {what}"))
         for listener in LISTENERS.get():
             listener.progress(done, of, what)
 
@@ -105,6 +105,6 @@ def concluded(verdict: Verdict, about: str, *, page: str, table: str = "", more:
         log.info("%s: %s", verdict.subject, verdict.summary)
         return Completed(message=verdict.summary)
     log.error("%s: %s", verdict.subject, verdict.summary)
-    for finding in [f for f in verdict.errors if not f.propagated and f.advice][:TOLD]:
+    for finding in [f for f in verdict.errors if not f.downstream and f.advice][:TOLD]:
         log.error("What to do about %s: %s", finding.column or finding.stage or finding.check, finding.advice)
     return Failed(message=f"verdict {verdict.summary}{more}")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from seatrial.errors import PipelineError, PolicyError, nearest
 from seatrial.parity.alignment import Alignment, align
-from seatrial.parity.causes.change import Cause, Change, Elsewhere
+from seatrial.parity.causes.change import Cause, Change, OtherColumns
 from seatrial.parity.causes.naming import name_cause
 from seatrial.parity.cells import Cells, compare_columns
 from seatrial.parity.columns import Array, Column, column, columns
@@ -72,7 +72,7 @@ def compare(
     def read(name: str, at: Array) -> Column:
         return column(expected[labels[name]]).take(at if rows.expected is None else rows.expected[at])
 
-    elsewhere = Elsewhere(list(labels), rows_compared, read)
+    elsewhere = OtherColumns(list(labels), rows_compared, read)
     results: list[ColumnParity] = []
     drifts: list[Drift] = []
     for name, e, a in _pairs(expected, actual, shared, rows):

@@ -14,10 +14,10 @@ from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
 from seatrial.policy.service import (
     Contract,
-    Exam,
+    FailurePolicy,
     Golden,
     Load,
-    Loss,
+    Mutation,
     Slo,
     Stress,
     _promotion,
@@ -87,13 +87,13 @@ class Policy:
         return Stress(**self.service.get("stress", {}))
 
     @property
-    def exam(self) -> Exam:
+    def exam(self) -> Mutation:
         """What an exam must reach."""
-        return Exam(**self.service.get("exam", {}))
+        return Mutation(**self.service.get("exam", {}))
 
-    def loss(self, dependency: str) -> Loss:
+    def loss(self, dependency: str) -> FailurePolicy:
         """Return what the loss of a dependency may cost."""
-        return Loss(**self.service.get("dependencies", {}).get(dependency, {}))
+        return FailurePolicy(**self.service.get("dependencies", {}).get(dependency, {}))
 
     @property
     def live(self) -> list[str]:
@@ -130,7 +130,7 @@ def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -
     dependencies = _table(path, "dependencies", service.get("dependencies", {}))
     _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
     for name, settings in dependencies.items():
-        read(Loss, f"{path}, [dependencies.{name}]", _table(path, name, settings))
-    for section, kind in (("slo", Slo), ("load", Load), ("stress", Stress), ("exam", Exam)):
+        read(FailurePolicy, f"{path}, [dependencies.{name}]", _table(path, name, settings))
+    for section, kind in (("slo", Slo), ("load", Load), ("stress", Stress), ("exam", Mutation)):
         if section in service:
             read(kind, f"{path}, [{section}]", _table(path, section, service[section]))

@@ -87,7 +87,7 @@ class Stress:
 
 
 @dataclass(frozen=True)
-class Loss:
+class FailurePolicy:
     """``[dependencies.<name>]``: what the loss of a dependency may cost. Judged where ``timeout_ms`` is declared.
 
     Attributes:
@@ -155,7 +155,7 @@ class Golden:
 
 
 @dataclass(frozen=True)
-class Exam:
+class Mutation:
     """What ``seatrial exam`` asks of the reference and this policy: ``[exam]`` in service.toml.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial import registry
 from seatrial.events import Outcome
-from seatrial.ledger import Kept, Ledger
+from seatrial.ledger import Ledger, StoredVerdict
 from seatrial.policy.service import promotion
 from seatrial.project import Project
 from seatrial.promotion.effects import Never, unchanged
@@ -17,7 +17,7 @@ from seatrial.registry import VALIDATED, Version, subject_of
 
 
 @dataclass(frozen=True)
-class Stray:
+class UnauthorisedAlias:
     """An alias on a version that did not earn it; ``back`` is the version it was put back on, where it was."""
 
     model: str
@@ -31,7 +31,7 @@ class Stray:
         return f"'{self.alias}' of {self.model} stands on version {self.number}: {self.why}.{done}"
 
 
-def watch(ledger: Ledger, project: Project, *, hashing: bool = False) -> list[Stray]:
+def watch(ledger: Ledger, project: Project, *, hashing: bool = False) -> list[UnauthorisedAlias]:
     """Return the aliases on versions without a passing verdict, and put them back where the policy says so.
 
     Args:
@@ -50,21 +50,21 @@ def watch(ledger: Ledger, project: Project, *, hashing: bool = False) -> list[St
             holder = registry.present(model, aliases[alias])
             if holder is None or not polling.wanted([holder], project.models):
                 continue
-            if why := unearned(ledger, holder, hashing=hashing):
+            if why := why_unauthorised(ledger, holder, hashing=hashing):
                 back = _put_back(ledger, holder, alias) if policy.restore else ""
-                strays.append(Stray(model, alias, holder.number, why, back))
+                strays.append(UnauthorisedAlias(model, alias, holder.number, why, back))
     return strays
 
 
-def unearned(ledger: Ledger, version: Version, *, hashing: bool = False) -> str:
+def why_unauthorised(ledger: Ledger, version: Version, *, hashing: bool = False) -> str:
     """Return why a version's verdicts do not let it be promoted; empty when they do."""
     kept = ledger.passing(subject_of(version))
     if kept is None:
         mine = [k for k in ledger.verdicts(version.name, version.number) if k.created == version.created]
-        judged = [k.outcome.value for k in mine if k.outcome in (Outcome.PASS, Outcome.FAIL)] or [
+        evaluated = [k.outcome.value for k in mine if k.outcome in (Outcome.PASS, Outcome.FAIL)] or [
             k.outcome.value for k in mine
         ]
-        return f"its verdict is {judged[-1]}" if judged else "it has no verdict"
+        return f"its verdict is {evaluated[-1]}" if evaluated else "it has no verdict"
     if hashing:
         try:
             unchanged(version, kept.facts.digest)
@@ -84,7 +84,7 @@ def _put_back(ledger: Ledger, stray: Version, alias: str) -> str:
     return ""
 
 
-def _still_good(ledger: Ledger, version: Version, kept: Kept) -> bool:
+def _still_good(ledger: Ledger, version: Version, kept: StoredVerdict) -> bool:
     latest: Any = ledger.passing(subject_of(version))
     if latest is None or latest.facts.digest != kept.facts.digest:
         return False

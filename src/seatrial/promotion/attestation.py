@@ -41,8 +41,8 @@ class NotSigned(SeatrialError):
 class Statement:
     """What was signed: which content of which version was judged, under what, when, and with what outcome.
 
-    Digests are ``sha256:<hex>``. ``created`` is the version's creation and ``judged`` the signing, both in milliseconds
-    since 1970.
+    Digests are ``sha256:<hex>``. ``created`` is the version's creation and ``evaluated`` the signing, both in
+    milliseconds since 1970.
     """
 
     model: str
@@ -52,10 +52,10 @@ class Statement:
     policy_digest: str
     reference_digest: str
     outcome: Outcome
-    judged: int
+    evaluated: int
 
 
-def envelope(verdict: Verdict, state: Path, *, judged: int | None = None) -> bytes:
+def envelope(verdict: Verdict, state: Path, *, evaluated: int | None = None) -> bytes:
     """Return the signed statement of a whole validation; the project's key is made when there is none.
 
     Args:
@@ -68,17 +68,19 @@ def envelope(verdict: Verdict, state: Path, *, judged: int | None = None) -> byt
     """
     from securesystemslib.dsse import Envelope
 
-    signed = Envelope(_canonical(statement(verdict, judged)), PAYLOAD, {})
+    signed = Envelope(_canonical(statement(verdict, evaluated)), PAYLOAD, {})
     signed.sign(signing_key(state))
     return _canonical(signed.to_dict())
 
 
-def statement(verdict: Verdict, judged: int | None = None) -> dict[str, Any]:
+def statement(verdict: Verdict, evaluated: int | None = None) -> dict[str, Any]:
     """Return the in-toto statement of a verdict. Only a pass is PASSED: what could not be judged is FAILED."""
     subject = verdict.subject
-    errors = {_test(f) for f in verdict.findings if f.severity is Severity.ERROR} | {_test(u) for u in verdict.unjudged}
+    errors = {_test(f) for f in verdict.findings if f.severity is Severity.ERROR} | {
+        _test(u) for u in verdict.not_evaluated
+    }
     warned = {_test(f) for f in verdict.findings if f.severity is Severity.WARNING} - errors
-    passed = {_test(j) for j in verdict.judged} - errors - warned
+    passed = {_test(j) for j in verdict.evaluated} - errors - warned
     return {
         "_type": STATEMENT,
         "subject": [
@@ -105,7 +107,7 @@ def statement(verdict: Verdict, judged: int | None = None) -> dict[str, Any]:
             "failedTests": sorted(errors)[:MAX_TESTS],
             "seatrial": {
                 "outcome": verdict.outcome.value,
-                "judged": int(time.time() * 1000) if judged is None else judged,
+                "judged": int(time.time() * 1000) if evaluated is None else evaluated,
             },
         },
     }
@@ -151,7 +153,7 @@ def _read(kind: str, said: Mapping[str, Any]) -> Statement:
         policy_digest=under["policy"],
         reference_digest=under["reference"],
         outcome=outcome,
-        judged=int(ours["judged"]),
+        evaluated=int(ours["judged"]),
     )
 
 

@@ -34,7 +34,7 @@ def owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def keep(
+def commit_verdict(
     project: Project, verdict: Verdict, fetched: Fetched, directory: Path, *, whole: bool = True, page: str = ""
 ) -> str:
     """Write a verdict for good: into the ledger, and when a person asked for it at once into the world too.

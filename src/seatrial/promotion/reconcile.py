@@ -22,14 +22,14 @@ from seatrial.promotion.triggers import polling
 LEASE_SECONDS = 60.0  # renewed three times in each; a worker that died is missed after one
 
 
-class Looked(NamedTuple):
+class Scan(NamedTuple):
     """How many versions were new, and whether the whole registry was listed."""
 
     new: int
     full: bool
 
 
-def look(ledger: Ledger, project: Project, *, model: str = "") -> Looked:
+def look(ledger: Ledger, project: Project, *, model: str = "") -> Scan:
     """List what changed in the registry, now and then all of it, and note what is new.
 
     Args:
@@ -44,10 +44,10 @@ def look(ledger: Ledger, project: Project, *, model: str = "") -> Looked:
     marks, now = ledger.marks(), ledger.now()
     plan = polling.next_look(marks, now)
     if model:
-        return Looked(ledger.observe(polling.wanted(registry.changed(model=model), project.models)), full=False)
+        return Scan(ledger.observe(polling.wanted(registry.changed(model=model), project.models)), full=False)
     seen = registry.changed(plan.since)
     after = polling.marks_after(plan, seen, marks, now)
-    return Looked(ledger.observe(polling.wanted(seen, project.models), after), plan.full)
+    return Scan(ledger.observe(polling.wanted(seen, project.models), after), plan.full)
 
 
 def jobs(ledger: Ledger, most: int = 0, lease_seconds: float = LEASE_SECONDS) -> Iterator[Job]:
@@ -82,9 +82,11 @@ def attempt(ledger: Ledger, job: Job, run: Callable[[Job], None], lease_seconds:
             return f"{job.uri}: not registered any more"
         with _held(ledger, job, lease_seconds):
             run(job)
-        judged = [k for k in ledger.verdicts(job.name, job.number) if (k.created, k.epoch) == (job.created, job.epoch)]
-        if judged:
-            return f"{job.uri}: {judged[-1].outcome.value}"
+        evaluated = [
+            k for k in ledger.verdicts(job.name, job.number) if (k.created, k.epoch) == (job.created, job.epoch)
+        ]
+        if evaluated:
+            return f"{job.uri}: {evaluated[-1].outcome.value}"
         return _failed(ledger, job, "the flow ended without a verdict")
     except Fenced as error:
         return str(error)

@@ -28,7 +28,7 @@ MAX_RUNS = 200  # the newest of a version that are looked at
 
 
 @dataclass(frozen=True)
-class Answer:
+class Verification:
     """Whether the version may be used, and why in one sentence."""
 
     holds: bool
@@ -40,7 +40,7 @@ class Answer:
         return EXIT_PASS if self.holds else EXIT_FAIL
 
 
-def verify(directory: Path, model_uri: str) -> Answer:
+def verify(directory: Path, model_uri: str) -> Verification:
     """Say whether the version's present content has a passing verdict of its own under the project's present policy.
 
     The newest verdict that is a pass or a fail counts; one that could not judge takes nothing back.
@@ -68,33 +68,33 @@ def verify(directory: Path, model_uri: str) -> Answer:
     return _answer(version, digest, policy, read, foreign)
 
 
-def _answer(version: Version, digest: str, policy: str, read: list[Statement], foreign: int) -> Answer:
+def _answer(version: Version, digest: str, policy: str, read: list[Statement], foreign: int) -> Verification:
     own = [s for s in read if (s.model, s.version, s.created) == (version.name, version.number, version.created)]
     same = [s for s in own if s.digest == digest]
-    judged = [s for s in same if s.policy_digest == policy]
-    decided = [s for s in judged if s.outcome in (Outcome.PASS, Outcome.FAIL)]
-    newest = max(decided or judged or same or own, key=lambda s: s.judged, default=None)
+    evaluated = [s for s in same if s.policy_digest == policy]
+    decided = [s for s in evaluated if s.outcome in (Outcome.PASS, Outcome.FAIL)]
+    newest = max(decided or evaluated or same or own, key=lambda s: s.evaluated, default=None)
     advice = f"Validate it: seatrial validate {version.uri}"
     if newest is None:
         others = f" {len(read)} signed verdict(s) there are of another version." if read else ""
         others += f" {foreign} envelope(s) there are damaged or signed by another key." if foreign else ""
-        return Answer(False, f"{version.uri} has no signed verdict.{others} {advice}")
-    when = datetime.fromtimestamp(newest.judged / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return Verification(False, f"{version.uri} has no signed verdict.{others} {advice}")
+    when = datetime.fromtimestamp(newest.evaluated / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     if not same:
-        return Answer(
+        return Verification(
             False,
             f"The files of {version.uri} are not those that were judged on {when}: their digest is {digest[:19]}…, the "
             f"verdict's {newest.digest[:19]}…. {advice}",
         )
-    if not judged:
-        return Answer(
+    if not evaluated:
+        return Verification(
             False,
             f"{version.uri} was judged ({newest.outcome.value}, {when}) under another policy: "
             f"{newest.policy_digest[:19]}…, now {policy[:19]}…. {advice}",
         )
     if newest.outcome is not Outcome.PASS:
-        return Answer(False, f"The verdict of {version.uri} is {newest.outcome.value} ({when}).")
-    return Answer(True, f"{version.uri} passed on {when}: content {digest[:19]}…, policy {policy[:19]}….")
+        return Verification(False, f"The verdict of {version.uri} is {newest.outcome.value} ({when}).")
+    return Verification(True, f"{version.uri} passed on {when}: content {digest[:19]}…, policy {policy[:19]}….")
 
 
 def envelopes(version: Version) -> Iterator[bytes]:

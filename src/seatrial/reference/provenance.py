@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.events import Event, Finding, Judged, Severity
+from seatrial.events import Evaluated, Event, Finding, Severity
 from seatrial.reference.snapshot import Reference
 
 PROVES = "sameness, not correctness"
@@ -15,4 +15,4 @@ def remarks(reference: Reference) -> list[Event]:
         return []
     message = f"The reference is fixture '{said['fixture']}', labelled by {said['by']}: a pass proves {PROVES}."
     remark = Finding("labels", None, message, severity=Severity.INFO, cause="labelled", evidence=dict(said))
-    return [remark, Judged("labels", None, compared=1)]
+    return [remark, Evaluated("labels", None, compared=1)]

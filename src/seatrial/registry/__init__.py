@@ -2,11 +2,11 @@
 
 from seatrial.registry.mlflow.artifacts import (
     can_take_reference,
+    champion_contract,
     download_model,
     experiment_of,
     fetch,
     fetch_reference,
-    promised,
     store_reference,
 )
 from seatrial.registry.mlflow.client import client, reachable, spoken
@@ -19,6 +19,7 @@ __all__ = [
     "Version",
     "aliases",
     "can_take_reference",
+    "champion_contract",
     "changed",
     "client",
     "download_model",
@@ -27,7 +28,6 @@ __all__ = [
     "fetch_reference",
     "move_alias",
     "present",
-    "promised",
     "promoted",
     "reachable",
     "resolve",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import ContextVar
 
-from seatrial.events import Event, Question, Verdict
+from seatrial.events import Case, Event, Verdict
 
 
 class Sink:
     """Where events go as they come, and the verdict at the end. Subclass and override what is needed."""
 
-    def planned(self, questions: Sequence[Question]) -> None:
+    def planned(self, cases: Sequence[Case]) -> None:
         """Hear, before the first event, what will be asked."""
 
     def event(self, event: Event) -> None:

@@ -11,10 +11,10 @@ from rich.segment import ControlType
 from rich.table import Table
 from rich.text import Text
 
-from seatrial.events import Event, Finding, Judged, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
 from seatrial.sinks.base import Sink
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import Answer, State, answers, places
+from seatrial.sinks.outline import CaseResult, State, answers, places
 from seatrial.sinks.text import neutral, plural, seconds
 
 FINDINGS_SHOWN = 20
@@ -53,13 +53,13 @@ def show(verdict: Verdict, console: Console) -> None:
         console.print(_path(verdict, say), "", sep="\n")
     if verdict.findings:
         console.print(_findings(verdict, say))
-    for unjudged in verdict.unjudged[:FINDINGS_SHOWN]:
-        word = "crashed" if unjudged.crashed else "not judged"
-        question = say(Question(unjudged.check, unjudged.stage), 100)
-        console.print(Text.assemble(("? ", "bright_black"), f"{question}: {word}: {say(unjudged.reason)}"))
-    if (more := len(verdict.unjudged) - FINDINGS_SHOWN) > 0:
+    for not_evaluated in verdict.not_evaluated[:FINDINGS_SHOWN]:
+        word = "crashed" if not_evaluated.crashed else "not judged"
+        case = say(Case(not_evaluated.check, not_evaluated.stage), 100)
+        console.print(Text.assemble(("? ", "bright_black"), f"{case}: {word}: {say(not_evaluated.reason)}"))
+    if (more := len(verdict.not_evaluated) - FINDINGS_SHOWN) > 0:
         console.print(Text(f"  and {more:,} more not judged"))
-    if verdict.unjudged:
+    if verdict.not_evaluated:
         console.print()
     if asked := answers(verdict):
         console.print(_numbers(asked, say))
@@ -76,9 +76,9 @@ class Progress(Sink):
         self._left = 0
         self._open = False  # a line of progress stands there
 
-    def planned(self, questions: Sequence[Question]) -> None:
+    def planned(self, cases: Sequence[Case]) -> None:
         """Remember how many answers there will be."""
-        self._left = len(questions)
+        self._left = len(cases)
 
     def event(self, event: Event) -> None:
         """Print one line for an answer; findings wait for the answer they belong to."""
@@ -86,7 +86,7 @@ class Progress(Sink):
             return
         if isinstance(event, Finding):
             self._findings.append(event)
-        elif isinstance(event, Judged | Unjudged):
+        elif isinstance(event, Evaluated | NotEvaluated):
             self._answered(event)
 
     def progress(self, done: int, of: int, what: str) -> None:
@@ -98,16 +98,16 @@ class Progress(Sink):
             self.console.print(line, end="")
             self._open = True
 
-    def _answered(self, event: Judged | Unjudged) -> None:
+    def _answered(self, event: Evaluated | NotEvaluated) -> None:
         if self._open:
             self.console.control(ERASED)
             self._open = False
         self._left -= 1
-        question = Question(event.check, event.stage)
+        case = Case(event.check, event.stage)
         mine = tuple(f for f in self._findings if f.check == event.check)
         self._findings.clear()
-        if isinstance(event, Judged):
-            state = Answer(question, (event,), mine).state
+        if isinstance(event, Evaluated):
+            state = CaseResult(case, (event,), mine).state
             took = "cached" if event.cached else seconds(event.seconds)
             words = f"{event.compared:,} compared, {took}"
         else:
@@ -116,7 +116,7 @@ class Progress(Sink):
             words = f"{plural(len(mine), 'finding')}, {words}"
         left = f"  ({self._left:,} to go)" if self._left > 0 else ""
         mark = (self._say.mark(state) + " ", _STYLE[state])
-        self.console.print(Text.assemble(mark, self._say(question, 80), "  ", (words + left, "bright_black")))
+        self.console.print(Text.assemble(mark, self._say(case, 80), "  ", (words + left, "bright_black")))
 
 
 class _Speaker:
@@ -155,7 +155,7 @@ def _table(say: _Speaker, *, title: str) -> Table:
 
 
 def _findings(verdict: Verdict, say: _Speaker) -> Table:
-    born = [f for f in verdict.errors if not f.propagated]
+    born = [f for f in verdict.errors if not f.downstream]
     ranked = (*born, *(f for f in verdict.findings if f.severity is not Severity.ERROR))
     table = _table(say, title=plural(len(ranked), "finding"))
     table.add_column("stage", overflow="fold", min_width=8)
@@ -170,8 +170,8 @@ def _findings(verdict: Verdict, say: _Speaker) -> Table:
         )
     if (more := len(ranked) - FINDINGS_SHOWN) > 0:
         table.add_row("", "", Text(f"and {more:,} more"))
-    for place in dict.fromkeys(f.stage for f in verdict.errors if f.propagated):
-        columns = dict.fromkeys(f.column for f in verdict.errors if f.propagated and f.stage == place and f.column)
+    for place in dict.fromkeys(f.stage for f in verdict.errors if f.downstream):
+        columns = dict.fromkeys(f.column for f in verdict.errors if f.downstream and f.stage == place and f.column)
         told = say(", ".join(columns), 200) or "not reached, or not as in training"
         table.add_row(Text(say(place or "whole path", 60), style="yellow"), "", Text(f"{told}  [propagated]", "yellow"))
     return table
@@ -190,18 +190,18 @@ def _told(finding: Finding, say: _Speaker) -> Text:
     return told
 
 
-def _numbers(asked: Sequence[Answer], say: _Speaker) -> Table:
+def _numbers(asked: Sequence[CaseResult], say: _Speaker) -> Table:
     table = _table(say, title=plural(len(asked), "question"))
     table.add_column("")
     table.add_column("question", overflow="fold")
     table.add_column("compared", justify="right")
     table.add_column("took", justify="right")
     for answer in asked:
-        took = "cached" if answer.cached else seconds(answer.seconds) if answer.judged else ""
+        took = "cached" if answer.cached else seconds(answer.seconds) if answer.evaluated else ""
         table.add_row(
             Text(say.mark(answer.state), style=_STYLE[answer.state]),
-            Text(say(answer.question, 80)),
-            f"{answer.compared:,}" if answer.judged else "",
+            Text(say(answer.case, 80)),
+            f"{answer.compared:,}" if answer.evaluated else "",
             took,
         )
     return table

@@ -14,12 +14,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from seatrial.events import Finding, Outcome, Severity, Unjudged, Verdict
+from seatrial.events import Finding, NotEvaluated, Outcome, Severity, Verdict
 from seatrial.io.files import atomic_write
 from seatrial.sinks import text
 from seatrial.sinks.diagram import MOST_ACROSS, Picture, picture
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import Answer, State, answers, decisive, places, reason
+from seatrial.sinks.outline import CaseResult, State, answers, decisive, places, reason
 
 SHOWN = 200
 """Findings of one kind, and measured values, that the page shows; the rest is counted."""
@@ -47,12 +47,12 @@ def render(verdict: Verdict) -> str:
         first_is_finding=isinstance(first, Finding),
         reason=reason(verdict),
         pictures=_pictures(verdict),
-        whole_path=[a for a in answers(verdict) if a.question.stage not in verdict.path],
-        born=[f for f in verdict.errors if not f.propagated],
-        propagated=[f for f in verdict.errors if f.propagated],
+        whole_path=[a for a in answers(verdict) if a.case.stage not in verdict.path],
+        born=[f for f in verdict.errors if not f.downstream],
+        downstream=[f for f in verdict.errors if f.downstream],
         warnings=[f for f in verdict.findings if f.severity is Severity.WARNING],
         notes=[f for f in verdict.findings if f.severity is Severity.INFO],
-        unjudged=sorted(verdict.unjudged, key=_crashed_first),
+        not_evaluated=sorted(verdict.not_evaluated, key=_crashed_first),
         table=_table(verdict),
         compared=sum(a.compared for a in answers(verdict)),
         asked=len(answers(verdict)),
@@ -106,19 +106,19 @@ def _pictures(verdict: Verdict) -> list[Picture]:
 def _table(verdict: Verdict) -> dict[str, Any]:
     """Return checks × places: ``columns`` are stages (None is the whole path), ``rows`` pair a check and answers."""
     asked = answers(verdict)
-    by_question = {(a.question.check, a.question.stage): a for a in asked}
-    columns: Sequence[str | None] = list(dict.fromkeys([*verdict.path, *(a.question.stage for a in asked)]))
-    columns = [c for c in columns if any(a.question.stage == c for a in asked)]
-    checks = list(dict.fromkeys(a.question.check for a in asked))
-    rows: list[tuple[str, list[Answer | None]]] = [
+    by_question = {(a.case.check, a.case.stage): a for a in asked}
+    columns: Sequence[str | None] = list(dict.fromkeys([*verdict.path, *(a.case.stage for a in asked)]))
+    columns = [c for c in columns if any(a.case.stage == c for a in asked)]
+    checks = list(dict.fromkeys(a.case.check for a in asked))
+    rows: list[tuple[str, list[CaseResult | None]]] = [
         (check, [by_question.get((check, column)) for column in columns]) for check in checks
     ]
     present = {a.state for a in asked}
     return {"columns": columns, "rows": rows, "states": [s for s in State if s in present]}
 
 
-def _crashed_first(unjudged: Unjudged) -> bool:
-    return not unjudged.crashed
+def _crashed_first(not_evaluated: NotEvaluated) -> bool:
+    return not not_evaluated.crashed
 
 
 def _created(milliseconds: int) -> str:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from seatrial.events import Finding, Outcome, Severity, Verdict
 from seatrial.io.files import atomic_write
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import Answer, State, answers
+from seatrial.sinks.outline import CaseResult, State, answers
 from seatrial.sinks.text import neutral
 
 
@@ -50,42 +50,42 @@ def render(verdict: Verdict) -> bytes:
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _case(suite: ET.Element, answer: Answer) -> None:
-    question = answer.question
-    case = ET.SubElement(
+def _case(suite: ET.Element, answer: CaseResult) -> None:
+    case = answer.case
+    element = ET.SubElement(
         suite,
         "testcase",
-        classname=neutral(question.stage or "path"),
-        name=neutral(question.check),
+        classname=neutral(case.stage or "path"),
+        name=neutral(case.check),
         time=f"{answer.seconds:.3f}",
     )
-    unjudged = [neutral(f"{'crashed' if u.crashed else 'not judged'}: {u.reason}") for u in answer.unjudged]
+    not_evaluated = [neutral(f"{'crashed' if u.crashed else 'not judged'}: {u.reason}") for u in answer.not_evaluated]
     # Readers agree on one result a case only: what else there is to say stands in its body.
-    if errors := sorted(answer.errors, key=lambda f: f.propagated):
+    if errors := sorted(answer.errors, key=lambda f: f.downstream):
         failure = ET.SubElement(
-            case,
+            element,
             "failure",
             message=neutral(_headline(errors[0])),
             type=neutral(errors[0].cause or answer.state),
         )
-        failure.text = "\n".join([*map(_lines, errors), *unjudged])
+        failure.text = "\n".join([*map(_lines, errors), *not_evaluated])
     elif answer.state is State.UNJUDGED:
-        crashed = any(u.crashed for u in answer.unjudged)
+        crashed = any(u.crashed for u in answer.not_evaluated)
         error = ET.SubElement(
-            case,
+            element,
             "error",
-            message=unjudged[0] if unjudged else "nothing was compared",
+            message=not_evaluated[0] if not_evaluated else "nothing was compared",
             type="crashed" if crashed else "not judged",
         )
-        error.text = "\n".join(unjudged) or None
+        error.text = "\n".join(not_evaluated) or None
     others = [f for f in answer.findings if f.severity is not Severity.ERROR]
     if others:
-        ET.SubElement(case, "system-out").text = "\n".join(map(_lines, others))
+        ET.SubElement(element, "system-out").text = "\n".join(map(_lines, others))
 
 
 def _headline(finding: Finding) -> str:
     column = f"column '{finding.column}': " if finding.column else ""
-    return f"{'propagated: ' if finding.propagated else ''}{column}{finding.message}"
+    return f"{'propagated: ' if finding.downstream else ''}{column}{finding.message}"
 
 
 def _lines(finding: Finding) -> str:

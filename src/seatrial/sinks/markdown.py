@@ -44,11 +44,11 @@ def findings_markdown(shown: Verdict | Iterable[Finding], room: int = ROOM) -> s
     head = [f"**{verdict.outcome.value}** · {literal(verdict.subject)}", "", literal(verdict.summary), ""]
     if verdict.path:
         head += [" → ".join(_place(p.name, p.state) for p in places(verdict)), ""]
-    unjudged = [
+    not_evaluated = [
         f"- not judged: {literal(u.stage or 'whole path', 80)} · {literal(u.check, 80)}: {literal(u.reason)}"
-        for u in verdict.unjudged
+        for u in verdict.not_evaluated
     ]
-    return _page(head, _rows(verdict.findings), room, unjudged)
+    return _page(head, _rows(verdict.findings), room, not_evaluated)
 
 
 def findings_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
@@ -63,7 +63,7 @@ def findings_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
             "cause": cell(f.cause or ""),
             "evidence": cell(str(evidence(f.evidence))),
             "what to do": cell(f.advice),
-            "born": "propagated" if f.propagated else "here",
+            "born": "downstream" if f.downstream else "here",
         }
         for f in _sorted(findings)
     ]
@@ -71,7 +71,7 @@ def findings_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
 
 def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     gravity = [Severity.ERROR, Severity.WARNING, Severity.INFO]
-    return sorted(findings, key=lambda f: (gravity.index(f.severity), f.propagated))
+    return sorted(findings, key=lambda f: (gravity.index(f.severity), f.downstream))
 
 
 def _rows(findings: Iterable[Finding]) -> list[str]:
@@ -79,7 +79,7 @@ def _rows(findings: Iterable[Finding]) -> list[str]:
     ranked = _sorted(findings)
     rows = []
     for f in ranked:
-        if f.propagated:
+        if f.downstream:
             continue
         where = " · ".join(f"**{literal(w, 80)}**" for w in (f.stage or "whole path", f.column) if w)
         kind = "" if f.severity is Severity.ERROR else f"{f.severity.value}: "
@@ -88,8 +88,8 @@ def _rows(findings: Iterable[Finding]) -> list[str]:
         words += [f"**What to do:** {literal(f.advice)}"] if f.advice else []
         words += [f"**Evidence:** {shown}"] if (shown := literal(evidence(f.evidence))) else []
         rows.append(f"- {where}: " + "  ".join(words))
-    for place in dict.fromkeys(f.stage for f in ranked if f.propagated):
-        columns = dict.fromkeys(f.column for f in ranked if f.propagated and f.stage == place and f.column)
+    for place in dict.fromkeys(f.stage for f in ranked if f.downstream):
+        columns = dict.fromkeys(f.column for f in ranked if f.downstream and f.stage == place and f.column)
         told = literal(", ".join(columns) or "not reached")
         rows.append(f"- {literal(place or 'whole path', 80)}, propagated: {told}")
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from seatrial.events import Finding, Judged, Outcome, Question, Severity, Unjudged, Verdict
+from seatrial.events import Case, Evaluated, Finding, NotEvaluated, Outcome, Severity, Verdict
 from seatrial.sinks.text import plural
 
 
@@ -13,7 +13,7 @@ class State(StrEnum):
     """How a question or a place came out, the gravest first; a state is always shown as these words too."""
 
     BORN = "born here"
-    PROPAGATED = "propagated"
+    PROPAGATED = "downstream"
     UNJUDGED = "not judged"
     UNASKED = "not asked"
     WARNED = "warning"
@@ -29,13 +29,13 @@ GRAVITY = {state: rank for rank, state in enumerate(State)}
 
 
 @dataclass(frozen=True)
-class Answer:
+class CaseResult:
     """Everything that was said to one question."""
 
-    question: Question
-    judged: tuple[Judged, ...] = ()
+    case: Case
+    evaluated: tuple[Evaluated, ...] = ()
     findings: tuple[Finding, ...] = ()
-    unjudged: tuple[Unjudged, ...] = ()
+    not_evaluated: tuple[NotEvaluated, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -45,24 +45,24 @@ class Answer:
     @property
     def compared(self) -> int:
         """Things really looked at."""
-        return sum(max(0, j.compared) for j in self.judged)
+        return sum(max(0, j.compared) for j in self.evaluated)
 
     @property
     def seconds(self) -> float:
         """Time the answer took."""
-        return sum(j.seconds for j in self.judged)
+        return sum(j.seconds for j in self.evaluated)
 
     @property
     def cached(self) -> bool:
         """Whether the whole answer was taken from an earlier, identical run."""
-        return bool(self.judged) and all(j.cached for j in self.judged)
+        return bool(self.evaluated) and all(j.cached for j in self.evaluated)
 
     @property
     def state(self) -> State:
         """The gravest of what was said; an answer that looked at nothing is not judged."""
         if self.errors:
-            return State.PROPAGATED if all(f.propagated for f in self.errors) else State.BORN
-        if self.unjudged or not self.compared:
+            return State.PROPAGATED if all(f.downstream for f in self.errors) else State.BORN
+        if self.not_evaluated or not self.compared:
             return State.UNJUDGED
         return State.WARNED if any(f.severity is Severity.WARNING for f in self.findings) else State.PASSED
 
@@ -72,7 +72,7 @@ class Place:
     """A place of the path and what its questions say together."""
 
     name: str
-    answers: tuple[Answer, ...]
+    answers: tuple[CaseResult, ...]
 
     @property
     def state(self) -> State:
@@ -90,26 +90,26 @@ class Place:
         return f"{sum(a.compared for a in self.answers):,} compared" if self.answers else ""
 
 
-def answers(verdict: Verdict) -> tuple[Answer, ...]:
+def answers(verdict: Verdict) -> tuple[CaseResult, ...]:
     """Return one answer a question in the order of the path, questions to the whole path last."""
-    said: dict[Question, list[Judged | Finding | Unjudged]] = {}
-    events: list[Judged | Finding | Unjudged] = [*verdict.judged, *verdict.findings, *verdict.unjudged]
+    said: dict[Case, list[Evaluated | Finding | NotEvaluated]] = {}
+    events: list[Evaluated | Finding | NotEvaluated] = [*verdict.evaluated, *verdict.findings, *verdict.not_evaluated]
     for event in events:
-        said.setdefault(Question(event.check, event.stage), []).append(event)
+        said.setdefault(Case(event.check, event.stage), []).append(event)
     gathered = [
-        Answer(
-            question,
-            tuple(e for e in about if isinstance(e, Judged)),
+        CaseResult(
+            case,
+            tuple(e for e in about if isinstance(e, Evaluated)),
             tuple(e for e in about if isinstance(e, Finding)),
-            tuple(e for e in about if isinstance(e, Unjudged)),
+            tuple(e for e in about if isinstance(e, NotEvaluated)),
         )
-        for question, about in said.items()
+        for case, about in said.items()
     ]
     rank = {place: at for at, place in enumerate(verdict.path)}
     elsewhere = len(rank)
 
-    def order(answer: Answer) -> int:
-        stage = answer.question.stage
+    def order(answer: CaseResult) -> int:
+        stage = answer.case.stage
         return elsewhere + 1 if stage is None else rank.get(stage, elsewhere)
 
     return tuple(sorted(gathered, key=order))
@@ -118,18 +118,18 @@ def answers(verdict: Verdict) -> tuple[Answer, ...]:
 def places(verdict: Verdict) -> tuple[Place, ...]:
     """Return the places of the path in order, each with its answers."""
     all_answers = answers(verdict)
-    return tuple(Place(p, tuple(a for a in all_answers if a.question.stage == p)) for p in verdict.path)
+    return tuple(Place(p, tuple(a for a in all_answers if a.case.stage == p)) for p in verdict.path)
 
 
-def decisive(verdict: Verdict) -> Finding | Unjudged | None:
+def decisive(verdict: Verdict) -> Finding | NotEvaluated | None:
     """Return the event that decides a verdict which is no pass: the first born error, crash or open question."""
     if verdict.outcome is Outcome.FAIL:
         born = (f for f in verdict.errors if f.stage == verdict.first_failing_stage)
         return next(born, next(iter(verdict.errors), None))
     if verdict.outcome is Outcome.PASS:
         return None
-    crashed = (u for u in verdict.unjudged if u.crashed)
-    return next(crashed, next(iter(verdict.unjudged), None))
+    crashed = (u for u in verdict.not_evaluated if u.crashed)
+    return next(crashed, next(iter(verdict.not_evaluated), None))
 
 
 def reason(verdict: Verdict) -> str:

@@ -17,7 +17,7 @@ from seatrial.checks.contract.send import probe_service
 from seatrial.checks.contract.session import ended, fetch_openapi, ground_of
 from seatrial.checks.serving.service import Live, can_serve, live
 from seatrial.errors import AnswerError, TargetError
-from seatrial.events import Event, Finding, Judged, Measured, Severity, Unjudged
+from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
 from seatrial.targets.http import Http
 from seatrial.trial import Trial
@@ -25,7 +25,7 @@ from seatrial.trial import Trial
 NAME = "contract"
 
 
-def ask(trial: Trial, _: str | None) -> Iterator[Event]:
+def run(trial: Trial, _: str | None) -> Iterator[Event]:
     """Judge the contract of the live service."""
     try:
         service = live(trial)
@@ -33,10 +33,10 @@ def ask(trial: Trial, _: str | None) -> Iterator[Event]:
         yield Finding(
             NAME, SERVICE, str(error), cause="service-broke", advice="Start it by hand with the same command."
         )
-        yield Judged(NAME, SERVICE, compared=1)
+        yield Evaluated(NAME, SERVICE, compared=1)
         return
     except TargetError as error:
-        yield Unjudged(NAME, SERVICE, str(error))
+        yield NotEvaluated(NAME, SERVICE, str(error))
         return
     events: list[Event] = []
     with Http(service.running.url, seconds=trial.policy.contract.seconds) as http:
@@ -47,29 +47,31 @@ def ask(trial: Trial, _: str | None) -> Iterator[Event]:
         except TargetError as error:
             how = ended(service.running)
             if how is None and not isinstance(error, AnswerError):
-                yield Unjudged(NAME, SERVICE, str(error))
+                yield NotEvaluated(NAME, SERVICE, str(error))
                 return
             yield _died(service, how) if how else Finding(NAME, SERVICE, str(error), cause="no-answer")
-            yield Judged(NAME, SERVICE, compared=1)
+            yield Evaluated(NAME, SERVICE, compared=1)
             return
-    lost = any(isinstance(e, Unjudged) for e in events)
+    lost = any(isinstance(e, NotEvaluated) for e in events)
     how = ended(service.running) if lost else service.running.ended()
     if how and not any(isinstance(e, Finding) and e.cause == "service-died" for e in events):
         yield _died(service, how)
     if not lost:
-        yield Judged(NAME, SERVICE, compared=_compared(events))
+        yield Evaluated(NAME, SERVICE, compared=_compared(events))
 
 
 def _asked(trial: Trial, service: Live, http: Http) -> Iterator[Event]:
     path = service.service.openapi
     document, why = fetch_openapi(http, path) if path else (None, "")
     yield from compatibility.compare_documents(NAME, trial, document, why)
-    yield Measured(NAME, SERVICE, "openapi operations compared", compatibility.compared(trial, document), "operations")
+    yield Measurement(
+        NAME, SERVICE, "openapi operations compared", compatibility.compared(trial, document), "operations"
+    )
     yield from judge_signature(NAME, trial, SERVICE)
     yield from judge_meaning(NAME, trial, SERVICE)
     ground = ground_of(trial, service, http, document)
     yield from replay(NAME, ground)
-    yield Measured(NAME, SERVICE, "consumer examples", len(trial.policy.pinned.examples), "requests")
+    yield Measurement(NAME, SERVICE, "consumer examples", len(trial.policy.pinned.examples), "requests")
     if ground.path is None:
         yield Finding(
             NAME, SERVICE, "The fixed probes are JSON records, and this service's protocol has none: none was sent.",
@@ -90,7 +92,7 @@ def _died(service: Live, how: str) -> Finding:
 def _compared(events: Sequence[Event]) -> int:
     """Return how many things were really looked at."""
     counted = ("requests", "operations", "columns")
-    measured = sum(int(e.value) for e in events if isinstance(e, Measured) and e.unit in counted)
+    measured = sum(int(e.value) for e in events if isinstance(e, Measurement) and e.unit in counted)
     return measured or int(any(isinstance(e, Finding) and e.severity is Severity.ERROR for e in events))
 
 
@@ -99,4 +101,4 @@ def stages(trial: Trial) -> Sequence[str]:
     return (SERVICE,) if can_serve(trial) else ()
 
 
-check = Check(NAME, ask=ask, stages=stages)
+check = Check(NAME, run=run, stages=stages)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seatrial.events import Attachment, Event, Finding, Measured, Severity
+from seatrial.events import Attachment, Event, Finding, Measurement, Severity
 from seatrial.openapi.changes import Change, Compat
 from seatrial.openapi.diff import openapi_diff
 from seatrial.openapi.document import is_openapi, operations
@@ -31,9 +31,9 @@ def compare_documents(name: str, trial: Trial, document: Mapping[str, Any] | Non
                 severity=Severity.WARNING if own else Severity.INFO,
                 advice="Say where it is with Service(openapi=…), or openapi=None where the service has none.",
             )  # fmt: skip
-        if document is not None and trial.promised is not None:
+        if document is not None and trial.champion_contract is not None:
             yield Finding(
-                name, SERVICE, f"The OpenAPI was compared with nothing. Of {whose}: {trial.promised.why}.",
+                name, SERVICE, f"The OpenAPI was compared with nothing. Of {whose}: {trial.champion_contract.why}.",
                 cause="nothing-to-compare", severity=Severity.INFO,
                 advice="Validate that version again, or pin its document as expectations/contract/openapi.json.",
             )  # fmt: skip
@@ -48,7 +48,7 @@ def compare_documents(name: str, trial: Trial, document: Mapping[str, Any] | Non
     told = [{k: str(v) for k, v in vars(c).items()} for c in changes]
     yield Attachment(name, SERVICE, "openapi-changes.json", json.dumps(told, indent=1).encode())
     for compat in Compat:
-        yield Measured(name, SERVICE, f"openapi {compat.value} changes", sum(c.compat is compat for c in changes))
+        yield Measurement(name, SERVICE, f"openapi {compat.value} changes", sum(c.compat is compat for c in changes))
     for change in changes:
         if change.compat is not Compat.COMPATIBLE:
             yield _finding(name, change, whose, WEIGHS[trial.policy.contract.unknown_changes])
@@ -65,8 +65,12 @@ def _before(trial: Trial) -> tuple[Mapping[str, Any] | None, str]:
     pinned = trial.policy.pinned.openapi
     if pinned is not None:
         return pinned, "expectations/contract"
-    promised = trial.promised
-    return (promised.openapi, f"version {promised.version}, the promoted one") if promised else (None, "")
+    champion_contract = trial.champion_contract
+    return (
+        (champion_contract.openapi, f"version {champion_contract.version}, the promoted one")
+        if champion_contract
+        else (None, "")
+    )
 
 
 def _finding(name: str, change: Change, whose: str, unknown: Severity) -> Finding:

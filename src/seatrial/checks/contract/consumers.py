@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.checks.contract.matching import misses
-from seatrial.checks.contract.session import Ground
+from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError
 from seatrial.events import Event, Finding
 from seatrial.pipeline import SERVICE
@@ -18,7 +18,7 @@ ADVICE = {
 }
 
 
-def replay(name: str, ground: Ground) -> Iterator[Event]:
+def replay(name: str, ground: Session) -> Iterator[Event]:
     """Send every example and yield what its consumer would not find.
 
     Raises:
@@ -28,7 +28,7 @@ def replay(name: str, ground: Ground) -> Iterator[Event]:
         yield from _one(name, ground, example)
 
 
-def _one(name: str, ground: Ground, example: Example) -> Iterator[Finding]:
+def _one(name: str, ground: Session, example: Example) -> Iterator[Finding]:
     path = example.path or ground.path
     if path is None:
         yield _finding(name, example, None, "no-path", "It names no path, and the service's own takes no JSON record.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from seatrial.checks.contract.judge import Trouble
+from seatrial.checks.contract.judge import Problem
 from seatrial.events import Finding, Severity
 from seatrial.pipeline import SERVICE
 
@@ -39,9 +39,9 @@ ADVICE = {
 }
 
 
-def findings(name: str, troubles: Sequence[Trouble]) -> Iterator[Finding]:
+def findings(name: str, troubles: Sequence[Problem]) -> Iterator[Finding]:
     """Yield one finding for each cause and field, or for each cause where many fields share it."""
-    by_cause: dict[tuple[str, Severity], list[Trouble]] = {}
+    by_cause: dict[tuple[str, Severity], list[Problem]] = {}
     for trouble in troubles:
         by_cause.setdefault((trouble.cause, trouble.severity), []).append(trouble)
     for (cause, severity), of_cause in by_cause.items():
@@ -53,7 +53,7 @@ def findings(name: str, troubles: Sequence[Trouble]) -> Iterator[Finding]:
 
 
 def _finding(
-    name: str, cause: str, severity: Severity, fields: Sequence[str | None], troubles: Sequence[Trouble]
+    name: str, cause: str, severity: Severity, fields: Sequence[str | None], troubles: Sequence[Problem]
 ) -> Finding:
     named = [f for f in fields if f is not None]
     where = f"In {_few([repr(f) for f in named], ', ')}, " if named else ""

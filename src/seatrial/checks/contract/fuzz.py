@@ -9,8 +9,8 @@ from dataclasses import replace
 from seatrial.checks.contract.generate import GenerationError, GeneratorMissingError, generate
 from seatrial.checks.contract.probes.records import Expect, Probe
 from seatrial.checks.contract.send import judge_all, send
-from seatrial.checks.contract.session import Ground
-from seatrial.events import Event, Finding, Measured, Severity, Unjudged
+from seatrial.checks.contract.session import Session
+from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.openapi.conformance import conforms
 from seatrial.openapi.document import body_schema, documented_path, operations
 from seatrial.openapi.schema import UnreadableError
@@ -20,7 +20,7 @@ from seatrial.policy.service import GENERATED
 BATCH_SHARE = 0.25  # of the requests go to the path that takes batches, where there is one
 
 
-def ask_generated(name: str, ground: Ground) -> Iterator[Event]:
+def ask_generated(name: str, ground: Session) -> Iterator[Event]:
     """Send generated requests within the budget and yield what is wrong with the answers."""
     settings, seed = ground.settings, ground.trial.seed
     total = GENERATED if settings.generated is None else settings.generated
@@ -52,22 +52,22 @@ def ask_generated(name: str, ground: Ground) -> Iterator[Event]:
             if settings.generated is None:
                 yield Finding(name, SERVICE, f"Not asked: {error}.", severity=Severity.INFO, cause="not-installed")
             else:
-                yield Unjudged(name, SERVICE, str(error))
+                yield NotEvaluated(name, SERVICE, str(error))
             return
         except GenerationError as error:
-            yield Unjudged(name, SERVICE, str(error))
+            yield NotEvaluated(name, SERVICE, str(error))
             return
         asked = [_probe(here, body) for body in bodies]
         told = send(here, asked, seconds=settings.generated_seconds / 2)
         for finding in judge_all(name, here, told):
             yield _seeded(finding, seed)
         if missing := sum(each.told is None for each in told):
-            yield Unjudged(name, SERVICE, f"{missing:,} of {count:,} generated requests could not be sent in time")
+            yield NotEvaluated(name, SERVICE, f"{missing:,} of {count:,} generated requests could not be sent in time")
         sent += len(told)
-    yield Measured(name, SERVICE, f"generated requests, seed {seed}", sent, "requests")
+    yield Measurement(name, SERVICE, f"generated requests, seed {seed}", sent, "requests")
 
 
-def _probe(ground: Ground, body: bytes) -> Probe:
+def _probe(ground: Session, body: bytes) -> Probe:
     """Return a generated request; it must be refused where it breaks what the OpenAPI says of it for certain."""
     assert ground.document is not None
     try:

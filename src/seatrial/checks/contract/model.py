@@ -10,7 +10,7 @@ from seatrial.checks.contract.semantics import ROWS, shifts
 from seatrial.checks.contract.signature import inputs_of, mismatches
 from seatrial.checks.serving.requests import request_keys
 from seatrial.errors import SeatrialError
-from seatrial.events import Event, Finding, Measured, Severity, Unjudged
+from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.io import frame_json
 from seatrial.reference.snapshot import Reference
 from seatrial.trial import Trial
@@ -26,7 +26,7 @@ def judge_signature(name: str, trial: Trial, place: str) -> Iterator[Event]:
     try:
         inputs = inputs_of(trial.model_path)
     except ValueError as error:
-        yield Unjudged(name, place, f"the model's signature cannot be judged: {error}")
+        yield NotEvaluated(name, place, f"the model's signature cannot be judged: {error}")
         return
     if inputs is None:
         return
@@ -38,7 +38,7 @@ def judge_signature(name: str, trial: Trial, place: str) -> Iterator[Event]:
             advice="Log the model with the signature of the frame it is served, or build the frame as it says.",
             evidence={"rows": len(frame)},
         )  # fmt: skip
-    yield Measured(name, place, "signature columns", len(inputs), "columns")
+    yield Measurement(name, place, "signature columns", len(inputs), "columns")
 
 
 def judge_meaning(name: str, trial: Trial, place: str) -> Iterator[Event]:
@@ -46,7 +46,7 @@ def judge_meaning(name: str, trial: Trial, place: str) -> Iterator[Event]:
 
     What that version was recorded to answer shows what code did too; its model on this path shows what models did.
     """
-    if trial.promised is None and trial.champion is None:
+    if trial.champion_contract is None and trial.champion is None:
         return
     try:
         after, (before, whose) = trial.chained(trial.pipeline.stages[-1]), _before(trial)
@@ -63,7 +63,7 @@ def judge_meaning(name: str, trial: Trial, place: str) -> Iterator[Event]:
             advice="Keep the meaning, or give the new one a field of its own: no schema shows such a change.",
             evidence={"rows": rows},
         )  # fmt: skip
-    yield Measured(name, place, "answers compared in meaning", rows, "rows")
+    yield Measurement(name, place, "answers compared in meaning", rows, "rows")
 
 
 def _before(trial: Trial) -> tuple[pd.DataFrame | None, str]:
@@ -81,9 +81,9 @@ def _before(trial: Trial) -> tuple[pd.DataFrame | None, str]:
 
 def _recorded(trial: Trial) -> pd.DataFrame | None:
     """Return the recorded answers to requests that both references hold, None where they are too few to tell."""
-    if trial.promised is None or trial.promised.reference is None:
+    if trial.champion_contract is None or trial.champion_contract.reference is None:
         return None
-    theirs = Reference.load(trial.promised.reference)
+    theirs = Reference.load(trial.champion_contract.reference)
     key = trial.pipeline.key
     if theirs.key != key:
         return None

@@ -6,18 +6,18 @@ import time
 from collections.abc import Iterator, Sequence
 
 from seatrial.checks.contract.findings import findings
-from seatrial.checks.contract.judge import Sent, judged
+from seatrial.checks.contract.judge import Exchange, evaluated
 from seatrial.checks.contract.probes.records import Expect, Probe
-from seatrial.checks.contract.session import Ground, ended
+from seatrial.checks.contract.session import Session, ended
 from seatrial.errors import AnswerError, TargetError
-from seatrial.events import Event, Finding, Measured, Unjudged
+from seatrial.events import Event, Finding, Measurement, NotEvaluated
 from seatrial.pipeline import SERVICE
 from seatrial.targets.messages import Response
 
 RETRIED = 5  # deadlines that asking again may take altogether
 
 
-def probe_service(name: str, ground: Ground) -> Iterator[Event]:
+def probe_service(name: str, ground: Session) -> Iterator[Event]:
     """Send the reference's own requests, then every probe, and yield what is wrong with the answers.
 
     Raises:
@@ -30,30 +30,30 @@ def probe_service(name: str, ground: Ground) -> Iterator[Event]:
         told = sound[0].told if sound else None
         if isinstance(told, TargetError) and not isinstance(told, AnswerError):
             raise told
-        yield Unjudged(
+        yield NotEvaluated(
             name, SERVICE, f"no request of the reference is answered, so nothing can be probed ({_said(told)})"
         )
         return
     sent = sound + send(ground, ground.probes(answered[0]))
     yield from judge_all(name, ground, sent)
-    yield Measured(name, SERVICE, "probes", sum(s.told is not None for s in sent), "requests")
+    yield Measurement(name, SERVICE, "probes", sum(s.told is not None for s in sent), "requests")
     yield from _after(name, ground, sound[answered[0]], sent)
 
 
-def send(ground: Ground, asked: Sequence[Probe], *, seconds: float | None = None) -> list[Sent]:
+def send(ground: Session, asked: Sequence[Probe], *, seconds: float | None = None) -> list[Exchange]:
     """Send probes, those of one type together; each ends within the deadline, and failures end the whole."""
-    out: dict[int, Sent] = {}
+    out: dict[int, Exchange] = {}
     for kind in dict.fromkeys(p.content_type for p in asked):
         of_kind = [n for n, p in enumerate(asked) if p.content_type == kind]
         told = ground.asked.send_all(
             [asked[n].body for n in of_kind], path=ground.path, headers=ground.headers(kind),
             seconds=ground.settings.seconds, all_seconds=seconds or 20 * ground.settings.seconds,
         )  # fmt: skip
-        out |= {n: Sent(asked[n], t) for n, t in zip(of_kind, told, strict=True)}
+        out |= {n: Exchange(asked[n], t) for n, t in zip(of_kind, told, strict=True)}
     return _again(ground, [out[n] for n in range(len(asked))])
 
 
-def _again(ground: Ground, sent: list[Sent]) -> list[Sent]:
+def _again(ground: Session, sent: list[Exchange]) -> list[Exchange]:
     """Send what got no answer once more, each on a connection of its own: a server may close one after any error."""
     lost = [n for n, each in enumerate(sent) if each.told is None or isinstance(each.told, AnswerError)]
     until = time.monotonic() + RETRIED * ground.settings.seconds
@@ -64,20 +64,20 @@ def _again(ground: Ground, sent: list[Sent]) -> list[Sent]:
         with ground.alone() as alone:
             try:
                 told = alone.send(probe.body, path=ground.path, headers=ground.headers(probe.content_type))
-                sent[n] = Sent(probe, told)
+                sent[n] = Exchange(probe, told)
             except TargetError as error:
-                sent[n] = Sent(probe, error)
+                sent[n] = Exchange(probe, error)
                 if not isinstance(error, AnswerError):
                     break  # nobody is there
     return sent
 
 
-def judge_all(name: str, ground: Ground, sent: Sequence[Sent]) -> Iterator[Finding]:
+def judge_all(name: str, ground: Session, sent: Sequence[Exchange]) -> Iterator[Finding]:
     """Yield what is wrong with the answers, one finding for each cause and field."""
-    yield from findings(name, [trouble for each in sent for trouble in judged(ground, each)])
+    yield from findings(name, [trouble for each in sent for trouble in evaluated(ground, each)])
 
 
-def _after(name: str, ground: Ground, first: Sent, sent: Sequence[Sent]) -> Iterator[Event]:
+def _after(name: str, ground: Session, first: Exchange, sent: Sequence[Exchange]) -> Iterator[Event]:
     """Ask the first request again: probes must leave nothing behind."""
     running = ground.live.running
     lost = any(s.told is None or isinstance(s.told, TargetError) for s in sent)
@@ -91,7 +91,7 @@ def _after(name: str, ground: Ground, first: Sent, sent: Sequence[Sent]) -> Iter
     away = next((s.told for s in sent if isinstance(s.told, TargetError) and not isinstance(s.told, AnswerError)), None)
     if away is not None or unsent:
         why = str(away) if away is not None else "Others got no answer in time."
-        yield Unjudged(name, SERVICE, f"{unsent:,} probes could not be sent. {why}")
+        yield NotEvaluated(name, SERVICE, f"{unsent:,} probes could not be sent. {why}")
         return
     again = ground.asked.send(first.probe.body, path=ground.path)
     assert isinstance(first.told, Response)

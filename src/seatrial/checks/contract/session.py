@@ -34,7 +34,7 @@ LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
-class Ground:
+class Session:
     """One live service under the contract check.
 
     Attributes:
@@ -124,7 +124,7 @@ class Ground:
         return {k: v for k, v in told.items() if k not in varying} if isinstance(told, dict) else told
 
 
-def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] | None) -> Ground:
+def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] | None) -> Session:
     """Return the ground of a trial's live service."""
     path, envelope, tensors, wire = None, Envelope(), None, None
     if isinstance(live.target, Rest):
@@ -136,7 +136,7 @@ def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] 
         tensors = live.target.payload(_requests(trial, live).iloc[:2].reset_index(drop=True))
         wire = live.target if isinstance(live.target, OipGrpc) else None
     records = _records(trial, live, keyless=bool(envelope.before)) if path and tensors is None else []
-    return Ground(trial, live, http, trial.policy.contract, path, document, envelope, records, tensors, wire)
+    return Session(trial, live, http, trial.policy.contract, path, document, envelope, records, tensors, wire)
 
 
 def ended(running: Running, seconds: float = 2.0) -> str | None:

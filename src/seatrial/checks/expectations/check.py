@@ -21,7 +21,7 @@ __all__ = ["check", "judge", "warm_up"]
 NAME = "expectations"
 
 
-def ask(trial: Trial, place: str | None) -> Iterator[Event]:
+def run(trial: Trial, place: str | None) -> Iterator[Event]:
     """Judge a stage's isolated replay, or a live dependency's answers of today."""
     assert place is not None
     if place in trial.pipeline.stages:
@@ -37,4 +37,4 @@ def places(trial: Trial) -> Sequence[str]:
     return [*unasked, *(p for p in path if p in trial.pipeline.stages or p in trial.live)]
 
 
-check = Check(NAME, ask=ask, stages=places)
+check = Check(NAME, run=run, stages=places)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from seatrial.checks.findings import differences
 from seatrial.errors import PipelineError
-from seatrial.events import Event, Finding, Judged, Measured, Unjudged
+from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
 from seatrial.pipeline import describe
@@ -25,7 +25,7 @@ def ask_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
 
     answers = trial.reference.answers(dependency)
     if not answers.size:
-        yield Unjudged(name, dependency, f"nothing was asked of '{dependency}' at capture")
+        yield NotEvaluated(name, dependency, f"nothing was asked of '{dependency}' at capture")
         return
     compared, suites, results, problems = 0, {}, {}, []
     try:
@@ -41,13 +41,13 @@ def ask_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
             compared += parity.rows_compared * max(1, len(parity.columns))
             if cells := parity.rows_compared * len(parity.columns):
                 wrong = sum(c.mismatches + c.null_flips for c in parity.columns)
-                yield Measured(name, dependency, "mismatch_share", wrong / cells)
+                yield Measurement(name, dependency, "mismatch_share", wrong / cells)
         changed = [c for c, was in answers.calls.items() if answers_otherwise(dependency, client, c, was)]
     except PipelineError as error:
-        yield Unjudged(name, dependency, str(error))
+        yield NotEvaluated(name, dependency, str(error))
         return
     except Exception as error:  # noqa: BLE001  whatever its client raises, it cannot be asked
-        yield Unjudged(name, dependency, f"'{dependency}' could not be asked again: {describe(error)}")
+        yield NotEvaluated(name, dependency, f"'{dependency}' could not be asked again: {describe(error)}")
         return
     if changed:
         yield Finding(
@@ -61,9 +61,9 @@ def ask_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
         yield attachment(name, dependency, f"suites/{dependency}.json", suites)
         yield attachment(name, dependency, f"results/{dependency}.json", results)
     if problems:
-        yield Unjudged(name, dependency, "; ".join(problems), crashed=True)
+        yield NotEvaluated(name, dependency, "; ".join(problems), crashed=True)
     else:
-        yield Judged(name, dependency, compared=compared + len(answers.calls))
+        yield Evaluated(name, dependency, compared=compared + len(answers.calls))
 
 
 def _compare(lookup: Lookup, again: pd.DataFrame) -> Parity:

@@ -17,7 +17,7 @@ from seatrial.checks.golden.handover import order_of_answers, what_differs
 from seatrial.checks.gx.judge import judge
 from seatrial.checks.serving.service import can_serve
 from seatrial.errors import StageError
-from seatrial.events import Event, Finding, Judged, Severity, Unjudged
+from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.parity.result import Parity
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
@@ -25,11 +25,11 @@ from seatrial.trial import Trial
 NAME = "golden"
 
 
-def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
+def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     """Compare what the path up to ``stage`` makes of the requests with what training saw there."""
     assert stage is not None
     if stage == SERVICE:
-        yield from _service.ask(trial, NAME)
+        yield from _service.run_service(trial, NAME)
         return
     try:
         parity = trial.parity(stage, "chained")
@@ -41,14 +41,14 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
         yield from order_of_answers(NAME, trial, stage)
     else:
         events = [*differences(NAME, stage, parity)]
-        events.append(Judged(NAME, stage, compared=parity.rows_compared * len(parity.columns)))
+        events.append(Evaluated(NAME, stage, compared=parity.rows_compared * len(parity.columns)))
     origin = _origin(trial, stage)
     if origin is None and not parity.ok:
         yield _born(trial, stage, parity)
         origin = stage
     for event in events:
         if isinstance(event, Finding) and origin is not None and event.severity is Severity.ERROR:
-            yield replace(event, propagated=True, advice=_advice(origin, stage))
+            yield replace(event, downstream=True, advice=_advice(origin, stage))
         else:
             yield event
 
@@ -110,20 +110,20 @@ def _broke(trial: Trial, stage: str, error: StageError) -> Iterator[Event]:
     if error.stage != stage:
         yield Finding(
             NAME, stage, f"'{stage}' was not reached: '{error.stage}' broke before it.",
-            cause="not-reached", propagated=True, advice=f"Repair '{error.stage}' first.",
+            cause="not-reached", downstream=True, advice=f"Repair '{error.stage}' first.",
         )  # fmt: skip
-        yield Unjudged(NAME, stage, f"not reached: stage '{error.stage}' broke before it")
+        yield NotEvaluated(NAME, stage, f"not reached: stage '{error.stage}' broke before it")
         return
     before = trial.pipeline.before(stage)
     born = before is not None and _origin(trial, stage) is None
     said = f" By itself it works. {_handed(trial, before)}" if born and before else ""
     yield Finding(
-        NAME, stage, f"{error}{said}", cause="hand-over" if born else "stage-broke", propagated=not born,
+        NAME, stage, f"{error}{said}", cause="hand-over" if born else "stage-broke", downstream=not born,
         advice=f"Run '{stage}' on what '{before}' returns, not on a stored copy of it."
         if born
         else "It breaks by itself too, or on what an earlier stage got wrong: start there.",
     )  # fmt: skip
-    yield Judged(NAME, stage, compared=1)
+    yield Evaluated(NAME, stage, compared=1)
 
 
 def _advice(origin: str, stage: str) -> str:
@@ -137,4 +137,4 @@ def stages(trial: Trial) -> Sequence[str]:
     return (*every_stage(trial), SERVICE) if can_serve(trial) else every_stage(trial)
 
 
-check = Check(NAME, ask=ask, stages=stages)
+check = Check(NAME, run=run, stages=stages)

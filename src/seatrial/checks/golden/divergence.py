@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from seatrial.checks.findings import differences
 from seatrial.checks.golden.explain import Why, explain
-from seatrial.checks.serving.comparison import Seen, Sides
+from seatrial.checks.serving.comparison import Observed, Sides
 from seatrial.events import Finding, Severity
 from seatrial.parity.result import ColumnParity, Parity
 from seatrial.pipeline import SERVICE
 
 
-def parted(name: str, sides: Sides, ways: Sequence[Seen]) -> Iterator[Finding]:
+def parted(name: str, sides: Sides, ways: Sequence[Observed]) -> Iterator[Finding]:
     """Yield what the service answers differently, once for all ways of asking."""
     told: set[str | None] = set()
     for way in ways:
@@ -37,12 +37,12 @@ def parted(name: str, sides: Sides, ways: Sequence[Seen]) -> Iterator[Finding]:
             yield _placed(finding, sides, way, other, why)
 
 
-def _own(way: Seen) -> bool:
+def _own(way: Observed) -> bool:
     """Whether the service differs by itself, in values that nothing has explained yet."""
     return any(not c.ok and not _propagated(way, c.column) for c in way.recorded.columns)
 
 
-def _propagated(way: Seen, column: str | None) -> bool:
+def _propagated(way: Observed, column: str | None) -> bool:
     """Whether the path in process gives the same as the service: then the difference is not of the wire."""
     if way.in_process is None:
         return False
@@ -51,7 +51,7 @@ def _propagated(way: Seen, column: str | None) -> bool:
     return any(c.column == column and c.ok for c in way.in_process.columns)
 
 
-def _placed(finding: Finding, sides: Sides, way: Seen, other: Seen | None, why: Why | None) -> Finding:
+def _placed(finding: Finding, sides: Sides, way: Observed, other: Observed | None, why: Why | None) -> Finding:
     """Say which pair differs, whether it is the wire's, the batch's or an earlier stage's, and why."""
     column = next((c for c in way.recorded.columns if c.column == finding.column), None)
     here = _column(way.in_process, finding.column)
@@ -68,7 +68,7 @@ def _placed(finding: Finding, sides: Sides, way: Seen, other: Seen | None, why: 
     if _propagated(way, finding.column):
         message = f"{said} The path in process gives the same: the wire is not to blame."
         advice = f"It began before '{SERVICE}': start with the stages."
-        return replace(finding, message=message, evidence=evidence, advice=advice, propagated=True)
+        return replace(finding, message=message, evidence=evidence, advice=advice, downstream=True)
     if here is not None:
         third = _third(sides, finding.column)
         said += " In process the same requests give " + ("a third answer." if third else "what training saw.")
@@ -98,7 +98,7 @@ def _third(sides: Sides, column: str | None) -> bool:
     return not parity.ok
 
 
-def _common(way: Seen, other: Seen) -> bool:
+def _common(way: Observed, other: Observed) -> bool:
     """Whether some of the rows that differ this way were asked the other way too."""
     asked = {str(k) for k in other.answers[other.recorded.key]}
     return any(k in asked for c in way.recorded.columns if not c.ok for k in c.worst_keys)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.checks.findings import share
 from seatrial.checks.golden.divergence import parted
-from seatrial.checks.serving.comparison import Seen, Sides, ask_both, sides_of
-from seatrial.checks.serving.requests import NAMED, Told
+from seatrial.checks.serving.comparison import Observed, Sides, ask_both, sides_of
+from seatrial.checks.serving.requests import NAMED, Answers
 from seatrial.checks.serving.service import Live, live
 from seatrial.errors import AnswerError, PipelineError, TargetError
-from seatrial.events import Event, Finding, Judged, Measured, Severity, Unjudged
+from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.io import frame_json
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
@@ -18,7 +18,7 @@ from seatrial.trial import Trial
 LAST_SECONDS = 3.0  # from a connection that broke to the end of its process
 
 
-def ask(trial: Trial, name: str) -> Iterator[Event]:
+def run_service(trial: Trial, name: str) -> Iterator[Event]:
     """Compare what the live service answers to the reference's requests with what training saw."""
     try:
         service = live(trial)
@@ -27,10 +27,10 @@ def ask(trial: Trial, name: str) -> Iterator[Event]:
         yield Finding(
             name, SERVICE, str(error), cause="service-broke", advice="Start it by hand with the same command."
         )
-        yield Judged(name, SERVICE, compared=1)
+        yield Evaluated(name, SERVICE, compared=1)
         return
     except TargetError as error:
-        yield Unjudged(name, SERVICE, str(error))
+        yield NotEvaluated(name, SERVICE, str(error))
         return
     ways = ask_both(sides, service)
     for told in (way.told for way in ways):
@@ -41,21 +41,21 @@ def ask(trial: Trial, name: str) -> Iterator[Event]:
     yield from _undeclared(name, ways, sides)
     compared = sum(len(way.answers) * max(1, len(way.recorded.columns)) for way in ways)
     for way in ways:
-        yield Measured(name, SERVICE, f"answers {way.told.way}", len(way.answers), "rows")
+        yield Measurement(name, SERVICE, f"answers {way.told.way}", len(way.answers), "rows")
         if way.told.again:
-            yield Measured(name, SERVICE, f"asked again {way.told.way}", way.told.again, "rows")
+            yield Measurement(name, SERVICE, f"asked again {way.told.way}", way.told.again, "rows")
     away = [way.told.away for way in ways if way.told.away]
     unsent = sum(way.told.unsent for way in ways)
     if away and service.running.ended() is None:
-        yield Unjudged(name, SERVICE, away[0])
+        yield NotEvaluated(name, SERVICE, away[0])
     elif unsent and not any(way.told.troubles or way.told.away for way in ways):
-        yield Unjudged(name, SERVICE, f"{unsent:,} requests could not be sent in time")
+        yield NotEvaluated(name, SERVICE, f"{unsent:,} requests could not be sent in time")
     else:
         broken = any(way.told.troubles or way.told.degraded for way in ways) or bool(away)
-        yield Judged(name, SERVICE, compared=max(compared, int(broken)))
+        yield Evaluated(name, SERVICE, compared=max(compared, int(broken)))
 
 
-def _troubles(name: str, told: Told, asked: int, service: Live) -> Iterator[Finding]:
+def _troubles(name: str, told: Answers, asked: int, service: Live) -> Iterator[Finding]:
     for trouble in told.troubles.values():
         status = trouble.status
         yield Finding(
@@ -77,7 +77,7 @@ def _troubles(name: str, told: Told, asked: int, service: Live) -> Iterator[Find
         )  # fmt: skip
 
 
-def _degraded(name: str, ways: Sequence[Seen], sides: Sides) -> Iterator[Event]:
+def _degraded(name: str, ways: Sequence[Observed], sides: Sides) -> Iterator[Event]:
     """Say so where answers stayed degraded; whose fault it is depends on whether the dependencies can be reached."""
     for way in ways:
         if way.told.again and not way.told.degraded:
@@ -96,7 +96,7 @@ def _degraded(name: str, ways: Sequence[Seen], sides: Sides) -> Iterator[Event]:
         try:
             sides.trial.pipeline.connect(dependency)
         except PipelineError as error:
-            yield Unjudged(name, SERVICE, f"{said} {error}")
+            yield NotEvaluated(name, SERVICE, f"{said} {error}")
             return
     yield Finding(
         name, SERVICE, said, cause="degraded", evidence={"missing": len(keys), "keys": keys[:NAMED]},
@@ -105,7 +105,7 @@ def _degraded(name: str, ways: Sequence[Seen], sides: Sides) -> Iterator[Event]:
     )  # fmt: skip
 
 
-def _wide(name: str, ways: Sequence[Seen], allowed: Sequence[str]) -> Iterator[Finding]:
+def _wide(name: str, ways: Sequence[Observed], allowed: Sequence[str]) -> Iterator[Finding]:
     found = frame_json.beyond_safe(answer for way in ways for answer in way.told.answers)
     for column, count in found.items():
         if column not in allowed:
@@ -119,7 +119,7 @@ def _wide(name: str, ways: Sequence[Seen], allowed: Sequence[str]) -> Iterator[F
             )  # fmt: skip
 
 
-def _undeclared(name: str, ways: Sequence[Seen], sides: Sides) -> Iterator[Finding]:
+def _undeclared(name: str, ways: Sequence[Observed], sides: Sides) -> Iterator[Finding]:
     """Say which field declared as varying never came: it may be misspelt."""
     golden = sides.trial.policy.golden
     there = {c for way in ways for answer in way.told.answers[:100] for c in answer}

@@ -11,9 +11,9 @@ import pandas as pd
 
 from seatrial.checks.findings import differences
 from seatrial.checks.gx import suites
-from seatrial.checks.gx.runner import Ran, run_suite, warm_up
+from seatrial.checks.gx.runner import SuiteResult, run_suite, warm_up
 from seatrial.checks.gx.user import own_expectations
-from seatrial.events import Attachment, Event, Judged, Measured, Unjudged
+from seatrial.events import Attachment, Evaluated, Event, Measurement, NotEvaluated
 from seatrial.parity.result import Parity
 from seatrial.trial import Replay, Trial
 
@@ -48,27 +48,27 @@ def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -
     counts = {kind: [a.counts for a in r.answers] for kind, r in ran.items()}
     yield attachment(name, stage, f"results/{where}.json", counts)
     if problems:
-        yield Unjudged(name, stage, "; ".join(problems), crashed=True)
+        yield NotEvaluated(name, stage, "; ".join(problems), crashed=True)
     else:
-        yield Judged(name, stage, compared=parity.rows_compared * len(parity.columns))
+        yield Evaluated(name, stage, compared=parity.rows_compared * len(parity.columns))
 
 
-def judge_parity(place: str, columns: Sequence[str], parity: Parity) -> Ran:
+def judge_parity(place: str, columns: Sequence[str], parity: Parity) -> SuiteResult:
     """Run the checkpoint over the parity frame; ``columns`` are those that training saw, the key among them."""
     expectations = _suites_ready(suites.parity_expectations, columns, parity.rows_expected)
     return run_suite(f"{place} parity", expectations, suites.parity_frame(parity), label="feature")
 
 
-def judge_schema(place: str, columns: Sequence[str], actual: pd.DataFrame) -> Ran:
+def judge_schema(place: str, columns: Sequence[str], actual: pd.DataFrame) -> SuiteResult:
     """Run the checkpoint over the columns of the real frame; no row of it is looked at."""
     expectations = _suites_ready(suites.schema_expectations, columns)
     return run_suite(f"{place} schema", expectations, actual.head(0).rename(columns=str))
 
 
-def disagreement(schema: Ran | None, judged: Ran, parity: Parity) -> str:
+def disagreement(schema: SuiteResult | None, evaluated: SuiteResult, parity: Parity) -> str:
     """Return where the checkpoint and the kernel say different things of the same frames, or the empty string."""
-    failed = [*judged.failed(), *(schema.failed() if schema else ())]
-    by_row = [a for a in judged.failed() if a.columns != ("rows",)]
+    failed = [*evaluated.failed(), *(schema.failed() if schema else ())]
+    by_row = [a for a in evaluated.failed() if a.columns != ("rows",)]
     checkpoint = {feature for a in by_row for feature in a.features}
     kernel = {c.column for c in parity.columns if not c.ok}
     kernel |= set() if parity.keys_ok else {parity.key}
@@ -93,15 +93,15 @@ def _suites_ready(build: Any, *arguments: Any) -> list[Any]:
     return expectations
 
 
-def _measured(name: str, stage: str, parity: Parity) -> Iterator[Measured]:
+def _measured(name: str, stage: str, parity: Parity) -> Iterator[Measurement]:
     differ = [c for c in parity.columns if c.mismatches or c.null_flips]
     cells = parity.rows_compared * len(parity.columns)
     if cells:
         wrong = sum(c.mismatches + c.null_flips for c in differ)
-        yield Measured(name, stage, "mismatch_share", wrong / cells)
+        yield Measurement(name, stage, "mismatch_share", wrong / cells)
         finite = [c.max_rel_diff for c in parity.columns if math.isfinite(c.max_rel_diff)]
-        yield Measured(name, stage, "max_rel_diff", max(finite, default=0.0))
+        yield Measurement(name, stage, "max_rel_diff", max(finite, default=0.0))
     for c in differ:
-        yield Measured(name, stage, "mismatch_share", (c.mismatches + c.null_flips) / c.rows, column=c.column)
+        yield Measurement(name, stage, "mismatch_share", (c.mismatches + c.null_flips) / c.rows, column=c.column)
         if math.isfinite(c.max_rel_diff):
-            yield Measured(name, stage, "max_rel_diff", c.max_rel_diff, column=c.column)
+            yield Measurement(name, stage, "max_rel_diff", c.max_rel_diff, column=c.column)

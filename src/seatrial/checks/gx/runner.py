@@ -23,7 +23,7 @@ _VALUES_LEFT_OUT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExpectationResult:
     """What one expectation found, as counts.
 
     ``rows``, ``unexpected`` and ``missing`` (nulls) are None where the expectation counts nothing; ``features`` names
@@ -53,14 +53,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Ran:
+class SuiteResult:
     """A suite that ran: itself as JSON, and its answers; ``problem`` says why they cannot be trusted."""
 
     suite: dict[str, Any]
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[ExpectationResult, ...] = ()
     problem: str = ""
 
-    def failed(self, severity: str = "critical") -> tuple[Answer, ...]:
+    def failed(self, severity: str = "critical") -> tuple[ExpectationResult, ...]:
         """Return the answers of one severity that are no."""
         return tuple(a for a in self.answers if not a.success and a.severity == severity)
 
@@ -71,7 +71,7 @@ def warm_up() -> None:
         _source()
 
 
-def run_suite(name: str, expectations: Sequence[Any], frame: pd.DataFrame, *, label: str | None = None) -> Ran:
+def run_suite(name: str, expectations: Sequence[Any], frame: pd.DataFrame, *, label: str | None = None) -> SuiteResult:
     """Run a checkpoint of ``expectations`` on ``frame``.
 
     Args:
@@ -85,24 +85,24 @@ def run_suite(name: str, expectations: Sequence[Any], frame: pd.DataFrame, *, la
         import great_expectations as gx
 
         if not (declared := [e.copy(deep=True) for e in expectations]):
-            return Ran({"name": name, "expectations": []}, problem="the suite declares no expectation")
+            return SuiteResult({"name": name, "expectations": []}, problem="the suite declares no expectation")
         suite = gx.ExpectationSuite(name=name, expectations=declared)
         stored: dict[str, Any] = suite.to_json_dict()
         stored.pop("id", None)
         counts = {"result_format": "COMPLETE", "unexpected_index_column_names": [label]} if label else _VALUES_LEFT_OUT
         with _registered(declared) as clash:
             if clash:
-                return Ran(stored, problem=clash)
+                return SuiteResult(stored, problem=clash)
             result = _checkpoint(gx, source, suite, frame, counts)
         evaluated = result.statistics["evaluated_expectations"]
         if not evaluated == len(result.results) == len(declared):
-            return Ran(stored, problem=f"{len(declared)} expectations were declared and {evaluated} evaluated")
+            return SuiteResult(stored, problem=f"{len(declared)} expectations were declared and {evaluated} evaluated")
         if broken := [r.expectation_config.type for r in result.results if _raised(r.exception_info)]:
-            return Ran(stored, problem=f"{broken[0]} raised {_raised_by(result.results)} instead of an answer")
+            return SuiteResult(stored, problem=f"{broken[0]} raised {_raised_by(result.results)} instead of an answer")
         answers = tuple(_answer(r, label) for r in result.results)
         if label and (passed_over := [a for a in answers if a.rows is not None and (a.missing or a.vacuous)]):
-            return Ran(stored, answers, problem=f"{passed_over[0].type} passed over rows that are null")
-        return Ran(stored, answers)
+            return SuiteResult(stored, answers, problem=f"{passed_over[0].type} passed over rows that are null")
+        return SuiteResult(stored, answers)
 
 
 def not_expectations(given: Sequence[Any]) -> list[str]:
@@ -185,12 +185,12 @@ def _registered(expectations: Sequence[Any]) -> Iterator[str]:
             registry.register_expectation(cls)
 
 
-def _answer(result: Any, label: str | None) -> Answer:
+def _answer(result: Any, label: str | None) -> ExpectationResult:
     config, found = result.expectation_config, dict(result.result)
     kwargs = config.kwargs
     named = [kwargs.get("column"), kwargs.get("column_A"), kwargs.get("column_B")]
     failing = [str(row[label]) for row in found.get("unexpected_index_list") or ()] if label else []
-    return Answer(
+    return ExpectationResult(
         type=str(config.type),
         columns=tuple(str(n) for n in [*named, *kwargs.get("column_list", ())] if n is not None),
         severity=str(getattr(config.severity, "value", config.severity)),

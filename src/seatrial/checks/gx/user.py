@@ -11,9 +11,9 @@ import pandas as pd
 
 from seatrial.checks.findings import share
 from seatrial.checks.gx import runner
-from seatrial.checks.gx.runner import Answer, Ran
+from seatrial.checks.gx.runner import ExpectationResult, SuiteResult
 from seatrial.errors import nearest
-from seatrial.events import Event, Finding, Severity, Unjudged
+from seatrial.events import Event, Finding, NotEvaluated, Severity
 from seatrial.pipeline import describe
 from seatrial.trial import Trial
 
@@ -26,7 +26,7 @@ class Own:
     """What a user's expectations said: events, and the suite that ran, if any."""
 
     events: Sequence[Event] = ()
-    ran: dict[str, Ran] = field(default_factory=dict)
+    ran: dict[str, SuiteResult] = field(default_factory=dict)
 
 
 class _Refused(Exception):
@@ -54,7 +54,7 @@ def own_expectations(trial: Trial, stage: str, frame: pd.DataFrame, name: str) -
         ran = _answered(runner.run_suite(f"{stage} own", declared, frame))
     except _Refused as refused:
         reason = f"the expectations of stage '{stage}': {refused}"
-        return Own([Unjudged(name, stage, reason, crashed=refused.crashed)])
+        return Own([NotEvaluated(name, stage, reason, crashed=refused.crashed)])
     empty = {column for column in asked if bool(frame[column].isna().all())}
     events: list[Event] = []
     for answer in ran.answers:
@@ -79,7 +79,7 @@ def _declared(trial: Trial, stage: str) -> list[Any]:
     return declared
 
 
-def _answered(ran: Ran) -> Ran:
+def _answered(ran: SuiteResult) -> SuiteResult:
     if ran.problem:
         raise _Refused(ran.problem, crashed=True)
     return ran
@@ -95,7 +95,7 @@ def _refuse_what_passes_unseen(frame: pd.DataFrame, asked: set[str]) -> None:
         raise _Refused(f"'{alike[0]}' and '{alike[1]}' are one column to them; case makes no difference there")
 
 
-def _failed(name: str, stage: str, answer: Answer, show: Sequence[str]) -> Finding:
+def _failed(name: str, stage: str, answer: ExpectationResult, show: Sequence[str]) -> Finding:
     what = answer.description or answer.type
     column = answer.columns[0] if answer.columns else None
     evidence: dict[str, Any] = {}
@@ -111,7 +111,7 @@ def _failed(name: str, stage: str, answer: Answer, show: Sequence[str]) -> Findi
     )  # fmt: skip
 
 
-def _vacuous(name: str, stage: str, answer: Answer) -> Finding:
+def _vacuous(name: str, stage: str, answer: ExpectationResult) -> Finding:
     columns = ", ".join(f"'{c}'" for c in answer.columns)
     return Finding(
         name, stage, f"{answer.type} on {columns} looked at nothing: every value is null or left out.",

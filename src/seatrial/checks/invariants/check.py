@@ -16,17 +16,17 @@ import numpy as np
 from seatrial.checks.base import Check, every_stage
 from seatrial.checks.invariants.fresh import HASH_SEEDS, begin, cannot_start, elsewhere, needs_model
 from seatrial.checks.invariants.reassembly import assemble, expected_of
-from seatrial.checks.invariants.stage import Asked, cells
-from seatrial.checks.invariants.variations import ORDER, PARTS, PROCESS, REPEAT, ROWS, Probe
+from seatrial.checks.invariants.stage import StageProbe, cells
+from seatrial.checks.invariants.variations import ORDER, PARTS, PROCESS, REPEAT, ROWS, Variation
 from seatrial.errors import PipelineError, StageError
-from seatrial.events import Event, Finding, Judged, Severity, Unjudged
+from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.parity.result import ColumnParity, Parity
 from seatrial.trial import Trial
 
 NAME = "invariants"
 
 
-def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
+def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     """Ask one stage in every way; each broken invariant is one finding with the columns that move.
 
     A column that is not repeatable is not held against the other probes: they could only say so again. A type that
@@ -37,9 +37,9 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
     """
     assert stage is not None
     begin(trial)
-    asked = Asked.of(trial, stage)
+    asked = StageProbe.of(trial, stage)
     if not len(asked.given):
-        yield Unjudged(NAME, stage, "the reference holds no rows for this stage")
+        yield NotEvaluated(NAME, stage, "the reference holds no rows for this stage")
         return
     compared, restless = 0, frozenset[str]()
     retyped: dict[str, str] = {}
@@ -64,17 +64,17 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
         yield _retyped(stage, retyped)
     yield from _no_rows(asked)
     for event in _fresh_processes(asked, restless):
-        if isinstance(event, Judged):
+        if isinstance(event, Evaluated):
             compared += event.compared
         else:
             yield event
-    yield Judged(NAME, stage, compared)
+    yield Evaluated(NAME, stage, compared)
 
 
-check = Check(NAME, ask, every_stage)
+check = Check(NAME, run, every_stage)
 
 
-def _fresh_processes(asked: Asked, known: frozenset[str]) -> Iterator[Event]:
+def _fresh_processes(asked: StageProbe, known: frozenset[str]) -> Iterator[Event]:
     """Compare with what fresh processes make of the same input, up to the first that differs."""
     trial, stage = asked.trial, asked.stage
     if reason := cannot_start(trial, stage):
@@ -85,22 +85,22 @@ def _fresh_processes(asked: Asked, known: frozenset[str]) -> Iterator[Event]:
         hash_seed, there = elsewhere(trial, number)
         evidence = {"hash_seed": hash_seed}
         if reason := there.failed or there.unseen.get(stage, ""):
-            yield Unjudged(NAME, stage, reason)
+            yield NotEvaluated(NAME, stage, reason)
             return
         if stage in there.broken:
-            yield Judged(NAME, stage, 1)
+            yield Evaluated(NAME, stage, 1)
             message = f"{there.broken[stage]} It works here, and breaks in a fresh process."
             yield Finding(NAME, stage, message, cause=PROCESS.cause, advice=PROCESS.advice, evidence=evidence)
             return
         parity = asked.parity(asked.answer, there.frames[stage])
-        yield Judged(NAME, stage, cells(parity))
+        yield Evaluated(NAME, stage, cells(parity))
         probe = replace(PROCESS, how=f"{PROCESS.how} with PYTHONHASHSEED={hash_seed}")
         if finding := _finding(asked, probe, parity, known):
             yield replace(finding, evidence={**finding.evidence, **evidence})
             return
 
 
-def _finding(asked: Asked, probe: Probe, parity: Parity, known: frozenset[str]) -> Finding | None:
+def _finding(asked: StageProbe, probe: Variation, parity: Parity, known: frozenset[str]) -> Finding | None:
     """Return what broke, or None; ``known`` columns were told before."""
     broken = [c for c in parity.columns if not c.ok and c.column not in known]
     broken.sort(key=_changed, reverse=True)
@@ -157,9 +157,9 @@ def _unrecorded(error: StageError) -> bool:
     return isinstance(error.__cause__, PipelineError) and not isinstance(error.__cause__, StageError)
 
 
-def _unanswered(asked: Asked, probe: Probe, error: StageError) -> Event:
+def _unanswered(asked: StageProbe, probe: Variation, error: StageError) -> Event:
     if _unrecorded(error):
-        return Unjudged(NAME, asked.stage, f"whether it is {probe.cause} cannot be told: {error.__cause__}")
+        return NotEvaluated(NAME, asked.stage, f"whether it is {probe.cause} cannot be told: {error.__cause__}")
     seed = asked.trial.seed
     message = f"{error} It answers the whole reference in one batch, and breaks {probe.how} (seed {seed})."
     return Finding(NAME, asked.stage, message, cause=probe.cause, advice=probe.advice, evidence={"seed": seed})
@@ -182,7 +182,7 @@ def _retyped(stage: str, retyped: Mapping[str, str]) -> Finding:
     )
 
 
-def _no_rows(asked: Asked) -> Iterator[Event]:
+def _no_rows(asked: StageProbe) -> Iterator[Event]:
     try:
         rows = len(asked.again(slice(0, 0)))
         said = f"Stage '{asked.stage}' answers a request of no rows with {rows:,}." if rows else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from seatrial.checks.invariants.worker import Elsewhere, replay
+from seatrial.checks.invariants.worker import FreshProcess, replay
 from seatrial.trial import Trial
 
 # Fresh processes, each with a PYTHONHASHSEED of its own: a set of two strings keeps its order in half of them. Only the
@@ -24,7 +24,7 @@ def begin(trial: Trial) -> None:
         trial.once("elsewhere begun", start)
 
 
-def elsewhere(trial: Trial, number: int) -> tuple[int, Elsewhere]:
+def elsewhere(trial: Trial, number: int) -> tuple[int, FreshProcess]:
     """Return the hash seed of fresh process ``number`` and what it makes of the stages; it is started once a trial."""
     source = trial.pipeline.source
     assert source is not None

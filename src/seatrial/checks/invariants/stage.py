@@ -20,7 +20,7 @@ ULP = 65
 
 
 @dataclass(frozen=True)
-class Asked:
+class StageProbe:
     """One stage under this check: its input, its answer in one batch, and how far another answer may stray."""
 
     trial: Trial
@@ -31,7 +31,7 @@ class Asked:
     floors: Mapping[str, float]
 
     @classmethod
-    def of(cls, trial: Trial, stage: str) -> Asked:
+    def of(cls, trial: Trial, stage: str) -> StageProbe:
         """Replay the stage and gather what it is held to."""
         answer = trial.isolated(stage)
         floors = {c: f for c, f in trial.reference.noise.get(stage, {}).items() if c in answer.columns}

@@ -17,7 +17,7 @@ Batches = list[np.ndarray[Any, np.dtype[np.int64]]]
 
 
 @dataclass(frozen=True)
-class Probe:
+class Variation:
     """One way to ask again. ``how`` completes "gives other values …"."""
 
     cause: str
@@ -47,34 +47,34 @@ def shuffled(frame: pd.DataFrame, rng: np.random.Generator) -> Batches:
     return [rng.permutation(len(frame))]
 
 
-REPEAT = Probe(
+REPEAT = Variation(
     "not-repeatable",
     "when asked the same twice",
     "Look for an unseeded random choice, numpy's global random state, a clock, or state kept between calls.",
     at_once,
 )
-PARTS = Probe(
+PARTS = Variation(
     "batch-dependent",
     "when the same rows come in several batches",
     "Look for an encoder, scaler or imputer fitted on the request, or a rank, mean or quantile over the batch: "
     "fit it in training and keep it with the model.",
     in_parts,
 )
-ROWS = Probe(
+ROWS = Variation(
     "row-dependent",
     "when rows come one at a time",
     "A live service answers row by row. Look for a statistic, rank or encoding of the batch, and for a special case "
     "of one row such as squeeze() or iloc[0].",
     one_by_one,
 )
-ORDER = Probe(
+ORDER = Variation(
     "order-dependent",
     "when the same rows come in another order",
     "Look for shift, diff, cumulative sums, drop_duplicates or a cache keyed by too little, and for rows joined by "
     "position and not by key.",
     shuffled,
 )
-PROCESS = Probe(
+PROCESS = Variation(
     "process-dependent",
     "in a fresh process",
     "Look for iteration over a set or hash() of a string in a feature (sort it first), a cache filled while this "

@@ -28,7 +28,7 @@ LIMIT_SECONDS = 300.0  # for loading the pipeline and its model and replaying ev
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class FreshProcess:
     """What another process made of the reference's inputs.
 
     ``frames`` holds a stage's answer, ``broken`` what a stage that raised said, ``unseen`` why an answer could not be
@@ -49,7 +49,7 @@ def replay(
     model_path: str | None = None,
     hash_seed: int = 0,
     limit_seconds: float = LIMIT_SECONDS,
-) -> Elsewhere:
+) -> FreshProcess:
     """Replay ``stages`` on the reference's own inputs in a new process and return what they gave.
 
     Args:
@@ -84,13 +84,13 @@ def replay(
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Elsewhere(failed=f"a fresh process gave no answer within {limit_seconds:g} s")
+            return FreshProcess(failed=f"a fresh process gave no answer within {limit_seconds:g} s")
         answers = Path(out) / "answers.json"
         if done.returncode or not answers.is_file():
-            return Elsewhere(failed=f"a fresh process ended with exit code {done.returncode} before it answered")
+            return FreshProcess(failed=f"a fresh process ended with exit code {done.returncode} before it answered")
         told: dict[str, Any] = json.loads(answers.read_text(encoding="utf-8"))
         frames = {s: bundle.read_frame(Path(out) / f"{s}.parquet") for s in told["answered"]}
-        return Elsewhere(frames, told["broken"], told["unseen"], told["failed"])
+        return FreshProcess(frames, told["broken"], told["unseen"], told["failed"])
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from seatrial.checks.load.runs import Loaded
 from seatrial.errors import SeatrialError, TargetError
-from seatrial.events import Measured
-from seatrial.loadgen.capacity import Probe, knee
+from seatrial.events import Measurement
+from seatrial.loadgen.capacity import CapacityProbe, knee
 from seatrial.loadgen.statistics import Holds, Plan, judge, required
 from seatrial.loadgen.validity import void
 from seatrial.pipeline import SERVICE
@@ -30,14 +30,14 @@ class _SpentError(SeatrialError):
     """The budget of the search is spent."""
 
 
-def search(name: str, loaded: Loaded, told: Callable[[int, int, str], object], *, held: bool) -> Iterator[Measured]:
+def search(name: str, loaded: Loaded, told: Callable[[int, int, str], object], *, held: bool) -> Iterator[Measurement]:
     """Yield the highest rate that held and the lowest that did not, in requests a second.
 
     ``held`` says whether the objective's own rate did; the search goes up from there, or down.
     """
     slo = loaded.slo
     fewest = required(MISSES, percentile=slo.percentile, confidence=slo.confidence)
-    tried: list[Probe] = []
+    tried: list[CapacityProbe] = []
 
     def try_rate(rate: float) -> Holds:
         requests = max(fewest, math.ceil(rate * PROBE_LIMITS * slo.limit_seconds))
@@ -49,7 +49,7 @@ def search(name: str, loaded: Loaded, told: Callable[[int, int, str], object], *
         plan = Plan(1, requests, slo.percentile, slo.confidence)
         late = void(run, slo.limit_seconds)
         holds: Holds = "unshown" if late else judge([run.misses(slo.limit_seconds)], plan).holds
-        tried.append(Probe(rate, holds))
+        tried.append(CapacityProbe(rate, holds))
         return holds
 
     known, start = (slo.rate, 2 * slo.rate) if held else (0.0, slo.rate / 2)
@@ -60,9 +60,9 @@ def search(name: str, loaded: Loaded, told: Callable[[int, int, str], object], *
         best = max((p.rate for p in tried if p.holds == "held"), default=known)
         above = min((p.rate for p in tried if p.holds == "broken"), default=np.inf)
     if best:
-        yield Measured(name, SERVICE, "knee", best, "requests/s")
+        yield Measurement(name, SERVICE, "knee", best, "requests/s")
     if np.isfinite(above):
-        yield Measured(name, SERVICE, "knee not above", above, "requests/s")
+        yield Measurement(name, SERVICE, "knee not above", above, "requests/s")
 
 
 def drain(loaded: Loaded) -> None:

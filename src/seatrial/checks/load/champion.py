@@ -11,7 +11,7 @@ from itertools import count
 
 from seatrial.checks.load.runs import Loaded, shape, started
 from seatrial.errors import TargetError
-from seatrial.events import Event, Finding, Measured, Unjudged
+from seatrial.events import Event, Finding, Measurement, NotEvaluated
 from seatrial.loadgen.comparison import MIN_PAIRS, compare, order
 from seatrial.loadgen.statistics import quantile, required
 from seatrial.loadgen.validity import void
@@ -34,7 +34,7 @@ def side_by_side(name: str, loaded: Loaded, trial: Trial) -> Iterator[Event]:
     service = trial.pipeline.service
     assert service is not None
     if not any("{model.path}" in text for text in (*service.command, *service.env.values())):
-        yield Unjudged(
+        yield NotEvaluated(
             name, SERVICE, "the service is not given '{model.path}', so that of the promoted version is the same"
         )
         return
@@ -43,7 +43,7 @@ def side_by_side(name: str, loaded: Loaded, trial: Trial) -> Iterator[Event]:
     one = shape(load, loaded.slo.rate, requests)[0].seconds
     pairs = max(0, min(load.pairs, math.floor((loaded.until - time.monotonic() - 2 * one) / (2 * one))))
     if pairs < MIN_PAIRS:
-        yield Unjudged(
+        yield NotEvaluated(
             name, SERVICE,
             f"not enough runs to tell whether it is slower than the promoted version: the budget holds {pairs} pairs, "
             f"{one:,.0f} s a run, {MIN_PAIRS} are needed. Raise budget_seconds, or say fewer [load] pair_requests",
@@ -56,7 +56,7 @@ def side_by_side(name: str, loaded: Loaded, trial: Trial) -> Iterator[Event]:
             champion = replace(loaded, url=running.url + path, running=running)
             yield from _compared(name, champion, loaded, pairs, requests, trial)
     except TargetError as error:
-        yield Unjudged(name, SERVICE, f"the promoted version's service could not be asked beside it: {error}")
+        yield NotEvaluated(name, SERVICE, f"the promoted version's service could not be asked beside it: {error}")
 
 
 def _compared(
@@ -66,7 +66,7 @@ def _compared(
     assert margin is not None
     number = count(10_000)
     for n, each in enumerate(sides.values()):  # once each without counting: caches, pools, compiled code
-        trial.told(n, 2 * pairs + 2, "warm-up of the promoted version and this one")
+        trial.on_progress(n, 2 * pairs + 2, "warm-up of the promoted version and this one")
         each.run(next(number), requests, slo.rate)
     figures: dict[str, list[float]] = {"champion": [], "challenger": []}
     worthless = 0
@@ -74,7 +74,7 @@ def _compared(
         pair: dict[str, float] = {}
         late = False
         for which in turn:
-            trial.told(2 + 2 * n + len(pair), 2 * pairs + 2, f"{which}, pair {n + 1} of {pairs}")
+            trial.on_progress(2 + 2 * n + len(pair), 2 * pairs + 2, f"{which}, pair {n + 1} of {pairs}")
             run, _ = sides[which].run(next(number), requests, slo.rate)
             pair[which] = quantile(run.latencies, slo.percentile)
             late |= bool(void(run, slo.limit_seconds))
@@ -83,10 +83,10 @@ def _compared(
             for side, figure in pair.items():
                 figures[side].append(figure)
     found = compare(figures["champion"], figures["challenger"], margin=margin, alpha=ALPHA)
-    yield Measured(name, SERVICE, "pairs compared", found.pairs, "pairs")
+    yield Measurement(name, SERVICE, "pairs compared", found.pairs, "pairs")
     for label, value in (("", found.ratio), (" lower bound", found.low), (" upper bound", found.high)):
         if math.isfinite(value):
-            yield Measured(name, SERVICE, f"time over the promoted version's{label}", value)
+            yield Measurement(name, SERVICE, f"time over the promoted version's{label}", value)
     said = f"p{slo.percentile * 100:g} at {slo.rate:g} requests/s"
     if found.answer == "regression":
         yield Finding(
@@ -98,7 +98,7 @@ def _compared(
         )  # fmt: skip
     elif found.answer != "none":
         void_ = f"; {worthless} pairs were void, the generator was late" if worthless else ""
-        yield Unjudged(
+        yield NotEvaluated(
             name, SERVICE,
             f"not enough runs to tell whether it is slower than the promoted version in {said}: {found.reason}{void_}",
         )  # fmt: skip

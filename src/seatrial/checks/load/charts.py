@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from seatrial.loadgen.results import Offered
+from seatrial.loadgen.results import LoadRun
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 240, 56, 34, 22
 INK, BARS, LIMIT, SLOW = "#333", "#4c78a8", "#c0392b", "#e39c37"
 BINS, SLICES = 48, 120
 
 
-def histogram(runs: Sequence[Offered], limit_seconds: float) -> bytes:
+def histogram(runs: Sequence[LoadRun], limit_seconds: float) -> bytes:
     """Return how many answers took how long, on a logarithmic axis; the limit is a line."""
     times = _finite(runs)
     lost = sum(len(run) for run in runs) - len(times)
@@ -41,7 +41,7 @@ def histogram(runs: Sequence[Offered], limit_seconds: float) -> bytes:
     return _svg(title, bars + line + ticks + _text(LEFT - 6, TOP + 8, f"{top:,}", "end"))
 
 
-def timeline(runs: Sequence[Offered], limit_seconds: float) -> bytes:
+def timeline(runs: Sequence[LoadRun], limit_seconds: float) -> bytes:
     """Return median and slowest answer over time, one run after the other; the limit is a line."""
     times = _finite(runs)
     low, high = _span(times, limit_seconds)
@@ -70,7 +70,7 @@ def timeline(runs: Sequence[Offered], limit_seconds: float) -> bytes:
     )
 
 
-def _finite(runs: Sequence[Offered]) -> np.ndarray:
+def _finite(runs: Sequence[LoadRun]) -> np.ndarray:
     times = np.concatenate([run.latencies for run in runs])
     return np.asarray(times[np.isfinite(times)])
 

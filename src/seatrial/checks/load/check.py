@@ -25,7 +25,7 @@ from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
 from seatrial.checks.serving.service import can_serve
 from seatrial.errors import AnswerError, TargetError, UsageError
-from seatrial.events import Attachment, Event, Finding, Judged, Measured, Unjudged
+from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.loadgen.affinity import EVERYWHERE, apart
 from seatrial.loadgen.statistics import Plan
 from seatrial.loadgen.validity import BATCHES
@@ -38,25 +38,25 @@ DIAGNOSIS_SECONDS = 3.0
 LEAD, DIAGNOSIS = 2**20, 2**20 + 1  # numbers of runs that are not counted
 
 
-def ask(trial: Trial, _: str | None) -> Iterator[Event]:
+def run(trial: Trial, _: str | None) -> Iterator[Event]:
     """Put the service under its declared rate and yield figures, pictures and the judgement."""
     slo, load = trial.policy.slo, trial.policy.offered
     assert slo is not None
     assert trial.pipeline.service is not None
     path = slo.path or trial.pipeline.service.predict
     if not path.startswith("/"):
-        yield Unjudged(NAME, SERVICE, f"load is offered over HTTP to a path, not to '{path}': say [slo] path")
+        yield NotEvaluated(NAME, SERVICE, f"load is offered over HTTP to a path, not to '{path}': say [slo] path")
         return
     try:
         plan = plan_of(slo, load)
         cores = apart(load.workers) if load.own_core else EVERYWHERE
     except UsageError as error:
-        yield Unjudged(NAME, SERVICE, f"[load]: {error}")
+        yield NotEvaluated(NAME, SERVICE, f"[load]: {error}")
         return
     needed = shape(load, slo.rate, plan.requests)[0].seconds * plan.runs + room(plan) / slo.rate
     end = until(trial, load.budget_seconds)
     if needed > (budget := end - time.monotonic()) + 1:
-        yield Unjudged(
+        yield NotEvaluated(
             NAME, SERVICE,
             f"{plan.runs} runs of {plan.requests:,} requests at {slo.rate:g} a second take {needed:,.0f} s, the budget "
             f"is {budget:,.0f} s: raise budget_seconds of [load] and of [stress], or say runs and requests",
@@ -65,25 +65,25 @@ def ask(trial: Trial, _: str | None) -> Iterator[Event]:
     begin = time.monotonic()
     try:
         with started(trial, trial.model_path, cores) as running:
-            yield Measured(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
+            yield Measurement(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
             loaded = Loaded(running.url + path, running, expected(trial), slo, load, trial.seed, end, cores)
             if cores.service is not None:
-                yield Measured(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
+                yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
             yield from _first(loaded, path)
             yield from _loaded(loaded, plan, trial)
     except AnswerError as error:
         yield Finding(
             NAME, SERVICE, str(error), cause="service-broke", advice="Start it by hand with the same command."
         )
-        yield Judged(NAME, SERVICE, compared=1)
+        yield Evaluated(NAME, SERVICE, compared=1)
     except TargetError as error:
-        yield Unjudged(NAME, SERVICE, str(error))
+        yield NotEvaluated(NAME, SERVICE, str(error))
 
 
 def _first(loaded: Loaded, path: str) -> Iterator[Event]:
     with Http(loaded.running.url, seconds=max(30.0, loaded.load.timeout_seconds)) as http:
         answer = http.send(loaded.expected.payloads[0], path=path)
-    yield Measured(NAME, SERVICE, "first answer", answer.seconds, "s")
+    yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
 
 
 def _loaded(loaded: Loaded, plan: Plan, trial: Trial) -> Iterator[Event]:
@@ -91,7 +91,7 @@ def _loaded(loaded: Loaded, plan: Plan, trial: Trial) -> Iterator[Event]:
     sampled = degraded = 0
     lead = loaded.run(LEAD, max(room(plan), BATCHES), rate, flat=True)[0] if loaded.load.profile else None
     for number in range(plan.runs):
-        trial.told(
+        trial.on_progress(
             number, plan.runs, f"run {number + 1} of {plan.runs}: {plan.requests:,} requests at {rate:g} a second"
         )
         requests = plan.requests + (room(plan) if number == 0 and lead is None else 0)
@@ -105,23 +105,23 @@ def _loaded(loaded: Loaded, plan: Plan, trial: Trial) -> Iterator[Event]:
             break
     runs = Runs(loaded.slo, plan, offered, lead)
     yield from figures(NAME, runs)
-    yield Measured(NAME, SERVICE, "answers compared", sampled, "rows")
-    yield Measured(NAME, SERVICE, "answers degraded", degraded, "rows")
+    yield Measurement(NAME, SERVICE, "answers compared", sampled, "rows")
+    yield Measurement(NAME, SERVICE, "answers degraded", degraded, "rows")
     yield raw(NAME, runs)
     yield summed(NAME, runs)
     for picture, draw in (("histogram", histogram), ("timeline", timeline)):
         yield Attachment(NAME, SERVICE, f"load/{picture}.svg", draw(offered, loaded.slo.limit_seconds))
     yield from {(f.column, f.cause): f for f in wrong}.values()
     if loaded.load.samples and not sampled:
-        yield Unjudged(NAME, SERVICE, "no answer under load could be compared with the recorded ones")
+        yield NotEvaluated(NAME, SERVICE, "no answer under load could be compared with the recorded ones")
     events = list(conclusion(NAME, runs))
     for event in events:
-        if not isinstance(event, Judged):
+        if not isinstance(event, Evaluated):
             yield _explained(loaded, event) if isinstance(event, Finding) else event
-    judged = [event for event in events if isinstance(event, Judged)]
-    if judged and not loaded.running.ended():
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    if evaluated and not loaded.running.ended():
         yield from _rest(loaded, trial, held=not any(isinstance(event, Finding) for event in events))
-    yield from judged
+    yield from evaluated
 
 
 def _rest(loaded: Loaded, trial: Trial, *, held: bool) -> Iterator[Event]:
@@ -131,7 +131,7 @@ def _rest(loaded: Loaded, trial: Trial, *, held: bool) -> Iterator[Event]:
     if held and loaded.load.margin is not None and trial.champion_path is not None:
         yield from side_by_side(NAME, loaded, trial)
     if loaded.load.knee and not loaded.running.ended():
-        yield from search(NAME, loaded, trial.told, held=held)
+        yield from search(NAME, loaded, trial.on_progress, held=held)
 
 
 def _died(loaded: Loaded, how: str) -> Finding:
@@ -168,4 +168,4 @@ def _places(trial: Trial) -> Sequence[str]:
     return [SERVICE] if trial.policy.slo is not None and can_serve(trial) else []
 
 
-check = Check(NAME, ask, _places)
+check = Check(NAME, run, _places)

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from seatrial.checks.load.runs import shape
-from seatrial.events import Attachment, Event, Finding, Judged, Measured, Unjudged
+from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.loadgen.histogram import histogram, merge
-from seatrial.loadgen.results import OUTCOMES, Offered
+from seatrial.loadgen.results import OUTCOMES, LoadRun
 from seatrial.loadgen.statistics import Plan, bounds, judge, plan, quantile, required
 from seatrial.loadgen.validity import Warmup, void, warmup
 from seatrial.pipeline import SERVICE
@@ -34,8 +34,8 @@ class Runs:
 
     slo: Slo
     plan: Plan
-    offered: Sequence[Offered]
-    lead: Offered | None = None
+    offered: Sequence[LoadRun]
+    lead: LoadRun | None = None
 
     @cached_property
     def warmup(self) -> Warmup:
@@ -78,15 +78,15 @@ def figures(name: str, runs: Runs) -> Iterator[Event]:
         told = {said: quantile(latencies, percentile), f"{said} lower bound": low, f"{said} upper bound": high}
         for label, value in told.items():
             if math.isfinite(value):
-                yield Measured(name, SERVICE, label, value, "s")
+                yield Measurement(name, SERVICE, label, value, "s")
     seconds = sum(float(run.scheduled[-1]) for run in runs.offered if len(run))
     within = sum(int((~run.misses(runs.slo.limit_seconds)).sum()) for run in runs.offered)
     lags = np.concatenate([run.lags for run in runs.offered])
-    yield Measured(name, SERVICE, "error share", float(np.isinf(latencies).mean()))
-    yield Measured(name, SERVICE, "goodput", within / seconds if seconds else 0.0, "requests/s")
-    yield Measured(name, SERVICE, "warm-up", runs.warmup.requests, "requests")
+    yield Measurement(name, SERVICE, "error share", float(np.isinf(latencies).mean()))
+    yield Measurement(name, SERVICE, "goodput", within / seconds if seconds else 0.0, "requests/s")
+    yield Measurement(name, SERVICE, "warm-up", runs.warmup.requests, "requests")
     if math.isfinite(late := quantile(lags, 0.99)):
-        yield Measured(name, SERVICE, "generator lag p99", late, "s")
+        yield Measurement(name, SERVICE, "generator lag p99", late, "s")
 
 
 def conclusion(name: str, runs: Runs) -> Iterator[Event]:
@@ -102,12 +102,12 @@ def conclusion(name: str, runs: Runs) -> Iterator[Event]:
     if runs.lead is not None:
         reasons += [f"the warm-up is void: {reason}" for reason in void(runs.lead, slo.limit_seconds)]
     if reasons:
-        yield Unjudged(name, SERVICE, f"{limit}: {'; '.join(reasons)}. {ADVICE}")
+        yield NotEvaluated(name, SERVICE, f"{limit}: {'; '.join(reasons)}. {ADVICE}")
         return
-    judged = judge([part > slo.limit_seconds for part in runs.latencies()], plan_)
-    total = sum(judged.requests)
-    if judged.holds == "broken":
-        share = max(m / n for m, n in zip(judged.misses, judged.requests, strict=True) if n)
+    evaluated = judge([part > slo.limit_seconds for part in runs.latencies()], plan_)
+    total = sum(evaluated.requests)
+    if evaluated.holds == "broken":
+        share = max(m / n for m, n in zip(evaluated.misses, evaluated.requests, strict=True) if n)
         worst = max((quantile(part, slo.percentile) for part in runs.latencies()), default=math.inf)
         took = f"{worst * 1e3:,.0f} ms" if math.isfinite(worst) else "no answer in time"
         yield Finding(
@@ -116,24 +116,28 @@ def conclusion(name: str, runs: Runs) -> Iterator[Event]:
             f"p{slo.percentile * 100:g} was {took}.",
             cause="slow",
             advice="Profile one request; then look for a pool, a lock or a count of workers that is too small.",
-            evidence={"rows": total, "missed": sum(judged.misses), **_ends(runs)},
+            evidence={"rows": total, "missed": sum(evaluated.misses), **_ends(runs)},
         )  # fmt: skip
-        yield Judged(name, SERVICE, compared=total)
+        yield Evaluated(name, SERVICE, compared=total)
     elif not runs.warmup.settled:
-        yield Unjudged(name, SERVICE, f"{limit}: the latency had not settled within the first run. Make runs longer.")
-    elif judged.holds == "held":
-        yield Judged(name, SERVICE, compared=total)
+        yield NotEvaluated(
+            name, SERVICE, f"{limit}: the latency had not settled within the first run. Make runs longer."
+        )
+    elif evaluated.holds == "held":
+        yield Evaluated(name, SERVICE, compared=total)
     else:
-        least = min(judged.requests, default=0)
-        told = ", ".join(f"{m} of {n:,}" for m, n in zip(judged.misses, judged.requests, strict=True))
-        few = f"{len(judged.requests)} runs of {least:,} requests or more, planned {plan_.runs} of {plan_.requests:,}"
-        yield Unjudged(
+        least = min(evaluated.requests, default=0)
+        told = ", ".join(f"{m} of {n:,}" for m, n in zip(evaluated.misses, evaluated.requests, strict=True))
+        few = (
+            f"{len(evaluated.requests)} runs of {least:,} requests or more, planned {plan_.runs} of {plan_.requests:,}"
+        )
+        yield NotEvaluated(
             name, SERVICE,
             f"{limit} is not shown at {slo.confidence:.0%} confidence: {told} missed it ({few}); "
-            f"{judged.needed:,} requests a run would bear so many misses.",
+            f"{evaluated.needed:,} requests a run would bear so many misses.",
         )  # fmt: skip
-    if judged.holds == "held" and not judged.independent:
-        yield Measured(name, SERVICE, "autocorrelation of misses", judged.correlation)
+    if evaluated.holds == "held" and not evaluated.independent:
+        yield Measurement(name, SERVICE, "autocorrelation of misses", evaluated.correlation)
 
 
 def raw(name: str, runs: Runs) -> Attachment:

@@ -15,7 +15,7 @@ from seatrial.checks.serving.expected import Expected
 from seatrial.checks.serving.service import serve
 from seatrial.events import Finding
 from seatrial.loadgen.affinity import EVERYWHERE, Cores, on
-from seatrial.loadgen.results import Offered
+from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
 from seatrial.loadgen.statistics import too_many
 from seatrial.loadgen.workers import offer_by
@@ -40,7 +40,7 @@ class Loaded:
 
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
-    ) -> tuple[Offered, np.ndarray]:
+    ) -> tuple[LoadRun, np.ndarray]:
         """Offer one run; return it and the row that each request asked for.
 
         Poisson, at the declared profile with its highest point at ``rate``, or at ``rate`` all along where none is
@@ -96,7 +96,7 @@ class Held:
     findings: Sequence[Finding]
 
 
-def held_against(name: str, expected: Expected, run: Offered, rows: np.ndarray, slo: Slo) -> Held:
+def held_against(name: str, expected: Expected, run: LoadRun, rows: np.ndarray, slo: Slo) -> Held:
     """Hold the sampled answers of a run against the recorded ones.
 
     An answer that says it is degraded differs by its own word: like a late one it is a miss, of which the objective

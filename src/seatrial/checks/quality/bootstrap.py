@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from seatrial.checks.quality.samples import Labelled
+from seatrial.checks.quality.samples import LabelledSample
 from seatrial.metrics import Array, Metric
 from seatrial.policy.stages import Quality
 
@@ -60,7 +60,7 @@ class Difference:
         return math.ceil(rows / 100) * 100 if rows < 1e9 else None
 
 
-def difference(data: Labelled, m: Metric, mine: Array, theirs: Array | None) -> Difference:
+def difference(data: LabelledSample, m: Metric, mine: Array, theirs: Array | None) -> Difference:
     """Return the difference, from the metric on resamples of both versions."""
     value, promoted = data.values(m)
     assert promoted is not None

@@ -25,9 +25,9 @@ import pandas as pd
 
 from seatrial.checks.base import Check
 from seatrial.checks.quality.bootstrap import Difference, benjamini_hochberg, difference
-from seatrial.checks.quality.samples import EVENTS, ROWS, Labelled, NotTold, groups, labels_of, numbers
+from seatrial.checks.quality.samples import EVENTS, ROWS, LabelledSample, NotEvaluable, groups, labels_of, numbers
 from seatrial.errors import StageError, nearest
-from seatrial.events import Event, Finding, Judged, Measured, Severity, Unjudged
+from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.metrics import Metric, metric
 from seatrial.policy.stages import Quality
 from seatrial.trial import Trial
@@ -37,7 +37,7 @@ MOST_SLICES = 50  # values of one column, the largest
 
 
 @dataclass(frozen=True)
-class Asked:
+class QualityInput:
     """The stage, what its policy asks, and the metrics that can be computed of its scores."""
 
     trial: Trial
@@ -53,9 +53,9 @@ class Asked:
         """Return a finding on the score column."""
         return Finding(NAME, self.stage, message, **{"column": self.quality.score, "cause": cause, **more})
 
-    def measured(self, name: str, value: float) -> Measured:
+    def measured(self, name: str, value: float) -> Measurement:
         """Return a number on the score column."""
-        return Measured(NAME, self.stage, name, value, column=self.quality.score)
+        return Measurement(NAME, self.stage, name, value, column=self.quality.score)
 
 
 def stages(trial: Trial) -> Sequence[str]:
@@ -63,7 +63,7 @@ def stages(trial: Trial) -> Sequence[str]:
     return [s for s in trial.pipeline.stages if trial.policy.of(s).quality is not None]
 
 
-def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
+def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     """Judge one stage's scores against the labels.
 
     Raises:
@@ -73,17 +73,17 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
     assert stage is not None
     quality = trial.policy.of(stage).quality
     assert quality is not None
-    asked = Asked(trial, stage, quality, tuple(metric(name) for name in quality.limits))
+    asked = QualityInput(trial, stage, quality, tuple(metric(name) for name in quality.limits))
     if not asked.metrics:
-        yield Unjudged(NAME, stage, "the policy names no metric: state at least one limit, such as roc_auc")
+        yield NotEvaluated(NAME, stage, "the policy names no metric: state at least one limit, such as roc_auc")
         return
     try:
         data = yield from _gathered(asked)
-    except NotTold as reason:
-        yield Unjudged(NAME, stage, str(reason))
+    except NotEvaluable as reason:
+        yield NotEvaluated(NAME, stage, str(reason))
         return
     if data is None:
-        yield Judged(NAME, stage, 1)
+        yield Evaluated(NAME, stage, 1)
         return
     asked = replace(asked, metrics=tuple(m for m in asked.metrics if m.scores == "any" or _probable(data)))
     yield from _limits(asked, data)
@@ -95,17 +95,17 @@ def ask(trial: Trial, stage: str | None) -> Iterator[Event]:
         try:
             theirs = _scores(asked, _champion(trial, stage), data.keys)
         except StageError as error:
-            yield Unjudged(NAME, stage, f"the promoted version cannot be run on this path to compare with: {error}")
+            yield NotEvaluated(NAME, stage, f"the promoted version cannot be run on this path to compare with: {error}")
         else:
             yield from _promoted(asked, replace(data, champion=theirs).take(np.isfinite(theirs)))
     yield from _untold_slices(asked, data)
-    yield Judged(NAME, stage, max(1, len(data) * len(asked.metrics)))
+    yield Evaluated(NAME, stage, max(1, len(data) * len(asked.metrics)))
 
 
-check = Check(NAME, ask, stages)
+check = Check(NAME, run, stages)
 
 
-def _gathered(asked: Asked) -> Generator[Event, None, Labelled | None]:
+def _gathered(asked: QualityInput) -> Generator[Event, None, LabelledSample | None]:
     """Return labels and scores of the rows that have both, telling what is wrong with the scores.
 
     Raises:
@@ -131,7 +131,7 @@ def _gathered(asked: Asked) -> Generator[Event, None, Labelled | None]:
             advice="A row without a score is worth nothing to a user: look for nulls or lost rows in the path.",
             evidence={"rows": len(scores), "count": lost, "keys": [str(k) for k in keys[~sound].head(5)]},
         )
-    data = Labelled(labels[sound], scores[sound], None, keys[sound].reset_index(drop=True))
+    data = LabelledSample(labels[sound], scores[sound], None, keys[sound].reset_index(drop=True))
     unfit = [m.name for m in asked.metrics if m.scores == "probability"]
     if unfit and not _probable(data):
         strange = int(((data.scores < 0) | (data.scores > 1)).sum())
@@ -142,15 +142,15 @@ def _gathered(asked: Asked) -> Generator[Event, None, Labelled | None]:
             evidence={"rows": len(data), "count": strange},
         )
     if lack := data.lacks(asked.metrics):
-        raise NotTold(lack)
+        raise NotEvaluable(lack)
     return data
 
 
-def _probable(data: Labelled) -> bool:
+def _probable(data: LabelledSample) -> bool:
     return bool(((data.scores >= 0) & (data.scores <= 1)).all())
 
 
-def _scores(asked: Asked, frame: pd.DataFrame, keys: pd.Series) -> Any:
+def _scores(asked: QualityInput, frame: pd.DataFrame, keys: pd.Series) -> Any:
     """Return the scores of ``keys`` in their order; NaN for a key that is not there."""
     if asked.quality.score not in frame.columns or not len(frame):
         return np.full(len(keys), np.nan)
@@ -175,7 +175,7 @@ def _champion(trial: Trial, stage: str) -> pd.DataFrame:
     return trial.once(("champion", stage), work)
 
 
-def _limits(asked: Asked, data: Labelled) -> Iterator[Event]:
+def _limits(asked: QualityInput, data: LabelledSample) -> Iterator[Event]:
     drawn = data.bootstrap(asked.metrics, asked.seed())
     tail = 1 - asked.quality.confidence
     for m in asked.metrics:
@@ -196,10 +196,10 @@ def _limits(asked: Asked, data: Labelled) -> Iterator[Event]:
             )  # fmt: skip
 
 
-def _promoted(asked: Asked, data: Labelled) -> Iterator[Event]:
+def _promoted(asked: QualityInput, data: LabelledSample) -> Iterator[Event]:
     """Compare with the promoted version, over all, and by slice the metrics that are not worse over all."""
     if lack := data.lacks(asked.metrics):
-        yield Unjudged(NAME, asked.stage, f"against the promoted version: {lack}")
+        yield NotEvaluated(NAME, asked.stage, f"against the promoted version: {lack}")
         return
     drawn, worse = data.bootstrap(asked.metrics, asked.seed()), set()
     for m in asked.metrics:
@@ -219,7 +219,7 @@ def _promoted(asked: Asked, data: Labelled) -> Iterator[Event]:
             yield _worse(asked, part, d, f" in slice {name}")
 
 
-def _versus(asked: Asked, data: Labelled, d: Difference) -> Iterator[Event]:
+def _versus(asked: QualityInput, data: LabelledSample, d: Difference) -> Iterator[Event]:
     name, quality = d.metric.name, asked.quality
     margin = d.margin(quality)
     low, high = d.bounds(quality.confidence)
@@ -244,7 +244,7 @@ def _versus(asked: Asked, data: Labelled, d: Difference) -> Iterator[Event]:
         )  # fmt: skip
 
 
-def _worse(asked: Asked, data: Labelled, d: Difference, where: str) -> Finding:
+def _worse(asked: QualityInput, data: LabelledSample, d: Difference, where: str) -> Finding:
     margin = d.margin(asked.quality)
     return asked.finding(
         f"{d.metric.name} is {d.value:.4g}, and {d.promoted:.4g} with the promoted version on the same "
@@ -256,12 +256,12 @@ def _worse(asked: Asked, data: Labelled, d: Difference, where: str) -> Finding:
     )  # fmt: skip
 
 
-def _size(data: Labelled, m: Metric) -> str:
+def _size(data: LabelledSample, m: Metric) -> str:
     events = f", {int(data.labels.sum()):,} events" if m.of == "events" else ""
     return f"{len(data):,} rows{events}"
 
 
-def _slices(asked: Asked, data: Labelled) -> Iterator[tuple[str, str, Labelled]]:
+def _slices(asked: QualityInput, data: LabelledSample) -> Iterator[tuple[str, str, LabelledSample]]:
     """Yield column, value and rows of every slice with enough rows."""
     for column in asked.quality.slices:
         values = groups(asked.trial, asked.stage, column, data.keys)
@@ -271,7 +271,7 @@ def _slices(asked: Asked, data: Labelled) -> Iterator[tuple[str, str, Labelled]]
                 yield column, value, part
 
 
-def _untold_slices(asked: Asked, data: Labelled) -> Iterator[Event]:
+def _untold_slices(asked: QualityInput, data: LabelledSample) -> Iterator[Event]:
     told = {column for column, *_ in _slices(asked, data)}
     for column in asked.quality.slices:
         if column not in told:

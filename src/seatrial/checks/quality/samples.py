@@ -18,12 +18,12 @@ EVENTS = 20  # and of each class
 RESAMPLES = 1_000
 
 
-class NotTold(Exception):
+class NotEvaluable(Exception):
     """Why quality cannot be judged, as a sentence."""
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledSample:
     """Labels (n), the scores of the candidate (n) and of the promoted version (n, or None), and the keys (n)."""
 
     labels: Array
@@ -34,10 +34,10 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: Any) -> Labelled:
+    def take(self, rows: Any) -> LabelledSample:
         """Return some rows, by position or mask."""
         champion = None if self.champion is None else self.champion[rows]
-        return Labelled(self.labels[rows], self.scores[rows], champion, self.keys[rows])
+        return LabelledSample(self.labels[rows], self.scores[rows], champion, self.keys[rows])
 
     def lacks(self, metrics: Sequence[Metric]) -> str:
         """Return what is missing to judge by these metrics, or the empty string."""
@@ -78,18 +78,18 @@ def labels_of(trial: Trial, label: str, *, events: bool) -> tuple[pd.Series, Arr
     """
     labels = trial.reference.labels
     if labels is None:
-        raise NotTold(
+        raise NotEvaluable(
             "the policy states limits on quality, and the reference carries no labels. "
             "Capture it with labels=, the key column and what came true"
         )
     if label not in labels.columns:
         known = [str(c) for c in labels.columns if c != trial.pipeline.key]
-        raise NotTold(f"the labels have no column '{label}'; they have {', '.join(known)}.{nearest(label, known)}")
+        raise NotEvaluable(f"the labels have no column '{label}'; they have {', '.join(known)}.{nearest(label, known)}")
     known_rows = labels[labels[label].notna()].reset_index(drop=True)
     values = numbers(known_rows[label])
     if not np.isfinite(values).all() or (events and not np.isin(values, (0, 1)).all()):
         wanted = "1 or true for the event and 0 or false for none" if events else "finite numbers"
-        raise NotTold(f"the labels in '{label}' are not {wanted}")
+        raise NotEvaluable(f"the labels in '{label}' are not {wanted}")
     return known_rows[trial.pipeline.key], values
 
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seatrial.checks.resilience.observation import Seen
+from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.serving.matrix import WITHIN
-from seatrial.faults.scenario import Row
+from seatrial.faults.scenario import Scenario
 from seatrial.loadgen.results import TIMED_OUT
 from seatrial.loadgen.statistics import too_many
 from seatrial.policy.service import Slo
@@ -40,27 +40,27 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Broken:
-    """A criterion that does not hold; ``judged`` is false where it could not be told."""
+    """A criterion that does not hold; ``evaluated`` is false where it could not be told."""
 
     criterion: str
     words: str
     count: int = 0
     of: int = 0
-    judged: bool = True
+    evaluated: bool = True
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def under_fault(row: Row, seen: Seen, slo: Slo | None) -> Iterator[Broken]:
+def under_fault(row: Scenario, seen: Observation, slo: Slo | None) -> Iterator[Broken]:
     """Yield what does not hold while the fault lasts."""
     if not seen.hits:
-        yield Broken("fired", "the fault did not fire: nothing was shown", judged=False)
+        yield Broken("fired", "the fault did not fire: nothing was shown", evaluated=False)
         return
     yield from _status(seen)
     yield from _values(seen)
     late = lateness(seen)
     for broken in (_whole(row, seen), _deadline(seen), *_bystanders(seen, slo), _breaker(row, seen)):
         if broken is not None:
-            yield broken if not late else Broken(broken.criterion, f"{broken.words}, but {late}", judged=False)
+            yield broken if not late else Broken(broken.criterion, f"{broken.words}, but {late}", evaluated=False)
     if not row.whole and (ratio := storm(seen)) > seen.ground.loss.amplification:
         yield Broken(
             "amplification",
@@ -70,19 +70,19 @@ def under_fault(row: Row, seen: Seen, slo: Slo | None) -> Iterator[Broken]:
     yield from pool(seen)
 
 
-def storm(seen: Seen) -> float:
+def storm(seen: Observation) -> float:
     """Return the most calls a request within a second, a few calls for granted."""
     return max(0.0, seen.watched.storm(seen.run.scheduled, before=seen.ground.loss.deadline) - SLACK / 10)
 
 
-def pool(seen: Seen) -> Iterator[Broken]:
+def pool(seen: Observation) -> Iterator[Broken]:
     """Yield more connections than declared."""
     most = seen.ground.loss.connections
     if most is not None and seen.watched.most > most:
         yield Broken("pool", f"{seen.watched.most} connections to it were open at once, declared are {most}")
 
 
-def lateness(seen: Seen) -> str:
+def lateness(seen: Observation) -> str:
     """Return in words that the generator was late itself, or the empty string."""
     lags = seen.run.lags[np.isfinite(seen.run.lags)]
     lag, most = float(np.quantile(lags, 0.99)) if len(lags) else np.inf, LATE * seen.ground.loss.deadline
@@ -91,7 +91,7 @@ def lateness(seen: Seen) -> str:
     )
 
 
-def _status(seen: Seen) -> Iterator[Broken]:
+def _status(seen: Observation) -> Iterator[Broken]:
     status, outcome = seen.run.status, np.isfinite(seen.seconds)
     for words, wrong in (
         ("got a 5xx", status >= 500),
@@ -104,7 +104,7 @@ def _status(seen: Seen) -> Iterator[Broken]:
             yield Broken("no-5xx", words, count, len(seen.run), evidence={"statuses": codes} if codes else {})
 
 
-def _values(seen: Seen) -> Iterator[Broken]:
+def _values(seen: Observation) -> Iterator[Broken]:
     users = seen.answered & seen.uses
     flagged = users & seen.labelled
     silent = users & ~seen.labelled & ~seen.whole
@@ -114,7 +114,7 @@ def _values(seen: Seen) -> Iterator[Broken]:
             yield Broken("labelled", "differ from the recorded answers and do not say so", int(silent.sum()), of)
         if flagged.any():
             yield Broken(
-                "fallback-value", "no fallback is declared, so degraded answers were not compared", judged=False
+                "fallback-value", "no fallback is declared, so degraded answers were not compared", evaluated=False
             )
     else:
         if (unsaid := silent & seen.fallen).any():
@@ -137,18 +137,18 @@ def _values(seen: Seen) -> Iterator[Broken]:
         yield Broken("labelled", f"are degraded without a '{seen.ground.loss.reason}'", int(mute.sum()), of)
 
 
-def _whole(row: Row, seen: Seen) -> Broken | None:
+def _whole(row: Scenario, seen: Observation) -> Broken | None:
     degraded, of = int((seen.uses & seen.labelled).sum()), int(seen.uses.sum())
     if not (row.whole and too_many(degraded, of, NEEDLESS)):
         return None
     words, left = "were degraded though the dependency answered in time", (1 - WITHIN) * seen.ground.loss.timeout
     if seen.usual > left:
         words += f", but {left * 1e3:,.0f} ms are left of its time-out, and without a fault answers took "
-        return Broken("whole", f"{words}{seen.usual * 1e3:,.0f} ms (p95)", degraded, of, judged=False)
+        return Broken("whole", f"{words}{seen.usual * 1e3:,.0f} ms (p95)", degraded, of, evaluated=False)
     return Broken("whole", words, degraded, of)
 
 
-def _deadline(seen: Seen) -> Broken | None:
+def _deadline(seen: Observation) -> Broken | None:
     over = seen.seconds > seen.ground.loss.deadline
     never = int((seen.run.outcome == TIMED_OUT).sum())
     if never or too_many(int(over.sum()), len(over), 0.01):
@@ -158,7 +158,7 @@ def _deadline(seen: Seen) -> Broken | None:
     return None
 
 
-def _bystanders(seen: Seen, slo: Slo | None) -> Iterator[Broken | None]:
+def _bystanders(seen: Observation, slo: Slo | None) -> Iterator[Broken | None]:
     limit = slo.limit_seconds if slo else seen.ground.loss.deadline
     allowed = 1 - (slo.percentile if slo else 0.99)
     by = ~seen.uses
@@ -172,7 +172,7 @@ def _bystanders(seen: Seen, slo: Slo | None) -> Iterator[Broken | None]:
             yield Broken("bystanders", f"{words} took longer than {limit * 1e3:,.0f} ms or failed", over, len(seconds))
 
 
-def _breaker(row: Row, seen: Seen) -> Broken | None:
+def _breaker(row: Scenario, seen: Observation) -> Broken | None:
     if not (row.waits and seen.ground.loss.breaker):
         return None
     later = seen.uses & (seen.run.scheduled > seen.run.scheduled[-1] / 2)
@@ -186,7 +186,7 @@ def _breaker(row: Row, seen: Seen) -> Broken | None:
 State = Literal["held", "broken", "not judged"]
 
 
-def states(row: Row, seen: Seen, broken: list[Broken]) -> dict[str, State]:
+def states(row: Scenario, seen: Observation, broken: list[Broken]) -> dict[str, State]:
     """Return what became of each criterion, for the table of the matrix."""
     found: dict[str, State] = dict.fromkeys(CRITERIA, "held" if seen.hits else "not judged")
     if not row.whole:
@@ -199,5 +199,5 @@ def states(row: Row, seen: Seen, broken: list[Broken]) -> dict[str, State]:
         found["pool"] = "not judged"
     for each in broken:
         if found.get(each.criterion) != "broken":
-            found[each.criterion] = "broken" if each.judged else "not judged"
+            found[each.criterion] = "broken" if each.evaluated else "not judged"
     return found

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from seatrial.checks.resilience.criteria import ADVICE, Broken, pool, states, storm, under_fault
-from seatrial.checks.resilience.observation import Ground, Seen, resources, watch
+from seatrial.checks.resilience.observation import Baseline, Observation, resources, watch
 from seatrial.checks.serving.expected import Expected
-from seatrial.checks.serving.matrix import CLEAN, rows_of
+from seatrial.checks.serving.matrix import CLEAN, scenarios_of
 from seatrial.errors import AnswerError, UsageError
-from seatrial.events import Attachment, Event, Finding, Judged, Measured, Unjudged
+from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.faults.network import Latency
-from seatrial.faults.proxy.dependency import Between
-from seatrial.faults.scenario import Row
+from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.faults.scenario import Scenario
 from seatrial.io import frame_json
 from seatrial.loadgen.client import offer
-from seatrial.loadgen.results import Offered
+from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule, constant, poisson
 from seatrial.policy.service import Slo
 from seatrial.process.running import Running
@@ -39,22 +39,22 @@ OTHERS_RATE = 5.0  # requests a second for each path that does not use the depen
 
 
 @dataclass(frozen=True)
-class Bench:
+class Experiment:
     """What a matrix runs on: the service is started, its dependency's address led through ``between``."""
 
     check: str
     dependency: str
-    between: Between
+    between: DependencyProxy
     running: Running
     url: str
-    ground: Ground
+    ground: Baseline
     slo: Slo | None = None
     seed: int = 0
     until: float = math.inf  # a time.monotonic() moment
     phases: count[int] = field(default_factory=count)
     usual: list[float] = field(default_factory=list)  # seconds of nearly all answers of each calm second
 
-    def offered(self, schedule: Schedule, others: bool = False) -> Seen:
+    def offered(self, schedule: Schedule, others: bool = False) -> Observation:
         """Offer one schedule to the service, bystanders among the requests, and return what was seen."""
         loss, expected = self.ground.loss, self.ground.expected
         rng = np.random.default_rng([self.seed, next(self.phases)])
@@ -77,14 +77,14 @@ class Bench:
             read = {path: future.result() for path, future in beside.items()}
         if how := self.running.ended():
             raise AnswerError(f"The service ended with {how}. {self.running.tail()}")
-        return Seen(self.ground, run, rows, watched, read)
+        return Observation(self.ground, run, rows, watched, read)
 
     def steady(self, seconds: float) -> Schedule:
         """Return a schedule at the moderate rate."""
         requests = max(5, round(self.ground.loss.rate * seconds))
         return poisson(constant(requests / seconds, seconds), self.seed + next(self.phases), requests=requests)
 
-    def settle(self) -> tuple[float, Seen]:
+    def settle(self) -> tuple[float, Observation]:
         """Load the service until its answers are whole again; return after how many seconds, infinite for never."""
         loss, begin = self.ground.loss, time.monotonic()
         clean, since = 0, 0.0
@@ -102,14 +102,14 @@ class Bench:
             if not clean and time.monotonic() - begin > loss.heal_seconds:
                 return math.inf, seen
 
-    def _read(self, path: str, seconds: float) -> Offered:
+    def _read(self, path: str, seconds: float) -> LoadRun:
         schedule = poisson(constant(OTHERS_RATE, seconds), self.seed, requests=max(5, round(OTHERS_RATE * seconds)))
         return offer(
             self.running.url + path, schedule, method="GET", timeout_seconds=max(self.ground.loss.deadline, 5.0)
         )
 
 
-def fallback_of(trial: Trial, dependency: str, expected: Expected) -> Ground:
+def fallback_of(trial: Trial, dependency: str, expected: Expected) -> Baseline:
     """Compute the declared fallback's answers: the path in process, its client replaced by the fallback's.
 
     Raises:
@@ -119,7 +119,7 @@ def fallback_of(trial: Trial, dependency: str, expected: Expected) -> Ground:
     loss, of = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency]
     everything = np.ones(len(expected.payloads), dtype=bool)
     if of.fallback is None:
-        return Ground(expected, None, everything, loss)
+        return Baseline(expected, None, everything, loss)
     clients = {**trial.clients, dependency: of.fallback()}
     frame = trial.reference.requests
     stages = trial.pipeline.stages
@@ -134,27 +134,27 @@ def fallback_of(trial: Trial, dependency: str, expected: Expected) -> Ground:
     frame = frame_json.projected(frame[[c for c in frame.columns if c in expected.frame or c == loss.label]])
     key = trial.pipeline.key
     frame = frame.set_index(frame[key].astype(str)).reindex(list(expected.keys)).reset_index(drop=True)
-    return Ground(expected, frame, frame[loss.label].fillna(False).to_numpy(dtype=bool), loss)
+    return Baseline(expected, frame, frame[loss.label].fillna(False).to_numpy(dtype=bool), loss)
 
 
-def matrix(at: Bench, told: Callable[[int, int, str], object] = lambda *_: None) -> Iterator[Event]:
+def matrix(at: Experiment, told: Callable[[int, int, str], object] = lambda *_: None) -> Iterator[Event]:
     """Run every row and yield findings, figures, the table, and the judgement; ``told`` hears which row comes next."""
     loss, url = at.ground.loss, at.between.url
-    rows = list(rows_of(loss, url))
+    rows = list(scenarios_of(loss, url))
     if not at.ground.uses.any():
-        yield Unjudged(at.check, at.dependency, "no request of the reference uses it: its fallback labels none")
+        yield NotEvaluated(at.check, at.dependency, "no request of the reference uses it: its fallback labels none")
         return
     after, seen = at.settle()
     if not at.between.calls:
         words = f"the service does not reach it through the address it is given: write {{{at.dependency}.url}} in env"
-        yield Unjudged(at.check, at.dependency, words)
+        yield NotEvaluated(at.check, at.dependency, words)
         return
     if math.isinf(after):
         wrong = int((~seen.whole).sum())
         words = (
             f"with everything up, {wrong} of {len(seen.run)} answers are not as recorded or late: see golden and load"
         )
-        yield Unjudged(at.check, at.dependency, words)
+        yield NotEvaluated(at.check, at.dependency, words)
         return
     table: list[dict[str, Any]] = []
     compared, open_ = 0, []
@@ -171,7 +171,7 @@ def matrix(at: Bench, told: Callable[[int, int, str], object] = lambda *_: None)
         compared += int(seen.answered.sum())
         yield from _told(at, row.name, broken)
         yield from _figures(at, row, seen, healed)
-        open_ += [f"{row.name}, {b.criterion}: {b.words}" for b in broken if not b.judged]
+        open_ += [f"{row.name}, {b.criterion}: {b.words}" for b in broken if not b.evaluated]
         table.append({"fault": row.name, "hits": seen.hits, "tries": seen.tries, **states(row, seen, broken)})
         if math.isinf(healed) and n + 1 < len(rows):
             open_.append(
@@ -181,26 +181,26 @@ def matrix(at: Bench, told: Callable[[int, int, str], object] = lambda *_: None)
     body = json.dumps(table, indent=1).encode()
     yield Attachment(at.check, at.dependency, f"resilience/{at.dependency}.json", body)
     if open_:
-        yield Unjudged(at.check, at.dependency, "; ".join(open_))
-    yield Judged(at.check, at.dependency, compared=compared)
+        yield NotEvaluated(at.check, at.dependency, "; ".join(open_))
+    yield Evaluated(at.check, at.dependency, compared=compared)
 
 
-def tried(at: Bench, row: Row, baseline: tuple[int, int]) -> tuple[Seen, list[Broken], float]:
+def tried(at: Experiment, row: Scenario, baseline: tuple[int, int]) -> tuple[Observation, list[Broken], float]:
     """Place one fault under load, take it away, and wait until all is as it was; return what did not hold.
 
     What is late, and nothing else wrong, is tried once more: one stall of the machine makes many answers late at
-    once, and a breaker more, while a missing deadline is missing twice. ``Seen.tries`` says so. Values get no second
-    chance.
+    once, and a breaker more, while a missing deadline is missing twice. ``Observation.tries`` says so. Values get
+    no second chance.
     """
     seen, broken, healed = _tried(at, row, baseline)
-    judged = {each.criterion for each in broken if each.judged}
-    if judged and judged <= TIMES and math.isfinite(healed):
+    evaluated = {each.criterion for each in broken if each.evaluated}
+    if evaluated and evaluated <= TIMES and math.isfinite(healed):
         seen, broken, healed = _tried(at, row, baseline)
         seen = replace(seen, tries=2)
     return seen, broken, healed
 
 
-def _tried(at: Bench, row: Row, baseline: tuple[int, int]) -> tuple[Seen, list[Broken], float]:
+def _tried(at: Experiment, row: Scenario, baseline: tuple[int, int]) -> tuple[Observation, list[Broken], float]:
     loss = at.ground.loss
     with at.between.fault(row.fault) as hits:
         seen = at.offered(at.steady(loss.seconds), others=True)
@@ -218,7 +218,7 @@ def _tried(at: Bench, row: Row, baseline: tuple[int, int]) -> tuple[Seen, list[B
     return seen, broken, healed
 
 
-def crowded(at: Bench) -> tuple[Seen, list[Broken]]:
+def crowded(at: Experiment) -> tuple[Observation, list[Broken]]:
     """Send a crowd at once while the dependency is slow: pools and threads reach their limits, and no further."""
     schedule = Schedule(np.linspace(0.01, 0.05, CROWD), 0.1)
     with at.between.fault(Latency(latency=at.ground.loss.timeout_ms or 0.0)) as hits:
@@ -230,7 +230,7 @@ def crowded(at: Bench) -> tuple[Seen, list[Broken]]:
     return seen, broken
 
 
-def high_water(crowd: Seen) -> tuple[int, int]:
+def high_water(crowd: Observation) -> tuple[int, int]:
     """Return the sockets and threads that the service may keep: what a crowd needed, and the declared connections.
 
     Pools and servers keep what they once opened, and let some of it go when it is idle: the moment before a fault
@@ -239,7 +239,7 @@ def high_water(crowd: Seen) -> tuple[int, int]:
     return max(crowd.watched.most, crowd.ground.loss.connections or 0), max(crowd.watched.threads, default=0)
 
 
-def _leaked(at: Bench, baseline: tuple[int, int]) -> str:
+def _leaked(at: Experiment, baseline: tuple[int, int]) -> str:
     until = time.monotonic() + LEAK_SECONDS
     while True:
         now = resources(at.running.pid, at.between.port)
@@ -252,9 +252,9 @@ def _leaked(at: Bench, baseline: tuple[int, int]) -> str:
         time.sleep(0.1)
 
 
-def _told(at: Bench, fault: str, broken: Sequence[Broken]) -> Iterator[Finding]:
+def _told(at: Experiment, fault: str, broken: Sequence[Broken]) -> Iterator[Finding]:
     for each in broken:
-        if each.judged:
+        if each.evaluated:
             of = f"{each.count:,} of {each.of:,} answers " if each.of else ""
             yield Finding(
                 at.check, at.dependency, f"'{at.dependency}' {fault}, {each.criterion}: {of}{each.words}.",
@@ -263,7 +263,7 @@ def _told(at: Bench, fault: str, broken: Sequence[Broken]) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _figures(at: Bench, row: Row, seen: Seen, healed: float) -> Iterator[Measured]:
+def _figures(at: Experiment, row: Scenario, seen: Observation, healed: float) -> Iterator[Measurement]:
     figures = [
         ("degraded", float(seen.labelled[seen.uses].mean()) if seen.uses.any() else math.nan, ""),
         ("slowest answer", float(seen.seconds.max()), "s"),
@@ -273,4 +273,4 @@ def _figures(at: Bench, row: Row, seen: Seen, healed: float) -> Iterator[Measure
     ]
     for what, value, unit in figures:
         if math.isfinite(value):
-            yield Measured(at.check, at.dependency, f"{row.name}: {what}", value, unit)
+            yield Measurement(at.check, at.dependency, f"{row.name}: {what}", value, unit)

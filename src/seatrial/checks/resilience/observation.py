@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 
 from seatrial.checks.serving.expected import Expected
-from seatrial.faults.proxy.dependency import Between
-from seatrial.loadgen.results import ANSWERED, Offered
-from seatrial.policy.service import Loss
+from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.loadgen.results import ANSWERED, LoadRun
+from seatrial.policy.service import FailurePolicy
 
 LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Ground:
+class Baseline:
     """What answers are held against.
 
     Attributes:
@@ -35,11 +35,11 @@ class Ground:
     expected: Expected
     fallback: pd.DataFrame | None
     uses: np.ndarray
-    loss: Loss
+    loss: FailurePolicy
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """One phase of load. Arrays have one element a request, in the order of the schedule.
 
     Attributes:
@@ -53,11 +53,11 @@ class Seen:
         tries: 2 where the fault was tried again, because answers were late the first time.
     """
 
-    ground: Ground
-    run: Offered
+    ground: Baseline
+    run: LoadRun
     rows: np.ndarray
     watched: Watched
-    others: Mapping[str, Offered]
+    others: Mapping[str, LoadRun]
     hits: int = 0
     usual: float = 0.0
     tries: int = 1
@@ -149,7 +149,7 @@ class Watched:
 
 
 @contextmanager
-def watch(between: Between, pid: int) -> Iterator[Watched]:
+def watch(between: DependencyProxy, pid: int) -> Iterator[Watched]:
     """Count until the block ends."""
     seen, stop = Watched(), threading.Event()
 

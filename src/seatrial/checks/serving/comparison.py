@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seatrial.checks.serving.requests import Told, ask_service, request_keys, takes_batches
+from seatrial.checks.serving.requests import Answers, ask_service, request_keys, takes_batches
 from seatrial.checks.serving.service import Live
 from seatrial.errors import StageError
 from seatrial.io import frame_json
@@ -61,10 +61,10 @@ class Sides:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """One way of asking, and how its answers compare."""
 
-    told: Told
+    told: Answers
     answers: pd.DataFrame
     recorded: Parity
     in_process: Parity | None
@@ -96,7 +96,7 @@ def sides_of(trial: Trial, service: Live) -> Sides:
     )
 
 
-def ask_both(sides: Sides, service: Live) -> list[Seen]:
+def ask_both(sides: Sides, service: Live) -> list[Observed]:
     """Ask in batches where the service takes them, and one by one: all, or a sample and what the batches got wrong."""
     golden = sides.trial.policy.golden
     rows = list(range(len(sides.requests)))
@@ -112,7 +112,7 @@ def ask_both(sides: Sides, service: Live) -> list[Seen]:
     return [batched, ask_some(sides, service, sorted({*drawn, *doubtful}))]
 
 
-def ask_some(sides: Sides, service: Live, rows: list[int], batch: int = 1) -> Seen:
+def ask_some(sides: Sides, service: Live, rows: list[int], batch: int = 1) -> Observed:
     """Ask the requests at these positions, ``batch`` at once, and compare what comes back."""
     trial, key = sides.trial, sides.trial.pipeline.key
     told = ask_service(service.target, sides.requests.iloc[rows], [sides.keys[n] for n in rows], key, batch)
@@ -130,10 +130,10 @@ def ask_some(sides: Sides, service: Live, rows: list[int], batch: int = 1) -> Se
         return frame[frame[key].astype(str).isin(asked)] if len(asked) < len(frame) else frame
 
     here = None if sides.in_process is None else sides.compare(part(sides.in_process), answers)
-    return Seen(told, answers, sides.compare(part(sides.recorded), answers), here)
+    return Observed(told, answers, sides.compare(part(sides.recorded), answers), here)
 
 
-def _ask_again(sides: Sides, service: Live, told: Told, batch: int) -> None:
+def _ask_again(sides: Sides, service: Live, told: Answers, batch: int) -> None:
     """Ask again for answers that say they are degraded, where training's do not; what stays so is set apart.
 
     A dependency that was slow for a moment is no fault of the version, and a degraded answer is not to be compared.

@@ -12,7 +12,7 @@ import pandas as pd
 from seatrial.checks.serving.requests import request_keys
 from seatrial.errors import AnswerError
 from seatrial.io import frame_json
-from seatrial.loadgen.results import Answer
+from seatrial.loadgen.results import RequestResult
 from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
 from seatrial.targets.messages import Response
@@ -36,7 +36,9 @@ class Expected:
     keys: Sequence[str]
     frame: pd.DataFrame
 
-    def answered(self, answers: Sequence[Answer], rows: Sequence[int]) -> tuple[list[dict[str, Any] | None], str]:
+    def answered(
+        self, answers: Sequence[RequestResult], rows: Sequence[int]
+    ) -> tuple[list[dict[str, Any] | None], str]:
         """Return the object in each answer to the request of that row, None where there is none, and why not."""
         told: list[dict[str, Any] | None] = []
         why = ""

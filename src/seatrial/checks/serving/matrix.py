@@ -8,8 +8,8 @@ from seatrial.checks.serving.service import can_serve
 from seatrial.faults.network import Down, Latency, LimitData, ResetPeer, Slicer, Timeout
 from seatrial.faults.proxy.dependency import over_tcp
 from seatrial.faults.responses import Blanks, Errors, MissingKeys, TooManyRequests, WrongSchema
-from seatrial.faults.scenario import Row
-from seatrial.policy.service import Loss
+from seatrial.faults.scenario import Scenario
+from seatrial.policy.service import FailurePolicy
 from seatrial.policy.settings import ANSWER_ROWS, ROWS
 from seatrial.trial import Trial
 
@@ -17,24 +17,24 @@ WITHIN = 0.8  # of the time-out: slow, and in time
 TRICKLE_PIECES = 20  # bytes that come within one time-out
 
 
-def rows_of(loss: Loss, url: str) -> Sequence[Row]:
+def scenarios_of(loss: FailurePolicy, url: str) -> Sequence[Scenario]:
     """Return the rows for a dependency: those declared, or all that its address allows."""
     ms = loss.timeout_ms or 0.0
     made = {
         # First, while its connections are still open: nothing is lost within the time-out.
-        "latency_within": Row("latency_within", Latency(latency=WITHIN * ms), whole=True),
-        "slicer": Row("slicer", Slicer(average_size=16, size_variation=8), whole=True),
-        "latency_beyond": Row("latency_beyond", Latency(latency=2 * ms), waits=True),
-        "trickle": Row("trickle", Slicer(average_size=1, delay=ms * 1e3 / TRICKLE_PIECES), waits=True),
-        "down": Row("down", Down()),
-        "timeout": Row("timeout", Timeout(), waits=True),
-        "reset_peer": Row("reset_peer", ResetPeer()),
-        "limit_data": Row("limit_data", LimitData(bytes=64)),
-        "errors": Row("errors", Errors()),
-        "too_many_requests": Row("too_many_requests", TooManyRequests()),
-        "wrong_schema": Row("wrong_schema", WrongSchema()),
-        "nulls": Row("nulls", Blanks()),
-        "missing_keys": Row("missing_keys", MissingKeys()),
+        "latency_within": Scenario("latency_within", Latency(latency=WITHIN * ms), whole=True),
+        "slicer": Scenario("slicer", Slicer(average_size=16, size_variation=8), whole=True),
+        "latency_beyond": Scenario("latency_beyond", Latency(latency=2 * ms), waits=True),
+        "trickle": Scenario("trickle", Slicer(average_size=1, delay=ms * 1e3 / TRICKLE_PIECES), waits=True),
+        "down": Scenario("down", Down()),
+        "timeout": Scenario("timeout", Timeout(), waits=True),
+        "reset_peer": Scenario("reset_peer", ResetPeer()),
+        "limit_data": Scenario("limit_data", LimitData(bytes=64)),
+        "errors": Scenario("errors", Errors()),
+        "too_many_requests": Scenario("too_many_requests", TooManyRequests()),
+        "wrong_schema": Scenario("wrong_schema", WrongSchema()),
+        "nulls": Scenario("nulls", Blanks()),
+        "missing_keys": Scenario("missing_keys", MissingKeys()),
     }
     allowed = (*ROWS, *ANSWER_ROWS) if url.startswith("http:") else ROWS
     chosen = loss.faults or allowed
@@ -49,7 +49,7 @@ def places(trial: Trial) -> Sequence[str]:
 def seconds(trial: Trial, dependency: str) -> float:
     """Return about how long a dependency's matrix takes, its own budget at most."""
     loss, url = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency].url
-    return min(loss.budget_seconds, usual_seconds(loss, len(rows_of(loss, url))))
+    return min(loss.budget_seconds, usual_seconds(loss, len(scenarios_of(loss, url))))
 
 
 def why_not(trial: Trial, dependency: str) -> str:
@@ -64,7 +64,7 @@ def why_not(trial: Trial, dependency: str) -> str:
     return ""
 
 
-def usual_seconds(loss: Loss, rows: int) -> float:
+def usual_seconds(loss: FailurePolicy, rows: int) -> float:
     """Return about how long a matrix takes: each row its fault and its healing, a start and a crowd before them."""
     return rows * (loss.seconds + CLEAN) + 10 * CLEAN
 

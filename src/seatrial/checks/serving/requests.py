@@ -21,7 +21,7 @@ NAMED = 5  # keys named of those that went wrong
 
 
 @dataclass
-class Trouble:
+class Problem:
     """Requests that went wrong in the same way: the words, and their keys. ``status`` is 0 where there was none."""
 
     message: str
@@ -30,7 +30,7 @@ class Trouble:
 
 
 @dataclass
-class Told:
+class Answers:
     """What a service answered in one way of asking.
 
     Attributes:
@@ -46,7 +46,7 @@ class Told:
 
     way: str
     answers: list[dict[str, Any]] = field(default_factory=list)
-    troubles: dict[str, Trouble] = field(default_factory=dict)
+    troubles: dict[str, Problem] = field(default_factory=dict)
     unsent: int = 0
     away: str = ""
     moved: int = 0
@@ -55,10 +55,10 @@ class Told:
 
     def broke(self, keys: Sequence[Any], message: str, status: int = 0) -> None:
         """Keep requests that went wrong."""
-        self.troubles.setdefault(message, Trouble(message, status)).keys.extend(keys)
+        self.troubles.setdefault(message, Problem(message, status)).keys.extend(keys)
 
 
-def ask_service(target: Target, requests: pd.DataFrame, keys: Sequence[Any], key: str, batch: int = 1) -> Told:
+def ask_service(target: Target, requests: pd.DataFrame, keys: Sequence[Any], key: str, batch: int = 1) -> Answers:
     """Send every request, ``batch`` in one, and return what was told.
 
     Args:
@@ -68,7 +68,7 @@ def ask_service(target: Target, requests: pd.DataFrame, keys: Sequence[Any], key
         key: the field of it.
         batch: requests in one; more than one needs a target that takes batches.
     """
-    told = Told("one by one" if batch == 1 else "in batches")
+    told = Answers("one by one" if batch == 1 else "in batches")
     parts = [slice(at, at + batch) for at in range(0, len(requests), batch)]
     if isinstance(target, Rest):
         texts = frame_json.payloads(requests)
@@ -94,7 +94,7 @@ def request_keys(requests: pd.DataFrame, key: str, first: pd.DataFrame) -> list[
     return keys
 
 
-def _keep(told: Told, outcome: Any, keys: list[Any], key: str) -> None:
+def _keep(told: Answers, outcome: Any, keys: list[Any], key: str) -> None:
     try:
         if isinstance(outcome, AnswerError):
             raise outcome

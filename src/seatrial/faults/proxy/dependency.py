@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from seatrial.faults.network import Fault
-from seatrial.faults.proxy.http import Reverse
-from seatrial.faults.proxy.tcp import DEFAULT_PORTS, Hits, Wire, endpoint
+from seatrial.faults.proxy.http import HttpProxy
+from seatrial.faults.proxy.tcp import DEFAULT_PORTS, FaultCounter, TcpProxy, endpoint
 from seatrial.faults.responses import AnswerFault
 
 
@@ -18,20 +18,20 @@ def over_tcp(url: str) -> bool:
     return bool(separator) and rest[:1] not in ("", "/") and (known or ":" in rest.rpartition("@")[2])
 
 
-class Between:
+class DependencyProxy:
     """The proxies between the service and one dependency: TCP faults on the wire, for HTTP also faults on answers."""
 
     def __init__(self, url: str, *, seed: int = 0) -> None:
         self.url, self.seed = url, seed
         self._stack = ExitStack()
-        self._reverse: Reverse | None = None
+        self._reverse: HttpProxy | None = None
 
-    def __enter__(self) -> Between:
+    def __enter__(self) -> DependencyProxy:
         host, port = endpoint(self.url)
         if self.url.startswith("http:"):
-            self._reverse = self._stack.enter_context(Reverse(self.url, seed=self.seed))
+            self._reverse = self._stack.enter_context(HttpProxy(self.url, seed=self.seed))
             host, port = self._reverse.address
-        self.wire = self._stack.enter_context(Wire(host, port, seed=self.seed))
+        self.wire = self._stack.enter_context(TcpProxy(host, port, seed=self.seed))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,12 +53,12 @@ class Between:
         return max(self.wire.connections, self._reverse.requests if self._reverse else 0)
 
     @contextmanager
-    def fault(self, fault: Fault | AnswerFault) -> Iterator[Hits]:
+    def fault(self, fault: Fault | AnswerFault) -> Iterator[FaultCounter]:
         """Place a fault until the block ends."""
         with self._placed(fault) as hits:
             yield hits
 
-    def _placed(self, fault: Fault | AnswerFault) -> AbstractContextManager[Hits]:
+    def _placed(self, fault: Fault | AnswerFault) -> AbstractContextManager[FaultCounter]:
         if isinstance(fault, Fault):
             return self.wire.fault(fault)
         assert self._reverse is not None

@@ -11,7 +11,7 @@ from time import monotonic
 from urllib.parse import urlsplit, urlunsplit
 
 from seatrial.faults.messages import MAX_HEAD_BYTES, BadMessage, Message, read
-from seatrial.faults.proxy.tcp import Hits, endpoint
+from seatrial.faults.proxy.tcp import FaultCounter, endpoint
 from seatrial.faults.responses import AnswerFault
 from seatrial.process.event_loop import Background
 
@@ -19,7 +19,7 @@ _BAD_GATEWAY = Message("HTTP/1.1 502 Bad Gateway", (), b"the dependency did not 
 _KEPT_TIMES = 100_000
 
 
-class Reverse:
+class HttpProxy:
     """The proxy for ``url``, on a free port of 127.0.0.1; a context manager that leaves nothing behind.
 
     ``requests`` counts what the service asked; ``times`` holds when (``time.monotonic()``), the last 100 000,
@@ -30,9 +30,9 @@ class Reverse:
         self.upstream, self.seed = endpoint(url), seed
         self.requests = 0
         self.times: deque[float] = deque(maxlen=_KEPT_TIMES)
-        self._faults: list[tuple[AnswerFault, Hits]] = []
+        self._faults: list[tuple[AnswerFault, FaultCounter]] = []
 
-    def __enter__(self) -> Reverse:
+    def __enter__(self) -> HttpProxy:
         self._background = Background(f"reverse proxy of {self.upstream[0]}:{self.upstream[1]}")
         self._server = self._background.run(self._listen())
         self.address: tuple[str, int] = self._server.sockets[0].getsockname()
@@ -47,9 +47,9 @@ class Reverse:
         return urlunsplit(urlsplit(url)._replace(netloc=f"{self.address[0]}:{self.address[1]}"))
 
     @contextmanager
-    def fault(self, fault: AnswerFault) -> Iterator[Hits]:
+    def fault(self, fault: AnswerFault) -> Iterator[FaultCounter]:
         """Change answers until the block ends; the hits count the answers that were changed."""
-        placed = fault, Hits()
+        placed = fault, FaultCounter()
         self._background.call(lambda: self._faults.append(placed))
         try:
             yield placed[1]

@@ -28,7 +28,7 @@ _BACKLOG = 4096
 
 
 @dataclass
-class Hits:
+class FaultCounter:
     """How often a fault did something. Zero means that it was never met, and nothing was shown."""
 
     count: int = 0
@@ -48,7 +48,7 @@ def endpoint(url: str) -> tuple[str, int]:
     return parts.hostname, port
 
 
-class Wire:
+class TcpProxy:
     """The proxy. Listens on a free port of 127.0.0.1 and passes everything to ``host:port``.
 
     ``connections`` counts what was accepted so far, ``open`` what is open now.
@@ -58,13 +58,13 @@ class Wire:
         self.upstream, self.seed = (host, port), seed
         self.connections = 0
         self._links: dict[Link, int] = {}
-        self._faults: dict[int, tuple[Fault, Hits]] = {}
+        self._faults: dict[int, tuple[Fault, FaultCounter]] = {}
         self._applied = 0
         self._server: asyncio.Server | None = None
-        self._down: Hits | None = None
+        self._down: FaultCounter | None = None
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> TcpProxy:
         # Bound but never listening, it keeps the port ours while the listener is down, and has it refused.
         self._keeper = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,13 +93,13 @@ class Wire:
         return urlunsplit(parts._replace(netloc=f"{user}{self.address[0]}:{self.address[1]}"))
 
     @contextmanager
-    def fault(self, fault: Fault) -> Iterator[Hits]:
+    def fault(self, fault: Fault) -> Iterator[FaultCounter]:
         """Place a fault on the connections there are and those that come, until the block ends.
 
         Raises:
             UsageError: a second ``Down`` at the same time, or a ``Down`` for a share of the connections.
         """
-        hits = Hits()
+        hits = FaultCounter()
         self._applied += 1
         number = self._applied
         try:
@@ -108,7 +108,7 @@ class Wire:
         finally:
             self._background.run(self._undo(number, fault))
 
-    async def _place(self, number: int, fault: Fault, hits: Hits) -> None:
+    async def _place(self, number: int, fault: Fault, hits: FaultCounter) -> None:
         if isinstance(fault, Down):
             if self._down is not None or fault.toxicity < 1:
                 raise UsageError("A dependency is down as a whole, and once: Down() takes no toxicity and no second.")

@@ -24,7 +24,7 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class OtherColumns:
     """The columns of the expected frame at the aligned rows, for a cause that lies in another column."""
 
     names: Sequence[str] = ()
@@ -62,7 +62,7 @@ class Change:
     actual: Column
     rows: Array
     flips: Array
-    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    elsewhere: OtherColumns = field(default_factory=OtherColumns)
 
     @cached_property
     def values_tell(self) -> bool:

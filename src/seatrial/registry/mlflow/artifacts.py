@@ -16,7 +16,7 @@ from seatrial.reference.snapshot import Reference
 from seatrial.registry.mlflow.client import client, spoken
 from seatrial.registry.mlflow.versions import promoted
 from seatrial.registry.protocol import Fetched, Version
-from seatrial.trial import Promised
+from seatrial.trial import ChampionContract
 
 REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
@@ -101,7 +101,7 @@ def can_take_reference(version: Version) -> None:
         )
 
 
-def promised(version: Version, alias: str, into: Path) -> Promised | None:
+def champion_contract(version: Version, alias: str, into: Path) -> ChampionContract | None:
     """Return what the version promises that ``alias`` stands on; None where it stands on none.
 
     The OpenAPI is that of its last pass: a later verdict that failed may be about a service that broke its word.
@@ -119,7 +119,7 @@ def promised(version: Version, alias: str, into: Path) -> Promised | None:
     if best.number != version.number:
         with contextlib.suppress(ReferenceInvalid):
             reference = fetch_reference(best, into).root
-    return Promised(best.number, document, why, reference)
+    return ChampionContract(best.number, document, why, reference)
 
 
 def experiment_of(name: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seatrial.events import Measured, Outcome, Verdict
+from seatrial.events import Measurement, Outcome, Verdict
 from seatrial.process import crash_points
 from seatrial.registry import Fetched, client, experiment_of, spoken
 from seatrial.sinks.markdown import findings_markdown
@@ -44,9 +44,9 @@ def told(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, Any]:
     """Return all that the run says beside its files, as JSON can carry it."""
     version, reference = fetched.version, fetched.reference
     totals = [
-        Measured("run", None, "findings", len(verdict.errors)),
-        Measured("run", None, "questions", len(verdict.judged)),
-        Measured("run", None, "seconds", verdict.seconds),
+        Measurement("run", None, "findings", len(verdict.errors)),
+        Measurement("run", None, "questions", len(verdict.evaluated)),
+        Measurement("run", None, "seconds", verdict.seconds),
     ]
     params = {
         "model": verdict.subject.model,
@@ -61,7 +61,7 @@ def told(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, Any]:
         "status": STATUS.get(verdict.outcome, "KILLED"),
         "at": int(time.time() * 1000),
         "model_id": version.model_id,
-        "metrics": {metric_name(m): float(m.value) for m in (*totals, *verdict.measured)},
+        "metrics": {metric_name(m): float(m.value) for m in (*totals, *verdict.measurements)},
         "params": {name: str(value)[:PARAM_LENGTH] for name, value in params.items()},
         "tags": {"seatrial.verdict": verdict.outcome.value, "mlflow.note.content": findings_markdown(verdict)},
         "dataset": {
@@ -152,7 +152,7 @@ def _log_numbers(registry: Any, run_id: str, body: Mapping[str, Any]) -> None:
         registry.log_batch(run_id, metrics=metrics[start : start + 1000])
 
 
-def metric_name(measured: Measured) -> str:
+def metric_name(measured: Measurement) -> str:
     """Return ``check/stage/column/name`` with whatever MLflow refuses in a metric's name replaced."""
     parts = (measured.check, measured.stage, measured.column, measured.name)
     return "/".join(re.sub(r"[^\w\-. :]", "_", part, flags=re.ASCII)[:60] for part in parts if part)
