@@ -15,7 +15,7 @@ from seatrial.cli.scaffold import init
 from seatrial.io.loading import load_file
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
-from tests.left_behind import left_behind, marked
+from tests.support.left_behind import left_behind, marked
 
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
 TRAINED = {"cli": "project", "flows": "project", "trials": "ground"}  # folder to the group that shares one

@@ -91,7 +91,7 @@ def golden(url: str, pipeline: Pipeline, reference: object, rows: int) -> Spent:
         begin = now()
         events = list(run_service(trial, "golden"))
         spent = since(begin)
-    assert [type(e).__name__ for e in events] == ["Measured", "Judged"], events
+    assert [type(e).__name__ for e in events] == ["Measurement", "Evaluated"], events
     assert events[-1].compared == rows * 3
     return spent
 

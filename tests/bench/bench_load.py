@@ -37,6 +37,8 @@ from seatrial.loadgen.statistics import quantile
 from seatrial.loadgen.validity import void
 from seatrial.loadgen.workers import offer_by
 
+STUB = Path(__file__).resolve().parents[1] / "support" / "stub.py"
+
 LOCUSTFILE = """
 from locust import FastHttpUser, constant, task
 class User(FastHttpUser):
@@ -159,7 +161,9 @@ def main() -> None:
     parser.add_argument("--reserve", action="store_true")
     options = parser.parse_args()
     stub = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("stub.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, STUB],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     url = f"http://127.0.0.1:{int(stub.stdout.readline())}/"
     cores = sorted(os.sched_getaffinity(0))

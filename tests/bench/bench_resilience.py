@@ -20,7 +20,7 @@ from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.checks.serving.service import serve
 from seatrial.faults.proxy.dependency import DependencyProxy
-from tests.trials.weather import payments_over_postgres
+from tests.e2e.trials.weather import payments_over_postgres
 
 
 def main() -> None:

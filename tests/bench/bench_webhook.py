@@ -35,7 +35,7 @@ def delivery() -> tuple[bytes, dict[str, str]]:
 def main() -> None:
     """Print the times of both and their ratio."""
     port = free_port()
-    script = Path(__file__).parents[1] / "unit" / "receiver.py"
+    script = Path(__file__).resolve().parents[1] / "support" / "receiver.py"
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(script), str(port), SECRET.decode(), f"{folder}/notes"]
         process = subprocess.Popen(command)

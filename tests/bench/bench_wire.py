@@ -20,6 +20,8 @@ import numpy as np
 from seatrial.faults.network import Latency
 from seatrial.faults.proxy.tcp import TcpProxy
 
+STUB = Path(__file__).resolve().parents[1] / "support" / "stub.py"
+
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
 WANTED = 5_000
 
@@ -52,7 +54,9 @@ def main() -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     stub = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("stub.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, STUB],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     direct = ("127.0.0.1", int(stub.stdout.readline()))
     proxied = subprocess.Popen(

@@ -36,7 +36,7 @@ from seatrial.process import crash_points  # noqa: E402
 from seatrial.process.running import free_port  # noqa: E402
 from seatrial.project import Project  # noqa: E402
 from seatrial.promotion.triggers import webhook  # noqa: E402
-from tests.trials import chaos  # noqa: E402
+from tests.e2e.trials import chaos  # noqa: E402
 
 SHARES = {"dropped": 25, "doubled": 20, "delayed": 20, "forged": 15, "delivered": 20}
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from seatrial import Outcome, capture, run  # noqa: E402
-from tests.trials import chicago  # noqa: E402
+from tests.e2e.trials import chicago  # noqa: E402
 
 TRAINED, ROWS = 6_000, 400
 

@@ -14,9 +14,10 @@ from seatrial.errors import AnswerError
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.io.loading import load_file
 from seatrial.policy.policy import Policy
+from tests.support.paths import EXAMPLE
 
 pytestmark = pytest.mark.server
-HERE = Path(__file__).resolve().parents[2] / "examples" / "payments"
+HERE = EXAMPLE
 
 
 @pytest.fixture(scope="module")

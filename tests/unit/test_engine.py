@@ -188,7 +188,7 @@ def test_sinks_hear_the_plan_every_event_and_the_verdict(reference):
     """In this order, and the verdict is the one that run returns."""
     sink = Told()
     run(PIPELINE, reference, [check_of(finds)], sinks=[sink])
-    events = [("event", "Finding"), ("event", "Judged")] * 2
+    events = [("event", "Finding"), ("event", "Evaluated")] * 2
     assert sink.heard == [("planned", 2), *events, ("verdict", Outcome.FAIL)]
 
 

@@ -1,7 +1,6 @@
 """The example pipeline: what a stage promises, and that its second release is skewed in one column only."""
 
 from decimal import Decimal
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +10,9 @@ import pytest
 
 from seatrial.io.loading import load_file
 from seatrial.parity.compare import compare
+from tests.support.paths import EXAMPLE
 
-HERE = Path(__file__).resolve().parents[2] / "examples" / "payments"
+HERE = EXAMPLE
 ROWS = 300
 
 

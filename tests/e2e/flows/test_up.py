@@ -1,0 +1,313 @@
+"""``seatrial up`` as a person uses it: four servers, versions registered elsewhere with plain MLflow, its end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import psutil
+import pytest
+
+from seatrial.cli.scaffold import source
+from seatrial.process.running import free_port
+from seatrial.promotion.triggers.webhook import PATH
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.server
+FOREIGN = (
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_REGISTRY_URI",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_RUN_ID",
+    "PREFECT_API_URL",
+    "PREFECT_HOME",
+    "_MLFLOW_SERVER_ARTIFACT_ROOT",
+)
+wait = partial(until, seconds=600, every=0.2)  # a busy machine takes ten times as long as an idle one
+
+
+def asked(method: str, url: str, **options: Any) -> httpx.Response:
+    """Return the answer; Prefect waits up to 60 s for its SQLite, and says 503 where one should ask again."""
+
+    def answer() -> httpx.Response | None:
+        found = httpx.request(method, url, timeout=90, **options)
+        return None if found.status_code == httpx.codes.SERVICE_UNAVAILABLE else found.raise_for_status()
+
+    return cast(httpx.Response, wait(answer))
+
+
+@dataclass
+class Up:
+    """A running ``seatrial up``."""
+
+    root: Path
+    process: subprocess.Popen[bytes]
+    ports: dict[str, int]
+
+    @property
+    def mlflow(self) -> str:
+        return f"http://127.0.0.1:{self.ports['mlflow']}"
+
+    @property
+    def prefect(self) -> str:
+        return f"http://127.0.0.1:{self.ports['prefect']}"
+
+    def environ(self) -> dict[str, str]:
+        return clean() | {"MLFLOW_TRACKING_URI": self.mlflow}
+
+    def register(self, *words: str) -> str:
+        """Register a version from a process that knows MLflow's address and nothing else; return its number."""
+        train = [sys.executable, "train.py", *words]
+        done = subprocess.run(train, cwd=self.root, env=self.environ(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip().splitlines()[-1]
+
+    def version(self, number: str) -> dict[str, Any]:
+        page = f"{self.mlflow}/api/2.0/mlflow/model-versions/get"
+        found: dict[str, Any] = asked("GET", page, params={"name": "tiny", "version": number}).json()["model_version"]
+        return found | {"tags": {t["key"]: t["value"] for t in found.get("tags", [])}}
+
+    def runs(self, flow: str) -> list[dict[str, Any]]:
+        body = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_DESC"}
+        return list(asked("POST", f"{self.prefect}/api/flow_runs/filter", json=body).json())
+
+    def deployments(self) -> list[dict[str, Any]]:
+        return list(asked("POST", f"{self.prefect}/api/deployments/filter", json={}).json())
+
+    def look(self, *, every_minute: bool) -> None:
+        """Let the schedule look into the registry, or not."""
+        (minute,) = (d for d in self.deployments() if d["name"] == "every-minute")
+        asked("PATCH", f"{self.prefect}/api/deployments/{minute['id']}", json={"paused": not every_minute})
+
+    def verdict(self, number: str) -> dict[str, Any]:
+        """Return the version once its page says everything: tags, description and, on a pass, aliases."""
+
+        def evaluated() -> dict[str, Any] | None:
+            found = self.version(number)
+            told = "seatrial.verdict" in found["tags"] and found.get("description")
+            return (
+                found
+                if told and (found["tags"]["seatrial.verdict"] != "pass" or "champion" in aliases(found))
+                else None
+            )
+
+        return wait(evaluated, lambda: self.log("worker"))
+
+    def log(self, name: str) -> str:
+        return (self.root / ".seatrial" / "logs" / f"{name}.log").read_text(errors="replace")[-4000:]
+
+
+def aliases(version: dict[str, Any]) -> set[str]:
+    return {a if isinstance(a, str) else a["alias"] for a in version.get("aliases", [])}
+
+
+def clean() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny project with this repository's flows and deployments; its schedule looks every twenty seconds."""
+    root = tmp_path_factory.mktemp("up") / "tiny"
+    shutil.copytree(Path(__file__).with_name("tiny"), root, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("flows", "deployments"):
+        shutil.copytree(source() / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    file = root / "deployments" / "prefect.yaml"
+    assert "interval: 60" in file.read_text()
+    file.write_text(file.read_text().replace("interval: 60", "interval: 20"))
+    return root
+
+
+def start(root: Path) -> Up:
+    ports = {name: free_port() for name in ("mlflow", "prefect", "receiver")}
+    words = [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
+    command = [sys.executable, "-m", "seatrial", "up", "--project", str(root), *words]
+    with (root / "up.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=clean())
+    return Up(root, process, ports)
+
+
+@pytest.fixture(scope="module")
+def up(project: Path) -> Iterator[Up]:
+    running = start(project)
+
+    def ready() -> bool:
+        assert running.process.poll() is None, (project / "up.log").read_text()
+        return "Ctrl-C" in (project / "up.log").read_text()
+
+    try:
+        wait(ready, (project / "up.log").read_text)
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.send_signal(signal.SIGINT)
+            running.process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def passed(up: Up) -> dict[str, Any]:
+    """Version 1, found by its webhook: nobody else looks."""
+    up.look(every_minute=False)
+    assert up.register() == "1"
+    return up.verdict("1")
+
+
+@pytest.fixture(scope="module")
+def failed(up: Up, passed: dict[str, Any]) -> dict[str, Any]:
+    """Version 2, whose webhook is lost, found by the schedule."""
+    registry = f"{up.mlflow}/api/2.0/mlflow/webhooks"
+    (hook,) = asked("GET", registry).json()["webhooks"]
+    assert hook["url"].endswith(PATH)
+    off = {"webhook_id": hook["webhook_id"], "status": "DISABLED"}
+    asked("PATCH", f"{registry}/{hook['webhook_id']}", json=off)
+    assert up.register("skewed") == "2"
+    up.look(every_minute=True)
+    found = up.verdict("2")
+    up.look(every_minute=False)
+    return found
+
+
+def test_a_registered_version_is_validated_unattended(up: Up, passed: dict[str, Any]) -> None:
+    """The webhook began a run of its own, named for model and version; the verdict and its link are on the page."""
+    assert passed["tags"]["seatrial.verdict"] == "pass", passed
+    assert aliases(passed) == {"validated", "champion"}
+    assert "pass" in passed["description"]
+    wait(
+        lambda: (
+            ("tiny version 1 registered", "COMPLETED") in {(r["name"], r["state_type"]) for r in up.runs("registered")}
+        )
+    )
+
+
+def test_a_lost_webhook_costs_nothing_but_time(up: Up, failed: dict[str, Any]) -> None:
+    """No delivery came; the schedule found the version, and its page says what is wrong and where."""
+    assert not [r for r in up.runs("registered") if "version 2" in r["name"]]
+    assert failed["tags"]["seatrial.verdict"] == "fail"
+    assert "features" in failed["description"]
+    assert not failed.get("aliases")
+
+
+def test_verify_answers_by_signature(up: Up, failed: dict[str, Any]) -> None:
+    """0 for what passed, 1 for what failed though its tag is changed by hand, 2 for what is not there."""
+    tag = {"name": "tiny", "version": "2", "key": "seatrial.verdict", "value": "pass"}
+    asked("POST", f"{up.mlflow}/api/2.0/mlflow/model-versions/set-tag", json=tag)
+    ended = {}
+    for uri in ("models:/tiny@champion", "models:/tiny/2", "models:/tiny/3"):
+        verify = [sys.executable, "-m", "seatrial", "verify", uri, "--project", str(up.root)]
+        ended[uri] = subprocess.run(verify, env=up.environ(), capture_output=True, text=True, check=False)
+    assert [done.returncode for done in ended.values()] == [0, 1, 2], ended
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=[*quiet, "--disable-component-update"])
+        yield browser
+        browser.close()
+
+
+def test_a_person_finds_the_verdict_on_the_pages(up: Up, failed: dict[str, Any], browser: Any) -> None:
+    """On the version's page of MLflow with links that lead on, and on the flow run's page of Prefect alone."""
+    page = browser.new_page()
+    page.set_default_timeout(240_000)
+    page.goto(f"{up.mlflow}/#/models/tiny/versions/2")
+    page.get_by_text("What to do:").first.wait_for()
+    said = page.inner_text("body")
+    assert "fail · tiny version 2" in said
+    assert "\\" not in said
+    ran, report = (page.get_by_role("link", name=n, exact=True).get_attribute("href") for n in ("what ran", "Report"))
+    page.goto(f"{up.mlflow}/{report}")
+    page.get_by_text("report.html").first.wait_for()
+
+    page.goto(ran)
+    page.get_by_text("models:/tiny/2").first.wait_for()
+    page.get_by_text("Failed").first.wait_for()
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text("verdict-tiny").first.click()
+    page.get_by_text("What to do:").first.wait_for()
+    assert "born here" in page.inner_text("body")
+    page.close()
+
+
+def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) -> None:
+    """Every deployment, its parameters told; the nightly run is scheduled; automations are on."""
+    deployed = {d["name"]: d for d in up.deployments()}
+    assert set(deployed) == {
+        "every-minute", "on-registration", "by-hand", "nightly", "weekly-stress", "stress-by-hand", "capture",
+    }  # fmt: skip
+    for deployment in deployed.values():
+        assert deployment["description"]
+        for about in deployment["parameter_openapi_schema"]["properties"].values():
+            assert about.get("description"), about
+    nightly = {r["state_name"] for r in up.runs("promoted") if r["deployment_id"] == deployed["nightly"]["id"]}
+    assert nightly == {"Scheduled"}
+    automations = asked("POST", f"{up.prefect}/api/automations/filter", json={}).json()
+    assert {a["name"] for a in automations if a["enabled"]} == {
+        "seatrial - a run whose process died",
+        "seatrial - a run whose process died at once",
+        "seatrial - a run that never began",
+        "seatrial - a version was registered",
+    }
+
+
+def test_the_nightly_run_judges_what_is_promoted_again(up: Up, failed: dict[str, Any]) -> None:
+    """Version 1 alone, which holds the alias: one more verdict, and the run says how it went."""
+    found = asked("GET", f"{up.prefect}/api/deployments/name/promoted/nightly").json()
+    run = asked("POST", f"{up.prefect}/api/deployments/{found['id']}/create_flow_run", json={}).json()
+
+    def ended() -> Any:
+        state = asked("GET", f"{up.prefect}/api/flow_runs/{run['id']}").json()["state"]
+        return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+    assert wait(ended, lambda: up.log("worker"))["message"] == "1 passed"
+    validated = [r["name"] for r in up.runs("validate") if r["state_type"] == "COMPLETED"]
+    assert validated == ["models:/tiny/1"] * 2
+    assert up.version("1")["tags"]["seatrial.run_id"]
+
+
+def test_one_that_dies_ends_all_and_is_named(up: Up, failed: dict[str, Any]) -> None:
+    """Its last words are told, the exit code is 2, and no process and no port is left."""
+    family = psutil.Process(up.process.pid).children(recursive=True)
+    (receiver,) = [p for p in family if "webhook" in p.cmdline() and "seatrial" in p.cmdline()[2:3]]
+    receiver.kill()
+    assert up.process.wait(120) == 2
+    assert "webhook receiver ended with signal 9" in (up.root / "up.log").read_text()
+    assert not psutil.wait_procs(family, timeout=30)[1]
+    assert not any(answers(f"http://127.0.0.1:{port}/health") for port in up.ports.values())
+
+
+def test_ctrl_c_ends_it_at_any_moment(up: Up, failed: dict[str, Any]) -> None:
+    """Also while it still starts; afterwards nothing of it is left."""
+    again = start(up.root)
+    try:
+        wait(lambda: psutil.Process(again.process.pid).children(recursive=True))
+        family = psutil.Process(again.process.pid).children(recursive=True)
+        again.process.send_signal(signal.SIGINT)
+        assert again.process.wait(60) in (0, 2)
+    finally:
+        again.process.kill()
+    assert not psutil.wait_procs(family, timeout=30)[1]
+    assert "Traceback" not in (up.root / "up.log").read_text()

@@ -1,0 +1,63 @@
+"""Real taxi trips as fixtures: made synthetic and private, sent down the whole path, made again."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from seatrial import Outcome, capture, run
+from seatrial.fixtures import fidelity, spec, spec_file, tables
+from seatrial.fixtures.make import make
+from tests.e2e.trials import chicago
+from tests.e2e.trials.fresh import same_in_a_fresh_process
+from tests.support.paths import SHARED
+
+pytest.importorskip("faker")
+DATA = SHARED / "data" / "chicago_taxi.csv"
+ROWS = 5_000
+PLACES = [[f"{e}_{p}" for p in ("latitude", "longitude", "community_area")] for e in ("pickup", "dropoff")]
+TRIPS = {"source": "copula", "rows": ROWS, "together": PLACES, "distance": 0.05}
+PRIVATE_TRIPS = {
+    "source": "private",
+    "rows": ROWS,
+    "epsilon": 1.0,
+    "delta": 1e-6,
+    "columns": {
+        "fare": {"cuts": [0, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30, 40, 60, 200], "decimals": 2, "nulls": 0},
+        "trip_miles": {"cuts": [0, 0.1, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 100], "decimals": 1, "nulls": 0},
+        "trip_seconds": {"cuts": [0, 60, 180, 300, 420, 600, 900, 1200, 1800, 3600, 20_000], "decimals": 0},
+        "trip_start_timestamp": {"cuts": [1356998400 + 15_768_000 * n for n in range(9)], "decimals": 0, "nulls": 0},
+        **{f"{e}_latitude": {"cuts": [41.6, 41.8, 41.88, 41.9, 42.1], "decimals": 6} for e in ("pickup", "dropoff")},
+        **{f"{e}_longitude": {"cuts": [-88, -87.7, -87.63, -87.5], "decimals": 6} for e in ("pickup", "dropoff")},
+        **{f"{e}_community_area": {"values": ["8", "32", "28", "76", ""]} for e in ("pickup", "dropoff")},
+        "payment_type": {"values": ["Cash", "Credit Card", "Unknown", "No Charge"], "nulls": 0},
+        "company": {"paid": True},
+    },
+}
+NARROW = {"fare": 0.05, "payment_type": 0.05, "company": 0.05}  # a public list of areas leaves most areas out
+
+
+@pytest.mark.skipif(not DATA.is_file(), reason="the taxi trips are not beside this checkout")
+def test_taxi_trips(tmp_path: Path) -> None:
+    """Every field is text; the trips made parse, are near their distributions, and the clean version passes on them."""
+    trips = chicago.read(DATA)
+    model = chicago.fit(chicago.training_features(trips)[:6_000], chicago.labels(trips)["tipped"][:6_000])
+    reference = capture(chicago.pipeline, chicago.requests(trips), model=model)
+    budget = spec.Budget(epsilon=1.0, delta=1e-6)
+    fixtures = [
+        make(spec_file.declared(name, said), tmp_path, reference=reference, budget=budget)
+        for name, said in (("synthetic", TRIPS), ("private", PRIVATE_TRIPS))
+    ]
+    real = tables.table_of(reference)
+    for fixture in fixtures:
+        frame = fixture.frame
+        assert len(frame) == ROWS
+        assert fixture.manifest["schema"] == tables.schema_of(real)
+        found = fidelity.measure(real, pa.Table.from_pandas(frame, preserve_index=False), ("trip_id",)).columns
+        limits = dict.fromkeys(found, TRIPS["distance"]) if fixture.name == "synthetic" else NARROW
+        assert all(found[name] <= limit for name, limit in limits.items()), found
+        again = capture(chicago.pipeline, frame.astype("string"), model=model)
+        verdict = run(chicago.pipeline, again, model=model, policy=chicago.unlabelled)
+        assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]
+    assert fixtures[0].manifest["leaks"]["ok"]
+    same_in_a_fresh_process(reference, fixtures)

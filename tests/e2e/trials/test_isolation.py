@@ -1,0 +1,247 @@
+"""A model is code: whatever it does when loaded or asked, the worker lives, nothing is left, the verdict says why."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+
+from seatrial import Outcome, Reference, Verdict, capture
+from seatrial.events import Subject
+from seatrial.io.loading import load_file
+from seatrial.isolation import isolated, process
+from seatrial.project import Project
+from tests.support.waiting import until
+
+PIPELINE = """
+import runpy
+from pathlib import Path
+from seatrial import Pipeline
+
+def load(path):
+    return runpy.run_path(str(Path(path) / "model.py"))["predict"]
+
+def raw(frame):
+    return frame.astype({"amount": "float64"})
+
+def prediction(frame, model):
+    return frame[["id"]].assign(score=model(frame["amount"]))
+
+pipeline = Pipeline("toy", key="id", raw=raw, prediction=prediction, model=load)
+"""
+HONEST = "def predict(amount):\n    return amount * 2\n"
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "planted-1", "MLFLOW_TRACKING_PASSWORD": "planted-2", "PREFECT_API_KEY": "planted-3",
+    "SEATRIAL_SIGNING_KEY": "planted-4", "SEATRIAL_LEDGER_URL": "postgresql://u:planted-5@db",
+    "GITHUB_TOKEN": "planted-6",
+}  # fmt: skip
+NOBODY_APART = "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n"
+
+
+def kernel_lets_apart() -> bool:
+    """Ask it in a process without threads, since it forks."""
+    asked = "import sys; from seatrial.isolation import namespaces; sys.exit(not namespaces.possible())"
+    return subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A project whose model is a Python file, and the reference that its honest model gave."""
+
+    root: Path
+    reference: Reference
+
+    def sail(self, model: str, *, only: tuple[str, ...] = ("golden",), **limits: float) -> Verdict:
+        """Take a model with this code to sea, the worker holding secrets."""
+        (self.root / "model" / "model.py").write_text(textwrap.dedent(model))
+        table = "\n".join(f"{name} = {value}" for name, value in limits.items())
+        (self.root / "pyproject.toml").write_text(
+            f'[tool.seatrial]\npipeline = "pipeline.py:pipeline"\nenvironment = ["SHOP_URL"]\n'
+            f"[tool.seatrial.isolation]\n{table}\n"
+        )
+        with isolated(Project.find(self.root)) as child:
+            child.load(self.root / "model", self.reference, only=only)
+            heard = [event for case in child.planned for event in child.run(case)]
+            return child.verdict(heard, child.planned, subject=Subject("toy", "1"))
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    root = tmp_path_factory.mktemp("toy")
+    (root / "model").mkdir()
+    (root / "expectations").mkdir()
+    (root / "pipeline.py").write_text(PIPELINE)
+    (root / "model" / "model.py").write_text(HONEST)
+    requests = pd.DataFrame({"id": [f"r{n}" for n in range(20)], "amount": range(20)})
+    return Toy(root, capture(load_file(root / "pipeline.py").pipeline, requests, model=str(root / "model")))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """After each trial no process of it runs and its scratch directory is gone."""
+    scratch = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(process.tempfile, "tempdir", str(scratch))
+    for name, value in {**SECRETS, "SHOP_URL": "http://shop"}.items():
+        monkeypatch.setenv(name, value)
+    yield
+    assert not list(scratch.glob("seatrial-trial-*"))
+    assert not [p for p in psutil.process_iter() if str(scratch) in _environment(p)]
+
+
+def _environment(one: psutil.Process) -> str:
+    try:
+        return str(one.environ())
+    except psutil.Error:
+        return ""
+
+
+def free(lock: Path) -> bool:
+    """Whether nobody holds the file; who held it is gone."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+ATTACKS = {
+    "raises": ("raise ValueError('4111 1111 1111 1111')", {}, r"^error: The model could not be loaded: ValueError in "),
+    "leaves": ("import os; os._exit(0)", {}, r"ended by itself, with code 0"),
+    "eats memory": (
+        "hoard = []\nwhile True: hoard.append(b'x' * 2**25)", {"memory_mb": 700},
+        r"held [\d,]+ MiB of memory, and memory_mb allows 700",
+    ),
+    "forks": (
+        "import os\nwhile True: os.fork()", {"processes": 20},
+        r"ran \d+ processes at a time, and processes allows 20",
+    ),
+    "kills its group": ("import os\nos.killpg(0, 9)", {}, r"was ended by signal 9 \(SIGKILL\)"),
+    "writes what is no answer": (
+        """
+        import os, time
+        for fd in range(3, 1024):
+            try: os.write(fd, b'rubbish\\n')
+            except OSError: pass
+        time.sleep(600)
+        """, {}, r"sent what cannot be read: a line that is no JSON",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_a_model_does_when_loaded_ends_as_an_error(toy: Toy, attack: str) -> None:
+    """The reason says what happened and which limit it was; no value of a row, and nothing of the worker is touched."""
+    code, limits, why = ATTACKS[attack]
+    verdict = toy.sail(code, **limits)
+    assert verdict.outcome is Outcome.ERROR
+    assert re.search(why, verdict.summary), verdict.summary
+    assert "4111" not in verdict.to_json()
+
+
+def test_a_model_that_never_answers_leaves_its_questions_open(toy: Toy) -> None:
+    """Its question is ended in time, and what is asked after it is not judged either."""
+    slow = "import time\ndef predict(amount):\n    time.sleep(600)\n"
+    verdict = toy.sail(slow, question_seconds=1)
+    assert verdict.outcome is Outcome.ERROR
+    assert "gave no answer within 1 s" in verdict.summary
+    assert {u.reason for u in verdict.not_evaluated if u.stage} == {verdict.summary.removeprefix("error: ")}
+
+
+def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
+    """Not in its environment nor its parent's, in its home, or in an open file; what it floods is kept to a limit.
+
+    Where the kernel makes namespaces, it sees no other process whose environment it could read.
+    """
+    kept = (tmp_path / "secret").open("w+")
+    kept.write("planted-7")
+    kept.flush()
+    os.set_inheritable(kept.fileno(), True)
+    canary = f"""
+        import json, os
+        from pathlib import Path
+        found = {{"environ": dict(os.environ), "home": os.listdir(Path.home()), "fds": []}}
+        for fd in os.listdir("/proc/self/fd"):
+            try: found["fds"].append(os.readlink(f"/proc/self/fd/{{fd}}"))
+            except OSError: pass
+        found["parent"] = Path(f"/proc/{{os.getppid()}}/environ").read_text()
+        if {kernel_lets_apart()}:
+            found["others"] = [p.read_text() for p in Path("/proc").glob("[0-9]*/environ")]
+        Path({str(tmp_path / "found.json")!r}).write_text(json.dumps(found))
+        for _ in range(64): print("x" * 2**20)
+        def predict(amount):
+            return amount * 2
+    """
+    with kept:
+        verdict = toy.sail(canary, log_mb=1)
+    found = (tmp_path / "found.json").read_text()
+    assert verdict.outcome is Outcome.PASS, verdict.summary
+    assert "planted" not in found
+    assert not [fd for fd in json.loads(found)["fds"] if fd.endswith("secret")]
+    assert json.loads(found)["environ"]["SHOP_URL"] == "http://shop"
+    assert json.loads(found)["home"] == []
+    assert max(log.stat().st_size for log in (toy.root / ".seatrial" / "logs").iterdir()) < 1.1 * 2**20
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_a_model_leaves_behind_ends_with_it(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
+) -> None:
+    """A daemon in a session of its own ends, with namespaces and without, also when the guard was killed."""
+    if not apart:
+        (tmp_path / "apart.py").write_text(NOBODY_APART)
+        monkeypatch.setattr(process, "APART", tmp_path / "apart.py")
+    lock = tmp_path / "lock"
+    daemon = f"""
+        import fcntl, os, time
+        read, write = os.pipe()
+        if not os.fork():
+            os.setsid()
+            if not os.fork():
+                file = open({str(lock)!r}, "a")
+                fcntl.flock(file, fcntl.LOCK_EX)
+                os.write(write, b"held")
+                time.sleep(600)
+            os._exit(0)
+        os.read(read, 4)
+        os.kill(os.getppid(), 9)
+        time.sleep(600)
+    """
+    verdict = toy.sail(daemon)
+    assert "the guard it runs under was killed" in verdict.summary
+    assert free(lock)
+
+
+def test_it_ends_with_a_worker_that_is_killed(toy: Toy, tmp_path: Path) -> None:
+    """SIGKILL of the worker, which can clean nothing up, ends the trial's process too."""
+    lock = tmp_path / "lock"
+    (toy.root / "model" / "model.py").write_text(
+        f"import fcntl, time\nfile = open({str(lock)!r}, 'a')\nfcntl.flock(file, fcntl.LOCK_EX)\ntime.sleep(600)\n"
+    )
+    worker = f"""
+        from seatrial import Reference
+        from seatrial.isolation import isolated
+        from seatrial.project import Project
+        from pathlib import Path
+        with isolated(Project.find({str(toy.root)!r})) as child:
+            child.load(Path({str(toy.root / "model")!r}), Reference.load({str(toy.reference.root)!r}))
+    """
+    lock.touch()
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(worker)]) as started:
+        until(lambda: not free(lock) or started.poll() is not None)
+        assert not free(lock)
+        started.kill()
+    until(lambda: free(lock))
+    for left in Path(process.tempfile.gettempdir()).glob("seatrial-trial-*"):
+        left.rmdir()  # the one thing that only the worker could have removed

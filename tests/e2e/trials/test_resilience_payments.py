@@ -1,0 +1,104 @@
+"""The payments service over a real PostgreSQL: faults are borne, and each missing protection is named."""
+
+from dataclasses import replace
+
+import pytest
+
+from seatrial import Dependency, Pipeline, Policy
+from seatrial.checks.resilience.check import check
+from seatrial.checks.resilience.criteria import under_fault
+from seatrial.checks.resilience.experiment import Experiment, crowded, fallback_of
+from seatrial.checks.serving.expected import expected
+from seatrial.checks.serving.matrix import scenarios_of, why_not
+from seatrial.checks.serving.service import serve
+from seatrial.engine import plan, run_case
+from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
+from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.policy.service import FailurePolicy
+from seatrial.targets.http import Http
+from seatrial.trial import Trial
+from tests.e2e.trials.weather import STORE, payments_over_postgres
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    """The payments pipeline over a PostgreSQL of its own."""
+    with payments_over_postgres(tmp_path_factory.mktemp("weather")) as made:
+        yield made
+
+
+FEW = ["latency_within", "down", "timeout"]  # all of them: tests/bench/bench_resilience.py
+
+
+def test_a_matrix_is_borne(ground):
+    """With deadline, breaker, flag, pool and fallback in place nothing is found, and each fault fired."""
+    with ground.trial(faults=FEW) as made:
+        ((_, case),) = plan([check], made)
+        events = run_case(check, made, case)
+    assert [e.message for e in events if isinstance(e, Finding)] == []
+    starved = "without a fault answers took"  # the machine left the service no time of its own
+    assert [e.reason for e in events if isinstance(e, NotEvaluated) and starved not in e.reason] == []
+    (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
+    assert evaluated.stage == "store"
+    assert evaluated.compared == len(FEW) * 25
+    measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
+    assert measured["down: degraded"] == 1.0
+
+
+@pytest.fixture(scope="module")
+def bench(ground):
+    """The started service behind a wire, its protections in place, and a way to take one of them away."""
+    loss = FailurePolicy(**STORE)
+    with (
+        ground.trial() as made,
+        DependencyProxy(ground.pipeline.dependencies["store"].url) as between,
+        serve(ground.pipeline, model_path=ground.path, urls={"store": between.through}) as running,
+        Http(running.url, seconds=30) as http,
+    ):
+        held = fallback_of(made, "store", expected(made))
+        at = Experiment("resilience", "store", between, running, f"{running.url}/score", held)
+        rows = {row.name: row for row in scenarios_of(loss, between.url)}
+
+        def broken(what, fault):
+            assert http.send(path=f"/break/{what}").ok
+            at.offered(at.steady(1.0))
+            if fault == "crowd":
+                return crowded(at)[1]
+            with between.fault(rows[fault].fault) as hits:
+                seen = at.offered(at.steady(loss.seconds), others=True)
+            return list(under_fault(rows[fault], replace(seen, hits=hits.count), None))
+
+        yield broken
+
+
+@pytest.mark.parametrize(
+    ("what", "fault", "criterion"),
+    [
+        ("deadline", "timeout", "deadline"),
+        ("breaker", "timeout", "breaker"),
+        ("flag", "down", "labelled"),
+        ("value", "down", "fallback-value"),
+        ("retries", "reset_peer", "amplification"),
+        ("pool", "crowd", "pool"),
+    ],
+)
+def test_a_missing_protection_is_caught_by_its_own_criterion(bench, what, fault, criterion):
+    """One protection away, one fault: the criterion meant for it does not hold."""
+    found = [b for b in bench(what, fault) if b.evaluated]
+    assert criterion in {b.criterion for b in found}, [b.words for b in found]
+
+
+def test_a_store_in_a_file_has_no_wire(ground):
+    """SQLite is reached through no port: there is no question, and it is said why."""
+    made = ground.pipeline
+    stages = {name: made.stage(name).function for name in made.stages}
+    store = Dependency("store", "sqlite:///payments.db", str)
+    pipeline = Pipeline(
+        "payments", key=made.key, model=made.model, service=made.service, dependencies=[store], **stages
+    )
+    policy = Policy(service={"dependencies": {"store": STORE}})
+    tried_ = Trial(pipeline, ground.reference, policy=policy, model=ground.model, model_path=ground.path)
+    assert check.stages(tried_) == []
+    assert "not reached over TCP (sqlite)" in why_not(tried_, "store")

@@ -1,0 +1,304 @@
+"""Every fault of the TCP proxy against a real server: it fires, it does what it says, and it is gone afterwards."""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from seatrial.errors import UsageError
+from seatrial.faults.network import (
+    Bandwidth,
+    Down,
+    Latency,
+    LimitData,
+    ResetPeer,
+    Slicer,
+    SlowClose,
+    Timeout,
+    chance,
+)
+from seatrial.faults.proxy.tcp import TcpProxy, endpoint
+from seatrial.process.event_loop import Background
+from tests.support.waiting import until
+
+LONG = 5.0
+eventually = partial(until, seconds=LONG, every=0.001)
+
+
+@pytest.fixture
+def echo():
+    """A server that sends back what it gets, and closes when the client does; its port."""
+
+    async def serve(reader, writer):
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def start():
+        import asyncio
+
+        return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+    background = Background("echo")
+    server = background.run(start())
+    yield server.sockets[0].getsockname()[1]
+    background.call(server.close)
+    background.stop()
+
+
+@pytest.fixture
+def wire(echo):
+    with TcpProxy("127.0.0.1", echo, seed=3) as proxy:
+        yield proxy
+
+
+def connected(wire):
+    return socket.create_connection(wire.address, timeout=LONG)
+
+
+def exchange(connection, data=b"ping"):
+    connection.sendall(data)
+    return received(connection, len(data))
+
+
+def received(connection, count):
+    got = b""
+    while len(got) < count and (more := connection.recv(65536)):
+        got += more
+    return got
+
+
+def unanswered(wire):
+    """Whether a connection is dropped without an answer."""
+    try:
+        with connected(wire) as connection:
+            return exchange(connection) == b""
+    except ConnectionError:
+        return True
+
+
+def test_without_a_fault_bytes_pass_unchanged_both_ways(wire):
+    data = os.urandom(3_000_000)
+    with connected(wire) as connection:
+        sender = threading.Thread(target=connection.sendall, args=(data,))
+        sender.start()
+        assert received(connection, len(data)) == data
+        sender.join()
+    assert wire.connections == 1
+
+
+def test_a_half_closed_connection_still_answers(wire):
+    with connected(wire) as connection:
+        connection.sendall(b"last words")
+        connection.shutdown(socket.SHUT_WR)
+        assert received(connection, 100) == b"last words"
+
+
+def test_latency_delays_and_keeps_order_and_is_undone(wire):
+    with connected(wire) as connection:
+        with wire.fault(Latency(latency=60, jitter=20)) as hits:
+            begun = time.monotonic()
+            assert exchange(connection, b"abc") == b"abc"
+            assert time.monotonic() - begun >= 0.04
+            for each in b"abcdefgh":
+                connection.sendall(bytes([each]))
+            assert received(connection, 8) == b"abcdefgh"
+        assert hits.count >= 2
+        before = hits.count
+        assert exchange(connection) == b"ping"
+        assert hits.count == before
+
+
+def test_data_held_back_is_let_go_when_the_fault_is_undone(wire):
+    with connected(wire) as connection:
+        with wire.fault(Latency(latency=60_000)) as hits:
+            connection.sendall(b"late")
+            eventually(lambda: hits.count)
+        assert received(connection, 4) == b"late"
+
+
+def test_bandwidth_takes_the_time_its_rate_needs(wire):
+    with connected(wire) as connection, wire.fault(Bandwidth(rate=100)) as hits:
+        begun = time.monotonic()
+        assert len(exchange(connection, bytes(10_000))) == 10_000
+        assert time.monotonic() - begun >= 0.099
+        assert hits.count
+
+
+def test_slow_close_holds_the_end_back(wire):
+    with connected(wire) as connection, wire.fault(SlowClose(delay=80)) as hits:
+        begun = time.monotonic()
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""
+        assert time.monotonic() - begun >= 0.079
+        assert hits.count == 1
+
+
+def test_timeout_swallows_and_closes(wire):
+    with connected(wire) as connection, wire.fault(Timeout(timeout=50)) as hits:
+        connection.sendall(b"anyone?")
+        assert connection.recv(1) == b""
+        assert hits.count == 1
+
+
+def test_timeout_zero_never_answers_and_closes_its_connections_when_undone(wire):
+    with connected(wire) as connection:
+        with wire.fault(Timeout()) as hits:
+            connection.sendall(b"anyone?")
+            connection.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            assert hits.count == 1
+        connection.settimeout(LONG)
+        assert connection.recv(1) == b""
+    with connected(wire) as fresh:
+        assert exchange(fresh) == b"ping"
+
+
+@pytest.mark.parametrize("stream", ["upstream", "downstream"])
+def test_reset_peer_resets(wire, stream):
+    with connected(wire) as connection, wire.fault(ResetPeer(timeout=5, stream=stream)) as hits:
+        connection.sendall(b"x")
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
+        assert hits.count == 1
+
+
+def test_slicer_cuts_and_loses_nothing(wire):
+    data = os.urandom(400)
+    with connected(wire) as connection, wire.fault(Slicer(average_size=50, size_variation=10, delay=3000)) as hits:
+        connection.sendall(data)
+        pieces, got = 0, b""
+        while len(got) < len(data):
+            got += connection.recv(65536)
+            pieces += 1
+        assert got == data
+        assert pieces > 1
+        assert hits.count
+
+
+def test_limit_data_cuts_off_after_its_bytes(wire):
+    with connected(wire) as connection, wire.fault(LimitData(bytes=10)) as hits:
+        assert exchange(connection, b"12345") == b"12345"
+        assert hits.count == 0
+        connection.sendall(b"6789012345")
+        assert received(connection, 100) == b"67890"
+        assert hits.count == 1
+
+
+def test_down_cuts_live_connections_and_refuses_new_ones(wire):
+    with connected(wire) as connection:
+        exchange(connection)
+        with wire.fault(Down()) as hits:
+            assert connection.recv(1) == b""
+            for _ in range(3):
+                with pytest.raises(ConnectionRefusedError):
+                    connected(wire)
+            assert hits.count == 1
+    with connected(wire) as fresh:
+        assert exchange(fresh) == b"ping"
+
+
+def test_down_without_a_live_connection_is_met_once_and_then_refuses(wire):
+    with wire.fault(Down()) as hits:
+        assert hits.count == 0
+        assert unanswered(wire)
+        eventually(lambda: hits.count == 1)
+        with pytest.raises(ConnectionRefusedError):
+            connected(wire)
+    with connected(wire) as fresh:
+        assert exchange(fresh) == b"ping"
+
+
+def test_down_is_whole_and_single(wire):
+    with pytest.raises(UsageError, match="as a whole"), wire.fault(Down(toxicity=0.5)):
+        pass
+    with wire.fault(Down()), pytest.raises(UsageError, match="no second"), wire.fault(Down()):
+        pass
+    with connected(wire) as connection:
+        assert exchange(connection) == b"ping"
+
+
+def test_a_fault_is_undone_when_its_block_raises(wire):
+    with pytest.raises(KeyError), wire.fault(Timeout()):
+        raise KeyError
+    with connected(wire) as connection:
+        assert exchange(connection) == b"ping"
+
+
+def test_faults_stack(wire):
+    with (
+        connected(wire) as connection,
+        wire.fault(Latency(latency=30)) as slow,
+        wire.fault(Slicer(average_size=3)) as cut,
+    ):
+        begun = time.monotonic()
+        assert exchange(connection, b"0123456789") == b"0123456789"
+        assert time.monotonic() - begun >= 0.029
+        assert slow.count == 1
+        assert cut.count == 1
+
+
+def test_a_fault_that_nobody_met_has_no_hits(wire):
+    with connected(wire) as connection, wire.fault(Latency(latency=1, stream="upstream")) as hits:
+        assert connection.fileno() > 0
+    assert hits.count == 0
+
+
+def test_toxicity_hits_the_same_connections_for_the_same_seed(echo):
+    def hit_pattern(seed):
+        with TcpProxy("127.0.0.1", echo, seed=seed) as proxy, proxy.fault(Latency(toxicity=0.5)) as hits:
+            pattern = []
+            for _ in range(12):
+                with connected(proxy) as connection:
+                    before = hits.count
+                    exchange(connection)
+                    pattern.append(hits.count > before)
+            return pattern
+
+    expected = [chance(9, 1, number).random() < 0.5 for number in range(1, 13)]
+    assert hit_pattern(9) == hit_pattern(9) == expected
+    assert 0 < sum(expected) < 12
+
+
+def test_a_dependency_that_is_not_there_drops_the_client():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        with TcpProxy("127.0.0.1", free.getsockname()[1]) as proxy:
+            assert unanswered(proxy)
+            eventually(lambda: proxy.open == 0)
+
+
+def test_nothing_is_left_behind(echo):
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))
+
+    before, threads = descriptors(), threading.active_count()
+    with TcpProxy("127.0.0.1", echo) as proxy:
+        clients = [connected(proxy) for _ in range(20)]
+        with proxy.fault(Latency(latency=60_000)):
+            for client in clients:
+                client.sendall(b"held")
+            eventually(lambda: proxy.open == 20)
+        assert [received(client, 4) for client in clients] == [b"held"] * 20
+    for client in clients:
+        client.close()
+    assert threading.active_count() == threads
+    eventually(lambda: descriptors() == before)  # the echo server's own sockets close a moment later
+
+
+def test_a_url_is_led_through_the_wire(wire):
+    host, port = wire.address
+    assert wire.through("postgresql+psycopg://me:secret@db:5432/x?a=1") == (
+        f"postgresql+psycopg://me:secret@{host}:{port}/x?a=1"
+    )
+    assert endpoint("postgresql+psycopg://me:secret@db/x") == ("db", 5432)
+    with pytest.raises(UsageError) as error:
+        endpoint("ftp://me:secret@db/x")
+    assert "secret" not in str(error.value)

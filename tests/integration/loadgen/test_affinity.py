@@ -1,0 +1,55 @@
+"""A generator with a core of its own: it and its workers are on it, the service and its threads are not."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from seatrial.checks.load import runs
+from seatrial.checks.load.runs import Loaded, started
+from seatrial.checks.serving.expected import expected
+from seatrial.events import Evaluated, Measurement, NotEvaluated
+from seatrial.loadgen.affinity import apart
+from seatrial.policy.service import Load, Slo
+from tests.unit.checks.test_load import SMALL, asked, trial
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
+ALL = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+two_cores = pytest.mark.skipif(len(ALL) < 2, reason="one core cannot be shared out")
+
+
+def cores_of(pid):
+    """The cores of each of a process's threads."""
+    return [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()]
+
+
+@two_cores
+def test_service_and_generator_meet_on_no_core(monkeypatch):
+    """Each is where it belongs while requests are sent; afterwards this thread is where it was."""
+    cores, seen, offer_by = apart(1), [], runs.offer_by
+
+    def looked(*args, **options):
+        seen.append((os.sched_getaffinity(0), cores_of(running.pid)))
+        return offer_by(*args, **options)
+
+    monkeypatch.setattr(runs, "offer_by", looked)
+    made = trial("")
+    with started(made, None, cores) as running:
+        slo = Slo(limit_ms=100, rate=100)
+        Loaded(f"{running.url}/predict", running, expected(made), slo, Load(), 0, cores=cores).run(0, 20, 100.0)
+    ((generator, service),) = seen
+    assert generator == cores.generator
+    assert len(generator) == 1
+    assert all(each == cores.service for each in service)
+    assert generator | cores.service == ALL
+    assert not generator & cores.service
+    assert os.sched_getaffinity(0) == ALL
+
+
+@two_cores
+def test_the_check_tells_how_many_cores_the_service_had():
+    """What was measured on fewer cores says so."""
+    events = asked(trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "own_core": True}))
+    assert {e.name: e.value for e in events if isinstance(e, Measurement)}["cores of the service"] == len(ALL) - 1
+    (answer,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
+    assert isinstance(answer, Evaluated) or "generator" in answer.reason or "settled" in answer.reason

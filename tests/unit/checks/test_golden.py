@@ -1,0 +1,221 @@
+"""The golden check in process: what only breaks in the chain, and what an earlier stage gave birth to."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seatrial import Outcome, Pipeline, Severity, Trial, capture, run
+from seatrial.events import Attachment, Evaluated, NotEvaluated
+from tests.support.pipelines import (
+    COUNTRIES,
+    all_of,
+    asked,
+    changed,
+    features,
+    findings,
+    prediction,
+    requests,
+    response,
+    shop,
+    trained,
+)
+
+BOTH = ["expectations", "golden"]
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return trained()
+
+
+def born(verdict):
+    """Return the places and checks of the errors that began where they stand."""
+    return [(f.check, f.stage, f.cause) for f in verdict.errors if not f.downstream]
+
+
+def test_an_unchanged_path_passes_and_every_stage_of_the_chain_was_compared(reference):
+    verdict = run(shop(), reference, ["golden"])
+    assert verdict.outcome is Outcome.PASS
+    assert not verdict.findings
+    assert [(j.stage, j.compared > 0) for j in verdict.evaluated] == [(s, True) for s in shop().stages]
+
+
+def test_a_difference_is_born_once_and_propagated_after(reference):
+    bad = changed(features, lambda f: f.assign(ratio=f["ratio"] * 2))
+    verdict = run(shop(features=bad), reference, BOTH)
+    assert born(verdict) == [("expectations", "features", None)] or born(verdict)[0][:2] == ("expectations", "features")
+    assert verdict.first_failing_stage == "features"
+    later = [f for f in verdict.findings if f.check == "golden"]
+    assert [f.stage for f in later] == ["features", "prediction", "response"]
+    assert all((f.downstream and "'features'" in f.advice) or f.stage == "features" for f in later)
+
+
+def test_training_serving_skew_is_found_where_training_used_other_values():
+    path = shop()
+    used = features(*_inputs(path))
+    used["ratio"] *= 1.25
+    reference = capture(path, requests(), given={"features": used})
+    verdict = run(path, reference, BOTH)
+    assert verdict.first_failing_stage == "features"
+    assert {(f.stage, f.downstream) for f in verdict.errors if f.check == "golden"} == {
+        ("features", True), ("prediction", True), ("response", True),
+    }  # fmt: skip
+
+
+def _inputs(path):
+    from tests.support.pipelines import raw
+
+    return raw(requests()), path.connect()["store"]
+
+
+def by_label(frame):
+    """A prediction that reads rows by label, as if the index were 0…n-1."""
+    answer = prediction(frame.reset_index(drop=True))
+    return answer.assign(score=[answer["score"].iloc[label % len(answer)] for label in frame.index])
+
+
+def by_position(frame):
+    """A prediction that carries a running number: right while the rows come as they came at training."""
+    answer = prediction(frame)
+    return answer.assign(score=answer["score"] + np.arange(len(answer)))
+
+
+def by_column_position(frame):
+    answer = prediction(frame)
+    return answer.assign(score=frame.iloc[:, 1].astype("float64"))
+
+
+def by_storage(frame):
+    answer = prediction(frame)
+    return answer.assign(code=answer["code"] + isinstance(frame["over"].dtype, np.dtype))
+
+
+@pytest.mark.parametrize(
+    ("hand_over", "trusting", "words"),
+    [
+        (lambda f: f.set_index(f.index[::-1]), by_label, "its index is not 0…n-1"),
+        (lambda f: f.set_index(pd.Index(f["amount"].rank(method="first").astype(int), name="n")), by_label, "named n"),
+        (lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True), by_position, "its rows come in another"),
+        (lambda f: f.assign(over=f["over"].astype("boolean")), by_storage, "'over' is boolean instead of bool"),
+        (lambda f: f.assign(country=f["country"].cat.set_categories(COUNTRIES[::-1])), prediction,
+         "the categories of 'country' come in another order"),
+        (lambda f: f[["id", "ratio", "amount", "abroad", "country", "over"]], by_column_position,
+         "its columns come in another order"),
+    ],
+    ids=["index", "named index", "row order", "type", "category order", "column order"],
+)  # fmt: skip
+def test_a_broken_hand_over_is_found_at_the_stage_that_trusted_it(hand_over, trusting, words):
+    """Columns out of order are placed where they were put out of order: storage keeps that, and shows who did it."""
+    reference = capture(shop(prediction=trusting), requests())
+    bad = shop(prediction=trusting, features=changed(features, hand_over))
+    assert run(bad, reference, ["expectations"]).outcome is Outcome.PASS  # each stage is right by itself
+    verdict = run(bad, reference, BOTH)
+    place = "features" if words == "its columns come in another order" else "prediction"
+    assert born(verdict) == [("golden", place, "hand-over")]
+    assert verdict.first_failing_stage == place
+    (finding,) = (f for f in verdict.errors if not f.downstream)
+    assert words in finding.message
+    assert finding.evidence["keys"]
+    assert {f.stage for f in verdict.errors if f.downstream} == {"prediction", "response"}
+
+
+def test_a_stage_that_raises_in_the_chain_alone_is_born_there_and_the_rest_is_not_reached(reference):
+    def strict(frame):
+        if not frame.index.equals(pd.RangeIndex(len(frame))):
+            raise KeyError("row 17")
+        return prediction(frame)
+
+    bad = shop(prediction=strict, features=changed(features, lambda f: f.set_index(f.index + 1)))
+    verdict = run(bad, reference, BOTH)
+    assert born(verdict) == [("golden", "prediction", "hand-over")]
+    assert verdict.outcome is Outcome.FAIL
+    (finding,) = (f for f in verdict.errors if not f.downstream)
+    assert "its index is not 0…n-1" in finding.message
+    assert "row 17" not in finding.message
+    assert [(f.stage, f.cause) for f in verdict.errors if f.downstream] == [("response", "not-reached")]
+    assert [(u.check, u.stage, u.crashed) for u in verdict.not_evaluated] == [("golden", "response", False)]
+
+
+def test_a_stage_that_raises_by_itself_is_told_by_expectations_and_propagated_here(reference):
+    def broken(frame):
+        raise ValueError
+
+    verdict = run(shop(prediction=broken), reference, BOTH)
+    assert born(verdict) == [("expectations", "prediction", "stage-broke")]
+    downstream = [(f.check, f.stage, f.cause) for f in verdict.errors if f.downstream]
+    assert downstream == [("golden", "prediction", "stage-broke"), ("golden", "response", "not-reached")]
+    alone = run(shop(prediction=broken), reference, ["golden"])
+    assert alone.outcome is Outcome.FAIL
+
+
+def test_a_stage_that_breaks_on_what_an_earlier_stage_got_wrong_is_propagated(reference):
+    def strict(frame):
+        assert (frame["amount"] > 0).all()
+        return prediction(frame)
+
+    bad = shop(prediction=strict, features=changed(features, lambda f: f.assign(amount=-1.0)))
+    verdict = run(bad, reference, BOTH)
+    assert verdict.first_failing_stage == "features"
+    assert {f.stage for f in verdict.errors if not f.downstream} == {"features"}
+
+
+def test_a_second_hand_over_is_propagated_from_the_first():
+    reference = capture(shop(prediction=by_position, response=by_row), requests())
+    bad = shop(
+        features=changed(features, lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True)),
+        prediction=by_position, response=by_row,
+    )  # fmt: skip
+    assert born(run(bad, reference, BOTH)) == [("golden", "prediction", "hand-over")]
+
+
+def by_row(frame):
+    return response(frame).assign(code=np.arange(len(frame)))
+
+
+def test_answers_in_another_order_than_the_requests_are_a_warning(reference):
+    bad = changed(response, lambda f: f.sort_values("score"))
+    verdict = run(shop(response=bad), reference, ["golden"])
+    assert verdict.outcome is Outcome.PASS
+    assert [(f.stage, f.cause, f.severity) for f in verdict.findings] == [("response", "row-order", Severity.WARNING)]
+
+
+def test_an_order_that_training_had_too_is_only_mentioned():
+    path = shop(response=changed(response, lambda f: f.sort_values("score")))
+    verdict = run(path, capture(path, requests()), ["golden"])
+    assert [(f.cause, f.severity) for f in verdict.findings] == [("row-order", Severity.INFO)]
+
+
+def test_requests_without_the_key_are_followed_from_the_first_stage():
+    def parse(frame):
+        return pd.DataFrame(list(frame["payload"].str.split(",")), columns=["id", "x"]).astype({"x": "float64"})
+
+    payloads = pd.DataFrame({"payload": [f"k{i},{i * 7 % 10}" for i in range(10)]})
+    path = Pipeline("lines", key="id", raw=parse, response=lambda f: f)
+    reference = capture(path, payloads)
+    assert run(path, reference, ["golden"]).outcome is Outcome.PASS
+    bad = Pipeline("lines", key="id", raw=parse, response=lambda f: f.sort_values("x"))
+    assert [f.cause for f in run(bad, reference, ["golden"]).findings] == ["row-order"]
+
+
+def test_a_first_stage_that_answers_differently_each_time_is_not_repeatable(reference):
+    from tests.support.pipelines import raw
+
+    runs = iter(range(9))
+
+    def flaky(frame):
+        return raw(frame).assign(amount=frame["amount"] + (next(runs) > 0))
+
+    trial = Trial(shop(raw=flaky), reference)
+    assert trial.parity("raw").ok
+    (finding,) = (f for f in findings(asked("golden", trial, "raw")) if not f.downstream)
+    assert finding.cause == "not-repeatable"
+
+
+def test_the_last_stage_of_the_chain_goes_through_the_checkpoint_too(reference):
+    events = asked("golden", Trial(shop(), reference), "response")
+    assert {a.name for a in all_of(Attachment, events)} == {
+        "suites/response-chained.json", "results/response-chained.json",
+    }  # fmt: skip
+    (evaluated,) = all_of(Evaluated, events)
+    assert evaluated.compared == 400
+    assert not list(all_of(NotEvaluated, events))

@@ -1,0 +1,30 @@
+"""A generator with a core of its own: it and its workers are on it, the service and its threads are not."""
+
+import os
+
+import pytest
+
+from seatrial.errors import UsageError
+from seatrial.events import NotEvaluated
+from seatrial.loadgen.affinity import EVERYWHERE, apart, on
+from tests.integration.checks.test_load import SMALL, asked, trial
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
+ALL = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def test_too_few_cores_are_told_before_anything_is_started():
+    """As many workers as there are cores leave none for the service."""
+    with pytest.raises(UsageError, match=rf"takes {len(ALL)} .* there are {len(ALL)}"):
+        apart(len(ALL))
+    (event,) = asked(
+        trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "own_core": True, "workers": len(ALL)})
+    )
+    assert isinstance(event, NotEvaluated)
+    assert "own_core" in event.reason
+
+
+def test_without_the_setting_nobody_is_moved():
+    """The default leaves every core to both."""
+    with on(EVERYWHERE.generator):
+        assert os.sched_getaffinity(0) == ALL

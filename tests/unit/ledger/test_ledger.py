@@ -1,0 +1,516 @@
+"""The ledger on real databases: whatever order things happen in, a version gets one verdict, and it stays."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import DBAPIError
+
+from seatrial.errors import UsageError
+from seatrial.events import Outcome, Subject
+from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, database, identity, schema
+from seatrial.ledger.migrate import VERSION_TABLE
+from seatrial.process import crash_points
+from tests.e2e.trials.postgres import postgres
+from tests.support.waiting import until
+
+LEASE = 60.0
+PASS = Facts(Outcome.PASS, "pass", digest="sha256:content", policy_digest="sha256:policy")
+FAIL = Facts(Outcome.FAIL, "fail", digest="sha256:content", policy_digest="sha256:policy")
+EFFECTS = [("log-run", {"n": 1}), ("tags", {}), ("alias", {"aliases": ["validated"]})]
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a registry says of a version."""
+
+    number: str
+    created: int
+    name: str = "payments"
+    run_id: str = "run"
+    model_id: str = ""
+
+    @property
+    def subject(self):
+        return Subject(self.name, self.number, created=self.created)
+
+
+def versions(count):
+    return [Version(str(n), 1_000 + n) for n in range(1, count + 1)]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
+    address = request.getfixturevalue("server")
+    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return address
+
+
+@pytest.fixture
+def ledger(url):
+    with Ledger.open(url) as opened:
+        yield opened
+
+
+def rows(ledger, table):
+    with ledger._engine.connect() as connection:
+        return connection.execute(select(table)).all()
+
+
+def test_several_open_a_new_ledger_at_once(url):
+    """Each of them finds it made, whoever made it."""
+    failed = []
+
+    def work():
+        try:
+            Ledger.open(url).close()
+        except Exception as error:  # noqa: BLE001  whatever it is, the test shows it
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert failed == []
+
+
+def test_workers_at_once_never_have_the_same_job(url, ledger):
+    """Four workers, forty versions: each version goes to one of them, and every version goes."""
+    assert ledger.observe(versions(40)) == 40
+    taken = []
+
+    def work(name):
+        with Ledger.open(url) as own:
+            while job := own.claim(name):
+                taken.append(job.number)
+                own.commit(job, PASS, EFFECTS)
+
+    workers = [threading.Thread(target=work, args=(f"worker {n}",)) for n in range(4)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+    assert sorted(taken, key=int) == [v.number for v in versions(40)]
+    assert len(ledger.verdicts("payments")) == 40
+
+
+def test_a_version_that_was_seen_is_not_new(ledger):
+    """Listed twice, listed doubled, or listed by two reconcilers: one job."""
+    assert ledger.observe([*versions(2), *versions(2)]) == 2
+    assert ledger.observe(versions(3)) == 1
+    assert ledger.open_jobs() == 3
+
+
+def test_deleted_and_recreated_under_the_same_number_it_is_judged_anew(ledger):
+    """The old verdict is there, is of the old one, and lets the new one pass nothing."""
+    old, new = Version("1", 1_000), Version("1", 2_000, run_id="other")
+    ledger.observe([old])
+    ledger.commit(ledger.claim("a"), PASS)
+    assert ledger.passing(old.subject)
+    assert ledger.observe([new]) == 1
+    assert ledger.passing(new.subject) is None
+    ledger.commit(ledger.claim("a"), FAIL)
+    assert [k.outcome for k in ledger.verdicts("payments", "1")] == [Outcome.PASS, Outcome.FAIL]
+    assert ledger.passing(new.subject) is None
+
+
+def test_a_commit_after_the_lease_went_to_another_is_refused(ledger):
+    """Nothing of it is written, and the other one's verdict stands."""
+    ledger.observe(versions(1))
+    first = ledger.claim("a", LEASE)
+    assert ledger.claim("b", LEASE) is None
+    ledger.offset_seconds += LEASE + 1
+    second = ledger.claim("b", LEASE)
+    assert (second.token, second.attempt) == (first.token + 1, 2)
+    assert not ledger.renew(first)
+    for refused in (lambda: ledger.commit(first, PASS, EFFECTS, b"x"), lambda: ledger.release(first, "late")):
+        with pytest.raises(Fenced, match="somebody else has it"):
+            refused()
+    assert rows(ledger, schema.verdict) == rows(ledger, schema.outbox) == rows(ledger, schema.evidence) == []
+    ledger.commit(second, FAIL)
+    with pytest.raises(Fenced):
+        ledger.commit(second, PASS)
+    assert [k.outcome for k in ledger.verdicts("payments")] == [Outcome.FAIL]
+
+
+def test_a_lease_that_ran_out_unnoticed_still_counts(ledger):
+    """As long as nobody else claimed the job, late is not lost; and a renewed lease keeps others away."""
+    ledger.observe(versions(1))
+    job = ledger.claim("a", LEASE)
+    ledger.offset_seconds += LEASE - 1
+    assert ledger.renew(job, LEASE)
+    ledger.offset_seconds += LEASE - 1
+    assert ledger.claim("b") is None
+    ledger.offset_seconds += 10
+    ledger.commit(job, PASS)
+    assert len(ledger.verdicts("payments")) == 1
+
+
+def test_dying_between_verdict_and_outbox_leaves_neither(ledger, monkeypatch):
+    """They are one transaction: the job is open as before, and the next worker does all of it."""
+
+    def die(name):
+        raise InterruptedError(name)
+
+    ledger.observe(versions(1))
+    job = ledger.claim("a", LEASE)
+    monkeypatch.setattr(crash_points, "point", die)
+    with pytest.raises(InterruptedError, match="between-verdict-and-outbox"):
+        ledger.commit(job, PASS, EFFECTS, b"x")
+    monkeypatch.undo()
+    assert rows(ledger, schema.verdict) == rows(ledger, schema.outbox) == []
+    ledger.offset_seconds += LEASE + 1
+    ledger.commit(ledger.claim("b"), PASS, EFFECTS, b"x")
+    assert len(rows(ledger, schema.verdict)) == 1
+    assert len(rows(ledger, schema.outbox)) == len(EFFECTS)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE verdict SET outcome = 'pass'",
+        "DELETE FROM verdict",
+        "INSERT INTO outbox (subject, epoch, outcome, model, effect, body, state, due_at, token, attempt, result) "
+        "SELECT subject, epoch, outcome, 'payments', 'alias', '{}', 'open', 0, 0, 0, '' FROM verdict",
+        "INSERT INTO outbox (subject, epoch, outcome, model, effect, body, state, due_at, token, attempt, result) "
+        "SELECT subject, epoch, 'pass', 'payments', 'alias', '{}', 'open', 0, 0, 0, '' FROM verdict",
+        "INSERT INTO verdict SELECT subject, 1, 'pass', 7, '', '', '', '', '', 0 FROM verdict",
+    ],
+    ids=["change", "delete", "alias-of-a-fail", "alias-of-a-lie", "foreign-token"],
+)
+def test_the_database_itself_refuses(ledger, statement):
+    """No verdict changes or goes, no alias moves without a pass, no verdict comes in under another token."""
+    ledger.observe(versions(1))
+    ledger.commit(ledger.claim("a"), FAIL)
+    ledger.again(versions(1)[0], "a")
+    before = rows(ledger, schema.verdict)
+    with pytest.raises(DBAPIError), ledger._engine.begin() as connection:
+        connection.execute(text(statement))
+    assert rows(ledger, schema.verdict) == before
+    assert rows(ledger, schema.outbox) == []
+
+
+def test_failed_attempts_are_repeated_after_a_pause_and_bounded(ledger):
+    """Every attempt waits longer; after the last one the job is to be given up, also when its worker died each time."""
+    ledger.observe(versions(1))
+    for attempt in range(1, ATTEMPTS):
+        job = ledger.claim("a", LEASE)
+        assert (job.attempt, job.exhausted) == (attempt, False)
+        assert ledger.release(job, f"no {attempt}")
+        assert ledger.claim("a") is None
+        ledger.offset_seconds += 400
+    last = ledger.claim("a", LEASE)
+    assert not ledger.release(last, "no more")
+    ledger.offset_seconds += LEASE + 1
+    assert ledger.claim("b").exhausted
+
+
+def test_trouble_of_the_place_costs_no_attempt(ledger):
+    """However often the registry is down, the version is tried when it is up."""
+    ledger.observe(versions(1))
+    for _ in range(3 * ATTEMPTS):
+        job = ledger.claim("a")
+        assert ledger.release(job, "the registry is down", counted=False)
+        ledger.offset_seconds += 400
+    assert not ledger.claim("a").exhausted
+
+
+def test_a_person_asks_again(ledger):
+    """An open job is taken over, one that somebody is at is left to them, and after a verdict there is a new epoch."""
+    version = versions(1)[0]
+    ledger.observe([version])
+    mine = ledger.again(version, "a person")
+    assert mine.epoch == 0
+    theirs = ledger.again(version, "another person")
+    assert theirs.epoch == 1
+    ledger.commit(theirs, FAIL)
+    ledger.commit(mine, PASS)
+    assert ledger.again(version, "a person").epoch == 2
+    assert ledger.again(Version("9", 9_000), "a person").epoch == 0
+    assert [(k.epoch, k.outcome) for k in ledger.verdicts("payments", "1")] == [(1, Outcome.FAIL), (0, Outcome.PASS)]
+
+
+def test_a_pass_stands_until_a_fail(ledger):
+    """What could not be judged takes nothing back; another policy or other content has no pass."""
+    version = versions(1)[0]
+    for outcome, stands in [("pass", True), ("error", True), ("inconclusive", True), ("fail", False), ("error", False)]:
+        facts = Facts(Outcome(outcome), "", digest="sha256:content", policy_digest="sha256:policy")
+        ledger.commit(ledger.again(version, "a"), facts)
+        found = ledger.passing(version.subject)
+        assert bool(found) is stands, outcome
+    ledger.commit(ledger.again(version, "a"), PASS)
+    evaluated = Subject("payments", "1", created=version.created, digest="sha256:content")
+    assert ledger.passing(evaluated, "sha256:policy")
+    assert ledger.passing(evaluated, "sha256:other") is None
+    assert ledger.passing(Subject("payments", "1", created=version.created, digest="sha256:swapped")) is None
+
+
+def test_effects_come_in_order_and_one_at_a_time(ledger):
+    """The next one waits for the one before it, with what that one gave; a lease that ran out is given on."""
+    ledger.observe(versions(1))
+    ledger.commit(ledger.claim("a"), PASS, EFFECTS, b"files")
+    first = ledger.next_effect(LEASE)
+    assert (first.kind, ledger.evidence(first)) == ("log-run", b"files")
+    assert ledger.next_effect() is None
+    ledger.offset_seconds += LEASE + 1
+    second = ledger.next_effect(LEASE)
+    with pytest.raises(Fenced):
+        ledger.applied(first, "the run of one who slept")
+    ledger.applied(second, "run-1")
+    ledger.logged(second)
+    tags = ledger.next_effect(LEASE)
+    assert (tags.kind, tags.results, tags.digest) == ("tags", {"log-run": "run-1"}, "sha256:content")
+    assert ledger.evidence(tags) == b""
+    ledger.postponed(tags, "MLflow is down")
+    assert ledger.next_effect() is None
+    assert ledger.waiting()[0] == ("payments 1", "tags", "waits: MLflow is down")
+    asked = ledger.next_effect(LEASE, job=tags.version)
+    assert asked.kind == "tags", "somebody waits for it: the pause is over"
+    ledger.postponed(asked, "MLflow is down")
+    ledger.offset_seconds += 400
+    ledger.dropped(ledger.next_effect(), "its version went")
+    ledger.offset_seconds += 400
+    assert ledger.next_effect() is None
+    assert ledger.waiting() == []
+
+
+def test_of_one_models_aliases_one_is_moved_at_a_time(ledger):
+    """Two versions passed at once: the second one's alias waits for the first one's."""
+    ledger.observe(versions(2))
+    for _ in range(2):
+        ledger.commit(ledger.claim("a"), PASS, [("alias", {"aliases": ["validated"]})])
+    first = ledger.next_effect(LEASE)
+    assert ledger.next_effect() is None
+    ledger.applied(first, '["validated"]')
+    second = ledger.next_effect(LEASE)
+    ledger.applied(second, '["validated"]')
+    assert [k.number for k in ledger.stood("payments", "validated")] == [second.version.number, first.version.number]
+    assert ledger.stood("payments", "champion") == []
+
+
+def test_a_delivery_counts_once(ledger):
+    """A replay is told apart from a new delivery; what is a week old is forgotten."""
+    assert ledger.deliver("delivery-1", "00")
+    assert not ledger.deliver("delivery-1", "00", "payments", "1")
+    ledger.offset_seconds += 8 * 86_400
+    assert ledger.deliver("delivery-2", "00")
+    assert len(rows(ledger, schema.inbox)) == 1
+
+
+def test_text_that_a_stranger_chose_is_kept(ledger):
+    """NUL bytes and lone surrogates in names, reasons and results stop no verdict."""
+    strange = Version("1", 1_000, name="a\x00b\ud800'; --")
+    ledger.observe([strange])
+    job = ledger.claim("a")
+    assert ledger.release(job, "x\x00\udfff")
+    ledger.offset_seconds += 400
+    ledger.commit(ledger.claim("a"), Facts(Outcome.FAIL, "y\x00\udfff"), [("tags", {"z": "\x00\udfff"})])
+    assert ledger.next_effect().body == {"z": "\x00\udfff"}
+
+
+# --- what cannot be opened -------------------------------------------------------------------------------
+
+
+def test_a_ledger_that_cannot_be_had_is_one_sentence(tmp_path):
+    """Another kind of database, a server that is down, a file that is none, a newer ledger."""
+    with pytest.raises(UsageError, match="SQLite or in PostgreSQL"):
+        Ledger.open("mysql://127.0.0.1/x")
+    with pytest.raises(UsageError, match="no database address"):
+        Ledger.open("ledger.db")
+    with pytest.raises(LedgerError, match="cannot be used"):
+        Ledger.open("postgresql://someone:secret@127.0.0.1:1/x")
+    (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(LedgerError, match="not a database"):
+        Ledger.open(f"sqlite:///{tmp_path / 'broken.db'}")
+    url = f"sqlite:///{tmp_path / 'newer.db'}"
+    with Ledger.open(url) as ledger, ledger._engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(LedgerError, match="newer seatrial"):
+        Ledger.open(url)
+
+
+def test_a_writer_that_is_frozen_is_cut_off(server, monkeypatch):
+    """On PostgreSQL it holds up nobody for longer than a writer waits; what the address says besides stays."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
+    engine = database.connect(f"{server}?options=-c%20application_name%3Dours")
+    asked = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ours'")
+    with (
+        engine.connect() as frozen,
+        database.connect(server).execution_options(isolation_level="AUTOCOMMIT").connect() as other,
+    ):
+        assert frozen.execute(text("SHOW application_name")).scalar_one() == "ours"
+        until(lambda: other.execute(asked).scalar_one() == 0, "it is still there")
+        with pytest.raises(DBAPIError):
+            frozen.execute(text("SELECT 1"))
+    engine.dispose()
+
+
+# --- any order of things ---------------------------------------------------------------------------------
+
+
+class Histories(RuleBasedStateMachine):
+    """Two workers who may die or sleep anywhere, a registry that changes, a clock that jumps ahead."""
+
+    template = None
+
+    @initialize()
+    def begin(self):
+        where = self.folder / f"{id(self)}.db"
+        shutil.copyfile(self.template, where)
+        self.ledger = Ledger.open(f"sqlite:///{where}")
+        self.registered, self.clock = [], 1_000
+        self.held, self.effects = {"a": None, "b": None}, {"a": None, "b": None}
+        self.committed, self.applied = {}, []
+
+    @rule(number=st.sampled_from("12"), doubled=st.booleans())
+    def registered_or_recreated(self, number, doubled):
+        self.clock += 1
+        version = Version(number, self.clock)
+        self.registered.append(version)
+        assert self.ledger.observe([version, *([version] if doubled else [])]) == 1
+
+    @rule()
+    def listed_again(self):
+        assert self.ledger.observe(self.registered) == 0
+
+    @rule(worker=st.sampled_from("ab"))
+    def claim(self, worker):
+        job = self.ledger.claim(worker, LEASE)
+        if job is not None:
+            self.held[worker] = job
+
+    @precondition(lambda self: self.registered)
+    @rule(data=st.data(), worker=st.sampled_from("ab"))
+    def a_person_asks(self, data, worker):
+        self.held[worker] = self.ledger.again(data.draw(st.sampled_from(self.registered)), worker, LEASE)
+
+    @rule(seconds=st.sampled_from([1, 30, 61, 400]))
+    def time_passes(self, seconds):
+        self.ledger.offset_seconds += seconds
+
+    @rule(worker=st.sampled_from("ab"))
+    def dies(self, worker):
+        self.held[worker] = self.effects[worker] = None
+
+    @rule(worker=st.sampled_from("ab"))
+    def renew(self, worker):
+        if self.held[worker]:
+            assert self.ledger.renew(self.held[worker], LEASE) is self._latest(self.held[worker])
+
+    @rule(worker=st.sampled_from("ab"), counted=st.booleans())
+    def release(self, worker, counted):
+        job = self.held[worker]
+        if job is None:
+            return
+        latest = self._latest(job)
+        try:
+            assert self.ledger.release(job, "failed", counted=counted) is (not counted or job.attempt < ATTEMPTS)
+        except Fenced:
+            assert not latest
+        else:
+            assert latest or (counted and job.attempt >= ATTEMPTS)
+            self.held[worker] = None
+
+    @rule(worker=st.sampled_from("ab"), outcome=st.sampled_from(list(Outcome)), dies=st.booleans())
+    def commit(self, worker, outcome, dies):
+        job = self.held[worker]
+        if job is None:
+            return
+        latest = self._latest(job)
+        effects = EFFECTS if outcome is Outcome.PASS else EFFECTS[:2]
+        point, crash_points.point = crash_points.point, (_die if dies else crash_points.point)
+        try:
+            self.ledger.commit(job, Facts(outcome, "words"), effects)
+        except Fenced:
+            assert not latest
+        except InterruptedError:
+            assert latest
+            self.held[worker] = None
+        else:
+            assert latest
+            assert not dies
+            assert job.key not in self.committed, "a second verdict"
+            self.committed[job.key] = outcome
+        finally:
+            crash_points.point = point
+
+    @rule(worker=st.sampled_from("ab"))
+    def take_effect(self, worker):
+        self.effects[worker] = self.ledger.next_effect(LEASE) or self.effects[worker]
+
+    @rule(worker=st.sampled_from("ab"))
+    def apply_effect(self, worker):
+        effect = self.effects[worker]
+        if effect is None:
+            return
+        try:
+            self.ledger.applied(effect, "result")
+        except Fenced:
+            return
+        assert effect.key in self.committed
+        assert effect.kind != "alias" or self.committed[effect.key] is Outcome.PASS
+        assert (effect.key, effect.kind) not in self.applied, "applied twice"
+        self.applied.append((effect.key, effect.kind))
+        mine = [kind for key, kind in self.applied if key == effect.key]
+        assert mine == [kind for kind, _ in EFFECTS][: len(mine)], "out of order"
+        self.effects[worker] = None
+
+    @invariant()
+    def one_verdict_for_each_that_was_committed(self):
+        if hasattr(self, "ledger"):
+            kept = {f"{row.subject}/{row.epoch}": row.outcome for row in rows(self.ledger, schema.verdict)}
+            assert kept == {key: outcome.value for key, outcome in self.committed.items()}
+
+    @invariant()
+    def nobody_is_forgotten(self):
+        """A version without a verdict has an open job; one job is held under one token."""
+        if hasattr(self, "ledger"):
+            jobs = {(row.subject, row.epoch): row for row in rows(self.ledger, schema.job)}
+            for version in self.registered:
+                first = jobs[identity(version), 0]
+                assert (first.state == "done") is (f"{first.subject}/0" in self.committed)
+            held = [(j.key, j.token) for j in self.held.values() if j]
+            assert len(held) == len(set(held))
+
+    def _latest(self, job):
+        row = {(r.subject, r.epoch): r for r in rows(self.ledger, schema.job)}[job.subject, job.epoch]
+        return row.token == job.token and row.state == "open"
+
+    def teardown(self):
+        if hasattr(self, "ledger"):
+            self.ledger.close()
+
+
+def _die(name):
+    raise InterruptedError(name)
+
+
+def test_in_any_order_of_things_there_is_one_verdict_and_nobody_is_forgotten(tmp_path):
+    """Histories of claims, deaths, sleeps, commits and effects, checked after every step."""
+    Histories.template, Histories.folder = tmp_path / "template.db", tmp_path
+    with Ledger.open(f"sqlite:///{Histories.template}") as ledger, ledger._engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    many = settings(max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    Histories.TestCase.settings = many
+    case = Histories.TestCase()
+    case.runTest()
