@@ -10,16 +10,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from seatrial.errors import UsageError
 from seatrial.events import Outcome, Subject
-from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, database, identity, schema
+from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, identity, schema
 from seatrial.ledger.migrate import VERSION_TABLE
 from seatrial.process import crash_points
-from tests.e2e.trials.postgres import postgres
-from tests.support.waiting import until
 
 LEASE = 60.0
 PASS = Facts(Outcome.PASS, "pass", digest="sha256:content", policy_digest="sha256:policy")
@@ -46,23 +44,10 @@ def versions(count):
     return [Version(str(n), 1_000 + n) for n in range(1, count + 1)]
 
 
-@pytest.fixture(scope="module")
-def server():
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
-    address = request.getfixturevalue("server")
-    engine = create_engine(address, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return address
+@pytest.fixture
+def url(tmp_path):
+    """The address of a new ledger; tests/integration runs every test that uses it on PostgreSQL too."""
+    return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
 
 
 @pytest.fixture
@@ -347,22 +332,6 @@ def test_a_ledger_that_cannot_be_had_is_one_sentence(tmp_path):
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(LedgerError, match="newer seatrial"):
         Ledger.open(url)
-
-
-def test_a_writer_that_is_frozen_is_cut_off(server, monkeypatch):
-    """On PostgreSQL it holds up nobody for longer than a writer waits; what the address says besides stays."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
-    engine = database.connect(f"{server}?options=-c%20application_name%3Dours")
-    asked = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ours'")
-    with (
-        engine.connect() as frozen,
-        database.connect(server).execution_options(isolation_level="AUTOCOMMIT").connect() as other,
-    ):
-        assert frozen.execute(text("SHOW application_name")).scalar_one() == "ours"
-        until(lambda: other.execute(asked).scalar_one() == 0, "it is still there")
-        with pytest.raises(DBAPIError):
-            frozen.execute(text("SELECT 1"))
-    engine.dispose()
 
 
 # --- any order of things ---------------------------------------------------------------------------------
