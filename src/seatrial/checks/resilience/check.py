@@ -56,4 +56,4 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, dependency, str(error))
 
 
-check = Check(NAME, run, places)
+check = Check(NAME, run, places, order=80)
