@@ -215,7 +215,7 @@ def test_a_label_proves_sameness_and_every_result_says_so(made: Project, seatria
     verdict = run(data.pipeline(), reference, ["golden"])
     assert verdict.outcome is Outcome.PASS
     assert [f.cause for f in verdict.findings] == ["labelled"]
-    html.write(verdict, tmp_path / "report.html")
+    html.HtmlReport(tmp_path / "report.html").verdict(verdict)
     for result in (verdict.to_json(), (tmp_path / "report.html").read_text()):
         assert "labelled by models:/shop/1: a pass proves sameness, not correctness" in result
     (made.root / "pipeline.py").write_text(PIPELINE + MOVED)
