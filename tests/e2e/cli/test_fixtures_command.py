@@ -15,10 +15,13 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Reference, run
-from seatrial.fixtures.store import FIXTURES_PATH, referred
+from seatrial.fixtures.store import referred
 from seatrial.io.bundle import seal
 from seatrial.project import Project
-from seatrial.registry import client, resolve, store_reference
+from seatrial.registry import resolve
+from seatrial.registry.mlflow.artifacts import store_reference
+from seatrial.registry.mlflow.client import client
+from seatrial.registry.mlflow.fixtures import FIXTURES_PATH
 from seatrial.sinks import html
 from tests.support import fixture_data as data
 

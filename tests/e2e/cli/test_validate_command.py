@@ -13,7 +13,7 @@ import pytest
 
 from seatrial.process.running import free_port
 from seatrial.project import Project
-from seatrial.registry import client
+from seatrial.registry.mlflow.client import client
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("prefect_api")]
 Command = Callable[..., Any]
