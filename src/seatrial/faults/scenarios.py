@@ -28,6 +28,8 @@ def scenarios(
         UsageError: no installed package has a fault of that name, or what it has is none.
 
     Example:
+        >>> from types import SimpleNamespace
+        >>> policy = SimpleNamespace(timeout_ms=300)
         >>> [each.name for each in scenarios(policy, ("tcp",), ["down", "errors"])]
         ['down']
     """
