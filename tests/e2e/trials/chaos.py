@@ -182,7 +182,7 @@ def rounds(root, environ, crash_at="", stops=False):
     from seatrial.errors import SeatrialError
     from seatrial.ledger import Ledger, transactions
     from seatrial.project import Project
-    from seatrial.promotion import effects, reconcile
+    from seatrial.promotion import aliases, effects, reconcile
 
     transactions.PAUSE_SECONDS = PAUSE_SECONDS
     project = Project.find(root)
@@ -208,7 +208,7 @@ def rounds(root, environ, crash_at="", stops=False):
             for job in reconcile.jobs(ledger, lease_seconds=LEASE_SECONDS):
                 reconcile.attempt(ledger, job, trial, LEASE_SECONDS)
                 effects.apply(ledger, lease_seconds=LEASE_SECONDS)
-            reconcile.watch(ledger, project)
+            aliases.watch(ledger, project)
         time.sleep(0.1)
 
 
