@@ -15,7 +15,8 @@ from seatrial import registry
 from seatrial.events import Outcome
 from seatrial.ledger import ATTEMPTS, JOB, Ledger
 from seatrial.process import crash_points
-from seatrial.promotion import aliases, effects, reconcile
+from seatrial.promotion import effects, reconcile
+from seatrial.promotion.aliases import watch
 from seatrial.registry.mlflow.client import client as mlflow_client
 from tests.e2e.trials import chaos
 from tests.support import waiting
@@ -122,7 +123,7 @@ def test_an_alias_moved_by_hand_is_found_and_put_back(project):
     with Ledger.of(made.state) as ledger:
 
         def strays():
-            return [s for s in aliases.watch(ledger, made, hashing=True) if s.model == "tiny-stray"]
+            return [s for s in watch(ledger, made, hashing=True) if s.model == "tiny-stray"]
 
         assert strays() == []
         mlflow_client().set_registered_model_alias("tiny-stray", "champion", bad)
@@ -163,7 +164,7 @@ def test_files_that_changed_after_the_verdict_move_no_alias(project):
         chaos.validated(made, version.uri)
         assert aliases("tiny-swapped") == {"validated": number, "champion": number}
         overwrite("4.0")
-        found = [s.why for s in aliases.watch(ledger, made, hashing=True) if s.model == "tiny-swapped"]
+        found = [s.why for s in watch(ledger, made, hashing=True) if s.model == "tiny-swapped"]
         assert set(found) == {"its files are not those that passed"}
 
 
