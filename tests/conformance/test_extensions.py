@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import importlib
+import re
 import shutil
 from pathlib import Path
 
@@ -102,6 +103,27 @@ def test_the_examples_in_docstrings_run(module: str) -> None:
     ran = doctest.testmod(found, extraglobs=names, optionflags=doctest.ELLIPSIS)
     assert ran.attempted > 0
     assert not ran.failed
+
+
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "extending").glob("*.md"))
+WITH_CODE = [page.stem for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("page", WITH_CODE)
+def test_the_code_in_the_docs_runs(page: str, package) -> None:
+    """Every Python block of a page, one after the other, as an author would type them; its tests are defined alone."""
+    text = next(each for each in PAGES if each.stem == page).read_text(encoding="utf-8")
+    names: dict[str, object] = {"__name__": "docs"}
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(block, f"docs/extending/{page}.md", "exec"), names)
+
+
+def test_the_source_in_the_docs_conforms(package, tmp_path: Path) -> None:
+    """With the entry point that the page shows, its own test passes."""
+    text = next(each for each in PAGES if each.stem == "fixtures").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    package("docs-plugin", "[seatrial.fixtures]\ncounts = docs_plugin:make_counts\n", "\n".join(blocks))
+    importlib.import_module("docs_plugin").test_it_conforms(tmp_path / "made")
 
 
 # --- what is told where something is wrong ---------------------------------------------------------------
