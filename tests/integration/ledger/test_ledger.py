@@ -31,6 +31,7 @@ class Version:
     name: str = "payments"
     run_id: str = "run"
     model_id: str = ""
+    scheme: str = "models"
 
     @property
     def subject(self):
