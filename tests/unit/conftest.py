@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
         _done.append(f"{event} {arguments[:2]!r}"[:300])
 
 
+platform.processor()  # asks uname once in a process, whichever library wants it first
 sys.addaudithook(_audit)
 
 
