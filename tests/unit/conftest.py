@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import urllib3.util.connection  # noqa: F401  tries once, when it is imported, whether IPv6 can be bound
 
 FORBIDDEN = {
     "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn", "socket.bind",
