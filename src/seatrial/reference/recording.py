@@ -114,7 +114,8 @@ class Replayer:
         if lost:
             raise PipelineError(
                 f"Dependency '{self._name}' was called as {method}(…) with {lost:,} key{'' if lost == 1 else 's'} "
-                "that capture never requested. The stage looks up other keys than it did in training, or the reference is too old: capture it again."
+                "that capture never requested. The stage looks up other keys than it did in training, "
+                "or the reference is too old: capture it again."
             )
         known = sorted({json.loads(c)[0] for c in (*self._tables, *self._calls)})
         raise PipelineError(
