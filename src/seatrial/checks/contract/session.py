@@ -15,7 +15,7 @@ from seatrial.checks.contract.probes.grpc import message_probes
 from seatrial.checks.contract.probes.records import Envelope, Probe, probes
 from seatrial.checks.contract.probes.tensors import tensor_probes
 from seatrial.checks.contract.signature import inputs_of
-from seatrial.checks.serving.service import Live
+from seatrial.checks.serving.service import LiveService
 from seatrial.errors import AnswerError
 from seatrial.io import frame_json
 from seatrial.openapi.document import answer_schema, body_schema, documented_path, is_openapi
@@ -48,7 +48,7 @@ class Session:
     """
 
     trial: Trial
-    live: Live
+    live: LiveService
     http: Http
     settings: Contract
     path: str | None
@@ -124,7 +124,7 @@ class Session:
         return {k: v for k, v in told.items() if k not in varying} if isinstance(told, dict) else told
 
 
-def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] | None) -> Session:
+def ground_of(trial: Trial, live: LiveService, http: Http, document: Mapping[str, Any] | None) -> Session:
     """Return the ground of a trial's live service."""
     path, envelope, tensors, wire = None, Envelope(), None, None
     if isinstance(live.target, Rest):
@@ -163,7 +163,7 @@ def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]
     return (document, "") if is_openapi(document) else (None, f"'{path}' is no OpenAPI 3 document.")
 
 
-def _records(trial: Trial, live: Live, *, keyless: bool) -> list[dict[str, Any]]:
+def _records(trial: Trial, live: LiveService, *, keyless: bool) -> list[dict[str, Any]]:
     """Return some of the reference's requests, each of another shape where there are such, the fullest first."""
     requests = _requests(trial, live)
     if keyless and trial.pipeline.key in requests.columns:
@@ -180,7 +180,7 @@ def _records(trial: Trial, live: Live, *, keyless: bool) -> list[dict[str, Any]]
     return found[:SHOWN]
 
 
-def _requests(trial: Trial, live: Live) -> pd.DataFrame:
+def _requests(trial: Trial, live: LiveService) -> pd.DataFrame:
     """Return what the service is sent: the requests, or what the stage that it serves was fed."""
     stage = live.service.serves
     return trial.reference.requests if stage is None else trial.input_of(stage)
