@@ -9,7 +9,7 @@ import pytest
 from seatrial import Reference, Trial, capture
 from seatrial.checks import environment
 from seatrial.checks.golden import check
-from seatrial.checks.serving.service import live
+from seatrial.checks.serving.service import live_service
 from seatrial.errors import AnswerError
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.io.loading import load_file
@@ -60,14 +60,14 @@ def trial(tmp_path_factory):
         champion=learnt.load_model(str(root / "previous")),
         model_path=os.fspath(root / "model"),
     ) as trial:
-        live(trial)
+        live_service(trial)
         yield trial
     patch.undo()
 
 
 def sail(trial, fault, run=check.run):
     """Put the fault in, ask, and take it out."""
-    target = live(trial).target
+    target = live_service(trial).target
     assert target.send(path=f"/fault/{fault}", method="PUT").ok
     try:
         return list(run(trial, "service"))
@@ -123,7 +123,7 @@ def test_another_time_zone_is_told_and_with_other_answers_a_warning(trial):
 
 def test_the_service_refuses_what_it_was_not_made_for(trial):
     """Probes of every kind get a 4xx with words, and never the value back; the next request is answered."""
-    target = live(trial).target
+    target = live_service(trial).target
     good = trial.reference.requests["payload"].iloc[0]
     for probe in (b"", b"{", b"[" * 50_000, b"null", b'{"amount": 1e999}',
                   good.replace('"amount": ', '"amount": "4')[:-1],
@@ -143,5 +143,5 @@ def test_the_service_refuses_what_it_was_not_made_for(trial):
 def test_an_answer_that_cannot_be_made_in_time_says_so(trial):
     """A deadline of the caller's own ends the call, and the service goes on."""
     with pytest.raises(AnswerError, match="gave no whole answer within"):
-        live(trial).target.send(trial.reference.requests["payload"].iloc[0], seconds=1e-4)
-    assert live(trial).running.ended() is None
+        live_service(trial).target.send(trial.reference.requests["payload"].iloc[0], seconds=1e-4)
+    assert live_service(trial).running.ended() is None

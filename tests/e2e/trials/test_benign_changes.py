@@ -176,7 +176,7 @@ def test_a_consumer_by_position_is_placed_where_the_order_was_changed(array_path
     verdict = array_path.changed(features=reordered, prediction=by_position).run()
     born = next(f for f in verdict.errors if not f.downstream)
     assert verdict.outcome is Outcome.FAIL
-    assert (born.cause, verdict.first_failing_stage) == ("hand-over", "features")
+    assert (born.cause, verdict.first_failing_stage) == ("hand-off", "features")
     assert "'features' hands over" in born.message
     assert "columns come in another order" in born.message
     assert ("features", "column-order") in {(f.stage, f.cause) for f in verdict.findings}

@@ -91,27 +91,27 @@ def by_storage(frame):
 
 
 @pytest.mark.parametrize(
-    ("hand_over", "trusting", "words"),
+    ("hand_off", "trusting", "words"),
     [
-        (lambda f: f.set_index(f.index[::-1]), by_label, "its index is not 0…n-1"),
+        (lambda f: f.set_index(f.index[::-1]), by_label, "the index is not 0…n-1"),
         (lambda f: f.set_index(pd.Index(f["amount"].rank(method="first").astype(int), name="n")), by_label, "named n"),
-        (lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True), by_position, "its rows come in another"),
-        (lambda f: f.assign(over=f["over"].astype("boolean")), by_storage, "'over' is boolean instead of bool"),
+        (lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True), by_position, "the rows are in another"),
+        (lambda f: f.assign(over=f["over"].astype("boolean")), by_storage, "'over' has type boolean instead of bool"),
         (lambda f: f.assign(country=f["country"].cat.set_categories(COUNTRIES[::-1])), prediction,
-         "the categories of 'country' come in another order"),
+         "the categories of 'country' are in another order"),
         (lambda f: f[["id", "ratio", "amount", "abroad", "country", "over"]], by_column_position,
-         "its columns come in another order"),
+         "the columns are in another order"),
     ],
     ids=["index", "named index", "row order", "type", "category order", "column order"],
 )  # fmt: skip
-def test_a_broken_hand_over_is_found_at_the_stage_that_trusted_it(hand_over, trusting, words):
+def test_a_broken_hand_off_is_found_at_the_stage_that_trusted_it(hand_off, trusting, words):
     """Columns out of order are placed where they were put out of order: storage keeps that, and shows who did it."""
     reference = capture(shop(prediction=trusting), requests())
-    bad = shop(prediction=trusting, features=changed(features, hand_over))
+    bad = shop(prediction=trusting, features=changed(features, hand_off))
     assert run(bad, reference, ["expectations"]).outcome is Outcome.PASS  # each stage is right by itself
     verdict = run(bad, reference, BOTH)
-    place = "features" if words == "its columns come in another order" else "prediction"
-    assert born(verdict) == [("golden", place, "hand-over")]
+    place = "features" if words == "the columns are in another order" else "prediction"
+    assert born(verdict) == [("golden", place, "hand-off")]
     assert verdict.first_failing_stage == place
     (finding,) = (f for f in verdict.errors if not f.downstream)
     assert words in finding.message
@@ -127,10 +127,10 @@ def test_a_stage_that_raises_in_the_chain_alone_is_born_there_and_the_rest_is_no
 
     bad = shop(prediction=strict, features=changed(features, lambda f: f.set_index(f.index + 1)))
     verdict = run(bad, reference, BOTH)
-    assert born(verdict) == [("golden", "prediction", "hand-over")]
+    assert born(verdict) == [("golden", "prediction", "hand-off")]
     assert verdict.outcome is Outcome.FAIL
     (finding,) = (f for f in verdict.errors if not f.downstream)
-    assert "its index is not 0…n-1" in finding.message
+    assert "the index is not 0…n-1" in finding.message
     assert "row 17" not in finding.message
     assert [(f.stage, f.cause) for f in verdict.errors if f.downstream] == [("response", "not-reached")]
     assert [(u.check, u.stage, u.crashed) for u in verdict.not_evaluated] == [("golden", "response", False)]
@@ -159,13 +159,13 @@ def test_a_stage_that_breaks_on_what_an_earlier_stage_got_wrong_is_propagated(re
     assert {f.stage for f in verdict.errors if not f.downstream} == {"features"}
 
 
-def test_a_second_hand_over_is_propagated_from_the_first():
+def test_a_second_hand_off_is_downstream_of_the_first():
     reference = capture(shop(prediction=by_position, response=by_row), requests())
     bad = shop(
         features=changed(features, lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True)),
         prediction=by_position, response=by_row,
     )  # fmt: skip
-    assert born(run(bad, reference, BOTH)) == [("golden", "prediction", "hand-over")]
+    assert born(run(bad, reference, BOTH)) == [("golden", "prediction", "hand-off")]
 
 
 def by_row(frame):

@@ -15,7 +15,7 @@ from seatrial.checks.contract.fuzz import ask_generated
 from seatrial.checks.contract.model import judge_meaning, judge_signature
 from seatrial.checks.contract.send import probe_service
 from seatrial.checks.contract.session import ended, fetch_openapi, ground_of
-from seatrial.checks.serving.service import Live, can_serve, live
+from seatrial.checks.serving.service import LiveService, can_serve, live_service
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
@@ -28,7 +28,7 @@ NAME = "contract"
 def run(trial: Trial, _: str | None) -> Iterator[Event]:
     """Judge the contract of the live service."""
     try:
-        service = live(trial)
+        service = live_service(trial)
     except AnswerError as error:
         yield Finding(
             NAME, SERVICE, str(error), cause="service-broke", advice="Start it by hand with the same command."
@@ -60,7 +60,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield Evaluated(NAME, SERVICE, compared=_compared(events))
 
 
-def _asked(trial: Trial, service: Live, http: Http) -> Iterator[Event]:
+def _asked(trial: Trial, service: LiveService, http: Http) -> Iterator[Event]:
     path = service.service.openapi
     document, why = fetch_openapi(http, path) if path else (None, "")
     yield from compatibility.compare_documents(NAME, trial, document, why)
@@ -82,7 +82,7 @@ def _asked(trial: Trial, service: Live, http: Http) -> Iterator[Event]:
     yield from ask_generated(NAME, ground)
 
 
-def _died(service: Live, how: str) -> Finding:
+def _died(service: LiveService, how: str) -> Finding:
     return Finding(
         NAME, SERVICE, f"The service ended with {how}. {service.running.tail()}", cause="service-died",
         advice="Look for what ended it: memory, a limit, or a request it did not survive.",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, guessed
 from seatrial.checks.contract.signature import inputs_of
-from seatrial.checks.serving.service import Live
+from seatrial.checks.serving.service import LiveService
 from seatrial.errors import AnswerError
 from seatrial.openapi.document import answer_schema, body_schema, documented_path, is_openapi
 from seatrial.policy.service import Contract
@@ -35,7 +35,7 @@ class Session:
     """
 
     trial: Trial
-    live: Live
+    live: LiveService
     http: Http
     settings: Contract
     path: str | None
@@ -107,7 +107,7 @@ class Session:
         return {k: v for k, v in told.items() if k not in varying} if isinstance(told, dict) else told
 
 
-def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] | None) -> Session:
+def ground_of(trial: Trial, live: LiveService, http: Http, document: Mapping[str, Any] | None) -> Session:
     """Return the ground of a trial's live service."""
     target = live.target
     plan = target.probe_plan(_requests(trial, live)) if isinstance(target, Probeable) else None
@@ -138,7 +138,7 @@ def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]
     return (document, "") if is_openapi(document) else (None, f"'{path}' is no OpenAPI 3 document.")
 
 
-def _requests(trial: Trial, live: Live) -> pd.DataFrame:
+def _requests(trial: Trial, live: LiveService) -> pd.DataFrame:
     """Return what the service is sent: the requests, or what the stage that it serves was fed."""
     stage = live.service.serves
     return trial.reference.requests if stage is None else trial.input_of(stage)

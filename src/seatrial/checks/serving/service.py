@@ -15,8 +15,8 @@ from seatrial.trial import Trial
 
 
 @dataclass(frozen=True)
-class Live:
-    """A running service and how to speak to it."""
+class LiveService:
+    """A running service, its declaration, and the target that sends requests to it."""
 
     service: Service
     running: Running
@@ -24,7 +24,7 @@ class Live:
 
 
 def can_serve(trial: Trial) -> bool:
-    """Whether the pipeline has a service that can be started here: one that loads a model needs the model's path."""
+    """Whether the pipeline has a service that can be started here; one that loads a model needs the model's path."""
     service = trial.pipeline.service
     if service is None:
         return False
@@ -32,12 +32,12 @@ def can_serve(trial: Trial) -> bool:
     return trial.model_path is not None or not needs_model
 
 
-def live(trial: Trial) -> Live:
-    """Return the trial's service, started the first time it is asked for; the same for every check.
+def live_service(trial: Trial) -> LiveService:
+    """Return the trial's service: started on the first call, shared by every check.
 
     Raises:
-        AnswerError: it ended by itself, or refused to be ready.
-        TargetError: it cannot be started, or was not ready in time.
+        AnswerError: the service ended by itself, or refused to become ready.
+        TargetError: the service cannot be started, or was not ready in time.
     """
     return trial.once("live service", lambda: _start(trial))
 
@@ -48,7 +48,7 @@ def serve(pipeline: Pipeline, *, model_path: str | None = None, urls: Mapping[st
     Args:
         pipeline: its ``service`` is started.
         model_path: the local path of the version's model.
-        urls: dependency name to the address it is given in place of its own, such as that of a proxy.
+        urls: dependency name to an address that replaces its own, such as that of a proxy.
     """
     if pipeline.service is None:
         raise UsageError(f"Pipeline '{pipeline.name}' has no service: declare one with Service(command=…).")
@@ -56,7 +56,7 @@ def serve(pipeline: Pipeline, *, model_path: str | None = None, urls: Mapping[st
 
 
 def target_of(pipeline: Pipeline, running: Running, *, seconds: float = 30.0) -> Target:
-    """Return the target that speaks to a pipeline's running service; use it in a ``with`` block."""
+    """Return the target that sends requests to a pipeline's running service; use it in a ``with`` block."""
     service = pipeline.service
     assert service is not None
     if not service.predict.startswith("/"):
@@ -65,8 +65,8 @@ def target_of(pipeline: Pipeline, running: Running, *, seconds: float = 30.0) ->
     return connect(url, key=pipeline.key, batch=service.batch, seconds=seconds)
 
 
-def _start(trial: Trial) -> Live:
+def _start(trial: Trial) -> LiveService:
     assert trial.pipeline.service is not None
     running = trial.hold(serve(trial.pipeline, model_path=trial.model_path))
     target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.seconds))
-    return Live(trial.pipeline.service, running, target)
+    return LiveService(trial.pipeline.service, running, target)
