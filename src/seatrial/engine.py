@@ -17,6 +17,7 @@ from seatrial.policy.policy import Policy
 from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.base import Sink
+from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
 
 
@@ -85,6 +86,7 @@ def run(
     sinks: Sequence[Sink] = (),
     live: Sequence[str] = (),
     champion: Any = None,
+    service: Target | None = None,
     subject: Subject | None = None,
     seed: int = 0,
 ) -> Verdict:
@@ -99,6 +101,8 @@ def run(
         sinks: where events go. One that raises is told no more, and the verdict carries a warning that says so.
         live: dependencies to ask again beside their recorded answers.
         champion: the promoted version's model, loaded or a path, for the quality check.
+        service: a target that stands for the pipeline's service, such as
+            :class:`seatrial.targets.inprocess.InProcessService`; nothing is started then.
         subject: who is on trial, where a registry knows.
         seed: of every random choice.
 
@@ -112,7 +116,7 @@ def run(
     chosen = named if checks is None else [by_name[c] if isinstance(c, str) else c for c in checks]
     trial = Trial(
         pipeline, reference, policy=policy, model=loaded(pipeline, model), live=live,
-        champion=loaded(pipeline, champion), seed=seed,
+        champion=loaded(pipeline, champion), seed=seed, service=service,
         model_path=os.fspath(model) if isinstance(model, str | os.PathLike) else None,
     )  # fmt: skip
     cases = plan(chosen, trial)

@@ -20,6 +20,7 @@ from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, Step
 from seatrial.policy.policy import Policy
 from seatrial.reference.snapshot import Reference, shared
+from seatrial.targets.protocol import Target
 
 T = TypeVar("T")
 Replay = Literal["isolated", "chained"]
@@ -39,6 +40,8 @@ class Trial:
         model_path: where ``model`` was loaded from, so that another process can load it too.
         promised: what the promoted version's users rely on, for the contract check.
         champion_path: where the promoted version's model lies, so that its service can be started beside.
+        service: a target that stands for the pipeline's service, in place of a process that is started;
+            opened when a check first needs it and closed with the trial.
 
     Attributes:
         on_progress: called while a long question runs with how much is done, of how much, and what comes next. Set
@@ -58,6 +61,7 @@ class Trial:
         model_path: str | None = None,
         champion_contract: ChampionContract | None = None,
         champion_path: str | None = None,
+        service: Target | None = None,
     ) -> None:
         reference.matches(pipeline)
         if strangers := [name for name in live if name not in pipeline.dependencies]:
@@ -72,6 +76,7 @@ class Trial:
         self.model_path = model_path
         self.champion_contract = champion_contract
         self.champion_path = champion_path
+        self.service = service
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()

@@ -57,8 +57,7 @@ class Http:
             max_keepalive_connections=self.connections,
             keepalive_expiry=KEEP_SECONDS,
         )
-        # The transport and not the client: no cookies from one request to the next, nothing from the environment.
-        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self.url.scheme == "https")
+        self._transport = self._connect(limits)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,6 +67,14 @@ class Http:
             loop.call_soon_threadsafe(loop.stop)
             self._thread.join(5)
             loop.close()
+
+    def _connect(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+        """Return what carries the requests: no cookies from one to the next, nothing from the environment."""
+        return httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self.url.scheme == "https")
+
+    def root(self, *, seconds: float, connections: int = 8) -> Http:
+        """Return another client of the same service, from its root; use it in a ``with`` block."""
+        return Http(str(self.url.copy_with(raw_path=b"/")), seconds=seconds, connections=connections)
 
     def send(
         self,

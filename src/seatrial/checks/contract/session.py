@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from seatrial.checks.serving.service import LiveService
 from seatrial.errors import AnswerError
 from seatrial.openapi.document import answer_schema, body_schema, documented_path, is_openapi
 from seatrial.policy.service import Contract
-from seatrial.process.running import Running
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Connection, Declared, Probe, Probeable, ProbePlan
@@ -61,7 +59,7 @@ class Session:
         seconds = self.settings.seconds
         if self.plan is not None and self.plan.connect is not None:
             return self.plan.connect(seconds)
-        return Http(self.live.running.url, seconds=seconds, connections=1)
+        return self.live.root(seconds=seconds, connections=1)
 
     @property
     def operation(self) -> str:
@@ -112,14 +110,6 @@ def ground_of(trial: Trial, live: LiveService, http: Http, document: Mapping[str
     target = live.target
     plan = target.probe_plan(_requests(trial, live)) if isinstance(target, Probeable) else None
     return Session(trial, live, http, trial.policy.contract, plan.path if plan else None, document, plan)
-
-
-def ended(running: Running, seconds: float = 2.0) -> str | None:
-    """Return how a service ended that stopped answering: its guard needs a moment to notice. None where it runs."""
-    until = time.monotonic() + seconds
-    while (how := running.ended()) is None and time.monotonic() < until and not running.listens():
-        time.sleep(0.05)
-    return how
 
 
 def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]:
