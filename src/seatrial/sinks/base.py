@@ -1,4 +1,4 @@
-"""The protocol of a sink: where events go as they come, and the verdict at the end."""
+"""The protocol of a sink: it receives events as they come, and the verdict at the end."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ from seatrial.events import Case, Event, Verdict
 
 
 class Sink:
-    """Where events go as they come, and the verdict at the end. Subclass and override what is needed."""
+    """A receiver of events and of the verdict. Subclass it and override the methods you need.
+
+    A sink that raises receives nothing more; the verdict carries a warning, and its outcome is unaffected.
+
+    Example:
+        >>> class Names(Sink):
+        ...     def event(self, event):
+        ...         print(type(event).__name__)
+        >>> from seatrial.events import Evaluated
+        >>> Names().event(Evaluated("golden", "features", compared=500))
+        Evaluated
+    """
 
     def planned(self, cases: Sequence[Case]) -> None:
-        """Hear, before the first event, what will be asked."""
+        """Receive, before the first event, the cases that will run."""
 
     def event(self, event: Event) -> None:
-        """Hear one event."""
+        """Receive one event."""
 
     def progress(self, done: int, of: int, what: str) -> None:
-        """Hear how far a long question is, and what comes next."""
+        """Receive how far a long case is: the steps done, the steps in all, and the next step."""
 
     def verdict(self, verdict: Verdict) -> None:
-        """Hear the sum of all events."""
+        """Receive the verdict, after the last event."""
 
 
 LISTENERS: ContextVar[tuple[Sink, ...]] = ContextVar("seatrial_listeners", default=())
-"""Sinks of whoever started a flow in this process; the flow tells them what it tells its own."""
+"""The sinks of the code that started a flow in this process; the flow sends them what it sends its own."""
