@@ -152,7 +152,7 @@ class Trial:
         return self.once(("parity", replay, stage), work)
 
     def once(self, name: Any, work: Callable[[], T]) -> T:
-        """Return the result of ``work``, which runs at the first call with this ``name``; its error is raised each time."""
+        """Return the result of ``work``, which runs in the first call with a ``name`` only; errors are raised again."""
         with self._lock:
             future = self._done.get(name)
             mine = future is None
