@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -13,12 +15,14 @@ from rich.text import Text
 
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
 from seatrial.formatting import plural, seconds
+from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Sink
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import CaseResult, State, places, results
 from seatrial.sinks.text import neutral
 
 FINDINGS_SHOWN = 20
+WIDTH = 120  # characters of a line in a file
 ERASED = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 _STYLE = {
@@ -65,6 +69,19 @@ def show(verdict: Verdict, console: Console) -> None:
     if every := results(verdict):
         console.print(_cases(every, printable))
     console.print(Text(printable(verdict.summary, 600), style="bold"))
+
+
+class TextReport(Sink):
+    """Writes what a terminal shows of the verdict as plain text to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Write the file, whole or not at all."""
+        page = io.StringIO()
+        show(verdict, Console(file=page, width=WIDTH, no_color=True, force_terminal=False))
+        atomic_write(self.path, page.getvalue().encode("utf-8", "replace"))
 
 
 class Progress(Sink):
