@@ -18,7 +18,7 @@ from seatrial.formatting import plural, seconds
 from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Sink
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import CaseResult, State, places, results
+from seatrial.sinks.outline import CaseResult, State, downstream, places, results
 from seatrial.sinks.text import neutral
 
 FINDINGS_SHOWN = 20
@@ -55,7 +55,7 @@ def show(verdict: Verdict, console: Console) -> None:
     badge = Text(f" {verdict.outcome.value.upper()} ", style=_OUTCOME_STYLE[verdict.outcome])
     console.print(Text.assemble("\n", badge, "  ", (printable(verdict.subject, 100), "bold")), "", sep="\n")
     if verdict.path:
-        console.print(_path(verdict, printable), "", sep="\n")
+        console.print(_path(verdict, console, printable), "", sep="\n")
     if verdict.findings:
         console.print(_findings(verdict, printable))
     for not_evaluated in verdict.not_evaluated[:FINDINGS_SHOWN]:
@@ -151,14 +151,18 @@ class _Printable:
         return _MARK[state][0 if self.unicode else 1]
 
 
-def _path(verdict: Verdict, printable: _Printable) -> Text:
-    line = Text()
+def _path(verdict: Verdict, console: Console, printable: _Printable) -> Text:
+    """Return the places in order, with line breaks between them only."""
+    arrow, lines = "→" if printable.unicode else "->", [Text()]
     for place in places(verdict):
-        if line:
-            line.append(" → " if printable.unicode else " -> ", style="bright_black")
         word = "" if place.state is State.PASSED else f" {place.state.value}"
-        line.append(f"{printable(place.name, 40)} {printable.mark(place.state)}{word}", style=_STYLE[place.state])
-    return line
+        shown = Text(f"{printable(place.name, 40)} {printable.mark(place.state)}{word}", style=_STYLE[place.state])
+        before = Text(f" {arrow} " if lines[-1] else "", style="bright_black")
+        if lines[-1] and (lines[-1] + before + shown).cell_len > console.width:
+            before = Text(f"{arrow} ", style="bright_black")
+            lines.append(Text())
+        lines[-1].append_text(before).append_text(shown)
+    return Text("\n").join(lines)
 
 
 def _table(printable: _Printable, *, title: str) -> Table:
@@ -188,11 +192,10 @@ def _findings(verdict: Verdict, printable: _Printable) -> Table:
         )
     if (more := len(ranked) - FINDINGS_SHOWN) > 0:
         table.add_row("", "", Text(f"and {more:,} more"))
-    for place in dict.fromkeys(f.stage for f in verdict.errors if f.downstream):
-        columns = dict.fromkeys(f.column for f in verdict.errors if f.downstream and f.stage == place and f.column)
-        listed = printable(", ".join(columns), 200) or "The stage was not reached, or does not match the reference."
+    for place, columns in downstream(verdict.errors).items():
+        listed = printable(", ".join(columns), 200) or "not reached, or does not match the reference"
         name = Text(printable(place or "whole path", 60), style="yellow")
-        table.add_row(name, "", Text(f"{listed}  [downstream]", "yellow"))
+        table.add_row(name, "", Text(f"downstream: {listed}", "yellow"))
     return table
 
 
@@ -213,6 +216,7 @@ def _cases(every: Sequence[CaseResult], printable: _Printable) -> Table:
     table = _table(printable, title=plural(len(every), "case"))
     table.add_column("")
     table.add_column("case", overflow="fold")
+    table.add_column("state", no_wrap=True)
     table.add_column("comparisons", justify="right")
     table.add_column("time", justify="right")
     for result in every:
@@ -220,6 +224,7 @@ def _cases(every: Sequence[CaseResult], printable: _Printable) -> Table:
         table.add_row(
             Text(printable.mark(result.state), style=_STYLE[result.state]),
             Text(printable(result.case, 80)),
+            Text(result.state.value, style=_STYLE[result.state]),
             f"{result.compared:,}" if result.evaluated else "",
             took,
         )

@@ -43,6 +43,12 @@ NUMBERS: Mapping[str, str] = {
     "limit": "limit",
     "tolerance": "tolerance",
     "margin": "margin",
+    "gain": "gain over the champion",
+    "low": "lower bound",
+    "high": "upper bound",
+    "pairs": "pairs of runs",
+    "missed": "over the limit",
+    "degraded": "degraded",
     "count": "count",
     "requests": "requests",
     "responses": "responses",
@@ -59,6 +65,9 @@ NUMBERS: Mapping[str, str] = {
     "seed": "seed",
 }
 """Numbers that are shown, with their labels. Names that end in one of ``SUFFIXES`` are shown too."""
+
+NONZERO = ("allowed", "null_flips")
+"""Numbers that are left out where they are zero: then they say nothing."""
 
 SUFFIXES = ("_seconds", "_rows", "_count", "_share", "_rate", "_requests", "_rtol", "_atol", "_seed")
 
@@ -122,6 +131,8 @@ def evidence(entries: Mapping[str, Any]) -> Evidence:
     for name, value in entries.items():
         if name in ("rows", "compared") and "mismatches" in entries and value is _whole(entries):
             continue  # "3 of 5,000" shows it already
+        if isinstance(value, Real) and (not math.isfinite(float(value)) or (name in NONZERO and not value)):
+            continue  # a relative difference from zero is infinite, and tells nothing
         if isinstance(value, Real) and (label := _label(name)):
             numbers.append((label, _number(name, value, entries)))
         elif name in TEXTS and isinstance(value, str):

@@ -14,8 +14,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from seatrial.events import Finding, NotEvaluated, Outcome, Severity, Verdict
-from seatrial.formatting import number, plural, seconds
+from seatrial.events import Finding, Measurement, NotEvaluated, Outcome, Severity, Verdict
+from seatrial.formatting import number, plural, seconds, share
 from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Sink
 from seatrial.sinks.diagram import MOST_ACROSS, Diagram, diagram
@@ -82,6 +82,7 @@ def _template() -> Template:
     )
     environment.filters |= {
         "evidence": evidence,
+        "measured": _measured,
         "number": number,
         "plural": plural,
         "seconds": seconds,
@@ -99,6 +100,11 @@ def _template() -> Template:
 def _neutral(value: Any) -> Any:
     """Pass numbers and our own markup; everything else that the template prints is made neutral, then escaped."""
     return value if isinstance(value, Markup | int | float) else neutral(value, 600)
+
+
+def _measured(measurement: Measurement) -> str:
+    """Return the value of a measurement, in percent where it is a share."""
+    return (share if measurement.name.endswith("_share") else number)(measurement.value)
 
 
 def _diagrams(verdict: Verdict) -> list[Diagram]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from seatrial.events import Finding, Severity, Verdict
 from seatrial.formatting import plural
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import State, places
+from seatrial.sinks.outline import State, downstream, places
 from seatrial.sinks.text import cell, neutral
 
 ROOM = 4900
@@ -89,8 +89,7 @@ def _rows(findings: Iterable[Finding]) -> list[str]:
         parts += [f"**What to do:** {literal(f.advice)}"] if f.advice else []
         parts += [f"**Evidence:** {shown}"] if (shown := literal(evidence(f.evidence))) else []
         rows.append(f"- {where}: " + "  ".join(parts))
-    for place in dict.fromkeys(f.stage for f in ranked if f.downstream):
-        columns = dict.fromkeys(f.column for f in ranked if f.downstream and f.stage == place and f.column)
+    for place, columns in downstream(ranked).items():
         listed = literal(", ".join(columns) or "not reached")
         rows.append(f"- {literal(place or 'whole path', 80)}, downstream: {listed}")
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -92,7 +93,7 @@ class Place:
         if self.state is State.NOT_EVALUATED:
             open_ = sum(r.state is State.NOT_EVALUATED for r in self.results)
             return f"{open_:,} of {plural(len(self.results), 'case')}"
-        return plural(sum(r.compared for r in self.results), "comparison") if self.results else ""
+        return f"{sum(r.compared for r in self.results):,} compared" if self.results else ""
 
 
 def results(verdict: Verdict) -> tuple[CaseResult, ...]:
@@ -124,6 +125,19 @@ def places(verdict: Verdict) -> tuple[Place, ...]:
     """Return the places of the path in order, each with the results of its cases."""
     every = results(verdict)
     return tuple(Place(p, tuple(r for r in every if r.case.stage == p)) for p in verdict.path)
+
+
+def downstream(findings: Sequence[Finding]) -> dict[str | None, tuple[str, ...]]:
+    """Return the columns that differ downstream, by place; empty where the place was not reached.
+
+    A place whose downstream columns also originate there is left out: its origins state more.
+    """
+    origins = {(f.stage, f.column) for f in findings if not f.downstream}
+    found: dict[str | None, dict[str, None]] = {}
+    for f in findings:
+        if f.downstream and (f.stage, f.column) not in origins:
+            found.setdefault(f.stage, {}).update({f.column: None} if f.column else {})
+    return {place: tuple(columns) for place, columns in found.items()}
 
 
 def decisive(verdict: Verdict) -> Finding | NotEvaluated | None:

@@ -324,3 +324,24 @@ def test_rows_list_origins_first() -> None:
     assert [r["column"] for r in rows] == ["hour", "score", ""]
     assert rows[0]["origin"] == "this stage"
     assert rows[1]["origin"] == "an earlier stage"
+
+
+def test_a_downstream_difference_that_originates_in_the_same_place_is_shown_once() -> None:
+    """The end-to-end replay repeats what the stage replay found: the origin alone is listed."""
+    repeated = replace(HOUR, check="golden", downstream=True)
+    page = markdown.findings_markdown(verdict(HOUR, repeated, SCORE))
+    assert "- features, downstream" not in page
+    assert "- prediction, downstream: score" in page
+    assert (
+        "features"
+        not in printed(verdict(HOUR, repeated, SCORE)).partition("downstream: score")[2].partition("cases")[0]
+    )
+
+
+def test_the_path_breaks_between_places_only() -> None:
+    """On a narrow terminal each place keeps its mark and its state on one line."""
+    out = io.StringIO()
+    console.show(VERDICTS[Outcome.FAIL], Console(file=out, width=50, color_system=None))
+    lines = [line.strip() for line in out.getvalue().splitlines()]
+    assert "raw ✓ → store ✓ → features ✗ failed (origin)" in lines
+    assert "→ prediction ~ downstream → response ✓" in lines
