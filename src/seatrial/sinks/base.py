@@ -1,4 +1,4 @@
-"""The protocol of a sink: where events go as they come, and the verdict at the end."""
+"""The protocol of a sink: it receives events as they come, and the verdict at the end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from seatrial.events import Case, Event, Verdict
 
 
 class Sink:
-    """Where events go as they come, and the verdict at the end. Subclass it and override what is needed.
+    """A receiver of events and of the verdict. Subclass it and override the methods you need.
 
+    A sink that raises receives nothing more; the verdict carries a warning, and its outcome is unaffected.
     An extension registers a class that is made with the path of its file as an entry point of the group
     ``seatrial.sinks``; users select it with ``--sink NAME=FILE``.
 
@@ -27,23 +28,23 @@ class Sink:
     """
 
     def planned(self, cases: Sequence[Case]) -> None:
-        """Receive, before the first event, the cases that will be run."""
+        """Receive, before the first event, the cases that will run."""
 
     def event(self, event: Event) -> None:
         """Receive one event."""
 
     def progress(self, done: int, of: int, what: str) -> None:
-        """Receive how far a long case is, and what comes next."""
+        """Receive how far a long case is: the steps done, the steps in all, and the next step."""
 
     def verdict(self, verdict: Verdict) -> None:
-        """Receive the sum of all events, once, at the end."""
+        """Receive the verdict, after the last event."""
 
 
 SinkFactory = Callable[[Path], Sink]
 """Makes the sink that writes to a path."""
 
 LISTENERS: ContextVar[tuple[Sink, ...]] = ContextVar("seatrial_listeners", default=())
-"""Sinks of whoever started a flow in this process; the flow tells them what it tells its own."""
+"""The sinks of the code that started a flow in this process; the flow sends them what it sends its own."""
 
 
 def make_sink(name: str, path: Path) -> Sink:
@@ -82,7 +83,7 @@ def requested(words: Iterable[str]) -> list[Guarded]:
 
 
 class Guarded(Sink):
-    """A sink that cannot stop a run: the first error ends what it receives, and is kept.
+    """A sink that cannot stop a run: after its first error it receives nothing more, and the error is stored.
 
     Attributes:
         name: of the sink.
@@ -114,8 +115,8 @@ class Guarded(Sink):
             return
         try:
             call()
-        except Exception as error:  # noqa: BLE001  whatever a sink raises is the sink's own trouble
+        except Exception as error:  # noqa: BLE001  a sink may raise anything
             self.failure = (
-                f"Sink '{self.name}' raised {type(error).__name__}: {error}. Its output is incomplete; the verdict is "
-                "unaffected."
+                f"Sink '{self.name}' raised {type(error).__name__}: {error}; its output is incomplete. "
+                "The verdict is unaffected."
             )

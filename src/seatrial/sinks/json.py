@@ -1,4 +1,4 @@
-"""The verdict as a JSON file: the one form that is complete."""
+"""The verdict as a JSON file: the only complete form."""
 
 from __future__ import annotations
 

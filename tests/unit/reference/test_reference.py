@@ -249,7 +249,7 @@ def test_a_stage_that_leaves_nothing_to_keep_is_refused(stage, says):
 
 def test_capture_without_its_model_says_so():
     """The stage that asks for the model is named."""
-    with pytest.raises(PipelineError, match="'prediction' asks for 'model', and none was given"):
+    with pytest.raises(PipelineError, match="'prediction' needs 'model', and none was given"):
         taken(model=None)
 
 
