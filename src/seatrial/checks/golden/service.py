@@ -11,9 +11,9 @@ from seatrial.checks.serving.requests import NAMED, ServiceAnswers
 from seatrial.checks.serving.service import LiveService, live_service
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
+from seatrial.formatting import plural
 from seatrial.io import frame_json
 from seatrial.pipeline import SERVICE
-from seatrial.sinks.text import plural
 from seatrial.trial import Trial
 
 EXIT_SECONDS = 3.0  # from a broken connection to the end of its process
