@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from seatrial.errors import SeatrialError  # noqa: E402
 from seatrial.ledger import Ledger  # noqa: E402
-from seatrial.orchestration.deploy import deploy, put_webhook  # noqa: E402
+from seatrial.orchestration.deploy import deploy, create_webhook  # noqa: E402
 from seatrial.orchestration.services import Servers, command_of  # noqa: E402
 from seatrial.process import crash_points  # noqa: E402
 from seatrial.process.running import free_port  # noqa: E402
@@ -161,7 +161,7 @@ def main() -> int:
     fleet = Fleet(project, dice, environ, worker=chosen.worker)
     os.environ.update({**environ, **{k: v for k, v in fleet.servers.environ.items() if k not in os.environ}})
     os.environ["MLFLOW_TRACKING_URI"] = fleet.servers.mlflow
-    project.settle()
+    project.activate()
     courier = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Courier)
     Courier.receiver, Courier.dice = fleet.servers.receiver + webhook.PATH, random.Random(chosen.seed)
     threading.Thread(target=courier.serve_forever, daemon=True).start()
@@ -172,7 +172,7 @@ def main() -> int:
         if chosen.worker:
             deploy(folder)
         secret = webhook.secret(project.state).decode()
-        put_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
+        create_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
         for name in fleet.up:
             if fleet.up[name].process is None:
                 fleet.start(name)

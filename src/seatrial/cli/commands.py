@@ -35,7 +35,7 @@ def validate(
     ``chosen`` are parameters of the flow, such as ``only`` and ``skip``; those left out keep the flow's own.
     """
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     parameters = {name: value for name, value in (chosen or {}).items() if value}
     with prefect_server(project) as wait:
         parameters = {"model_uri": model_uri, "seed": seed, **parameters}
@@ -88,7 +88,7 @@ def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int
     registry that is down now may be up in a minute.
     """
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     out = Console()
     parameters = {"project": str(project.root), "model": model, "most": most}
     with prefect_server(project) as wait:
@@ -128,7 +128,7 @@ def capture(
             raise UsageError(f"--given '{part}' is not STAGE=FILE, such as --given features=training.parquet.")
         frames[stage] = str(Path(file).resolve())
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     with prefect_server(project) as wait:
         from seatrial.orchestration.runner import run_flow
 

@@ -39,7 +39,7 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
         init(directory, quiet=True)
     shutil.rmtree(directory / ".seatrial", ignore_errors=True)
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     verdicts = []
     with prefect_server(project) as wait:
         from seatrial.io.loading import load_file

@@ -50,7 +50,7 @@ def verify(directory: Path, model_uri: str) -> Verification:
         RegistryError: no answer, no such version, or an alias that moved meanwhile.
     """
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     key, policy = attestation.public_key(project.state), policy_digest(project.expectations)
     from seatrial.registry import download_model, resolve
 

@@ -184,7 +184,7 @@ def rounds(root, environ, crash_at="", stops=False):
 
     transactions.PAUSE_SECONDS = PAUSE_SECONDS
     project = Project.find(root)
-    project.settle()
+    project.activate()
     woken = project.root / WOKEN
 
     def trial(job):
