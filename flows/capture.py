@@ -1,4 +1,4 @@
-"""Capture the reference of a registered version: run its pipeline on request rows, and store the results beside its model."""
+"""Capture the reference of a registered version: run its pipeline on request rows, and store what it returned."""
 
 from __future__ import annotations
 

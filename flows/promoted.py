@@ -1,4 +1,4 @@
-"""Validate or stress every promoted version again: its dependencies, its machine or the policy may have changed since."""
+"""Validate or stress every promoted version again: dependencies, machine or policy may have changed since it passed."""
 
 from __future__ import annotations
 

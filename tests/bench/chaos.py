@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from seatrial.errors import SeatrialError  # noqa: E402
 from seatrial.ledger import Ledger  # noqa: E402
-from seatrial.orchestration.deploy import deploy, create_webhook  # noqa: E402
+from seatrial.orchestration.deploy import create_webhook, deploy  # noqa: E402
 from seatrial.orchestration.services import Servers, command_of  # noqa: E402
 from seatrial.process import crash_points  # noqa: E402
 from seatrial.process.running import free_port  # noqa: E402
@@ -150,10 +150,6 @@ def main() -> int:
     dice = random.Random(chosen.seed)
     folder = Path(tempfile.mkdtemp(prefix="seatrial-chaos-"))
     chaos.make(folder)
-    shutil.copytree(ROOT / "deployments", folder / "deployments", dirs_exist_ok=True)
-    for flow in (ROOT / "flows").glob("*.py"):
-        if not (folder / "flows" / flow.name).exists():
-            shutil.copyfile(flow, folder / "flows" / flow.name)
     project = Project.find(folder)
     environ = {"PYTHONPATH": str(ROOT), webhook.SECRET: "0123456789abcdef0123456789abcdef"}
     if chosen.ledger:

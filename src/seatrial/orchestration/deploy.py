@@ -36,8 +36,8 @@ def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
     project.activate()
     prefect_api.create_pool()
     file = prefect_api.create_deployments(project)
-    own = file.is_relative_to(project.root)
-    lines = [f"Deployed {file.relative_to(project.root) if own else 'the packaged ' + prefect_api.PREFECT_FILE} to {url}."]
+    own = file == project.root / prefect_api.PREFECT_FILE
+    lines = [f"Deployed {'' if own else 'the packaged '}{prefect_api.PREFECT_FILE} to {url}."]
     lines += [f"Automation: {name}." for name in prefect_api.create_automations(project)]
     lines += filter(None, [outdated_flows(project)])
     if receiver:

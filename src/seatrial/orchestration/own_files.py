@@ -1,7 +1,7 @@
-"""A project's own copies of the packaged flows and deployment files: what they were copied from, and what changed since.
+"""A project's own copies of the packaged flows and deployment files: their origin, and what changed since.
 
-A copy begins with a line that states its origin, ``# seatrial-flows: 0.1.0 sha256:…``: the release, and the digest of the
-packaged text. So a copy that nobody edited is told from an edited one, and an outdated one from a current one.
+A copy begins with a line that states its origin, ``# seatrial-flows: 0.1.0 sha256:…``: the release, and the digest of
+the packaged text. It shows whether the copy was edited, and whether it is outdated.
 """
 
 from __future__ import annotations

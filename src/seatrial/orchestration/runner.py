@@ -11,7 +11,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from seatrial.errors import EXIT_INCONCLUSIVE, TargetError
 from seatrial.orchestration.flow_files import load_flow

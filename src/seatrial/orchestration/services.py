@@ -130,7 +130,9 @@ def port_for(name: str, given: int | None) -> int:
         UsageError: the given port is in use.
     """
     if given is not None and not _free(given):
-        raise UsageError(f"Port {given} for {TITLES[name]} is in use. Name another port, or omit the option to use a free one.")
+        raise UsageError(
+            f"Port {given} for {TITLES[name]} is in use. Name another port, or omit the option to use a free one."
+        )
     if given is not None:
         return given
     if _free(PORTS[name]):

@@ -34,7 +34,7 @@ def up(directory: Path, *, ports: Mapping[str, int | None], on_line: Callable[[s
 
     Args:
         directory: of the project.
-        ports: of ``mlflow``, ``prefect`` and ``receiver``; None takes the default one, or a free one where it is in use.
+        ports: of ``mlflow``, ``prefect`` and ``receiver``; None is the default one, or a free one where that is in use.
         on_line: receives the report, a line at a time.
 
     Raises:

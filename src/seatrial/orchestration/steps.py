@@ -1,7 +1,7 @@
 """The one door for flows: every step that a flow file wires into Prefect tasks.
 
-A flow file imports ``prefect``, ``seatrial`` and this module alone. What is wired here says how Prefect shows and orders
-the steps; what the steps do is in the library, which works without Prefect.
+A flow file imports ``prefect``, ``seatrial`` and this module alone. The file says how Prefect names, orders and
+shows the steps; what a step does is in the library.
 """
 
 from __future__ import annotations
@@ -25,10 +25,8 @@ from seatrial.io.tables import read_table
 from seatrial.ledger import Job, Ledger
 from seatrial.orchestration import flow_files
 from seatrial.orchestration.own_files import outdated_flows
-from seatrial.orchestration.tasks import counted
-from seatrial.orchestration.tasks import wait_for as wait_for
-from seatrial.orchestration.validation import Validation
-from seatrial.orchestration.validation import open_validation as open_validation
+from seatrial.orchestration.tasks import counted, wait_for
+from seatrial.orchestration.validation import Validation, open_validation
 from seatrial.policy.service import promotion
 from seatrial.project import Project
 from seatrial.promotion import aliases, effects
@@ -37,6 +35,12 @@ from seatrial.reference.capture import capture as capture_frames
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.files import slug
 from seatrial.sinks.markdown import literal
+
+__all__ = [
+    "Reconciliation", "all_passed", "apply_effects", "capture", "check_aliases", "commit", "fetch", "load",
+    "load_flow", "open_project", "open_reconciliation", "open_validation", "promoted_versions",
+    "reconcile_run_name", "resolve", "resolve_for_capture", "run_case", "scan", "show_reference", "wait_for",
+]  # fmt: skip
 
 
 def open_project(directory: str) -> Project:

@@ -1,4 +1,4 @@
-"""How results show in Prefect: one case as the state of a task, progress as a bar, the verdict on the flow run's page."""
+"""How results show in Prefect: a case as the state of its task, progress as a bar, the verdict on the run's page."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ def upgrade(
     files = own_files(project)
     if not files:
         on_line(f"The project has no copies of its own; it uses the flows and deployments of seatrial {__version__}.")
-    return all([_upgraded(project, file, force=force, on_line=on_line) for file in files])
+    current = [_upgraded(project, file, force=force, on_line=on_line) for file in files]
+    return all(current)
 
 
 def _upgraded(project: Project, file: OwnFile, *, force: bool, on_line: Callable[[str], None]) -> bool:

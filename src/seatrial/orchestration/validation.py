@@ -1,4 +1,4 @@
-"""One validation or stress test of a registered version, from its files to its verdict, as the flows' tasks share it."""
+"""One validation or stress test of a registered version, from its files to its verdict; the flows' tasks share it."""
 
 from __future__ import annotations
 

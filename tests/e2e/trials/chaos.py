@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -75,9 +74,6 @@ def make(root):
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    for name in ("reconcile.py", "webhook.py", "promoted.py"):
-        if (ROOT / "flows" / name).is_file():
-            shutil.copyfile(ROOT / "flows" / name, root / "flows" / name)
     project = Project.find(root)
     project.state.mkdir(exist_ok=True)
     rows = pd.DataFrame({"id": [f"r{n}" for n in range(20)], "x": range(20)})
@@ -180,7 +176,7 @@ def rounds(root, environ, crash_at="", stops=False):
     from seatrial.errors import SeatrialError
     from seatrial.ledger import Ledger, transactions
     from seatrial.project import Project
-    from seatrial.promotion import effects, reconcile
+    from seatrial.promotion import aliases, effects, reconcile
 
     transactions.PAUSE_SECONDS = PAUSE_SECONDS
     project = Project.find(root)
@@ -206,7 +202,7 @@ def rounds(root, environ, crash_at="", stops=False):
             for job in reconcile.jobs(ledger, lease_seconds=LEASE_SECONDS):
                 reconcile.attempt(ledger, job, trial, LEASE_SECONDS)
                 effects.apply(ledger, lease_seconds=LEASE_SECONDS)
-            reconcile.watch(ledger, project)
+            aliases.watch(ledger, project)
         time.sleep(0.1)
 
 
