@@ -129,4 +129,4 @@ def stages(trial: Trial) -> Sequence[str | None]:
     return (None, SERVICE) if can_serve(trial) else (None,)
 
 
-check = Check(NAME, run=run, stages=stages)
+check = Check(NAME, run=run, stages=stages, order=60)

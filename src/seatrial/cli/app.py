@@ -35,13 +35,17 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
 for group, commands in COMMANDS.items():
     for command in commands:
         app.command(command, group=group)
-app.command(  # these two are imported when they are called
+app.command(  # these are imported when they are called
     "seatrial.cli.mutate_app:mutate", name="mutate", group=VERSIONS,
     help="Measure by mutation tests how many faults in the pipeline its reference and policy detect.",
 )  # fmt: skip
 app.command(
     "seatrial.cli.fixtures_app:app", name="fixtures", group=PROJECTS,
     help="Make, check and show the reference data that expectations/fixtures.toml declares.",
+)  # fmt: skip
+app.command(
+    "seatrial.cli.plugins:plugins", name="plugins", group=PROJECTS,
+    help="List every check, target, fault, sink, registry and fixture source that is installed, with its package.",
 )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, SeatrialError, UsageError
-from seatrial.io.files import atomic_write
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
@@ -19,6 +18,7 @@ from seatrial.sinks.text import neutral
 
 if TYPE_CHECKING:
     from seatrial.events import Verdict
+    from seatrial.sinks.base import Guarded
 
 
 def validate(
@@ -27,7 +27,7 @@ def validate(
     *,
     chosen: Mapping[str, Any] | None = None,
     seed: int = 0,
-    extra: Mapping[str, Path | None] | None = None,
+    sinks: Sequence[str] = (),
     quiet: bool = False,
     flow: str = "validate",
 ) -> Verdict:
@@ -38,24 +38,26 @@ def validate(
         model_uri: the version.
         chosen: parameters of the flow, such as ``only`` and ``skip``; those that are empty keep the flow's default.
         seed: of every random choice.
-        extra: file names for ``json``, ``junit`` and ``report``, written besides those in the project's state.
+        sinks: files to write besides those in the project's state, each as ``NAME=FILE``.
         quiet: print the one-line verdict alone.
         flow: ``validate`` or ``stress``.
 
     Raises:
-        UsageError: a check is not known, with the nearest name.
-        SeatrialError: the flow ended without a verdict.
+        UsageError: a check or a sink is not known, with the nearest name.
+        SeatrialError: the flow ended without a verdict; or a sink failed, and the verdict was shown and stands.
     """
     from seatrial import checks
+    from seatrial.sinks.base import requested
 
     project = Project.find(directory)
     project.activate()
     parameters = {name: value for name, value in (chosen or {}).items() if value}
     checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
+    written = requested(sinks)
     _warn_outdated(project)
     with prefect_server(project) as wait:
         parameters = {"model_uri": model_uri, "seed": seed, **parameters}
-        return run_and_show(project, parameters, wait, extra=extra, quiet=quiet, flow=flow)
+        return run_and_show(project, parameters, wait, written=written, quiet=quiet, flow=flow)
 
 
 def run_and_show(
@@ -63,7 +65,7 @@ def run_and_show(
     parameters: Mapping[str, Any],
     wait: Callable[[], str],
     *,
-    extra: Mapping[str, Path | None] | None = None,
+    written: Sequence[Guarded] = (),
     quiet: bool = False,
     flow: str = "validate",
 ) -> Verdict:
@@ -71,11 +73,11 @@ def run_and_show(
     from seatrial.isolation import early
     from seatrial.orchestration.runner import run_flow
     from seatrial.sinks.console import Progress, show
-    from seatrial.sinks.files import JSON, JUNIT, REPORT, directory_for
+    from seatrial.sinks.files import REPORT, directory_for
 
     out = Console()
     recorder = _verdict_recorder()
-    sinks = [recorder] if quiet else [recorder, Progress(Console(stderr=True))]
+    sinks = [recorder, *written] if quiet else [recorder, *written, Progress(Console(stderr=True))]
     parameters = {**parameters, "project": str(project.root)}
     with early(project):  # the trial's process imports what is heavy while the server and this process do
         run_flow(project, flow, parameters, wait, sinks)
@@ -86,15 +88,13 @@ def run_and_show(
             "command again with --debug."
         )
     results = directory_for(project.state, verdict.subject, "" if flow == "validate" else flow)
-    for name, written in (("json", JSON), ("junit", JUNIT), ("report", REPORT)):
-        if target := (extra or {}).get(name):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(target, (results / written).read_bytes())
     if quiet:
         out.print(neutral(f"{verdict.subject}: {verdict.summary}"), markup=False, highlight=False, soft_wrap=True)
     else:
         show(verdict, out)
         out.print(f"Report: {results / REPORT}", markup=False, highlight=False, soft_wrap=True)
+    if failures := [sink.failure for sink in written if sink.failure]:
+        raise SeatrialError("\n".join(failures))
     return verdict
 
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from seatrial.errors import EXIT_PASS
 
 Checks = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
+Sinks = Annotated[list[str] | None, Parameter(negative="")]
 Flag = Annotated[bool, Parameter(negative="")]
 
 
@@ -21,9 +22,7 @@ def validate(
     live: Checks = None,
     in_process: Flag = False,
     fixture: str | None = None,
-    json: Path | None = None,
-    junit: Path | None = None,
-    report: Path | None = None,
+    sink: Sinks = None,
     project: Path = Path(),
     seed: int = 0,
     quiet: Flag = False,
@@ -37,22 +36,19 @@ def validate(
         live: query these dependencies again and compare with their recorded answers.
         in_process: leave out the live service.
         fixture: compare with a version's predictions on this fixture, instead of the version's own reference; partial.
-        json: also write the verdict here.
-        junit: also write a JUnit report here.
-        report: also write the HTML report here.
+        sink: NAME=FILE: also write the verdict there, such as junit=junit.xml; may be repeated.
         project: the project's directory.
         seed: of every random choice.
         quiet: print the one-line verdict and nothing else.
     """
     from seatrial.cli.commands import validate as command
 
-    extra = {"json": json, "junit": junit, "report": report}
     chosen: dict[str, object] = {"only": only, "skip": skip, "live": live, "in_process": in_process}
     if fixture is not None:
         from seatrial.cli.fixtures import labelled
 
         chosen["reference"] = str(labelled(project, fixture))
-    verdict = command(project, model_uri, chosen=chosen, seed=seed, extra=extra, quiet=quiet)
+    verdict = command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet)
     return verdict.exit_code
 
 
@@ -61,9 +57,7 @@ def stress(
     *,
     only: Checks = None,
     skip: Checks = None,
-    json: Path | None = None,
-    junit: Path | None = None,
-    report: Path | None = None,
+    sink: Sinks = None,
     project: Path = Path(),
     seed: int = 0,
     quiet: Flag = False,
@@ -74,17 +68,15 @@ def stress(
         model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
         only: load or resilience alone.
         skip: the one to leave out.
-        json: also write the verdict here.
-        junit: also write a JUnit report here.
-        report: also write the HTML report here.
+        sink: NAME=FILE: also write the verdict there, such as junit=junit.xml; may be repeated.
         project: the project's directory.
         seed: of every random choice.
         quiet: print the one-line verdict and nothing else.
     """
     from seatrial.cli.commands import validate as command
 
-    extra, chosen = {"json": json, "junit": junit, "report": report}, {"only": only, "skip": skip}
-    return command(project, model_uri, chosen=chosen, seed=seed, extra=extra, quiet=quiet, flow="stress").exit_code
+    chosen = {"only": only, "skip": skip}
+    return command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet, flow="stress").exit_code
 
 
 def capture(

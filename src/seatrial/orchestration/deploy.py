@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from seatrial import registry
 from seatrial.errors import ProjectError
 from seatrial.orchestration import prefect_api
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
 from seatrial.promotion.triggers import webhook
 from seatrial.promotion.triggers.delivery import Delivery
-
-WEBHOOK = "seatrial"
-EVENTS = ["model_version.created"]
-DESCRIPTION = "Starts a validation when a version is registered. The schedule finds versions whose event is lost."
+from seatrial.registry.protocol import SendsWebhooks
 
 
 def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
@@ -42,40 +38,17 @@ def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
     lines += filter(None, [outdated_flows(project)])
     if receiver:
         address = receiver.rstrip("/") + webhook.PATH
-        create_webhook(address, webhook.secret(project.state).decode())
-        lines.append(f"MLflow webhook to {address}.")
+        found = registry.named(project.registry)
+        if not isinstance(found, SendsWebhooks):
+            raise ProjectError(
+                f"The registry of '{project.registry}:' sends no webhooks. Omit --receiver: the schedule finds new "
+                "versions within a minute."
+            )
+        found.put_webhook(address, webhook.secret(project.state).decode())
+        lines.append(f"Webhook of '{project.registry}:' to {address}.")
     else:
         lines.append("Without --receiver there is no webhook; the schedule finds new versions within a minute.")
     return lines
-
-
-def create_webhook(url: str, secret: str) -> None:
-    """Create or update the one webhook of seatrial at the MLflow server.
-
-    Raises:
-        ProjectError: ``MLFLOW_TRACKING_URI`` names no server, and only a server sends webhooks.
-        RegistryError: the server does not answer, or refuses the address.
-    """
-    server = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not server.startswith(("http://", "https://")):
-        raise ProjectError(
-            "MLFLOW_TRACKING_URI names no MLflow server, and only a server sends webhooks. Set it to the server's "
-            "address, such as http://127.0.0.1:5000."
-        )
-    from seatrial.registry import client, spoken
-
-    settings: dict[str, Any] = {
-        "url": url, "events": EVENTS, "description": DESCRIPTION, "secret": secret, "status": "ACTIVE"
-    }  # fmt: skip
-    with spoken("given its webhook", "the registry"):
-        registry = client()
-        ours = [w for w in registry.list_webhooks() if w.name == WEBHOOK]
-        for extra in ours[1:]:
-            registry.delete_webhook(extra.webhook_id)
-        if ours:
-            registry.update_webhook(ours[0].webhook_id, **settings)
-        else:
-            registry.create_webhook(WEBHOOK, **settings)
 
 
 def receive(directory: Path, *, host: str, port: int) -> None:

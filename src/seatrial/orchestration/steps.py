@@ -99,7 +99,7 @@ def commit(validation: Validation) -> str:
 def resolve_for_capture(uri: str) -> registry.Version:
     """Look up the version, and refuse one that has a reference already, or no run to store one with."""
     version = registry.resolve(uri)
-    registry.can_take_reference(version)
+    registry.of(uri).can_take_reference(version)
     return version
 
 
@@ -125,10 +125,11 @@ def capture(
     frames = {stage: read_table(Path(file)) for stage, file in (given or {}).items()}
     labelled = read_table(Path(labels)) if labels else None
     folder = project.state / "versions" / slug(f"{version.name}-{version.number}")
-    model = str(registry.download_model(version, folder / "model"))
+    model = str(registry.of(version.uri).download_model(version, folder / "model"))
     return capture_frames(
-        project.pipeline(), rows, model=model, given=frames, labels=labelled, seed=seed, run_id=version.run_id
-    )
+        project.pipeline(), rows, model=model, given=frames, labels=labelled, seed=seed, run_id=version.run_id,
+        registry=version.scheme,
+    )  # fmt: skip
 
 
 def show_reference(version: registry.Version, reference: Reference) -> str:
@@ -152,9 +153,10 @@ def promoted_versions(project: Project, alias: str = "") -> list[str]:
         alias: the alias that marks a promoted version; by default the one the policy names.
     """
     alias = alias or promotion(project.expectations).alias or registry.VALIDATED
-    numbers = {name: found[alias] for name, found in registry.aliases().items() if alias in found}
+    by_model = registry.named(project.registry).aliases()
+    numbers = {name: found[alias] for name, found in by_model.items() if alias in found}
     own = {name for pattern in project.models for name in fnmatch.filter(numbers, pattern)}
-    return [f"models:/{name}/{numbers[name]}" for name in sorted(own)]
+    return [f"{project.registry}:/{name}/{numbers[name]}" for name in sorted(own)]
 
 
 def all_passed(states: Mapping[str, State[Any]]) -> State[Any]:

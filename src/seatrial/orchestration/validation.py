@@ -25,7 +25,6 @@ from seatrial.project import Project
 from seatrial.promotion.commit import commit_verdict
 from seatrial.reference.provenance import remarks
 from seatrial.reference.snapshot import Reference
-from seatrial.registry.mlflow.tracking import record
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import directory_for, write_results
 
@@ -98,10 +97,12 @@ class Validation:
     def _champion(self) -> Path | None:
         """Download the champion's model where the policy compares with it, unless it is this very version."""
         version, read = self.fetched.version, self._process.read
-        champion = registry.promoted(version.name, read.promote) if read.promote and read.compares else None
+        champion = (
+            registry.promoted(version.scheme, version.name, read.promote) if read.promote and read.compares else None
+        )
         if champion is None or champion.number == version.number:
             return None
-        return registry.download_model(champion, self.fetched.model.parent / "champion")
+        return registry.of(champion.uri).download_model(champion, self.fetched.model.parent / "champion")
 
     def plan(self, loaded: State[Any]) -> None:
         """Plan the cases. A model that could not be loaded has none, and gets the verdict `error`.
@@ -133,7 +134,7 @@ class Validation:
         directory = directory_for(self.project.state, self.verdict.subject, "" if validates else self._kind)
         write_results(self.verdict, self.events, directory)
         if not validates:
-            return record(self.verdict, self.fetched, directory)
+            return registry.record(self.verdict, self.fetched, directory)
         page = url_for("flow-run", flow_run.id) if deployment.id else None  # a local server ends with the command
         return commit_verdict(
             self.project, self.verdict, self.fetched, directory, whole=self._complete, page=page or ""

@@ -34,6 +34,7 @@ def capture(
     seed: int = 0,
     noise: Literal["refuse", "record"] = "refuse",
     run_id: str | None = None,
+    registry: str = "models",
 ) -> Reference:
     """Run the path on ``requests`` and keep every stage's output and every dependency's answers.
 
@@ -49,7 +50,8 @@ def capture(
         labels: the key column and what came true, for the quality check.
         seed: the seed the requests were drawn with, kept in the manifest.
         noise: ``refuse`` a stage that is not repeatable, or ``record`` by how much.
-        run_id: the MLflow run to store the reference with, beside its model.
+        run_id: the run to store the reference with, beside its model.
+        registry: where that run is: the scheme of an installed registry, MLflow's by default.
 
     Raises:
         StageError: a stage that breaks the rule or is not repeatable.
@@ -103,7 +105,7 @@ def capture(
             floors[stage] = found
     reference = Reference(root, bundle.seal(root, {**manifest, "noise": floors}), keep)
     if run_id is not None:
-        plugins.load("registries", "models").store_reference(reference, run_id)
+        plugins.load("registries", registry)().store_reference(reference, run_id)
     return reference
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -12,12 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
+from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Sink
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import CaseResult, State, answers, places
 from seatrial.sinks.text import neutral, plural, seconds
 
 FINDINGS_SHOWN = 20
+WIDTH = 120  # characters of a line in a file
 ERASED = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 _STYLE = {
@@ -64,6 +68,19 @@ def show(verdict: Verdict, console: Console) -> None:
     if asked := answers(verdict):
         console.print(_numbers(asked, say))
     console.print(Text(say(verdict.summary, 600), style="bold"))
+
+
+class TextReport(Sink):
+    """Writes what a terminal shows of the verdict as plain text to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Write the file, whole or not at all."""
+        page = io.StringIO()
+        show(verdict, Console(file=page, width=WIDTH, no_color=True, force_terminal=False))
+        atomic_write(self.path, page.getvalue().encode("utf-8", "replace"))
 
 
 class Progress(Sink):

@@ -11,10 +11,11 @@ from pathlib import Path
 from seatrial.errors import SeatrialError
 from seatrial.events import Attachment, Event, Subject, Verdict
 from seatrial.io.files import atomic_write
-from seatrial.sinks import html, json, junit
+from seatrial.sinks.base import make_sink
 
 SLUG_LENGTH = 80
-REPORT, JUNIT, JSON = "report.html", "junit.xml", "verdict.json"
+REPORT = "report.html"
+FILES = {"html": REPORT, "junit": "junit.xml", "json": "verdict.json"}  # of every verdict, by the sink that writes it
 
 
 def slug(text: str) -> str:
@@ -39,14 +40,16 @@ def write_results(verdict: Verdict, events: Iterable[Event], directory: Path) ->
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    html.write(verdict, directory / REPORT)
-    junit.write(verdict, directory / JUNIT)
-    json.write(verdict, directory / JSON)
+    sinks = [make_sink(name, directory / file) for name, file in FILES.items()]
     for event in events:
+        for sink in sinks:
+            sink.event(event)
         if isinstance(event, Attachment):
             path = (directory / event.name).resolve()
             if not path.is_relative_to(directory.resolve()):
                 raise SeatrialError(f"Check '{event.check}' attached '{event.name}', which leads out of the results.")
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, event.content)
+    for sink in sinks:
+        sink.verdict(verdict)
     return directory

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from seatrial.events import Finding, NotEvaluated, Outcome, Severity, Verdict
 from seatrial.io.files import atomic_write
 from seatrial.sinks import text
+from seatrial.sinks.base import Sink
 from seatrial.sinks.diagram import MOST_ACROSS, Picture, picture
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import CaseResult, State, answers, decisive, places, reason
@@ -32,9 +33,15 @@ _HEADLINES = {
 }
 
 
-def write(verdict: Verdict, path: Path) -> None:
-    """Write the report."""
-    atomic_write(path, render(verdict).encode())
+class HtmlReport(Sink):
+    """Writes the verdict as one HTML page to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Write the file, whole or not at all."""
+        atomic_write(self.path, render(verdict).encode())
 
 
 def render(verdict: Verdict) -> str:

@@ -7,14 +7,21 @@ from xml.etree import ElementTree as ET
 
 from seatrial.events import Finding, Outcome, Severity, Verdict
 from seatrial.io.files import atomic_write
+from seatrial.sinks.base import Sink
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import CaseResult, State, answers
 from seatrial.sinks.text import neutral
 
 
-def write(verdict: Verdict, path: Path) -> None:
-    """Write the verdict as one test suite: findings are failures, what was not judged is an error."""
-    atomic_write(path, render(verdict))
+class JUnitReport(Sink):
+    """Writes the verdict as one test suite: findings are failures, what was not evaluated is an error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Write the file, whole or not at all."""
+        atomic_write(self.path, render(verdict))
 
 
 def render(verdict: Verdict) -> bytes:

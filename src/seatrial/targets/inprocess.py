@@ -79,11 +79,15 @@ class InProcess:
         return _answer(200, rows if isinstance(told, list) or len(rows) != 1 else rows[0], begin)
 
 
-def from_file(where: str) -> InProcess:
-    """Return the target for ``path/to/file.py:name``, a step or a pipeline; UsageError says what is missing."""
-    file, _, name = where.partition(":")
+def from_file(url: str, **_: Any) -> InProcess:
+    """Return the target for ``inprocess:path/to/file.py:name``, a step or a pipeline.
+
+    Raises:
+        UsageError: no such file, or no step or pipeline of that name in it.
+    """
+    file, _separator, name = url.removeprefix("inprocess:").partition(":")
     if not name:
-        raise UsageError(f"'inprocess:{where}' names no step; say it like inprocess:path/to/file.py:name.")
+        raise UsageError(f"'{url}' names no step; say it like inprocess:path/to/file.py:name.")
     found = getattr(load_file(Path(file)), name, None)
     if not callable(found) and not isinstance(found, Pipeline):
         raise UsageError(f"{file} defines no step or pipeline '{name}'.")

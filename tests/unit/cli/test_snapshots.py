@@ -23,7 +23,8 @@ PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
     "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
     "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "demo": "help-demo",
-    "upgrade": "help-upgrade", "fixtures": "help-fixtures", "fixtures make": "help-fixtures-make",
+    "upgrade": "help-upgrade", "plugins": "help-plugins", "fixtures": "help-fixtures",
+    "fixtures make": "help-fixtures-make",
     "fixtures check": "help-fixtures-check", "fixtures show": "help-fixtures-show",
 }  # fmt: skip
 ERRORS = {
@@ -37,6 +38,8 @@ ERRORS = {
     "unknown-check-stress": "stress models:/payments/1 --skip lod --project {project}",
     "misspelt-setting": "verify models:/payments/1 --project {misspelt}",
     "given-is-no-pair": "capture models:/payments/1 rows.parquet --given features --project {project}",
+    "unknown-sink": "validate models:/payments/1 --sink junti=a.xml --project {project}",
+    "sink-is-no-pair": "validate models:/payments/1 --sink junit --project {project}",
     "init-not-empty": "init {project}",
     "deploy-without-prefect": "deploy --project {project}",
     "webhook-without-prefect": "webhook --project {project}",

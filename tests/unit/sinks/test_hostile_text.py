@@ -19,7 +19,7 @@ from rich.console import Console
 
 from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.sinks import console, html, junit, markdown
-from seatrial.sinks import json as json_sink
+from seatrial.sinks.json import JsonReport
 from seatrial.sinks.text import cell, fit, neutral, width
 
 ATTACKS = [
@@ -153,7 +153,7 @@ def test_console_markup_in_names_is_text() -> None:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_json_is_strict_for_any_name(attack: str, tmp_path) -> None:
     """The file is UTF-8 and strict JSON."""
-    json_sink.write(hostile(attack), tmp_path / "v.json")
+    JsonReport(tmp_path / "v.json").verdict(hostile(attack))
     text = (tmp_path / "v.json").read_bytes().decode("utf-8")
     assert json.loads(text, parse_constant=pytest.fail)["outcome"] == "fail"
 

@@ -10,6 +10,7 @@ import junitparser
 import pytest
 from rich.console import Console
 
+from seatrial import plugins
 from seatrial.errors import UsageError
 from seatrial.events import (
     Case,
@@ -25,9 +26,10 @@ from seatrial.events import (
 )
 from seatrial.io.files import atomic_write
 from seatrial.sinks import console, html, junit, markdown
-from seatrial.sinks import json as json_sink
+from seatrial.sinks.base import make_sink
 from seatrial.sinks.diagram import picture
 from seatrial.sinks.evidence import evidence
+from seatrial.sinks.json import JsonReport
 from seatrial.sinks.outline import State, answers, places
 from seatrial.sinks.text import number, seconds, share
 
@@ -133,9 +135,9 @@ def test_every_sink_says_what_was_not_judged(sink: str) -> None:
 
 def test_files_are_written_whole(tmp_path) -> None:
     """Each file sink writes into a folder that did not exist, and leaves nothing beside its file."""
-    for name, write in {"r.html": html.write, "j.xml": junit.write, "v.json": json_sink.write}.items():
-        write(VERDICTS[Outcome.FAIL], tmp_path / "new" / name)
-    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["j.xml", "r.html", "v.json"]
+    for name in plugins.names("sinks"):
+        make_sink(name, tmp_path / "new" / name).verdict(VERDICTS[Outcome.FAIL])
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["console", "html", "json", "junit"]
 
 
 def test_a_file_that_cannot_be_written_is_a_message(tmp_path) -> None:
@@ -148,7 +150,7 @@ def test_a_file_that_cannot_be_written_is_a_message(tmp_path) -> None:
 
 def test_json_is_strict(tmp_path) -> None:
     """A NaN among the measured values does not make the file unreadable to strict parsers."""
-    json_sink.write(VERDICTS[Outcome.FAIL], tmp_path / "v.json")
+    JsonReport(tmp_path / "v.json").verdict(VERDICTS[Outcome.FAIL])
     body = json.loads((tmp_path / "v.json").read_bytes(), parse_constant=pytest.fail)
     assert (body["outcome"], body["first_failing_stage"]) == ("fail", "features")
 

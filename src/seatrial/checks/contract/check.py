@@ -101,4 +101,4 @@ def stages(trial: Trial) -> Sequence[str]:
     return (SERVICE,) if can_serve(trial) else ()
 
 
-check = Check(NAME, run=run, stages=stages)
+check = Check(NAME, run=run, stages=stages, order=50)

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.checks.contract.findings import findings
 from seatrial.checks.contract.judge import Exchange, evaluated
-from seatrial.checks.contract.probes.records import Expect, Probe
 from seatrial.checks.contract.session import Session, ended
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated
 from seatrial.pipeline import SERVICE
 from seatrial.targets.messages import Response
+from seatrial.targets.probes.base import Expect, Probe
 
 RETRIED = 5  # deadlines that asking again may take altogether
 

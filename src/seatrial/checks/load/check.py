@@ -168,4 +168,4 @@ def _places(trial: Trial) -> Sequence[str]:
     return [SERVICE] if trial.policy.slo is not None and can_serve(trial) else []
 
 
-check = Check(NAME, run, _places)
+check = Check(NAME, run, _places, order=70)

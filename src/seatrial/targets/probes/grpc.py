@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from seatrial.checks.contract.probes.records import Expect, Probe
+from seatrial.targets.probes.base import Expect, Probe
 
 
 def message_probes(request: Any) -> Iterator[Probe]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from seatrial.checks.contract.probes.records import DEEP, Expect, Probe
+from seatrial.targets.probes.base import Expect, Probe
+from seatrial.targets.probes.records import DEEP
 
 _MARK = "\ue000seatrial\ue000"
 

@@ -7,51 +7,22 @@ library on the way: NaN, ``1e999`` and lone surrogates are not what such a libra
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from seatrial.checks.contract.fields import Declared, Field
+import pandas as pd
 
+from seatrial.io import frame_json
+from seatrial.targets.probes.base import Declared, Expect, Field, Probe, ProbePlan
+
+SHOWN = 6  # of the reference's requests are sent as they are
+LOOKED_AT = 200
 DEEP = 20_000  # brackets, one in the other
 DIGITS = 5_000  # of an integer: more than interpreters read by default
 BEYOND = 2**53 + 1
 STRANGER = "seatrial_unknown_field"
 _MARK = "\ue000seatrial\ue000"
-
-
-class Expect(StrEnum):
-    """What a sound service does."""
-
-    REFUSE = "refuse"  # with a status of 400 to 499
-    ACCEPT = "accept"
-    EITHER = "either"  # but answer, and not with 500
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One request.
-
-    Attributes:
-        cause: the slug of the finding where it is accepted and should not be.
-        words: what was sent, completing "the service takes …".
-        body: the bytes of it.
-        expect: what a sound service does.
-        of: the field that it is about, None for the whole request.
-        twin: the body of the request that it would be answered like if it were coerced or ignored.
-        content_type: of the body.
-        text: of the record alone, as it can be given to the path in process.
-    """
-
-    cause: str
-    words: str
-    body: bytes = field(repr=False)
-    expect: Expect = Expect.REFUSE
-    of: str | None = None
-    twin: bytes | None = field(default=None, repr=False)
-    content_type: str = "application/json"
-    text: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -64,6 +35,32 @@ class Envelope:
     def body(self, text: str) -> bytes:
         """Return the body that carries one record."""
         return f"{self.before}{text}{self.after}".encode("utf-8", "surrogatepass")
+
+
+def plan_of_records(path: str, requests: pd.DataFrame, envelope: Envelope) -> ProbePlan:
+    """Return the probes of a protocol whose requests are JSON records; with an envelope, the model declares them."""
+    records = varied_records(requests)
+    return ProbePlan(
+        path,
+        sound=[envelope.body(json.dumps(record)) for record in records],
+        probes=lambda at, declared: probes(records[at], declared, envelope),
+        records=records,
+        declared_by="signature" if envelope.before else "openapi",
+    )
+
+
+def varied_records(requests: pd.DataFrame) -> Sequence[dict[str, Any]]:
+    """Return some of the requests as records, each of another shape where there are such, the fullest first."""
+    shapes: dict[Any, dict[str, Any]] = {}
+    for text in frame_json.payloads(requests.iloc[:LOOKED_AT]):
+        try:
+            record = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            shapes.setdefault(tuple(sorted(k for k, v in record.items() if v is not None)), record)
+    found = sorted(shapes.values(), key=lambda r: -sum(v is not None for v in r.values()))
+    return found[:SHOWN]
 
 
 def probes(record: Mapping[str, Any], declared: Declared, envelope: Envelope) -> Iterator[Probe]:
