@@ -1,6 +1,6 @@
 """The flows as Prefect deployments name them: ``seatrial.orchestration.entrypoints.validate`` and so on.
 
-Each name is looked up when Prefect asks for it, in the project of the working directory: a deployment needs no copy of
+Each name is looked up when Prefect loads it, in the project of the working directory: a deployment needs no copy of
 the flows, and uses the project's own file from the moment there is one.
 """
 

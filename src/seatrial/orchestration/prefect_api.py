@@ -115,12 +115,6 @@ def create_automations(project: Project) -> list[str]:
     return [automation.name for automation in automations]
 
 
-def workers() -> list[str]:
-    """Return the names of the workers that are online in the pool."""
-    with _client("list the workers") as client:
-        return [w.name for w in client.read_workers_for_work_pool(POOL) if str(w.status).endswith("ONLINE")]
-
-
 @contextlib.contextmanager
 def _client(purpose: str) -> Iterator[Any]:
     """Yield a client, and turn whatever goes wrong into one sentence that names the purpose."""

@@ -29,14 +29,16 @@ def upgrade(
         ProjectError: there is no project, or its settings cannot be used.
     """
     project = Project.find(directory)
-    for path, source, folder in missing_files(project, copy):
+    copied = missing_files(project, copy)
+    for path, source, folder in copied:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, stamped(source, folder).encode())
         on_line(f"{_name(project, path)}: copied.")
     files = own_files(project)
     if not files:
         on_line(f"The project has no copies of its own; it uses the flows and deployments of seatrial {__version__}.")
-    current = [_upgraded(project, file, force=force, on_line=on_line) for file in files]
+    new = {path for path, _, _ in copied}
+    current = [_upgraded(project, file, force=force, on_line=on_line) for file in files if file.path not in new]
     return all(current)
 
 

@@ -85,7 +85,7 @@ class Validation:
         read, fetched = self._process.read, self.fetched
         contract = None
         if read.serves and self._kind == "validate":
-            beside = fetched.model.parent / "promised"
+            beside = fetched.model.parent / "champion-reference"
             contract = registry.champion_contract(fetched.version, read.promote or registry.VALIDATED, beside)
         options = {**self._options, "champion": self._champion(), "champion_contract": contract}
         if self._kind == "stress":
