@@ -23,7 +23,7 @@ from seatrial.orchestration.tasks import case_state, counted, verdict_state
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.promotion.commit import commit_verdict
-from seatrial.reference.provenance import remarks
+from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import directory_for, write_results
@@ -78,7 +78,7 @@ class Validation:
         self._fetched = registry.fetch(version, self._folder)
         if self._reference:
             self._fetched = replace(self._fetched, reference=Reference.load(self._reference))
-            self.events += remarks(self._fetched.reference)
+            self.events += provenance_findings(self._fetched.reference)
 
     def load(self) -> State[Any]:
         """Load the model in its process, with the champion and its contract; Failed where it cannot be loaded."""
