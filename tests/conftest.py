@@ -68,7 +68,7 @@ def payments(tmp_path_factory: pytest.TempPathFactory) -> Project:
         os.environ.pop(name, None)
     root = init(tmp_path_factory.mktemp("projects") / "payments", quiet=True)
     project = Project.find(root)
-    project.settle()
+    project.activate()
     train: Callable[..., Any] = load_file(project.pipeline_file.parent / "train.py").train
     for release in (1, 2):
         train(release, rows=6_000, reference_rows=700)

@@ -157,7 +157,7 @@ class Project:
 
         return Policy.load(self.expectations, pipeline)
 
-    def settle(self) -> None:
+    def activate(self) -> None:
         """Point MLflow and Prefect at the project's own state unless the environment says otherwise, and quieten them.
 
         Must run before either is imported: both read the environment once.

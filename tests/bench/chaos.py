@@ -151,10 +151,6 @@ def main() -> int:
     dice = random.Random(chosen.seed)
     folder = Path(tempfile.mkdtemp(prefix="seatrial-chaos-"))
     chaos.make(folder)
-    shutil.copytree(ROOT / "deployments", folder / "deployments", dirs_exist_ok=True)
-    for flow in (ROOT / "flows").glob("*.py"):
-        if not (folder / "flows" / flow.name).exists():
-            shutil.copyfile(flow, folder / "flows" / flow.name)
     project = Project.find(folder)
     environ = {"PYTHONPATH": str(ROOT), webhook.SECRET: "0123456789abcdef0123456789abcdef"}
     if chosen.ledger:
@@ -162,7 +158,7 @@ def main() -> int:
     fleet = Fleet(project, dice, environ, worker=chosen.worker)
     os.environ.update({**environ, **{k: v for k, v in fleet.servers.environ.items() if k not in os.environ}})
     os.environ["MLFLOW_TRACKING_URI"] = fleet.servers.mlflow
-    project.settle()
+    project.activate()
     courier = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Courier)
     Courier.receiver, Courier.dice = fleet.servers.receiver + webhook.PATH, random.Random(chosen.seed)
     threading.Thread(target=courier.serve_forever, daemon=True).start()

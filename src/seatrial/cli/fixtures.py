@@ -40,7 +40,7 @@ class Workspace:
     def find(cls, directory: str | Path) -> Workspace:
         """Read the project at ``directory`` or above it; FixtureError says what its ``fixtures.toml`` lacks."""
         project = Project.find(directory)
-        project.settle()
+        project.activate()
         declared = spec_file.read(project.expectations / FILE)
         if not declared.fixtures:
             raise FixtureError(f"{project.expectations / FILE} declares no fixture. Add a table [fixtures.<name>].")

@@ -47,7 +47,7 @@ def exam(
     if minimum is not None and not 0 < minimum <= 1:
         raise UsageError(f"--minimum {minimum:g}: a share lies above 0 and is at most 1, such as 0.95.")
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     pipeline = project.pipeline()
     policy = project.policy(pipeline)
     version = registry.resolve(model_uri or newest(project.registry, pipeline.name, policy.promote))

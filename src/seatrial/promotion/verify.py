@@ -46,7 +46,7 @@ def verify(directory: Path, model_uri: str) -> Verification:
         RegistryError: no answer, no such version, or an alias that moved meanwhile.
     """
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     key, policy = attestation.public_key(project.state), policy_digest(project.expectations)
     version = registry.resolve(model_uri)
     with tempfile.TemporaryDirectory(prefix="seatrial-verify-") as folder:

@@ -75,7 +75,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     (root / "pipeline.py").write_text(PIPELINE)
     (root / "expectations" / "fixtures.toml").write_text(DECLARED)
     project = Project.find(root)
-    project.settle()
+    project.activate()
     registry, reference = client(), data.reference(600)
     registry.create_registered_model("shop")
     for _ in range(2):

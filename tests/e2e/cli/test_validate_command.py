@@ -24,7 +24,7 @@ def tagged(number: str) -> dict[str, str]:
 
 
 def only_one_message(ran: Any) -> str:
-    """The command could not judge, and says so in one message that is no traceback."""
+    """The command ended with code 2 and one message that is no traceback."""
     assert ran.code == 2, ran
     assert "Traceback" not in ran.out + ran.err
     messages = [line for line in ran.err.splitlines() if line.startswith("seatrial: ")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -75,9 +74,6 @@ def make(root):
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    for name in ("reconcile.py", "webhook.py", "promoted.py"):
-        if (ROOT / "flows" / name).is_file():
-            shutil.copyfile(ROOT / "flows" / name, root / "flows" / name)
     project = Project.find(root)
     project.state.mkdir(exist_ok=True)
     rows = pd.DataFrame({"id": [f"r{n}" for n in range(20)], "x": range(20)})
@@ -186,7 +182,7 @@ def rounds(root, environ, crash_at="", stops=False):
 
     transactions.PAUSE_SECONDS = PAUSE_SECONDS
     project = Project.find(root)
-    project.settle()
+    project.activate()
     woken = project.root / WOKEN
 
     def trial(job):

@@ -41,7 +41,7 @@ def project(tmp_path_factory):
     os.environ.update({"MLFLOW_TRACKING_URI": url, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"})
     os.environ.pop("_MLFLOW_SERVER_ARTIFACT_ROOT", None)
     server.start().wait()
-    made.settle()
+    made.activate()
     yield made, url, server
     server.kill()
     os.environ.clear()
