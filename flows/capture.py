@@ -20,17 +20,19 @@ from seatrial.sinks.files import slug
 def resolve(uri: str) -> registry.Version:
     """Ask the registry which version is meant, and refuse one that has a reference or no run to store it with."""
     version = registry.resolve(uri)
-    registry.can_take_reference(version)
+    registry.of(uri).can_take_reference(version)
     return version
 
 
 @task(task_run_name="run the path", cache_policy=NO_CACHE)
 def run_path(here: Project, version: registry.Version, frames: dict[str, Any], seed: int) -> Reference:
     """Run every stage on the requests, twice, with the live dependencies."""
-    model = registry.download_model(
+    model = registry.of(version.uri).download_model(
         version, here.state / "versions" / slug(f"{version.name}-{version.number}") / "model"
     )
-    return capture(here.pipeline(), model=str(model), seed=seed, run_id=version.run_id, **frames)
+    return capture(
+        here.pipeline(), model=str(model), seed=seed, run_id=version.run_id, registry=version.scheme, **frames
+    )
 
 
 @flow(name="capture", flow_run_name="{model_uri}", description=__doc__, validate_parameters=False)

@@ -20,9 +20,11 @@ from seatrial.project import Project
 @task(task_run_name="list what is promoted", cache_policy=NO_CACHE, retries=5, retry_delay_seconds=60)
 def standing(here: Project, alias: str) -> list[str]:
     """Return the versions the alias stands on, one a model of the project."""
-    held = {name: aliases[alias] for name, aliases in registry.aliases().items() if alias in aliases}
+    held = {
+        name: aliases[alias] for name, aliases in registry.named(here.registry).aliases().items() if alias in aliases
+    }
     own = {name for pattern in here.models for name in fnmatch.filter(held, pattern)}
-    return [f"models:/{name}/{held[name]}" for name in sorted(own)]
+    return [f"{here.registry}:/{name}/{held[name]}" for name in sorted(own)]
 
 
 @flow(name="promoted", flow_run_name="{what} what is promoted", description=__doc__, timeout_seconds=6 * 3600)

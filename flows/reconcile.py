@@ -19,7 +19,7 @@ from seatrial.errors import ProjectError
 from seatrial.io.loading import load_file
 from seatrial.ledger import Job, Ledger
 from seatrial.project import Project
-from seatrial.promotion import effects
+from seatrial.promotion import aliases, effects
 from seatrial.promotion import reconcile as reconciling
 from seatrial.promotion.aliases import UnauthorisedAlias
 from seatrial.promotion.reconcile import Scan
@@ -41,7 +41,7 @@ def tell(ledger: Ledger) -> list[str]:
 @task(task_run_name="watch what is promoted", cache_policy=NO_CACHE)
 def watch(ledger: Ledger, here: Project, hashing: bool) -> list[UnauthorisedAlias]:
     """Find aliases on versions that did not earn them."""
-    strays = reconciling.watch(ledger, here, hashing=hashing)
+    strays = aliases.watch(ledger, here, hashing=hashing)
     if strays:
         create_markdown_artifact(
             key="strays",

@@ -21,7 +21,6 @@ from seatrial.io.files import workplace
 from seatrial.isolation import IsolatedTrial, isolated
 from seatrial.orchestration.tasks import concluded, evaluated, promoted_model
 from seatrial.project import Project
-from seatrial.registry.mlflow.tracking import record
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import directory_for, write_results
 
@@ -53,7 +52,7 @@ def conclude(verdict: Verdict, events: list[Event], fetched: registry.Fetched, s
     """Write the verdict's files and log all of it to MLflow; the version keeps the verdict of its validation."""
     directory = directory_for(state, verdict.subject, "stress")
     write_results(verdict, events, directory)
-    return record(verdict, fetched, directory)
+    return registry.record(verdict, fetched, directory)
 
 
 @flow(name="stress", flow_run_name="{model_uri}", description=__doc__, validate_parameters=False)

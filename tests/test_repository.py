@@ -143,7 +143,8 @@ def test_every_command_is_in_the_readme():
 def test_every_command_in_the_readme_is_there():
     """The README promises no command that the command line does not know."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"```(?:sh|bash|console|text|shell)?\n(.*?)```", readme, re.DOTALL))
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    blocks = "\n".join(block for language, block in fenced if language in ("sh", "console"))
     said = set(re.findall(r"^(?:\$ )?(?:\S*/)?seatrial ([a-z]+)\b", blocks, re.MULTILINE))
     assert said <= set(commands())
 

@@ -28,9 +28,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from seatrial import registry  # noqa: E402
 from seatrial.errors import SeatrialError  # noqa: E402
 from seatrial.ledger import Ledger  # noqa: E402
-from seatrial.orchestration.deploy import deploy, put_webhook  # noqa: E402
+from seatrial.orchestration.deploy import deploy  # noqa: E402
 from seatrial.orchestration.services import Servers, command_of  # noqa: E402
 from seatrial.process import crash_points  # noqa: E402
 from seatrial.process.running import free_port  # noqa: E402
@@ -172,7 +173,7 @@ def main() -> int:
         if chosen.worker:
             deploy(folder)
         secret = webhook.secret(project.state).decode()
-        put_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
+        registry.named("models").put_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
         for name in fleet.up:
             if fleet.up[name].process is None:
                 fleet.start(name)

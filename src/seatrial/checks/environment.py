@@ -15,7 +15,7 @@ from typing import Any
 from seatrial.checks.base import Check
 from seatrial.checks.serving.comparison import compare_rows, comparison_of
 from seatrial.checks.serving.interpreter import serving_environment
-from seatrial.checks.serving.service import LiveService, can_serve, live_service
+from seatrial.checks.serving.service import LiveService, can_start, live_service
 from seatrial.errors import StageError, TargetError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
@@ -41,6 +41,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         return
     try:
         service = live_service(trial)
+        assert service.running is not None
         serving = serving_environment(service.running)
     except TargetError as error:
         yield NotEvaluated(NAME, stage, str(error))
@@ -128,7 +129,7 @@ def _possible_cause(difference: str) -> str:
 
 def stages(trial: Trial) -> Sequence[str | None]:
     """Return this process (None), and the service where the pipeline has one that can be started here."""
-    return (None, SERVICE) if can_serve(trial) else (None,)
+    return (None, SERVICE) if can_start(trial) and trial.service is None else (None,)
 
 
-check = Check(NAME, run=run, stages=stages)
+check = Check(NAME, run=run, stages=stages, order=60)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from seatrial.events import Finding, Severity
+from seatrial.formatting import plural, share
 from seatrial.parity.result import ColumnParity, Parity
-from seatrial.sinks.text import plural, share
 
 
 def differences(check: str, place: str, parity: Parity) -> Iterator[Finding]:

@@ -27,7 +27,14 @@ app.command(
     help="Make, check and show the reference data that expectations/fixtures.toml declares.",
 )
 
+app.command(
+    "seatrial.cli.plugins:plugins",
+    name="plugins",
+    help="List every check, target, fault, sink, registry and fixture source that is installed, with its package.",
+)
+
 Checks = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
+Sinks = Annotated[list[str] | None, Parameter(negative="")]
 Quiet = Annotated[bool, Parameter(negative="")]
 
 
@@ -40,9 +47,7 @@ def validate(
     live: Checks = None,
     in_process: Annotated[bool, Parameter(negative="")] = False,
     fixture: str | None = None,
-    json: Path | None = None,
-    junit: Path | None = None,
-    report: Path | None = None,
+    sink: Sinks = None,
     project: Path = Path(),
     seed: int = 0,
     quiet: Quiet = False,
@@ -56,22 +61,19 @@ def validate(
         live: ask these dependencies again and compare with what they answered at capture.
         in_process: ask nothing of the live service.
         fixture: compare with what a version answered on this fixture, in place of the version's own reference; in part.
-        json: also write the verdict here.
-        junit: also write a JUnit report here.
-        report: also write the HTML report here.
+        sink: NAME=FILE: also write the verdict there, such as junit=junit.xml; may be repeated.
         project: the project's directory.
         seed: of every random choice.
         quiet: print the verdict's one line and nothing else.
     """
     from seatrial.cli.commands import validate as command
 
-    extra = {"json": json, "junit": junit, "report": report}
     chosen: dict[str, object] = {"only": only, "skip": skip, "live": live, "in_process": in_process}
     if fixture is not None:
         from seatrial.cli.fixtures import labelled
 
         chosen["reference"] = str(labelled(project, fixture))
-    verdict = command(project, model_uri, chosen=chosen, seed=seed, extra=extra, quiet=quiet)
+    verdict = command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet)
     return verdict.exit_code
 
 
@@ -81,9 +83,7 @@ def stress(
     *,
     only: Checks = None,
     skip: Checks = None,
-    json: Path | None = None,
-    junit: Path | None = None,
-    report: Path | None = None,
+    sink: Sinks = None,
     project: Path = Path(),
     seed: int = 0,
     quiet: Quiet = False,
@@ -94,17 +94,15 @@ def stress(
         model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
         only: load or resilience alone.
         skip: the one to leave out.
-        json: also write the verdict here.
-        junit: also write a JUnit report here.
-        report: also write the HTML report here.
+        sink: NAME=FILE: also write the verdict there, such as junit=junit.xml; may be repeated.
         project: the project's directory.
         seed: of every random choice.
         quiet: print the verdict's one line and nothing else.
     """
     from seatrial.cli.commands import validate as command
 
-    extra, chosen = {"json": json, "junit": junit, "report": report}, {"only": only, "skip": skip}
-    return command(project, model_uri, chosen=chosen, seed=seed, extra=extra, quiet=quiet, flow="stress").exit_code
+    chosen = {"only": only, "skip": skip}
+    return command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet, flow="stress").exit_code
 
 
 @app.command

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, SeatrialError, UsageError
-from seatrial.io.files import atomic_write
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from seatrial.sinks.text import neutral
 
 if TYPE_CHECKING:
     from seatrial.events import Verdict
+    from seatrial.sinks.base import Guarded
 
 
 def validate(
@@ -26,20 +26,27 @@ def validate(
     *,
     chosen: Mapping[str, Any] | None = None,
     seed: int = 0,
-    extra: Mapping[str, Path | None] | None = None,
+    sinks: Sequence[str] = (),
     quiet: bool = False,
     flow: str = "validate",
 ) -> Verdict:
     """Run the project's validate or stress flow on one version, show the verdict and return it.
 
     ``chosen`` are parameters of the flow, such as ``only`` and ``skip``; those left out keep the flow's own.
+    ``sinks`` are written ``NAME=FILE``.
+
+    Raises:
+        SeatrialError: a sink failed; the verdict was shown and stands.
     """
+    from seatrial.sinks.base import requested
+
     project = Project.find(directory)
     project.settle()
+    written = requested(sinks)
     parameters = {name: value for name, value in (chosen or {}).items() if value}
     with prefect_server(project) as wait:
         parameters = {"model_uri": model_uri, "seed": seed, **parameters}
-        return _validate(project, parameters, wait, extra=extra, quiet=quiet, flow=flow)
+        return _validate(project, parameters, wait, written=written, quiet=quiet, flow=flow)
 
 
 def _validate(
@@ -47,7 +54,7 @@ def _validate(
     parameters: Mapping[str, Any],
     wait: Callable[[], str],
     *,
-    extra: Mapping[str, Path | None] | None = None,
+    written: Sequence[Guarded] = (),
     quiet: bool = False,
     flow: str = "validate",
 ) -> Verdict:
@@ -56,12 +63,12 @@ def _validate(
     from seatrial.isolation import early
     from seatrial.orchestration.runner import run_flow
     from seatrial.sinks.console import Progress, show
-    from seatrial.sinks.files import JSON, JUNIT, REPORT, directory_for
+    from seatrial.sinks.files import REPORT, directory_for
 
     checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
     out = Console()
     keep = _keeper()
-    sinks = [keep] if quiet else [keep, Progress(Console(stderr=True))]
+    sinks = [keep, *written] if quiet else [keep, *written, Progress(Console(stderr=True))]
     parameters = {**parameters, "project": str(project.root)}
     with early(project):  # the trial's process imports what is heavy while the server and this process do
         run_flow(project.flows / f"{flow}.py", flow, parameters, wait, sinks)
@@ -69,15 +76,13 @@ def _validate(
     if verdict is None:
         raise SeatrialError("The flow ended without a verdict. Its log is on the Prefect dashboard; run with --debug.")
     results = directory_for(project.state, verdict.subject, "" if flow == "validate" else flow)
-    for name, made in (("json", JSON), ("junit", JUNIT), ("report", REPORT)):
-        if target := (extra or {}).get(name):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(target, (results / made).read_bytes())
     if quiet:
         out.print(neutral(f"{verdict.subject}: {verdict.summary}"), markup=False, highlight=False, soft_wrap=True)
     else:
         show(verdict, out)
         out.print(f"Report: {results / REPORT}", markup=False, highlight=False, soft_wrap=True)
+    if failures := [sink.failure for sink in written if sink.failure]:
+        raise SeatrialError("\n".join(failures))
     return verdict
 
 

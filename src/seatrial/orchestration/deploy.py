@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from seatrial import registry
 from seatrial.errors import ProjectError
 from seatrial.orchestration import prefect_api
 from seatrial.project import Project
 from seatrial.promotion.triggers import webhook
 from seatrial.promotion.triggers.delivery import Delivery
-
-WEBHOOK = "seatrial"
-EVENTS = ["model_version.created"]
-TOLD = "Tells seatrial that a version was registered. Versions whose event is lost are found by the schedule."
+from seatrial.registry.protocol import SendsWebhooks
 
 
 def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
@@ -41,35 +37,17 @@ def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
     told += [f"Automation: {name}." for name in prefect_api.put_automations(project)]
     if receiver:
         address = receiver.rstrip("/") + webhook.PATH
-        put_webhook(address, webhook.secret(project.state).decode())
+        found = registry.named(project.registry)
+        if not isinstance(found, SendsWebhooks):
+            raise ProjectError(
+                f"The registry of '{project.registry}:' sends no webhooks. Leave --receiver out: the schedule finds "
+                "versions within a minute."
+            )
+        found.put_webhook(address, webhook.secret(project.state).decode())
         told.append(f"Webhook of MLflow to {address}.")
     else:
         told.append("No --receiver was named: no webhook; the schedule finds versions within a minute.")
     return told
-
-
-def put_webhook(url: str, secret: str) -> None:
-    """Have one webhook of ours at the MLflow server, to this address.
-
-    Raises:
-        ProjectError: ``MLFLOW_TRACKING_URI`` names no server: only a server sends webhooks.
-        RegistryError: no answer, or the server refuses the address.
-    """
-    where = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not where.startswith(("http://", "https://")):
-        raise ProjectError("MLFLOW_TRACKING_URI names no MLflow server, and only a server sends webhooks.")
-    from seatrial.registry import client, spoken
-
-    wanted: dict[str, Any] = {"url": url, "events": EVENTS, "description": TOLD, "secret": secret, "status": "ACTIVE"}
-    with spoken("given its webhook", "the registry"):
-        registry = client()
-        ours = [w for w in registry.list_webhooks() if w.name == WEBHOOK]
-        for extra in ours[1:]:
-            registry.delete_webhook(extra.webhook_id)
-        if ours:
-            registry.update_webhook(ours[0].webhook_id, **wanted)
-        else:
-            registry.create_webhook(WEBHOOK, **wanted)
 
 
 def receive(directory: Path, *, host: str, port: int) -> None:

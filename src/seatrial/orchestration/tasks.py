@@ -27,10 +27,10 @@ def promoted_model(child: IsolatedTrial, fetched: Fetched) -> Path | None:
     from seatrial import registry
 
     version, read = fetched.version, child.read
-    best = registry.promoted(version.name, read.promote) if read.promote and read.compares else None
+    best = registry.promoted(version.scheme, version.name, read.promote) if read.promote and read.compares else None
     if best is None or best.number == version.number:
         return None
-    return registry.download_model(best, fetched.model.parent / "champion")
+    return registry.of(best.uri).download_model(best, fetched.model.parent / "champion")
 
 
 def evaluated(case: Case, child: IsolatedTrial, heard: list[Event], well: str) -> State[Any]:

@@ -7,7 +7,7 @@ import pytest
 from seatrial import Outcome, Verdict
 from seatrial.cli.commands import validate
 from seatrial.project import Project
-from seatrial.registry import client
+from seatrial.registry.mlflow.client import client
 
 pytestmark = pytest.mark.server
 

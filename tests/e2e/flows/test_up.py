@@ -248,7 +248,7 @@ def test_a_person_finds_the_verdict_on_the_pages(up: Up, failed: dict[str, Any],
     page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text("verdict-tiny").first.click()
     page.get_by_text("What to do:").first.wait_for()
-    assert "born here" in page.inner_text("body")
+    assert "failed (origin)" in page.inner_text("body")
     page.close()
 
 

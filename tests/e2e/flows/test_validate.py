@@ -11,7 +11,9 @@ import yaml
 from seatrial import Finding, Outcome, Sink, Verdict
 from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
-from seatrial.registry import champion_contract, client, download_model, resolve
+from seatrial.registry import champion_contract, resolve
+from seatrial.registry.mlflow.artifacts import download_model
+from seatrial.registry.mlflow.client import client
 from seatrial.trial import ChampionContract
 
 pytestmark = pytest.mark.server

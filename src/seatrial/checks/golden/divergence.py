@@ -9,9 +9,9 @@ from seatrial.checks.findings import differences
 from seatrial.checks.golden.explain import Explanation, explain
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison
 from seatrial.events import Finding, Severity
+from seatrial.formatting import plural
 from seatrial.parity.result import ColumnParity, Parity
 from seatrial.pipeline import SERVICE
-from seatrial.sinks.text import plural
 
 
 def service_differences(

@@ -68,7 +68,8 @@ def stage_failed(name: str, trial: Trial, stage: str, error: StageError) -> Iter
     at_hand_off = before is not None and origin_of(trial, stage) is None
     detail = f" Its stage replay succeeds. {_frames_compared(trial, before)}" if at_hand_off and before else ""
     yield Finding(
-        name, stage, f"{error}{detail}", cause="hand-off" if at_hand_off else "stage-broke", downstream=not at_hand_off,
+        name, stage, str(error).rstrip(".") + "." + detail,
+        cause="hand-off" if at_hand_off else "stage-broke", downstream=not at_hand_off,
         advice=f"Run '{stage}' on the frame that '{before}' returns, not on a stored copy of it."
         if at_hand_off
         else "Start with the stage replay: the stage fails there too, or an earlier stage differs.",

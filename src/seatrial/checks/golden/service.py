@@ -11,9 +11,9 @@ from seatrial.checks.serving.requests import NAMED, ServiceAnswers
 from seatrial.checks.serving.service import LiveService, live_service
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
+from seatrial.formatting import plural
 from seatrial.io import frame_json
 from seatrial.pipeline import SERVICE
-from seatrial.sinks.text import plural
 from seatrial.trial import Trial
 
 EXIT_SECONDS = 3.0  # from a broken connection to the end of its process
@@ -47,7 +47,7 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
             yield Measurement(name, SERVICE, f"retried {mode.received.mode}", mode.received.retried, "rows")
     unreachable = [mode.received.unreachable for mode in modes if mode.received.unreachable]
     unsent = sum(mode.received.unsent for mode in modes)
-    if unreachable and service.running.ended() is None:
+    if unreachable and service.ended() is None:
         yield NotEvaluated(name, SERVICE, unreachable[0])
     elif unsent and not any(mode.received.failures or mode.received.unreachable for mode in modes):
         yield NotEvaluated(name, SERVICE, f"{plural(unsent, 'request')} could not be sent in time")
@@ -69,12 +69,12 @@ def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveServi
             else "Check what the service validates: it refuses requests of the reference.",
             evidence={"rows": sent, "missing": len(failure.keys), "keys": [str(k) for k in failure.keys[:NAMED]]},
         )  # fmt: skip
-    how = service.running.ended(EXIT_SECONDS) if received.unreachable or received.unsent else None
+    how = service.ended(EXIT_SECONDS) if received.unreachable or received.unsent else None
     if how is not None:
         yield Finding(
             name, SERVICE,
             f"The service ended with {how} after {plural(len(received.answers), 'answer')} {received.mode}. "
-            f"{service.running.tail()}",
+            f"{service.tail()}",
             cause="service-died",
             advice="Look for the cause of the exit: memory, a limit, or a request that crashes the service.",
             evidence={"rows": sent, "missing": received.unsent},

@@ -23,7 +23,7 @@ from seatrial.checks.load.runs import Loaded, held_against, shape, started
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
-from seatrial.checks.serving.service import can_serve
+from seatrial.checks.serving.service import can_start
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.loadgen.affinity import EVERYWHERE, apart
@@ -165,7 +165,7 @@ def _explained(loaded: Loaded, finding: Finding) -> Finding:
 
 
 def _places(trial: Trial) -> Sequence[str]:
-    return [SERVICE] if trial.policy.slo is not None and can_serve(trial) else []
+    return [SERVICE] if trial.policy.slo is not None and can_start(trial) else []
 
 
-check = Check(NAME, run, _places)
+check = Check(NAME, run, _places, order=70)

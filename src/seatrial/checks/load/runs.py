@@ -118,7 +118,7 @@ def held_against(name: str, expected: Expected, run: LoadRun, rows: np.ndarray, 
         findings.append(
             Finding(
                 name, SERVICE,
-                f"Under load {share_of(degraded, len(read))} were degraded; {1 - slo.percentile:.2g} of all may be late.",
+                f"{share_of(degraded, len(read))} under load were degraded; {1 - slo.percentile:.2g} may be late.",
                 column=label, cause="degraded-under-load",
                 advice="A dependency does not keep up: look at its pool, its time-out, and its own load.",
                 evidence={"rows": len(read), "degraded": degraded},

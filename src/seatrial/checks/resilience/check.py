@@ -28,7 +28,7 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     assert dependency is not None
     assert trial.pipeline.service is not None
     loss, of = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency]
-    path = trial.pipeline.service.predict
+    path = loss.path or trial.pipeline.service.predict
     if not path.startswith("/"):
         yield NotEvaluated(NAME, dependency, f"load is offered over HTTP to a path, not to '{path}'")
         return
@@ -56,4 +56,4 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, dependency, str(error))
 
 
-check = Check(NAME, run, places)
+check = Check(NAME, run, places, order=80)

@@ -104,7 +104,7 @@ def compare_both_modes(comparison: ServiceComparison, service: LiveService) -> l
     if not takes_batches(service.target):
         return [compare_rows(comparison, service, rows)]
     batched = compare_rows(comparison, service, rows, golden.batch)
-    if service.running.ended() is not None or batched.received.unreachable:
+    if service.ended() is not None or batched.received.unreachable:
         return [batched]
     drawn = np.random.default_rng(comparison.trial.seed).permutation(len(rows))[: golden.singles].tolist()
     worst = {k for c in batched.recorded.columns if not c.ok for k in c.worst_keys}

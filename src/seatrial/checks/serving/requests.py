@@ -13,8 +13,8 @@ from seatrial.errors import AnswerError, TargetError
 from seatrial.io import frame_json
 from seatrial.targets.http import FAILURES
 from seatrial.targets.messages import Response
-from seatrial.targets.protocol import Target
-from seatrial.targets.rest import Rest, answers_of, batch_of, keys_of, with_keys
+from seatrial.targets.protocol import Exchanging, Target
+from seatrial.targets.rest import answers_of, keys_of, with_keys
 
 AT_ONCE = 8  # concurrent requests to a target that is called through its step
 NAMED = 5  # keys named in a finding
@@ -72,10 +72,9 @@ def send_requests(
     """
     received = ServiceAnswers("one by one" if batch == 1 else "in batches")
     parts = [slice(at, at + batch) for at in range(0, len(requests), batch)]
-    if isinstance(target, Rest):
-        texts = frame_json.payloads(requests)
-        bodies = [batch_of(texts[p]) for p in parts] if batch > 1 else [text.encode() for text in texts]
-        outcomes = target.send_all(bodies, path=target.batch if batch > 1 else None)
+    outcomes: list[Any]
+    if isinstance(target, Exchanging):
+        outcomes = list(target.exchange(requests, batch))
     else:
         outcomes = _step_all(target, [requests.iloc[p] for p in parts])
     for part, outcome in zip(parts, outcomes, strict=True):
@@ -85,7 +84,7 @@ def send_requests(
 
 def takes_batches(target: Target) -> bool:
     """Whether the target takes several rows in one request."""
-    return not isinstance(target, Rest) or target.batch is not None
+    return not isinstance(target, Exchanging) or target.batch is not None
 
 
 def request_keys(requests: pd.DataFrame, key: str, first: pd.DataFrame) -> list[Any]:
