@@ -76,7 +76,7 @@ def sail(trial, fault, run=check.run):
 
 
 def test_a_clean_service_passes(trial):
-    """Every field of every answer is as at training, one by one and in batches."""
+    """Every field of every answer matches the reference, one by one and in batches."""
     events = sail(trial, "none")
     assert not [e for e in events if isinstance(e, NotEvaluated | Finding)]
     assert next(e for e in events if isinstance(e, Evaluated)).compared == (200 + 25) * 5
@@ -110,15 +110,15 @@ def test_a_fault_of_the_service_is_found_and_placed(trial, fault, column, cause)
 
 
 def test_another_time_zone_is_told_and_with_other_answers_a_warning(trial):
-    """The service's time zone is named beside training's; where its answers differ too, this may be why."""
+    """Both time zones are named; where the answers differ too, the finding names them as a possible cause."""
     for fault, severity, says in (("none", Severity.INFO, False), ("local-time", Severity.WARNING, True)):
         events = sail(trial, fault, environment.run)
         assert events[-1] == Evaluated("environment", "service", compared=events[-1].compared)
         assert events[-1].compared > 8
         (zone,) = (e for e in events if isinstance(e, Finding))
         assert (zone.stage, zone.cause, zone.severity) == ("service", "timezone", severity)
-        assert "time zone is JST/JST, UTC+9, and was " in zone.message
-        assert ("this may be why" in zone.message) is says
+        assert "time zone is JST/JST, UTC+9; the reference has " in zone.message
+        assert ("this may be the cause" in zone.message) is says
 
 
 def test_the_service_refuses_what_it_was_not_made_for(trial):

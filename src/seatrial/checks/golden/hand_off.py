@@ -36,9 +36,7 @@ def answer_order(name: str, trial: Trial, last: str) -> Iterator[Finding]:
         requests = trial.reference.frame(trial.pipeline.stages[0])
     if _in_order(requests[key], trial.chained(last)[key]):
         return
-    recorded = (
-        "; the reference has the same order" if not _in_order(requests[key], trial.reference.frame(last)[key]) else ""
-    )
+    recorded = ", as in the reference" if not _in_order(requests[key], trial.reference.frame(last)[key]) else ""
     yield Finding(
         name, last, f"The order of the answers differs from the order of the requests{recorded}.",
         severity=Severity.INFO if recorded else Severity.WARNING, cause="row-order",
