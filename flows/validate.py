@@ -29,7 +29,7 @@ from seatrial.orchestration.tasks import concluded, evaluated, promoted_model
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.promotion.commit import commit_verdict
-from seatrial.reference.provenance import remarks
+from seatrial.reference.provenance import provenance_findings
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import directory_for, write_results
 
@@ -116,7 +116,7 @@ def validate(
         fetched = fetch(resolve(model_uri), folder)
         if reference:
             fetched = replace(fetched, reference=Reference.load(reference))
-            heard += remarks(fetched.reference)
+            heard += provenance_findings(fetched.reference)
         load(child, fetched, chosen, return_state=True).result(raise_on_failure=child.broken is None)
         planned = [q for q in child.planned if not (in_process and on_the_service(q))]
         for listener in LISTENERS.get():

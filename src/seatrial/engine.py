@@ -14,7 +14,7 @@ from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.pipeline import SERVICE, Pipeline, describe
 from seatrial.policy.policy import Policy
-from seatrial.reference.provenance import remarks
+from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.base import Sink
 from seatrial.trial import Trial
@@ -71,7 +71,7 @@ def verdict_of(
         seconds: the time the run took.
     """
     return total(
-        [*remarks(trial.reference), *events],
+        [*provenance_findings(trial.reference), *events],
         subject=subject or Subject(trial.pipeline.name),
         path=(*trial.pipeline.path, *([SERVICE] if any(q.stage == SERVICE for q in planned) else [])),
         planned=planned,

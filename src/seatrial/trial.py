@@ -19,7 +19,7 @@ from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, Step
 from seatrial.policy.policy import Policy
-from seatrial.reference.snapshot import Reference, lent
+from seatrial.reference.snapshot import Reference, shared
 
 T = TypeVar("T")
 Replay = Literal["isolated", "chained"]
@@ -117,7 +117,7 @@ class Trial:
             StageError: the stage raised or broke the rule.
         """
         frame = self.once(("isolated", stage), lambda: self.step(stage)(self.input_of(stage)))
-        return lent(frame)
+        return shared(frame)
 
     def chained(self, stage: str) -> pd.DataFrame:
         """Return the end-to-end replay up to ``stage``: its frame for the requests, as a user would get it.
@@ -130,7 +130,7 @@ class Trial:
             ("chained", stage),
             lambda: self.step(stage)(self.input_of(stage) if before is None else _copy(self.chained(before))),
         )
-        return lent(frame)
+        return shared(frame)
 
     def parity(self, stage: str, replay: Replay = "isolated") -> Parity:
         """Return how a replay of a stage compares with the reference.

@@ -45,8 +45,8 @@ def capture(
         pipeline: the path.
         requests: the request rows as they arrive, as many rows as the reference shall have.
         model: the loaded model, or the local path of one that ``pipeline.model`` loads.
-        given: frames that training itself used, by stage, each with the key column. They stand in the stage's
-            place, so that serving is compared with training and not with itself.
+        given: frames that training itself used, by stage, each with the key column. They replace the stage's
+            output, so that serving is compared with training and not with itself.
         labels: the key column and what came true, for the quality check.
         seed: the seed the requests were drawn with, kept in the manifest.
         noise: ``refuse`` a stage that is not repeatable, or ``record`` by how much.
@@ -144,7 +144,7 @@ def _noise(stage: str, first: pd.DataFrame, second: pd.DataFrame, key: str, nois
     where = f"column(s) {', '.join(list(dict.fromkeys(other))[:3])}" if other else "its rows or columns"
     raise StageError(
         stage,
-        f"Stage '{stage}' is not repeatable: run again on its stored input it gives other values in {where}. "
+        f"Stage '{stage}' is not repeatable: a second run on its stored input gives other values in {where}. "
         "Look for an unseeded random choice, a clock, an index that carries meaning, or a dtype that storage loses"
         + (", or capture with noise='record' to allow for the noise." if numbers else "."),
     )
@@ -171,7 +171,7 @@ def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: str) -> pd.D
     try:
         check_keyed(stage, key, frame)
     except StageError as error:
-        raise PipelineError(f"The frame given for stage '{stage}' cannot stand in its place. {error}") from error
+        raise PipelineError(f"The frame given for stage '{stage}' cannot replace its output. {error}") from error
     lost = int((~out[key].isin(frame[key])).sum())
     if lost:
         raise PipelineError(

@@ -220,7 +220,7 @@ def test_a_label_proves_sameness_and_every_result_says_so(made: Project, seatria
     assert [f.cause for f in verdict.findings] == ["labelled"]
     html.HtmlReport(tmp_path / "report.html").verdict(verdict)
     for result in (verdict.to_json(), (tmp_path / "report.html").read_text()):
-        assert "labelled by models:/shop/1: a pass proves sameness, not correctness" in result
+        assert "made of the predictions of models:/shop/1: a pass proves sameness, not correctness" in result
     (made.root / "pipeline.py").write_text(PIPELINE + MOVED)
     try:
         moved = seatrial(*words)
