@@ -81,7 +81,7 @@ def test_a_clean_service_passes_in_every_way_of_answering():
         ("narrow-input", "score", "float32-round-trip", "when the numbers of 'raw' are cast to float32"),
         ("null-input", "score", "null-handling", "when the nulls of 'raw' are replaced by zero"),
         ("round", "score", "rounding", "rounded to 2 decimals"),
-        ("null-as-zero", "score", "default-fill", "stands for null"),
+        ("null-as-zero", "score", "default-fill", "replaces null"),
         ("text", "count", "dtype-coercion", "string in place of int64"),
         ("bool-as-int", "big", "dtype-coercion", "in place of bool"),
         ("no-offset", "at", "dtype-coercion", "timestamp in place of timestamp[UTC]"),
