@@ -86,21 +86,13 @@ def settle(drifts: list[Drift], limit: float = LIMIT, q: float = Q) -> list[Drif
 
     The p-values that come back are the adjusted ones.
     """
-    adjusted = benjamini_hochberg(np.array([drift.p_value for drift in drifts]))
+    from scipy.stats import false_discovery_control
+
+    adjusted = false_discovery_control([drift.p_value for drift in drifts])
     return [
         replace(drift, p_value=float(p), drifted=bool(drift.corrected > limit and p < q))
         for drift, p in zip(drifts, adjusted, strict=True)
     ]
-
-
-def benjamini_hochberg(p_values: Array) -> Array:
-    """Return the p-values adjusted for the false discovery rate (Benjamini and Hochberg, 1995)."""
-    count = len(p_values)
-    order = np.argsort(p_values)[::-1]
-    scaled = p_values[order] * count / np.arange(count, 0, -1)
-    adjusted = np.empty(count)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled), 1.0)
-    return adjusted
 
 
 def _bins(expected: Column, actual: Column, changed: Array) -> tuple[Array, Array, Array] | None:

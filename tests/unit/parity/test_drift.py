@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2, false_discovery_control
 
 from seatrial.parity.compare import compare
-from seatrial.parity.drift import Drift, benjamini_hochberg, judge, settle
+from seatrial.parity.drift import Drift, judge, settle
 from seatrial.parity.result import ColumnParity
 
 
@@ -48,8 +48,10 @@ def test_psi_is_the_sum_it_is_named_after() -> None:
 def test_adjusted_p_values_are_those_of_scipy() -> None:
     """Benjamini and Hochberg, with ties and a single value."""
     p = np.array([0.04, 0.01, 0.03, 0.01, 0.9, 1.0])
-    np.testing.assert_allclose(benjamini_hochberg(p), false_discovery_control(p))
-    np.testing.assert_allclose(benjamini_hochberg(np.array([0.3])), [0.3])
+    np.testing.assert_allclose(
+        [d.p_value for d in settle([Drift(p_value=each) for each in p])], false_discovery_control(p)
+    )
+    assert [d.p_value for d in settle([Drift(p_value=0.3)])] == [0.3]
 
 
 def test_both_keys_must_turn() -> None:
