@@ -55,8 +55,8 @@ def compare_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
     if changed:
         yield Finding(
             name, dependency,
-            f"Dependency '{dependency}' answers {part_of(len(changed), len(answers.calls), 'recorded calls')} differently "
-            f"than at capture, {json.loads(changed[0])[0]}(…) among them.",
+            f"Dependency '{dependency}' answers {part_of(len(changed), len(answers.calls), 'recorded calls')} "
+            f"differently than at capture, {json.loads(changed[0])[0]}(…) among them.",
             cause="stale-values",
             advice="Find out which answer is correct. If it is the current one, capture the reference again.",
             evidence={"rows": len(answers.calls), "mismatches": len(changed)},

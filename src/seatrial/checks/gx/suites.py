@@ -29,7 +29,7 @@ def parity_expectations(features: Sequence[str], rows: int) -> list[Any]:
     import great_expectations.expectations as gxe
 
     return [
-        gxe.ExpectTableRowCountToEqual(value=len(features), description="the parity frame has one row for each feature"),
+        gxe.ExpectTableRowCountToEqual(value=len(features), description="the parity frame has one row a feature"),
         gxe.ExpectColumnDistinctValuesToEqualSet(
             column="feature", value_set=list(features), description="every reference feature was compared"
         ),
