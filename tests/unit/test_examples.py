@@ -10,8 +10,9 @@ import pytest
 import seatrial
 
 MODULES = (
-    "engine", "errors", "events.event", "events.verdict", "formatting", "metrics", "pipeline.parts", "pipeline.path",
-    "pipeline.rule", "sinks.base", "sinks.evidence", "sinks.outline", "trial",
+    "checks.contract.fields", "checks.contract.matching", "checks.contract.signature", "engine", "errors",
+    "events.event", "events.verdict", "formatting", "metrics", "pipeline.parts", "pipeline.path", "pipeline.rule",
+    "sinks.base", "sinks.evidence", "sinks.outline", "targets.probes.base", "targets.probes.records", "trial",
 )  # fmt: skip
 PUBLIC = (
     "Dependency", "Finding", "Measurement", "Outcome", "Pipeline", "SeatrialError", "Service", "Severity", "Sink",

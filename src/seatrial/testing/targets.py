@@ -77,14 +77,14 @@ def _sends(target: Target, url: str) -> None:
 
 def _probes(target: Probeable, requests: pd.DataFrame) -> None:
     plan = target.probe_plan(requests)
-    require(plan.sound, "probe_plan has no sound request to probe with.")
+    require(plan.valid, "probe_plan has no valid request to send.")
     require(plan.path, "probe_plan names no path.")
     assert isinstance(target, Target)
-    response = target.send(plan.sound[0], path=plan.path)
-    require(response.ok, f"The first sound request of probe_plan is answered {response.status}.")
-    from seatrial.checks.contract.fields import guessed
+    response = target.send(plan.valid[0], path=plan.path)
+    require(response.ok, f"Expected a success for the first valid request of probe_plan, got status {response.status}.")
+    from seatrial.checks.contract.fields import undeclared
 
-    probes = list(plan.probes(0, guessed(plan.records[0] if plan.records else {})))
+    probes = list(plan.probes(0, undeclared(plan.records[0] if plan.records else {})))
     require(probes, "probe_plan yields no probe.")
     for probe in probes:
         require(isinstance(probe, Probe) and isinstance(probe.body, bytes), f"{probe!r:.80} is no Probe with bytes.")

@@ -168,7 +168,7 @@ def test_the_champion_contract_is_compared_with_the_next_version(payments: Proje
     assert "recorded to answer" in percent
     compared = {m.name: m.value for m in verdict.measurements}
     assert compared["openapi operations compared"] == 3
-    assert compared["answers compared in meaning"] == 700
+    assert compared["answers compared with the champion"] == 700
 
 
 def test_a_champion_without_an_openapi_is_reported(payments: Project, passed: Verdict) -> None:

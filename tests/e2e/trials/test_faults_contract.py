@@ -1,4 +1,4 @@
-"""Faults of response and contract, put into the payments service, fail the version at the service, with the cause."""
+"""Faults of answers and contract, injected into the payments service, fail the version there, with their cause."""
 
 import sys
 from dataclasses import replace
@@ -33,10 +33,10 @@ def running(payments, url):
         yield started
 
 
-def with_service(ground, service, **stages):
+def with_service(payments, service, **stages):
     return Pipeline(
-        "payments", key="transaction_id", model=ground.example.learnt.load_model, dependencies=[ground.store],
-        service=service, **{**ground.stages, **stages},
+        "payments", key="transaction_id", model=payments.example.learnt.load_model, dependencies=[payments.store],
+        service=service, **{**payments.stages, **stages},
     )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def service_of(variant, batch=False):
 
 
 @pytest.fixture
-def sail(payments, running, before):
+def verdict_on(payments, running, before):
     """Return the verdict of the contract check on one variant, and its events."""
 
     def go(variant, *, champion=True, examples=True, champion_contract=None, stages=None, **contract):
@@ -67,8 +67,8 @@ def sail(payments, running, before):
         with trial:
             here = LiveService(pipeline.service, running, trial.hold(target_of(pipeline, running)))
             trial.once("live service", lambda: here)
-            ((asked, case),) = plan([check], trial)
-            events = run_case(asked, trial, case)
+            ((planned, case),) = plan([check], trial)
+            events = run_case(planned, trial, case)
             return verdict_of(events, trial, [case]), events
 
     return go
@@ -76,19 +76,19 @@ def sail(payments, running, before):
 
 @pytest.fixture(scope="module")
 def before(running):
-    """The OpenAPI of the promoted version: that of the clean service."""
+    """The OpenAPI of the champion: that of the clean service."""
     with Http(running.url) as http:
         return http.send(path="/clean/openapi.json", method="GET").json()
 
 
-def born(verdict):
+def errors_of(verdict):
     return [f for f in verdict.findings if f.severity is Severity.ERROR]
 
 
-def test_a_clean_service_passes_without_a_remark(sail):
-    """Five times out of five, and every part of the check has looked at something."""
+def test_a_clean_service_passes_without_a_finding(verdict_on):
+    """It passes in five runs of five, and every part of the check compares something."""
     for _ in range(5):
-        verdict, events = sail("clean")
+        verdict, events = verdict_on("clean")
         assert verdict.outcome is Outcome.PASS, (verdict.findings, verdict.not_evaluated)
         assert verdict.findings == ()
     counts = {m.name: m.value for m in verdict.measurements}
@@ -116,16 +116,16 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("variant", FAULTS)
-def test_a_fault_is_found_at_the_service(variant, sail):
+def test_a_fault_is_found_at_the_service(variant, verdict_on):
     """The verdict is fail, its first failing place is the service, and field and cause are named."""
-    verdict, _ = sail(variant)
+    verdict, _ = verdict_on(variant)
     assert verdict.outcome is Outcome.FAIL, (verdict.findings, verdict.not_evaluated)
     assert verdict.first_failing_stage == SERVICE
-    assert set(FAULTS[variant]) <= {(f.column, f.cause) for f in born(verdict)}, born(verdict)
+    assert set(FAULTS[variant]) <= {(f.column, f.cause) for f in errors_of(verdict)}, errors_of(verdict)
 
 
-def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before, sail):
-    """What the promoted version was recorded to answer to the same payments is held against this one's answers."""
+def test_a_changed_meaning_is_found_where_no_schema_shows_it(payments, before, verdict_on):
+    """The champion's recorded answers are compared with this version's answers to the same payments."""
 
     def respond(frame):
         made = payments.stages["response"](frame)
@@ -133,7 +133,7 @@ def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before
         return made.assign(probability=1 - made["probability"], decision=decision, band=band)
 
     champion_contract = ChampionContract("1", before, reference=payments.reference.root)
-    verdict, _ = sail(
+    verdict, _ = verdict_on(
         "clean", examples=False, generated=0, champion_contract=champion_contract, stages={"response": respond}
     )
     assert verdict.outcome is Outcome.FAIL
@@ -141,63 +141,62 @@ def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before
     assert set(moved) == {("probability", "class-order"), ("decision", "labels"), ("band", "null-meaning")}
     assert {f.stage for f in moved.values()} == {SERVICE}
     assert moved["band", "null-meaning"].severity is Severity.WARNING
-    assert all("recorded to answer" in f.message for f in moved.values())
+    assert all("the champion's recorded answers" in f.message for f in moved.values())
 
 
-def test_a_promoted_version_without_a_document_is_told(sail):
-    """Nothing was compared, and the remark says why; it fails nothing."""
-    verdict, _ = sail(
+def test_a_champion_without_a_document_is_information(verdict_on):
+    """Nothing was compared, and the finding has the reason; it fails nothing."""
+    verdict, _ = verdict_on(
         "clean", examples=False, generated=0, champion_contract=ChampionContract("1", why="none is stored")
     )
     assert verdict.outcome is Outcome.PASS
-    (remark,) = verdict.findings
-    assert (remark.cause, remark.severity) == ("nothing-to-compare", Severity.INFO)
-    assert "version 1, the promoted one: none is stored" in remark.message
+    (finding,) = verdict.findings
+    assert (finding.cause, finding.severity) == ("nothing-to-compare", Severity.INFO)
+    assert "champion version 1 has no stored document: none is stored." in finding.message
 
 
 @pytest.mark.parametrize("variant", ["nan", "number", "ignoring", "coercing", "broken", "hidden", "reshaped", "moved"])
-def test_a_fault_is_found_without_a_promoted_version_and_without_examples(variant, sail):
-    """The fixed probes find by themselves what is not a change but wrong."""
-    verdict, _ = sail(variant, champion=False, examples=False, generated=0)
-    causes = {f.cause for f in born(verdict)}
+def test_a_fault_is_found_without_a_champion_and_without_examples(variant, verdict_on):
+    """The fixed probes alone find errors that are not a change from the champion."""
+    verdict, _ = verdict_on(variant, champion=False, examples=False, generated=0)
+    causes = {f.cause for f in errors_of(verdict)}
     wanted = {cause for _, cause in FAULTS[variant] if not cause.startswith("openapi")}
     assert wanted <= causes
 
 
-def test_the_policy_says_what_a_coercion_weighs(sail):
-    """As warnings they are told and the version passes; a 500 is an error whatever the policy says."""
+def test_the_policy_sets_the_severity_of_a_coercion(verdict_on):
+    """With warnings alone the version passes; a status 500 is an error under every policy."""
     quiet = {"coercion": "warning", "unknown_fields": "allow", "generated": 0}
-    verdict, _ = sail("coercing", champion=False, examples=False, **quiet)
+    verdict, _ = verdict_on("coercing", champion=False, examples=False, **quiet)
     assert verdict.outcome is Outcome.PASS
     assert {f.severity for f in verdict.findings} == {Severity.WARNING}
-    verdict, _ = sail("ignoring", champion=False, examples=False, **quiet)
+    verdict, _ = verdict_on("ignoring", champion=False, examples=False, **quiet)
     assert {f.severity for f in verdict.findings} == {Severity.INFO}
-    verdict, _ = sail("broken", champion=False, examples=False, **quiet)
+    verdict, _ = verdict_on("broken", champion=False, examples=False, **quiet)
     assert verdict.outcome is Outcome.FAIL
 
 
-def test_a_coercion_is_shown_and_not_only_suspected(sail):
-    """The finding says that the answer is that of the right value, and what the path in process does."""
-    verdict, _ = sail("coercing", champion=False, examples=False, generated=0)
-    (finding,) = (f for f in born(verdict) if (f.column, f.cause) == ("amount", "dtype-coercion"))
-    assert "answered as the right value is" in finding.message
-    assert "the number as text" in finding.message
-    (ignored,) = (
-        f for f in born(sail("ignoring", champion=False, examples=False, generated=0)[0]) if f.column == "device"
-    )
-    assert "it is ignored" in ignored.message
-    assert "'devcie'" in ignored.message or "for 'device'" in ignored.message
+def test_a_coercion_is_shown_by_the_answers(verdict_on):
+    """The finding states that the answer is that to the correct value, and what the path in process does."""
+    verdict, _ = verdict_on("coercing", champion=False, examples=False, generated=0)
+    (finding,) = (f for f in errors_of(verdict) if (f.column, f.cause) == ("amount", "dtype-coercion"))
+    assert "the answer is the same for the value of the declared type" in finding.message
+    assert "the number sent as text" in finding.message
+    verdict, _ = verdict_on("ignoring", champion=False, examples=False, generated=0)
+    (ignored,) = (f for f in errors_of(verdict) if f.column == "device")
+    assert "the answer is the same without the field" in ignored.message
+    assert "'devcie'" in ignored.message or "in place of 'device'" in ignored.message
 
 
-def test_generated_requests_alone_find_a_500_and_say_their_seed(sail):
-    """A refusal that is a 500 is found by what schemathesis makes, and the seed is in the finding."""
-    verdict, _ = sail("broken", champion=False, examples=False)
-    found = [f for f in born(verdict) if f.evidence.get("seed") == 7]
+def test_generated_requests_alone_find_a_status_500_and_state_their_seed(verdict_on):
+    """Requests from schemathesis find a refusal with status 500, and the finding has the seed."""
+    verdict, _ = verdict_on("broken", champion=False, examples=False)
+    found = [f for f in errors_of(verdict) if f.evidence.get("seed") == 7]
     assert {f.cause for f in found} == {"status-500"}
     assert all("seed 7" in f.message for f in found)
 
 
-def test_without_a_service_nothing_is_asked(payments):
-    """A pipeline without a service has no question of this check."""
+def test_without_a_service_the_check_has_no_case(payments):
+    """A pipeline without a service has no case of this check."""
     trial = Trial(payments.build(dict(payments.stages), payments.store), payments.reference)
     assert check.stages(trial) == ()

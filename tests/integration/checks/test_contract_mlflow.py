@@ -1,4 +1,4 @@
-"""The contract check against MLflow's own scoring server: what it cuts is found, with the column's name."""
+"""The contract check on MLflow's own scoring server: a truncated value is found, with its column."""
 
 import os
 
@@ -22,7 +22,7 @@ def predict(frame, model):
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory):
-    """A model whose only input is a long, logged the way MLflow serves it."""
+    """A model whose only input is a long, logged as MLflow serves it."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow.pyfunc
     from mlflow.models import infer_signature
@@ -57,28 +57,28 @@ def verdict(model_path):
     model = load(model_path)
     reference = capture(pipeline, requests, model=model)
     with Trial(pipeline, reference, policy=Policy(), model=model, model_path=model_path) as trial:
-        ((asked, case),) = plan([check], trial)
-        return verdict_of(run_case(asked, trial, case), trial, [case])
+        ((planned, case),) = plan([check], trial)
+        return verdict_of(run_case(planned, trial, case), trial, [case])
 
 
-def test_a_fraction_cut_to_an_integer_is_found_with_its_column(verdict):
-    """1.5 for a long is answered as 1 is, and the model in process refuses it: the finding says both."""
+def test_a_fraction_truncated_to_an_integer_is_found_with_its_column(verdict):
+    """The answer to 1.5 for a long is that to 1, and the model in process refuses it: the finding has both."""
     assert verdict.outcome is Outcome.FAIL
     (finding,) = (f for f in verdict.errors if f.cause == "truncation")
     assert (finding.stage, finding.column) == (SERVICE, "n")
-    assert "it is truncated" in finding.message
+    assert "the answer is the same for the truncated value" in finding.message
     assert "the path in process refuses it" in finding.message
 
 
 def test_text_read_as_an_integer_is_found_with_its_column(verdict):
-    """Text for a long is answered as the number is."""
+    """The answer to text for a long is that to the number."""
     (finding,) = (f for f in verdict.errors if f.cause == "dtype-coercion")
     assert finding.column == "n"
-    assert "the number as text" in finding.message
-    assert "answered as the right value is" in finding.message
+    assert "the number sent as text" in finding.message
+    assert "the answer is the same for the value of the declared type" in finding.message
 
 
-def test_a_field_nobody_knows_and_a_500_are_told_too(verdict):
-    """The server drops columns that the signature does not name, and breaks on what it cannot nest."""
+def test_an_unknown_field_and_a_status_500_are_findings_too(verdict):
+    """The server drops columns that the signature does not name, and fails on bodies that it cannot read."""
     assert {"unknown-field", "status-500"} <= {f.cause for f in verdict.errors}
     assert verdict.not_evaluated == ()

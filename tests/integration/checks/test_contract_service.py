@@ -1,4 +1,4 @@
-"""The contract check against services that break, die, hang or are not there: each is told as what it is."""
+"""The contract check on services that fail, exit, hang or never start: each gives a finding or reason of its own."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ def respond(frame):
     return frame.assign(level="low")
 
 
-def sail(fault, command=None, *, openapi=None, pinned=None, **contract):
+def verdict_on(fault, command=None, *, openapi=None, pinned=None, **contract):
     command = command or [sys.executable, str(TINY), "{port}", fault]
     service = Service(command, predict="/score", openapi=openapi, ready_seconds=60 if fault else 1, cwd=TINY.parent)
     pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
@@ -37,76 +37,77 @@ def sail(fault, command=None, *, openapi=None, pinned=None, **contract):
     return run(pipeline, reference, ["contract"], policy=policy)
 
 
-def test_a_service_that_is_not_there_is_not_judged():
-    """What never gets ready makes the run inconclusive, not failed and not passed."""
+def test_a_service_that_never_starts_is_not_evaluated():
+    """A service that is never ready makes the verdict inconclusive, neither fail nor pass."""
     sleeping = [sys.executable, "-c", "import sys, time; time.sleep(60)", "{port}"]
-    verdict = sail("", sleeping)
+    verdict = verdict_on("", sleeping)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "not ready within 1 s" in verdict.summary
 
 
 def test_a_service_that_ends_by_itself_is_a_finding():
     """Before it is ready, and in the middle of the probes."""
-    verdict = sail("", [sys.executable, "-c", "raise SystemExit(3)", "{port}"])
+    verdict = verdict_on("", [sys.executable, "-c", "raise SystemExit(3)", "{port}"])
     assert [(f.stage, f.cause) for f in verdict.errors] == [(SERVICE, "service-broke")]
-    verdict = sail("dies")
+    verdict = verdict_on("dies")
     assert "service-died" in {f.cause for f in verdict.errors}
     assert "signal 9" in " ".join(f.message for f in verdict.errors)
 
 
-def test_a_service_that_hangs_is_given_up_within_its_deadline():
-    """No request is answered, so nothing can be probed: inconclusive, with the reason."""
-    verdict = sail("hangs", seconds=0.5)
+def test_a_service_that_hangs_is_not_evaluated_after_its_deadline():
+    """Without an answered request no probes are sent: the verdict is inconclusive, with the reason."""
+    verdict = verdict_on("hangs", seconds=0.5)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "nothing can be probed" in verdict.summary
+    assert "no probes were sent, because the service answers no request of the reference" in verdict.summary
 
 
-def test_a_document_that_is_answered_wrongly_is_a_finding():
-    """An answer that breaks HTTP is not the absence of a service."""
+def test_an_openapi_path_that_breaks_http_is_a_finding():
+    """A response that breaks HTTP does not count as an unreachable service."""
     talking = (
         "import socket, sys\n"
         "server = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
         "while True:\n"
         "    with server.accept()[0] as client:\n"
-        "        asked = client.recv(9999)\n"
+        "        request = client.recv(9999)\n"
         "        fine = b'HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\n\\r\\n'\n"
-        "        client.sendall(fine if b'/health' in asked else b'nonsense')\n"
+        "        client.sendall(fine if b'/health' in request else b'nonsense')\n"
     )
-    verdict = sail("x", [sys.executable, "-c", talking, "{port}"], openapi="/openapi.json")
+    verdict = verdict_on("x", [sys.executable, "-c", talking, "{port}"], openapi="/openapi.json")
     assert [(f.stage, f.cause) for f in verdict.errors] == [(SERVICE, "no-answer")]
 
 
 def test_a_500_is_a_finding_without_any_document():
-    """A service that declares nothing is probed with what no service may answer with a 500."""
-    verdict = sail("crashes")
+    """A service without declared fields gets the probes that no service may answer with status 500."""
+    verdict = verdict_on("crashes")
     found = {(f.column, f.cause) for f in verdict.errors}
     assert ("x", "status-500") in found
     assert verdict.not_evaluated == ()
 
 
-def test_a_document_that_is_no_openapi_is_told():
-    """A path that answers something else is a warning, and a failure where a document is pinned."""
-    verdict = sail("none", openapi="/openapi.json")
+def test_a_document_that_is_no_openapi_is_a_finding():
+    """A path that returns something else gives a warning, and an error where a document is pinned."""
+    verdict = verdict_on("none", openapi="/openapi.json")
     (finding,) = (f for f in verdict.findings if f.cause == "no-openapi")
     assert finding.severity is Severity.WARNING
     pinned = Pinned(openapi={"openapi": "3.1.0", "paths": {}})
-    (finding,) = (f for f in sail("none", openapi="/openapi.json", pinned=pinned).findings if f.cause == "no-openapi")
+    verdict = verdict_on("none", openapi="/openapi.json", pinned=pinned)
+    (finding,) = (f for f in verdict.findings if f.cause == "no-openapi")
     assert finding.severity is Severity.ERROR
 
 
-def test_an_example_that_a_consumer_keeps_is_replayed():
+def test_a_consumer_example_is_replayed():
     """The status, and each field that the consumer reads."""
     body = {"id": "t1", "x": 3.0, "at": "2025-03-01T10:00:00+00:00"}
     fine = Example("shop/fine", body, response={"id": "t1", "score": 2.0, "level": "high"})
     percent = Example("shop/percent", body, response={"score": 200.0})
     gone = Example("shop/gone", body, status=404)
-    verdict = sail("none", pinned=Pinned((fine, percent, gone)))
+    verdict = verdict_on("none", pinned=Pinned((fine, percent, gone)))
     found = {(f.evidence["example"], f.column, f.cause) for f in verdict.findings if "example" in f.evidence}
     assert found == {("shop/percent", "score", "unit-factor"), ("shop/gone", None, "status-200")}
 
 
-def test_without_schemathesis_the_reason_says_what_to_install(monkeypatch):
-    """Its absence is a clear word, and never a pass."""
+def test_without_schemathesis_the_error_names_the_package_to_install(monkeypatch):
+    """Its absence is an error with the next step, and never a pass."""
     monkeypatch.setitem(sys.modules, "schemathesis", None)
     with pytest.raises(GenerationError, match=r"pip install 'seatrial\[contracts\]'"):
         generate({}, "/score", "POST", count=1, seed=0, seconds=1)

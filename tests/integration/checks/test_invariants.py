@@ -1,4 +1,4 @@
-"""Every broken invariant is found with its column and cause; what is benign passes over many seeds."""
+"""The invariants check with fresh processes: hash seeds, a model loaded again, processes that fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def requests(rows: int = 240, seed: int = 7) -> pd.DataFrame:
 
 
 def broken(events: list) -> dict[str, str | None]:
-    """Return cause to column of what fails a version."""
+    """Return cause to column of the findings that fail a version."""
     return {e.cause: e.column for e in events if isinstance(e, Finding) and e.severity is Severity.ERROR}
 
 
@@ -89,8 +89,8 @@ def test_a_hash_seed_gives_the_same_order_in_every_process_that_has_it(tmp_path:
     trial = trial_of(tmp_path, '"-".join(TAGS)')
 
     def first(hash_seed):
-        there = fresh.replay(trial.pipeline.source, trial.reference, ["features"], hash_seed=hash_seed)
-        return there.frames["features"]["first"].iloc[0]
+        process = fresh.replay(trial.pipeline.source, trial.reference, ["features"], hash_seed=hash_seed)
+        return process.frames["features"]["first"].iloc[0]
 
     order = first(1)
     assert first(1) == order
@@ -118,7 +118,7 @@ def test_sorted_tags_and_a_model_loaded_again_pass_and_each_process_is_started_o
     assert evaluated.compared == 40 * 2 * (4 + 1), "the model is loaded again once"
 
 
-def test_a_process_that_cannot_load_the_pipeline_is_not_judged(tmp_path: Path) -> None:
+def test_a_process_that_cannot_load_the_pipeline_is_not_evaluated(tmp_path: Path) -> None:
     trial = trial_of(tmp_path, "1")
     trial.pipeline.source[0].write_text("raise RuntimeError('secret text')", encoding="utf-8")
     (not_evaluated,) = [e for e in check.check.run(trial, "features") if isinstance(e, NotEvaluated)]
@@ -126,19 +126,19 @@ def test_a_process_that_cannot_load_the_pipeline_is_not_judged(tmp_path: Path) -
     assert "secret text" not in not_evaluated.reason
 
 
-def test_a_stage_that_breaks_only_in_a_fresh_process_is_a_finding(tmp_path: Path) -> None:
+def test_a_stage_that_raises_only_in_a_fresh_process_is_a_finding(tmp_path: Path) -> None:
     trial = trial_of(tmp_path, "1")
     text = trial.pipeline.source[0].read_text(encoding="utf-8").replace("first=1", "first=1 / 0")
     trial.pipeline.source[0].write_text(text, encoding="utf-8")
     assert set(broken(list(check.check.run(trial, "features")))) == {"process-dependent"}
 
 
-def test_a_process_that_dies_or_hangs_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_exits_or_hangs_is_not_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = trial_of(tmp_path, "1")
     good = trial.pipeline.source[0].read_text(encoding="utf-8")
     trial.pipeline.source[0].write_text("import os; os._exit(3)", encoding="utf-8")
     (not_evaluated,) = [e for e in check.check.run(trial, "features") if isinstance(e, NotEvaluated)]
     assert "exit code 3" in not_evaluated.reason
     trial.pipeline.source[0].write_text(good, encoding="utf-8")
-    there = fresh.replay(trial.pipeline.source, trial.reference, ["features"], limit_seconds=0.01)
-    assert "within 0.01 s" in there.failed
+    process = fresh.replay(trial.pipeline.source, trial.reference, ["features"], limit_seconds=0.01)
+    assert "within 0.01 s" in process.failed

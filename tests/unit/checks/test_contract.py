@@ -1,4 +1,4 @@
-"""The pure parts of the contract check: probes, what is declared, what a consumer reads, the signature, the files."""
+"""The pure parts of the contract check: probes, declared fields, examples, the signature, the files."""
 
 import json
 import math
@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy
-from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, guessed
+from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, undeclared
 from seatrial.checks.contract.generate import generate
-from seatrial.checks.contract.matching import misses
-from seatrial.checks.contract.semantics import shifts
-from seatrial.checks.contract.signature import inputs_of, mismatches
+from seatrial.checks.contract.matching import example_mismatches
+from seatrial.checks.contract.semantics import semantic_shifts
+from seatrial.checks.contract.signature import inputs_of, signature_mismatches
 from seatrial.errors import PolicyError
 from seatrial.openapi.conformance import conforms, strange
 from seatrial.openapi.document import answer_schema, body_schema, documented_path
 from seatrial.policy.consumers import load_pinned
 from seatrial.targets.probes.base import Expect
-from seatrial.targets.probes.records import STRANGER, Envelope, misspelt, probes
+from seatrial.targets.probes.records import UNKNOWN_FIELD, Envelope, misspelt, probes
 
 RECORD = {"id": "t1", "amount": 41, "rate": 0.5, "paid": True, "note": "a"}
 SCHEMA = {
@@ -55,14 +55,14 @@ def made(declared=None):
     return list(probes(RECORD, declared, Envelope('{"rows":[', "]}")))
 
 
-def test_every_fixed_probe_is_there_and_is_what_it_says():
+def test_every_fixed_probe_is_sent_and_is_as_described():
     """NaN, infinity, texts, truth values, fractions, unknown and missing fields, null, wide integers and the rest."""
-    texts = {(p.of, p.cause): p for p in made()}
+    texts = {(p.field_name, p.cause): p for p in made()}
     bodies = b"\n".join(p.body for p in made())
     for raw in (
         b'"rate": NaN', b'"rate": Infinity', b'"rate": 1e999', b'"amount": "41"', b'"amount": true', b'"amount": 41.5',
         b'"amount": null', b'"paid": 1', b'"id": 41', str(2**53 + 1).encode(), b"\\u0000", b"\\ud800",
-        b"[" * 20_000, STRANGER.encode(), b'"noet"',
+        b"[" * 20_000, UNKNOWN_FIELD.encode(), b'"noet"',
     ):  # fmt: skip
         assert raw in bodies, raw
     assert texts["amount", "null"].expect is Expect.REFUSE
@@ -73,22 +73,22 @@ def test_every_fixed_probe_is_there_and_is_what_it_says():
     assert {p.content_type for p in made()} == {"application/json", "text/plain", "application/x-www-form-urlencoded"}
 
 
-def test_a_probe_differs_from_the_request_in_one_field_and_its_twin_is_what_it_would_be_read_as():
-    """A coercion is shown by comparing the answers to the two."""
-    probe = next(p for p in made() if (p.of, p.cause) == ("amount", "truncation"))
-    sent, twin = (json.loads(body)["rows"][0] for body in (probe.body, probe.twin))
+def test_a_probe_changes_one_field_and_its_equivalent_is_the_coerced_request():
+    """A comparison of the answers to the two shows a coercion."""
+    probe = next(p for p in made() if (p.field_name, p.cause) == ("amount", "truncation"))
+    sent, equivalent = (json.loads(body)["rows"][0] for body in (probe.body, probe.equivalent))
     assert {k for k in sent if sent[k] != RECORD[k]} == {"amount"}
-    assert (sent["amount"], twin) == (41.5, RECORD)
+    assert (sent["amount"], equivalent) == (41.5, RECORD)
 
 
-def test_where_nothing_is_declared_nothing_is_expected_of_types():
-    """Only what no service may do, such as a 500, counts for fields of which nothing is known."""
-    found = made(guessed(RECORD))
-    assert {p.expect for p in found if p.of is not None and p.cause != "unknown-field"} == {Expect.EITHER}
+def test_a_field_without_a_declaration_has_no_expected_type():
+    """For undeclared fields, only what no service may do is a problem, such as a status 500."""
+    found = made(undeclared(RECORD))
+    assert {p.expect for p in found if p.field_name is not None and p.cause != "unknown-field"} == {Expect.EITHER}
     assert "truncation" not in {p.cause for p in found}
 
 
-def test_a_name_is_misspelt_into_none_that_is_known():
+def test_a_misspelt_name_is_never_a_known_name():
     """Swapping two letters may give another field's name, or the same."""
     assert misspelt("income", ["income"]) not in ("income", "")
     assert misspelt("aa", ["aa"]) == ""
@@ -96,7 +96,7 @@ def test_a_name_is_misspelt_into_none_that_is_known():
 
 
 @pytest.mark.parametrize(
-    ("expected", "told", "field", "cause"),
+    ("expected", "actual", "field", "cause"),
     [
         ({"a": 1}, {"a": "1"}, "a", "dtype-coercion"),
         ({"a": True}, {"a": 1}, "a", "dtype-coercion"),
@@ -112,20 +112,20 @@ def test_a_name_is_misspelt_into_none_that_is_known():
         ({"a": 1}, [1], "", "dtype-coercion"),
     ],
 )
-def test_what_a_consumer_does_not_find_is_named_with_its_kind(expected, told, field, cause):
-    """Units, order of classes, meaning of null, and lost digits are told apart."""
-    assert [(m.field, m.cause) for m in misses(expected, told)] == [(field, cause)]
+def test_a_mismatch_of_an_example_has_its_field_and_kind(expected, actual, field, cause):
+    """Units, order of classes, meaning of null, and lost digits have causes of their own."""
+    assert [(m.field, m.cause) for m in example_mismatches(expected, actual)] == [(field, cause)]
 
 
-def test_an_answer_may_hold_more_than_a_consumer_reads_and_be_a_little_off_where_it_says_so():
-    """Objects may hold more; numbers stray within the example's own tolerance, integers beyond 2^53 never."""
-    assert list(misses({"a": 1, "b": [1.0]}, {"a": 1.0, "b": [1], "c": 2})) == []
-    assert list(misses({"a": 0.5}, {"a": 0.504}, tolerance=0.01)) == []
-    assert list(misses({"a": 2**60}, {"a": 2**60 + 1}, tolerance=0.01)) != []
+def test_an_answer_may_have_further_fields_and_differ_within_the_tolerance_of_the_example():
+    """Numbers may differ within the tolerance of the example; integers beyond 2^53 never do."""
+    assert list(example_mismatches({"a": 1, "b": [1.0]}, {"a": 1.0, "b": [1], "c": 2})) == []
+    assert list(example_mismatches({"a": 0.5}, {"a": 0.504}, tolerance=0.01)) == []
+    assert list(example_mismatches({"a": 2**60}, {"a": 2**60 + 1}, tolerance=0.01)) != []
 
 
-def test_answers_are_held_to_their_schema_in_either_dialect():
-    """Nullable of 3.0 is understood; the message names the rule and shows no value."""
+def test_answers_are_compared_with_their_schema_in_either_dialect():
+    """OpenAPI 3.0 nullable is supported; the message has the rule and no value."""
     schema = answer_schema(DOCUMENT, "POST /score", 200)[1]
     assert conforms(DOCUMENT, schema, {"score": None}) == ""
     assert "lacks 'score'" in conforms(DOCUMENT, schema, {"error": "secret"})
@@ -145,18 +145,18 @@ def signed(tmp_path, *columns):
 
 
 def test_the_signature_is_compared_by_name_type_and_null(tmp_path):
-    """A missing column with the nearest name, an integer where a double is fed, nulls where the type has none."""
+    """A missing column, an integer type for a double column, nulls where the type allows none."""
     frame = pd.DataFrame({"a": [1, 2], "b": [0.5, math.nan], "c": ["x", None], "d": pd.array([1, None], dtype="Int64")})
     fine = signed(
         tmp_path, {"name": "a", "type": "long"}, {"name": "b", "type": "double"},
         {"name": "c", "type": "string", "required": False}, {"name": "zz", "type": "long", "required": False},
     )  # fmt: skip
-    assert list(mismatches(fine, frame)) == []
+    assert list(signature_mismatches(fine, frame)) == []
     wrong = signed(
         tmp_path, {"name": "aa", "type": "long"}, {"name": "a", "type": "integer"}, {"name": "b", "type": "long"},
         {"name": "d", "type": "long"}, {"name": "c", "type": "string"},
     )  # fmt: skip
-    found = [(m.column, m.cause, m.sure) for m in mismatches(wrong, frame)]
+    found = [(m.column, m.cause, m.certain) for m in signature_mismatches(wrong, frame)]
     assert found == [
         ("aa", "missing-column", True), ("a", "dtype", True), ("b", "dtype", True), ("d", "null-handling", True),
         ("c", "null-handling", False),
@@ -166,7 +166,7 @@ def test_the_signature_is_compared_by_name_type_and_null(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", ["boolean", "integer", "long", "float", "double"])
-def test_types_are_taken_as_mlflow_takes_them(kind):
+def test_the_types_accepted_are_those_that_mlflow_accepts(kind):
     """The table of types agrees with what MLflow itself enforces when it serves a model."""
     import mlflow
     from mlflow.models.utils import _enforce_mlflow_datatype
@@ -181,18 +181,18 @@ def test_types_are_taken_as_mlflow_takes_them(kind):
                 taken = True
             except mlflow.MlflowException:
                 taken = False
-            found = list(mismatches([{"name": "x", "type": kind}], column.to_frame("x")))
+            found = list(signature_mismatches([{"name": "x", "type": kind}], column.to_frame("x")))
             assert (found == []) == taken, (values, dtype)
 
 
-def test_a_category_where_text_is_signed_is_a_doubt():
+def test_a_category_for_a_text_column_is_not_certain():
     """MLflow's server refuses it, and a model called in process may not."""
     frame = pd.DataFrame({"x": pd.Series(["a", "b"], dtype="category")})
-    assert [m.sure for m in mismatches([{"name": "x", "type": "string"}], frame)] == [False]
+    assert [m.certain for m in signature_mismatches([{"name": "x", "type": "string"}], frame)] == [False]
 
 
-def test_a_signature_that_is_not_there_is_none_and_a_damaged_one_is_an_error(tmp_path):
-    """YAML is read without building objects."""
+def test_a_missing_signature_is_none_and_a_damaged_one_is_an_error(tmp_path):
+    """Reading the YAML builds no objects."""
     assert inputs_of(tmp_path) is None
     for text in ("a: [", "- 1", "!!python/object/apply:os.system ['true']", "signature: {inputs: '{'}"):
         (tmp_path / "MLmodel").write_text(text)
@@ -201,10 +201,10 @@ def test_a_signature_that_is_not_there_is_none_and_a_damaged_one_is_an_error(tmp
     (tmp_path / "MLmodel").write_text("flavors: {}")
     assert inputs_of(tmp_path) is None
     assert signed(tmp_path, {"name": "x", "type": "tensor"}) is None
-    assert list(mismatches([{"name": "a", "type": "long"}], pd.DataFrame({"a": np.array([1])}))) == []
+    assert list(signature_mismatches([{"name": "a", "type": "long"}], pd.DataFrame({"a": np.array([1])}))) == []
 
 
-def keep(folder, name, content):
+def store(folder, name, content):
     path = folder / "contract" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -214,14 +214,14 @@ def keep(folder, name, content):
 def test_examples_and_a_pinned_document_are_read_from_their_folder(tmp_path):
     """A consumer's folder is its name; an example needs no more than a request."""
     assert load_pinned(tmp_path).examples == ()
-    pinned = keep(tmp_path, "shop/one.json", {"request": {"body": {"a": 1}, "method": "post"}})
+    pinned = store(tmp_path, "shop/one.json", {"request": {"body": {"a": 1}, "method": "post"}})
     (example,) = pinned.examples
     assert (example.name, example.consumer, example.method, example.status) == ("shop/one", "shop", "POST", 200)
-    assert keep(tmp_path, "openapi.json", {"paths": {}}).openapi == {"paths": {}}
+    assert store(tmp_path, "openapi.json", {"paths": {}}).openapi == {"paths": {}}
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("loose.json", {}, "belongs to no consumer"),
         ("shop/x.json", "{", "is not JSON"),
@@ -237,15 +237,15 @@ def test_examples_and_a_pinned_document_are_read_from_their_folder(tmp_path):
         ("openapi.json", {}, "no 'paths'"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, name, content, said):
-    """Typos are answered with the nearest field; no example leaves the service."""
-    with pytest.raises(PolicyError, match=said) as error:
-        keep(tmp_path, name, content)
+def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, name, content, message):
+    """A typo gets the nearest field; no example may address another host."""
+    with pytest.raises(PolicyError, match=message) as error:
+        store(tmp_path, name, content)
     assert name in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("coercion = 'eror'", "one of error, warning, allow"),
         ("coersion = 'error'", "Did you mean 'coercion'"),
@@ -255,11 +255,11 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, name, con
         ("seconds = true", "is a number"),
     ],
 )
-def test_the_settings_are_strict(tmp_path, line, said):
+def test_the_settings_are_strict(tmp_path, line, message):
     """[contract] of service.toml knows its settings and their values."""
     pipeline = Pipeline("p", key="id", a=lambda f: f, b=lambda f: f)
     (tmp_path / "service.toml").write_text(f"[contract]\n{line}\n")
-    with pytest.raises(PolicyError, match=said):
+    with pytest.raises(PolicyError, match=message):
         Policy.load(tmp_path, pipeline)
     (tmp_path / "service.toml").write_text("[contract]\ncoercion = 'allow'\ngenerated = 0\n")
     assert Policy.load(tmp_path, pipeline).contract.coercion == "allow"
@@ -300,11 +300,11 @@ def scores(change=None, rows=200, **columns):
         (scores(lambda s: np.where(s > 0.1, np.nan, s)), [("score", "null-meaning")]),
     ],
 )
-def test_a_field_that_means_something_else_is_told_by_what_numbers_show(after, found):
-    """Scale, order of classes, labels and nulls; a better model and another order of rows are no such thing."""
-    assert [(s.column, s.cause) for s in shifts(scores(), after, "id")] == found
+def test_a_field_whose_meaning_changed_is_found_by_its_values(after, found):
+    """Scale, order of classes, labels and nulls are found; a better model and another row order are not."""
+    assert [(s.column, s.cause) for s in semantic_shifts(scores(), after, "id")] == found
 
 
-def test_nothing_is_claimed_of_few_rows():
+def test_few_rows_give_no_finding():
     """Ten rows may correlate by chance."""
-    assert list(shifts(scores(rows=10), scores(lambda s: 1 - s, rows=10), "id")) == []
+    assert list(semantic_shifts(scores(rows=10), scores(lambda s: 1 - s, rows=10), "id")) == []

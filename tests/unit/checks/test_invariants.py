@@ -1,4 +1,4 @@
-"""Every broken invariant is found with its column and cause; what is benign passes over many seeds."""
+"""Every broken invariant is found with its column and cause; benign changes pass with many seeds."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def clean(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def events_of(features, stage: str = "features", seed: int = 0, reference_features=None, **settings) -> list:
-    """Capture with ``reference_features`` (which may be better behaved) and ask of ``features``."""
+    """Capture with ``reference_features`` (by default the same) and run the check on ``features``."""
     reference = capture(Pipeline("p", key="id", raw=same, features=reference_features or features), requests())
     trial = Trial(Pipeline("p", key="id", raw=same, features=features), reference, seed=seed, **settings)
     return list(check.check.run(trial, stage))
 
 
 def broken(events: list) -> dict[str, str | None]:
-    """Return cause to column of what fails a version."""
+    """Return cause to column of the findings that fail a version."""
     return {e.cause: e.column for e in events if isinstance(e, Finding) and e.severity is Severity.ERROR}
 
 
@@ -56,7 +56,7 @@ def noisy(frame):
     return clean(frame).assign(jitter=np.random.default_rng().normal(size=len(frame)))
 
 
-def test_an_unseeded_random_choice_is_not_repeatable_and_said_once() -> None:
+def test_an_unseeded_random_choice_is_not_repeatable_and_reported_once() -> None:
     events = events_of(noisy, reference_features=lambda f: clean(f).assign(jitter=0.0))
     assert broken(events) == {"not-repeatable": "jitter"}
 
@@ -93,7 +93,7 @@ def test_a_special_case_of_one_row_is_row_dependent_alone() -> None:
     assert broken(events_of(stage)) == {"row-dependent": "score"}
 
 
-def test_a_stage_that_breaks_on_one_row_is_a_finding() -> None:
+def test_a_stage_that_raises_on_one_row_is_a_finding() -> None:
     def stage(frame):
         return clean(frame).assign(z=list(np.squeeze(frame[["x"]].to_numpy())))
 
@@ -140,7 +140,7 @@ def test_rows_that_a_stage_drops_in_small_batches_are_missing_keys() -> None:
     assert set(broken(events_of(stage))) >= {"batch-dependent"}
 
 
-def test_rows_that_vanish_one_by_one_are_found_although_the_input_has_no_key() -> None:
+def test_rows_that_are_dropped_one_by_one_are_found_although_the_input_has_no_key() -> None:
     import json
 
     def parse(frame):
@@ -183,7 +183,7 @@ def test_a_finding_names_keys_seed_and_what_to_look_for() -> None:
 # --- benign ----------------------------------------------------------------------------------------------
 
 
-def test_a_clean_stage_passes_and_says_how_much_was_compared() -> None:
+def test_a_clean_stage_passes_with_the_number_of_compared_cells() -> None:
     events = events_of(clean)
     assert broken(events) == {}
     (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
@@ -254,25 +254,25 @@ def test_noise_recorded_at_capture_is_allowed() -> None:
     assert all(value > floor for value in excess)
 
 
-def test_a_type_that_depends_on_the_batch_is_told_and_fails_nothing() -> None:
+def test_a_type_that_depends_on_the_batch_is_information_and_fails_nothing() -> None:
     def stage(frame):
         rows = [{"id": i, "n": None if x > 1 else int(x)} for i, x in zip(frame["id"], frame["x"], strict=True)]
         return pd.DataFrame(rows)
 
     events = events_of(stage)
     assert broken(events) == {}
-    (told,) = [e for e in events if isinstance(e, Finding) and e.cause == "type-by-batch"]
-    assert (told.column, told.severity) == ("n", Severity.INFO)
+    (finding,) = [e for e in events if isinstance(e, Finding) and e.cause == "type-by-batch"]
+    assert (finding.column, finding.severity) == ("n", Severity.INFO)
 
 
 def test_categories_inferred_from_the_batch_are_a_warning() -> None:
     events = events_of(lambda f: clean(f).assign(country=f["country"].astype("category")))
-    (told,) = [e for e in events if isinstance(e, Finding) and e.cause == "type-by-batch"]
-    assert (told.column, told.severity) == ("country", Severity.WARNING)
+    (finding,) = [e for e in events if isinstance(e, Finding) and e.cause == "type-by-batch"]
+    assert (finding.column, finding.severity) == ("country", Severity.WARNING)
     assert broken(events) == {}
 
 
-# --- what cannot be told ---------------------------------------------------------------------------------
+# --- not evaluated ---------------------------------------------------------------------------------------
 
 
 class Store:
@@ -291,7 +291,7 @@ def test_lookups_by_key_are_replayed_in_any_batch() -> None:
     assert not [e for e in events if isinstance(e, NotEvaluated)]
 
 
-def test_a_call_recorded_as_a_whole_cannot_be_asked_in_parts_and_is_not_judged() -> None:
+def test_a_call_recorded_as_a_whole_cannot_be_replayed_in_parts_and_is_not_evaluated() -> None:
     class Whole:
         def total(self, ids, countries):
             return len(ids)
@@ -310,15 +310,15 @@ def test_a_call_recorded_as_a_whole_cannot_be_asked_in_parts_and_is_not_judged()
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
-def test_a_request_of_no_rows_that_breaks_is_a_warning() -> None:
+def test_a_failure_on_an_input_without_rows_is_a_warning() -> None:
     def stage(frame):
         if not len(frame):
             raise ValueError("no rows")
         return clean(frame)
 
     events = events_of(stage)
-    (told,) = [e for e in events if isinstance(e, Finding) and e.cause == "empty-batch"]
-    assert told.severity is Severity.WARNING
+    (finding,) = [e for e in events if isinstance(e, Finding) and e.cause == "empty-batch"]
+    assert finding.severity is Severity.WARNING
     assert broken(events) == {}
 
 
@@ -336,8 +336,8 @@ def test_a_pipeline_without_a_file_reports_once_that_no_fresh_process_was_run() 
     reference = capture(Pipeline("p", key="id", raw=same, features=clean), requests())
     trial = Trial(Pipeline("p", key="id", raw=same, features=clean), reference)
     events = [e for stage in ("raw", "features") for e in check.check.run(trial, stage)]
-    told = [e for e in events if isinstance(e, Finding)]
-    assert [(e.cause, e.severity) for e in told] == [("process-not-run", Severity.INFO)]
+    findings = [e for e in events if isinstance(e, Finding)]
+    assert [(e.cause, e.severity) for e in findings] == [("process-not-run", Severity.INFO)]
     assert run(trial.pipeline, reference, ["invariants"]).outcome is Outcome.PASS
 
 

@@ -1,1 +1,1 @@
-"""What a service and those who ask it have agreed on, as pure functions: documents, examples, probes, signatures."""
+"""The contract check: the live service keeps its contract, and refuses invalid requests."""

@@ -1,10 +1,10 @@
-"""What consuming teams keep in ``expectations/contract/``, replayed: each request, its status, and what they read."""
+"""Replay the consumer examples of ``expectations/contract/``: the request, its status, and the fields that are read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.checks.contract.matching import misses
+from seatrial.checks.contract.matching import example_mismatches
 from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError
 from seatrial.events import Event, Finding
@@ -12,48 +12,50 @@ from seatrial.pipeline import SERVICE
 from seatrial.policy.consumers import Example
 
 ADVICE = {
-    "unit-factor": "The scale changed: agree on it with the consumer, or give the new scale a name of its own.",
-    "class-order": "The order of classes changed: name them in the answer, or restore the order.",
-    "null-meaning": "What null means changed: say it in another field.",
+    "unit-factor": "Agree with the consumer on the new scale, or give the new scale a field of its own.",
+    "class-order": "Name the classes in the answer, or restore their order.",
+    "null-meaning": "Restore the meaning of null, or report the new state in a field of its own.",
 }
 
 
-def replay(name: str, ground: Session) -> Iterator[Event]:
-    """Send every example and yield what its consumer would not find.
+def replay_examples(name: str, session: Session) -> Iterator[Event]:
+    """Send every example and yield a finding for each expectation of its consumer that the answer does not meet.
 
     Raises:
-        TargetError: nobody answers any more.
+        TargetError: the service is not reachable.
     """
-    for example in ground.trial.policy.pinned.examples:
-        yield from _one(name, ground, example)
+    for example in session.trial.policy.pinned.examples:
+        yield from _replay(name, session, example)
 
 
-def _one(name: str, ground: Session, example: Example) -> Iterator[Finding]:
-    path = example.path or ground.path
+def _replay(name: str, session: Session, example: Example) -> Iterator[Finding]:
+    path = example.path or session.path
     if path is None:
-        yield _finding(name, example, None, "no-path", "It names no path, and the service's own takes no JSON record.")
+        detail = "The example has no path, and the service's own path takes no JSON record."
+        yield _finding(name, example, None, "no-path", detail)
         return
     try:
-        response = ground.http.send(example.body, path=path, method=example.method, headers=example.headers)
+        response = session.http.send(example.body, path=path, method=example.method, headers=example.headers)
         if response.status != example.status:
-            words = f"It answers {response.status} where {example.status} is expected."
-            yield _finding(name, example, None, f"status-{response.status}", words)
+            detail = f"Expected status {example.status}, got {response.status}."
+            yield _finding(name, example, None, f"status-{response.status}", detail)
             return
         if example.response is None:
             return
-        told = response.json()
+        answer = response.json()
     except AnswerError as error:
         yield _finding(name, example, None, "no-answer", str(error))
         return
-    for miss in misses(example.response, told, tolerance=example.tolerance):
-        field = f"'{miss.field}'" if miss.field else "The answer"
-        column = miss.field.split("[")[0] or None
-        yield _finding(name, example, column, miss.cause, f"{field} {miss.words}.")
+    for mismatch in example_mismatches(example.response, answer, tolerance=example.tolerance):
+        field = f"Field '{mismatch.field}'" if mismatch.field else "The answer"
+        column = mismatch.field.split("[")[0] or None
+        yield _finding(name, example, column, mismatch.cause, f"{field} {mismatch.detail}.")
 
 
-def _finding(name: str, example: Example, column: str | None, cause: str, words: str) -> Finding:
+def _finding(name: str, example: Example, column: str | None, cause: str, detail: str) -> Finding:
+    default = f"Agree on the change with the consumer, who maintains expectations/contract/{example.name}.json."
     return Finding(
-        name, SERVICE, f"Consumer '{example.consumer}', example '{example.name}': {words}", column=column, cause=cause,
-        advice=ADVICE.get(cause, f"Ask those who keep expectations/contract/{example.name}.json before changing it."),
+        name, SERVICE, f"Consumer '{example.consumer}', example '{example.name}': {detail}", column=column, cause=cause,
+        advice="Set 'path' in the request of the example." if cause == "no-path" else ADVICE.get(cause, default),
         evidence={"consumer": example.consumer, "example": example.name},
     )  # fmt: skip

@@ -1,12 +1,12 @@
-"""What a service declares of the fields of a request: from its OpenAPI, or from a model's signature."""
+"""The declared fields of a request, from the service's OpenAPI or from the model's signature."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.openapi.schema import ANY, UnreadableError, alternatives, kind_of
-from seatrial.targets.probes.base import Declared, Field
+from seatrial.openapi.schema import ANY, UnreadableError, alternatives
+from seatrial.targets.probes.base import DeclaredFields, Field
 
 MLFLOW = {
     "boolean": "boolean", "integer": "integer", "long": "integer", "float": "number", "double": "number",
@@ -14,8 +14,13 @@ MLFLOW = {
 }  # fmt: skip
 
 
-def declared_by_schema(document: Mapping[str, Any], schema: Any) -> Declared | None:
-    """Return what the schema of a request says of its fields; None where it is no object or cannot be read."""
+def declared_by_schema(document: Mapping[str, Any], schema: Any) -> DeclaredFields | None:
+    """Return the fields that the schema of a request declares; None where it is no object or cannot be read.
+
+    Example:
+        >>> declared_by_schema({}, {"type": "object", "properties": {"x": {"type": "integer"}}}).fields["x"].types
+        frozenset({'integer'})
+    """
     try:
         objects = [a for a in alternatives(document, schema) if a["type"] == "object"]
     except UnreadableError:
@@ -25,23 +30,33 @@ def declared_by_schema(document: Mapping[str, Any], schema: Any) -> Declared | N
     whole = objects[0]
     required = set(whole.get("required", []))
     fields = {n: _field(document, n, s, n in required) for n, s in whole["properties"].items()}
-    return Declared(fields, open_=whole.get("additionalProperties") not in (None, False))
+    return DeclaredFields(fields, additional=whole.get("additionalProperties") not in (None, False))
 
 
-def declared_by_signature(inputs: list[Mapping[str, Any]]) -> Declared:
-    """Return what the named columns of a model's signature say."""
+def declared_by_signature(inputs: list[Mapping[str, Any]]) -> DeclaredFields:
+    """Return the fields that the named columns of a model's signature declare.
+
+    Example:
+        >>> declared_by_signature([{"name": "x", "type": "long"}]).fields["x"].required
+        True
+    """
     fields = {}
     for column in inputs:
         name, kind = str(column.get("name", "")), MLFLOW.get(str(column.get("type")), "")
         required = bool(column.get("required", True))
         types = frozenset({kind} if kind else ())
-        fields[name] = Field(name, types, required, None if required else True, kind == "string")
-    return Declared(fields)
+        fields[name] = Field(name, types, required, None if required else True)
+    return DeclaredFields(fields)
 
 
-def guessed(record: Mapping[str, Any]) -> Declared:
-    """Return the fields of a request of which nothing is declared: their names."""
-    return Declared({n: Field(n, free=kind_of(v) == "string") for n, v in record.items()})
+def undeclared(record: Mapping[str, Any]) -> DeclaredFields:
+    """Return the fields of a request without any declaration: their names alone.
+
+    Example:
+        >>> undeclared({"x": 1}).fields["x"].types
+        frozenset()
+    """
+    return DeclaredFields({n: Field(n) for n in record})
 
 
 def _field(document: Mapping[str, Any], name: str, schema: Any, required: bool) -> Field:
@@ -53,5 +68,4 @@ def _field(document: Mapping[str, Any], name: str, schema: Any, required: bool) 
     nullable = any(a["type"] in ("null", ANY) for a in found)
     if ANY in types:
         return Field(name, required=required, nullable=True)
-    free = any(a["type"] == "string" and not {"enum", "pattern", "format"} & set(a) for a in found)
-    return Field(name, types, required, nullable, free)
+    return Field(name, types, required, nullable)

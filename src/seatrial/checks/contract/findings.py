@@ -1,4 +1,4 @@
-"""Troubles in words: one finding for each cause and field, or for each cause where many fields share it."""
+"""One finding for each cause and field, made from the problems of single probes."""
 
 from __future__ import annotations
 
@@ -8,68 +8,84 @@ from seatrial.checks.contract.judge import Problem
 from seatrial.events import Finding, Severity
 from seatrial.pipeline import SERVICE
 
-MANY = 3  # fields with the same trouble are told one by one up to here, and together beyond
+MAX_SINGLE = 3  # fields with the same problem that get a finding each; more of them share one
 NAMED = 4
-VERBS = {
-    "": "the service takes",
-    "refused": "the service refuses",
-    "no-answer": "the service gives no answer to",
-    "error-shape": "the service refuses, in another shape than it documents,",
-    "error-status": "the service refuses, with another status than it documents,",
-    "error-as-success": "the service answers as if it were a success to",
-    "answer-shape": "the service answers, in another shape than it documents,",
-    "json-integer": "the service answers to",
-    "not-json": "the service answers no JSON to",
+PREDICATES = {
+    "": "accepts",
+    "refused": "refuses",
+    "no-answer": "does not answer",
+    "error-shape": "returns an error with an undocumented body for",
+    "error-status": "returns an error with an undocumented status for",
+    "error-as-success": "returns an undocumented body with a success status for",
+    "answer-shape": "returns an undocumented body for",
+    "json-integer": "returns a JSON number beyond 2^53 for",
+    "not-json": "returns a success whose body cannot be read for",
 }
 ADVICE = {
-    "": "Send it by hand and read the service's log: no request may end in a 500.",
-    "answer-shape": "Answer in the shape that the OpenAPI documents, or document this one.",
+    "": "Send the request by hand and read the service's log. No request may end with status 500.",
+    "refused": "Accept requests like those of the reference, and every value that the declaration allows.",
+    "no-answer": "Send the request by hand and read the service's log. Every request needs an answer.",
+    "not-json": "Return JSON with a success status, or refuse the request.",
+    "malformed": "Refuse a body that is not a valid request.",
+    "content-type": "Refuse a body that is not declared as application/json.",
+    "answer-shape": "Return the body that the OpenAPI documents, or document this one.",
     "malformed-tensor": "Refuse a tensor whose shape, datatype and data do not agree.",
-    "truncation": "Refuse what is no integer: a strict type of the field, or strict=True of the model.",
-    "dtype-coercion": "Refuse values of another type: a strict type of the field, or strict=True of the model.",
-    "unknown-field": "Refuse unknown fields (extra='forbid'): a misspelt one takes its default in silence.",
-    "not-a-number": "Refuse NaN and infinity: JSON has neither, and no comparison with them holds.",
+    "truncation": "Refuse numbers that are not integers: use a strict type for the field, or strict=True in the model.",
+    "dtype-coercion": "Refuse values of another type: use a strict type for the field, or strict=True in the model.",
+    "unknown-field": "Refuse unknown fields (extra='forbid'): a misspelt optional field silently takes its default.",
+    "not-a-number": "Refuse NaN and infinity: they are not JSON, and comparisons with them give wrong results.",
     "excluded": "Refuse what the OpenAPI excludes, or allow it there.",
-    "null": "Refuse null where the field is not declared to be null, or declare what it means.",
-    "missing": "Refuse a request without it, or declare its default.",
-    "error-as-success": "Answer errors with a status of 400 and above; callers read the status first.",
-    "error-shape": "Answer errors in the shape that the OpenAPI documents, or document this one.",
-    "error-status": "Answer with a documented status, or document this one.",
-    "json-integer": "Send it as text, or name it in [golden] wide_integers of service.toml.",
+    "null": "Refuse null in a field that is not declared nullable, or declare it nullable.",
+    "missing": "Refuse a request without the field, or declare the field optional.",
+    "error-as-success": "Return errors with status 400 or above; callers read the status first.",
+    "error-shape": "Return errors with the body that the OpenAPI documents, or document this one.",
+    "error-status": "Return errors with a documented status, or document this one.",
+    "json-integer": "Send the column as text. If every consumer reads whole integers, name it in [golden] "
+    "wide_integers of service.toml.",
 }
 
 
-def findings(name: str, troubles: Sequence[Problem]) -> Iterator[Finding]:
-    """Yield one finding for each cause and field, or for each cause where many fields share it."""
+def findings(name: str, problems: Sequence[Problem]) -> Iterator[Finding]:
+    """Yield one finding for each cause and field, or for each cause where many fields share it.
+
+    Args:
+        name: the name of the check that reports.
+        problems: the problems of all probes.
+    """
     by_cause: dict[tuple[str, Severity], list[Problem]] = {}
-    for trouble in troubles:
-        by_cause.setdefault((trouble.cause, trouble.severity), []).append(trouble)
+    for problem in problems:
+        by_cause.setdefault((problem.cause, problem.severity), []).append(problem)
     for (cause, severity), of_cause in by_cause.items():
-        fields = list(dict.fromkeys(t.of for t in of_cause))
-        for some in (
-            [fields] if len(fields) > MANY and cause.startswith(("status", "no-answer")) else [[f] for f in fields]
-        ):
-            yield _finding(name, cause, severity, some, [t for t in of_cause if t.of in some])
+        fields = list(dict.fromkeys(p.field_name for p in of_cause))
+        together = len(fields) > MAX_SINGLE and cause.startswith(("status", "no-answer"))
+        for group in [fields] if together else [[f] for f in fields]:
+            yield _finding(name, cause, severity, group, [p for p in of_cause if p.field_name in group])
 
 
 def _finding(
-    name: str, cause: str, severity: Severity, fields: Sequence[str | None], troubles: Sequence[Problem]
+    name: str, cause: str, severity: Severity, fields: Sequence[str | None], problems: Sequence[Problem]
 ) -> Finding:
     named = [f for f in fields if f is not None]
-    where = f"In {_few([repr(f) for f in named], ', ')}, " if named else ""
-    verb = VERBS.get(cause, f"the service answers {cause[7:]} to" if cause.startswith("status-") else VERBS[""])
-    notes = list(dict.fromkeys(t.note for t in troubles if t.note))
-    if len(notes) == 1:
-        said = f"{where}{verb} {_few([t.words for t in troubles])}: {notes[0]}"
+    nouns = f"For {'field' if len(named) == 1 else 'fields'} {_few([repr(f) for f in named], ', ')}, the"
+    subject = nouns if named else "The"
+    status = f"returns status {cause.removeprefix('status-')} for" if cause.startswith("status-") else PREDICATES[""]
+    predicate = f"{subject} service {PREDICATES.get(cause, status)}"
+    details = list(dict.fromkeys(p.detail for p in problems if p.detail))
+    if len(details) == 1:
+        message = f"{predicate} {_few([p.description for p in problems])}: {details[0]}"
     else:
-        said = f"{where}{verb} {_few([t.words + (f' ({t.note})' if t.note else '') for t in troubles])}"
+        message = f"{predicate} {_few([_with_detail(p) for p in problems])}"
     return Finding(
-        name, SERVICE, f"{said[0].upper()}{said[1:].rstrip('.')}.", column=named[0] if len(named) == 1 else None,
+        name, SERVICE, f"{message.rstrip('.')}.", column=named[0] if len(named) == 1 else None,
         severity=severity, cause=cause, advice=ADVICE.get(cause, ADVICE[""]),
-        evidence={"requests": len(troubles), "fields": named},
+        evidence={"requests": len(problems), "fields": named},
     )  # fmt: skip
 
 
-def _few(words: Sequence[str], between: str = "; ") -> str:
-    found = list(dict.fromkeys(words))
-    return between.join(found[:NAMED]) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
+def _with_detail(problem: Problem) -> str:
+    return f"{problem.description} ({problem.detail.rstrip('.')})" if problem.detail else problem.description
+
+
+def _few(items: Sequence[str], separator: str = "; ") -> str:
+    found = list(dict.fromkeys(items))
+    return separator.join(found[:NAMED]) + (f" and {len(found) - NAMED:,} more" if len(found) > NAMED else "")

@@ -1,4 +1,4 @@
-"""Generated requests: what the OpenAPI allows must be answered as it says, what it excludes must be refused."""
+"""Send generated requests: the service must answer those that its OpenAPI allows and refuse those that it excludes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from seatrial.checks.contract.generate import GenerationError, GeneratorMissingError, generate
-from seatrial.checks.contract.send import judge_all, send
+from seatrial.checks.contract.send import problem_findings, send
 from seatrial.checks.contract.session import Session
 from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
+from seatrial.formatting import part_of
 from seatrial.openapi.conformance import conforms
 from seatrial.openapi.document import body_schema, documented_path, operations
 from seatrial.openapi.schema import UnreadableError
@@ -17,69 +18,69 @@ from seatrial.pipeline import SERVICE
 from seatrial.policy.service import GENERATED
 from seatrial.targets.probes.base import Expect, Probe
 
-BATCH_SHARE = 0.25  # of the requests go to the path that takes batches, where there is one
+BATCH_SHARE = 0.25  # of the requests go to the batch path, where there is one
 
 
-def ask_generated(name: str, ground: Session) -> Iterator[Event]:
-    """Send generated requests within the budget and yield what is wrong with the answers."""
-    settings, seed = ground.settings, ground.trial.seed
+def send_generated(name: str, session: Session) -> Iterator[Event]:
+    """Send generated requests within their budget and yield the findings of their answers."""
+    settings, seed = session.settings, session.trial.seed
     total = GENERATED if settings.generated is None else settings.generated
-    if not total or ground.document is None or ground.path is None or not ground.over_http:
+    if not total or session.document is None or session.path is None or not session.over_http:
         return
-    batch = ground.live.service.batch
-    many = {ground.path: total - int(total * BATCH_SHARE) * bool(batch)}
+    batch = session.live.service.batch
+    counts = {session.path: total - int(total * BATCH_SHARE) * bool(batch)}
     if batch:
-        many[batch] = total - many[ground.path]
+        counts[batch] = total - counts[session.path]
     sent = 0
-    for path, count in many.items():
-        here = replace(ground, path=path)
-        if here.operation not in operations(ground.document):
+    for path, count in counts.items():
+        here = replace(session, path=path)
+        if here.operation not in operations(session.document):
             yield Finding(
-                name, SERVICE, f"The OpenAPI does not document {here.operation}, so no requests were generated for it.",
-                severity=Severity.INFO, cause="not-documented",
+                name, SERVICE,
+                f"No requests were generated for {here.operation}, because the OpenAPI does not document it.",
+                severity=Severity.INFO, cause="not-documented", advice=f"Document {here.operation} in the OpenAPI.",
             )  # fmt: skip
             continue
         try:
             bodies = generate(
-                ground.document,
-                documented_path(ground.document, path),
-                "POST",
-                count=count,
-                seed=seed,
+                session.document, documented_path(session.document, path), "POST", count=count, seed=seed,
                 seconds=settings.generated_seconds / 4,
-            )
+            )  # fmt: skip
         except GeneratorMissingError as error:
             if settings.generated is None:
-                yield Finding(name, SERVICE, f"Not asked: {error}.", severity=Severity.INFO, cause="not-installed")
+                yield Finding(
+                    name, SERVICE, str(error), severity=Severity.INFO, cause="not-installed",
+                    advice="Install it to find requests that the fixed probes do not cover.",
+                )  # fmt: skip
             else:
                 yield NotEvaluated(name, SERVICE, str(error))
             return
         except GenerationError as error:
             yield NotEvaluated(name, SERVICE, str(error))
             return
-        asked = [_probe(here, body) for body in bodies]
-        told = send(here, asked, seconds=settings.generated_seconds / 2)
-        for finding in judge_all(name, here, told):
+        probes = [_probe(here, body) for body in bodies]
+        exchanges = send(here, probes, seconds=settings.generated_seconds / 2)
+        for finding in problem_findings(name, here, exchanges):
             yield _seeded(finding, seed)
-        if missing := sum(each.told is None for each in told):
-            yield NotEvaluated(name, SERVICE, f"{missing:,} of {count:,} generated requests could not be sent in time")
-        sent += len(told)
+        if unsent := sum(each.result is None for each in exchanges):
+            reason = f"{part_of(unsent, len(exchanges), 'generated requests')} could not be sent in time"
+            yield NotEvaluated(name, SERVICE, reason)
+        sent += len(exchanges)
     yield Measurement(name, SERVICE, f"generated requests, seed {seed}", sent, "requests")
 
 
-def _probe(ground: Session, body: bytes) -> Probe:
-    """Return a generated request; it must be refused where it breaks what the OpenAPI says of it for certain."""
-    assert ground.document is not None
+def _probe(session: Session, body: bytes) -> Probe:
+    """Return a generated request as a probe; the service must refuse it where it certainly breaks the OpenAPI."""
+    assert session.document is not None
     try:
-        broken = conforms(ground.document, body_schema(ground.document, ground.operation), json.loads(body))
+        mismatch = conforms(session.document, body_schema(session.document, session.operation), json.loads(body))
     except (UnreadableError, ValueError):
-        broken = ""
-    if broken:
-        return Probe("excluded", f"a request that its OpenAPI excludes ({broken})", body)
-    return Probe("generated", "a generated request that its OpenAPI allows", body, Expect.EITHER)
+        mismatch = ""
+    if mismatch:
+        return Probe("excluded", f"a generated request that the OpenAPI excludes ({mismatch})", body)
+    return Probe("generated", "a generated request that the OpenAPI allows", body, Expect.EITHER)
 
 
 def _seeded(finding: Finding, seed: int) -> Finding:
-    return replace(
-        finding, message=f"{finding.message} Generated with seed {seed}.", evidence={**finding.evidence, "seed": seed}
-    )
+    message = f"{finding.message} The requests were generated with seed {seed}."
+    return replace(finding, message=message, evidence={**finding.evidence, "seed": seed})

@@ -1,4 +1,4 @@
-"""What one answer to one probe says: a 500, a silent coercion, an error out of shape; as far as that can be shown."""
+"""Decide what is wrong with the answer to a probe: a status 500, a silent coercion, an undocumented body."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial.checks.contract.compatibility import WEIGHS
+from seatrial.checks.contract.compatibility import SEVERITIES
 from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Severity
@@ -33,118 +33,139 @@ COERCIONS = (
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that one probe brought to light."""
+    """One problem that one probe shows.
+
+    Attributes:
+        cause: its slug, as in ``Finding.cause``.
+        field_name: the field that it concerns, None for the whole request.
+        description: what was sent.
+        detail: what follows from the answer, a clause; may be empty.
+        severity: of the finding.
+    """
 
     cause: str
-    of: str | None
-    words: str
-    note: str = ""
+    field_name: str | None
+    description: str
+    detail: str = ""
     severity: Severity = Severity.ERROR
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A probe and what became of it: an answer, an error, or None where it was not sent."""
+    """A probe and its result: a response, an error, or None where it was not sent."""
 
     probe: Probe
-    told: Response | TargetError | None
+    result: Response | TargetError | None
 
 
-def evaluated(ground: Session, sent: Exchange) -> Iterator[Problem]:
-    """Yield what is wrong with the answer to one probe."""
-    probe, told = sent.probe, sent.told
-    if told is None:
+def problems_of(session: Session, exchange: Exchange) -> Iterator[Problem]:
+    """Yield the problems that the result of one probe shows."""
+    probe, result = exchange.probe, exchange.result
+    if result is None:
         return
-    if isinstance(told, TargetError):
-        if isinstance(told, AnswerError):
-            yield Problem("no-answer", probe.of, probe.words, str(told))
+    if isinstance(result, TargetError):
+        if isinstance(result, AnswerError):
+            yield Problem("no-answer", probe.field_name, probe.description, str(result))
         return
-    if told.status >= 500:
-        code = told.headers.get("grpc-status")
-        yield Problem(f"status-{told.status}", probe.of, probe.words, f"gRPC's {code}" if code else "")
-    elif told.ok:
-        yield from _accepted(ground, probe, told)
-    elif told.status >= 400:
-        yield from _refused(ground, probe, told)
+    cause = f"status-{result.status}"
+    if result.status >= 500:
+        code = result.headers.get("grpc-status")
+        yield Problem(cause, probe.field_name, probe.description, f"the gRPC status is {code}" if code else "")
+    elif result.ok:
+        yield from _accepted(session, probe, result)
+    elif result.status >= 400:
+        yield from _refused(session, probe, result)
     elif probe.expect is Expect.REFUSE:
-        yield Problem(f"status-{told.status}", probe.of, probe.words)
+        yield Problem(cause, probe.field_name, probe.description)
 
 
-def _accepted(ground: Session, probe: Probe, told: Response) -> Iterator[Problem]:
+def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Problem]:
     try:
-        answer = told.json()
+        answer = response.json()
     except AnswerError as error:
-        yield Problem("not-json", probe.of, probe.words, str(error))
+        yield Problem("not-json", probe.field_name, probe.description, str(error))
         return
     answers = answer if isinstance(answer, list) else [answer]
-    allowed = ground.trial.policy.golden.wide_integers
+    allowed = session.trial.policy.golden.wide_integers
     for column in frame_json.beyond_safe(a for a in answers if isinstance(a, Mapping)):
         if column not in allowed:
-            yield Problem("json-integer", column, probe.words, "an integer beyond 2^53 comes as a JSON number")
-    documented, schema = ground.schema_of(told.status)
-    broken = _broken(ground, schema, answer) if documented and schema is not None else ""
-    if broken:
+            detail = "readers that use doubles, such as browsers, lose its last digits"
+            yield Problem("json-integer", column, probe.description, detail)
+    documented, schema = session.schema_of(response.status)
+    mismatch = _schema_error(session, schema, answer) if documented and schema is not None else ""
+    if mismatch:
         cause = "answer-shape" if probe.expect is Expect.ACCEPT and probe.cause == "request" else "error-as-success"
-        yield Problem(cause, None, probe.words, f"the answer of status {told.status} is not as documented: {broken}")
+        yield Problem(cause, None, probe.description, _not_as_documented(response, mismatch))
     elif probe.expect is Expect.REFUSE:
-        yield _coerced(ground, probe, told)
+        yield _coerced(session, probe, response)
 
 
-def _coerced(ground: Session, probe: Probe, told: Response) -> Problem:
-    """Say what the service makes of what it should refuse, as far as that can be shown."""
-    notes = []
-    if probe.twin is not None:
+def _coerced(session: Session, probe: Probe, response: Response) -> Problem:
+    """Return the problem of a probe that should be refused, with what can be shown of how the service reads it."""
+    details = []
+    if probe.equivalent is not None:
         try:
-            twin = ground.asked.send(probe.twin, path=ground.path)
-            mine, theirs = ground.without_varying(told), ground.without_varying(twin)
-            if mine is not None and mine == theirs:
-                notes.append("it is ignored" if probe.cause == "unknown-field" else _read_as(probe))
+            equivalent = session.connection.send(probe.equivalent, path=session.path)
+            answer, other = session.without_varying(response), session.without_varying(equivalent)
+            if answer is not None and answer == other:
+                details.append(_same_answer(probe))
         except TargetError:
             pass
     if probe.text is not None and probe.cause in ("dtype-coercion", "truncation"):
-        notes += _in_process(ground, probe.text)
-    weight = ground.settings.unknown_fields if probe.cause == "unknown-field" else ground.settings.coercion
-    severity = WEIGHS[weight] if probe.cause in (*COERCIONS, "unknown-field") else Severity.ERROR
-    return Problem(probe.cause, probe.of, probe.words, ", ".join(notes), severity)
+        accepts = _accepted_in_process(session, probe.text)
+        details.append("the path in process accepts it too" if accepts else "the path in process refuses it")
+    setting = session.settings.unknown_fields if probe.cause == "unknown-field" else session.settings.coercion
+    severity = SEVERITIES[setting] if probe.cause in (*COERCIONS, "unknown-field") else Severity.ERROR
+    return Problem(probe.cause, probe.field_name, probe.description, ", and ".join(details), severity)
 
 
-def _read_as(probe: Probe) -> str:
-    return "it is truncated" if probe.cause == "truncation" else "it is answered as the right value is"
+def _same_answer(probe: Probe) -> str:
+    same = {
+        "unknown-field": "without the field",
+        "truncation": "for the truncated value",
+    }.get(probe.cause, "for the value of the declared type")
+    return f"the answer is the same {same}"
 
 
-def _refused(ground: Session, probe: Probe, told: Response) -> Iterator[Problem]:
+def _refused(session: Session, probe: Probe, response: Response) -> Iterator[Problem]:
     if probe.expect is Expect.ACCEPT:
-        declared = "training was given it" if probe.cause == "request" else "it is declared to be allowed"
-        yield Problem("refused", probe.of, probe.words, f"status {told.status}, and {declared}")
-    if probe.cause in ("malformed", "malformed-tensor", "content-type", "request") or ground.document is None:
-        return  # what reads the body answers these, often before the service's own code
-    documented, schema = ground.schema_of(told.status)
+        source = "the reference contains it" if probe.cause == "request" else "the declaration allows it"
+        detail = f"the status is {response.status}, and {source}"
+        yield Problem("refused", probe.field_name, probe.description, detail)
+    if probe.cause in ("malformed", "malformed-tensor", "content-type", "request") or session.document is None:
+        return  # the parser of the body refuses these, often before the service's own code
+    documented, schema = session.schema_of(response.status)
     if not documented:
-        if any(ground.schema_of(status)[0] for status in range(400, 500)):
-            yield Problem("error-status", None, probe.words, f"refused with {told.status}, which is not documented")
+        if any(session.schema_of(status)[0] for status in range(400, 500)):
+            detail = f"status {response.status} is not documented"
+            yield Problem("error-status", None, probe.description, detail)
         return
     try:
-        answer = told.json()
+        answer = response.json()
     except AnswerError as error:
         if schema is not None:
-            yield Problem("error-shape", None, probe.words, str(error))
+            yield Problem("error-shape", None, probe.description, str(error))
         return
-    if schema is not None and (broken := _broken(ground, schema, answer) or strange(ground.document, schema, answer)):
-        yield Problem(
-            "error-shape", None, probe.words, f"the error of status {told.status} is not as documented: {broken}"
-        )
+    if schema is not None:
+        mismatch = _schema_error(session, schema, answer) or strange(session.document, schema, answer)
+        if mismatch:
+            yield Problem("error-shape", None, probe.description, _not_as_documented(response, mismatch))
 
 
-def _broken(ground: Session, schema: Any, answer: Any) -> str:
+def _not_as_documented(response: Response, mismatch: str) -> str:
+    return f"the body of status {response.status} is not as documented ({mismatch})"
+
+
+def _schema_error(session: Session, schema: Any, answer: Any) -> str:
     try:
-        return conforms(ground.document or {}, schema, answer)
+        return conforms(session.document or {}, schema, answer)
     except UnreadableError:
-        return ""  # of such a schema nothing is claimed; the diff says that it is unreadable
+        return ""  # nothing can be claimed of such a schema; the comparison of the OpenAPI reports it
 
 
-def _in_process(ground: Session, text: str) -> list[str]:
-    """Say what the path in process does with the same record."""
-    trial, stage = ground.trial, ground.live.service.serves
+def _accepted_in_process(session: Session, text: str) -> bool:
+    """Whether the path in process accepts the same record."""
+    trial, stage = session.trial, session.live.service.serves
     try:
         if stage is None:
             frame = pd.DataFrame({frame_json.PAYLOAD: [text]}, dtype="string")
@@ -153,21 +174,22 @@ def _in_process(ground: Session, text: str) -> list[str]:
             for each in trial.pipeline.stages:
                 frame = trial.step(each)(frame)
         else:
-            like = trial.input_of(stage).iloc[:1].reset_index(drop=True)
+            given = trial.input_of(stage).iloc[:1].reset_index(drop=True)
             for column, value in json.loads(text).items():
-                if column in like.columns:
+                if column in given.columns:
                     cell = pd.Series([value])
-                    like[column] = cell.astype(like[column].dtype) if _fits(cell, like[column]) else cell
-            trial.step(stage)(like)
+                    given[column] = cell.astype(given[column].dtype) if _holds(given[column], cell) else cell
+            trial.step(stage)(given)
     except (SeatrialError, ValueError, TypeError):
-        return ["the path in process refuses it"]
-    return ["the path in process takes it too"]
+        return False
+    return True
 
 
-def _fits(cell: pd.Series, like: pd.Series) -> bool:
-    if pd.api.types.is_bool_dtype(cell.dtype) != pd.api.types.is_bool_dtype(like.dtype):
+def _holds(column: pd.Series, cell: pd.Series) -> bool:
+    """Whether the type of the column can hold the cell without a change of its value."""
+    if pd.api.types.is_bool_dtype(cell.dtype) != pd.api.types.is_bool_dtype(column.dtype):
         return False  # true equals 1 and is another value
     try:
-        return bool((cell.astype(like.dtype).astype(object) == cell.astype(object)).all())
+        return bool((cell.astype(column.dtype).astype(object) == cell.astype(object)).all())
     except (ValueError, TypeError):
         return False

@@ -1,4 +1,4 @@
-"""Does an answer hold what a consumer reads of it? And where it does not, what kind of change is it?"""
+"""Compare an answer with the part that a consumer reads, and classify each mismatch."""
 
 from __future__ import annotations
 
@@ -7,87 +7,109 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seatrial.formatting import number, plural
 from seatrial.openapi.schema import canonical, kind_of
 
-FACTORS = {1000: "thousandfold", 100: "a hundredfold, as percent are of shares", 60: "sixtyfold, as minutes of hours",
-           0.01: "a hundredth, as shares are of percent", 0.001: "a thousandth"}  # fmt: skip
+FACTORS = {
+    1000: "",
+    100: ", as a percentage is of a share",
+    60: ", as minutes are of hours",
+    0.01: ", as a share is of a percentage",
+    0.001: "",
+}
 SAFE = 2**53
 
 
 @dataclass(frozen=True)
-class Miss:
-    """What a consumer does not find. ``cause`` is a slug; ``words`` show types and factors, and no values."""
+class ExampleMismatch:
+    """A field that is not as its consumer expects.
+
+    Attributes:
+        field: the path of the field, ``reasons[0].code`` for one in a list; empty for the whole answer.
+        cause: the kind of the change, a slug.
+        detail: completes "Field 'x' …"; it has types and factors, and no values.
+    """
 
     field: str
     cause: str
-    words: str
+    detail: str
 
 
-def misses(expected: Any, told: Any, *, tolerance: float = 1e-9, at: str = "") -> Iterator[Miss]:
-    """Yield where ``told`` lacks or contradicts what ``expected`` names; objects may hold more, lists may not."""
+def example_mismatches(
+    expected: Any, actual: Any, *, tolerance: float = 1e-9, at: str = ""
+) -> Iterator[ExampleMismatch]:
+    """Yield each part of ``expected`` that ``actual`` lacks or contradicts.
+
+    Objects may have further fields; lists must have the same length.
+
+    Example:
+        >>> [(m.field, m.cause) for m in example_mismatches({"score": 0.42}, {"score": 42.0})]
+        [('score', 'unit-factor')]
+    """
     if isinstance(expected, Mapping):
-        if not isinstance(told, Mapping):
-            yield Miss(at, "dtype-coercion", f"is {_kind(told)} in place of an object")
+        if not isinstance(actual, Mapping):
+            yield ExampleMismatch(at, "dtype-coercion", f"is {_kind(actual)} instead of an object")
             return
         for name, value in expected.items():
             inner = f"{at}.{name}".lstrip(".")
-            if name not in told:
-                yield Miss(inner, "missing-field", "is not in the answer")
+            if name not in actual:
+                yield ExampleMismatch(inner, "missing-field", "is missing from the answer")
             else:
-                yield from misses(value, told[name], tolerance=tolerance, at=inner)
-    elif isinstance(expected, list) and isinstance(told, list):
-        yield from _lists(expected, told, tolerance, at)
-    elif _number(expected) and _number(told):
-        if not _close(expected, told, tolerance):
-            yield _numbers(expected, told, at)
-    elif expected is None or told is None:
-        if expected is not told:
-            words = f"is null in place of {_kind(expected)}" if told is None else f"is {_kind(told)} in place of null"
-            yield Miss(at, "null-meaning", words)
-    elif kind_of(expected) != kind_of(told):
-        yield Miss(at, "dtype-coercion", f"is {_kind(told)} in place of {_kind(expected)}{_wide(told)}")
-    elif expected != told:
-        yield Miss(at, "other-value", "has another value")
+                yield from example_mismatches(value, actual[name], tolerance=tolerance, at=inner)
+    elif isinstance(expected, list) and isinstance(actual, list):
+        yield from _lists(expected, actual, tolerance, at)
+    elif _is_number(expected) and _is_number(actual):
+        if not _close(expected, actual, tolerance):
+            yield _numbers(expected, actual, at)
+    elif expected is None or actual is None:
+        if expected is not actual:
+            yield ExampleMismatch(at, "null-meaning", f"is {_kind(actual)} instead of {_kind(expected)}")
+    elif kind_of(expected) != kind_of(actual):
+        yield ExampleMismatch(at, "dtype-coercion", f"is {_kind(actual)} instead of {_kind(expected)}{_wide(actual)}")
+    elif expected != actual:
+        yield ExampleMismatch(at, "other-value", "has another value")
 
 
-def _lists(expected: list[Any], told: list[Any], tolerance: float, at: str) -> Iterator[Miss]:
-    if len(expected) != len(told):
-        yield Miss(at, "other-length", f"has {len(told):,} items in place of {len(expected):,}")
+def _lists(expected: list[Any], actual: list[Any], tolerance: float, at: str) -> Iterator[ExampleMismatch]:
+    if len(expected) != len(actual):
+        yield ExampleMismatch(at, "other-length", f"has {plural(len(actual), 'item')} instead of {len(expected):,}")
         return
-    found: list[Miss] = []
-    for n, (one, other) in enumerate(zip(expected, told, strict=True)):
-        found += misses(one, other, tolerance=tolerance, at=f"{at}[{n}]")
-    if found and len(expected) > 1 and sorted(map(canonical, expected)) == sorted(map(canonical, told)):
-        yield Miss(at, "class-order", "has the same items in another order")
+    found: list[ExampleMismatch] = []
+    for n, (one, other) in enumerate(zip(expected, actual, strict=True)):
+        found += example_mismatches(one, other, tolerance=tolerance, at=f"{at}[{n}]")
+    if found and len(expected) > 1 and sorted(map(canonical, expected)) == sorted(map(canonical, actual)):
+        yield ExampleMismatch(at, "class-order", "has the same items in another order")
     else:
         yield from found
 
 
-def _numbers(expected: float, told: float, at: str) -> Miss:
-    """Say how two numbers differ: by a factor of units, as a share and its rest, by the digits of a double."""
-    if expected and told:
-        for factor, words in FACTORS.items():
-            if math.isclose(told / expected, factor, rel_tol=1e-3):
-                return Miss(at, "unit-factor", f"is {words}")
-    if 0 <= expected <= 1 and 0 <= told <= 1 and math.isclose(expected + told, 1, abs_tol=1e-4):
-        return Miss(at, "class-order", "is the rest to one: the score of the other class")
-    if isinstance(expected, int) and abs(expected) > SAFE and told == float(expected):
-        return Miss(at, "json-integer", "lost the digits that a double does not hold")
-    return Miss(at, "other-value", "has another value")
+def _numbers(expected: float, actual: float, at: str) -> ExampleMismatch:
+    """Classify the difference of two numbers: a factor of units, a complement to one, or the precision of a double."""
+    if expected and actual:
+        for factor, units in FACTORS.items():
+            if math.isclose(actual / expected, factor, rel_tol=1e-3):
+                return ExampleMismatch(at, "unit-factor", f"is {number(factor)} times the expected value{units}")
+    if 0 <= expected <= 1 and 0 <= actual <= 1 and math.isclose(expected + actual, 1, abs_tol=1e-4):
+        return ExampleMismatch(
+            at, "class-order", "is one minus the expected value, as the score of the other class would be"
+        )
+    if isinstance(expected, int) and abs(expected) > SAFE and actual == float(expected):
+        return ExampleMismatch(at, "json-integer", "has lost the digits that a double cannot hold")
+    return ExampleMismatch(at, "other-value", "has another value")
 
 
-def _close(expected: float, told: float, tolerance: float) -> bool:
-    if isinstance(expected, int) and isinstance(told, int):
-        return abs(expected - told) <= tolerance * abs(expected) if abs(expected) < SAFE else expected == told
-    return math.isclose(expected, told, rel_tol=tolerance, abs_tol=0)
+def _close(expected: float, actual: float, tolerance: float) -> bool:
+    if isinstance(expected, int) and isinstance(actual, int):
+        return abs(expected - actual) <= tolerance * abs(expected) if abs(expected) < SAFE else expected == actual
+    return math.isclose(expected, actual, rel_tol=tolerance, abs_tol=0)
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _wide(told: Any) -> str:
-    unsafe = isinstance(told, int) and abs(told) >= SAFE
+def _wide(value: Any) -> str:
+    unsafe = isinstance(value, int) and abs(value) >= SAFE
     return ", beyond 2^53, where readers of doubles lose digits" if unsafe else ""
 
 

@@ -1,4 +1,4 @@
-"""Do the same fields still mean the same? Two versions' answers to the same requests, as far as numbers can show it."""
+"""Find fields whose meaning changed, from two versions' answers to the same requests."""
 
 from __future__ import annotations
 
@@ -8,25 +8,40 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-ROWS = 30  # with values on both sides, below which no order is claimed
-FLIPPED = -0.5  # rank correlation of two scores of the same class is above; of a class and its rest far below
-FEW = 20  # distinct texts up to which a column is taken for a set of labels
-POWERS = (1000, 100, 60, 1 / 60, 0.01, 0.001)
-SPREAD = 0.1  # of the ratio around a power, relative, for half of the rows
+from seatrial.formatting import number, part_of, plural
+
+ROWS = 30  # the fewest rows with values on both sides from which a change is inferred
+FLIPPED = -0.5  # two scores of one class correlate above it by rank; a class and its complement far below
+MAX_LABELS = 20  # distinct texts up to which a column counts as labels
+FACTORS = (1000, 100, 60, 1 / 60, 0.01, 0.001)
+SPREAD = 0.1  # relative deviation from a factor within which half of the ratios lie
 
 
 @dataclass(frozen=True)
-class Shift:
-    """A field whose meaning moved. ``sure`` where two versions of the same meaning cannot look like this."""
+class SemanticShift:
+    """A field whose meaning changed.
+
+    Attributes:
+        column: its name.
+        cause: a slug, as in ``Finding.cause``.
+        detail: completes "Field 'x' …".
+        certain: False where two versions of the same meaning can differ like this.
+    """
 
     column: str
     cause: str
-    words: str
-    sure: bool = True
+    detail: str
+    certain: bool = True
 
 
-def shifts(before: pd.DataFrame, after: pd.DataFrame, key: str) -> Iterator[Shift]:
-    """Yield the fields whose scale, order, labels or nulls are another's: both frames have one row a ``key``."""
+def semantic_shifts(before: pd.DataFrame, after: pd.DataFrame, key: str) -> Iterator[SemanticShift]:
+    """Yield the fields whose scale, order, labels or nulls changed.
+
+    Args:
+        before: the answers of the champion, one row for each key.
+        after: the answers of the version under validation, one row for each key.
+        key: the name of the key column.
+    """
     both = before.merge(after, on=key, how="inner", suffixes=("\x00before", ""), validate="one_to_one")
     for name in (str(c) for c in before.columns if c in after.columns and c != key):
         old, new = both[f"{name}\x00before"], both[name]
@@ -39,43 +54,54 @@ def shifts(before: pd.DataFrame, after: pd.DataFrame, key: str) -> Iterator[Shif
             yield from _labels(name, old, new)
 
 
-def _nulls(name: str, old: pd.Series, new: pd.Series) -> Iterator[Shift]:
+def _nulls(name: str, old: pd.Series, new: pd.Series) -> Iterator[SemanticShift]:
     was, now = int(old.isna().sum()), int(new.isna().sum())
     if not was and now:
-        yield Shift(name, "null-meaning", f"was never null and is in {now:,} of {len(new):,} answers.", sure=False)
+        yield SemanticShift(
+            name, "null-meaning", f"is null in {part_of(now, len(new), 'answers')}; it was never null.", certain=False
+        )
     elif was >= ROWS and not now and new[old.isna()].nunique() == 1:
-        yield Shift(name, "null-meaning", f"was null in {was:,} answers, which now share one value.", sure=False)
+        yield SemanticShift(
+            name,
+            "null-meaning",
+            f"was null in {plural(was, 'answer')}; all of these now have one value.",
+            certain=False,
+        )
 
 
-def _numbers(name: str, old: np.ndarray, new: np.ndarray) -> Iterator[Shift]:
-    there = np.isfinite(old) & np.isfinite(new)
-    old, new = old[there], new[there]
+def _numbers(name: str, old: np.ndarray, new: np.ndarray) -> Iterator[SemanticShift]:
+    finite = np.isfinite(old) & np.isfinite(new)
+    old, new = old[finite], new[finite]
     if len(old) < ROWS:
         return
     nonzero = (old != 0) & (new != 0)
     ratio = new[nonzero] / old[nonzero]
     if len(ratio) >= ROWS:
-        for power in POWERS:
-            low, high = np.quantile(ratio / power, [0.25, 0.75])
+        for factor in FACTORS:
+            low, high = np.quantile(ratio / factor, [0.25, 0.75])
             if low > 1 - SPREAD and high < 1 + SPREAD:
-                yield Shift(name, "unit-factor", f"is {power:g} times what it was: the unit or the scale changed.")
+                yield SemanticShift(
+                    name, "unit-factor", f"is {number(factor)} times its former value: the unit or the scale changed."
+                )
                 return
-    share = old.min() >= 0 and old.max() <= 1
-    if share and (new.max() > 1.5 or new.min() < -0.5):
-        yield Shift(
-            name, "scale", "lay between 0 and 1 and no longer does: percent, or a score before its link function."
+    unit_interval = old.min() >= 0 and old.max() <= 1
+    if unit_interval and (new.max() > 1.5 or new.min() < -0.5):
+        yield SemanticShift(
+            name,
+            "scale",
+            "was between 0 and 1 and is not any more: it may be a percentage, or a score before its link function.",
         )
     if old.std() > 0 and new.std() > 0:
         ranks = np.corrcoef(pd.Series(old).rank(), pd.Series(new).rank())[0, 1]
         if ranks < FLIPPED:
-            words = f"is high where it was low (rank correlation {ranks:.2f}): the score of the other class."
-            yield Shift(name, "class-order", words)
+            detail = f"is high where it was low (rank correlation {ranks:.2f}), as the score of the other class is."
+            yield SemanticShift(name, "class-order", detail)
 
 
-def _labels(name: str, old: pd.Series, new: pd.Series) -> Iterator[Shift]:
+def _labels(name: str, old: pd.Series, new: pd.Series) -> Iterator[SemanticShift]:
     was, now = set(old.dropna()), set(new.dropna())
-    if was and now and len(was) <= FEW and len(old) >= ROWS and not was & now:
-        yield Shift(name, "labels", "has none of the labels that it had.")
+    if was and now and len(was) <= MAX_LABELS and len(old) >= ROWS and not was & now:
+        yield SemanticShift(name, "labels", "has none of its former labels.")
 
 
 def _numeric(column: pd.Series) -> bool:

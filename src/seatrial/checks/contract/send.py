@@ -1,4 +1,4 @@
-"""The fixed probes, sent to the live service."""
+"""Send the fixed probes to the live service, and yield what their answers show."""
 
 from __future__ import annotations
 
@@ -6,104 +6,115 @@ import time
 from collections.abc import Iterator, Sequence
 
 from seatrial.checks.contract.findings import findings
-from seatrial.checks.contract.judge import Exchange, evaluated
+from seatrial.checks.contract.judge import Exchange, problems_of
 from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated
+from seatrial.formatting import part_of
 from seatrial.pipeline import SERVICE
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Expect, Probe
 
-RETRIED = 5  # deadlines that asking again may take altogether
+RETRY_DEADLINES = 5  # all retries together may take this many deadlines
+BATCH_DEADLINES = 20  # all probes of one content type together may take this many
 
 
-def probe_service(name: str, ground: Session) -> Iterator[Event]:
-    """Send the reference's own requests, then every probe, and yield what is wrong with the answers.
+def send_probes(name: str, session: Session) -> Iterator[Event]:
+    """Send requests of the reference, then every probe, and yield the findings of their answers.
 
     Raises:
-        TargetError: nobody answers.
+        TargetError: the service is not reachable.
     """
-    plain = [Probe("request", "a request of the reference", body, Expect.ACCEPT) for body in ground.plain()]
-    sound = send(ground, plain)
-    answered = [n for n, sent in enumerate(sound) if isinstance(sent.told, Response) and sent.told.ok]
+    plain = [Probe("request", "a request of the reference", body, Expect.ACCEPT) for body in session.valid_requests()]
+    valid = send(session, plain)
+    answered = [n for n, each in enumerate(valid) if isinstance(each.result, Response) and each.result.ok]
     if not answered:
-        told = sound[0].told if sound else None
-        if isinstance(told, TargetError) and not isinstance(told, AnswerError):
-            raise told
-        yield NotEvaluated(
-            name, SERVICE, f"no request of the reference is answered, so nothing can be probed ({_said(told)})"
-        )
+        result = valid[0].result if valid else None
+        if isinstance(result, TargetError) and not isinstance(result, AnswerError):
+            raise result
+        reason = f"no probes were sent, because the service answers no request of the reference ({_described(result)})"
+        yield NotEvaluated(name, SERVICE, reason)
         return
-    sent = sound + send(ground, ground.probes(answered[0]))
-    yield from judge_all(name, ground, sent)
-    yield Measurement(name, SERVICE, "probes", sum(s.told is not None for s in sent), "requests")
-    yield from _after(name, ground, sound[answered[0]], sent)
+    exchanges = valid + send(session, session.probes(answered[0]))
+    yield from problem_findings(name, session, exchanges)
+    yield Measurement(name, SERVICE, "probes", sum(e.result is not None for e in exchanges), "requests")
+    yield from _after_probes(name, session, valid[answered[0]], exchanges)
 
 
-def send(ground: Session, asked: Sequence[Probe], *, seconds: float | None = None) -> list[Exchange]:
-    """Send probes, those of one type together; each ends within the deadline, and failures end the whole."""
-    out: dict[int, Exchange] = {}
-    for kind in dict.fromkeys(p.content_type for p in asked):
-        of_kind = [n for n, p in enumerate(asked) if p.content_type == kind]
-        told = ground.asked.send_all(
-            [asked[n].body for n in of_kind], path=ground.path, headers=ground.headers(kind),
-            seconds=ground.settings.seconds, all_seconds=seconds or 20 * ground.settings.seconds,
+def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = None) -> list[Exchange]:
+    """Send probes, grouped by content type; each has the deadline of the settings.
+
+    Args:
+        session: the live service.
+        probes: what is sent.
+        seconds: the limit for all probes of one content type; those left are not sent.
+    """
+    exchanges: dict[int, Exchange] = {}
+    for content_type in dict.fromkeys(p.content_type for p in probes):
+        positions = [n for n, p in enumerate(probes) if p.content_type == content_type]
+        results = session.connection.send_all(
+            [probes[n].body for n in positions], path=session.path, headers=session.headers(content_type),
+            seconds=session.settings.seconds, all_seconds=seconds or BATCH_DEADLINES * session.settings.seconds,
         )  # fmt: skip
-        out |= {n: Exchange(asked[n], t) for n, t in zip(of_kind, told, strict=True)}
-    return _again(ground, [out[n] for n in range(len(asked))])
+        exchanges |= {n: Exchange(probes[n], result) for n, result in zip(positions, results, strict=True)}
+    return _retried(session, [exchanges[n] for n in range(len(probes))])
 
 
-def _again(ground: Session, sent: list[Exchange]) -> list[Exchange]:
-    """Send what got no answer once more, each on a connection of its own: a server may close one after any error."""
-    lost = [n for n, each in enumerate(sent) if each.told is None or isinstance(each.told, AnswerError)]
-    until = time.monotonic() + RETRIED * ground.settings.seconds
-    for n in lost:
-        if time.monotonic() > until or ground.live.ended() is not None:
+def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
+    """Send unanswered probes again, each on a separate connection: a server may close a connection after an error."""
+    unanswered = [n for n, e in enumerate(exchanges) if e.result is None or isinstance(e.result, AnswerError)]
+    until = time.monotonic() + RETRY_DEADLINES * session.settings.seconds
+    for n in unanswered:
+        if time.monotonic() > until or session.live.ended() is not None:
             break
-        probe = sent[n].probe
-        with ground.alone() as alone:
+        probe = exchanges[n].probe
+        with session.separate_connection() as connection:
             try:
-                told = alone.send(probe.body, path=ground.path, headers=ground.headers(probe.content_type))
-                sent[n] = Exchange(probe, told)
+                result = connection.send(probe.body, path=session.path, headers=session.headers(probe.content_type))
+                exchanges[n] = Exchange(probe, result)
             except TargetError as error:
-                sent[n] = Exchange(probe, error)
+                exchanges[n] = Exchange(probe, error)
                 if not isinstance(error, AnswerError):
-                    break  # nobody is there
-    return sent
+                    break  # the service is not reachable
+    return exchanges
 
 
-def judge_all(name: str, ground: Session, sent: Sequence[Exchange]) -> Iterator[Finding]:
-    """Yield what is wrong with the answers, one finding for each cause and field."""
-    yield from findings(name, [trouble for each in sent for trouble in evaluated(ground, each)])
+def problem_findings(name: str, session: Session, exchanges: Sequence[Exchange]) -> Iterator[Finding]:
+    """Yield the problems of all answers, one finding for each cause and field."""
+    yield from findings(name, [problem for each in exchanges for problem in problems_of(session, each)])
 
 
-def _after(name: str, ground: Session, first: Exchange, sent: Sequence[Exchange]) -> Iterator[Event]:
-    """Ask the first request again: probes must leave nothing behind."""
-    live = ground.live
-    lost = any(s.told is None or isinstance(s.told, TargetError) for s in sent)
-    if how := live.stopped() if lost else live.ended():
+def _after_probes(name: str, session: Session, first: Exchange, exchanges: Sequence[Exchange]) -> Iterator[Event]:
+    """Yield what the probes led to: an exit of the service, probes that were not sent, another answer than before."""
+    live = session.live
+    unanswered = any(e.result is None or isinstance(e.result, TargetError) for e in exchanges)
+    exit_status = live.stopped() if unanswered else live.ended()
+    if exit_status:
         yield Finding(
-            name, SERVICE, f"The service ended with {how} while it was probed. {live.tail()}", cause="service-died",
-            advice="Send the probes one by one by hand until it ends.",
+            name, SERVICE, f"The service ended with {exit_status} while probes were sent. {live.tail()}",
+            cause="service-died", advice="Send the probes one by one by hand to find the one that ends the service.",
         )  # fmt: skip
         return
-    unsent = sum(s.told is None for s in sent)
-    away = next((s.told for s in sent if isinstance(s.told, TargetError) and not isinstance(s.told, AnswerError)), None)
-    if away is not None or unsent:
-        why = str(away) if away is not None else "Others got no answer in time."
-        yield NotEvaluated(name, SERVICE, f"{unsent:,} probes could not be sent. {why}")
+    unsent = sum(e.result is None for e in exchanges)
+    results = (e.result for e in exchanges)
+    unreachable = next((r for r in results if isinstance(r, TargetError) and not isinstance(r, AnswerError)), None)
+    if unreachable is not None or unsent:
+        cause = str(unreachable) if unreachable is not None else "The service did not answer the earlier ones in time."
+        reason = f"{part_of(unsent, len(exchanges), 'probes')} could not be sent. {cause}"
+        yield NotEvaluated(name, SERVICE, reason)
         return
-    again = ground.asked.send(first.probe.body, path=ground.path)
-    assert isinstance(first.told, Response)
-    if not again.ok or ground.without_varying(again) != ground.without_varying(first.told):
+    again = session.connection.send(first.probe.body, path=session.path)
+    assert isinstance(first.result, Response)
+    if not again.ok or session.without_varying(again) != session.without_varying(first.result):
         yield Finding(
-            name, SERVICE, "After the probes the service answers the same request differently than before.",
+            name, SERVICE, "After the probes, the service gives another answer to the same request than before.",
             cause="left-behind", evidence={"status": again.status},
-            advice="Name what must vary in [golden] varying of service.toml; else look for state that stays.",
+            advice="Name fields that differ each time in [golden] varying of service.toml; otherwise look for state "
+            "that a request changes.",
         )  # fmt: skip
 
 
-def _said(told: Response | TargetError | None) -> str:
-    if isinstance(told, Response):
-        return f"the service answers {told.status}"
-    return str(told) if told is not None else "there is none"
+def _described(result: Response | TargetError | None) -> str:
+    if isinstance(result, Response):
+        return f"it returns status {result.status}"
+    return str(result).rstrip(".") if result is not None else "the reference has none that can be sent"

@@ -1,4 +1,4 @@
-"""A model's signature, as MLflow keeps it in the file ``MLmodel``, against the frame that the model is fed."""
+"""Compare a model's signature, as MLflow stores it in the file ``MLmodel``, with the frame that the model receives."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import nearest
+from seatrial.formatting import plural
 
 LIMIT_BYTES = 4 * 2**20
-# What MLflow's enforcement takes for each type without changing a value; the rest it refuses.
-TAKES = {
+# The column types that MLflow accepts for each type without a change of any value; it refuses the others.
+ACCEPTED = {
     "boolean": {"bool"},
     "integer": {"int8", "int16", "int32", "uint8", "uint16"},
     "long": {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"},
@@ -27,20 +28,27 @@ TAKES = {
 
 
 @dataclass(frozen=True)
-class Mismatch:
-    """One column that is not as the signature says. ``sure`` where the model cannot be right with it."""
+class SignatureMismatch:
+    """One column that is not as the signature declares.
+
+    Attributes:
+        column: its name.
+        cause: a slug, as in ``Finding.cause``.
+        detail: completes "Column 'x' of the input …".
+        certain: False where the model may accept the column nonetheless.
+    """
 
     column: str
     cause: str
-    words: str
-    sure: bool = True
+    detail: str
+    certain: bool = True
 
 
 def inputs_of(model_path: str | Path) -> list[Mapping[str, Any]] | None:
-    """Return the columns of a model's signature, None where it keeps none, or one of tensors.
+    """Return the columns of a model's signature; None where it has no signature, or one of tensors.
 
     Raises:
-        ValueError: the file is there and cannot be read.
+        ValueError: the file exists and cannot be read.
     """
     path = Path(model_path) / "MLmodel"
     if not path.is_file():
@@ -48,10 +56,10 @@ def inputs_of(model_path: str | Path) -> list[Mapping[str, Any]] | None:
     import yaml
 
     if path.stat().st_size > LIMIT_BYTES:
-        raise ValueError(f"MLmodel is longer than {LIMIT_BYTES:,} bytes")
+        raise ValueError(f"MLmodel has {path.stat().st_size:,} bytes; at most {LIMIT_BYTES:,} are read")
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
-        signature = told.get("signature") or {}
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        signature = content.get("signature") or {}
         inputs = json.loads(signature.get("inputs") or "null")
     except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"MLmodel cannot be read: {type(error).__name__}") from error
@@ -60,26 +68,34 @@ def inputs_of(model_path: str | Path) -> list[Mapping[str, Any]] | None:
     return None if any(i.get("type") == "tensor" for i in inputs) else inputs
 
 
-def mismatches(inputs: list[Mapping[str, Any]], frame: pd.DataFrame) -> Iterator[Mismatch]:
-    """Yield where the frame is not what the signature asks for; further columns are the model's to leave."""
+def signature_mismatches(inputs: list[Mapping[str, Any]], frame: pd.DataFrame) -> Iterator[SignatureMismatch]:
+    """Yield each column of the signature that the frame lacks or has otherwise; further columns are allowed.
+
+    Example:
+        >>> [m.cause for m in signature_mismatches([{"name": "x", "type": "long"}], pd.DataFrame({"x": ["a"]}))]
+        ['dtype']
+    """
     names = [str(c) for c in frame.columns]
     for column in inputs:
         name, kind, required = str(column["name"]), str(column.get("type")), bool(column.get("required", True))
         if name not in names:
             if required:
-                yield Mismatch(name, "missing-column", f"is in the signature and not among the columns.{nearest(name, names)}")  # fmt: skip  # noqa: E501
+                detail = f"is missing; the signature requires it.{nearest(name, names)}"
+                yield SignatureMismatch(name, "missing-column", detail)
             continue
         found = frame[name]
-        have, nulls = _kind(found), int(found.isna().sum())
-        if kind in TAKES and have not in TAKES[kind] and not (nulls == len(found) and not required):
-            if have == "int64" and kind in ("float", "double") and found.isin([0, 1]).all():
-                continue  # MLflow takes flags for numbers
-            words = f"is {found.dtype} where the signature says {kind}."
-            yield Mismatch(name, "dtype", words, sure=(have, kind) != ("category", "string"))
+        actual, nulls = _kind(found), int(found.isna().sum())
+        if kind in ACCEPTED and actual not in ACCEPTED[kind] and not (nulls == len(found) and not required):
+            if actual == "int64" and kind in ("float", "double") and found.isin([0, 1]).all():
+                continue  # MLflow accepts zeros and ones as a number
+            detail = f"has type {found.dtype}; the signature declares {kind}."
+            yield SignatureMismatch(name, "dtype", detail, certain=(actual, kind) != ("category", "string"))
         elif nulls and kind in ("boolean", "integer", "long"):
-            yield Mismatch(name, "null-handling", f"has {nulls:,} nulls, and the signature's {kind} has none.")
+            detail = f"has {plural(nulls, 'null')}; the signature's type {kind} allows none."
+            yield SignatureMismatch(name, "null-handling", detail)
         elif nulls and required and kind == "string":
-            yield Mismatch(name, "null-handling", f"has {nulls:,} nulls and is required by the signature.", sure=False)
+            detail = f"has {plural(nulls, 'null')}; the signature declares it as required."
+            yield SignatureMismatch(name, "null-handling", detail, certain=False)
 
 
 def _kind(column: pd.Series) -> str:

@@ -73,7 +73,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
 check = Check(NAME, run, every_stage, order=30)
 
 
-def _fresh_processes(probe: StageProbe, known: frozenset[str]) -> Iterator[Event]:
+def _fresh_processes(probe: StageProbe, reported: frozenset[str]) -> Iterator[Event]:
     """Compare with the answers of fresh processes to the same input, up to the first that differs."""
     trial, stage = probe.trial, probe.stage
     if reason := why_not_run(trial, stage):
@@ -94,6 +94,6 @@ def _fresh_processes(probe: StageProbe, known: frozenset[str]) -> Iterator[Event
         parity = probe.parity(probe.answer, process.frames[stage])
         yield Evaluated(NAME, stage, cells(parity))
         variation = replace(PROCESS, condition=f"{PROCESS.condition} with PYTHONHASHSEED={hash_seed}")
-        if finding := broken_invariant(NAME, probe, variation, parity, known):
+        if finding := broken_invariant(NAME, probe, variation, parity, reported):
             yield replace(finding, evidence={**finding.evidence, **evidence})
             return

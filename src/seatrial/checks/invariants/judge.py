@@ -16,10 +16,10 @@ SHOWN = 3  # columns named in a message; the evidence has them all
 
 
 def broken_invariant(
-    name: str, probe: StageProbe, variation: Variation, parity: Parity, known: frozenset[str]
+    name: str, probe: StageProbe, variation: Variation, parity: Parity, reported: frozenset[str]
 ) -> Finding | None:
-    """Return the finding of a variation whose answer differs, or None; ``known`` columns are reported already."""
-    broken = [c for c in parity.columns if not c.ok and c.column not in known]
+    """Return the finding of a variation whose answer differs, or None; ``reported`` columns are left out."""
+    broken = [c for c in parity.columns if not c.ok and c.column not in reported]
     broken.sort(key=_changed, reverse=True)
     lost = [*parity.missing_columns, *parity.extra_columns]
     if not broken and not lost and parity.keys_ok:

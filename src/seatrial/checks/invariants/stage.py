@@ -37,7 +37,7 @@ class StageProbe:
         floors = {c: f for c, f in trial.reference.noise.get(stage, {}).items() if c in answer.columns}
         own = trial.policy.of(stage).tolerances
         tolerances = {
-            str(name): _loosened(own.get(name, Tolerance()), answer[name])
+            str(name): _with_ulp(own.get(name, Tolerance()), answer[name])
             for name in answer.columns
             if name != trial.pipeline.key
         }
@@ -64,7 +64,7 @@ def cells(parity: Parity) -> int:
     return parity.rows_compared * (1 + len(parity.columns))
 
 
-def _loosened(own: Tolerance, values: pd.Series) -> Tolerance:
+def _with_ulp(own: Tolerance, values: pd.Series) -> Tolerance:
     """Return the column's own tolerance, for floats at least ``ULP``; the default bounds of its type still hold."""
     if not pd.api.types.is_float_dtype(values.dtype):
         return own

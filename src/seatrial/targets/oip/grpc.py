@@ -189,7 +189,7 @@ class OipGrpc:
         request = self.payload(requests.iloc[:PROBED].reset_index(drop=True))
         return ProbePlan(
             "ModelInfer",
-            sound=[request.SerializeToString()],
+            valid=[request.SerializeToString()],
             probes=lambda _at, _declared: message_probes(request),
             varying=frozenset({"id"}),
             connect=lambda seconds: OipGrpc(self.url, seconds=seconds),

@@ -85,7 +85,7 @@ class Oip(Http):
         payload = self.payload(requests.iloc[:PROBED].reset_index(drop=True))
         return ProbePlan(
             self.url.path,
-            sound=[frame_json.as_text(payload).encode()],
+            valid=[frame_json.as_text(payload).encode()],
             probes=lambda _at, _declared: tensor_probes(payload),
             varying=frozenset({"id"}),
         )

@@ -1,4 +1,4 @@
-"""A probe, what is declared of a request's fields, and what a target brings to be probed with."""
+"""A probe, the declared fields of a request, and the probe plan that a target supplies to the contract check."""
 
 from __future__ import annotations
 
@@ -16,97 +16,112 @@ from seatrial.targets.messages import Response
 
 @dataclass(frozen=True)
 class Field:
-    """One declared field.
+    """One declared field of a request.
 
     Attributes:
-        name: of the field.
-        types: JSON types it may have, null left out; empty where nothing is said.
-        required: it may not be left out.
-        nullable: it may be null; None where nothing is said.
-        free: its text is not held to a choice or a form.
+        name: the name of the field.
+        types: the JSON types that it may have, without null; empty where no type is declared.
+        required: whether a request must contain it.
+        nullable: whether it may be null; None where that is not declared.
+
+    Example:
+        >>> Field("amount", frozenset({"integer"}), required=True, nullable=False).types
+        frozenset({'integer'})
     """
 
     name: str
     types: frozenset[str] = frozenset()
     required: bool = False
     nullable: bool | None = None
-    free: bool = False
 
 
 @dataclass(frozen=True)
-class Declared:
-    """The fields of one request; ``open_`` where it is declared that further ones may come."""
+class DeclaredFields:
+    """The declared fields of one request.
+
+    Attributes:
+        fields: the fields by name.
+        additional: whether the declaration allows further fields.
+
+    Example:
+        >>> DeclaredFields({"amount": Field("amount")}).additional
+        False
+    """
 
     fields: Mapping[str, Field]
-    open_: bool = False
+    additional: bool = False
 
 
 class Expect(StrEnum):
-    """What a sound service does."""
+    """What a correct service does with a probe."""
 
     REFUSE = "refuse"  # with a status of 400 to 499
     ACCEPT = "accept"
-    EITHER = "either"  # but answer, and not with 500
+    EITHER = "either"  # any status below 500
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One request.
+    """One request that tests how a service treats an unusual or invalid input.
 
     Attributes:
-        cause: the slug of the finding where it is accepted and should not be.
-        words: what was sent, completing "the service takes …".
-        body: the bytes of it.
-        expect: what a sound service does.
-        of: the field that it is about, None for the whole request.
-        twin: the body of the request that it would be answered like if it were coerced or ignored.
-        content_type: of the body.
-        text: of the record alone, as it can be given to the path in process.
+        cause: the slug of the finding where the service accepts the probe and should refuse it.
+        description: what is sent, a noun phrase that completes "The service accepts …".
+        body: the bytes of the request body.
+        expect: what a correct service does.
+        field_name: the field that the probe changes, None for the whole request.
+        equivalent: the body of a valid request. Where its answer equals that to the probe, the service coerced or
+            ignored the changed value.
+        content_type: the content type of the body.
+        text: the text of the record alone, as the path in process can replay it.
+
+    Example:
+        >>> Probe("malformed", "an empty body", b"").expect
+        <Expect.REFUSE: 'refuse'>
     """
 
     cause: str
-    words: str
+    description: str
     body: bytes = field(repr=False)
     expect: Expect = Expect.REFUSE
-    of: str | None = None
-    twin: bytes | None = field(default=None, repr=False)
+    field_name: str | None = None
+    equivalent: bytes | None = field(default=None, repr=False)
     content_type: str = "application/json"
     text: str | None = field(default=None, repr=False)
 
 
 class Connection(Protocol):
-    """What probes are sent through: one request, or many."""
+    """A connection that sends probes, one at a time or many."""
 
     def send(self, payload: Any = None, *, path: str | None = None, headers: Mapping[str, str] | None = None) -> Response:  # fmt: skip  # noqa: E501
-        """Send one payload and return what came back."""
+        """Send one payload and return the response."""
 
     def send_all(
         self, payloads: Sequence[Any], *, path: str | None = None, headers: Mapping[str, str] | None = None,
         seconds: float | None = None, all_seconds: float = 600.0,
     ) -> list[Response | TargetError | None]:  # fmt: skip
-        """Send many and return what became of each, in order; None for what was not sent."""
+        """Send many and return the response or the error of each, in order; None for a payload that was not sent."""
 
 
 @dataclass(frozen=True)
 class ProbePlan:
-    """Requests of one target's protocol, sound ones and probes.
+    """Valid requests and probes in the protocol of one target.
 
     Attributes:
-        path: where predictions are requested.
-        sound: bodies of requests that a sound service answers, the fullest first.
-        probes: makes the probes from the place of a sound request that was answered and from what is declared of its
-            fields.
-        records: the sound requests as JSON records; empty where the protocol has none.
-        declared_by: what declares the fields of a record: the service's ``openapi``, the model's ``signature``, or
-            ``nothing``.
+        path: the path of predictions.
+        valid: bodies of requests that a correct service answers, the one with most fields first.
+        probes: returns the probes, given the position of a valid request that was answered and the declared fields.
+        records: the valid requests as JSON records; empty where the protocol has none.
+        declared_by: the source of the declared fields of a record: the service's ``openapi``, the model's
+            ``signature``, or ``nothing``.
         varying: fields of an answer that differ each time, such as a request's id.
-        connect: opens another connection with that deadline in seconds, where predictions are not requested over
+        connect: opens a separate connection, given a deadline in seconds; None where predictions are requested over
             HTTP at the service's root.
     """
 
     path: str
-    sound: Sequence[bytes]
-    probes: Callable[[int, Declared], Iterable[Probe]]
+    valid: Sequence[bytes]
+    probes: Callable[[int, DeclaredFields], Iterable[Probe]]
     records: Sequence[Mapping[str, Any]] = ()
     declared_by: Literal["openapi", "signature", "nothing"] = "nothing"
     varying: frozenset[str] = frozenset()
@@ -115,13 +130,14 @@ class ProbePlan:
 
 @runtime_checkable
 class Probeable(Protocol):
-    """A target whose protocol the contract check can probe. A target without it is not probed, and the report says so.
+    """A target whose protocol the contract check can probe. Without it, the report says that no probes were sent.
 
     Example:
+        >>> from seatrial.targets.rest import Rest
         >>> isinstance(Rest("http://127.0.0.1:8000/score"), Probeable)
         True
     """
 
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
-        """Return sound requests and probes, made of reference requests: one row a request."""
+        """Return valid requests and probes, made from reference requests (one row for each request)."""
         ...

@@ -1,4 +1,4 @@
-"""Malformed tensors over gRPC: what a message can say wrongly; bytes that are no message never reach a server."""
+"""Malformed tensors over gRPC: valid messages with wrong content; bytes that are no message never reach a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seatrial.targets.probes.base import Expect, Probe
 
 
 def message_probes(request: Any) -> Iterator[Probe]:
-    """Yield the probes of a sound ``ModelInferRequest``; a sound server refuses every one but NaN."""
+    """Yield the probes made from a valid ``ModelInferRequest``; a correct server refuses every one but NaN."""
     first = request.inputs[0]
     held = next((field.name for field, _ in first.contents.ListFields()), "")
     shape, count = list(first.shape), len(getattr(first.contents, held)) if held else 0
@@ -37,29 +37,29 @@ def message_probes(request: Any) -> Iterator[Probe]:
 
         return changed(change)
 
-    for words, body in (
-        ("a shape that its data do not fill", shaped(shape[0] + 1, *shape[1:])),
-        ("a shape of less than its data", shaped(0, *shape[1:])),
+    for description, body in (
+        ("a shape larger than its data", shaped(shape[0] + 1, *shape[1:])),
+        ("a shape smaller than its data", shaped(0, *shape[1:])),
         ("a negative shape", shaped(-1, *shape[1:])),
         ("a shape of a billion rows", shaped(10**9, *shape[1:])),
         ("a tensor without 'shape'", shaped()),
-        *([("data that are one short", of_first(lambda t: getattr(t.contents, held).pop()))] if count else []),
+        *([("data with one value missing", of_first(lambda t: getattr(t.contents, held).pop()))] if count else []),
         ("no data", of_first(lambda t: t.ClearField("contents"))),
         ("raw data of three bytes", raw(3)),
-        ("a datatype nobody knows", of_first(lambda t: setattr(t, "datatype", "FP99"))),
+        ("an unknown datatype", of_first(lambda t: setattr(t, "datatype", "FP99"))),
         ("a tensor without 'datatype'", of_first(lambda t: t.ClearField("datatype"))),
         ("data in the field of another datatype", of_first(lambda t: _moved(t, held))),
     ):
-        yield Probe("malformed-tensor", words, body, of=first.name)
+        yield Probe("malformed-tensor", description, body, field_name=first.name)
     if "fp" in held and count:
         nan = of_first(lambda t: getattr(t.contents, held).__setitem__(0, float("nan")))
-        yield Probe("not-a-number", "NaN in a tensor", nan, Expect.EITHER, of=first.name)
-    for words, body in (
+        yield Probe("not-a-number", "NaN in a tensor", nan, Expect.EITHER, field_name=first.name)
+    for description, body in (
         ("an empty message", b""),
         ("a request without inputs", changed(lambda r: r.ClearField("inputs"))),
-        ("a model nobody knows", changed(lambda r: setattr(r, "model_name", "seatrial-nobody"))),
+        ("an unknown model", changed(lambda r: setattr(r, "model_name", "seatrial-unknown-model"))),
     ):
-        yield Probe("malformed", words, body)
+        yield Probe("malformed", description, body)
 
 
 def _moved(tensor: Any, held: str) -> None:

@@ -1,7 +1,7 @@
-"""The fixed probes: requests that services get sooner or later, each with what a sound service does with it.
+"""The fixed probes of JSON records: requests that services receive sooner or later, each with the correct response.
 
-Every probe changes one thing of a request that is known to be answered. Texts are made here and not by a JSON
-library on the way: NaN, ``1e999`` and lone surrogates are not what such a library writes.
+Every probe changes one thing in a request that the service answers. The texts are written here and not by a JSON
+library, because no JSON library writes NaN, ``1e999`` or lone surrogates.
 """
 
 from __future__ import annotations
@@ -14,35 +14,43 @@ from typing import Any
 import pandas as pd
 
 from seatrial.io import frame_json
-from seatrial.targets.probes.base import Declared, Expect, Field, Probe, ProbePlan
+from seatrial.targets.probes.base import DeclaredFields, Expect, Field, Probe, ProbePlan
 
-SHOWN = 6  # of the reference's requests are sent as they are
-LOOKED_AT = 200
-DEEP = 20_000  # brackets, one in the other
-DIGITS = 5_000  # of an integer: more than interpreters read by default
+MAX_VALID = 6  # requests of the reference that are sent unchanged
+SEARCHED = 200  # requests of the reference among which they are chosen
+DEEP = 20_000  # nested brackets
+DIGITS = 5_000  # of an integer, more than Python parses by default
 BEYOND = 2**53 + 1
-STRANGER = "seatrial_unknown_field"
+UNKNOWN_FIELD = "seatrial_unknown_field"
 _MARK = "\ue000seatrial\ue000"
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """What stands around the record in the body of a request."""
+    """The text before and after the record in the body of a request.
+
+    Example:
+        >>> Envelope('{"inputs": [', "]}").body("{}")
+        b'{"inputs": [{}]}'
+    """
 
     before: str = ""
     after: str = ""
 
     def body(self, text: str) -> bytes:
-        """Return the body that carries one record."""
+        """Return the body that contains one record, given as JSON text."""
         return f"{self.before}{text}{self.after}".encode("utf-8", "surrogatepass")
 
 
 def plan_of_records(path: str, requests: pd.DataFrame, envelope: Envelope) -> ProbePlan:
-    """Return the probes of a protocol whose requests are JSON records; with an envelope, the model declares them."""
+    """Return the probe plan of a protocol whose requests are JSON records.
+
+    With an envelope, the model's signature declares the fields of a record; without one, the service's OpenAPI does.
+    """
     records = varied_records(requests)
     return ProbePlan(
         path,
-        sound=[envelope.body(json.dumps(record)) for record in records],
+        valid=[envelope.body(json.dumps(record)) for record in records],
         probes=lambda at, declared: probes(records[at], declared, envelope),
         records=records,
         declared_by="signature" if envelope.before else "openapi",
@@ -50,9 +58,9 @@ def plan_of_records(path: str, requests: pd.DataFrame, envelope: Envelope) -> Pr
 
 
 def varied_records(requests: pd.DataFrame) -> Sequence[dict[str, Any]]:
-    """Return some of the requests as records, each of another shape where there are such, the fullest first."""
+    """Return at most ``MAX_VALID`` requests as records, each with other fields set, the one with most fields first."""
     shapes: dict[Any, dict[str, Any]] = {}
-    for text in frame_json.payloads(requests.iloc[:LOOKED_AT]):
+    for text in frame_json.payloads(requests.iloc[:SEARCHED]):
         try:
             record = json.loads(text)
         except ValueError:
@@ -60,22 +68,22 @@ def varied_records(requests: pd.DataFrame) -> Sequence[dict[str, Any]]:
         if isinstance(record, dict):
             shapes.setdefault(tuple(sorted(k for k, v in record.items() if v is not None)), record)
     found = sorted(shapes.values(), key=lambda r: -sum(v is not None for v in r.values()))
-    return found[:SHOWN]
+    return found[:MAX_VALID]
 
 
-def probes(record: Mapping[str, Any], declared: Declared, envelope: Envelope) -> Iterator[Probe]:
-    """Yield the probes of a request: of each field, of a field nobody knows, and of the body as a whole."""
+def probes(record: Mapping[str, Any], declared: DeclaredFields, envelope: Envelope) -> Iterator[Probe]:
+    """Yield the probes made from a request: for each field, for an unknown field, and for the body as a whole."""
     plain = json.dumps(record)
     for name in dict.fromkeys([*declared.fields, *record]):
         known = declared.fields.get(name, Field(name))
-        for cause, words, text, expect, twin in _of_field(record, known):
-            alike = envelope.body(json.dumps(twin)) if twin is not None else None
-            yield Probe(cause, words, envelope.body(text), expect, name, alike, text=text)
-    unknown = Expect.EITHER if declared.open_ else Expect.REFUSE
-    strange = json.dumps({**record, STRANGER: 1})
+        for cause, description, text, expect, other in _of_field(record, known):
+            equivalent = envelope.body(json.dumps(other)) if other is not None else None
+            yield Probe(cause, description, envelope.body(text), expect, name, equivalent, text=text)
+    unknown = Expect.EITHER if declared.additional else Expect.REFUSE
+    extended = json.dumps({**record, UNKNOWN_FIELD: 1})
     yield Probe(
-        "unknown-field", f"a field nobody knows, '{STRANGER}'", envelope.body(strange), unknown, None,
-        envelope.body(plain), text=strange,
+        "unknown-field", f"the unknown field '{UNKNOWN_FIELD}'", envelope.body(extended), unknown, None,
+        envelope.body(plain), text=extended,
     )  # fmt: skip
     for name, known in declared.fields.items():
         wrong = misspelt(name, [*declared.fields, *record])
@@ -83,14 +91,19 @@ def probes(record: Mapping[str, Any], declared: Declared, envelope: Envelope) ->
             without = {k: v for k, v in record.items() if k != name}
             text = json.dumps({**without, wrong: record.get(name)})
             yield Probe(
-                "unknown-field", f"'{wrong}' for '{name}'", envelope.body(text), unknown, name,
-                envelope.body(json.dumps(without)), text=text,
+                "unknown-field", f"the misspelt field '{wrong}' in place of '{name}'", envelope.body(text), unknown,
+                name, envelope.body(json.dumps(without)), text=text,
             )  # fmt: skip
     yield from _of_body(plain, envelope)
 
 
 def misspelt(name: str, known: list[str]) -> str:
-    """Return the name with two letters swapped, or empty where that is another name or the same."""
+    """Return the name with two letters swapped, or an empty string where every swap gives a known name.
+
+    Example:
+        >>> misspelt("income", ["income"])
+        'incoem'
+    """
     for at in range(len(name) - 2, 0, -1):
         wrong = name[:at] + name[at + 1] + name[at] + name[at + 2 :]
         if wrong not in known:
@@ -101,7 +114,7 @@ def misspelt(name: str, known: list[str]) -> str:
 def _of_field(
     record: Mapping[str, Any], known: Field
 ) -> Iterator[tuple[str, str, str, Expect, Mapping[str, Any] | None]]:
-    """Yield (cause, words, text of the record, expectation, the record it would be read as) for one field."""
+    """Yield (cause, description, text of the record, expectation, equivalent record) for one field."""
     name, value, types = known.name, record.get(known.name), known.types
 
     def sent(raw: str) -> str:
@@ -115,49 +128,56 @@ def _of_field(
     if number:
         plain = value if isinstance(value, int | float) and not isinstance(value, bool) else 41
         if "string" not in types:
-            yield "dtype-coercion", "the number as text", sent(f'"{plain}"'), Expect.REFUSE, read_as(plain)  # fmt: skip
+            as_text = sent(f'"{plain}"')
+            yield "dtype-coercion", "the number sent as text", as_text, Expect.REFUSE, read_as(plain)
         if "boolean" not in types:
-            yield "dtype-coercion", "true for a number", sent("true"), Expect.REFUSE, read_as(1)
-        yield "not-a-number", "NaN, which JSON does not have", sent("NaN"), Expect.REFUSE, None
-        yield "not-a-number", "Infinity, which JSON does not have", sent("Infinity"), Expect.REFUSE, None
-        yield "not-a-number", "1e999, which is beyond every double", sent("1e999"), Expect.REFUSE, None
+            yield "dtype-coercion", "true in place of a number", sent("true"), Expect.REFUSE, read_as(1)
+        yield "not-a-number", "NaN, which is not JSON", sent("NaN"), Expect.REFUSE, None
+        yield "not-a-number", "Infinity, which is not JSON", sent("Infinity"), Expect.REFUSE, None
+        yield "not-a-number", "1e999, which no double can hold", sent("1e999"), Expect.REFUSE, None
     if whole:
         near = plain if isinstance(plain, int) and abs(plain) < 2**52 else 1
-        yield "truncation", "a fraction for an integer", sent(f"{near}.5"), Expect.REFUSE, read_as(near)
-        yield "json-integer", "an integer over 2^53", sent(str(BEYOND)), Expect.EITHER, None
+        yield "truncation", "a fraction in place of an integer", sent(f"{near}.5"), Expect.REFUSE, read_as(near)
+        yield "json-integer", "an integer beyond 2^53", sent(str(BEYOND)), Expect.EITHER, None
     if "boolean" in types and not number:
-        yield "dtype-coercion", "1 for true", sent("1"), Expect.REFUSE, read_as(True)
+        yield "dtype-coercion", "1 in place of true", sent("1"), Expect.REFUSE, read_as(True)
         if "string" not in types:
-            yield "dtype-coercion", '"true" for true', sent('"true"'), Expect.REFUSE, read_as(True)
+            yield "dtype-coercion", 'the text "true" in place of true', sent('"true"'), Expect.REFUSE, read_as(True)
     if types == {"string"}:
-        yield "dtype-coercion", "a number for text", sent("41"), Expect.REFUSE, read_as("41")
+        yield "dtype-coercion", "a number in place of text", sent("41"), Expect.REFUSE, read_as("41")
     if types and not types & {"array", "object"}:
-        yield "dtype-coercion", "a list for one value", sent(f"[{json.dumps(value)}]"), Expect.REFUSE, read_as(value)
+        yield (
+            "dtype-coercion",
+            "a list in place of one value",
+            sent(f"[{json.dumps(value)}]"),
+            Expect.REFUSE,
+            read_as(value),
+        )
     if "string" in types or isinstance(value, str):
         yield "text", "text with a NUL character", sent('"a\\u0000b"'), Expect.EITHER, None
-        yield "text", "text with half a surrogate pair", sent('"a\\ud800b"'), Expect.EITHER, None
+        yield "text", "text with a lone surrogate", sent('"a\\ud800b"'), Expect.EITHER, None
     may = Expect.EITHER if known.nullable is None else Expect.ACCEPT if known.nullable else Expect.REFUSE
     yield "null", "null", sent("null"), may, None
     without = json.dumps({k: v for k, v in record.items() if k != name})
     absent = Expect.REFUSE if known.required else Expect.ACCEPT if types else Expect.EITHER
-    yield "missing", "a request without it", without, absent, None
+    yield "missing", "a request without the field", without, absent, None
 
 
 def _of_body(plain: str, envelope: Envelope) -> Iterator[Probe]:
-    """Yield bodies that are no request at all."""
+    """Yield bodies that are not a valid request."""
     deep = "[" * DEEP + "]" * DEEP
     whole = envelope.body(plain)
-    for words, body in (
+    for description, body in (
         ("an empty body", b""),
-        ("null for a request", b"null"),
-        ("text for a request", b'"text"'),
-        ("an empty list for a request", b"[]"),
+        ("null in place of a request", b"null"),
+        ("text in place of a request", b'"text"'),
+        ("an empty list in place of a request", b"[]"),
         ("half a request", whole[: max(1, len(whole) // 2)]),
         ("two requests in one body", whole + whole),
         ("a body that is not UTF-8", whole[:-1] + b', "\xff\xfe": 1}'),
-        (f"lists in lists, {DEEP:,} deep", envelope.body(deep)),
+        (f"lists nested {DEEP:,} deep", envelope.body(deep)),
         (f"an integer of {DIGITS:,} digits", envelope.body("9" * DIGITS)),
     ):
-        yield Probe("malformed", words, body)
-    yield Probe("content-type", "JSON that calls itself text/plain", whole, content_type="text/plain")
+        yield Probe("malformed", description, body)
+    yield Probe("content-type", "JSON declared as text/plain", whole, content_type="text/plain")
     yield Probe("malformed", "a form in place of JSON", b"a=1&b=2", content_type="application/x-www-form-urlencoded")

@@ -1,4 +1,4 @@
-"""Malformed tensors: the fixed probes of the Open Inference Protocol, each one thing wrong with a sound request."""
+"""Malformed tensors: the fixed probes of the Open Inference Protocol, each a valid request with one error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARK = "\ue000seatrial\ue000"
 
 
 def tensor_probes(payload: Mapping[str, Any]) -> Iterator[Probe]:
-    """Yield the probes of a request whose inputs are tensors; a sound service refuses all but a few of them."""
+    """Yield the probes made from a request whose inputs are tensors; a correct service refuses all but a few."""
     first = payload["inputs"][0]
     name, data, shape = str(first["name"]), list(first["data"]), list(first["shape"])
     whole = json.dumps(payload).encode()
@@ -24,58 +24,60 @@ def tensor_probes(payload: Mapping[str, Any]) -> Iterator[Probe]:
         body["inputs"][0] |= tensor
         return json.dumps(body).replace(json.dumps(_MARK), raw or "").encode()
 
-    def without(word: str) -> bytes:
+    def without(member: str) -> bytes:
         body = deepcopy(dict(payload))
-        del body["inputs"][0][word]
+        del body["inputs"][0][member]
         return json.dumps(body).encode()
 
-    for words, body in (
-        ("a shape that its data do not fill", changed(shape=[shape[0] + 1, *shape[1:]])),
-        ("a shape of less than its data", changed(shape=[0, *shape[1:]])),
+    for description, body in (
+        ("a shape larger than its data", changed(shape=[shape[0] + 1, *shape[1:]])),
+        ("a shape smaller than its data", changed(shape=[0, *shape[1:]])),
         ("a negative shape", changed(shape=[-1, *shape[1:]])),
         ("a shape that is text", changed(shape="2")),
         ("a shape of a billion rows", changed(shape=[10**9, *shape[1:]])),
-        ("data that are one short", changed(data=data[:-1])),
+        ("data with one value missing", changed(data=data[:-1])),
         ("no data", changed(data=[])),
-        ("null for data", changed(data=None)),
+        ("null in place of data", changed(data=None)),
         ("ragged data", changed(data=[data, data[:-1]])),
-        ("a datatype nobody knows", changed(datatype="FP99")),
-        ("a number for a datatype", changed(datatype=64)),
+        ("an unknown datatype", changed(datatype="FP99")),
+        ("a number in place of the datatype", changed(datatype=64)),
         *(
-            (f"a tensor without '{word}'", without(word))
-            for word in ("data", "shape", "datatype", "name")
-            if word in first
+            (f"a tensor without '{member}'", without(member))
+            for member in ("data", "shape", "datatype", "name")
+            if member in first
         ),
     ):
-        yield Probe("malformed-tensor", words, body, of=name)
+        yield Probe("malformed-tensor", description, body, field_name=name)
     yield from _numbers(first, whole, changed)
     others = {k: v for k, v in payload.items() if k != "inputs"}
-    for words, body in (
+    for description, body in (
         ("a request without inputs", json.dumps(others).encode()),
         ("no inputs", json.dumps({**others, "inputs": []}).encode()),
-        ("an object for inputs", json.dumps({**others, "inputs": first}).encode()),
-        ("text for inputs", json.dumps({**others, "inputs": "x"}).encode()),
+        ("an object in place of inputs", json.dumps({**others, "inputs": first}).encode()),
+        ("text in place of inputs", json.dumps({**others, "inputs": "x"}).encode()),
         ("an empty body", b""),
-        ("null for a request", b"null"),
-        ("a list for a request", b"[]"),
+        ("null in place of a request", b"null"),
+        ("a list in place of a request", b"[]"),
         ("half a request", whole[: len(whole) // 2]),
         ("a body that is not UTF-8", whole[:-1] + b', "\xff\xfe": 1}'),
-        (f"lists in lists, {DEEP:,} deep", b"[" * DEEP + b"]" * DEEP),
+        (f"lists nested {DEEP:,} deep", b"[" * DEEP + b"]" * DEEP),
     ):
-        yield Probe("malformed", words, body)
-    yield Probe("content-type", "JSON that calls itself text/plain", whole, Expect.EITHER, content_type="text/plain")
+        yield Probe("malformed", description, body)
+    yield Probe("content-type", "JSON declared as text/plain", whole, Expect.EITHER, content_type="text/plain")
 
 
 def _numbers(first: Mapping[str, Any], whole: bytes, changed: Callable[..., bytes]) -> Iterator[Probe]:
-    """Yield what is no number in a tensor of numbers."""
+    """Yield probes whose tensor of numbers holds a cell that is not a number."""
     name, kind, data = str(first["name"]), str(first["datatype"]), list(first["data"])
     if kind in ("BYTES", "BOOL") or not data:
         return
-    for word in ("NaN", "Infinity", "1e999"):
-        yield Probe("not-a-number", f"{word} in a tensor", changed(word, data=[_MARK, *data[1:]]), of=name)
+    for literal in ("NaN", "Infinity", "1e999"):
+        yield Probe(
+            "not-a-number", f"{literal} in a tensor", changed(literal, data=[_MARK, *data[1:]]), field_name=name
+        )
     text = changed(data=[str(data[0]), *data[1:]])
-    yield Probe("dtype-coercion", "a number as text", text, of=name, twin=whole)
-    yield Probe("null", "null for a number", changed(data=[None, *data[1:]]), of=name)
+    yield Probe("dtype-coercion", "a number sent as text", text, field_name=name, equivalent=whole)
+    yield Probe("null", "null in place of a number", changed(data=[None, *data[1:]]), field_name=name)
     if "INT" in kind:
         fraction = changed(f"{int(data[0])}.5", data=[_MARK, *data[1:]])
-        yield Probe("truncation", "a fraction for an integer", fraction, of=name, twin=whole)
+        yield Probe("truncation", "a fraction in place of an integer", fraction, field_name=name, equivalent=whole)
