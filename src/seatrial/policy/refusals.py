@@ -17,7 +17,9 @@ MOST = 5  # wrong settings in one message
 SHOWN = 60  # characters of a value
 SECRET = ("headers", "body")  # what stands below these names is not repeated
 OWN = "seatrial"  # the type of an error whose message is a sentence of ours
-BOUNDS = (("exclusiveMinimum", "above"), ("minimum", "at least"), ("exclusiveMaximum", "below"), ("maximum", "at most"))
+BOUNDS = (
+    ("exclusiveMinimum", "above"), ("minimum", "of at least"), ("exclusiveMaximum", "below"), ("maximum", "at most"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,12 @@ def _sentence(
     *tables, name = path or ("",)
     if error["type"] == "extra_forbidden":
         extra = str(error["loc"][len(path)])
-        sentence = unknown(form.noun(error["input"]), extra, node["properties"])
-        return (*path, extra), path, f"{sentence[0].upper()}{sentence[1:]}"
+        return (*path, extra), path, unknown(form.noun(error["input"]), extra, node["properties"])
     if error["type"] == OWN:
         return (*path, error["msg"]), tables if _is_value(node) else path, error["msg"]
     if error["type"] == "missing":
         what = "table" if not _is_value(node) and form.kind == "toml" else form.noun(None)
-        return path, tables, f"Required {what} '{name}' is missing.{_example(name, node, form)}"
+        return path, tables, f"required {what} '{name}' is missing.{_example(name, node, form)}"
     shown = literal(_at(values, path, error["input"]), cut=SHOWN) if not set(path) & {*SECRET} else "something else"
     if not _is_value(node) and form.kind == "toml":
         place = ".".join(map(_key, (*form.below, *path)))
@@ -156,21 +157,24 @@ def allowed(node: dict[str, Any]) -> str:
     if "enum" in node:
         return f"one of {', '.join(map(literal, node['enum']))}"
     kinds = {each.get("type") for each in node.get("anyOf", (node,))} - {"null"}
-    bounds = [f"{word} {node[key]:g}" for key, word in BOUNDS if key in node]
-    ranged = f" {' and '.join(bounds)}" if bounds else ""
-    if kinds == {"integer"}:
-        return f"a whole number{ranged}"
-    if "number" in kinds:
-        return f"a number{ranged}"
-    if kinds == {"boolean"}:
-        return "true or false"
-    if kinds == {"string"}:
-        return "text in quotes, not empty" if node.get("minLength") else "text in quotes"
-    if kinds == {"array"}:
+    kind = "number" if "number" in kinds else next(iter(kinds), "object")
+    if kind == "array":
         items = node.get("items", {})
-        inner = {"string": " of texts", "number": " of numbers", "array": " of lists"}.get(items.get("type"), "")
-        return f"a list{inner or (' of numbers' if 'anyOf' in items else '')}"
-    return "a table"
+        inner = {"string": " of texts", "array": " of lists"}.get(items.get("type"), " of numbers" if items else "")
+        return f"a list{inner}"
+    return {
+        "integer": f"a whole number{_range(node)}",
+        "number": f"a number{_range(node)}",
+        "boolean": "true or false",
+        "string": "text in quotes, not empty" if node.get("minLength") else "text in quotes",
+    }.get(kind, "a table")
+
+
+def _range(node: dict[str, Any]) -> str:
+    if "minimum" in node and "maximum" in node:
+        return f" from {node['minimum']:,} to {node['maximum']:,}"
+    bounds = [f"{word} {node[key]:,}" for key, word in BOUNDS if key in node]
+    return f" {' and '.join(bounds)}" if bounds else ""
 
 
 def literal(value: Any, *, cut: int = 0) -> str:

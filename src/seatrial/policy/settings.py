@@ -62,9 +62,9 @@ def setting(
         >>> Slo(rate=10).rate
         10.0
     """
-    extra = {name: value for name, value in (("x-unit", unit), ("x-allowed", allowed)) if value}
-    shown = {"examples": [example]} if example is not None else {}
-    return Field(default, description=says, json_schema_extra=extra or None, **shown, **bounds)
+    extra: Any = {name: value for name, value in (("x-unit", unit), ("x-allowed", allowed)) if value}
+    more: Any = {**bounds, **({"examples": [example]} if example is not None else {})}
+    return Field(default, description=says, json_schema_extra=extra or None, **more)
 
 
 def read_toml(path: Path, error: type[SeatrialError]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from seatrial.checks.serving.service import Live, serve, target_of
 from seatrial.engine import plan, run_case, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
+from seatrial.policy.service import Contract
 from seatrial.targets.http import Http
 from seatrial.trial import ChampionContract, Trial
 
@@ -56,10 +57,9 @@ def sail(payments, running, before):
         pipeline = with_service(payments, service, **(stages or {}))
         policy = Policy.load(ROOT / "expectations", pipeline)
         moved = [replace(e, path=f"/{variant}{e.path}") for e in policy.pinned.examples] if examples else []
-        settings = {"generated": 20, **contract}
-        policy = replace(
-            policy, service={**policy.service, "contract": settings}, pinned=replace(policy.pinned, examples=moved)
-        )
+        settings = Contract(**{"generated_requests": 20, **contract})
+        service = policy.service.model_copy(update={"contract": settings})
+        policy = replace(policy, service=service, pinned=replace(policy.pinned, examples=moved))
         trial = Trial(
             pipeline, payments.reference, policy=policy, model=payments.model, model_path=payments.versions["2"],
             champion_contract=champion_contract or (ChampionContract("1", before) if champion else None), seed=7,
@@ -134,7 +134,7 @@ def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before
 
     champion_contract = ChampionContract("1", before, reference=payments.reference.root)
     verdict, _ = sail(
-        "clean", examples=False, generated=0, champion_contract=champion_contract, stages={"response": respond}
+        "clean", examples=False, generated_requests=0, champion_contract=champion_contract, stages={"response": respond}
     )
     assert verdict.outcome is Outcome.FAIL
     moved = {(f.column, f.cause): f for f in verdict.findings}
@@ -147,7 +147,7 @@ def test_a_meaning_that_moved_is_found_where_no_schema_shows_it(payments, before
 def test_a_promoted_version_without_a_document_is_told(sail):
     """Nothing was compared, and the remark says why; it fails nothing."""
     verdict, _ = sail(
-        "clean", examples=False, generated=0, champion_contract=ChampionContract("1", why="none is stored")
+        "clean", examples=False, generated_requests=0, champion_contract=ChampionContract("1", why="none is stored")
     )
     assert verdict.outcome is Outcome.PASS
     (remark,) = verdict.findings
@@ -158,7 +158,7 @@ def test_a_promoted_version_without_a_document_is_told(sail):
 @pytest.mark.parametrize("variant", ["nan", "number", "ignoring", "coercing", "broken", "hidden", "reshaped", "moved"])
 def test_a_fault_is_found_without_a_promoted_version_and_without_examples(variant, sail):
     """The fixed probes find by themselves what is not a change but wrong."""
-    verdict, _ = sail(variant, champion=False, examples=False, generated=0)
+    verdict, _ = sail(variant, champion=False, examples=False, generated_requests=0)
     causes = {f.cause for f in born(verdict)}
     wanted = {cause for _, cause in FAULTS[variant] if not cause.startswith("openapi")}
     assert wanted <= causes
@@ -178,12 +178,14 @@ def test_the_policy_says_what_a_coercion_weighs(sail):
 
 def test_a_coercion_is_shown_and_not_only_suspected(sail):
     """The finding says that the answer is that of the right value, and what the path in process does."""
-    verdict, _ = sail("coercing", champion=False, examples=False, generated=0)
+    verdict, _ = sail("coercing", champion=False, examples=False, generated_requests=0)
     (finding,) = (f for f in born(verdict) if (f.column, f.cause) == ("amount", "dtype-coercion"))
     assert "answered as the right value is" in finding.message
     assert "the number as text" in finding.message
     (ignored,) = (
-        f for f in born(sail("ignoring", champion=False, examples=False, generated=0)[0]) if f.column == "device"
+        f
+        for f in born(sail("ignoring", champion=False, examples=False, generated_requests=0)[0])
+        if f.column == "device"
     )
     assert "it is ignored" in ignored.message
     assert "'devcie'" in ignored.message or "for 'device'" in ignored.message

@@ -12,6 +12,7 @@ from seatrial.events import Severity
 from seatrial.io.loading import load_file
 from seatrial.pipeline import SERVICE
 from seatrial.policy.consumers import Example, Pinned
+from seatrial.policy.service import service_settings
 from tests.support.paths import SUPPORT
 
 TINY = SUPPORT / "tiny_service.py"
@@ -33,7 +34,7 @@ def sail(fault, command=None, *, openapi=None, pinned=None, **contract):
     pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
     texts = [json.dumps({"id": f"t{n}", "x": n / 3, "at": "2025-03-01T10:00:00+00:00"}) for n in range(5)]
     reference = capture(pipeline, pd.DataFrame({"payload": texts}, dtype="string"))
-    policy = Policy(service={"contract": contract}, pinned=pinned or Pinned())
+    policy = Policy(service=service_settings({"contract": contract}), pinned=pinned or Pinned())
     return run(pipeline, reference, ["contract"], policy=policy)
 
 
@@ -56,7 +57,7 @@ def test_a_service_that_ends_by_itself_is_a_finding():
 
 def test_a_service_that_hangs_is_given_up_within_its_deadline():
     """No request is answered, so nothing can be probed: inconclusive, with the reason."""
-    verdict = sail("hangs", seconds=0.5)
+    verdict = sail("hangs", timeout_seconds=0.5)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "nothing can be probed" in verdict.summary
 

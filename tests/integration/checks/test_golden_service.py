@@ -14,6 +14,7 @@ from seatrial import Dependency, Outcome, Pipeline, Service, capture, run
 from seatrial.events import Severity
 from seatrial.io.loading import load_file
 from seatrial.policy.policy import Policy
+from seatrial.policy.service import service_settings
 from tests.support.paths import SUPPORT
 
 TINY = SUPPORT / "tiny_service.py"
@@ -54,8 +55,8 @@ def sail(fault, golden=None, *, last=respond, batch="/batch", checks=("golden",)
     )
     pipeline = Pipeline("tiny", key="id", raw=parse, response=last, service=service, **more)
     reference = capture(pipeline, requests())
-    contract = {"seconds": (golden or {}).get("seconds", 10), "generated": 0}
-    policy = Policy(service={"golden": {"batch": 16, **(golden or {})}, "contract": contract})
+    contract = {"timeout_seconds": (golden or {}).get("timeout_seconds", 10), "generated_requests": 0}
+    policy = Policy(service=service_settings({"golden": {"batch_size": 16, **(golden or {})}, "contract": contract}))
     return run(pipeline, reference, list(checks), policy=policy)
 
 
@@ -175,7 +176,7 @@ def test_an_answer_that_cannot_be_read_ends_as_a_finding_and_leaves_nothing(faul
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     ends = fault not in ("endless", "drips")  # contract waits for each of its requests by itself
     checks = ("golden", "contract") if ends else ("golden",)
-    verdict = sail(fault, {"seconds": 30 if ends else 1}, batch=None, checks=checks)
+    verdict = sail(fault, {"timeout_seconds": 30 if ends else 1}, batch=None, checks=checks)
     assert verdict.outcome is Outcome.FAIL
     found = [f.message for f in born(verdict) if f.check == "golden"]
     assert found
@@ -189,7 +190,7 @@ def test_an_answer_that_cannot_be_read_ends_as_a_finding_and_leaves_nothing(faul
 
 def test_a_service_that_hangs_is_given_up():
     """A few requests run into their deadline and the rest are not waited for."""
-    verdict = sail("hangs", {"seconds": 0.3}, batch=None)
+    verdict = sail("hangs", {"timeout_seconds": 0.3}, batch=None)
     finding = born(verdict)[0]
     assert finding.cause == "no-answer"
     assert "gave no whole answer within 0.3 s" in finding.message

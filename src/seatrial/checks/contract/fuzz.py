@@ -23,7 +23,7 @@ BATCH_SHARE = 0.25  # of the requests go to the path that takes batches, where t
 def ask_generated(name: str, ground: Session) -> Iterator[Event]:
     """Send generated requests within the budget and yield what is wrong with the answers."""
     settings, seed = ground.settings, ground.trial.seed
-    total = GENERATED if settings.generated is None else settings.generated
+    total = GENERATED if settings.generated_requests is None else settings.generated_requests
     if not total or ground.document is None or ground.path is None or ground.wire is not None:
         return
     batch = ground.live.service.batch
@@ -49,7 +49,7 @@ def ask_generated(name: str, ground: Session) -> Iterator[Event]:
                 seconds=settings.generated_seconds / 4,
             )
         except GeneratorMissingError as error:
-            if settings.generated is None:
+            if settings.generated_requests is None:
                 yield Finding(name, SERVICE, f"Not asked: {error}.", severity=Severity.INFO, cause="not-installed")
             else:
                 yield NotEvaluated(name, SERVICE, str(error))

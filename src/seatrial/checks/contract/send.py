@@ -47,7 +47,7 @@ def send(ground: Session, asked: Sequence[Probe], *, seconds: float | None = Non
         of_kind = [n for n, p in enumerate(asked) if p.content_type == kind]
         told = ground.asked.send_all(
             [asked[n].body for n in of_kind], path=ground.path, headers=ground.headers(kind),
-            seconds=ground.settings.seconds, all_seconds=seconds or 20 * ground.settings.seconds,
+            seconds=ground.settings.timeout_seconds, all_seconds=seconds or 20 * ground.settings.timeout_seconds,
         )  # fmt: skip
         out |= {n: Exchange(asked[n], t) for n, t in zip(of_kind, told, strict=True)}
     return _again(ground, [out[n] for n in range(len(asked))])
@@ -56,7 +56,7 @@ def send(ground: Session, asked: Sequence[Probe], *, seconds: float | None = Non
 def _again(ground: Session, sent: list[Exchange]) -> list[Exchange]:
     """Send what got no answer once more, each on a connection of its own: a server may close one after any error."""
     lost = [n for n, each in enumerate(sent) if each.told is None or isinstance(each.told, AnswerError)]
-    until = time.monotonic() + RETRIED * ground.settings.seconds
+    until = time.monotonic() + RETRIED * ground.settings.timeout_seconds
     for n in lost:
         if time.monotonic() > until or ground.live.running.ended() is not None:
             break

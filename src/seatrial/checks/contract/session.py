@@ -69,7 +69,7 @@ class Session:
 
     def alone(self) -> Http | OipGrpc:
         """Return another connection to the same, to be used in a ``with`` block."""
-        seconds = self.settings.seconds
+        seconds = self.settings.timeout_seconds
         if self.wire is not None:
             return OipGrpc(self.wire.url, seconds=seconds)
         return Http(self.live.running.url, seconds=seconds, connections=1)

@@ -102,10 +102,10 @@ def ask_both(sides: Sides, service: Live) -> list[Observed]:
     rows = list(range(len(sides.requests)))
     if not takes_batches(service.target):
         return [ask_some(sides, service, rows)]
-    batched = ask_some(sides, service, rows, golden.batch)
+    batched = ask_some(sides, service, rows, golden.batch_size)
     if service.running.ended() is not None or batched.told.away:
         return [batched]
-    drawn = np.random.default_rng(sides.trial.seed).permutation(len(rows))[: golden.singles].tolist()
+    drawn = np.random.default_rng(sides.trial.seed).permutation(len(rows))[: golden.single_requests].tolist()
     worst = {k for c in batched.recorded.columns if not c.ok for k in c.worst_keys}
     unanswered = {str(k) for trouble in batched.told.troubles.values() for k in trouble.keys[:DOUBTFUL]}
     doubtful = [n for n in rows if str(sides.keys[n]) in worst | unanswered][:DOUBTFUL]
@@ -138,7 +138,7 @@ def _ask_again(sides: Sides, service: Live, told: Answers, batch: int) -> None:
 
     A dependency that was slow for a moment is no fault of the version, and a degraded answer is not to be compared.
     """
-    key, field = sides.trial.pipeline.key, sides.trial.policy.golden.degraded
+    key, field = sides.trial.pipeline.key, sides.trial.policy.golden.degraded_field
     meant = sides.recorded[sides.recorded[field].eq(True)][key] if field in sides.recorded.columns else ()
     expected = {str(k) for k in meant}
     row_of = {str(k): n for n, k in enumerate(sides.keys)}

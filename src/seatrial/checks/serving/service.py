@@ -68,5 +68,5 @@ def target_of(pipeline: Pipeline, running: Running, *, seconds: float = 30.0) ->
 def _start(trial: Trial) -> Live:
     assert trial.pipeline.service is not None
     running = trial.hold(serve(trial.pipeline, model_path=trial.model_path))
-    target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.seconds))
+    target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.timeout_seconds))
     return Live(trial.pipeline.service, running, target)
