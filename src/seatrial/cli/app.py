@@ -262,6 +262,11 @@ app.command(
     help="Seed faults into the pipeline and see which of them its reference and policy catch.",
 )  # fmt: skip  # imported when it is called for
 
+app.command(
+    "seatrial.cli.schema:show", name="schema",
+    help="Print the JSON Schema of a file of settings, for editors.",
+)  # fmt: skip  # imported when it is called for
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; an error is one message, and a traceback only with ``--debug``."""

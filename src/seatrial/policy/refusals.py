@@ -157,7 +157,7 @@ def allowed(node: dict[str, Any]) -> str:
     if "enum" in node:
         return f"one of {', '.join(map(literal, node['enum']))}"
     kinds = {each.get("type") for each in node.get("anyOf", (node,))} - {"null"}
-    kind = "number" if "number" in kinds else next(iter(kinds), "object")
+    kind = "number" if "number" in kinds else next(iter(kinds), None)
     if kind == "array":
         items = node.get("items", {})
         inner = {"string": " of texts", "array": " of lists"}.get(items.get("type"), " of numbers" if items else "")
@@ -167,7 +167,8 @@ def allowed(node: dict[str, Any]) -> str:
         "number": f"a number{_range(node)}",
         "boolean": "true or false",
         "string": "text in quotes, not empty" if node.get("minLength") else "text in quotes",
-    }.get(kind, "a table")
+        "object": "a table",
+    }.get(str(kind), "any value")
 
 
 def _range(node: dict[str, Any]) -> str:

@@ -209,7 +209,7 @@ class ServiceSettings(Settings):
     contract: Contract = setting(Contract(), says="Evaluation of the service's contract.")
     slo: Slo | None = setting(None, says="The objective under load. Without it the service is not put under load.")
     load: Load = setting(Load(), says="How much load is offered.")
-    stress: Stress = setting(Stress(), says="Load and resilience together.")
+    stress: Stress = setting(Stress(), says="What load and resilience may take together.")
     mutation: Mutation = setting(Mutation(), says="The mutation test.")
 
 

@@ -13,6 +13,7 @@ FOLDERS = {
     "flows": "flows",
     "expectations": "expectations",
     "deployments": "deployments",
+    "docs/schemas": "docs/schemas",  # where the files of settings refer to
     "examples/payments": "payments",
 }
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
