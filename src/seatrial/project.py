@@ -47,7 +47,8 @@ class Project:
     """Where things are, and how a model is kept apart. Every path is absolute.
 
     ``models`` are patterns of the registered models that are this project's, such as ``payments-*``; ``environment``
-    names the variables that the process which loads a model may see, beside those of any program.
+    names the variables that the process which loads a model may see, beside those of any program; ``registry`` is the
+    scheme of the registry that 'seatrial reconcile' watches.
     """
 
     root: Path
@@ -59,6 +60,7 @@ class Project:
     models: tuple[str, ...] = ("*",)
     environment: tuple[str, ...] = ()
     limits: Limits = field(default_factory=_limits)
+    registry: str = "models"
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -90,6 +92,7 @@ class Project:
             models=found.models,
             environment=found.environment,
             limits=found.isolation,
+            registry=found.registry,
         )
 
     def pipeline(self) -> Pipeline:
@@ -116,7 +119,7 @@ class Project:
 
         return Policy.load(self.expectations, pipeline)
 
-    def settle(self) -> None:
+    def activate(self) -> None:
         """Point MLflow and Prefect at the project's own state unless the environment says otherwise, and quieten them.
 
         Must run before either is imported: both read the environment once.

@@ -110,7 +110,7 @@ def reference(name: str) -> str:
 
 
 def show(name: str, *, to: Path | None = None) -> int:
-    """Print the JSON Schema of a file of settings; an editor that knows it completes and checks the file.
+    """Print the JSON Schema of a settings file, with which an editor completes and checks that file.
 
     Args:
         name: service, fixtures, pyproject-tool-seatrial or contract-example.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from seatrial.errors import PolicyError, unknown
 from seatrial.io.bundle import directory_digest
@@ -103,6 +104,10 @@ class Policy:
     def live(self) -> list[str]:
         """The dependencies that are queried again in every validation."""
         return [name for name, of in self.service.dependencies.items() if of.live]
+
+    def settings_of(self, check: str) -> Mapping[str, Any]:
+        """Return ``[checks.<name>]``, the settings of a check of another package; that check reads them strictly."""
+        return self.service.checks.get(check, {})
 
     def of(self, stage: str) -> StagePolicy:
         """Return the policy of a stage; one without a file gets the defaults."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial.errors import PolicyError
 from seatrial.policy.settings import List, Settings, read_toml, setting, validated
-from seatrial.policy.values import Corners, Faults, Text, Weight
+from seatrial.policy.values import Corners, Faults, OfChecks, Text, Weight
 
 FILE = "service.toml"
 GENERATED = 100
@@ -54,6 +54,9 @@ class FailurePolicy(Settings):
         (), says="Fault scenarios to run; all that the dependency's address allows where it is not set.",
         example=["down", "latency_beyond"],
     )  # fmt: skip
+    path: Text | None = setting(
+        None, example="/score", says="Path that is loaded over HTTP meanwhile; by default the service's predict."
+    )
     unaffected: List[str] = setting(
         (), says="Paths that do not use the dependency. They are read meanwhile and must keep their objective.",
         example=["/health"],
@@ -211,6 +214,10 @@ class ServiceSettings(Settings):
     load: Load = setting(Load(), says="How much load is offered.")
     stress: Stress = setting(Stress(), says="What load and resilience may take together.")
     mutation: Mutation = setting(Mutation(), says="The mutation test.")
+    checks: OfChecks = setting(
+        {}, example={"bounds": {"response": {"amount": [0, 100]}}},
+        says="Settings of checks of other packages, by the check's name; each check reads its own strictly.",
+    )  # fmt: skip
 
 
 def service_settings(values: Mapping[str, Any], file: str | Path = FILE) -> ServiceSettings:

@@ -16,9 +16,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from seatrial.errors import SeatrialError
 from seatrial.policy.refusals import Form, refusal
 
-ROWS = ("latency_within", "latency_beyond", "down", "timeout", "reset_peer", "limit_data", "slicer", "trickle")
-ANSWER_ROWS = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_keys")
-
 
 class Settings(BaseModel):
     """A table of settings: unknown names, other types, NaN and infinity are refused; instances are immutable."""

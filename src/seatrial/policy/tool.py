@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial.policy.settings import List, Settings, setting
-from seatrial.policy.values import Text, Variables
+from seatrial.policy.values import Registry, Text, Variables
 
 
 class Limits(Settings):
@@ -31,6 +31,10 @@ class ToolSettings(Settings):
     expectations: Text = setting("expectations", says="Directory of the policy, from the project's root.")
     flows: Text = setting("flows", says="Directory of the Prefect flows, from the project's root.")
     state: Text = setting(".seatrial", says="Directory of the local state, from the project's root.")
+    registry: Registry = setting(
+        "models", example="models",
+        says="Scheme of the registry that 'seatrial reconcile' watches; 'seatrial plugins' lists what is installed.",
+    )  # fmt: skip
     models: List[Text] = setting(
         ("*",), min_length=1, example=["payments-*"], allowed="a list of patterns of registered models",
         says="Patterns of the registered models that belong to this project.",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from seatrial import plugins
 from seatrial.errors import UsageError, unknown
 from seatrial.loadgen.schedule import Profile
 from seatrial.policy.refusals import refuse
-from seatrial.policy.settings import ANSWER_ROWS, ROWS, List
+from seatrial.policy.settings import List
 
 Text = Annotated[str, Field(min_length=1)]
 Weight = Literal["error", "warning", "allow"]
@@ -26,10 +28,22 @@ def _profile(corners: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...],
 
 
 def _faults(names: tuple[str, ...]) -> tuple[str, ...]:
-    there = [*ROWS, *ANSWER_ROWS]
-    if strange := [name for name in names if name not in there]:
-        refuse(((), f"'faults' names a fault scenario that does not exist. {unknown('Fault', strange[0], there)}"))
+    known = plugins.names("faults")
+    if strange := [name for name in names if name not in known]:
+        refuse(((), f"'faults' names a fault scenario that is not installed. {unknown('Fault', strange[0], known)}"))
     return names
+
+
+def _registry(scheme: str) -> str:
+    if scheme not in (known := plugins.names("registries")):
+        refuse(((), unknown("registry =", scheme, known)), value=scheme)
+    return scheme
+
+
+def _check(name: str) -> str:
+    if name not in (known := plugins.names("checks")):
+        refuse(((), unknown("check", name, known)), value=name)
+    return name
 
 
 def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,4 +57,6 @@ def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Corners = Annotated[List[List[float]], AfterValidator(_profile)]
 Faults = Annotated[List[str], AfterValidator(_faults)]
+Registry = Annotated[str, AfterValidator(_registry)]
+OfChecks = Mapping[Annotated[str, AfterValidator(_check)], Mapping[str, Any]]
 Variables = Annotated[List[str], AfterValidator(_variables)]

@@ -8,7 +8,7 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service
 from seatrial.checks.contract.check import check
-from seatrial.checks.serving.service import Live, serve, target_of
+from seatrial.checks.serving.service import LiveService, serve, target_of
 from seatrial.engine import plan, run_case, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
@@ -65,7 +65,7 @@ def sail(payments, running, before):
             champion_contract=champion_contract or (ChampionContract("1", before) if champion else None), seed=7,
         )  # fmt: skip
         with trial:
-            here = Live(pipeline.service, running, trial.hold(target_of(pipeline, running)))
+            here = LiveService(pipeline.service, running, trial.hold(target_of(pipeline, running)))
             trial.once("live service", lambda: here)
             ((asked, case),) = plan([check], trial)
             events = run_case(asked, trial, case)
@@ -166,7 +166,7 @@ def test_a_fault_is_found_without_a_promoted_version_and_without_examples(varian
 
 def test_the_policy_says_what_a_coercion_weighs(sail):
     """As warnings they are told and the version passes; a 500 is an error whatever the policy says."""
-    quiet = {"coercion": "warning", "unknown_fields": "allow", "generated": 0}
+    quiet = {"coercion": "warning", "unknown_fields": "allow", "generated_requests": 0}
     verdict, _ = sail("coercing", champion=False, examples=False, **quiet)
     assert verdict.outcome is Outcome.PASS
     assert {f.severity for f in verdict.findings} == {Severity.WARNING}

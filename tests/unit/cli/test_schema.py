@@ -103,11 +103,14 @@ def test_the_schema_and_the_reader_refuse_the_same(text, place):
         ("private", "rows = 3\nepsilon = 1.0\ndelta = 1e-6\n[fixtures.a.columns.x]\nvalues = [1]", True),
         ("copula", "rows = 3\n[fixtures.a.columns.x]\nvalues = [1]", False),
         ("edges", "", True),
-        ("of_another_package", "max_distance = 0.1", True),
+        ("of_another_package", "max_distance = 0.1", False),
+        ("of_another_package", "rows = 3\nmax_distance = 0.1\noptions = { start = 10 }", True),
+        ("of_another_package", "rows = 3\nepsilon = 1.0", False),
+        ("copula", "rows = 3\noptions = { start = 10 }", False),
     ],
 )
 def test_an_editor_knows_which_settings_a_source_takes(source, more, accepted):
-    """Settings that do not apply to the source are marked; a source of another package may take any."""
+    """Settings that do not apply to the source are marked; a source of another package has options of its own."""
     found = problems("fixtures", tomllib.loads(f"[fixtures.a]\nsource = '{source}'\n{more}\n"))
     assert (not found) is accepted, found
 
