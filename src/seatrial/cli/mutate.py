@@ -1,4 +1,4 @@
-"""What ``seatrial exam`` does: fetch a version with its reference, hold the exam, show it."""
+"""What ``seatrial mutate`` does: fetch a version with its reference, run the mutation test, print its result."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_each_criterion_sees_its_own_fault(ground, name, change, criterion):
 
 def test_a_lasting_fault_must_be_left_alone(ground):
     """Answers that wait for the whole time-out to the end show that nothing opened; early ones may."""
-    ground = replace(ground, loss=replace(ground.loss, breaker=True))
+    ground = replace(ground, loss=ground.loss.model_copy(update={"circuit_breaker": True}))
     assert found("timeout", seen(ground, seconds=0.5)) == [("breaker", True)]
     assert found("timeout", seen(ground, seconds=np.where(np.arange(RUN) < 12, 0.5, 0.1))) == []
     assert found("down", seen(ground, seconds=0.5)) == []
