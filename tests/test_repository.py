@@ -65,8 +65,14 @@ def test_importing_seatrial_imports_nothing():
 
 
 def test_every_public_name_needs_no_more_than_pandas():
-    """All names together pull pandas and what it stands on, and none of the heavy libraries."""
+    """All names together pull pandas, pydantic and what they stand on, and none of the heavy libraries."""
     assert not loaded_by("from seatrial import *") & HEAVY
+
+
+@pytest.mark.parametrize("module", ["seatrial.cli.app", "seatrial.project"])
+def test_settings_are_modelled_when_they_are_read(module):
+    """Pydantic takes a tenth of a second to import: help and the project's name must not wait for it."""
+    assert "pydantic" not in loaded_by(f"import {module}")
 
 
 def test_the_public_names_are_these():

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from seatrial import plugins
 from seatrial.errors import ProjectError, unknown
 
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
     from seatrial.policy.policy import Policy
+    from seatrial.policy.tool import Limits
 
-TEXTS = ("pipeline", "expectations", "flows", "state", "registry")
-SETTINGS = (*TEXTS, "models", "environment", "isolation")
+PYPROJECT = "pyproject.toml"
 
 # Whoever starts seatrial may have set any of these; what they set stands.
 QUIET = {
@@ -39,41 +36,10 @@ QUIET = {
 MEBIBYTE = 2**20
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The ``[tool.seatrial.isolation]`` of a project. Memory and processes are counted over all that was
-    started, which needs Linux.
+def _limits() -> Limits:
+    from seatrial.policy.tool import Limits
 
-    Attributes:
-        load_seconds: for reading the pipeline and the policy, and again for loading the models.
-        question_seconds: for one question, such as a whole load test.
-        memory_mb: resident memory in MiB; pages that two processes share count twice.
-        processes: how many at a time, the services on trial and what they start included.
-        file_mb: the largest file that may be written, in MiB.
-        log_mb: how much of what is printed is kept, in MiB.
-    """
-
-    load_seconds: float = 300
-    question_seconds: float = 1800
-    memory_mb: int = 8192
-    processes: int = 128
-    file_mb: int = 4096
-    log_mb: int = 16
-
-    @classmethod
-    def read(cls, settings: Any, where: str) -> Limits:
-        """Return the limits a project sets; ProjectError names a setting that is misspelt or no positive number."""
-        if not isinstance(settings, Mapping):
-            raise ProjectError(f"{where}: 'isolation' is {type(settings).__name__}; it is a table of limits.")
-        known = [f.name for f in fields(cls)]
-        for name, value in settings.items():
-            if name not in known:
-                raise ProjectError(f"{where}: {unknown('Limit', name, known)}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-                raise ProjectError(f"{where}: '{name}' is {value!r}; it is a number above 0.")
-            if not name.endswith("_seconds") and value != int(value):
-                raise ProjectError(f"{where}: '{name}' is {value!r}; it is a whole number.")
-        return cls(**{n: v if n.endswith("_seconds") else int(v) for n, v in settings.items()})
+    return Limits()
 
 
 @dataclass(frozen=True)
@@ -93,7 +59,7 @@ class Project:
     state: Path
     models: tuple[str, ...] = ("*",)
     environment: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=_limits)
     registry: str = "models"
 
     @classmethod
@@ -101,7 +67,7 @@ class Project:
         """Return the project at ``directory`` or above it; ProjectError says what is missing or misspelt."""
         start = Path(directory).resolve()
         for root in (start, *start.parents):
-            settings = _settings(root / "pyproject.toml")
+            settings = _settings(root / PYPROJECT)
             if settings is not None:
                 return cls._read(root, settings)
         raise ProjectError(
@@ -111,26 +77,22 @@ class Project:
 
     @classmethod
     def _read(cls, root: Path, settings: dict[str, object]) -> Project:
-        where = f"{root / 'pyproject.toml'}, [tool.seatrial]"
-        for name, value in settings.items():
-            if name not in SETTINGS:
-                raise ProjectError(f"{where}: {unknown('Setting', name, SETTINGS)}")
-            if name in TEXTS and not isinstance(value, str):
-                raise ProjectError(f"{where}: '{name}' is {type(value).__name__}; it is text.")
-        file, _, name = str(settings.get("pipeline", "")).partition(":")
-        if not file or not name:
-            raise ProjectError(f"{where}: 'pipeline' is needed, as \"path/to/file.py:name\" from the project's root.")
+        from seatrial.policy.settings import validated
+        from seatrial.policy.tool import ToolSettings
+
+        found = validated(ToolSettings, settings, root / PYPROJECT, ProjectError, below=("tool", "seatrial"))
+        file, _, name = found.pipeline.partition(":")
         return cls(
             root=root,
             pipeline_file=root / file,
             pipeline_name=name,
-            expectations=root / str(settings.get("expectations", "expectations")),
-            flows=root / str(settings.get("flows", "flows")),
-            state=root / str(settings.get("state", ".seatrial")),
-            models=_patterns(settings.get("models", ["*"]), where),
-            environment=_names(settings.get("environment", []), where),
-            limits=Limits.read(settings.get("isolation", {}), where),
-            registry=_registry(settings.get("registry", "models"), where),
+            expectations=root / found.expectations,
+            flows=root / found.flows,
+            state=root / found.state,
+            models=found.models,
+            environment=found.environment,
+            limits=found.isolation,
+            registry=found.registry,
         )
 
     def pipeline(self) -> Pipeline:
@@ -172,34 +134,11 @@ class Project:
             os.environ.setdefault("PREFECT_HOME", str(self.state / "prefect"))
 
 
-def _patterns(given: object, where: str) -> tuple[str, ...]:
-    if not isinstance(given, list) or not given or not all(isinstance(p, str) and p for p in given):
-        raise ProjectError(f"{where}: 'models' is a list of patterns of registered models, such as [\"payments-*\"].")
-    return tuple(given)
-
-
-def _registry(given: object, where: str) -> str:
-    known = plugins.names("registries")
-    if given not in known:
-        raise ProjectError(f"{where}: {unknown('registry =', str(given), known)}")
-    return str(given)
-
-
-def _names(given: object, where: str) -> tuple[str, ...]:
-    """Return the names of environment variables a model may see; our own secrets are never among them."""
-    if not isinstance(given, list) or not all(isinstance(n, str) and n.isidentifier() for n in given):
-        raise ProjectError(f"{where}: 'environment' is a list of variables' names, such as [\"PAYMENTS_STORE_URL\"].")
-    if ours := [n for n in given if n.startswith("SEATRIAL_")]:
-        raise ProjectError(f"{where}: 'environment' names {ours[0]}, which is seatrial's own: a model never sees it.")
-    return tuple(given)
-
-
 def _settings(path: Path) -> dict[str, object] | None:
     if not path.is_file():
         return None
-    try:
-        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProjectError(f"{path} is not TOML: {error}.") from error
+    from seatrial.policy.settings import read_toml  # pydantic is slow to import, and not every command needs it
+
+    tool = read_toml(path, ProjectError).get("tool")
     settings = tool.get("seatrial") if isinstance(tool, dict) else None
     return settings if isinstance(settings, dict) else None

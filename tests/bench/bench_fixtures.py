@@ -108,7 +108,7 @@ def taxi(path: Path) -> None:
     reference = capture(pipeline, frame)
     said = {
         "source": "copula", "rows": 5_000, "seed": 3, "constraints": ["fare >= 0"],
-        "together": [["trip_start_month"], *PLACES],
+        "combinations": [["trip_start_month"], *PLACES],
         "columns": {
             "trip_start_hour": {"formula": "trip_start_timestamp // 3600 % 24"},
             "trip_start_day": {"formula": "(trip_start_timestamp // 86400 + 4) % 7 + 1"},
@@ -143,7 +143,7 @@ def private(path: Path, releases: int) -> None:
             "fare": {"cuts": [0, *range(3, 20), 25, 30, 40, 60, 300], "decimals": 2, "nulls": 0},
             "tips": {"cuts": [0, 0.01, 1, 2, 3, 4, 6, 10, 100], "decimals": 2, "nulls": 0},
             "trip_seconds": {"cuts": [0, 60, *range(120, 1200, 60), 1500, 1800, 2700, 3600, 90000]},
-            "payment_type": {"paid": True},
+            "payment_type": {"discover": True},
             "trip_start_hour": {"values": list(range(24)), "nulls": 0},
         },
     }  # fmt: skip

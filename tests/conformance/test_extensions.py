@@ -18,7 +18,7 @@ from seatrial.registry.mlflow.registry import MLflowRegistry
 from seatrial.testing.fixtures import source_conforms
 from tests.support import fixture_data as data
 
-IMITATED = {"source": "copula", "rows": 200, "seed": 5, "payload": "payload", "distance": 0.3}
+IMITATED = {"source": "copula", "rows": 200, "seed": 5, "payload": "payload", "max_distance": 0.3}
 DECLARED = {
     "fake": data.FAKE,
     "edges": {"source": "edges", "payload": "payload"},

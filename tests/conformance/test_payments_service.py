@@ -14,6 +14,7 @@ from seatrial.errors import AnswerError
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.io.loading import load_file
 from seatrial.policy.policy import Policy
+from seatrial.policy.service import service_settings
 from tests.support.paths import EXAMPLE
 
 pytestmark = pytest.mark.server
@@ -51,7 +52,7 @@ def trial(tmp_path_factory):
     )
     reference = capture(serving.pipeline, traffic.make_requests(200, seed=5), model=str(root / "model"))
     reference = Reference.load(reference.save(root / "reference"))
-    policy = Policy(service={"golden": {"singles": 25, "batch": 50}})
+    policy = Policy(service=service_settings({"golden": {"single_requests": 25, "batch_size": 50}}))
     with Trial(
         serving.pipeline,
         reference,

@@ -13,6 +13,7 @@ from seatrial import Outcome, capture, run
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.parity.compare import compare
 from seatrial.policy.policy import Policy
+from seatrial.policy.service import service_settings
 from seatrial.process.running import free_port
 from seatrial.targets import connect
 from seatrial.targets.inprocess import InProcess
@@ -110,7 +111,7 @@ def test_a_well_formed_model_passes_golden_and_another_model_does_not(kind, serv
     """The same check on every server: the right model passes, one whose slope is another fails at the service."""
     service = replace(services(kind), serves=None if kind == "rest" else "prediction")
     reference = capture(pipeline(), rows(30))
-    policy = Policy(service={"golden": {"singles": 5, "batch": 10}})
+    policy = Policy(service=service_settings({"golden": {"single_requests": 5, "batch_size": 10}}))
     verdict = run(pipeline(service), reference, ["golden"], policy=policy)
     assert verdict.outcome is Outcome.PASS, (verdict.findings, verdict.not_evaluated)
     if kind not in ("rest", "kserve-grpc"):  # to start each again would say the same

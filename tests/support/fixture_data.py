@@ -72,9 +72,9 @@ SYNTHETIC = {
     "rows": 800,
     "seed": 5,
     "payload": "payload",
-    "together": [["country", "currency", "time.offset"]],
+    "combinations": [["country", "currency", "time.offset"]],
     "constraints": ["fee < amount + 2"],
-    "distance": 0.12,
+    "max_distance": 0.12,
 }
 FAKE = {
     "source": "fake",

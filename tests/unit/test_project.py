@@ -62,12 +62,12 @@ def test_no_project_says_how_to_make_one(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('pipelin = "a.py:b"', r"\[tool.seatrial\]: Setting 'pipelin' is not known.*Did you mean 'pipeline'"),
-        ("pipeline = 3", "'pipeline' is int; it is text"),
-        ('pipeline = ["a.py:b"]', "'pipeline' is list; it is text"),
-        ("", "'pipeline' is needed, as \"path/to/file.py:name\""),
-        ('pipeline = "code/path.py"', "'pipeline' is needed, as"),
-        ('pipeline = ":pipeline"', "'pipeline' is needed, as"),
+        ('pipelin = "a.py:b"', r"\[tool.seatrial\]: setting 'pipelin' is not known.*Did you mean 'pipeline'"),
+        ("pipeline = 3", r"'pipeline' must be \"path/to/file.py:name\"; found 3. Example: pipeline ="),
+        ('pipeline = ["a.py:b"]', r"'pipeline' must be \"path/to/file.py:name\"; found \[\"a.py:b\"\]"),
+        ("", "required setting 'pipeline' is missing. Example: pipeline = \"path/to/file.py:name\""),
+        ('pipeline = "code/path.py"', '\'pipeline\' must be "path/to/file.py:name"; found "code/path.py"'),
+        ('pipeline = ":pipeline"', '\'pipeline\' must be "path/to/file.py:name"; found ":pipeline"'),
         ('pipeline = "x', "pyproject.toml is not TOML"),
     ],
 )
@@ -127,8 +127,8 @@ def test_what_a_models_process_sees_and_takes_is_set(root):
     assert (project.environment, project.limits.memory_mb, project.limits.processes) == (("SHOP_URL",), 512, 128)
     for text, message in (
         ('environment = ["SEATRIAL_SIGNING_KEY"]', "SEATRIAL_SIGNING_KEY, which is seatrial's own"),
-        ('environment = "SHOP_URL"', "'environment' is a list of variables' names"),
-        ("[tool.seatrial.isolation]\nmemory = 512", "Limit 'memory' is not known.*Did you mean 'memory_mb'"),
+        ('environment = "SHOP_URL"', "'environment' must be a list of variables' names; found \"SHOP_URL\""),
+        ("[tool.seatrial.isolation]\nmemory = 512", "setting 'memory' is not known.*Did you mean 'memory_mb'"),
     ):
         settings(root, before + text)
         with pytest.raises(ProjectError, match=message):

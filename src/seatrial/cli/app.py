@@ -47,6 +47,10 @@ app.command(
     "seatrial.cli.plugins:plugins", name="plugins", group=PROJECTS,
     help="List every check, target, fault, sink, registry and fixture source that is installed, with its package.",
 )  # fmt: skip
+app.command(
+    "seatrial.cli.schema:show", name="schema", group=PROJECTS,
+    help="Print the JSON Schema of a settings file, with which an editor completes and checks that file.",
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> None:

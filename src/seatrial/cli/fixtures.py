@@ -44,7 +44,7 @@ class Workspace:
         declared = spec_file.read(project.expectations / FILE)
         if not declared.fixtures:
             raise FixtureError(f"{project.expectations / FILE} declares no fixture. Add a table [fixtures.<name>].")
-        return cls(project, declared, project.root / declared.keep.directory)
+        return cls(project, declared, project.root / declared.storage.directory)
 
     def named(self, name: str | None) -> list[spec.FixtureSpec]:
         """Return one fixture, or all of them; FixtureError with the nearest name."""
@@ -169,12 +169,11 @@ def _reference(uri: str | None) -> Iterator[tuple[registry.Version | None, Refer
 
 def _ignore(ground: Workspace) -> None:
     """List what is too large for version control, and the lock, in the directory's ``.gitignore``."""
-    limit = ground.declared.keep.megabytes * 1e6
+    most = ground.declared.storage.max_git_mb
+    limit = most * 1e6
     sizes = {
         p.parent.name: sum(f.stat().st_size for f in p.parent.iterdir()) for p in ground.home.glob("*/manifest.json")
     }
     large = [f"/{name}/" for name, size in sorted(sizes.items()) if size > limit]
-    said = (
-        f"# Written by 'seatrial fixtures make': larger than {ground.declared.keep.megabytes:g} MB, kept in MLflow.\n"
-    )
+    said = f"# Written by 'seatrial fixtures make': larger than {most:g} MB, kept in MLflow.\n"
     atomic_write(ground.home / ".gitignore", (said + "\n".join([f"/.{LEDGER}.lock", *large]) + "\n").encode())

@@ -1,4 +1,4 @@
-"""What ``seatrial exam`` does: fetch a version with its reference, hold the exam, show it."""
+"""What ``seatrial mutate`` does: fetch a version with its reference, run the mutation test, print its result."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def exam(
     with tempfile.TemporaryDirectory(prefix="seatrial-exam-") as scratch:
         found = examine(
             pipeline, fetched.reference, model=loaded(pipeline, fetched.model), policy=policy, kinds=kinds or KINDS,
-            minimum=policy.exam.minimum if minimum is None else minimum, keep=Path(scratch),
+            minimum=policy.mutation.minimum if minimum is None else minimum, keep=Path(scratch),
             hear=Progress(Console(stderr=True, quiet=quiet)), **(settings or {}),
         )  # fmt: skip
         if killers is not None:

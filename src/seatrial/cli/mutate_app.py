@@ -31,7 +31,7 @@ def mutate(
         kinds: mutant (of the stages' code), frame (faults on what stages answer); both by default.
         sample: seed so many faults, drawn with the seed; all by default.
         rows: rows made beyond the reference, to settle which faults are equivalent; 0 for none.
-        minimum: the share of faults that must be killed; what [exam] of service.toml says, or 0.95.
+        minimum: the share of faults that must be killed; what [mutation] of service.toml says, or 0.95.
         json: write everything here.
         killers: write the requests that would have killed survivors here, as Parquet. They look like your data.
         jobs: faults at once; as many as there are processors by default.

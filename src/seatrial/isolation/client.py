@@ -152,7 +152,7 @@ class IsolatedTrial:
         events: list[Event] = []
         try:
             number = self._calls.begin({"do": "ask", "question": codec.question_out(case)})
-            for message in self._calls.messages(number, self._limits.question_seconds, f"{case}, question_seconds"):
+            for message in self._calls.messages(number, self._limits.case_seconds, f"{case}, case_seconds"):
                 with self._calls.understood():
                     if "event" in message:
                         events.append(codec.event_in(message["event"]))

@@ -22,7 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seatrial.isolation.environment import MARK, cleaned
-from seatrial.project import MEBIBYTE, Limits, Project
+from seatrial.policy.tool import Limits
+from seatrial.project import MEBIBYTE, Project
 
 APART = Path(__file__).with_name("namespaces.py")
 GUARD = Path(__file__).parent.parent / "process" / "guard.py"

@@ -34,7 +34,8 @@ from seatrial.isolation import codec
 from seatrial.isolation.channel import LineChannel
 from seatrial.pipeline import Pipeline, describe
 from seatrial.policy.policy import Policy
-from seatrial.project import MEBIBYTE, Limits, Project
+from seatrial.policy.tool import Limits
+from seatrial.project import MEBIBYTE, Project
 from seatrial.reference.snapshot import Reference
 from seatrial.trial import ChampionContract, Trial
 
@@ -87,7 +88,7 @@ class Serving:
             "dependencies": list(self.pipeline.dependencies),
             "policy_digest": policy.digest,
             "promote": policy.promote,
-            "compares": bool(policy.promote) and (self.judges_quality() or "margin" in policy.service.get("load", {})),
+            "compares": bool(policy.promote) and (self.judges_quality() or policy.offered.margin is not None),
             "serves": self.pipeline.service is not None,
         }
 

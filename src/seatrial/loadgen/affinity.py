@@ -30,7 +30,7 @@ def apart(workers: int) -> Cores:
     there = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(there) <= workers:
         found = f"there are {len(there)}" if there else "this platform does not say which there are"
-        raise UsageError(f"own_core takes {workers} for the generator and one or more for the service; {found}.")
+        raise UsageError(f"reserve_cores takes {workers} for the generator and one or more for the service; {found}.")
     return Cores(frozenset(there[-workers:]), frozenset(there[:-workers]))
 
 

@@ -32,11 +32,11 @@ class Capacity:
 
     @property
     def bounded(self) -> bool:
-        """Whether the knee lies between ``rate`` and ``above``, and not just somewhere higher."""
+        """Whether the maximum sustainable rate lies between ``rate`` and ``above``, and not just somewhere higher."""
         return math.isfinite(self.above) and self.rate > 0
 
 
-def knee(
+def find_max_rate(
     try_rate: Callable[[float], Holds],
     start: float,
     *,

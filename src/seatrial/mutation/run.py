@@ -97,8 +97,8 @@ def examine(
     origins = room.candidates.origins if room.candidates else ()
     return MutationReport(
         pipeline.name, pipeline.stages, tuple(_answer(s, e, origins) for s, e in zip(drawn, first, strict=True)),
-        room.policy.exam.minimum if minimum is None else minimum, reference.digest, room.policy.digest, len(origins),
-        len(every), seed, round(time.perf_counter() - begin, 3), remark,
+        room.policy.mutation.minimum if minimum is None else minimum, reference.digest, room.policy.digest,
+        len(origins), len(every), seed, round(time.perf_counter() - begin, 3), remark,
     )  # fmt: skip
 
 

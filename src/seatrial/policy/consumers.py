@@ -17,10 +17,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import PolicyError, unknown
+from seatrial.errors import PolicyError
+from seatrial.policy.settings import Settings, setting, validated
 
 FOLDER, DOCUMENT = "contract", "openapi.json"
 MANY_BYTES = 8 * 2**20
+
+
+class Request(Settings):
+    """The request of an example."""
+
+    method: str = setting("POST", min_length=1, says="HTTP method.")
+    path: str | None = setting(
+        None, pattern="^/(?:[^/]|$)", example="/score", allowed="a path on the service that begins with one '/'",
+        says="Where the request goes; by default the service's own path of prediction.",
+    )  # fmt: skip
+    headers: Mapping[str, str] = setting({}, says="HTTP headers, by name.", allowed="an object of names and texts")
+    body: Any = setting(None, says="Body of the request; null for none.")
+
+
+class ExampleFile(Settings):
+    """The file expectations/contract/CONSUMER/NAME.json: a request of a consumer, and what it reads of the answer."""
+
+    request: Request = setting(says="What the consumer sends.")
+    status: int = setting(200, ge=100, le=599, says="HTTP status that the consumer expects.")
+    response: Any = setting(
+        None, says="The part of the answer that the consumer reads. What it does not name may be anything."
+    )
+    tolerance: float = setting(1e-9, ge=0, says="Largest relative difference of a number from the expected one.")
+    note: str = setting("", says="Why the consumer needs it.")
 
 
 @dataclass(frozen=True)
@@ -81,34 +106,15 @@ def load_pinned(folder: Path) -> Pinned:
 
 
 def _example(path: Path, name: str) -> Example:
-    told = _table(path, "An example", _json(path), ("request", "status", "response", "tolerance", "note"))
-    if "request" not in told:
-        raise PolicyError(f"{path} has no 'request'.")
-    request = _table(path, "'request'", told["request"], ("method", "path", "headers", "body"))
-    status, tolerance = told.get("status", 200), told.get("tolerance", 1e-9)
-    if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status < 600:
-        raise PolicyError(f"{path}: 'status' is a number from 100 to 599.")
-    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not tolerance >= 0:
-        raise PolicyError(f"{path}: 'tolerance' is a number, 0 or more, relative to what is expected.")
-    where = request.get("path")
-    if where is not None and (not isinstance(where, str) or not where.startswith("/") or where.startswith("//")):
-        raise PolicyError(f"{path}: 'path' of the request begins with one '/', and stays on the service.")
-    headers = request.get("headers", {})
-    if not isinstance(headers, dict) or not all(isinstance(v, str) for v in headers.values()):
-        raise PolicyError(f"{path}: 'headers' of the request maps names to text.")
-    method = str(request.get("method", "POST")).upper()
+    content = _json(path)
+    if not isinstance(content, dict):
+        raise PolicyError(f'{path} must hold an object. Example: {{"request": {{"body": {{"amount": 1200}}}}}}.')
+    found = validated(ExampleFile, content, path, PolicyError, form="json")
+    request = found.request
     return Example(
-        name, request.get("body"), method, where, headers, status, told.get("response"), float(tolerance)
+        name, request.body, request.method.upper(), request.path, request.headers, found.status, found.response,
+        found.tolerance,
     )  # fmt: skip
-
-
-def _table(path: Path, what: str, value: Any, known: Sequence[str]) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise PolicyError(f"{path}: {what} is an object.")
-    for name in value:
-        if name not in known:
-            raise PolicyError(f"{path}: {unknown('Field', name, known)}")
-    return value
 
 
 def _json(path: Path) -> Any:

@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seatrial import plugins
 from seatrial.errors import PolicyError, unknown
 from seatrial.io.bundle import directory_digest
 from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
 from seatrial.policy.service import (
+    FILE,
     Contract,
     FailurePolicy,
     Golden,
     Load,
     Mutation,
+    ServiceSettings,
     Slo,
     Stress,
-    _promotion,
-    check_settings,
+    read_service,
 )
-from seatrial.policy.settings import _known, _table, _toml, read
 from seatrial.policy.stages import StagePolicy, _stage_policy
-
-SECTIONS = (
-    "promotion",
-    "dependencies",
-    "golden",
-    "contract",
-    "slo",
-    "load",
-    "stress",
-    "exam",
-    "checks",
-)  # of service.toml
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What must hold, by stage, and the settings of ``service.toml``. An empty policy checks schema and parity."""
+    """What must hold, by stage, and the settings of ``service.toml``. An empty policy checks schema and parity.
+
+    Example:
+        >>> from seatrial.policy.service import service_settings
+        >>> Policy(service=service_settings({"promotion": {"alias": "champion"}})).promote
+        'champion'
+    """
 
     stages: Mapping[str, StagePolicy] = field(default_factory=dict)
-    service: Mapping[str, Any] = field(default_factory=dict)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
     digest: str = "sha256:none"
     pinned: Pinned = field(default_factory=Pinned)
 
@@ -62,59 +55,59 @@ class Policy:
             if path.stem not in pipeline.stages:
                 raise PolicyError(f"{path} belongs to no stage. {unknown('Stage', path.stem, pipeline.stages)}")
             stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
-        service = _toml(root / "service.toml")
-        _check_service(root / "service.toml", service, pipeline)
+        service = read_service(root)
+        for name in service.dependencies:
+            if name not in pipeline.dependencies:
+                raise PolicyError(f"{root / FILE} [dependencies]: {unknown('dependency', name, pipeline.dependencies)}")
         return cls(stages, service, policy_digest(root), load_pinned(root / FOLDER))
 
     @property
     def promote(self) -> str | None:
         """The alias that a pass moves to the version, besides ``validated``."""
-        alias: str | None = self.service.get("promotion", {}).get("alias")
-        return alias
+        return self.service.promotion.alias or None
 
     @property
     def golden(self) -> Golden:
-        """How the live service is asked."""
-        return Golden(**self.service.get("golden", {}))
+        """How the live service is compared with the recorded answers."""
+        return self.service.golden
 
     @property
     def contract(self) -> Contract:
-        """How the service's contract is judged."""
-        return Contract(**self.service.get("contract", {}))
+        """How the service's contract is evaluated."""
+        return self.service.contract
 
     @property
     def slo(self) -> Slo | None:
-        """What the service must hold under load, where it is declared."""
-        return Slo(**self.service["slo"]) if "slo" in self.service else None
+        """The objective under load; None where none is declared."""
+        return self.service.slo
 
     @property
     def offered(self) -> Load:
         """How much load is offered."""
-        return Load(**self.service.get("load", {}))
+        return self.service.load
 
     @property
     def stress(self) -> Stress:
         """What load and resilience may take together."""
-        return Stress(**self.service.get("stress", {}))
+        return self.service.stress
 
     @property
-    def exam(self) -> Mutation:
-        """What an exam must reach."""
-        return Mutation(**self.service.get("exam", {}))
+    def mutation(self) -> Mutation:
+        """What a mutation test must reach."""
+        return self.service.mutation
 
-    def loss(self, dependency: str) -> FailurePolicy:
-        """Return what the loss of a dependency may cost."""
-        return FailurePolicy(**self.service.get("dependencies", {}).get(dependency, {}))
+    def failure_policy(self, dependency: str) -> FailurePolicy:
+        """Return what a failure of a dependency may cost."""
+        return self.service.dependencies.get(dependency, FailurePolicy())
 
     @property
     def live(self) -> list[str]:
-        """The dependencies that are asked again in every validation."""
-        return [name for name, of in self.service.get("dependencies", {}).items() if of.get("live")]
+        """The dependencies that are queried again in every validation."""
+        return [name for name, of in self.service.dependencies.items() if of.live]
 
     def settings_of(self, check: str) -> Mapping[str, Any]:
         """Return ``[checks.<name>]``, the settings of a check of another package; that check reads them strictly."""
-        settings: Mapping[str, Any] = self.service.get("checks", {}).get(check, {})
-        return settings
+        return self.service.checks.get(check, {})
 
     def of(self, stage: str) -> StagePolicy:
         """Return the policy of a stage; one without a file gets the defaults."""
@@ -124,33 +117,3 @@ class Policy:
 def policy_digest(directory: Path) -> str:
     """Return the digest of all that a policy's directory says, without reading it."""
     return directory_digest(directory, without="__pycache__")
-
-
-def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -> None:
-    _known(path, "Section", service, SECTIONS)
-    _promotion(path, service)
-    golden = _table(path, "golden", service.get("golden", {}))
-    _known(path, "[golden]: setting", golden, [f.name for f in fields(Golden)])
-    for name, value in golden.items():
-        if name in ("varying", "wide_integers"):
-            if not isinstance(value, list) or not all(isinstance(field, str) for field in value):
-                raise PolicyError(f"{path}, [golden]: '{name}' is a list of field names, such as [\"answered_at\"].")
-        elif name == "degraded":
-            if not isinstance(value, str):
-                raise PolicyError(f"{path}, [golden]: 'degraded' is the name of a field.")
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise PolicyError(f"{path}, [golden]: '{name}' is a number above 0.")
-        elif name != "seconds" and not isinstance(value, int):
-            raise PolicyError(f"{path}, [golden]: '{name}' is a whole number.")
-    check_settings(path, service.get("contract", {}))
-    dependencies = _table(path, "dependencies", service.get("dependencies", {}))
-    _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
-    for name, settings in dependencies.items():
-        read(FailurePolicy, f"{path}, [dependencies.{name}]", _table(path, name, settings))
-    of_checks = _table(path, "checks", service.get("checks", {}))
-    _known(path, "[checks]: check", of_checks, plugins.names("checks"))
-    for name, settings in of_checks.items():
-        _table(path, f"checks.{name}", settings)
-    for section, kind in (("slo", Slo), ("load", Load), ("stress", Stress), ("exam", Mutation)):
-        if section in service:
-            read(kind, f"{path}, [{section}]", _table(path, section, service[section]))

@@ -1,128 +1,69 @@
-"""What service.toml declares."""
+"""What ``expectations/service.toml`` declares: one strict model, a class for each table of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import PolicyError, unknown
-from seatrial.policy.settings import _known, _table, _toml
+from seatrial.errors import PolicyError
+from seatrial.policy.settings import List, Settings, read_toml, setting, validated
+from seatrial.policy.values import Corners, Faults, OfChecks, Text, Weight
+
+FILE = "service.toml"
+GENERATED = 100
 
 
-@dataclass(frozen=True)
-class Slo:
-    """``[slo]``: the share ``percentile`` of answers comes within ``limit_ms``, at ``rate`` requests a second.
+class Promotion(Settings):
+    """What a pass does to the registry besides setting the alias ``validated``."""
 
-    Attributes:
-        limit_ms: counted from when a request was due.
-        rate: requests a second, Poisson, at the highest; half of the capacity or less.
-        percentile: the share, such as 0.99.
-        confidence: with which a pass is shown.
-        path: that is asked; the service's ``predict`` by default.
-    """
-
-    limit_ms: float
-    rate: float
-    percentile: float = 0.99
-    confidence: float = 0.99
-    path: str | None = None
-
-    @property
-    def limit_seconds(self) -> float:
-        """The limit in seconds."""
-        return self.limit_ms / 1e3
+    alias: str = setting("", says="Alias that a pass moves to the version; empty for none.", example="champion")
+    restore: bool = setting(
+        False, says="Whether an alias that was moved by hand to a version without a pass is moved back."
+    )
 
 
-@dataclass(frozen=True)
-class Load:
-    """``[load]``: how much is offered. All of it is fixed before the first request.
+class FailurePolicy(Settings):
+    """What a failure of the dependency may cost. Fault scenarios run where ``timeout_ms`` is set."""
 
-    Attributes:
-        runs: independent runs, all of which must hold; by default what ``utilisation`` needs.
-        requests: of one run; likewise.
-        utilisation: the share of its capacity at which the service runs under the objective's rate, at most 0.8.
-        profile: how the rate changes, as recorded: corners ``[seconds, requests a second]``, straight lines between
-            them. Its shape counts: its highest rate becomes the objective's, and a run is whole turns of it.
-        budget_seconds: that the whole check may take; what does not fit in it is not judged.
-        workers: processes that share the schedule; one core each.
-        own_core: keep the service that is started off as many cores as there are workers; the generator has those to
-            itself. What the service shows is then what the cores that are left can do.
-        connections: open at once.
-        timeout_seconds: after which a request counts as lost.
-        samples: answers a run that are compared with the recorded ones.
-        margin: how much slower than the promoted version counts as not slower, such as 0.05; compared where it is said.
-        pairs: runs of each of the two, interleaved; fewer where the budget holds no more.
-        pair_requests: of one such run; by default the fewest that show the percentile with two misses.
-        knee: whether to search for the highest rate that holds, with what is left of the budget.
-    """
-
-    runs: int | None = None
-    requests: int | None = None
-    utilisation: float = 0.5
-    profile: Sequence[Sequence[float]] = ()
-    budget_seconds: float = 600.0
-    workers: int = 1
-    own_core: bool = False
-    connections: int = 128
-    timeout_seconds: float = 10.0
-    samples: int = 200
-    margin: float | None = None
-    pairs: int = 10
-    pair_requests: int | None = None
-    knee: bool = True
-
-
-@dataclass(frozen=True)
-class Stress:
-    """``[stress]``: of load and resilience together.
-
-    Attributes:
-        budget_seconds: that both may take. What tells most comes first: the objective, then every dependency its
-            share, and of what is left the promoted version and the knee. By default each takes its own budget.
-    """
-
-    budget_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class FailurePolicy:
-    """``[dependencies.<name>]``: what the loss of a dependency may cost. Judged where ``timeout_ms`` is declared.
-
-    Attributes:
-        live: ask it again in every validation.
-        timeout_ms: how long an answer may wait for it.
-        deadline_ms: within which every answer comes while it is broken; three time-outs by default.
-        heal_seconds: after the fault is gone, within which answers are whole again, under load.
-        amplification: calls of it a request at most, in any second.
-        connections: open to it at most; not judged where it is not declared.
-        breaker: whether a lasting fault must be left alone: most answers no longer wait for it.
-        label: the field of an answer that is true when it is degraded.
-        reason: the field that then says why.
-        faults: names of fault scenarios, as 'seatrial plugins' lists them; all that its address allows by default.
-        path: where requests are sent over HTTP while it is broken; the service's ``predict`` by default.
-        bystanders: paths that do not use it and are read meanwhile, such as ``/health``.
-        rate: requests a second, moderate.
-        seconds: that each fault lasts.
-        budget_seconds: that its whole matrix may take.
-    """
-
-    live: bool = False
-    timeout_ms: float | None = None
-    deadline_ms: float | None = None
-    heal_seconds: float = 10.0
-    amplification: float = 1.2
-    connections: int | None = None
-    breaker: bool = True
-    label: str = "degraded"
-    reason: str = "degraded_reason"
-    faults: Sequence[str] = ()
-    path: str | None = None
-    bystanders: Sequence[str] = ()
-    rate: float = 10.0
-    seconds: float = 5.0
-    budget_seconds: float = 600.0
+    live: bool = setting(False, says="Query the dependency itself in every validation, besides its recorded answers.")
+    timeout_ms: float | None = setting(
+        None, gt=0, unit="ms", example=300, says="How long the service waits for an answer of the dependency."
+    )
+    deadline_ms: float | None = setting(
+        None, gt=0, unit="ms", example=1500,
+        says="Within this every answer comes while the dependency is broken; by default three times timeout_ms.",
+    )  # fmt: skip
+    recovery_seconds: float = setting(
+        10.0, gt=0, unit="s", says="Within this after the fault has ended answers are complete again, under load."
+    )
+    max_amplification: float = setting(
+        1.2, gt=0, says="Calls of the dependency for each request, at most, within any second."
+    )
+    max_connections: int | None = setting(
+        None, ge=1, example=8, says="Connections open to the dependency at most; not evaluated where it is not set."
+    )
+    circuit_breaker: bool = setting(
+        True, says="Whether most answers must no longer wait for a dependency that stays broken."
+    )
+    degraded_field: Text = setting(
+        "degraded", says="Field of an answer that is true where the answer was made without the dependency."
+    )
+    reason_field: Text = setting("degraded_reason", says="Field of an answer that says why it is degraded.")
+    faults: Faults = setting(
+        (), says="Fault scenarios to run; all that the dependency's address allows where it is not set.",
+        example=["down", "latency_beyond"],
+    )  # fmt: skip
+    path: Text | None = setting(
+        None, example="/score", says="Path that is loaded over HTTP meanwhile; by default the service's predict."
+    )
+    unaffected: List[str] = setting(
+        (), says="Paths that do not use the dependency. They are read meanwhile and must keep their objective.",
+        example=["/health"],
+    )  # fmt: skip
+    rate: float = setting(10.0, gt=0, unit="requests/s", says="Moderate load that is offered meanwhile.")
+    fault_seconds: float = setting(5.0, gt=0, unit="s", says="How long each fault lasts.")
+    budget_seconds: float = setting(600.0, gt=0, unit="s", says="Time for all fault scenarios of the dependency.")
 
     @property
     def timeout(self) -> float:
@@ -135,109 +76,179 @@ class FailurePolicy:
         return (self.deadline_ms or 3 * (self.timeout_ms or 0.0)) / 1e3
 
 
-@dataclass(frozen=True)
-class Golden:
-    """How the live service is asked for its golden answers: ``[golden]`` in service.toml.
+class Golden(Settings):
+    """How the live service is compared with the recorded answers."""
 
-    Attributes:
-        varying: fields of an answer that must vary (times, ids, latency); they are not compared.
-        wide_integers: fields that may carry integers beyond 2^53 as JSON numbers; a reader of doubles loses digits.
-        singles: how many requests are sent one by one where the service takes batches too; drawn with the seed.
-        batch: requests in one batch.
-        seconds: the deadline of one answer.
-        degraded: the field that is true in an answer made without a dependency; such a request is asked again.
+    varying: List[str] = setting(
+        (), says="Fields of an answer that must vary, such as times and ids. They are not compared.",
+        example=["answered_at"],
+    )  # fmt: skip
+    wide_integers: List[str] = setting(
+        (), says="Fields that may carry integers beyond 2^53 as JSON numbers; readers of doubles lose digits.",
+        example=["customer_id"],
+    )  # fmt: skip
+    single_requests: int = setting(
+        200, ge=1, says="Requests that are sent one by one where the service takes batches too; drawn with the seed."
+    )
+    batch_size: int = setting(100, ge=1, says="Requests in one batch.")
+    timeout_seconds: float = setting(30.0, gt=0, unit="s", says="Deadline of one answer.")
+    degraded_field: str = setting(
+        "degraded", says="Field that is true where an answer was made without a dependency; its request is sent again."
+    )
+
+
+class Contract(Settings):
+    """How the contract of the live service is evaluated."""
+
+    coercion: Weight = setting(
+        "error", says='Severity where a value of another type is accepted silently: "1" for 1, 1.5 for an integer.'
+    )
+    unknown_fields: Weight = setting(
+        "error", says="Severity where a field that is not declared is accepted; a misspelt field is one of them."
+    )
+    unknown_changes: Weight = setting(
+        "warning", says="Severity of a change of the OpenAPI document that may or may not break clients."
+    )
+    generated_requests: int | None = setting(
+        None, ge=0, lt=1_000_000, example=GENERATED,
+        says=f"Requests generated from the OpenAPI document, 0 for none. Where it is not set, {GENERATED} if "
+        "schemathesis is installed; where it is set, they must be sent.",
+    )  # fmt: skip
+    generated_seconds: float = setting(
+        20.0, gt=0, lt=1_000_000, unit="s", says="Time for all generated requests together."
+    )  # fmt: skip
+    timeout_seconds: float = setting(10.0, gt=0, lt=1_000_000, unit="s", says="Deadline of one answer.")
+
+
+class Slo(Settings):
+    """The objective under load: ``percentile`` of the answers come within ``limit_ms`` at the highest ``rate``."""
+
+    limit_ms: float = setting(
+        gt=0, unit="ms", example=250, says="Limit of the latency, counted from when a request was scheduled."
+    )
+    rate: float = setting(
+        gt=0, unit="requests/s", example=10,
+        says="Highest rate of the Poisson arrivals. Choose half of what the service can take, or less.",
+    )  # fmt: skip
+    percentile: float = setting(0.99, gt=0, lt=1, says="Share of the answers that must come within the limit.")
+    confidence: float = setting(0.99, gt=0, lt=1, says="Confidence with which a pass is shown.")
+    path: Text | None = setting(None, example="/score", says="Path that is loaded; by default the service's predict.")
+
+    @property
+    def limit_seconds(self) -> float:
+        """The limit in seconds."""
+        return self.limit_ms / 1e3
+
+
+class Load(Settings):
+    """How much load is offered. All of it is fixed before the first request."""
+
+    runs: int | None = setting(
+        None, ge=1, example=3, says="Independent runs, all of which must hold; by default what utilisation needs."
+    )
+    requests: int | None = setting(
+        None, ge=1, example=2000, says="Requests of one run; by default what the percentile needs."
+    )
+    utilisation: float = setting(
+        0.5, gt=0, le=0.8,
+        says="Share of its capacity at which the service runs under the objective's rate. Beyond 0.8 no number of runs "
+        "is enough.",
+    )  # fmt: skip
+    profile: Corners = setting(
+        (), example=[[0, 5], [60, 20]],
+        allowed="a list of corners [seconds, requests/s]",
+        says="How the rate changes: corners [seconds, requests/s] with straight lines between them. Only its shape "
+        "counts: its highest rate becomes the objective's, and a run is a whole number of repetitions.",
+    )  # fmt: skip
+    budget_seconds: float = setting(
+        600.0, gt=0, unit="s", says="Time for the whole check; what does not fit in it is not evaluated."
+    )
+    workers: int = setting(1, ge=1, says="Processes of the generator that share the schedule, one core each.")
+    reserve_cores: bool = setting(
+        False, says="Reserve as many cores as there are workers for the generator. The service runs on the others."
+    )
+    connections: int = setting(128, ge=1, says="Connections open at once.")
+    timeout_seconds: float = setting(10.0, gt=0, unit="s", says="After this a request counts as lost.")
+    samples: int = setting(200, ge=1, says="Answers of each run that are compared with the recorded ones.")
+    margin: float | None = setting(
+        None, gt=0, example=0.05,
+        says="How much slower than the champion still counts as not slower. The two are compared where it is set.",
+    )  # fmt: skip
+    pairs: int = setting(10, ge=1, says="Interleaved runs of each of the two; fewer where the budget holds no more.")
+    pair_requests: int | None = setting(
+        None, ge=1, example=500,
+        says="Requests of one such run; by default the fewest that show the percentile with two misses.",
+    )  # fmt: skip
+    find_max_rate: bool = setting(True, says="Search for the maximum sustainable rate with what is left of the budget.")
+
+
+class Stress(Settings):
+    """Load and resilience together."""
+
+    budget_seconds: float | None = setting(
+        None, gt=0, unit="s", example=1800,
+        says="Time for load and resilience together: first the objective, then every dependency its share, then "
+        "the comparison with the champion and the maximum sustainable rate. By default each has its own budget.",
+    )  # fmt: skip
+
+
+class Mutation(Settings):
+    """What ``seatrial mutate`` must reach with the reference and this policy."""
+
+    minimum: float = setting(
+        0.95,
+        gt=0,
+        le=1,
+        says="Mutation score: share of the mutants that change an answer which must be killed.",
+    )
+
+
+class ServiceSettings(Settings):
+    """The file expectations/service.toml: what a validation of this service does, and what must hold."""
+
+    promotion: Promotion = setting(Promotion(), says="What a pass does to the registry.")
+    dependencies: Mapping[str, FailurePolicy] = setting({}, says="By the name of a dependency of the pipeline.")
+    golden: Golden = setting(Golden(), says="Comparison of the live service with the recorded answers.")
+    contract: Contract = setting(Contract(), says="Evaluation of the service's contract.")
+    slo: Slo | None = setting(None, says="The objective under load. Without it the service is not put under load.")
+    load: Load = setting(Load(), says="How much load is offered.")
+    stress: Stress = setting(Stress(), says="What load and resilience may take together.")
+    mutation: Mutation = setting(Mutation(), says="The mutation test.")
+    checks: OfChecks = setting(
+        {}, example={"bounds": {"response": {"amount": [0, 100]}}},
+        says="Settings of checks of other packages, by the check's name; each check reads its own strictly.",
+    )  # fmt: skip
+
+
+def service_settings(values: Mapping[str, Any], file: str | Path = FILE) -> ServiceSettings:
+    """Return the content of service.toml as settings.
+
+    Raises:
+        PolicyError: naming each wrong setting, what was found, what is allowed, and the nearest name.
+
+    Example:
+        >>> service_settings({"slo": {"limit_ms": 250, "rate": 10}}).slo.limit_seconds
+        0.25
     """
-
-    varying: Sequence[str] = ()
-    wide_integers: Sequence[str] = ()
-    singles: int = 200
-    batch: int = 100
-    seconds: float = 30.0
-    degraded: str = "degraded"
+    return validated(ServiceSettings, values, file, PolicyError)
 
 
-@dataclass(frozen=True)
-class Mutation:
-    """What ``seatrial exam`` asks of the reference and this policy: ``[exam]`` in service.toml.
+def read_service(directory: Path) -> ServiceSettings:
+    """Read service.toml of a policy; without the file every setting has its default.
 
-    Attributes:
-        minimum: the share of seeded faults that must be killed, of those that change an answer.
+    Raises:
+        PolicyError: the file cannot be used; the message says why.
     """
-
-    minimum: float = 0.95
-
-    def __post_init__(self) -> None:
-        if not 0 < self.minimum <= 1:
-            said = f"'minimum' is {self.minimum:g}; it is a share of faults, above 0 and at most 1"
-            raise PolicyError(f"[exam] of service.toml: {said}.")
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """``[promotion]`` in service.toml: the alias a pass moves, and whether one moved by hand is put back."""
-
-    alias: str = ""
-    restore: bool = False
+    path = directory / FILE
+    return service_settings(read_toml(path, PolicyError) if path.is_file() else {}, path)
 
 
 def promotion(directory: Path) -> Promotion:
-    """Read ``[promotion]`` alone, without the pipeline; PolicyError says what in it cannot be used."""
-    path = directory / "service.toml"
-    return _promotion(path, _toml(path))
+    """Read ``[promotion]`` alone: what the rest of the file holds does not matter to an alias.
 
-
-def _promotion(path: Path, service: Mapping[str, Any]) -> Promotion:
-    settings = _table(path, "promotion", service.get("promotion", {}))
-    _known(path, "[promotion]: setting", settings, [f.name for f in fields(Promotion)])
-    if not isinstance(settings.get("alias", ""), str):
-        raise PolicyError(f"{path}, [promotion]: 'alias' is the name of a registry alias, such as \"champion\".")
-    if not isinstance(settings.get("restore", False), bool):
-        raise PolicyError(f"{path}, [promotion]: 'restore' is true or false.")
-    return Promotion(**settings)
-
-
-GENERATED = 100
-
-
-WEIGHTS = ("error", "warning", "allow")
-
-
-@dataclass(frozen=True)
-class Contract:
-    """How the live service's contract is judged.
-
-    Attributes:
-        coercion: what it weighs that a value of another type is accepted silently: ``"1"`` for 1, 1.5 for an integer.
-        unknown_fields: what it weighs that a field nobody knows is accepted, a misspelt one among them.
-        unknown_changes: what a change of the OpenAPI weighs of which it cannot be told whether it breaks.
-        generated: requests that are generated from the OpenAPI; 0 for none. Left out, as many as ``GENERATED`` where
-            schemathesis is installed; stated, they must be sent.
-        generated_seconds: how long they may take altogether.
-        seconds: the deadline of one answer.
+    Raises:
+        PolicyError: the table cannot be used; the message says why.
     """
-
-    coercion: str = "error"
-    unknown_fields: str = "error"
-    unknown_changes: str = "warning"
-    generated: int | None = None
-    generated_seconds: float = 20.0
-    seconds: float = 10.0
-
-
-def check_settings(path: Path, table: Any) -> None:
-    """Raise PolicyError unless ``table`` is what [contract] may be."""
-    if not isinstance(table, Mapping):
-        raise PolicyError(f"{path}: 'contract' is a table, [contract].")
-    known = [f.name for f in fields(Contract)]
-    for name, value in table.items():
-        if name not in known:
-            raise PolicyError(f"{path}: {unknown('[contract]: setting', name, known)}")
-        if name in ("coercion", "unknown_fields", "unknown_changes"):
-            if value not in WEIGHTS:
-                raise PolicyError(f"{path}, [contract]: '{name}' is one of {', '.join(WEIGHTS)}.")
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-            raise PolicyError(f"{path}, [contract]: '{name}' is a number, 0 or more.")
-        elif name == "generated" and not isinstance(value, int):
-            raise PolicyError(f"{path}, [contract]: '{name}' is a whole number of requests.")
-        elif name != "generated" and value == 0:
-            raise PolicyError(f"{path}, [contract]: '{name}' is a number of seconds above 0.")
+    path = directory / FILE
+    values = read_toml(path, PolicyError) if path.is_file() else {}
+    return service_settings({name: table for name, table in values.items() if name == "promotion"}, path).promotion

@@ -1,93 +1,104 @@
-"""What the live service must hold under load, and what the loss of a dependency may cost: parts of service.toml."""
+"""Strict settings: one pydantic model a file, read from TOML or JSON; :mod:`seatrial.policy.refusals` words the errors.
+
+A model derives from :class:`Settings` and describes each field with :func:`setting`. Its JSON Schema is published for
+editors, the reference pages of the documentation are made from it, and errors take their words from it.
+"""
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar
 
-from seatrial import plugins
-from seatrial.errors import PolicyError, UsageError, unknown
-from seatrial.loadgen.schedule import Profile
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from seatrial.errors import SeatrialError
+from seatrial.policy.refusals import Form, refusal
+
+
+class Settings(BaseModel):
+    """A table of settings: unknown names, other types, NaN and infinity are refused; instances are immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+M = TypeVar("M", bound=Settings)
 T = TypeVar("T")
 
 
-def read(kind: type[T], where: str, table: Mapping[str, Any]) -> T:
-    """Return a table of service.toml as ``kind``; PolicyError says which setting cannot be used, and why."""
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    for name in table:
-        if name not in known:
-            raise PolicyError(f"{where}: {unknown('setting', name, list(known))}")
-    if missing := [n for n, f in known.items() if f.default is MISSING and n not in table]:
-        raise PolicyError(f"{where} does not say '{missing[0]}'.")
-    hints = get_type_hints(kind)
-    for name, value in table.items():
-        if wrong := _wrong(name, value, hints[name]):
-            raise PolicyError(f"{where}: '{name}' is {wrong}.")
-    return kind(**table)
+def frozen(value: Any) -> Any:
+    """Return lists as tuples, at any depth; anything else as it is.
+
+    Example:
+        >>> frozen([[0, 5], [60, 20]])
+        ((0, 5), (60, 20))
+    """
+    return tuple(frozen(each) for each in value) if isinstance(value, list | tuple) else value
 
 
-def _wrong(name: str, value: Any, hint: Any) -> str:
-    """Return what a setting should be where the value is not that, or the empty string."""
-    kinds = set(get_args(hint)) or {hint}
-    if name == "profile":
-        wrong = _wrong_profile(value)
-    elif bool in kinds:
-        wrong = "" if isinstance(value, bool) else "true or false"
-    elif str in kinds and float not in kinds and not isinstance(hint, type(Sequence[str])):
-        wrong = "" if isinstance(value, str) and value else "text"
-    elif kinds & {int, float}:
-        wrong = _wrong_number(name, value, whole=int in kinds)
-    elif not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        wrong = "a list of texts"
-    elif name == "faults" and (strange := [each for each in value if each not in plugins.names("faults")]):
-        wrong = f"a list of faults. {unknown('Fault', strange[0], plugins.names('faults'))}".rstrip(".")
-    else:
-        wrong = ""
-    return wrong
+List = Annotated[tuple[T, ...], BeforeValidator(frozen)]
 
 
-def _wrong_profile(value: Any) -> str:
-    try:
-        Profile(tuple(tuple(corner) for corner in value))
-    except UsageError as error:
-        return f"no profile. {error}".rstrip(".")
-    except (TypeError, ValueError):
-        return "a list of corners, such as [[0, 5], [60, 20]]"
-    return ""
+def setting(
+    default: Any = ..., *, says: str, unit: str = "", example: Any = None, allowed: str = "", **bounds: Any
+) -> Any:
+    """Return a pydantic field.
+
+    Args:
+        default: left out, the setting is required.
+        says: what it decides, as a sentence.
+        unit: of a number, such as ``ms``.
+        example: a right value, shown in errors where the default is none.
+        allowed: which values may stand there, to follow "must be", where type and bounds do not say it.
+        bounds: ``gt``, ``ge``, ``lt``, ``le``, ``min_length`` and what else pydantic's ``Field`` takes.
+
+    Example:
+        >>> class Slo(Settings):
+        ...     rate: float = setting(gt=0, says="Requests a second.", unit="requests/s", example=10)
+        >>> Slo(rate=10).rate
+        10.0
+    """
+    extra: Any = {name: value for name, value in (("x-unit", unit), ("x-allowed", allowed)) if value}
+    more: Any = {**bounds, **({"examples": [example]} if example is not None else {})}
+    return Field(default, description=says, json_schema_extra=extra or None, **more)
 
 
-def _wrong_number(name: str, value: Any, *, whole: bool) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
-        return "a number above 0"
-    if whole and not isinstance(value, int):
-        return "a whole number"
-    if name in ("percentile", "confidence") and not value < 1:
-        return "a share between 0 and 1, such as 0.99"
-    return "at most 0.8: beyond that no number of runs helps" if name == "utilisation" and value > 0.8 else ""
+def read_toml(path: Path, error: type[SeatrialError]) -> dict[str, Any]:
+    """Return what a TOML file holds.
 
-
-def _toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
+    Raises:
+        error: the file cannot be read as TOML in UTF-8; the message names the place.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path} is not TOML: {error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
+        raise error(f"{path} is not TOML: {reason}.") from reason
 
 
-def _table(path: Path, name: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise PolicyError(f"{path}: '{name}' is a table, [{name}].")
-    return value
+def validated(
+    model: type[M],
+    values: Mapping[str, Any],
+    file: str | Path,
+    error: type[SeatrialError],
+    *,
+    below: tuple[str, ...] = (),
+    form: Literal["toml", "json"] = "toml",
+) -> M:
+    """Return ``values`` as ``model``.
 
+    Args:
+        model: what the file, or the table of it, may hold.
+        values: what it holds.
+        file: named in the message.
+        error: the class that is raised.
+        below: the table of the file that ``values`` is, such as ``("tool", "seatrial")``.
+        form: how examples are written.
 
-def _known(path: Path, what: str, found: Iterable[str], known: Iterable[str]) -> None:
-    allowed = list(known)
-    for name in found:
-        if name not in allowed:
-            raise PolicyError(f"{path}: {unknown(what, name, allowed)}")
+    Raises:
+        error: naming each wrong setting, what was found, what is allowed, and the nearest name.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as reason:
+        raise error(refusal(model, reason, values, str(file), Form(form, below))) from None

@@ -28,17 +28,17 @@ from tests.support import fixture_data as data
 Command = Callable[..., Any]
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT")
 DECLARED = """
-[keep]
-megabytes = 0.05
+[storage]
+max_git_mb = 0.05
 
 [fixtures.shop]
 source = "copula"
 rows = 200
 seed = 5
 payload = "payload"
-together = [["country", "currency", "time.offset"]]
+combinations = [["country", "currency", "time.offset"]]
 constraints = ["fee < amount + 2"]
-distance = 0.2
+max_distance = 0.2
 
 [fixtures.people]
 source = "fake"
@@ -189,8 +189,8 @@ def test_what_is_not_as_it_was_made_is_told(broken, words: str, made: Project, s
         ("people", ('like = "amount"', 'like = "amuont"'), "The profile lacks 'amuont'"),
         ("people", ("rows = 50", "rwos = 50"), "Did you mean 'rows'"),
         ("shop", ("fee < amount", "fee < amuont"), "cannot be evaluated"),
-        ("shop", ("[keep]", "[kept]"), "Did you mean 'keep'"),
-        ("shop", ("megabytes", "megabites"), "Did you mean 'megabytes'"),
+        ("shop", ("[storage]", "[storages]"), "Did you mean 'storage'"),
+        ("shop", ("max_git_mb", "max_gitmb"), "Did you mean 'max_git_mb'"),
         ("shpo", ("", ""), "Did you mean 'shop'"),
     ],
 )

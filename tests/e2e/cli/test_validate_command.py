@@ -153,7 +153,9 @@ def test_what_a_version_answered_on_a_fixture_is_compared_with_in_part(
     """The verdict says that a pass proves sameness, and is none on the version; what is not labelled is told."""
     monkeypatch.setenv("PAYMENTS_STORE_URL", f"sqlite:///{payments.state / 'payments.db'}")
     path = broken.expectations / "fixtures.toml"
-    path.write_text(path.read_text().replace("rows = 5_000", "rows = 300").replace("distance = 0.08", "distance = 0.3"))
+    path.write_text(
+        path.read_text().replace("rows = 5_000", "rows = 300").replace("max_distance = 0.08", "max_distance = 0.3")
+    )
     words = ["validate", "models:/payments/1", "--fixture", "synthetic", "--only", "golden", "--in-process"]
     message = only_one_message(seatrial(*words, "--project", broken.root))
     assert "Label it with 'seatrial fixtures make synthetic --label models:/NAME@ALIAS'" in message

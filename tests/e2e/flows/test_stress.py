@@ -33,7 +33,7 @@ def test_what_is_declared_is_run_and_logged(payments: Project, prefect_api: str)
     registry = client()
     tags = dict(registry.get_model_version("payments", "1").tags)
     objective = "[slo]\npercentile = 0.5\nlimit_ms = 5000\nrate = 5\n"
-    policy.write_text(f"{before}\n{objective}[load]\nruns = 1\nrequests = 20\nknee = false\n")
+    policy.write_text(f"{before}\n{objective}[load]\nruns = 1\nrequests = 20\nfind_max_rate = false\n")
     try:
         verdict = stressed(payments)
     finally:

@@ -12,6 +12,7 @@ from seatrial.checks.serving.service import LiveService, serve, target_of
 from seatrial.engine import plan, run_case, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
+from seatrial.policy.service import Contract
 from seatrial.targets.http import Http
 from seatrial.trial import ChampionContract, Trial
 
@@ -56,10 +57,9 @@ def verdict_on(payments, running, before):
         pipeline = with_service(payments, service, **(stages or {}))
         policy = Policy.load(ROOT / "expectations", pipeline)
         moved = [replace(e, path=f"/{variant}{e.path}") for e in policy.pinned.examples] if examples else []
-        settings = {"generated": 20, **contract}
-        policy = replace(
-            policy, service={**policy.service, "contract": settings}, pinned=replace(policy.pinned, examples=moved)
-        )
+        settings = Contract(**{"generated_requests": 20, **contract})
+        service = policy.service.model_copy(update={"contract": settings})
+        policy = replace(policy, service=service, pinned=replace(policy.pinned, examples=moved))
         trial = Trial(
             pipeline, payments.reference, policy=policy, model=payments.model, model_path=payments.versions["2"],
             champion_contract=champion_contract or (ChampionContract("1", before) if champion else None), seed=7,
@@ -134,7 +134,7 @@ def test_a_changed_meaning_is_found_where_no_schema_shows_it(payments, before, v
 
     champion_contract = ChampionContract("1", before, reference=payments.reference.root)
     verdict, _ = verdict_on(
-        "clean", examples=False, generated=0, champion_contract=champion_contract, stages={"response": respond}
+        "clean", examples=False, generated_requests=0, champion_contract=champion_contract, stages={"response": respond}
     )
     assert verdict.outcome is Outcome.FAIL
     moved = {(f.column, f.cause): f for f in verdict.findings}
@@ -147,7 +147,7 @@ def test_a_changed_meaning_is_found_where_no_schema_shows_it(payments, before, v
 def test_a_champion_without_a_document_is_information(verdict_on):
     """Nothing was compared, and the finding has the reason; it fails nothing."""
     verdict, _ = verdict_on(
-        "clean", examples=False, generated=0, champion_contract=ChampionContract("1", why="none is stored")
+        "clean", examples=False, generated_requests=0, champion_contract=ChampionContract("1", why="none is stored")
     )
     assert verdict.outcome is Outcome.PASS
     (finding,) = verdict.findings
@@ -158,7 +158,7 @@ def test_a_champion_without_a_document_is_information(verdict_on):
 @pytest.mark.parametrize("variant", ["nan", "number", "ignoring", "coercing", "broken", "hidden", "reshaped", "moved"])
 def test_a_fault_is_found_without_a_champion_and_without_examples(variant, verdict_on):
     """The fixed probes alone find errors that are not a change from the champion."""
-    verdict, _ = verdict_on(variant, champion=False, examples=False, generated=0)
+    verdict, _ = verdict_on(variant, champion=False, examples=False, generated_requests=0)
     causes = {f.cause for f in errors_of(verdict)}
     wanted = {cause for _, cause in FAULTS[variant] if not cause.startswith("openapi")}
     assert wanted <= causes
@@ -166,7 +166,7 @@ def test_a_fault_is_found_without_a_champion_and_without_examples(variant, verdi
 
 def test_the_policy_sets_the_severity_of_a_coercion(verdict_on):
     """With warnings alone the version passes; a status 500 is an error under every policy."""
-    quiet = {"coercion": "warning", "unknown_fields": "allow", "generated": 0}
+    quiet = {"coercion": "warning", "unknown_fields": "allow", "generated_requests": 0}
     verdict, _ = verdict_on("coercing", champion=False, examples=False, **quiet)
     assert verdict.outcome is Outcome.PASS
     assert {f.severity for f in verdict.findings} == {Severity.WARNING}
@@ -178,11 +178,11 @@ def test_the_policy_sets_the_severity_of_a_coercion(verdict_on):
 
 def test_a_coercion_is_shown_by_the_answers(verdict_on):
     """The finding states that the answer is that to the correct value, and what the path in process does."""
-    verdict, _ = verdict_on("coercing", champion=False, examples=False, generated=0)
+    verdict, _ = verdict_on("coercing", champion=False, examples=False, generated_requests=0)
     (finding,) = (f for f in errors_of(verdict) if (f.column, f.cause) == ("amount", "dtype-coercion"))
     assert "the answer is the same for the value of the declared type" in finding.message
     assert "the number sent as text" in finding.message
-    verdict, _ = verdict_on("ignoring", champion=False, examples=False, generated=0)
+    verdict, _ = verdict_on("ignoring", champion=False, examples=False, generated_requests=0)
     (ignored,) = (f for f in errors_of(verdict) if f.column == "device")
     assert "the answer is the same without the field" in ignored.message
     assert "'devcie'" in ignored.message or "in place of 'device'" in ignored.message

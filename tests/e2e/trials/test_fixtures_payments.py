@@ -37,7 +37,7 @@ def test_payments(example, url, past, tmp_path: Path) -> None:
         assert all(holds(rows, constraint).all() for constraint in declared.constraints)
         made = ("transaction_id", *(name for name, column in declared.columns.items() if column.is_made))
         found = fidelity.measure(real, rows, made).columns
-        assert max(found.values()) <= (declared.distance if declared.source == "copula" else NEAR), found
+        assert max(found.values()) <= (declared.max_distance if declared.source == "copula" else NEAR), found
         verdict = run(pipeline, capture(pipeline, fixture.frame, model=model), model=model)
         assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]
     seen = {(r["country"], r["currency"]) for r in map(json.loads, reference.requests["payload"])}

@@ -16,7 +16,7 @@ pytest.importorskip("faker")
 DATA = SHARED / "data" / "chicago_taxi.csv"
 ROWS = 5_000
 PLACES = [[f"{e}_{p}" for p in ("latitude", "longitude", "community_area")] for e in ("pickup", "dropoff")]
-TRIPS = {"source": "copula", "rows": ROWS, "together": PLACES, "distance": 0.05}
+TRIPS = {"source": "copula", "rows": ROWS, "combinations": PLACES, "max_distance": 0.05}
 PRIVATE_TRIPS = {
     "source": "private",
     "rows": ROWS,
@@ -31,7 +31,7 @@ PRIVATE_TRIPS = {
         **{f"{e}_longitude": {"cuts": [-88, -87.7, -87.63, -87.5], "decimals": 6} for e in ("pickup", "dropoff")},
         **{f"{e}_community_area": {"values": ["8", "32", "28", "76", ""]} for e in ("pickup", "dropoff")},
         "payment_type": {"values": ["Cash", "Credit Card", "Unknown", "No Charge"], "nulls": 0},
-        "company": {"paid": True},
+        "company": {"discover": True},
     },
 }
 NARROW = {"fare": 0.05, "payment_type": 0.05, "company": 0.05}  # a public list of areas leaves most areas out
@@ -54,7 +54,7 @@ def test_taxi_trips(tmp_path: Path) -> None:
         assert len(frame) == ROWS
         assert fixture.manifest["schema"] == tables.schema_of(real)
         found = fidelity.measure(real, pa.Table.from_pandas(frame, preserve_index=False), ("trip_id",)).columns
-        limits = dict.fromkeys(found, TRIPS["distance"]) if fixture.name == "synthetic" else NARROW
+        limits = dict.fromkeys(found, TRIPS["max_distance"]) if fixture.name == "synthetic" else NARROW
         assert all(found[name] <= limit for name, limit in limits.items()), found
         again = capture(chicago.pipeline, frame.astype("string"), model=model)
         verdict = run(chicago.pipeline, again, model=model, policy=chicago.unlabelled)

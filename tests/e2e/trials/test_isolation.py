@@ -153,7 +153,7 @@ def test_what_a_model_does_when_loaded_ends_as_an_error(toy: Toy, attack: str) -
 def test_a_model_that_never_answers_leaves_its_questions_open(toy: Toy) -> None:
     """Its question is ended in time, and what is asked after it is not judged either."""
     slow = "import time\ndef predict(amount):\n    time.sleep(600)\n"
-    verdict = toy.sail(slow, question_seconds=1)
+    verdict = toy.sail(slow, case_seconds=1)
     assert verdict.outcome is Outcome.ERROR
     assert "gave no answer within 1 s" in verdict.summary
     assert {u.reason for u in verdict.not_evaluated if u.stage} == {verdict.summary.removeprefix("error: ")}

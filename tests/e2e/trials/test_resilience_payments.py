@@ -14,7 +14,7 @@ from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.faults.proxy.dependency import DependencyProxy
-from seatrial.policy.service import FailurePolicy
+from seatrial.policy.service import FailurePolicy, service_settings
 from seatrial.targets.http import Http
 from seatrial.trial import Trial
 from tests.e2e.trials.weather import STORE, payments_over_postgres
@@ -67,7 +67,7 @@ def bench(ground):
             if fault == "crowd":
                 return crowded(at)[1]
             with between.fault(rows[fault].fault) as hits:
-                seen = at.offered(at.steady(loss.seconds), others=True)
+                seen = at.offered(at.steady(loss.fault_seconds), others=True)
             return list(under_fault(rows[fault], replace(seen, hits=hits.count), None))
 
         yield broken
@@ -98,7 +98,7 @@ def test_a_store_in_a_file_has_no_wire(ground):
     pipeline = Pipeline(
         "payments", key=made.key, model=made.model, service=made.service, dependencies=[store], **stages
     )
-    policy = Policy(service={"dependencies": {"store": STORE}})
+    policy = Policy(service=service_settings({"dependencies": {"store": STORE}}))
     tried_ = Trial(pipeline, ground.reference, policy=policy, model=ground.model, model_path=ground.path)
     assert check.stages(tried_) == []
     assert "not reached over TCP (sqlite)" in why_not(tried_, "store")

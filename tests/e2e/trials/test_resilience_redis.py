@@ -18,6 +18,7 @@ from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.policy.service import service_settings
 from seatrial.trial import Trial
 from tests.e2e.trials.redis_server import redis_server
 from tests.support import weather_service as weather
@@ -25,8 +26,8 @@ from tests.support import weather_service as weather
 pytestmark = pytest.mark.server
 FAULTS = ["timeout", "reset_peer"]
 DECLARED = {
-    "timeout_ms": 500, "deadline_ms": 2_500, "reason": "reason", "breaker": False, "connections": 8, "rate": 20.0,
-    "seconds": 1.0, "faults": FAULTS,
+    "timeout_ms": 500, "deadline_ms": 2_500, "reason_field": "reason", "circuit_breaker": False, "max_connections": 8,
+    "rate": 20.0, "fault_seconds": 1.0, "faults": FAULTS,
 }  # fmt: skip
 
 
@@ -34,7 +35,7 @@ DECLARED = {
 def trial():
     """The trial of a service whose weights lie in a Redis of its own, with one fault in it."""
     command = [sys.executable, "-m", "uvicorn", "weather_service:app", "--port", "{port}", "--log-level", "warning"]
-    policy = Policy(service={"dependencies": {"scales": DECLARED}})
+    policy = Policy(service=service_settings({"dependencies": {"scales": DECLARED}}))
     requests = {"id": [f"r{n}" for n in range(40)], "kind": [*"abc", None] * 10, "x": np.arange(1, 41) / 8}
     with redis_server() as client:
         client.mset({"a": 2.0, "b": 3.0, "c": 5.0})

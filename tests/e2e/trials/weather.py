@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from seatrial import Dependency, Pipeline, Policy, Service, capture
 from seatrial.io.loading import load_file
+from seatrial.policy.service import service_settings
 from seatrial.trial import Trial
 from tests.e2e.trials.postgres import postgres
 from tests.support.paths import EXAMPLE
@@ -15,11 +16,11 @@ SECONDS = 0.6  # that the service waits for the store; generous, for machines th
 STORE = {
     "timeout_ms": SECONDS * 1e3,
     "deadline_ms": 2_500.0,
-    "heal_seconds": 10.0,
-    "connections": 8,
-    "bystanders": ["/health"],
+    "recovery_seconds": 10.0,
+    "max_connections": 8,
+    "unaffected": ["/health"],
     "rate": 10.0,
-    "seconds": 2.5,
+    "fault_seconds": 2.5,
 }
 
 
@@ -48,7 +49,7 @@ def payments_over_postgres(directory):
         reference = capture(pipeline, traffic.make_requests(200, seed=2), model=model)
 
         def trial(**settings):
-            policy = Policy(service={"dependencies": {"store": {**STORE, **settings}}})
+            policy = Policy(service=service_settings({"dependencies": {"store": {**STORE, **settings}}}))
             return Trial(pipeline, reference, policy=policy, model=model, model_path=path)
 
         yield SimpleNamespace(pipeline=pipeline, reference=reference, model=model, path=path, trial=trial)

@@ -12,6 +12,7 @@ from seatrial.events import Severity
 from seatrial.io.loading import load_file
 from seatrial.pipeline import SERVICE
 from seatrial.policy.consumers import Example, Pinned
+from seatrial.policy.service import service_settings
 from tests.support.paths import SUPPORT
 
 TINY = SUPPORT / "tiny_service.py"
@@ -33,7 +34,7 @@ def verdict_on(fault, command=None, *, openapi=None, pinned=None, **contract):
     pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
     texts = [json.dumps({"id": f"t{n}", "x": n / 3, "at": "2025-03-01T10:00:00+00:00"}) for n in range(5)]
     reference = capture(pipeline, pd.DataFrame({"payload": texts}, dtype="string"))
-    policy = Policy(service={"contract": contract}, pinned=pinned or Pinned())
+    policy = Policy(service=service_settings({"contract": contract}), pinned=pinned or Pinned())
     return run(pipeline, reference, ["contract"], policy=policy)
 
 

@@ -9,14 +9,15 @@ import pytest
 from seatrial import Outcome, Pipeline, Service, capture, run
 from seatrial.events import Severity
 from seatrial.policy.policy import Policy
+from seatrial.policy.service import service_settings
 from tests.support.tiny import ROWS, parse, process, requests, respond
 
 
 def validate(fault, golden=None, *, batch="/batch", checks=("golden",)):
     """Capture a clean reference, start the service with a fault, and return the verdict of the checks."""
     pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=process(fault, batch=batch))
-    contract = {"seconds": (golden or {}).get("seconds", 10), "generated": 0}
-    policy = Policy(service={"golden": {"batch": 16, **(golden or {})}, "contract": contract})
+    contract = {"timeout_seconds": (golden or {}).get("timeout_seconds", 10), "generated_requests": 0}
+    policy = Policy(service=service_settings({"golden": {"batch_size": 16, **(golden or {})}, "contract": contract}))
     return run(pipeline, capture(pipeline, requests()), list(checks), policy=policy)
 
 
@@ -64,7 +65,7 @@ def test_an_answer_that_cannot_be_read_ends_as_a_finding_and_leaves_nothing(faul
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     ends = fault not in ("endless", "drips")  # contract waits for each of its requests by itself
     checks = ("golden", "contract") if ends else ("golden",)
-    verdict = validate(fault, {"seconds": 30 if ends else 1}, batch=None, checks=checks)
+    verdict = validate(fault, {"timeout_seconds": 30 if ends else 1}, batch=None, checks=checks)
     assert verdict.outcome is Outcome.FAIL
     found = [f.message for f in origins(verdict) if f.check == "golden"]
     assert found
@@ -78,7 +79,7 @@ def test_an_answer_that_cannot_be_read_ends_as_a_finding_and_leaves_nothing(faul
 
 def test_a_service_that_hangs_is_given_up():
     """A few requests run into their deadline and the rest are not waited for."""
-    verdict = validate("hangs", {"seconds": 0.3}, batch=None)
+    verdict = validate("hangs", {"timeout_seconds": 0.3}, batch=None)
     finding = origins(verdict)[0]
     assert finding.cause == "no-answer"
     assert "gave no whole answer within 0.3 s" in finding.message

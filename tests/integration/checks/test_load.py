@@ -16,7 +16,7 @@ from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.loadgen import validity
-from seatrial.policy.service import Load, Slo
+from seatrial.policy.service import Load, Slo, service_settings
 from seatrial.targets.http import Http
 from seatrial.trial import Trial
 from tests.support.load_service import answer
@@ -38,7 +38,7 @@ def trial(fault, **settings):
         ),
     )  # fmt: skip
     requests = pd.DataFrame({"id": [f"r{n}" for n in range(40)], "x": np.arange(40) / 7})
-    return Trial(pipeline, capture(pipeline, requests), policy=Policy(service=settings))
+    return Trial(pipeline, capture(pipeline, requests), policy=Policy(service=service_settings(settings)))
 
 
 def asked(made):
@@ -47,7 +47,7 @@ def asked(made):
         return run_case(*planned[:1], made, planned[1])
 
 
-SMALL = {"runs": 1, "requests": 480, "samples": 60, "timeout_seconds": 5.0, "knee": False}
+SMALL = {"runs": 1, "requests": 480, "samples": 60, "timeout_seconds": 5.0, "find_max_rate": False}
 
 
 def test_a_live_service_is_loaded_and_its_answers_are_compared():

@@ -16,6 +16,7 @@ from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.loadgen import validity
+from seatrial.policy.service import service_settings
 from seatrial.trial import Trial
 from tests.support.load_service import answer
 from tests.support.paths import SUPPORT
@@ -24,7 +25,7 @@ PAIRS = 5
 RATIO = "time over the promoted version's"
 SLO = {"limit_ms": 2_000, "rate": 50, "percentile": 0.5}
 LOAD = {
-    "runs": 1, "requests": 40, "samples": 20, "timeout_seconds": 5.0, "knee": False,
+    "runs": 1, "requests": 40, "samples": 20, "timeout_seconds": 5.0, "find_max_rate": False,
     "margin": 0.5, "pairs": PAIRS, "pair_requests": 10, "budget_seconds": 60.0,
 }  # fmt: skip
 
@@ -59,7 +60,7 @@ def trial(pipeline, tmp_path_factory):
         return str(file)
 
     def made(this, promoted, **load):
-        policy = Policy(service={"slo": SLO, "load": {**LOAD, **load}})
+        policy = Policy(service=service_settings({"slo": SLO, "load": {**LOAD, **load}}))
         promoted = None if promoted is None else model(promoted)
         return Trial(pipeline, reference, policy=policy, model_path=model(this), champion_path=promoted)
 

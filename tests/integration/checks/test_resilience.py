@@ -21,13 +21,19 @@ from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
-from seatrial.policy.service import FailurePolicy
+from seatrial.policy.service import FailurePolicy, service_settings
 from seatrial.trial import Trial
 from tests.support.paths import SUPPORT
 from tests.support.weather_service import NoScales, Scales, total, weigh
 
 KINDS = {"a": 2.0, "b": 3.0, "c": 5.0}
-DECLARED = {"timeout_ms": 500, "deadline_ms": 2_000, "reason": "reason", "breaker": False, "connections": 8}
+DECLARED = {
+    "timeout_ms": 500,
+    "deadline_ms": 2_000,
+    "reason_field": "reason",
+    "circuit_breaker": False,
+    "max_connections": 8,
+}
 RUN = 40
 
 
@@ -70,7 +76,7 @@ def trial(url, fault="", env=None, **settings):
     )  # fmt: skip
     kinds = [*KINDS, None] * 10
     requests = pd.DataFrame({"id": [f"r{n}" for n in range(40)], "kind": kinds, "x": np.arange(1, 41) / 8})
-    policy = Policy(service={"dependencies": {"scales": {**DECLARED, **settings}}})
+    policy = Policy(service=service_settings({"dependencies": {"scales": {**DECLARED, **settings}}}))
     return Trial(pipeline, capture(pipeline, requests), policy=policy)
 
 
@@ -169,7 +175,7 @@ def test_each_criterion_sees_its_own_fault(ground, name, change, criterion):
 
 def test_a_lasting_fault_must_be_left_alone(ground):
     """Answers that wait for the whole time-out to the end show that nothing opened; early ones may."""
-    ground = replace(ground, loss=replace(ground.loss, breaker=True))
+    ground = replace(ground, loss=ground.loss.model_copy(update={"circuit_breaker": True}))
     assert found("timeout", seen(ground, seconds=0.5)) == [("breaker", True)]
     assert found("timeout", seen(ground, seconds=np.where(np.arange(RUN) < 12, 0.5, 0.1))) == []
     assert found("down", seen(ground, seconds=0.5)) == []
@@ -202,7 +208,7 @@ def asked(made):
 
 def test_answers_of_an_http_dependency_are_broken_too(scales):
     """Errors and nulls are refused by a service that looks, and it falls back as declared."""
-    events = asked(trial(scales, faults=["errors", "nulls"], rate=20.0, seconds=1.0))
+    events = asked(trial(scales, faults=["errors", "nulls"], rate=20.0, fault_seconds=1.0))
     assert [e.message for e in events if isinstance(e, Finding)] == []
     assert [e.reason for e in events if isinstance(e, NotEvaluated)] == []
     (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
@@ -212,7 +218,7 @@ def test_answers_of_an_http_dependency_are_broken_too(scales):
 def test_a_fallback_without_its_flag_is_found_and_placed(scales):
     """The service falls back and says nothing: found at the dependency, with the fault and the criterion."""
     before = set(psutil.Process().children(recursive=True))
-    events = asked(trial(scales, fault="flag", faults=["errors"], rate=20.0, seconds=1.0))
+    events = asked(trial(scales, fault="flag", faults=["errors"], rate=20.0, fault_seconds=1.0))
     findings = [e for e in events if isinstance(e, Finding)]
     assert {(f.stage, f.cause) for f in findings} == {("scales", "labelled")}
     assert findings[0].evidence["fault"] == "errors"

@@ -8,6 +8,7 @@ import pytest
 from seatrial import Dependency, Outcome, Pipeline, Service, capture, run
 from seatrial.events import Severity
 from seatrial.policy.policy import Policy
+from seatrial.policy.service import service_settings
 from tests.support import tiny
 from tests.support.tiny import ROWS, in_process, parse, requests, respond
 
@@ -19,7 +20,7 @@ def with_serial(frame):
 def validate(fault, golden=None, *, last=respond, batch="/batch"):
     """Capture a clean reference, and return the verdict of golden on the service with a fault."""
     pipeline = Pipeline("tiny", key="id", raw=parse, response=last)
-    policy = Policy(service={"golden": {"batch": 16, **(golden or {})}})
+    policy = Policy(service=service_settings({"golden": {"batch_size": 16, **(golden or {})}}))
     return run(
         pipeline, capture(pipeline, requests()), ["golden"], policy=policy, service=in_process(fault, batch=batch)
     )

@@ -21,7 +21,7 @@ from seatrial.errors import UsageError
 from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
 from seatrial.loadgen.statistics import Plan
-from seatrial.policy.service import Load, Slo
+from seatrial.policy.service import Load, Slo, service_settings
 from seatrial.trial import Trial
 from tests.support.load_service import answer
 from tests.support.paths import SUPPORT
@@ -162,7 +162,7 @@ def trial(fault, **settings):
         ),
     )  # fmt: skip
     requests = pd.DataFrame({"id": [f"r{n}" for n in range(40)], "x": np.arange(40) / 7})
-    return Trial(pipeline, capture(pipeline, requests), policy=Policy(service=settings))
+    return Trial(pipeline, capture(pipeline, requests), policy=Policy(service=service_settings(settings)))
 
 
 def asked(made):

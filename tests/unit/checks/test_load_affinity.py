@@ -18,10 +18,10 @@ def test_too_few_cores_are_told_before_anything_is_started():
     with pytest.raises(UsageError, match=rf"takes {len(ALL)} .* there are {len(ALL)}"):
         apart(len(ALL))
     (event,) = asked(
-        trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "own_core": True, "workers": len(ALL)})
+        trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "reserve_cores": True, "workers": len(ALL)})
     )
     assert isinstance(event, NotEvaluated)
-    assert "own_core" in event.reason
+    assert "reserve_cores" in event.reason
 
 
 def test_without_the_setting_nobody_is_moved():

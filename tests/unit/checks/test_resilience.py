@@ -6,7 +6,7 @@ from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.errors import PolicyError
 from seatrial.faults.proxy.dependency import over_tcp
 from seatrial.policy.service import FailurePolicy, Load, Slo
-from seatrial.policy.settings import read
+from seatrial.policy.settings import validated
 
 OF_THE_WIRE = (
     "latency_within", "slicer", "latency_beyond", "trickle", "down", "timeout", "reset_peer", "limit_data"
@@ -39,19 +39,19 @@ def test_rows_follow_the_address_and_the_policy():
 @pytest.mark.parametrize(
     ("kind", "table", "says"),
     [
-        (Slo, {"rate": 5}, "does not say 'limit_ms'"),
+        (Slo, {"rate": 5}, r"required setting 'limit_ms' is missing. Example: limit_ms = 250 \(ms\)."),
         (Slo, {"limit": 5}, "mean 'limit_ms'"),
-        (Slo, {"limit_ms": 5, "rate": 5, "percentile": 99}, "a share between 0 and 1"),
-        (Load, {"runs": 1.5}, "a whole number"),
-        (Load, {"utilisation": 0.9}, "at most 0.8"),
+        (Slo, {"limit_ms": 5, "rate": 5, "percentile": 99}, "a number above 0 and below 1; found 99"),
+        (Load, {"runs": 1.5}, "a whole number of at least 1; found 1.5"),
+        (Load, {"utilisation": 0.9}, "a number above 0 and at most 0.8; found 0.9"),
         (Load, {"profile": [[0, 5]]}, "two or more corners"),
-        (Load, {"profile": [5, 6]}, "a list of corners"),
+        (Load, {"profile": [5, 6]}, r"a list of corners \[seconds, requests/s\]; found \[5, 6\]"),
         (FailurePolicy, {"faults": ["dwon"]}, "mean 'down'"),
-        (FailurePolicy, {"timeout_ms": float("nan")}, "a number above 0"),
-        (FailurePolicy, {"bystanders": "/health"}, "a list of texts"),
+        (FailurePolicy, {"timeout_ms": float("nan")}, "a number above 0; found nan"),
+        (FailurePolicy, {"unaffected": "/health"}, 'a list of texts; found "/health"'),
     ],
 )
 def test_service_toml_is_strict(kind, table, says):
     """A setting that is misspelt, missing, or of another kind is refused with what is allowed."""
     with pytest.raises(PolicyError, match=says):
-        read(kind, "service.toml, [x]", table)
+        validated(kind, table, "service.toml", PolicyError, below=("x",))

@@ -10,10 +10,10 @@ from seatrial.project import Project
 
 
 def test_a_new_project_uses_the_packaged_flows(tmp_path: Path) -> None:
-    """It has an example and expectations; every flow comes from the package."""
+    """It has an example, expectations and schemas for an editor; every flow comes from the package."""
     project = Project.find(init(tmp_path / "new", quiet=True))
     assert {path.name for path in project.root.iterdir()} == {
-        "pyproject.toml", "README.md", ".gitignore", "expectations", "payments",
+        "pyproject.toml", "README.md", ".gitignore", "docs", "expectations", "payments",
     }  # fmt: skip
     assert flow_names() == ("capture", "promoted", "reconcile", "registered", "stress", "validate")
     for name in flow_names():

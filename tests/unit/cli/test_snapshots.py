@@ -23,7 +23,7 @@ PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
     "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
     "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "demo": "help-demo",
-    "upgrade": "help-upgrade", "plugins": "help-plugins", "fixtures": "help-fixtures",
+    "upgrade": "help-upgrade", "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",
     "fixtures make": "help-fixtures-make",
     "fixtures check": "help-fixtures-check", "fixtures show": "help-fixtures-show",
 }  # fmt: skip
@@ -44,6 +44,7 @@ ERRORS = {
     "deploy-without-prefect": "deploy --project {project}",
     "webhook-without-prefect": "webhook --project {project}",
     "up-beside-a-server": "up --project {project}",
+    "unknown-schema": "schema servce",
     "no-fixtures": "fixtures show --project {project}",
 }
 

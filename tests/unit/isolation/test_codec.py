@@ -14,7 +14,8 @@ import pytest
 from seatrial.errors import IsolationError, ProjectError
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated, Severity
 from seatrial.isolation import channel, codec
-from seatrial.project import Limits
+from seatrial.policy.settings import validated
+from seatrial.policy.tool import ToolSettings
 
 EVENTS = [
     Measurement("load", "service", "p99", 0.1 + 0.2, "s"),
@@ -104,14 +105,14 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"memory": 3}, "Limit 'memory' is not known.*Did you mean 'memory_mb'"),
-        ({"memory_mb": 0}, "'memory_mb' is 0; it is a number above 0"),
-        ({"processes": 1.5}, "it is a whole number"),
-        ({"load_seconds": True}, "it is a number above 0"),
-        (json.loads("[]"), "it is a table of limits"),
+        ({"memory": 3}, "setting 'memory' is not known.*Did you mean 'memory_mb'"),
+        ({"memory_mb": 0}, "'memory_mb' must be a whole number of at least 1; found 0"),
+        ({"processes": 1.5}, "must be a whole number of at least 1; found 1.5"),
+        ({"load_seconds": True}, "must be a number above 0; found true"),
+        (json.loads("[]"), r"'isolation' must be a table, \[isolation\]; found \[\]"),
     ],
 )
 def test_a_limit_that_is_none_is_refused(settings: object, message: str) -> None:
     """With what was found, and the nearest name."""
     with pytest.raises(ProjectError, match=message):
-        Limits.read(settings, "here")
+        validated(ToolSettings, {"pipeline": "a:b", "isolation": settings}, "here", ProjectError)

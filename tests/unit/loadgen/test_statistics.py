@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.loadgen.capacity import knee
+from seatrial.loadgen.capacity import find_max_rate
 from seatrial.loadgen.comparison import compare, order
 from seatrial.loadgen.histogram import histogram, merge, percentile_seconds
 from seatrial.loadgen.results import LoadRun, RequestResult, merged
@@ -203,32 +203,32 @@ def test_the_runs_of_workers_merge_in_the_order_of_the_schedule():
 
 
 @pytest.mark.parametrize("capacity", [3.0, 100.0, 777.0])
-def test_the_knee_is_found_within_its_precision(capacity):
-    found = knee(lambda rate: "held" if rate <= capacity else "broken", 50)
+def test_the_maximum_rate_is_found_within_its_precision(capacity):
+    found = find_max_rate(lambda rate: "held" if rate <= capacity else "broken", 50)
     assert found.bounded
     assert found.rate <= capacity < found.above <= found.rate * 1.051
 
 
-def test_the_knee_is_never_below_what_is_known_to_hold():
-    """A service that held its objective and nothing above it: the known rate is the knee, and it is not asked again."""
-    found = knee(lambda rate: "held" if rate <= 16 else "broken", 32, known=16)
+def test_the_maximum_rate_is_never_below_what_is_known_to_hold():
+    """A service that held its objective and nothing above it: the known rate is the result, not run again."""
+    found = find_max_rate(lambda rate: "held" if rate <= 16 else "broken", 32, known=16)
     assert found.rate == 16
     assert 16 < found.above <= 16 * 1.051
     assert min(p.rate for p in found.probes) > 16
     with pytest.raises(UsageError, match="what is known"):
-        knee(lambda _: "held", 16, known=16)
+        find_max_rate(lambda _: "held", 16, known=16)
 
 
 def test_a_bound_from_above_was_shown():
     """A probe that shows nothing ends the doubling and is no rate that the service does not hold."""
-    found = knee(lambda rate: "held" if rate <= 60 else "unshown", 50)
+    found = find_max_rate(lambda rate: "held" if rate <= 60 else "unshown", 50)
     assert 50 < found.rate <= 60
     assert not found.bounded
 
 
 def test_what_could_not_be_shown_is_no_capacity():
-    assert knee(lambda _: "unshown", 50).rate == 0
-    endless = knee(lambda _: "held", 50, most=1000)
+    assert find_max_rate(lambda _: "unshown", 50).rate == 0
+    endless = find_max_rate(lambda _: "held", 50, most=1000)
     assert endless.rate == 1000
     assert not endless.bounded
 

@@ -95,18 +95,21 @@ def test_a_file_of_no_stage_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("toml", "says"),
     [
-        ("[promotions]", "Section 'promotions' is not known.*Did you mean 'promotion'"),
+        ("[promotions]", "table 'promotions' is not known.*Did you mean 'promotion'"),
         ("[promotion]\naliass = 'x'", r"\[promotion\]: setting 'aliass' is not known. Known: alias.*mean 'alias'"),
-        ("[promotion]\nalias = 3", "'alias' is the name of a registry alias"),
-        ("promotion = 'champion'", r"'promotion' is a table, \[promotion\]"),
+        (
+            "[promotion]\nalias = 3",
+            r"\[promotion\]: 'alias' must be text in quotes; found 3. Example: alias = \"champion\"\.",
+        ),
+        ("promotion = 'champion'", r"'promotion' must be a table, \[promotion\]; found \"champion\"\."),
         ("[dependencies.stor]\nlive = true", "dependency 'stor' is not known. Known: store.*mean 'store'"),
         ("[dependencies.store]\nlife = true", r"\[dependencies.store\]: setting 'life' is not known.*mean 'live'"),
-        ("[dependencies.store]\nlive = 'yes'", "'live' is true or false"),
-        ("[dependencies]\nstore = true", r"'store' is a table"),
-        ("dependencies = 1", "'dependencies' is a table"),
+        ("[dependencies.store]\nlive = 'yes'", "'live' must be true or false; found \"yes\"."),
+        ("[dependencies]\nstore = true", r"'store' must be a table, \[dependencies.store\]; found true."),
+        ("dependencies = 1", r"'dependencies' must be a table, \[dependencies\]; found 1."),
         ("[promotion\n", "service.toml is not TOML"),
-        ("[exam]\nminimum = 1.5", "a share of faults, above 0 and at most 1"),
-        ("[exam]\nminimun = 0.9", "Did you mean 'minimum'"),
+        ("[mutation]\nminimum = 1.5", "must be a number above 0 and at most 1; found 1.5"),
+        ("[mutation]\nminimun = 0.9", "Did you mean 'minimum'"),
     ],
 )
 def test_service_toml_is_strict(toml, says, tmp_path):

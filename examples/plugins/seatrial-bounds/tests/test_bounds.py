@@ -7,11 +7,12 @@ from seatrial_bounds import NAME, check
 
 from seatrial import Policy, Trial
 from seatrial.errors import PolicyError
+from seatrial.policy.service import service_settings
 from seatrial.testing import check_conforms, registered, sample_pipeline, sample_reference
 
 
 def trial(bounds: object, *, skewed: bool = False) -> Trial:
-    policy = Policy(service={"checks": {NAME: {"features": {"log_amount": bounds}}}})
+    policy = Policy(service=service_settings({"checks": {NAME: {"features": {"log_amount": bounds}}}}))
     return Trial(sample_pipeline(skewed=skewed), sample_reference(), policy=policy)
 
 

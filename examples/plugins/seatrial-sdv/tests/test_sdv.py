@@ -19,8 +19,8 @@ from seatrial.fixtures.make import check, make
 from seatrial.testing import registered
 
 WANTED = {
-    "source": "sdv", "rows": 300, "seed": 5, "payload": "payload", "together": [["country", "currency", "time.offset"]],
-    "distance": 0.25,
+    "source": "sdv", "rows": 300, "seed": 5, "payload": "payload",
+    "combinations": [["country", "currency", "time.offset"]], "max_distance": 0.25,
 }  # fmt: skip
 BIG = 2**53 + 1
 COUNTRIES = {"DE": ("EUR", "+01:00"), "US": ("USD", "-05:00"), "NA": ("NAD", "+02:00")}

@@ -39,7 +39,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, SERVICE, str(error))
         return
     events: list[Event] = []
-    with service.root(seconds=trial.policy.contract.seconds) as http:
+    with service.root(seconds=trial.policy.contract.timeout_seconds) as http:
         try:
             for event in _all_parts(trial, service, http):
                 events.append(event)

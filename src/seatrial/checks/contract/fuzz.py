@@ -24,7 +24,7 @@ BATCH_SHARE = 0.25  # of the requests go to the batch path, where there is one
 def send_generated(name: str, session: Session) -> Iterator[Event]:
     """Send generated requests within their budget and yield the findings of their answers."""
     settings, seed = session.settings, session.trial.seed
-    total = GENERATED if settings.generated is None else settings.generated
+    total = GENERATED if settings.generated_requests is None else settings.generated_requests
     if not total or session.document is None or session.path is None or not session.over_http:
         return
     batch = session.live.service.batch
@@ -47,7 +47,7 @@ def send_generated(name: str, session: Session) -> Iterator[Event]:
                 seconds=settings.generated_seconds / 4,
             )  # fmt: skip
         except GeneratorMissingError as error:
-            if settings.generated is None:
+            if settings.generated_requests is None:
                 yield Finding(
                     name, SERVICE, str(error), severity=Severity.INFO, cause="not-installed",
                     advice="Install it to find requests that the fixed probes do not cover.",

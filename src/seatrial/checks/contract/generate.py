@@ -52,7 +52,7 @@ def generate(
     except ImportError as error:
         raise GeneratorMissingError(
             f"No requests were generated, because schemathesis is not installed. Run: pip install '{SCHEMATHESIS}', or "
-            "set generated = 0 in [contract] of service.toml."
+            "set generated_requests = 0 in [contract] of service.toml."
         ) from error
     found: dict[bytes, None] = {}
     until = time.monotonic() + seconds

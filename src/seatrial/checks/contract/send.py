@@ -54,7 +54,7 @@ def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = N
         positions = [n for n, p in enumerate(probes) if p.content_type == content_type]
         results = session.connection.send_all(
             [probes[n].body for n in positions], path=session.path, headers=session.headers(content_type),
-            seconds=session.settings.seconds, all_seconds=seconds or BATCH_DEADLINES * session.settings.seconds,
+            seconds=session.settings.timeout_seconds, all_seconds=seconds or BATCH_DEADLINES * session.settings.timeout_seconds,
         )  # fmt: skip
         exchanges |= {n: Exchange(probes[n], result) for n, result in zip(positions, results, strict=True)}
     return _retried(session, [exchanges[n] for n in range(len(probes))])
@@ -63,7 +63,7 @@ def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = N
 def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
     """Send unanswered probes again, each on a separate connection: a server may close a connection after an error."""
     unanswered = [n for n, e in enumerate(exchanges) if e.result is None or isinstance(e.result, AnswerError)]
-    until = time.monotonic() + RETRY_DEADLINES * session.settings.seconds
+    until = time.monotonic() + RETRY_DEADLINES * session.settings.timeout_seconds
     for n in unanswered:
         if time.monotonic() > until or session.live.ended() is not None:
             break

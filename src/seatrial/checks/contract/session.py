@@ -66,7 +66,7 @@ class Session:
 
     def separate_connection(self) -> AbstractContextManager[Connection]:
         """Return a new connection to the service; use it in a ``with`` block."""
-        seconds = self.settings.seconds
+        seconds = self.settings.timeout_seconds
         if self.plan is not None and self.plan.connect is not None:
             return self.plan.connect(seconds)
         return self.live.root(seconds=seconds, connections=1)

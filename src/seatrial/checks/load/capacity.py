@@ -12,7 +12,7 @@ import numpy as np
 from seatrial.checks.load.runs import Loaded
 from seatrial.errors import SeatrialError, TargetError
 from seatrial.events import Measurement
-from seatrial.loadgen.capacity import CapacityProbe, knee
+from seatrial.loadgen.capacity import CapacityProbe, find_max_rate
 from seatrial.loadgen.statistics import Holds, Plan, judge, required
 from seatrial.loadgen.validity import void
 from seatrial.pipeline import SERVICE
@@ -54,7 +54,7 @@ def search(name: str, loaded: Loaded, told: Callable[[int, int, str], object], *
 
     known, start = (slo.rate, 2 * slo.rate) if held else (0.0, slo.rate / 2)
     try:
-        found = knee(try_rate, start, known=known, precision=PRECISION, probes=PROBES)
+        found = find_max_rate(try_rate, start, known=known, precision=PRECISION, probes=PROBES)
         best, above = found.rate, found.above
     except _SpentError:
         best = max((p.rate for p in tried if p.holds == "held"), default=known)

@@ -49,7 +49,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         return
     try:
         plan = plan_of(slo, load)
-        cores = apart(load.workers) if load.own_core else EVERYWHERE
+        cores = apart(load.workers) if load.reserve_cores else EVERYWHERE
     except UsageError as error:
         yield NotEvaluated(NAME, SERVICE, f"[load]: {error}")
         return
@@ -130,7 +130,7 @@ def _rest(loaded: Loaded, trial: Trial, *, held: bool) -> Iterator[Event]:
     loaded = replace(loaded, until=min(loaded.until, budget_end(trial) - matrices))
     if held and loaded.load.margin is not None and trial.champion_path is not None:
         yield from side_by_side(NAME, loaded, trial)
-    if loaded.load.knee and not loaded.running.ended():
+    if loaded.load.find_max_rate and not loaded.running.ended():
         yield from search(NAME, loaded, trial.on_progress, held=held)
 
 

@@ -21,7 +21,7 @@ from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Load, Slo
 
 WARMUP_SHARE = 0.25  # of the first run's requests, sent ahead of it in the same run: room for a warm-up
-ADVICE = "Give the generator a core of its own: a larger machine, or own_core = true under [load] of service.toml."
+ADVICE = "Give the generator a core of its own: a larger machine, or reserve_cores = true under [load] of service.toml."
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def held_against(name: str, expected: Expected, run: LoadRun, rows: np.ndarray, 
     good = [a for a in run.answers if 200 <= a.status < 300]
     asked = [int(rows[a.index]) for a in good]
     told, why = expected.answered(good, asked)
-    label = expected.trial.policy.golden.degraded
+    label = expected.trial.policy.golden.degraded_field
     read = [(t, row) for t, row in zip(told, asked, strict=True) if t is not None]
     pairs = [(t, row) for t, row in read if t.get(label) is not True or _recorded(expected, label, row)]
     degraded, findings = len(read) - len(pairs), []

@@ -27,7 +27,7 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     """Break one dependency in every way of its matrix and yield what does not hold."""
     assert dependency is not None
     assert trial.pipeline.service is not None
-    loss, of = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency]
+    loss, of = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency]
     path = loss.path or trial.pipeline.service.predict
     if not path.startswith("/"):
         yield NotEvaluated(NAME, dependency, f"load is offered over HTTP to a path, not to '{path}'")

@@ -61,11 +61,11 @@ def under_fault(row: Scenario, seen: Observation, slo: Slo | None) -> Iterator[B
     for broken in (_whole(row, seen), _deadline(seen), *_bystanders(seen, slo), _breaker(row, seen)):
         if broken is not None:
             yield broken if not late else Broken(broken.criterion, f"{broken.words}, but {late}", evaluated=False)
-    if not row.whole and (ratio := storm(seen)) > seen.ground.loss.amplification:
+    if not row.whole and (ratio := storm(seen)) > seen.ground.loss.max_amplification:
         yield Broken(
             "amplification",
             f"the dependency was called {ratio:.1f} times a request within one second, allowed are "
-            f"{seen.ground.loss.amplification:g}",
+            f"{seen.ground.loss.max_amplification:g}",
         )
     yield from pool(seen)
 
@@ -77,7 +77,7 @@ def storm(seen: Observation) -> float:
 
 def pool(seen: Observation) -> Iterator[Broken]:
     """Yield more connections than declared."""
-    most = seen.ground.loss.connections
+    most = seen.ground.loss.max_connections
     if most is not None and seen.watched.most > most:
         yield Broken("pool", f"{seen.watched.most} connections to it were open at once, declared are {most}")
 
@@ -120,7 +120,7 @@ def _values(seen: Observation) -> Iterator[Broken]:
         if (unsaid := silent & seen.fallen).any():
             yield Broken(
                 "labelled",
-                f"carry the fallback's values without '{seen.ground.loss.label}': true",
+                f"carry the fallback's values without '{seen.ground.loss.degraded_field}': true",
                 int(unsaid.sum()),
                 of,
             )
@@ -134,7 +134,7 @@ def _values(seen: Observation) -> Iterator[Broken]:
                 int(flagged.sum()),
             )
     if (mute := flagged & ~seen.reasoned).any():
-        yield Broken("labelled", f"are degraded without a '{seen.ground.loss.reason}'", int(mute.sum()), of)
+        yield Broken("labelled", f"are degraded without a '{seen.ground.loss.reason_field}'", int(mute.sum()), of)
 
 
 def _whole(row: Scenario, seen: Observation) -> Broken | None:
@@ -173,7 +173,7 @@ def _bystanders(seen: Observation, slo: Slo | None) -> Iterator[Broken | None]:
 
 
 def _breaker(row: Scenario, seen: Observation) -> Broken | None:
-    if not (row.waits and seen.ground.loss.breaker):
+    if not (row.waits and seen.ground.loss.circuit_breaker):
         return None
     later = seen.uses & (seen.run.scheduled > seen.run.scheduled[-1] / 2)
     waited = later & (seen.seconds > 0.8 * seen.ground.loss.timeout)
@@ -193,9 +193,9 @@ def states(row: Scenario, seen: Observation, broken: list[Broken]) -> dict[str, 
         found["whole"] = "not judged"
     if row.whole or row.name == "down":  # attempts at a closed port cannot be counted
         found["amplification"] = "not judged"
-    if not row.waits or not seen.ground.loss.breaker:
+    if not row.waits or not seen.ground.loss.circuit_breaker:
         found["breaker"] = "not judged"
-    if seen.ground.loss.connections is None:
+    if seen.ground.loss.max_connections is None:
         found["pool"] = "not judged"
     for each in broken:
         if found.get(each.criterion) != "broken":

@@ -62,7 +62,7 @@ class Experiment:
         rows = rng.choice(users, len(schedule))
         if len(by):
             rows = np.where(rng.random(len(rows)) < BYSTANDERS, rng.choice(by, len(rows)), rows)
-        paths = loss.bystanders if others else ()
+        paths = loss.unaffected if others else ()
         with watch(self.between, self.running.pid) as watched, ThreadPoolExecutor(max(1, len(paths))) as threads:
             beside = {path: threads.submit(self._read, path, schedule.seconds) for path in paths}
             watched.begin = time.monotonic()
@@ -98,8 +98,8 @@ class Experiment:
             else:
                 clean = 0
             if clean == CLEAN:
-                return (since if since <= loss.heal_seconds else math.inf), seen
-            if not clean and time.monotonic() - begin > loss.heal_seconds:
+                return (since if since <= loss.recovery_seconds else math.inf), seen
+            if not clean and time.monotonic() - begin > loss.recovery_seconds:
                 return math.inf, seen
 
     def _read(self, path: str, seconds: float) -> LoadRun:
@@ -116,7 +116,7 @@ def fallback_of(trial: Trial, dependency: str, expected: Expected) -> Baseline:
         StageError: a stage raised.
         UsageError: the answers have no such label.
     """
-    loss, of = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency]
+    loss, of = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency]
     everything = np.ones(len(expected.payloads), dtype=bool)
     if of.fallback is None:
         return Baseline(expected, None, everything, loss)
@@ -126,15 +126,15 @@ def fallback_of(trial: Trial, dependency: str, expected: Expected) -> Baseline:
     for stage in stages[: stages.index(expected.stage) + 1]:
         step = trial.pipeline.step(stage, model=trial.model, clients=clients, columns=trial.reference.columns)
         frame = step(frame)
-    if loss.label not in frame:
+    if loss.degraded_field not in frame:
         raise UsageError(
-            f"The answers have no field '{loss.label}'. They have: {', '.join(map(str, frame.columns))}. "
+            f"The answers have no field '{loss.degraded_field}'. They have: {', '.join(map(str, frame.columns))}. "
             f"Say it as label in [dependencies.{dependency}]."
         )
-    frame = frame_json.projected(frame[[c for c in frame.columns if c in expected.frame or c == loss.label]])
+    frame = frame_json.projected(frame[[c for c in frame.columns if c in expected.frame or c == loss.degraded_field]])
     key = trial.pipeline.key
     frame = frame.set_index(frame[key].astype(str)).reindex(list(expected.keys)).reset_index(drop=True)
-    return Baseline(expected, frame, frame[loss.label].fillna(False).to_numpy(dtype=bool), loss)
+    return Baseline(expected, frame, frame[loss.degraded_field].fillna(False).to_numpy(dtype=bool), loss)
 
 
 def matrix(at: Experiment, told: Callable[[int, int, str], object] = lambda *_: None) -> Iterator[Event]:
@@ -164,7 +164,7 @@ def matrix(at: Experiment, told: Callable[[int, int, str], object] = lambda *_: 
     at.settle()
     for n, row in enumerate(rows):
         told(n, len(rows), f"'{at.dependency}' {row.name}")
-        if time.monotonic() + loss.seconds + CLEAN > at.until:
+        if time.monotonic() + loss.fault_seconds + CLEAN > at.until:
             open_.append(f"the budget ended before {', '.join(r.name for r in rows[n:])}")
             break
         seen, broken, healed = tried(at, row, baseline)
@@ -203,7 +203,7 @@ def tried(at: Experiment, row: Scenario, baseline: tuple[int, int]) -> tuple[Obs
 def _tried(at: Experiment, row: Scenario, baseline: tuple[int, int]) -> tuple[Observation, list[Broken], float]:
     loss = at.ground.loss
     with at.between.fault(row.fault) as hits:
-        seen = at.offered(at.steady(loss.seconds), others=True)
+        seen = at.offered(at.steady(loss.fault_seconds), others=True)
     seen = replace(seen, hits=hits.count, usual=max(at.usual[-2 * CLEAN :], default=0.0))
     broken = list(under_fault(row, seen, at.slo))
     if not hits.count:
@@ -211,7 +211,7 @@ def _tried(at: Experiment, row: Scenario, baseline: tuple[int, int]) -> tuple[Ob
     healed, last = at.settle()
     if math.isinf(healed):
         wrong = int((~last.whole).sum())
-        words = f"after {loss.heal_seconds:g} s without the fault were still not whole and in time"
+        words = f"after {loss.recovery_seconds:g} s without the fault were still not whole and in time"
         broken.append(Broken("healed", words, wrong, len(last.run)))
     elif leak := _leaked(at, baseline):
         broken.append(Broken("leaked", leak))
@@ -236,7 +236,7 @@ def high_water(crowd: Observation) -> tuple[int, int]:
     Pools and servers keep what they once opened, and let some of it go when it is idle: the moment before a fault
     says little. A leak grows with every fault, and passes this mark.
     """
-    return max(crowd.watched.most, crowd.ground.loss.connections or 0), max(crowd.watched.threads, default=0)
+    return max(crowd.watched.most, crowd.ground.loss.max_connections or 0), max(crowd.watched.threads, default=0)
 
 
 def _leaked(at: Experiment, baseline: tuple[int, int]) -> str:

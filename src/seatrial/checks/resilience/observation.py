@@ -80,12 +80,12 @@ class Observation:
     @cached_property
     def labelled(self) -> np.ndarray:
         """Which answers say that they are degraded."""
-        return np.array([each is not None and each.get(self.ground.loss.label) is True for each in self.told])
+        return np.array([each is not None and each.get(self.ground.loss.degraded_field) is True for each in self.told])
 
     @cached_property
     def reasoned(self) -> np.ndarray:
         """Which answers give a reason."""
-        reason = self.ground.loss.reason
+        reason = self.ground.loss.reason_field
         return np.array(
             [bool(each and isinstance(each.get(reason), str) and each[reason].strip()) for each in self.told]
         )
@@ -100,7 +100,7 @@ class Observation:
         """Which answers are those of the declared fallback, whatever their label says."""
         if self.ground.fallback is None:
             return np.zeros(len(self.told), dtype=bool)
-        return self._equal(self.ground.fallback, (self.ground.loss.label, self.ground.loss.reason))
+        return self._equal(self.ground.fallback, (self.ground.loss.degraded_field, self.ground.loss.reason_field))
 
     @property
     def uses(self) -> np.ndarray:

@@ -103,10 +103,10 @@ def compare_both_modes(comparison: ServiceComparison, service: LiveService) -> l
     rows = list(range(len(comparison.requests)))
     if not takes_batches(service.target):
         return [compare_rows(comparison, service, rows)]
-    batched = compare_rows(comparison, service, rows, golden.batch)
+    batched = compare_rows(comparison, service, rows, golden.batch_size)
     if service.ended() is not None or batched.received.unreachable:
         return [batched]
-    drawn = np.random.default_rng(comparison.trial.seed).permutation(len(rows))[: golden.singles].tolist()
+    drawn = np.random.default_rng(comparison.trial.seed).permutation(len(rows))[: golden.single_requests].tolist()
     worst = {k for c in batched.recorded.columns if not c.ok for k in c.worst_keys}
     unanswered = {str(k) for failure in batched.received.failures.values() for k in failure.keys[:DOUBTFUL]}
     doubtful = [n for n in rows if str(comparison.keys[n]) in worst | unanswered][:DOUBTFUL]
@@ -142,7 +142,7 @@ def _retry_degraded(comparison: ServiceComparison, service: LiveService, receive
 
     A dependency that was slow for a moment is no fault of the version, and a degraded answer must not be compared.
     """
-    key, field = comparison.trial.pipeline.key, comparison.trial.policy.golden.degraded
+    key, field = comparison.trial.pipeline.key, comparison.trial.policy.golden.degraded_field
     recorded = comparison.recorded
     expected = {str(k) for k in (recorded[recorded[field].eq(True)][key] if field in recorded.columns else ())}
     row_of = {str(k): n for n, k in enumerate(comparison.keys)}

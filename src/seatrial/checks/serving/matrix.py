@@ -24,7 +24,7 @@ def places(trial: Trial) -> Sequence[str]:
 
 def seconds(trial: Trial, dependency: str) -> float:
     """Return about how long a dependency's matrix takes, its own budget at most."""
-    loss, url = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency].url
+    loss, url = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency].url
     return min(loss.budget_seconds, usual_seconds(loss, len(scenarios_of(loss, url))))
 
 
@@ -35,14 +35,14 @@ def why_not(trial: Trial, dependency: str) -> str:
         return "the pipeline has no service that can be started here"
     if not over_tcp(url):
         return f"'{dependency}' is not reached over TCP ({url.partition(':')[0]}): there is no wire to put a fault on"
-    if trial.policy.loss(dependency).timeout_ms is None:
+    if trial.policy.failure_policy(dependency).timeout_ms is None:
         return f"[dependencies.{dependency}] of service.toml does not say timeout_ms"
     return ""
 
 
 def usual_seconds(loss: FailurePolicy, rows: int) -> float:
     """Return about how long a matrix takes: each row its fault and its healing, a start and a crowd before them."""
-    return rows * (loss.seconds + CLEAN) + 10 * CLEAN
+    return rows * (loss.fault_seconds + CLEAN) + 10 * CLEAN
 
 
 CLEAN = 2  # slices of a second in a row without a fault in them: healed

@@ -106,5 +106,5 @@ def _start(trial: Trial) -> LiveService:
         return LiveService(declared, None, trial.hold(trial.service))
     assert trial.pipeline.service is not None
     running = trial.hold(serve(trial.pipeline, model_path=trial.model_path))
-    target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.seconds))
+    target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.timeout_seconds))
     return LiveService(trial.pipeline.service, running, target)

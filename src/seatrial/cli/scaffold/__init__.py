@@ -14,7 +14,11 @@ from seatrial.errors import UsageError
 from seatrial.orchestration.flow_files import packaged
 
 HERE = Path(__file__).resolve().parent
-FOLDERS = {"expectations": "expectations", "examples/payments": "payments"}
+FOLDERS = {
+    "expectations": "expectations",
+    "docs/schemas": "docs/schemas",  # the settings files refer to them by '#:schema'
+    "examples/payments": "payments",
+}
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 FILES = {"pyproject.toml.txt": "pyproject.toml", "README.md.txt": "README.md", "gitignore.txt": ".gitignore"}
 

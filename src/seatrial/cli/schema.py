@@ -1,0 +1,181 @@
+"""JSON Schemas of the files that a project writes, for editors, and the reference pages made of the same models.
+
+``python -m seatrial.cli.schema docs`` writes both below ``docs/``; a test says when they are out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from seatrial.errors import EXIT_PASS, UsageError, unknown
+from seatrial.io.files import atomic_write
+from seatrial.policy.refusals import allowed, literal, resolved
+
+MODELS: Mapping[str, tuple[str, str]] = {
+    "pyproject-tool-seatrial": ("seatrial.policy.tool", "ToolSettings"),
+    "service": ("seatrial.policy.service", "ServiceSettings"),
+    "fixtures": ("seatrial.fixtures.spec", "Fixtures"),
+    "contract-example": ("seatrial.policy.consumers", "ExampleFile"),
+}
+JSON = ("contract-example",)  # the others are TOML, which has no null
+ROOTS: Mapping[str, tuple[str, ...]] = {"pyproject-tool-seatrial": ("tool", "seatrial")}
+DRAFT = "http://json-schema.org/draft-07/schema#"  # the one that every TOML editor knows
+MADE = "<!-- Made from the settings' models by 'python -m seatrial.cli.schema docs'. Do not edit. -->"
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without titles: they repeat the names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of a file, draft 7.
+
+    Args:
+        name: ``service``, ``fixtures``, ``pyproject-tool-seatrial`` or ``contract-example``.
+
+    Raises:
+        UsageError: no such file, with the nearest name.
+
+    Example:
+        >>> schema("service")["properties"]["slo"]["description"][:30]
+        'The objective under load. With'
+    """
+    made: dict[str, Any] = _for_editors(_raw(name), null=name in JSON)
+    return {"$schema": DRAFT, "title": name, **made}
+
+
+@cache
+def _raw(name: str) -> dict[str, Any]:
+    if name not in MODELS:
+        raise UsageError(unknown("Schema", name, MODELS))
+    module, model = MODELS[name]
+    settings: type[BaseModel] = getattr(import_module(module), model)
+    return settings.model_json_schema(schema_generator=_Untitled)
+
+
+def _for_editors(node: Any, *, null: bool) -> Any:
+    """Return a schema whose descriptions name the units, without what editors have no use for."""
+    if isinstance(node, list):
+        return [_for_editors(each, null=null) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if not null and (others := [each for each in node.get("anyOf", ()) if each != {"type": "null"}]):
+        rest = {k: v for k, v in node.items() if k != "anyOf" and (k, v) != ("default", None)}
+        node = {**rest, **(others[0] if len(others) == 1 else {"anyOf": others})}
+    kept: dict[str, Any] = {
+        key: _for_editors(value, null=null)
+        for key, value in node.items()
+        if key not in ("x-unit", "x-allowed")
+        and not (key == "title" and isinstance(value, str))  # the name of a class
+        and not (key == "default" and isinstance(value, dict))
+    }
+    if unit := node.get("x-unit"):
+        kept["description"] = f"{node['description']} Unit: {unit}."
+    if isinstance(said := kept.get("description"), str):
+        kept["description"] = said.replace("``", "`")
+    if "$ref" in kept and len(kept) > 1:  # draft 7 ignores what stands beside a reference
+        kept["allOf"] = [{"$ref": kept.pop("$ref")}]
+    return kept
+
+
+def text(name: str) -> str:
+    """Return the JSON Schema of a file as it is published."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def reference(name: str) -> str:
+    """Return the reference page of a file: each table with its settings, in Markdown."""
+    raw, root = _raw(name), ROOTS.get(name, ())
+    lines = [MADE, "", f"# {_title(name)}", ""]
+    for path, node in _tables(raw, raw, root):
+        if path != root:
+            lines += [f"## `[{'.'.join(path)}]`" if name not in JSON else f"## `{'.'.join(path)}`", ""]
+        lines += [node["description"].replace("``", "`"), ""]
+        rows = [_row(raw, n, field, node) for n, field in node["properties"].items() if not _inner(raw, field)]
+        if rows:
+            lines += ["| setting | value | default | what it decides |", "|---|---|---|---|", *rows, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def show(name: str, *, to: Path | None = None) -> int:
+    """Print the JSON Schema of a settings file, with which an editor completes and checks that file.
+
+    Args:
+        name: service, fixtures, pyproject-tool-seatrial or contract-example.
+        to: write it to this file in place of printing it.
+    """
+    if to is None:
+        print(text(name), end="")  # noqa: T201
+    else:
+        atomic_write(to, text(name).encode())
+    return EXIT_PASS
+
+
+def write(docs: Path) -> list[Path]:
+    """Write every schema and reference page below ``docs`` and return the files."""
+    files = {docs / "schemas" / f"{name}.schema.json": text(name) for name in MODELS}
+    files |= {docs / "reference" / f"{name}.md": reference(name) for name in MODELS}
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return list(files)
+
+
+def _title(name: str) -> str:
+    return {
+        "pyproject-tool-seatrial": "`pyproject.toml`, `[tool.seatrial]`",
+        "service": "`expectations/service.toml`",
+        "fixtures": "`expectations/fixtures.toml`",
+        "contract-example": "`expectations/contract/CONSUMER/NAME.json`",
+    }[name]
+
+
+def _inner(raw: dict[str, Any], field: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return the table that a field is, and how its tables are told apart where it holds several by name."""
+    node = resolved(raw, field)
+    if "properties" in node:
+        return "", node
+    below = node.get("additionalProperties")
+    if isinstance(below, dict) and "properties" in (table := resolved(raw, below)):
+        return "<name>", table
+    return None
+
+
+def _tables(
+    raw: dict[str, Any], node: dict[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    yield path, node
+    for name, field in node["properties"].items():
+        if inner := _inner(raw, field):
+            key = f"<{name.removesuffix('s')}>" if name != "dependencies" else "<dependency>"
+            yield from _tables(raw, inner[1], (*path, name, *([key] if inner[0] else [])))
+
+
+def _row(raw: dict[str, Any], name: str, field: dict[str, Any], node: dict[str, Any]) -> str:
+    kind = {**resolved(raw, field), **{k: v for k, v in field.items() if k.startswith("x-")}}
+    unit = f", {field['x-unit']}" if "x-unit" in field else ""
+    default = "required" if name in node.get("required", ()) else _default(field.get("default"))
+    example = field.get("examples", [None])[0]
+    more = f" Example: `{literal(example)}`." if example is not None else ""
+    cells = (f"`{name}`", f"{allowed(kind)}{unit}", default, f"{field['description']}{more}")
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _default(value: Any) -> str:
+    return "not set" if value is None or value in ("", [], {}) else f"`{literal(value)}`"
+
+
+if __name__ == "__main__":
+    print(*write(Path(sys.argv[1])), sep="\n")  # noqa: T201

@@ -1,0 +1,62 @@
+"""Kinds of values that several settings share, or that type and bounds alone do not describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from seatrial import plugins
+from seatrial.errors import UsageError, unknown
+from seatrial.loadgen.schedule import Profile
+from seatrial.policy.refusals import refuse
+from seatrial.policy.settings import List
+
+Text = Annotated[str, Field(min_length=1)]
+Weight = Literal["error", "warning", "allow"]
+
+
+def _profile(corners: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+    try:
+        if corners:
+            Profile(corners)  # type: ignore[arg-type]  # it counts the numbers of a corner itself
+    except (UsageError, TypeError, ValueError) as error:
+        reason = f" {error}" if isinstance(error, UsageError) else ""
+        refuse(((), f"'profile' cannot be used.{reason} Example: profile = [[0, 5], [60, 20]]."), value=corners)
+    return corners
+
+
+def _faults(names: tuple[str, ...]) -> tuple[str, ...]:
+    known = plugins.names("faults")
+    if strange := [name for name in names if name not in known]:
+        refuse(((), f"'faults' names a fault scenario that is not installed. {unknown('Fault', strange[0], known)}"))
+    return names
+
+
+def _registry(scheme: str) -> str:
+    if scheme not in (known := plugins.names("registries")):
+        refuse(((), unknown("registry =", scheme, known)), value=scheme)
+    return scheme
+
+
+def _check(name: str) -> str:
+    if name not in (known := plugins.names("checks")):
+        refuse(((), unknown("check", name, known)), value=name)
+    return name
+
+
+def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
+    if strange := [name for name in names if not name.isidentifier()]:
+        refuse(((), f"'environment' must be a list of variables' names; found '{strange[0]}'. "
+                    'Example: environment = ["PAYMENTS_STORE_URL"].'))  # fmt: skip
+    if ours := [name for name in names if name.startswith("SEATRIAL_")]:
+        refuse(((), f"'environment' names {ours[0]}, which is seatrial's own: a model never sees it. Remove it."))
+    return names
+
+
+Corners = Annotated[List[List[float]], AfterValidator(_profile)]
+Faults = Annotated[List[str], AfterValidator(_faults)]
+Registry = Annotated[str, AfterValidator(_registry)]
+OfChecks = Mapping[Annotated[str, AfterValidator(_check)], Mapping[str, Any]]
+Variables = Annotated[List[str], AfterValidator(_variables)]
