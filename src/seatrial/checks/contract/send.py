@@ -54,7 +54,8 @@ def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = N
         positions = [n for n, p in enumerate(probes) if p.content_type == content_type]
         results = session.connection.send_all(
             [probes[n].body for n in positions], path=session.path, headers=session.headers(content_type),
-            seconds=session.settings.timeout_seconds, all_seconds=seconds or BATCH_DEADLINES * session.settings.timeout_seconds,
+            seconds=session.settings.timeout_seconds,
+            all_seconds=seconds or BATCH_DEADLINES * session.settings.timeout_seconds,
         )  # fmt: skip
         exchanges |= {n: Exchange(probes[n], result) for n, result in zip(positions, results, strict=True)}
     return _retried(session, [exchanges[n] for n in range(len(probes))])
