@@ -108,7 +108,7 @@ def numbers(column: pd.Series) -> Array:
 def groups(trial: Trial, stage: str, column: str, keys: pd.Series) -> pd.Series:
     """Return the values of a slice column for ``keys`` as text, as recorded in the reference; null is ``null``.
 
-    The column is looked for in the stage and the ones before it, the nearest first, then in the requests.
+    The column is taken from the stage or an earlier one, the nearest first, else from the requests.
 
     Raises:
         PolicyError: no such column.

@@ -1,4 +1,4 @@
-"""Decide each criterion of resilience by itself: what must hold of a service whose dependency is broken."""
+"""Decide each criterion of resilience by itself: what must hold of a service whose dependency fails."""
 
 from __future__ import annotations
 

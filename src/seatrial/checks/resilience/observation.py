@@ -1,4 +1,4 @@
-"""One phase of load on a service whose dependency is broken: its answers beside the recorded and the fallback ones."""
+"""One phase of load on a service whose dependency fails: its answers beside the recorded and the fallback ones."""
 
 from __future__ import annotations
 
