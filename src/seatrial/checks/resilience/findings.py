@@ -41,7 +41,7 @@ def findings(experiment: Experiment, fault: str, violations: Sequence[Violation]
             yield Finding(
                 experiment.check, dependency, f"{phase} on '{dependency}', {each.clause}.",
                 cause=each.criterion, advice=ADVICE[each.criterion],
-                evidence={"fault": fault, "rows": each.of, "seed": experiment.seed, "broken": each.count,
+                evidence={"fault": fault, "rows": each.of, "seed": experiment.seed, "violations": each.count,
                           **each.evidence},
             )  # fmt: skip
 
