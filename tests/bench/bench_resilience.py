@@ -1,7 +1,8 @@
 """How often a clean matrix fails: ``python tests/bench/bench_resilience.py --matrices 200``.
 
-The payments service with all its protections, over a real PostgreSQL, every row of the matrix again and again on one
-service. The yardstick is zero: whatever is found or left unjudged is false. About 35 s a matrix on two idle cores.
+The payments service with all its protections, over a real PostgreSQL, every fault scenario again and again on one
+service. The yardstick is zero: every finding, and every criterion that is not evaluated, is false. About 35 s a matrix
+on two idle cores.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from seatrial.checks.resilience.experiment import Experiment, crowded, fallback_of, high_water, tried
+from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.fallback import baseline_of
+from seatrial.checks.resilience.matrix import high_water, run_burst, run_scenario
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.checks.serving.service import serve
@@ -36,21 +39,21 @@ def main() -> None:
             DependencyProxy(url) as between,
             serve(ground.pipeline, model_path=ground.path, urls={"store": between.through}) as up,
         ):
-            held = fallback_of(made, "store", expected(made))
-            rows = scenarios_of(held.loss, url)
+            held = baseline_of(made, "store", expected(made))
+            rows = scenarios_of(held.policy, url)
             begin, dirty, again = time.monotonic(), 0, 0
             for number in range(options.matrices):
                 at = Experiment("resilience", "store", between, up, f"{up.url}/score", held, seed=number)
-                at.settle()
-                crowd, broken = crowded(at)
-                said = [f"crowd, {b.criterion}: {b.words}" for b in broken]
-                false.update(f"crowd, {b.criterion}" for b in broken)
-                baseline = high_water(crowd)
-                at.settle()
+                at.recover()
+                burst, broken = run_burst(at)
+                said = [f"burst, {b.criterion}: {b.clause}" for b in broken]
+                false.update(f"burst, {b.criterion}" for b in broken)
+                baseline = high_water(burst)
+                at.recover()
                 for row in rows:
-                    seen, broken, _ = tried(at, row, baseline)
-                    again += seen.tries - 1
-                    said += [f"{row.name}, {b.criterion}: {b.words}" for b in broken]
+                    seen, broken, _ = run_scenario(at, row, baseline)
+                    again += seen.attempts - 1
+                    said += [f"{row.name}, {b.criterion}: {b.clause}" for b in broken]
                     false.update(
                         f"{row.name}, {b.criterion}{'' if b.evaluated else ' (not evaluated)'}" for b in broken
                     )
@@ -58,8 +61,8 @@ def main() -> None:
                 if said:
                     print(f"matrix {number}: {'; '.join(said)}", flush=True)
             spent = (time.monotonic() - begin) / options.matrices
-            print(f"{dirty} of {options.matrices} matrices of {len(rows)} rows were not clean")
-            print(f"{spent:.1f} s each; {again} rows took a second try")
+            print(f"{dirty} of {options.matrices} matrices of {len(rows)} scenarios were not clean")
+            print(f"{spent:.1f} s each; {again} scenarios took a second attempt")
             for what, times in false.most_common():
                 print(f"  {times} x {what}")
 

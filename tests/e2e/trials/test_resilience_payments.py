@@ -1,4 +1,4 @@
-"""The payments service over a real PostgreSQL: faults are borne, and each missing protection is named."""
+"""The payments service over a real PostgreSQL: faults are tolerated, and each missing protection is a finding."""
 
 from dataclasses import replace
 
@@ -7,7 +7,9 @@ import pytest
 from seatrial import Dependency, Pipeline, Policy
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.criteria import under_fault
-from seatrial.checks.resilience.experiment import Experiment, crowded, fallback_of
+from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.fallback import baseline_of
+from seatrial.checks.resilience.matrix import run_burst
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of, why_not
 from seatrial.checks.serving.service import serve
@@ -32,8 +34,8 @@ def ground(tmp_path_factory):
 FEW = ["latency_within", "down", "timeout"]  # all of them: tests/bench/bench_resilience.py
 
 
-def test_a_matrix_is_borne(ground):
-    """With deadline, breaker, flag, pool and fallback in place nothing is found, and each fault fired."""
+def test_every_fault_is_tolerated(ground):
+    """With deadline, breaker, flag, pool and fallback in place there is no finding, and each fault was applied."""
     with ground.trial(faults=FEW) as made:
         ((_, case),) = plan([check], made)
         events = run_case(check, made, case)
@@ -44,12 +46,12 @@ def test_a_matrix_is_borne(ground):
     assert evaluated.stage == "store"
     assert evaluated.compared == len(FEW) * 25
     measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
-    assert measured["down: degraded"] == 1.0
+    assert measured["down: degraded answers"] == 1.0
 
 
 @pytest.fixture(scope="module")
-def bench(ground):
-    """The started service behind a wire, its protections in place, and a way to take one of them away."""
+def experiment(ground):
+    """The started service behind a proxy, its protections in place, and a way to take one of them away."""
     loss = FailurePolicy(**STORE)
     with (
         ground.trial() as made,
@@ -57,18 +59,18 @@ def bench(ground):
         serve(ground.pipeline, model_path=ground.path, urls={"store": between.through}) as running,
         Http(running.url, seconds=30) as http,
     ):
-        held = fallback_of(made, "store", expected(made))
-        at = Experiment("resilience", "store", between, running, f"{running.url}/score", held)
-        rows = {row.name: row for row in scenarios_of(loss, between.url)}
+        baseline = baseline_of(made, "store", expected(made))
+        at = Experiment("resilience", "store", between, running, f"{running.url}/score", baseline)
+        scenarios = {each.name: each for each in scenarios_of(loss, between.url)}
 
         def broken(what, fault):
             assert http.send(path=f"/break/{what}").ok
-            at.offered(at.steady(1.0))
-            if fault == "crowd":
-                return crowded(at)[1]
-            with between.fault(rows[fault].fault) as hits:
-                seen = at.offered(at.steady(loss.fault_seconds), others=True)
-            return list(under_fault(rows[fault], replace(seen, hits=hits.count), None))
+            at.send(at.steady(1.0))
+            if fault == "burst":
+                return run_burst(at)[1]
+            with between.fault(scenarios[fault].fault) as hits:
+                seen = at.send(at.steady(loss.seconds), unaffected=True)
+            return list(under_fault(scenarios[fault], replace(seen, hits=hits.count), None))
 
         yield broken
 
@@ -77,21 +79,21 @@ def bench(ground):
     ("what", "fault", "criterion"),
     [
         ("deadline", "timeout", "deadline"),
-        ("breaker", "timeout", "breaker"),
-        ("flag", "down", "labelled"),
+        ("breaker", "timeout", "circuit-breaker"),
+        ("flag", "down", "degraded-flag"),
         ("value", "down", "fallback-value"),
         ("retries", "reset_peer", "amplification"),
-        ("pool", "crowd", "pool"),
+        ("pool", "burst", "pool"),
     ],
 )
-def test_a_missing_protection_is_caught_by_its_own_criterion(bench, what, fault, criterion):
+def test_a_missing_protection_is_detected_by_its_own_criterion(experiment, what, fault, criterion):
     """One protection away, one fault: the criterion meant for it does not hold."""
-    found = [b for b in bench(what, fault) if b.evaluated]
-    assert criterion in {b.criterion for b in found}, [b.words for b in found]
+    found = [b for b in experiment(what, fault) if b.evaluated]
+    assert criterion in {b.criterion for b in found}, [b.clause for b in found]
 
 
-def test_a_store_in_a_file_has_no_wire(ground):
-    """SQLite is reached through no port: there is no question, and it is said why."""
+def test_the_check_does_not_run_on_a_store_in_a_file(ground):
+    """SQLite is reached through no port: there is no case, and the reason is given."""
     made = ground.pipeline
     stages = {name: made.stage(name).function for name in made.stages}
     store = Dependency("store", "sqlite:///payments.db", str)

@@ -1,4 +1,4 @@
-"""A service that looks things up in a real Redis: what breaks between them is borne, and needless retries are named."""
+"""A service that reads from a real Redis: connection faults are tolerated, needless retries are a finding."""
 
 import sys
 from dataclasses import replace
@@ -11,7 +11,8 @@ import pytest
 from seatrial import Dependency, Pipeline, Policy, Service, capture
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.criteria import under_fault
-from seatrial.checks.resilience.experiment import Experiment, fallback_of
+from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.fallback import baseline_of
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.checks.serving.service import serve
@@ -53,22 +54,22 @@ def trial():
         yield made
 
 
-def test_the_loss_of_a_redis_is_borne(trial):
-    """A silent and a resetting Redis: nothing is found, each fault fired, and how far it is was told."""
-    told = []
+def test_faults_of_a_redis_are_tolerated(trial):
+    """A silent and a resetting Redis: there is no finding, each fault was applied, and the progress was reported."""
+    progress = []
     with trial("") as made:
-        made.on_progress = lambda *how_far: told.append(how_far)
+        made.on_progress = lambda *at: progress.append(at)
         ((_, case),) = plan([check], made)
         events = run_case(check, made, case)
     assert [e.message for e in events if isinstance(e, Finding)] == []
     assert [e.reason for e in events if isinstance(e, NotEvaluated)] == []
     (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
     assert (evaluated.stage, evaluated.compared) == ("scales", 40)
-    assert {e.name: e.value for e in events if isinstance(e, Measurement)}["timeout: degraded"] == 1.0
-    assert told == [(n, len(FAULTS), f"'scales' {fault}") for n, fault in enumerate(FAULTS)]
+    assert {e.name: e.value for e in events if isinstance(e, Measurement)}["timeout: degraded answers"] == 1.0
+    assert progress == [(n, len(FAULTS), f"'scales' {fault}") for n, fault in enumerate(FAULTS)]
 
 
-def test_a_client_that_tries_again_by_itself_is_a_storm(trial):
+def test_a_client_that_retries_by_itself_violates_amplification(trial):
     """Eight retries, the default of redis-py 8, call a broken Redis nine times a request."""
     with trial("retries") as made:
         url = made.pipeline.dependencies["scales"].url
@@ -76,10 +77,10 @@ def test_a_client_that_tries_again_by_itself_is_a_storm(trial):
             DependencyProxy(url) as between,
             serve(made.pipeline, urls={"scales": between.through}) as running,
         ):
-            ground = fallback_of(made, "scales", expected(made))
+            ground = baseline_of(made, "scales", expected(made))
             at = Experiment("resilience", "scales", between, running, f"{running.url}/predict", ground)
-            (row,) = [r for r in scenarios_of(ground.loss, url) if r.name == "reset_peer"]
+            (row,) = [r for r in scenarios_of(ground.policy, url) if r.name == "reset_peer"]
             with between.fault(row.fault) as hits:
-                seen = at.offered(at.steady(1.0))
+                seen = at.send(at.steady(1.0))
     found = [b.criterion for b in under_fault(row, replace(seen, hits=hits.count), None) if b.evaluated]
     assert "amplification" in found

@@ -1,4 +1,4 @@
-"""The load check: what makes a run void, what fails it, and a live service under its declared rate."""
+"""The load check: a live service under its declared rate, and the maximum sustainable rate."""
 
 import io
 import sys
@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
-from seatrial.checks.load.capacity import drain, search
-from seatrial.checks.load.check import _explained, check
-from seatrial.checks.load.runs import Loaded
+from seatrial.checks.load.capacity import drain, find_max_rate
+from seatrial.checks.load.check import _diagnosed, check
+from seatrial.checks.load.runs import LoadSession
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
@@ -41,7 +41,7 @@ def trial(fault, **settings):
     return Trial(pipeline, capture(pipeline, requests), policy=Policy(service=service_settings(settings)))
 
 
-def asked(made):
+def run_check(made):
     with made:
         (planned,) = plan([check], made)
         return run_case(*planned[:1], made, planned[1])
@@ -51,8 +51,8 @@ SMALL = {"runs": 1, "requests": 480, "samples": 60, "timeout_seconds": 5.0, "fin
 
 
 def test_a_live_service_is_loaded_and_its_answers_are_compared():
-    """All figures and files come; the judgement is a pass, or says what the generator or machine lacked."""
-    events = asked(trial("", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
+    """All measurements and files exist; the result is a pass, or names what the generator or machine lacked."""
+    events = run_check(trial("", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
     measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
     assert measured["answers compared"] == 60
     assert measured["error share"] == 0
@@ -60,46 +60,46 @@ def test_a_live_service_is_loaded_and_its_answers_are_compared():
     files = {e.name for e in events if isinstance(e, Attachment)}
     assert files == {"load/latencies.parquet", "load/latencies.hdr", "load/histogram.svg", "load/timeline.svg"}
     assert not [e for e in events if isinstance(e, Finding)]
-    (told,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
-    assert isinstance(told, Evaluated) or "generator" in told.reason or "settled" in told.reason
+    (result,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
+    assert isinstance(result, Evaluated) or "generator" in result.reason or "settled" in result.reason
 
 
 def test_the_rate_follows_a_profile_shared_by_two_processes():
-    """A burst every second, told to two workers: whole turns are offered, its peak in each, after a level warm-up."""
+    """A burst every second, shared by two workers: whole repetitions with their peak, after a constant warm-up."""
     turns = {"profile": [[0, 20], [0.5, 20], [0.5, 80], [1, 80]], "workers": 2}
     made = trial("", slo={"limit_ms": 2_000, "rate": 160, "percentile": 0.9}, load={**SMALL, "requests": 150, **turns})
-    told = []
-    made.on_progress = lambda *how_far: told.append(how_far)
-    events = asked(made)
+    progress = []
+    made.on_progress = lambda *at: progress.append(at)
+    events = run_check(made)
     (file,) = [e for e in events if isinstance(e, Attachment) and e.name.endswith("parquet")]
     due = pd.read_parquet(io.BytesIO(file.content))["scheduled_seconds"]
     assert len(due) == 200
     assert 1.9 < due.max() < 2
     assert (due % 1 >= 0.5).mean() == pytest.approx(0.8, abs=0.1)
-    assert [(done, of) for done, of, _ in told] == [(0, 1)]
+    assert [(done, of) for done, of, _ in progress] == [(0, 1)]
     measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
     assert (measured["answers compared"], measured["error share"]) == (60, 0)
     (answer,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
     assert isinstance(answer, Evaluated) or "generator" in answer.reason or "settled" in answer.reason
 
 
-def test_answers_that_change_under_load_are_found():
-    """Requests that meet each other and share state are answered otherwise than one by one."""
-    events = asked(trial("shares", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
+def test_answers_that_change_under_load_are_a_finding():
+    """Concurrent requests that share state get other answers than one by one."""
+    events = run_check(trial("shares", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
     (found,) = [e for e in events if isinstance(e, Finding)]
     assert (found.cause, found.column, found.stage) == ("load-changes-answers", "score", "service")
 
 
 def even_when_late(monkeypatch):
-    """Judge also on a machine that keeps the generator waiting."""
+    """Evaluate also on a machine that keeps the generator waiting."""
     for name, most in (("MAX_LAG_SECONDS", 60), ("MAX_LAG_SHARE", 60), ("MIN_RATE_SHARE", 0.01)):
         monkeypatch.setattr(validity, name, most)
 
 
-def test_a_blocking_call_in_an_async_route_is_found_and_placed(monkeypatch):
-    """The service sleeps in its event loop, so that its readiness path waits as well: that tells the cause."""
+def test_a_blocking_call_in_an_async_route_is_named_as_the_cause(monkeypatch):
+    """The service sleeps in its event loop, so that its readiness path waits as well, which shows the cause."""
     even_when_late(monkeypatch)
-    events = asked(
+    events = run_check(
         trial("blocks", slo={"limit_ms": 100, "rate": 20, "percentile": 0.5}, load={**SMALL, "requests": 40})
     )
     (found,) = [e for e in events if isinstance(e, Finding)]
@@ -108,33 +108,34 @@ def test_a_blocking_call_in_an_async_route_is_found_and_placed(monkeypatch):
     assert isinstance(events[-1], Evaluated)
 
 
-def test_a_probe_begins_when_an_overload_is_worked_off():
-    """Requests that nobody waits for any more are still served, and would be held against the next rate."""
+def test_a_probe_begins_when_an_overload_is_drained():
+    """Requests that timed out are still served, and would count against the next rate."""
     with trial("queues") as made, serve(made.pipeline) as running, Http(running.url) as http:
         slo, load = Slo(limit_ms=100, rate=5), Load(timeout_seconds=0.2)
-        loaded = Loaded(f"{running.url}/predict", running, expected(made), slo, load, 0)
-        loaded.run(0, 80, 1_000.0)
+        session = LoadSession(f"{running.url}/predict", running, expected(made), slo, load, 0)
+        session.run(0, 80, 1_000.0)
         left = http.send(path="/under_way", method="GET").json()
-        drain(loaded)
+        drain(session)
         assert left > 0
         assert http.send(path="/under_way", method="GET").json() == 0
 
 
-def test_the_knee_of_a_service_that_held_begins_there(monkeypatch):
-    """What it passed with is not asked again; of fifty answers a second the knee is not above by more than 10 %."""
+def test_the_search_of_a_service_that_met_its_objective_begins_there(monkeypatch):
+    """Its own rate is not probed again; at fifty answers a second the result is at most 10 % above."""
     even_when_late(monkeypatch)
     with trial("queues") as made, serve(made.pipeline) as running:
         slo, load = Slo(limit_ms=100, rate=10, percentile=0.5), Load(timeout_seconds=0.3)
-        loaded = Loaded(f"{running.url}/predict", running, expected(made), slo, load, 0)
-        found = {m.name: m.value for m in search("load", loaded, lambda *_: None, held=True)}
-    assert 10 <= found["knee"] <= 55
-    assert found.get("knee not above", np.inf) > found["knee"]  # on a busy machine a rate may show nothing
+        session = LoadSession(f"{running.url}/predict", running, expected(made), slo, load, 0)
+        found = {m.name: m.value for m in find_max_rate("load", session, lambda *_: None, met=True)}
+    highest = found["maximum sustainable rate"]
+    assert 10 <= highest <= 55
+    assert found.get("lowest rate not sustained", np.inf) > highest  # on a busy machine a rate may show nothing
 
 
-def test_a_slow_service_whose_event_loop_is_free_is_not_said_to_block():
-    """An answer that waits without holding the others is slow, and that is all that can be told."""
+def test_a_slow_service_whose_event_loop_is_free_is_not_diagnosed_as_blocking():
+    """An answer that waits without blocking the others is slow; no other cause is named."""
     slow = Finding("load", "service", "Slow.", cause="slow")
     with trial("shares") as made, serve(made.pipeline) as running:
         slo = Slo(limit_ms=10, rate=5)
-        loaded = Loaded(f"{running.url}/predict", running, expected(made), slo, Load(timeout_seconds=2.0), 0, 0.0)
-        assert _explained(loaded, slow) is slow
+        session = LoadSession(f"{running.url}/predict", running, expected(made), slo, Load(timeout_seconds=2.0), 0, 0.0)
+        assert _diagnosed(session, slow) is slow

@@ -1,4 +1,4 @@
-"""The resilience check: each criterion on what was seen, and a live service whose HTTP dependency is broken."""
+"""The resilience check: each criterion on an observation, and a live service whose HTTP dependency is broken."""
 
 import json
 import sys
@@ -14,8 +14,9 @@ import pytest
 from seatrial import Dependency, Pipeline, Policy, Service, capture
 from seatrial.checks.resilience import criteria
 from seatrial.checks.resilience.check import check
-from seatrial.checks.resilience.experiment import fallback_of
-from seatrial.checks.resilience.observation import Observation, Watched
+from seatrial.checks.resilience.fallback import baseline_of
+from seatrial.checks.resilience.monitor import ResourceUsage
+from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.engine import plan, run_case
@@ -81,22 +82,22 @@ def trial(url, fault="", env=None, **settings):
 
 
 @pytest.fixture(scope="module")
-def ground(scales):
-    """What answers are held against: ten of the forty requests do not ask the scales."""
+def baseline(scales):
+    """What answers are compared with: ten of the forty requests do not use the scales."""
     made = trial(scales)
-    return fallback_of(made, "scales", expected(made))
+    return baseline_of(made, "scales", expected(made))
 
 
-def seen(ground, *, degraded=True, seconds=0.1, change=lambda told: told, hits=1, lag=0.0, status=200, **watched):
+def seen(baseline, *, degraded=True, seconds=0.1, change=lambda answer: answer, hits=1, lag=0.0, status=200, **usage):
     """A phase of forty requests, as a service that falls back as declared would have answered them, then changed."""
     due = np.arange(1, RUN + 1) / 10
     bodies = []
     for row in range(RUN):
-        frame = ground.fallback if degraded and ground.uses[row] else ground.expected.frame
-        told = {c: frame[c].iloc[row] for c in ("id", "total", "degraded")}
-        told = {"id": told["id"], "total": float(told["total"]), "degraded": bool(told["degraded"])}
-        told |= {"reason": "Lost."} if told["degraded"] else {}
-        bodies.append(json.dumps(change(told)).encode())
+        frame = baseline.fallback if degraded and baseline.uses[row] else baseline.expected.frame
+        answer = {c: frame[c].iloc[row] for c in ("id", "total", "degraded")}
+        answer = {"id": answer["id"], "total": float(answer["total"]), "degraded": bool(answer["degraded"])}
+        answer |= {"reason": "Lost."} if answer["degraded"] else {}
+        bodies.append(json.dumps(change(answer)).encode())
     seconds = np.broadcast_to(seconds, RUN)
     lost = np.isinf(seconds)
     run = LoadRun(
@@ -107,8 +108,8 @@ def seen(ground, *, degraded=True, seconds=0.1, change=lambda told: told, hits=1
             RequestResult(n, int(np.broadcast_to(status, RUN)[n]), b) for n, b in enumerate(bodies) if not lost[n]
         ],
     )  # fmt: skip
-    counted = Watched(0.0, **({"moments": [0.0, 4.0], "calls": [0, 0], "connections": [1, 1]} | watched))
-    return Observation(ground, run, np.arange(RUN), counted, {}, hits)
+    counted = ResourceUsage(0.0, **({"moments": [0.0, 4.0], "calls": [0, 0], "connections": [1, 1]} | usage))
+    return Observation(baseline, run, np.arange(RUN), counted, {}, hits)
 
 
 def row(name):
@@ -116,120 +117,120 @@ def row(name):
 
 
 def found(name, what, slo=None):
-    return [(b.criterion, b.evaluated) for b in criteria.under_fault(row(name), what, slo)]
+    return [(v.criterion, v.evaluated) for v in criteria.under_fault(row(name), what, slo)]
 
 
-def test_the_declared_fallback_is_computed_offline(ground):
-    """The path in process with the fallback's client tells who asks the dependency, and what they must get."""
-    assert ground.uses.sum() == 30
-    assert (ground.fallback["total"] != ground.expected.frame["total"]).sum() == 30
+def test_the_declared_fallback_is_computed_offline(baseline):
+    """The path in process with the fallback's client shows who uses the dependency, and the degraded answers."""
+    assert baseline.uses.sum() == 30
+    assert (baseline.fallback["total"] != baseline.expected.frame["total"]).sum() == 30
 
 
-def test_a_service_that_falls_back_as_declared_breaks_nothing(ground):
-    """Labelled, with a reason, the declared values, in time, the others whole."""
-    assert found("down", seen(ground)) == []
-    assert found("latency_within", seen(ground, degraded=False)) == []
+def test_a_service_that_falls_back_as_declared_breaks_nothing(baseline):
+    """Flagged, with a reason, the declared values, in time; the other answers match the reference."""
+    assert found("down", seen(baseline)) == []
+    assert found("latency_within", seen(baseline, degraded=False)) == []
 
 
-def test_a_fault_that_did_not_fire_is_never_a_pass(ground):
-    """No hit, no judgement, whatever the answers were."""
-    assert found("down", seen(ground, hits=0)) == [("fired", False)]
+def test_a_fault_that_was_never_applied_is_no_pass(baseline):
+    """Without a hit nothing is evaluated, whatever the answers were."""
+    assert found("down", seen(baseline, hits=0)) == [("fault-applied", False)]
 
 
-def unflagged(told):
-    return {**told, "degraded": False}
+def unflagged(answer):
+    return {**answer, "degraded": False}
 
 
-def silent(told):
-    return {k: v for k, v in told.items() if k != "reason"}
+def silent(answer):
+    return {k: v for k, v in answer.items() if k != "reason"}
 
 
-def other(told):
-    return {**told, "total": told["total"] + told["degraded"]}
+def other(answer):
+    return {**answer, "total": answer["total"] + answer["degraded"]}
 
 
-def spread(told):
-    return {**told, "total": told["total"] + (not told["degraded"])}
+def spread(answer):
+    return {**answer, "total": answer["total"] + (not answer["degraded"])}
 
 
 @pytest.mark.parametrize(
     ("name", "change", "criterion"),
     [
-        ("down", {"change": unflagged}, "labelled"),
-        ("down", {"change": silent}, "labelled"),
+        ("down", {"change": unflagged}, "degraded-flag"),
+        ("down", {"change": silent}, "degraded-flag"),
         ("down", {"change": other}, "fallback-value"),
-        ("down", {"change": spread}, "bystanders"),
+        ("down", {"change": spread}, "unaffected"),
         ("down", {"status": np.where(np.arange(RUN) == 7, 500, 200)}, "no-5xx"),
         ("down", {"status": np.where(np.arange(RUN) == 7, 429, 200)}, "no-5xx"),
         ("down", {"seconds": np.where(np.arange(RUN) % 8 == 0, 3.0, 0.1)}, "deadline"),
         ("down", {"seconds": np.where(np.arange(RUN) == 8, np.inf, 0.1)}, "deadline"),
         ("down", {"connections": [1, 9]}, "pool"),
         ("reset_peer", {"moments": [0.0, 0.5, 4.0], "calls": [0, 30, 30], "connections": [1] * 3}, "amplification"),
-        ("latency_within", {}, "whole"),
+        ("latency_within", {}, "needless-fallback"),
     ],
 )  # fmt: skip
-def test_each_criterion_sees_its_own_fault(ground, name, change, criterion):
-    """One thing wrong is one criterion broken, and no other."""
-    assert found(name, seen(ground, **change)) == [(criterion, True)]
+def test_each_criterion_detects_its_own_violation(baseline, name, change, criterion):
+    """One thing wrong violates one criterion and no other."""
+    assert found(name, seen(baseline, **change)) == [(criterion, True)]
 
 
-def test_a_lasting_fault_must_be_left_alone(ground):
-    """Answers that wait for the whole time-out to the end show that nothing opened; early ones may."""
-    ground = replace(ground, loss=ground.loss.model_copy(update={"circuit_breaker": True}))
-    assert found("timeout", seen(ground, seconds=0.5)) == [("breaker", True)]
-    assert found("timeout", seen(ground, seconds=np.where(np.arange(RUN) < 12, 0.5, 0.1))) == []
-    assert found("down", seen(ground, seconds=0.5)) == []
+def test_a_lasting_fault_must_open_a_circuit_breaker(baseline):
+    """Answers that wait for the whole time-out to the end show that none opened; early answers may wait."""
+    baseline = replace(baseline, policy=baseline.policy.model_copy(update={"circuit_breaker": True}))
+    assert found("timeout", seen(baseline, seconds=0.5)) == [("circuit-breaker", True)]
+    assert found("timeout", seen(baseline, seconds=np.where(np.arange(RUN) < 12, 0.5, 0.1))) == []
+    assert found("down", seen(baseline, seconds=0.5)) == []
 
 
-def test_a_late_generator_blames_nobody_for_time(ground):
-    """What would be a miss is not judged when the generator was late itself; values are judged all the same."""
-    assert found("down", seen(ground, seconds=3.0, lag=0.5)) == [("deadline", False), ("bystanders", False)]
-    assert found("down", seen(ground, lag=0.5, change=unflagged)) == [("labelled", True)]
+def test_a_late_generator_makes_times_not_evaluated(baseline):
+    """Times are not evaluated when the generator itself was late; values still are."""
+    assert found("down", seen(baseline, seconds=3.0, lag=0.5)) == [("deadline", False), ("unaffected", False)]
+    assert found("down", seen(baseline, lag=0.5, change=unflagged)) == [("degraded-flag", True)]
 
 
-def test_a_service_that_is_slow_by_itself_is_not_blamed_for_a_deadline_used_up(ground):
-    """A fifth of the time-out is left for its own work; where that never was enough, nothing is shown."""
-    assert found("latency_within", replace(seen(ground), usual=0.05)) == [("whole", True)]
-    assert found("latency_within", replace(seen(ground), usual=0.2)) == [("whole", False)]
+def test_a_service_that_is_slow_without_a_fault_makes_a_needless_fallback_not_evaluated(baseline):
+    """A fifth of the time-out is left for its own work; where that never was enough, the fault shows nothing."""
+    assert found("latency_within", replace(seen(baseline), usual_seconds=0.05)) == [("needless-fallback", True)]
+    assert found("latency_within", replace(seen(baseline), usual_seconds=0.2)) == [("needless-fallback", False)]
 
 
-def test_without_a_declared_fallback_degraded_answers_are_not_judged(ground):
-    """There is nothing to compare them with, and that is said."""
-    bare = replace(ground, fallback=None, uses=np.ones(RUN, dtype=bool))
-    phase = replace(seen(ground), ground=bare)
+def test_without_a_declared_fallback_degraded_answers_are_not_evaluated(baseline):
+    """There is nothing to compare them with, and the reason is given."""
+    bare = replace(baseline, fallback=None, uses=np.ones(RUN, dtype=bool))
+    phase = replace(seen(baseline), baseline=bare)
     assert ("fallback-value", False) in found("down", phase)
 
 
-def asked(made):
+def evaluate(made):
     with made:
         ((_, case),) = plan([check], made)
         return run_case(check, made, case)
 
 
-def test_answers_of_an_http_dependency_are_broken_too(scales):
-    """Errors and nulls are refused by a service that looks, and it falls back as declared."""
-    events = asked(trial(scales, faults=["errors", "nulls"], rate=20.0, fault_seconds=1.0))
+def test_faults_on_answers_of_an_http_dependency(scales):
+    """Errors and nulls are refused by a service that validates them, and it falls back as declared."""
+    events = evaluate(trial(scales, faults=["errors", "nulls"], rate=20.0, seconds=1.0))
     assert [e.message for e in events if isinstance(e, Finding)] == []
     assert [e.reason for e in events if isinstance(e, NotEvaluated)] == []
     (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
     assert (evaluated.stage, evaluated.compared) == ("scales", 40)
 
 
-def test_a_fallback_without_its_flag_is_found_and_placed(scales):
-    """The service falls back and says nothing: found at the dependency, with the fault and the criterion."""
+def test_a_fallback_without_its_flag_is_a_finding_on_the_dependency(scales):
+    """The service falls back without the flag: the finding names the dependency, the fault and the criterion."""
     before = set(psutil.Process().children(recursive=True))
-    events = asked(trial(scales, fault="flag", faults=["errors"], rate=20.0, fault_seconds=1.0))
+    events = evaluate(trial(scales, fault="flag", faults=["errors"], rate=20.0, seconds=1.0))
     findings = [e for e in events if isinstance(e, Finding)]
-    assert {(f.stage, f.cause) for f in findings} == {("scales", "labelled")}
+    assert {(f.stage, f.cause) for f in findings} == {("scales", "degraded-flag")}
     assert findings[0].evidence["fault"] == "errors"
     assert set(psutil.Process().children(recursive=True)) <= before  # nothing is left behind
-    ours = ("wire", "reverse proxy", "watch", "to 127.0.0.1")
+    ours = ("wire", "reverse proxy", "resource monitor", "to 127.0.0.1")
     assert [t.name for t in threading.enumerate() if t.name.startswith(ours)] == []
 
 
-def test_a_service_that_ignores_its_dependencys_address_is_not_judged(scales):
-    """Its calls pass the proxy by, so no fault would fire, and it is said where the address belongs."""
-    events = asked(trial(scales, env={"SCALES": scales}, faults=["errors"], rate=20.0))
-    (told,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
-    assert isinstance(told, NotEvaluated)
-    assert "{scales.url}" in told.reason
+def test_a_service_that_ignores_its_dependencys_address_is_not_evaluated(scales):
+    """Its calls bypass the proxy, so no fault would be applied; the reason says where the address belongs."""
+    events = evaluate(trial(scales, env={"SCALES": scales}, faults=["errors"], rate=20.0))
+    (result,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
+    assert isinstance(result, NotEvaluated)
+    assert "{scales.url}" in result.reason

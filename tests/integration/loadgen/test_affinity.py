@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from seatrial.checks.load import runs
-from seatrial.checks.load.runs import Loaded, started
+from seatrial.checks.load.runs import LoadSession, start_service
 from seatrial.checks.serving.expected import expected
 from seatrial.events import Evaluated, Measurement, NotEvaluated
 from seatrial.loadgen.affinity import apart
 from seatrial.policy.service import Load, Slo
-from tests.integration.checks.test_load import SMALL, asked, trial
+from tests.integration.checks.test_load import SMALL, run_check, trial
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
 ALL = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
@@ -34,9 +34,9 @@ def test_service_and_generator_meet_on_no_core(monkeypatch):
 
     monkeypatch.setattr(runs, "offer_by", looked)
     made = trial("")
-    with started(made, None, cores) as running:
+    with start_service(made, None, cores) as running:
         slo = Slo(limit_ms=100, rate=100)
-        Loaded(f"{running.url}/predict", running, expected(made), slo, Load(), 0, cores=cores).run(0, 20, 100.0)
+        LoadSession(f"{running.url}/predict", running, expected(made), slo, Load(), 0, cores=cores).run(0, 20, 100.0)
     ((generator, service),) = seen
     assert generator == cores.generator
     assert len(generator) == 1
@@ -47,9 +47,9 @@ def test_service_and_generator_meet_on_no_core(monkeypatch):
 
 
 @two_cores
-def test_the_check_tells_how_many_cores_the_service_had():
+def test_the_check_measures_how_many_cores_the_service_had():
     """What was measured on fewer cores says so."""
-    events = asked(trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "reserve_cores": True}))
+    events = run_check(trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "reserve_cores": True}))
     assert {e.name: e.value for e in events if isinstance(e, Measurement)}["cores of the service"] == len(ALL) - 1
     (answer,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
     assert isinstance(answer, Evaluated) or "generator" in answer.reason or "settled" in answer.reason

@@ -1,4 +1,4 @@
-"""The load check: what makes a run void, what fails it, and a live service under its declared rate."""
+"""The load check: what makes a run invalid, what fails the service, and the budget."""
 
 import io
 import json
@@ -12,8 +12,9 @@ import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks.load import charts, diagnosis, judge
+from seatrial.checks.load.answers import compare_samples
+from seatrial.checks.load.attachments import all_requests
 from seatrial.checks.load.check import check
-from seatrial.checks.load.runs import held_against
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.engine import plan, run_case
@@ -49,63 +50,65 @@ def steady(requests, misses=0, seed=0):
     return latencies
 
 
-def concluded(*runs, planned=Plan(2, 1_000)):  # noqa: B008
-    events = list(judge.conclusion("load", judge.Runs(SLO, planned, runs)))
+def evaluated(*runs, planned=Plan(2, 1_000)):  # noqa: B008
+    events = list(judge.evaluate("load", judge.FinishedRuns(SLO, planned, runs)))
     return next(e for e in events if isinstance(e, Finding | Evaluated | NotEvaluated)), events
 
 
-def test_runs_that_hold_are_judged_on_every_request():
-    """Two planned runs with few misses hold, and all their requests count as compared."""
-    told, _ = concluded(run(steady(1_250, 2)), run(steady(1_000, 2, seed=1)))
-    assert isinstance(told, Evaluated)
-    assert told.compared == 2_250
+def test_runs_that_meet_the_objective_count_every_request():
+    """Two planned runs with few misses meet it, and all their requests count as compared."""
+    result, _ = evaluated(run(steady(1_250, 2)), run(steady(1_000, 2, seed=1)))
+    assert isinstance(result, Evaluated)
+    assert result.compared == 2_250
 
 
 def test_too_many_misses_fail_the_service():
-    """Three in a hundred over the limit in one run break a p99, whatever the other run did."""
-    told, events = concluded(run(steady(1_250)), run(steady(1_000, 30)))
-    assert isinstance(told, Finding)
-    assert told.cause == "slow"
-    assert told.evidence["missed"] == 30
+    """Three in a hundred over the limit in one run break a p99, whatever the other run shows."""
+    result, events = evaluated(run(steady(1_250)), run(steady(1_000, 30)))
+    assert isinstance(result, Finding)
+    assert result.cause == "slow"
+    assert result.evidence["missed"] == 30
     assert isinstance(events[-1], Evaluated)
 
 
 def test_requests_without_an_answer_are_misses():
     """A time-out is no short latency that went missing."""
-    told, _ = concluded(run(steady(1_250)), run([*steady(970), *[np.inf] * 30]))
-    assert isinstance(told, Finding)
-    assert told.evidence["timed out"] == 30
+    result, _ = evaluated(run(steady(1_250)), run([*steady(970), *[np.inf] * 30]))
+    assert isinstance(result, Finding)
+    assert result.evidence["timed out"] == 30
 
 
 @pytest.mark.parametrize(
     ("runs", "says"),
     [
-        ([run(steady(1_250))], "planned 2 of 1,000"),
+        ([run(steady(1_250))], "2 runs of 1,000 requests were planned"),
         ([run(steady(1_250)), run(steady(600))], "not shown"),
         ([run(steady(1_250)), run(steady(1_000, 8))], "not shown"),
-        ([run(steady(1_250)), run(steady(1_000), lag=0.02)], "run 2 is void: the generator was late"),
+        ([run(steady(1_250)), run(steady(1_000), lag=0.02)], "Run 2 is invalid: the generator was late"),
         ([run(np.linspace(0.02, 0.08, 1_250)), run(steady(1_000))], "had not settled"),
     ],
 )
-def test_what_shows_nothing_is_not_judged(runs, says):
+def test_runs_that_show_nothing_are_not_evaluated(runs, says):
     """A run too few, too few requests, a borderline count, a late generator, a latency that grows: no verdict."""
-    told, _ = concluded(*runs)
-    assert isinstance(told, NotEvaluated)
-    assert says in told.reason
+    result, _ = evaluated(*runs)
+    assert isinstance(result, NotEvaluated)
+    assert says in result.reason
 
 
-def test_a_late_generator_voids_a_failure_too():
+def test_a_late_generator_makes_a_failure_invalid_too():
     """What the generator itself got wrong is never the service's fault."""
-    told, _ = concluded(run(steady(1_250)), run(steady(1_000, 100), lag=0.02))
-    assert isinstance(told, NotEvaluated)
+    result, _ = evaluated(run(steady(1_250)), run(steady(1_000, 100), lag=0.02))
+    assert isinstance(result, NotEvaluated)
 
 
 def test_the_warm_up_is_found_and_left_out():
-    """A slow start within the room of the first run neither fails nor counts."""
+    """A slow start within the warm-up of the first run neither fails nor counts."""
     slow = np.concatenate([np.linspace(0.4, 0.3, 200), steady(1_050)])
-    told, _ = concluded(run(slow), run(steady(1_000)))
-    assert isinstance(told, Evaluated)
-    measured = {e.name: e.value for e in judge.figures("load", judge.Runs(SLO, Plan(2, 1_000), [run(slow)]))}
+    result, _ = evaluated(run(slow), run(steady(1_000)))
+    assert isinstance(result, Evaluated)
+    measured = {
+        e.name: e.value for e in judge.measurements("load", judge.FinishedRuns(SLO, Plan(2, 1_000), [run(slow)]))
+    }
     assert 175 <= measured["warm-up"] <= 225
     assert measured["p50"] == pytest.approx(0.02, rel=0.05)
     assert measured["p99 lower bound"] <= measured["p99"] <= measured["p99 upper bound"]
@@ -119,10 +122,10 @@ def test_a_plan_that_can_show_nothing_is_refused_beforehand():
     assert judge.plan_of(Slo(limit_ms=1, rate=1, percentile=0.9), Load()).requests == pytest.approx(959, abs=2)
 
 
-def test_every_request_is_kept_and_drawn():
-    """The Parquet file has one row a scheduled request; the pictures are SVG without script, also of no answers."""
+def test_every_request_is_in_the_file_and_the_charts():
+    """The Parquet file has one row a scheduled request; the charts are SVG without script, also of no answers."""
     runs = [run([*steady(900), *[np.inf] * 100]), run(steady(1_000))]
-    frame = pd.read_parquet(io.BytesIO(judge.raw("load", judge.Runs(SLO, Plan(2, 1_000), runs)).content))
+    frame = pd.read_parquet(io.BytesIO(all_requests("load", runs).content))
     assert len(frame) == 2_000
     assert (frame["outcome"] == "timed out").sum() == 100
     for draw in (charts.histogram, charts.timeline):
@@ -136,17 +139,17 @@ def test_every_request_is_kept_and_drawn():
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (diagnosis.Watched(100, 10, [0.4, 0.5]), True),
-        (diagnosis.Watched(100, 95, [0.4, 0.5]), False),  # it works, as hard as it can
-        (diagnosis.Watched(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
-        (diagnosis.Watched(100, 10, [*[0.001] * 60, 0.4, 0.9]), True),  # the quick ones came before the load
-        (diagnosis.Watched(100, 10, [*[0.001] * 90, 0.4, 0.4, *[0.001] * 90]), False),  # the machine stalled
-        (diagnosis.Watched(0, 0, [0.4]), False),  # nobody looked
+        (diagnosis.ServiceActivity(100, 10, [0.4, 0.5]), True),
+        (diagnosis.ServiceActivity(100, 95, [0.4, 0.5]), False),  # it works as hard as it can
+        (diagnosis.ServiceActivity(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
+        (diagnosis.ServiceActivity(100, 10, [*[0.001] * 60, 0.4, 0.9]), True),  # the quick ones came before the load
+        (diagnosis.ServiceActivity(100, 10, [*[0.001] * 90, 0.4, 0.4, *[0.001] * 90]), False),  # the machine stalled
+        (diagnosis.ServiceActivity(0, 0, [0.4]), False),  # no sample
     ],
 )
-def test_a_service_that_sleeps_while_all_wait_is_blocked(seen, expected):
+def test_a_service_that_sleeps_while_every_request_waits_is_blocked(seen, expected):
     """Asleep and unreachable is a blocking call; busy, or reachable, is not."""
-    assert diagnosis.blocked(seen, 0.5) is expected
+    assert diagnosis.event_loop_blocked(seen, 0.5) is expected
 
 
 def path(frame):
@@ -165,19 +168,19 @@ def trial(fault, **settings):
     return Trial(pipeline, capture(pipeline, requests), policy=Policy(service=service_settings(settings)))
 
 
-def asked(made):
+def run_check(made):
     with made:
         (planned,) = plan([check], made)
         return run_case(*planned[:1], made, planned[1])
 
 
-def test_nothing_is_asked_without_an_objective():
-    """A service whose objective nobody declared has no question, and a pipeline without a service neither."""
+def test_the_check_does_not_run_without_an_objective():
+    """A service without a declared objective has no case, and a pipeline without a service neither."""
     assert check.stages(trial("")) == []
 
 
-def test_one_budget_is_shared_by_those_that_are_still_to_be_asked():
-    """Each question keeps to its own budget and to its share of what is left for all, counted from the first."""
+def test_one_budget_is_shared_by_the_cases_that_still_have_to_run():
+    """Each case keeps to its own budget and to its share of what is left for all, counted from the first."""
     made = trial("", stress={"budget_seconds": 100})
     now = time.monotonic()
     assert deadline(made, 600) - now == pytest.approx(100, abs=5)
@@ -188,31 +191,31 @@ def test_one_budget_is_shared_by_those_that_are_still_to_be_asked():
 
 
 @pytest.mark.parametrize("section", ["load", "stress"])
-def test_a_plan_that_does_not_fit_is_not_judged(section):
+def test_a_plan_that_does_not_fit_is_not_evaluated(section):
     """Hours of load are refused before the service is started, with what to type."""
-    events = asked(trial("", slo={"limit_ms": 100, "rate": 5}, **{section: {"budget_seconds": 60}}))
-    (told,) = events
-    assert isinstance(told, NotEvaluated)
-    assert "budget_seconds" in told.reason
+    events = run_check(trial("", slo={"limit_ms": 100, "rate": 5}, **{section: {"budget_seconds": 60}}))
+    (result,) = events
+    assert isinstance(result, NotEvaluated)
+    assert "budget_seconds" in result.reason
 
 
-def test_the_warm_up_of_a_profile_is_judged_by_itself():
-    """Latency that follows the rate is no warm-up; the level run ahead must have settled, and no run is cut."""
+def test_the_warm_up_of_a_profile_is_evaluated_by_itself():
+    """Latency that follows the rate is no warm-up; the constant-rate run ahead must have settled, and no run is cut."""
     wavy = run(0.02 + 0.01 * (np.arange(1_000) % 500 > 250))
-    runs = judge.Runs(SLO, Plan(1, 1_000), [wavy], run(steady(250)))
-    assert isinstance(next(iter(judge.conclusion("load", runs))), Evaluated)
+    runs = judge.FinishedRuns(SLO, Plan(1, 1_000), [wavy], run(steady(250)))
+    assert isinstance(next(iter(judge.evaluate("load", runs))), Evaluated)
     assert len(runs.latencies()[0]) == 1_000
-    growing = judge.Runs(SLO, Plan(1, 1_000), [wavy], run(np.linspace(0.02, 0.08, 250)))
-    assert isinstance(next(iter(judge.conclusion("load", growing))), NotEvaluated)
+    growing = judge.FinishedRuns(SLO, Plan(1, 1_000), [wavy], run(np.linspace(0.02, 0.08, 250)))
+    assert isinstance(next(iter(judge.evaluate("load", growing))), NotEvaluated)
 
 
 @pytest.mark.parametrize(("degraded", "causes"), [(2, []), (20, ["degraded-under-load"])])
 def test_a_degraded_answer_under_load_is_a_miss_and_no_changed_answer(degraded, causes):
-    """It says itself that it is another: few are allowed, as few late ones are, and many are a finding of their own."""
-    held, rows = expected(trial("")), np.arange(100) % 40
+    """It is flagged as degraded: few are allowed, as few late ones are, and many are a finding of their own."""
+    recorded, rows = expected(trial("")), np.arange(100) % 40
     wrong = [{"id": f"r{row}", "score": 0.0, "degraded": True} for row in rows[:degraded]]
     right = [{**answer({"id": f"r{row}", "x": row / 7}), "degraded": False} for row in rows[degraded:]]
-    told = [RequestResult(n, 200, json.dumps(each).encode()) for n, each in enumerate([*wrong, *right])]
-    found = held_against("load", held, replace(run(steady(100)), answers=told), rows, SLO)
+    answers = [RequestResult(n, 200, json.dumps(each).encode()) for n, each in enumerate([*wrong, *right])]
+    found = compare_samples("load", recorded, replace(run(steady(100)), answers=answers), rows, SLO)
     assert (found.compared, found.degraded) == (100 - degraded, degraded)
     assert [f.cause for f in found.findings] == causes

@@ -7,17 +7,17 @@ import pytest
 from seatrial.errors import UsageError
 from seatrial.events import NotEvaluated
 from seatrial.loadgen.affinity import EVERYWHERE, apart, on
-from tests.integration.checks.test_load import SMALL, asked, trial
+from tests.integration.checks.test_load import SMALL, run_check, trial
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
 ALL = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
-def test_too_few_cores_are_told_before_anything_is_started():
+def test_too_few_cores_are_reported_before_the_service_starts():
     """As many workers as there are cores leave none for the service."""
     with pytest.raises(UsageError, match=rf"takes {len(ALL)} .* there are {len(ALL)}"):
         apart(len(ALL))
-    (event,) = asked(
+    (event,) = run_check(
         trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "reserve_cores": True, "workers": len(ALL)})
     )
     assert isinstance(event, NotEvaluated)

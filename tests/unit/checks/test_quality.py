@@ -1,4 +1,4 @@
-"""An under-trained model fails, a better one passes, the same one never alarms, and little evidence is not judged."""
+"""An under-trained model fails, a better one passes, the same one never alarms, too few rows are not evaluated."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def reference(count: int = 2000, label: str | None = "event") -> Reference:
 
 
 def trial(*, candidate=None, champion=None, count: int = 2000, label="event", prediction=predict, **of) -> Trial:
-    asked = {"label": "event", "score": "score", "limits": {"roc_auc": 0.7}} | of
-    policy = Policy({"prediction": StagePolicy(quality=Quality(**asked))})
+    settings = {"label": "event", "score": "score", "limits": {"roc_auc": 0.7}} | of
+    policy = Policy({"prediction": StagePolicy(quality=Quality(**settings))})
     made = candidate or model()
     return Trial(path(prediction), reference(count, label), policy=policy, model=made, champion=champion)
 
@@ -74,7 +74,7 @@ def events(of: Trial) -> list:
     return list(check.check.run(of, "prediction"))
 
 
-def told(found: list, severity: Severity = Severity.ERROR) -> list[Finding]:
+def findings(found: list, severity: Severity = Severity.ERROR) -> list[Finding]:
     return [e for e in found if isinstance(e, Finding) and e.severity is severity]
 
 
@@ -85,73 +85,74 @@ def not_evaluated(found: list) -> list[str]:
 # --- limits ----------------------------------------------------------------------------------------------
 
 
-def test_only_stages_whose_policy_has_quality_are_asked() -> None:
+def test_only_stages_whose_policy_has_quality_are_checked() -> None:
     assert check.check.stages(trial()) == ["prediction"]
     assert check.check.stages(Trial(path(), reference(), model=model())) == []
 
 
-def test_a_good_model_passes_its_limits_and_its_metrics_are_kept() -> None:
+def test_a_good_model_passes_its_limits_and_its_metrics_are_measured() -> None:
     found = events(trial(limits={"roc_auc": 0.7, "brier": 0.25, "log_loss": 0.6}))
-    assert not told(found)
+    assert not findings(found)
     assert not not_evaluated(found)
-    kept = {e.name: e.value for e in found if isinstance(e, Measurement)}
-    assert kept["roc_auc.low"] < kept["roc_auc"] < kept["roc_auc.high"]
-    assert kept["brier.low"] < kept["brier"] < kept["brier.high"]
+    measured = {e.name: e.value for e in found if isinstance(e, Measurement)}
+    assert measured["roc_auc.low"] < measured["roc_auc"] < measured["roc_auc.high"]
+    assert measured["brier.low"] < measured["brier"] < measured["brier.high"]
     assert [e.compared for e in found if isinstance(e, Evaluated)] == [3 * 2000]
 
 
 @pytest.mark.parametrize(("name", "limit"), [("roc_auc", 0.99), ("brier", 0.01)])
 def test_a_missed_limit_is_a_finding_with_value_interval_and_rows(name: str, limit: float) -> None:
-    (finding,) = told(events(trial(limits={name: limit})))
+    (finding,) = findings(events(trial(limits={name: limit})))
     assert (finding.cause, finding.column) == ("limit-missed", "score")
     assert f"{limit:g}" in finding.message
-    assert "90% interval" in finding.message
+    assert "90 % interval" in finding.message
     assert "2,000 rows" in finding.message
     assert finding.evidence["low"] < finding.evidence["value"] < finding.evidence["high"]
 
 
 def test_a_model_trained_on_flipped_labels_misses_its_limits() -> None:
     limits = {"log_loss": 0.51}
-    assert not told(events(trial(limits=limits)))
-    assert [f.cause for f in told(events(trial(limits=limits, candidate=model("flipped"))))] == ["limit-missed"]
+    assert not findings(events(trial(limits=limits)))
+    assert [f.cause for f in findings(events(trial(limits=limits, candidate=model("flipped"))))] == ["limit-missed"]
 
 
-def test_what_the_user_gets_is_judged_not_the_isolated_stage() -> None:
+def test_the_end_to_end_replay_is_evaluated_not_the_stage_replay() -> None:
     def shuffled(frame):
         return frame.assign(x0=frame["x0"].to_numpy()[::-1], x1=0.0)
 
     broken = Pipeline("p", key="id", model=lambda _: None, raw=shuffled, prediction=predict)
     policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
     found = events(Trial(broken, reference(), policy=policy, model=model()))
-    assert [f.cause for f in told(found)] == ["limit-missed"]
+    assert [f.cause for f in findings(found)] == ["limit-missed"]
 
 
-def test_regression_is_judged_by_its_own_metrics() -> None:
+def test_regression_is_evaluated_by_its_own_metrics() -> None:
     frame = rows().assign(y=rows()["x0"] * 3)
     prediction = Pipeline("r", key="id", raw=same, prediction=lambda f: f[["id"]].assign(score=f["x0"] * 3 + 0.1))
-    held = capture(prediction, frame[["id", *INPUTS]], labels=frame[["id", "y"]])
+    recorded = capture(prediction, frame[["id", *INPUTS]], labels=frame[["id", "y"]])
     for limit, outcome in ((0.11, Outcome.PASS), (0.09, Outcome.FAIL)):
         policy = Policy({"prediction": StagePolicy(quality=Quality("y", "score", {"rmse": limit, "r2": 0.9}))})
-        assert run(prediction, held, ["quality"], policy=policy).outcome is outcome
+        assert run(prediction, recorded, ["quality"], policy=policy).outcome is outcome
 
 
-# --- against the promoted version -------------------------------------------------------------------------
+# --- against the champion -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["roc_auc", "log_loss", "brier", "average_precision"])
-def test_an_under_trained_model_is_worse_than_the_promoted_one(name: str) -> None:
+def test_an_under_trained_model_is_worse_than_the_champion(name: str) -> None:
     limit = {name: 0.0 if name in ("roc_auc", "average_precision") else 9.0}
     kind = "flipped" if name in ("log_loss", "brier") else "stump"
     found = events(trial(limits=limit, candidate=model(kind), champion=model()))
-    assert [f.cause for f in told(found)] == ["worse-than-promoted"]
-    assert "promoted version on the same 2,000 rows" in told(found)[0].message
+    assert [f.cause for f in findings(found)] == ["worse-than-champion"]
+    assert "the champion has" in findings(found)[0].message
+    assert "on the same 2,000 rows" in findings(found)[0].message
 
 
 def test_a_better_model_passes() -> None:
     of = trial(limits={"roc_auc": 0.7, "log_loss": 0.6}, candidate=model("better"), champion=model("stump"))
     found = events(of)
-    assert not told(found)
-    assert not told(found, Severity.WARNING)
+    assert not findings(found)
+    assert not findings(found, Severity.WARNING)
     gain = next(e.value for e in found if isinstance(e, Measurement) and e.name == "roc_auc.gain")
     assert gain > 0.03
 
@@ -162,20 +163,20 @@ def test_the_same_model_never_alarms_against_itself_in_200_seeds(monkeypatch: py
         of = trial(count=400, champion=model(), limits={"roc_auc": 0.5, "f1": 0.0}, slices=["country"], margin=0.0)
         of.seed = seed
         found = events(of)
-        assert not told(found), seed
-        assert not told(found, Severity.WARNING) or {f.cause for f in told(found, Severity.WARNING)} == {
-            "slice-not-told"
+        assert not findings(found), seed
+        assert not findings(found, Severity.WARNING) or {f.cause for f in findings(found, Severity.WARNING)} == {
+            "slice-not-evaluated"
         }, seed
 
 
 def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one-sided bound at 95 % alone would alarm in 5 %; the margin makes that less."""
-    from seatrial.checks.quality.bootstrap import difference
+    from seatrial.checks.quality.bootstrap import gain_of
     from seatrial.checks.quality.samples import LabelledSample
     from seatrial.metrics import METRICS
 
     monkeypatch.setattr("seatrial.checks.quality.samples.RESAMPLES", 200)
-    asked, alarms = Quality("event", "score", {"roc_auc": 0.5}, margin=0.005), 0
+    quality, alarms = Quality("event", "score", {"roc_auc": 0.5}, margin=0.005), 0
     for seed in range(200):
         rng = np.random.default_rng(seed)
         truth = rng.normal(size=400)
@@ -183,39 +184,39 @@ def test_models_of_equal_worth_alarm_in_less_than_one_in_twenty_trials(monkeypat
         a, b = truth + 0.5 * rng.normal(size=400), truth + 0.5 * rng.normal(size=400)
         data = LabelledSample(y, a, b, pd.Series(range(400)))
         m = METRICS["roc_auc"]
-        d = difference(data, m, *data.bootstrap([m], [seed])["roc_auc"])
-        alarms += d.gain < -d.margin(asked) and d.bounds(0.95)[1] < 0
+        d = gain_of(data, m, *data.bootstrap([m], [seed])["roc_auc"])
+        alarms += d.gain < -d.margin(quality) and d.bounds(0.95)[1] < 0
     assert alarms <= 16  # 5 % of 200, and three standard deviations above are 19
 
 
-def test_too_few_rows_to_tell_is_a_warning_with_the_number_that_would() -> None:
+def test_too_few_rows_are_a_warning_with_the_number_that_is_enough() -> None:
     gains = []
     for seeds in ((0, 1), (1, 0)):
         candidate, champion = (model("good", seed=s) for s in seeds)
         found = events(trial(count=400, candidate=candidate, champion=champion, margin=0.0001))
-        (warning,) = told(found, Severity.WARNING)
-        assert warning.cause == "too-few-rows-to-tell"
-        assert "rows would tell" in warning.message
-        assert not told(found)
+        (warning,) = findings(found, Severity.WARNING)
+        assert warning.cause == "too-few-rows"
+        assert "rows would be enough" in warning.message
+        assert not findings(found)
         gains.append(warning.evidence["gain"])
     assert min(gains) < -0.0001 < max(gains), "a worse value alone proves nothing, nor does a better one"
 
 
-def test_a_promoted_version_that_breaks_is_not_judged_and_not_held_against_the_candidate() -> None:
+def test_a_champion_that_fails_is_not_evaluated_and_is_no_fault_of_the_candidate() -> None:
     found = events(trial(champion=object()))
-    assert not told(found)
-    assert "promoted version cannot be run" in not_evaluated(found)[0]
+    assert not findings(found)
+    assert "champion cannot be run" in not_evaluated(found)[0]
 
 
-def test_the_path_after_the_model_runs_with_the_promoted_version_too() -> None:
+def test_the_path_after_the_model_runs_with_the_champion_too() -> None:
     def decide(frame, model):
         return frame[["id"]].assign(decided=frame["score"] if model.max_depth == 2 else 0.5)
 
     pipeline = Pipeline("p", key="id", model=lambda _: None, raw=same, prediction=predict, decision=decide)
-    held = capture(pipeline, rows().drop(columns="event"), model=model(), labels=rows()[["id", "event"]])
+    recorded = capture(pipeline, rows().drop(columns="event"), model=model(), labels=rows()[["id", "event"]])
     policy = Policy({"decision": StagePolicy(quality=Quality("event", "decided", {"roc_auc": 0.1}))})
-    of = Trial(pipeline, held, policy=policy, model=model("better"), champion=model())
-    assert [f.cause for f in told(list(check.check.run(of, "decision")))] == ["worse-than-promoted"]
+    of = Trial(pipeline, recorded, policy=policy, model=model("better"), champion=model())
+    assert [f.cause for f in findings(list(check.check.run(of, "decision")))] == ["worse-than-champion"]
 
 
 # --- slices ----------------------------------------------------------------------------------------------
@@ -228,32 +229,32 @@ def worse_in_france(frame, model):
     return out
 
 
-def test_a_slice_that_got_worse_is_named_although_the_whole_holds() -> None:
+def test_a_slice_that_got_worse_is_named_although_all_rows_together_did_not() -> None:
     of = trial(
         candidate=model("better"), champion=model(), prediction=worse_in_france, slices=["country"], margin=0.3 / 2
     )
-    (finding,) = told(events(of))
-    assert finding.cause == "worse-than-promoted"
+    (finding,) = findings(events(of))
+    assert finding.cause == "worse-than-champion"
     assert "in slice country:FR" in finding.message
 
 
-def test_what_is_worse_over_all_is_not_said_again_of_every_slice() -> None:
+def test_what_is_worse_over_all_rows_is_not_repeated_for_every_slice() -> None:
     found = events(trial(limits={"roc_auc": 0.0}, candidate=model("stump"), champion=model(), slices=["country"]))
-    (finding,) = told(found)
+    (finding,) = findings(found)
     assert "in slice" not in finding.message
     assert "roc_auc.gain/country:FR" in {e.name for e in found if isinstance(e, Measurement)}
 
 
-def test_without_a_promoted_version_slices_are_measured_only() -> None:
+def test_without_a_champion_slices_are_measured_only() -> None:
     found = events(trial(slices=["country"]))
-    kept = {e.name for e in found if isinstance(e, Measurement)}
-    assert {"roc_auc/country:DE", "roc_auc/country:FR", "roc_auc/country:PT"} <= kept
-    assert not told(found)
+    measured = {e.name for e in found if isinstance(e, Measurement)}
+    assert {"roc_auc/country:DE", "roc_auc/country:FR", "roc_auc/country:PT"} <= measured
+    assert not findings(found)
 
 
 def test_a_slice_column_without_enough_rows_is_a_warning_and_a_misspelt_one_a_policy_error() -> None:
-    (warning,) = told(events(trial(slices=["x0"])), Severity.WARNING)
-    assert warning.cause == "slice-not-told"
+    (warning,) = findings(events(trial(slices=["x0"])), Severity.WARNING)
+    assert warning.cause == "slice-not-evaluated"
     with pytest.raises(PolicyError, match="Did you mean 'country'"):
         events(trial(slices=["contry"]))
 
@@ -268,38 +269,38 @@ def test_thirty_slices_of_chance_do_not_alarm() -> None:
     assert discoveries([], 0.05) == []
 
 
-# --- what cannot be judged ---------------------------------------------------------------------------------
+# --- what cannot be evaluated ---------------------------------------------------------------------------------
 
 
-def test_no_labels_is_not_judged() -> None:
+def test_no_labels_is_not_evaluated() -> None:
     of = trial(label=None)
     assert "no labels" in not_evaluated(events(of))[0]
     verdict = run(of.pipeline, of.reference, ["quality"], policy=of.policy, model=model())
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
-def test_a_label_of_another_name_is_not_judged_and_the_nearest_is_named() -> None:
+def test_a_label_of_another_name_is_not_evaluated_and_the_nearest_is_named() -> None:
     (reason,) = not_evaluated(events(trial(label="evnt")))
     assert "Did you mean 'evnt'" in reason
 
 
-def test_labels_that_are_no_events_are_not_judged() -> None:
+def test_labels_that_are_no_events_are_not_evaluated() -> None:
     frame = rows()
-    held = capture(path(), frame.drop(columns="event"), model=model(), labels=frame[["id", "x0"]])
+    recorded = capture(path(), frame.drop(columns="event"), model=model(), labels=frame[["id", "x0"]])
     policy = Policy({"prediction": StagePolicy(quality=Quality("x0", "score", {"roc_auc": 0.7}))})
-    (reason,) = not_evaluated(events(Trial(path(), held, policy=policy, model=model())))
+    (reason,) = not_evaluated(events(Trial(path(), recorded, policy=policy, model=model())))
     assert "1 or true" in reason
 
 
-def test_few_rows_and_few_events_are_inconclusive_and_say_how_many_are_needed() -> None:
+def test_few_rows_and_few_events_are_inconclusive_and_give_the_number_that_is_needed() -> None:
     (reason,) = not_evaluated(events(trial(count=150)))
     assert "150" in reason
     assert "200 are needed" in reason
     frame = rows(400).assign(event=0)
     frame.loc[:5, "event"] = 1
-    held = capture(path(), frame.drop(columns="event"), model=model(), labels=frame[["id", "event"]])
+    recorded = capture(path(), frame.drop(columns="event"), model=model(), labels=frame[["id", "event"]])
     policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
-    found = events(Trial(path(), held, policy=policy, model=model()))
+    found = events(Trial(path(), recorded, policy=policy, model=model()))
     assert "6 events" in not_evaluated(found)[0]
     assert not [e for e in found if isinstance(e, Evaluated)]
 
@@ -308,21 +309,21 @@ def test_rows_without_a_known_label_are_left_out() -> None:
     frame = rows()
     labels = frame[["id", "event"]].astype({"event": "Int64"})
     labels.loc[:999, "event"] = pd.NA
-    held = capture(path(), frame.drop(columns="event"), model=model(), labels=labels)
+    recorded = capture(path(), frame.drop(columns="event"), model=model(), labels=labels)
     policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
-    found = events(Trial(path(), held, policy=policy, model=model()))
+    found = events(Trial(path(), recorded, policy=policy, model=model()))
     assert [e.compared for e in found if isinstance(e, Evaluated)] == [1000]
 
 
 @pytest.mark.parametrize("labels", [lambda e: e.astype(bool), lambda e: e.astype("boolean"), lambda e: e * 1.0])
 def test_events_may_be_true_or_one(labels) -> None:
     frame = rows()
-    held = capture(
+    recorded = capture(
         path(), frame.drop(columns="event"), model=model(), labels=frame[["id"]].assign(event=labels(frame["event"]))
     )
     policy = Policy({"prediction": StagePolicy(quality=Quality("event", "score", {"roc_auc": 0.7}))})
-    found = events(Trial(path(), held, policy=policy, model=model()))
-    assert not told(found)
+    found = events(Trial(path(), recorded, policy=policy, model=model()))
+    assert not findings(found)
     assert not not_evaluated(found)
 
 
@@ -340,7 +341,7 @@ def test_an_unknown_metric_or_a_margin_out_of_range_is_refused_where_it_is_writt
 
 
 def test_a_missing_score_column_fails_and_names_the_nearest() -> None:
-    (finding,) = told(events(trial(prediction=lambda f, model: f[["id"]].assign(scores=0.5))))
+    (finding,) = findings(events(trial(prediction=lambda f, model: f[["id"]].assign(scores=0.5))))
     assert finding.cause == "no-score"
     assert "Did you mean 'scores'" in finding.message
 
@@ -351,7 +352,7 @@ def test_rows_lost_on_the_way_or_scored_null_fail_and_are_named() -> None:
         out.loc[5, "score"] = np.nan
         return out.iloc[2:]
 
-    (finding,) = told(events(trial(prediction=half)))
+    (finding,) = findings(events(trial(prediction=half)))
     assert finding.cause == "no-score"
     assert finding.evidence["keys"] == ["t-00000", "t-00001", "t-00005"]
 
@@ -361,5 +362,5 @@ def test_scores_that_are_no_probabilities_fail_the_metrics_that_need_them() -> N
         return predict(frame, model).assign(score=lambda f: np.log(f["score"] / (1 - f["score"])))
 
     found = events(trial(prediction=logits, limits={"roc_auc": 0.7, "brier": 0.25}))
-    assert [f.cause for f in told(found)] == ["not-a-probability"]
+    assert [f.cause for f in findings(found)] == ["not-a-probability"]
     assert "roc_auc" in {e.name for e in found if isinstance(e, Measurement)}

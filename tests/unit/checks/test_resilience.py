@@ -1,4 +1,4 @@
-"""The resilience check: each criterion on what was seen, and a live service whose HTTP dependency is broken."""
+"""The resilience check: which dependencies it runs on, which fault scenarios apply, and its settings."""
 
 import pytest
 
@@ -8,10 +8,10 @@ from seatrial.faults.proxy.dependency import over_tcp
 from seatrial.policy.service import FailurePolicy, Load, Slo
 from seatrial.policy.settings import validated
 
-OF_THE_WIRE = (
+OVER_TCP = (
     "latency_within", "slicer", "latency_beyond", "trickle", "down", "timeout", "reset_peer", "limit_data"
 )  # fmt: skip
-OF_ANSWERS = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_keys")
+OVER_HTTP = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_keys")
 
 
 @pytest.mark.parametrize(
@@ -21,16 +21,16 @@ OF_ANSWERS = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_k
         ("kafka://broker:9092", True), ("sqlite:///file.db", False), ("sqlite://", False), ("kafka://b", False),
     ],
 )  # fmt: skip
-def test_only_what_is_reached_over_tcp_has_a_wire(url, known):
-    """A file has no port to stand in front of, and an unknown scheme must say its port."""
+def test_a_proxy_needs_a_dependency_that_is_reached_over_tcp(url, known):
+    """A file has no port to put a proxy in front of, and an unknown scheme needs a port."""
     assert over_tcp(url) is known
 
 
-def test_rows_follow_the_address_and_the_policy():
-    """A database gets faults of the wire, an HTTP dependency those of answers too, and a list picks."""
+def test_scenarios_follow_the_address_and_the_policy():
+    """A database gets faults of the connection, an HTTP dependency those of answers too, and a list selects."""
     policy = FailurePolicy(timeout_ms=100)
-    assert [r.name for r in scenarios_of(policy, "redis://h:1")] == [*OF_THE_WIRE]
-    assert [r.name for r in scenarios_of(policy, "http://h:1")] == [*OF_THE_WIRE, *OF_ANSWERS]
+    assert [r.name for r in scenarios_of(policy, "redis://h:1")] == [*OVER_TCP]
+    assert [r.name for r in scenarios_of(policy, "http://h:1")] == [*OVER_TCP, *OVER_HTTP]
     assert [r.name for r in scenarios_of(FailurePolicy(timeout_ms=100, faults=["down", "nulls"]), "redis://h:1")] == [
         "down"
     ]

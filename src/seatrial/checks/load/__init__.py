@@ -1,1 +1,1 @@
-"""The load check: the latency SLO under an open-loop load."""
+"""The load check: the latency objective under an open-loop load."""

@@ -1,4 +1,4 @@
-"""The highest rate at which the service still holds its objective, searched with what is left of the budget."""
+"""Search for the maximum sustainable rate with what is left of the budget."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import suppress
 
 import numpy as np
 
-from seatrial.checks.load.runs import Loaded
+from seatrial.checks.load.runs import LoadSession
 from seatrial.errors import SeatrialError, TargetError
 from seatrial.events import Measurement
-from seatrial.loadgen.capacity import CapacityProbe, find_max_rate
+from seatrial.loadgen import capacity
+from seatrial.loadgen.capacity import CapacityProbe
 from seatrial.loadgen.statistics import Holds, Plan, judge, required
 from seatrial.loadgen.validity import void
 from seatrial.pipeline import SERVICE
@@ -23,55 +24,61 @@ PROBES = 12
 PRECISION = 0.1
 # A rate too high by the precision adds that share of each second to the wait: after so many limits, twice the limit.
 PROBE_LIMITS = 2 / PRECISION
-DRAIN_SECONDS, LOOK_SECONDS = 60.0, 0.05
+DRAIN_SECONDS, PAUSE_SECONDS = 60.0, 0.05
 
 
-class _SpentError(SeatrialError):
+class _BudgetSpentError(SeatrialError):
     """The budget of the search is spent."""
 
 
-def search(name: str, loaded: Loaded, told: Callable[[int, int, str], object], *, held: bool) -> Iterator[Measurement]:
-    """Yield the highest rate that held and the lowest that did not, in requests a second.
+def find_max_rate(
+    name: str, session: LoadSession, on_progress: Callable[[int, int, str], object], *, met: bool
+) -> Iterator[Measurement]:
+    """Yield the highest rate at which the objective was met and the lowest at which it was not, in requests a second.
 
-    ``held`` says whether the objective's own rate did; the search goes up from there, or down.
+    Args:
+        name: the name of the check that reports.
+        session: the service and the load.
+        on_progress: called before each probe with its index, the most probes, and a description.
+        met: whether the objective was met at its own rate; the search goes up from there, or down.
     """
-    slo = loaded.slo
+    slo = session.slo
     fewest = required(MISSES, percentile=slo.percentile, confidence=slo.confidence)
-    tried: list[CapacityProbe] = []
+    probes: list[CapacityProbe] = []
 
-    def try_rate(rate: float) -> Holds:
+    def probe(rate: float) -> Holds:
         requests = max(fewest, math.ceil(rate * PROBE_LIMITS * slo.limit_seconds))
-        if not loaded.affords(requests, rate):
-            raise _SpentError("The budget is spent.")
-        drain(loaded)
-        told(len(tried), PROBES, f"does it hold {rate:,.4g} requests/s")
-        run, _ = loaded.run(1_000 + len(tried), requests, rate)
+        if not session.affords(requests, rate):
+            raise _BudgetSpentError("The time budget of the search is spent.")
+        drain(session)
+        on_progress(len(probes), PROBES, f"maximum sustainable rate: probe at {rate:,.4g} requests/s")
+        run, _ = session.run(1_000 + len(probes), requests, rate)
         plan = Plan(1, requests, slo.percentile, slo.confidence)
-        late = void(run, slo.limit_seconds)
-        holds: Holds = "unshown" if late else judge([run.misses(slo.limit_seconds)], plan).holds
-        tried.append(CapacityProbe(rate, holds))
+        invalid = void(run, slo.limit_seconds)
+        holds: Holds = "unshown" if invalid else judge([run.misses(slo.limit_seconds)], plan).holds
+        probes.append(CapacityProbe(rate, holds))
         return holds
 
-    known, start = (slo.rate, 2 * slo.rate) if held else (0.0, slo.rate / 2)
+    known, start = (slo.rate, 2 * slo.rate) if met else (0.0, slo.rate / 2)
     try:
-        found = find_max_rate(try_rate, start, known=known, precision=PRECISION, probes=PROBES)
+        found = capacity.find_max_rate(probe, start, known=known, precision=PRECISION, probes=PROBES)
         best, above = found.rate, found.above
-    except _SpentError:
-        best = max((p.rate for p in tried if p.holds == "held"), default=known)
-        above = min((p.rate for p in tried if p.holds == "broken"), default=np.inf)
+    except _BudgetSpentError:
+        best = max((p.rate for p in probes if p.holds == "held"), default=known)
+        above = min((p.rate for p in probes if p.holds == "broken"), default=np.inf)
     if best:
-        yield Measurement(name, SERVICE, "knee", best, "requests/s")
+        yield Measurement(name, SERVICE, "maximum sustainable rate", best, "requests/s")
     if np.isfinite(above):
-        yield Measurement(name, SERVICE, "knee not above", above, "requests/s")
+        yield Measurement(name, SERVICE, "lowest rate not sustained", above, "requests/s")
 
 
-def drain(loaded: Loaded) -> None:
-    """Wait until the service answers within the limit: it still works on what an overload gave up waiting for."""
-    until = min(loaded.until, time.monotonic() + DRAIN_SECONDS)
-    path, payload = loaded.url.removeprefix(loaded.running.url), loaded.expected.payloads[0]
-    with Http(loaded.running.url, seconds=loaded.load.timeout_seconds, connections=1) as http:
-        while time.monotonic() < until and not loaded.running.ended():
+def drain(session: LoadSession) -> None:
+    """Wait until the service answers within the limit: it may still work on requests of an overload that timed out."""
+    until = min(session.until, time.monotonic() + DRAIN_SECONDS)
+    path, payload = session.url.removeprefix(session.running.url), session.expected.payloads[0]
+    with Http(session.running.url, seconds=session.load.timeout_seconds, connections=1) as http:
+        while time.monotonic() < until and not session.running.ended():
             with suppress(TargetError):
-                if http.send(payload, path=path).seconds <= loaded.slo.limit_seconds:
+                if http.send(payload, path=path).seconds <= session.slo.limit_seconds:
                     return
-            time.sleep(LOOK_SECONDS)
+            time.sleep(PAUSE_SECONDS)

@@ -1,18 +1,19 @@
-"""This version and the promoted one side by side: both services up, asked in turn, run against run."""
+"""Compare this version with the champion side by side: both services run, and load runs alternate between them."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 
-from seatrial.checks.load.runs import Loaded, shape, started
+from seatrial.checks.load.judge import percentile_name
+from seatrial.checks.load.runs import LoadSession, shape, start_service
 from seatrial.errors import TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated
-from seatrial.loadgen.comparison import MIN_PAIRS, compare, order
+from seatrial.formatting import plural, seconds, share
+from seatrial.loadgen.comparison import MIN_PAIRS, Comparison, compare, order
 from seatrial.loadgen.statistics import quantile, required
 from seatrial.loadgen.validity import void
 from seatrial.pipeline import SERVICE
@@ -23,82 +24,96 @@ CAUSE = "slower-than-champion"
 ALPHA = 0.05
 
 
-def side_by_side(name: str, loaded: Loaded, trial: Trial) -> Iterator[Event]:
-    """Start the promoted version's service too and yield how much slower this one is, with its confidence.
+def compare_with_champion(name: str, session: LoadSession, trial: Trial) -> Iterator[Event]:
+    """Start the champion's service too, and yield how much slower this version is, with its confidence.
 
     Everything is fixed before the first request: the order of each pair, the size of a run, and as many of the
     declared pairs as the budget holds.
     """
-    load = loaded.load
+    load = session.load
     assert load.margin is not None
     service = trial.pipeline.service
     assert service is not None
     if not any("{model.path}" in text for text in (*service.command, *service.env.values())):
         yield NotEvaluated(
-            name, SERVICE, "the service is not given '{model.path}', so that of the promoted version is the same"
-        )
+            name, SERVICE,
+            "The comparison with the champion was not evaluated: the service does not get '{model.path}', so both "
+            "versions are the same service. Write {model.path} in the command or the env of Service(...).",
+        )  # fmt: skip
         return
-    rule = {"percentile": loaded.slo.percentile, "confidence": loaded.slo.confidence}
+    rule = {"percentile": session.slo.percentile, "confidence": session.slo.confidence}
     requests = load.pair_requests or required(MISSES, **rule)
-    one = shape(load, loaded.slo.rate, requests)[0].seconds
-    pairs = max(0, min(load.pairs, math.floor((loaded.until - time.monotonic() - 2 * one) / (2 * one))))
+    one = shape(load, session.slo.rate, requests)[0].seconds
+    pairs = max(0, min(load.pairs, math.floor((session.until - time.monotonic() - 2 * one) / (2 * one))))
     if pairs < MIN_PAIRS:
         yield NotEvaluated(
             name, SERVICE,
-            f"not enough runs to tell whether it is slower than the promoted version: the budget holds {pairs} pairs, "
-            f"{one:,.0f} s a run, {MIN_PAIRS} are needed. Raise budget_seconds, or say fewer [load] pair_requests",
+            "There are not enough runs to decide whether this version is slower than the champion: the time budget "
+            f"holds {plural(pairs, 'pair')} with {seconds(one)} per run; {MIN_PAIRS} are needed. Raise budget_seconds, "
+            "or set fewer pair_requests in [load] of service.toml.",
         )  # fmt: skip
         return
     try:
-        with ExitStack() as stack:
-            running = stack.enter_context(started(trial, trial.champion_path, loaded.cores))
-            path = loaded.url.removeprefix(loaded.running.url)
-            champion = replace(loaded, url=running.url + path, running=running)
-            yield from _compared(name, champion, loaded, pairs, requests, trial)
+        with start_service(trial, trial.champion_path, session.cores) as running:
+            path = session.url.removeprefix(session.running.url)
+            champion = replace(session, url=running.url + path, running=running)
+            yield from _compared(name, champion, session, pairs, requests, trial)
     except TargetError as error:
-        yield NotEvaluated(name, SERVICE, f"the promoted version's service could not be asked beside it: {error}")
+        yield NotEvaluated(name, SERVICE, f"The champion's service could not be loaded for the comparison. {error}")
 
 
 def _compared(
-    name: str, champion: Loaded, challenger: Loaded, pairs: int, requests: int, trial: Trial
+    name: str, champion: LoadSession, challenger: LoadSession, pairs: int, requests: int, trial: Trial
 ) -> Iterator[Event]:
     sides, slo, margin = {"champion": champion, "challenger": challenger}, challenger.slo, challenger.load.margin
     assert margin is not None
     number = count(10_000)
     for n, each in enumerate(sides.values()):  # once each without counting: caches, pools, compiled code
-        trial.on_progress(n, 2 * pairs + 2, "warm-up of the promoted version and this one")
+        trial.on_progress(n, 2 * pairs + 2, "warm-up of the champion and this version")
         each.run(next(number), requests, slo.rate)
     figures: dict[str, list[float]] = {"champion": [], "challenger": []}
-    worthless = 0
+    invalid_pairs = 0
     for n, turn in enumerate(order(pairs, challenger.seed)):
         pair: dict[str, float] = {}
-        late = False
+        invalid = False
         for which in turn:
             trial.on_progress(2 + 2 * n + len(pair), 2 * pairs + 2, f"{which}, pair {n + 1} of {pairs}")
             run, _ = sides[which].run(next(number), requests, slo.rate)
             pair[which] = quantile(run.latencies, slo.percentile)
-            late |= bool(void(run, slo.limit_seconds))
-        worthless += late
-        if not late:
+            invalid |= bool(void(run, slo.limit_seconds))
+        invalid_pairs += invalid
+        if not invalid:
             for side, figure in pair.items():
                 figures[side].append(figure)
     found = compare(figures["champion"], figures["challenger"], margin=margin, alpha=ALPHA)
     yield Measurement(name, SERVICE, "pairs compared", found.pairs, "pairs")
     for label, value in (("", found.ratio), (" lower bound", found.low), (" upper bound", found.high)):
         if math.isfinite(value):
-            yield Measurement(name, SERVICE, f"time over the promoted version's{label}", value)
-    said = f"p{slo.percentile * 100:g} at {slo.rate:g} requests/s"
+            yield Measurement(name, SERVICE, f"latency relative to the champion{label}", value)
+    yield from _result(name, challenger, found, requests, invalid_pairs)
+
+
+def _result(
+    name: str, challenger: LoadSession, found: Comparison, requests: int, invalid_pairs: int
+) -> Iterator[Event]:
+    slo = challenger.slo
+    figure = f"{percentile_name(slo.percentile)} at {slo.rate:,g} requests/s"
     if found.answer == "regression":
         yield Finding(
             name, SERVICE,
-            f"This version is slower than the promoted one: of {said}, {found.reason} (each bound at {1 - ALPHA:.0%}, "
-            f"{found.pairs} interleaved pairs).",
-            cause=CAUSE, advice="Profile one request of both: what does this version do that the other does not?",
+            f"This version is slower than the champion. For {figure}, {found.reason} (each bound at "
+            f"{share(1 - ALPHA)}, {plural(found.pairs, 'interleaved pair')}).",
+            cause=CAUSE, advice="Profile one request of both versions and compare what they do.",
             evidence={"rows": 2 * found.pairs * requests, "pairs": found.pairs, "seed": challenger.seed},
         )  # fmt: skip
     elif found.answer != "none":
-        void_ = f"; {worthless} pairs were void, the generator was late" if worthless else ""
+        late = (
+            f" Because the generator was late, {plural(invalid_pairs, 'pair')} could not be used."
+            if invalid_pairs
+            else ""
+        )
         yield NotEvaluated(
             name, SERVICE,
-            f"not enough runs to tell whether it is slower than the promoted version in {said}: {found.reason}{void_}",
+            f"There are not enough runs to decide whether this version is slower than the champion. For {figure}, "
+            f"{found.reason}.{late} Raise pairs or budget_seconds in [load] of service.toml.",
         )  # fmt: skip

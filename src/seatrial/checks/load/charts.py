@@ -1,4 +1,4 @@
-"""Two pictures of load runs as SVG: how long answers took, and when. No script, no font, no outside reference."""
+"""Two charts of load runs as SVG: the latency distribution, and the latency over time. No script, font or link."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from seatrial.formatting import plural
 from seatrial.loadgen.results import LoadRun
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 240, 56, 34, 22
@@ -15,7 +16,7 @@ BINS, SLICES = 48, 120
 
 
 def histogram(runs: Sequence[LoadRun], limit_seconds: float) -> bytes:
-    """Return how many answers took how long, on a logarithmic axis; the limit is a line."""
+    """Return the latency distribution on a logarithmic axis, as SVG; the limit is a line."""
     times = _finite(runs)
     lost = sum(len(run) for run in runs) - len(times)
     low, high = _span(times, limit_seconds)
@@ -32,17 +33,18 @@ def histogram(runs: Sequence[LoadRun], limit_seconds: float) -> bytes:
     place = LEFT + (WIDTH - LEFT - 8) * _share(limit_seconds, low, high)
     line = f'<line x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="{LIMIT}"/>'
     ticks = "".join(
-        _text(LEFT + (WIDTH - LEFT - 8) * _share(t, low, high), HEIGHT - BOTTOM + 14, _told(t), "middle")
+        _text(LEFT + (WIDTH - LEFT - 8) * _share(t, low, high), HEIGHT - BOTTOM + 14, _duration(t), "middle")
         for t in _decades(low, high)
     )
     title = (
-        f"Latency of {len(times):,} answers{f', {lost:,} without one' if lost else ''}; limit {_told(limit_seconds)}"
+        f"Latency of {plural(len(times), 'answer')}{f', {lost:,} requests without one' if lost else ''}; "
+        f"limit {_duration(limit_seconds)}"
     )
     return _svg(title, bars + line + ticks + _text(LEFT - 6, TOP + 8, f"{top:,}", "end"))
 
 
 def timeline(runs: Sequence[LoadRun], limit_seconds: float) -> bytes:
-    """Return median and slowest answer over time, one run after the other; the limit is a line."""
+    """Return the median and the highest latency over time, one run after the other, as SVG; the limit is a line."""
     times = _finite(runs)
     low, high = _span(times, limit_seconds)
     total = sum(float(run.scheduled[-1]) for run in runs if len(run)) or 1.0
@@ -61,11 +63,11 @@ def timeline(runs: Sequence[LoadRun], limit_seconds: float) -> bytes:
         begin += seconds
     y = _y(_share(limit_seconds, low, high))
     line = f'<line x1="{LEFT}" x2="{WIDTH - 8}" y1="{y:.1f}" y2="{y:.1f}" stroke="{LIMIT}"/>'
-    ticks = "".join(_text(LEFT - 6, _y(_share(t, low, high)) + 4, _told(t), "end") for t in _decades(low, high))
+    ticks = "".join(_text(LEFT - 6, _y(_share(t, low, high)) + 4, _duration(t), "end") for t in _decades(low, high))
     ends = _text(LEFT, HEIGHT - BOTTOM + 14, "0 s", "start")
     ends += _text(WIDTH - 8, HEIGHT - BOTTOM + 14, f"{total:.0f} s", "end")
     return _svg(
-        f"Latency over {len(runs)} run(s): median blue, slowest orange; limit {_told(limit_seconds)}",
+        f"Latency over {plural(len(runs), 'run')}: median blue, slowest orange; limit {_duration(limit_seconds)}",
         "".join(marks) + line + ticks + ends,
     )
 
@@ -91,7 +93,7 @@ def _decades(low: float, high: float) -> Iterator[float]:
                 yield digit * 10.0**power
 
 
-def _told(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1e3:g} ms"
 
 
@@ -99,8 +101,8 @@ def _y(share: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
 
 
-def _text(x: float, y: float, words: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{words}</text>'
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
 
 
 def _svg(title: str, inside: str) -> bytes:

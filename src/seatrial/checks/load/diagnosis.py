@@ -1,4 +1,4 @@
-"""Why a service is slow, where it can be told from outside: busy, or asleep while everybody waits."""
+"""Find out from outside why a service is slow: busy, or asleep while every request waits."""
 
 from __future__ import annotations
 
@@ -13,67 +13,81 @@ from time import monotonic
 
 import numpy as np
 
-LOOK_SECONDS = 0.01
+SAMPLE_SECONDS = 0.01
 
 
 @dataclass
-class Watched:
-    """Of a service under load: in how many looks one of its threads was running, and its readiness path's seconds."""
+class ServiceActivity:
+    """Samples of a service under load.
 
-    looks: int = 0
+    Attributes:
+        samples: how often its threads were sampled.
+        running: in how many of the samples one of its threads ran or waited for a core.
+        ready_seconds: how long each request to its readiness path took.
+    """
+
+    samples: int = 0
     running: int = 0
-    ready: list[float] = field(default_factory=list)
+    ready_seconds: list[float] = field(default_factory=list)
 
     @property
     def busy(self) -> float:
-        """The share of looks in which a thread ran or waited for a core; 1 where nobody looked."""
-        return self.running / self.looks if self.looks else 1.0
+        """The share of the samples in which a thread ran or waited for a core; 1 without a sample."""
+        return self.running / self.samples if self.samples else 1.0
 
     @property
     def wait(self) -> float:
-        """The median of its readiness answers in the second half of the time, in seconds; 0 where nobody asked.
+        """The median seconds of its readiness path in the second half of the time; 0 without a request.
 
         In the first half the queue has yet to grow, and quick answers are many because they are quick.
         """
-        each = np.asarray(self.ready, dtype=float)
-        ended = np.cumsum(each + LOOK_SECONDS)
+        each = np.asarray(self.ready_seconds, dtype=float)
+        ended = np.cumsum(each + SAMPLE_SECONDS)
         return float(np.median(each[ended > ended[-1] / 2])) if len(each) else 0.0
 
 
 @contextmanager
-def watch(pid: int, ready: Callable[[], object]) -> Iterator[Watched]:
-    """Watch a process and ask its readiness path again and again until the block ends."""
-    seen, stop = Watched(), threading.Event()
+def sample_activity(pid: int, ready: Callable[[], object]) -> Iterator[ServiceActivity]:
+    """Sample a process, and call its readiness path again and again, until the block ends.
 
-    def look() -> None:
-        while not stop.wait(LOOK_SECONDS):
+    Args:
+        pid: the process id of the service.
+        ready: sends one request to the readiness path and returns after the answer.
+    """
+    activity, stop = ServiceActivity(), threading.Event()
+
+    def sample() -> None:
+        while not stop.wait(SAMPLE_SECONDS):
             with contextlib.suppress(OSError):
-                seen.running += runs(pid)
-                seen.looks += 1
+                activity.running += is_running(pid)
+                activity.samples += 1
 
-    def ask() -> None:
+    def call() -> None:
         while not stop.is_set():
             begin = monotonic()
             with contextlib.suppress(Exception):
                 ready()
-            seen.ready.append(monotonic() - begin)
-            time.sleep(LOOK_SECONDS)
+            activity.ready_seconds.append(monotonic() - begin)
+            time.sleep(SAMPLE_SECONDS)
 
-    threads = [threading.Thread(target=each, name="watch", daemon=True) for each in (look, ask)]
+    threads = [threading.Thread(target=each, name="service activity", daemon=True) for each in (sample, call)]
     for thread in threads:
         thread.start()
     try:
-        yield seen
+        yield activity
     finally:
         stop.set()
         for thread in threads:
             thread.join(30)
 
 
-def runs(pid: int) -> bool:
-    """Whether any thread of the process runs or waits for a core (Linux: state R); OSError where that is not told.
+def is_running(pid: int) -> bool:
+    """Return whether any thread of the process runs or waits for a core (Linux: state R).
 
-    Unlike its share of the processor this does not look idle when other processes leave it no core.
+    Unlike the process's share of the processor this stays true when other processes leave it no core.
+
+    Raises:
+        OSError: the platform does not report the state.
     """
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -82,11 +96,14 @@ def runs(pid: int) -> bool:
     return False
 
 
-def blocked(seen: Watched, answer_seconds: float) -> bool:
-    """Whether the event loop stands still: the service sleeps most of the time, and its readiness path waits with it.
+def event_loop_blocked(activity: ServiceActivity, answer_seconds: float) -> bool:
+    """Return whether the event loop is blocked: the service sleeps most of the time, and its readiness path waits.
 
-    ``answer_seconds``: the median answer of the loaded path. A readiness path does nothing, so it answers at once
-    unless something that everybody shares is held.
+    A readiness path does no work, so it answers at once unless something that every request shares is held.
+
+    Args:
+        activity: the samples of the service under load.
+        answer_seconds: the median latency of the loaded path.
     """
     least = max(0.02, 0.1 * min(answer_seconds, 1.0))
-    return seen.looks > 0 and seen.busy < 0.5 and seen.wait > least
+    return activity.samples > 0 and activity.busy < 0.5 and activity.wait > least

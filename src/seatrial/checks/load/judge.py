@@ -1,63 +1,67 @@
-"""What finished load runs show of the objective: void, held, broken, or not shown."""
+"""Decide what finished load runs show of the objective: met, missed, not shown, or invalid."""
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from seatrial.checks.load.runs import shape
-from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
-from seatrial.loadgen.histogram import histogram, merge
-from seatrial.loadgen.results import OUTCOMES, LoadRun
-from seatrial.loadgen.statistics import Plan, bounds, judge, plan, quantile, required
+from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
+from seatrial.formatting import plural, seconds, share
+from seatrial.loadgen.results import LoadRun
+from seatrial.loadgen.statistics import Plan, RuleResult, bounds, judge, plan, quantile, required
 from seatrial.loadgen.validity import Warmup, void, warmup
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Load, Slo
 
-WARMUP_SHARE = 0.25  # of the first run's requests, sent ahead of it in the same run: room for a warm-up
-ADVICE = "Give the generator a core of its own: a larger machine, or reserve_cores = true under [load] of service.toml."
+WARMUP_SHARE = 0.25  # of the first run's requests, sent ahead of it in the same run
+ADVICE = "Give the generator a core of its own: use a larger machine, or set reserve_cores = true in [load]."
 
 
 @dataclass(frozen=True)
-class Runs:
-    """The runs of a plan in the order they ran; the first is longer by the room for a warm-up.
+class FinishedRuns:
+    """The runs of a plan in the order they ran; the first is longer by the requests of the warm-up.
 
-    Where the rate follows a profile the latency follows it too, and says nothing of a warm-up: ``lead`` is then a run
-    of its own, ahead of them at one rate.
+    Attributes:
+        slo: the objective.
+        plan: what was fixed before the first request.
+        runs: the finished runs.
+        lead: a run of its own for the warm-up, at a constant rate. It is needed where the rate follows a profile: the
+            latency then follows the profile too, and shows no warm-up.
     """
 
     slo: Slo
     plan: Plan
-    offered: Sequence[LoadRun]
+    runs: Sequence[LoadRun]
     lead: LoadRun | None = None
 
     @cached_property
     def warmup(self) -> Warmup:
-        """What the start of the load says about the service's warm-up."""
-        return warmup((self.lead or self.offered[0]).latencies)
+        """The service's warm-up, found in the first run or in ``lead``."""
+        return warmup((self.lead or self.runs[0]).latencies)
 
     def latencies(self) -> list[np.ndarray]:
-        """Seconds of each run, the warm-up left out."""
+        """Return the latencies of each run in seconds, without the warm-up."""
         skipped = self.warmup.requests if self.lead is None else 0
-        return [run.latencies[skipped if n == 0 else 0 :] for n, run in enumerate(self.offered)]
+        return [run.latencies[skipped if n == 0 else 0 :] for n, run in enumerate(self.runs)]
 
 
-def room(plan: Plan) -> int:
-    """Return the requests that a service may take to warm up."""
+def warmup_requests(plan: Plan) -> int:
+    """Return how many requests the service may take to warm up."""
     return round(WARMUP_SHARE * plan.requests)
 
 
 def plan_of(slo: Slo, load: Load) -> Plan:
-    """Return what is fixed beforehand; for another percentile than p99 as many requests as give the same misses.
+    """Return the plan that is fixed before the first request.
+
+    For another percentile than p99 it has as many requests as allow the same misses.
 
     Raises:
-        UsageError: runs or requests that cannot show the percentile.
+        UsageError: the declared runs or requests cannot show the percentile.
     """
     usual = plan(load.utilisation)
     rule = {"percentile": slo.percentile, "confidence": slo.confidence}
@@ -66,109 +70,108 @@ def plan_of(slo: Slo, load: Load) -> Plan:
     return Plan(load.runs or usual.runs, shape(load, slo.rate, requests)[1], **rule)
 
 
-def figures(name: str, runs: Runs) -> Iterator[Event]:
-    """Yield the percentiles with their bounds, error share, goodput, and the generator's own lag."""
-    parts = runs.latencies()
-    latencies = np.concatenate(parts)
+def measurements(name: str, finished: FinishedRuns) -> Iterator[Event]:
+    """Yield the percentiles with their bounds, the error share, the goodput, and the generator's own lag."""
+    latencies = np.concatenate(finished.latencies())
     if not len(latencies):
         return
-    for percentile in sorted({0.5, 0.9, 0.99, runs.slo.percentile}):
-        low, high = bounds(latencies, percentile, confidence=runs.slo.confidence)
-        said = f"p{percentile * 100:g}"
-        told = {said: quantile(latencies, percentile), f"{said} lower bound": low, f"{said} upper bound": high}
-        for label, value in told.items():
+    for percentile in sorted({0.5, 0.9, 0.99, finished.slo.percentile}):
+        low, high = bounds(latencies, percentile, confidence=finished.slo.confidence)
+        label = percentile_name(percentile)
+        values = {label: quantile(latencies, percentile), f"{label} lower bound": low, f"{label} upper bound": high}
+        for each, value in values.items():
             if math.isfinite(value):
-                yield Measurement(name, SERVICE, label, value, "s")
-    seconds = sum(float(run.scheduled[-1]) for run in runs.offered if len(run))
-    within = sum(int((~run.misses(runs.slo.limit_seconds)).sum()) for run in runs.offered)
-    lags = np.concatenate([run.lags for run in runs.offered])
+                yield Measurement(name, SERVICE, each, value, "s")
+    scheduled = sum(float(run.scheduled[-1]) for run in finished.runs if len(run))
+    within = sum(int((~run.misses(finished.slo.limit_seconds)).sum()) for run in finished.runs)
+    lags = np.concatenate([run.lags for run in finished.runs])
     yield Measurement(name, SERVICE, "error share", float(np.isinf(latencies).mean()))
-    yield Measurement(name, SERVICE, "goodput", within / seconds if seconds else 0.0, "requests/s")
-    yield Measurement(name, SERVICE, "warm-up", runs.warmup.requests, "requests")
+    yield Measurement(name, SERVICE, "goodput", within / scheduled if scheduled else 0.0, "requests/s")
+    yield Measurement(name, SERVICE, "warm-up", finished.warmup.requests, "requests")
     if math.isfinite(late := quantile(lags, 0.99)):
         yield Measurement(name, SERVICE, "generator lag p99", late, "s")
 
 
-def conclusion(name: str, runs: Runs) -> Iterator[Event]:
-    """Yield the judgement, or why there is none. Whatever the generator got wrong comes first: it voids the rest."""
-    slo, plan_ = runs.slo, runs.plan
-    peak = "a profile up to " if runs.lead is not None else ""
-    limit = f"p{slo.percentile * 100:g} of {slo.limit_ms:g} ms at {peak}{slo.rate:g} requests/s"
-    reasons = [
-        f"run {n + 1} is void: {reason}"
-        for n, run in enumerate(runs.offered)
-        for reason in void(run, slo.limit_seconds)
-    ]
-    if runs.lead is not None:
-        reasons += [f"the warm-up is void: {reason}" for reason in void(runs.lead, slo.limit_seconds)]
-    if reasons:
-        yield NotEvaluated(name, SERVICE, f"{limit}: {'; '.join(reasons)}. {ADVICE}")
-        return
-    evaluated = judge([part > slo.limit_seconds for part in runs.latencies()], plan_)
-    total = sum(evaluated.requests)
-    if evaluated.holds == "broken":
-        share = max(m / n for m, n in zip(evaluated.misses, evaluated.requests, strict=True) if n)
-        worst = max((quantile(part, slo.percentile) for part in runs.latencies()), default=math.inf)
-        took = f"{worst * 1e3:,.0f} ms" if math.isfinite(worst) else "no answer in time"
-        yield Finding(
-            name, SERVICE,
-            f"The service does not hold {limit}: {share:.2%} of the requests of its worst run missed it, "
-            f"p{slo.percentile * 100:g} was {took}.",
-            cause="slow",
-            advice="Profile one request; then look for a pool, a lock or a count of workers that is too small.",
-            evidence={"rows": total, "missed": sum(evaluated.misses), **_ends(runs)},
-        )  # fmt: skip
-        yield Evaluated(name, SERVICE, compared=total)
-    elif not runs.warmup.settled:
+def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
+    """Yield the result, or why there is none. Runs that the generator made invalid are never evaluated."""
+    slo = finished.slo
+    peak = "a profile up to " if finished.lead is not None else ""
+    objective = (
+        f"{percentile_name(slo.percentile)} within {seconds(slo.limit_seconds)} at {peak}{slo.rate:,g} requests/s"
+    )
+    if invalid := list(_invalid(finished)):
         yield NotEvaluated(
-            name, SERVICE, f"{limit}: the latency had not settled within the first run. Make runs longer."
+            name, SERVICE, f"The objective ({objective}) was not evaluated. {' '.join(invalid)} {ADVICE}"
         )
-    elif evaluated.holds == "held":
+        return
+    result = judge([part > slo.limit_seconds for part in finished.latencies()], finished.plan)
+    total = sum(result.requests)
+    if result.holds == "broken":
+        yield _missed(name, finished, result, objective)
+        yield Evaluated(name, SERVICE, compared=total)
+    elif not finished.warmup.settled:
+        yield NotEvaluated(
+            name, SERVICE,
+            f"The objective ({objective}) was not evaluated: the latency had not settled within the first run. Raise "
+            "requests in [load] of service.toml.",
+        )  # fmt: skip
+    elif result.holds == "held":
         yield Evaluated(name, SERVICE, compared=total)
     else:
-        least = min(evaluated.requests, default=0)
-        told = ", ".join(f"{m} of {n:,}" for m, n in zip(evaluated.misses, evaluated.requests, strict=True))
-        few = (
-            f"{len(evaluated.requests)} runs of {least:,} requests or more, planned {plan_.runs} of {plan_.requests:,}"
-        )
-        yield NotEvaluated(
-            name, SERVICE,
-            f"{limit} is not shown at {slo.confidence:.0%} confidence: {told} missed it ({few}); "
-            f"{evaluated.needed:,} requests a run would bear so many misses.",
-        )  # fmt: skip
-    if evaluated.holds == "held" and not evaluated.independent:
-        yield Measurement(name, SERVICE, "autocorrelation of misses", evaluated.correlation)
+        yield NotEvaluated(name, SERVICE, _not_shown(finished, result, objective))
+    if result.holds == "held" and not result.independent:
+        yield Measurement(name, SERVICE, "autocorrelation of misses", result.correlation)
 
 
-def raw(name: str, runs: Runs) -> Attachment:
-    """Return every request of every run as Parquet: seconds from the run's start, HTTP status, how it ended."""
-    frames = [
-        pd.DataFrame(
-            {
-                "run": np.int16(n + 1),
-                "scheduled_seconds": run.scheduled,
-                "sent_seconds": run.sent,
-                "done_seconds": run.done,
-                "status": run.status,
-                "outcome": pd.Categorical.from_codes(run.outcome, categories=list(OUTCOMES)),
-            }
-        )
-        for n, run in enumerate(runs.offered)
-    ]
-    file = io.BytesIO()
-    pd.concat(frames, ignore_index=True).to_parquet(file, index=False)
-    return Attachment(name, SERVICE, "load/latencies.parquet", file.getvalue())
+def percentile_name(percentile: float) -> str:
+    """Return the name of a percentile, such as ``p99`` for 0.99."""
+    return f"p{percentile * 100:g}"
 
 
-def summed(name: str, runs: Runs) -> Attachment:
-    """Return the latencies of all runs as one encoded HdrHistogram, in microseconds: others can be added to it."""
-    total = merge(histogram(run.latencies) for run in runs.offered)
-    return Attachment(name, SERVICE, "load/latencies.hdr", total.encode())
+def _invalid(finished: FinishedRuns) -> Iterator[str]:
+    """Yield a sentence for each reason that makes a run invalid."""
+    limit = finished.slo.limit_seconds
+    for n, run in enumerate(finished.runs):
+        yield from (f"Run {n + 1} is invalid: {reason}." for reason in void(run, limit))
+    if finished.lead is not None:
+        yield from (f"The warm-up is invalid: {reason}." for reason in void(finished.lead, limit))
 
 
-def _ends(runs: Runs) -> dict[str, int]:
-    ends: dict[str, int] = {}
-    for run in runs.offered:
-        for how, count in run.counts().items():
-            ends[how] = ends.get(how, 0) + count
-    return ends
+def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: str) -> Finding:
+    percentile = finished.slo.percentile
+    worst_share = max(m / n for m, n in zip(result.misses, result.requests, strict=True) if n)
+    worst = max((quantile(part, percentile) for part in finished.latencies()), default=math.inf)
+    latency = (
+        f"its {percentile_name(percentile)} was {seconds(worst)}"
+        if math.isfinite(worst)
+        else (f"its {percentile_name(percentile)} does not exist, because too many requests got no answer")
+    )
+    return Finding(
+        name, SERVICE,
+        f"The service does not meet {objective}: in its worst run {share(worst_share)} of the requests missed the "
+        f"limit; {latency}.",
+        cause="slow",
+        advice="Profile one request. Then look for a pool, a lock or a number of workers that is too small.",
+        evidence={"rows": sum(result.requests), "missed": sum(result.misses), **_outcomes(finished.runs)},
+    )  # fmt: skip
+
+
+def _not_shown(finished: FinishedRuns, result: RuleResult, objective: str) -> str:
+    planned = finished.plan
+    missed = ", ".join(f"{m:,} of {n:,}" for m, n in zip(result.misses, result.requests, strict=True))
+    fewest = plural(min(result.requests, default=0), "request")
+    return (
+        f"The objective ({objective}) was not shown at {share(finished.slo.confidence)} confidence. Requests over the "
+        f"limit, by run: {missed}. {plural(planned.runs, 'run')} of {planned.requests:,} requests were planned; "
+        f"{len(result.requests):,} ran, with {fewest} or more. {result.needed:,} requests per run would allow so many "
+        "misses."
+    )
+
+
+def _outcomes(runs: Sequence[LoadRun]) -> dict[str, int]:
+    """Return how many requests of all runs had each outcome."""
+    total: dict[str, int] = {}
+    for run in runs:
+        for outcome, count in run.counts().items():
+            total[outcome] = total.get(outcome, 0) + count
+    return total

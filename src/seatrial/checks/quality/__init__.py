@@ -1,1 +1,1 @@
-"""The quality check: metrics within limits, and not worse than the champion."""
+"""The quality check: metrics meet their limits, and are not worse than the champion's."""

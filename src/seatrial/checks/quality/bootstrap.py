@@ -1,4 +1,4 @@
-"""Two versions on the same rows: by how much one is better, and how sure that is."""
+"""The gain of a candidate over the champion on the same rows, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -15,57 +15,68 @@ from seatrial.policy.stages import Quality
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A metric of both versions on the same rows; ``gain`` is positive where the candidate is better."""
+class MetricGain:
+    """A metric of both versions on the same rows; the gain is positive where the candidate is better.
+
+    Attributes:
+        metric: the metric.
+        value: of the candidate.
+        champion: of the champion.
+        gains: the gain on each resample.
+        rows: the number of rows.
+    """
 
     metric: Metric
     value: float
-    promoted: float
-    gains: Array  # of the resamples
+    champion: float
+    gains: Array
     rows: int
 
     @property
     def gain(self) -> float:
         """By how much the candidate is better."""
-        return self.metric.sign * (self.value - self.promoted) + 0.0  # no negative zero
+        return self.metric.sign * (self.value - self.champion) + 0.0  # no negative zero
 
     @property
-    def spread(self) -> float:
+    def standard_error(self) -> float:
         """The standard error of the gain."""
         return float(np.nanstd(self.gains))
 
     @property
     def p_value(self) -> float:
-        """One-sided, of a candidate that is not worse, by the normal approximation."""
-        if not self.spread:
+        """The one-sided p-value of a candidate that is not worse, by the normal approximation."""
+        if not self.standard_error:
             return 0.0 if self.gain < 0 else 1.0
-        return NormalDist().cdf(self.gain / self.spread)
+        return NormalDist().cdf(self.gain / self.standard_error)
 
     def margin(self, quality: Quality) -> float:
-        """How much worse still counts as not worse, in the metric's unit."""
-        return quality.margin * (1.0 if self.metric.better == "higher" else abs(self.promoted))
+        """Return how much worse still counts as not worse, in the unit of the metric."""
+        return quality.margin * (1.0 if self.metric.better == "higher" else abs(self.champion))
 
     def bounds(self, confidence: float) -> tuple[float, float]:
         """Return the lower and the upper one-sided bound of the gain."""
         low, high = np.nanquantile(self.gains, [1 - confidence, confidence]).tolist()
         return low, high
 
-    def rows_wanted(self, quality: Quality) -> int | None:
-        """Return how many rows would tell if the gain stays, as the standard error falls with the root of the rows."""
+    def rows_needed(self, quality: Quality) -> int | None:
+        """Return how many rows would decide if the gain stays; None where no number would.
+
+        The standard error falls with the square root of the rows.
+        """
         margin = self.margin(quality)
         distance = self.gain + margin if self.gain > -margin else self.gain
         if not distance:
             return None
-        rows = self.rows * (NormalDist().inv_cdf(quality.confidence) * self.spread / distance) ** 2
+        rows = self.rows * (NormalDist().inv_cdf(quality.confidence) * self.standard_error / distance) ** 2
         return math.ceil(rows / 100) * 100 if rows < 1e9 else None
 
 
-def difference(data: LabelledSample, m: Metric, mine: Array, theirs: Array | None) -> Difference:
-    """Return the difference, from the metric on resamples of both versions."""
-    value, promoted = data.values(m)
-    assert promoted is not None
-    assert theirs is not None
-    return Difference(m, value, promoted, m.sign * (mine - theirs) + 0.0, len(data))
+def gain_of(data: LabelledSample, m: Metric, candidate: Array, champion: Array | None) -> MetricGain:
+    """Return the gain on the sample, from the metric of both versions on the same resamples."""
+    value, of_champion = data.values(m)
+    assert of_champion is not None
+    assert champion is not None
+    return MetricGain(m, value, of_champion, m.sign * (candidate - champion) + 0.0, len(data))
 
 
 def discoveries(p_values: Sequence[float], rate: float) -> list[bool]:

@@ -1,1 +1,1 @@
-"""The resilience check: dependencies fail, the service degrades as declared."""
+"""The resilience check: a dependency fails, and the service degrades as its failure policy declares."""

@@ -1,8 +1,8 @@
-"""What does the loss of a dependency cost? Each fault of the matrix, under load, each criterion judged by itself.
+"""Break a dependency in every way of its fault scenarios, under load, and evaluate each criterion by itself.
 
-Asked of every dependency that is reached over TCP and whose ``[dependencies.<name>]`` in service.toml says
-``timeout_ms``. A service of its own is started with the dependency's address (``{store.url}``) led through a proxy. A
-fault that did not fire shows nothing.
+The check runs on every dependency that is reached over TCP and has ``timeout_ms`` in ``[dependencies.<name>]`` of
+service.toml. It starts a service of its own, whose address of the dependency (``{store.url}``) leads through a proxy.
+A fault that was never applied is not evaluated.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.checks.base import Check
-from seatrial.checks.resilience.experiment import Experiment, fallback_of, matrix
+from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.fallback import baseline_of
+from seatrial.checks.resilience.matrix import run_scenarios
 from seatrial.checks.serving.budget import deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places
@@ -24,32 +26,38 @@ NAME = "resilience"
 
 
 def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
-    """Break one dependency in every way of its matrix and yield what does not hold."""
+    """Run the fault scenarios of one dependency and yield a finding for each criterion that is violated."""
     assert dependency is not None
     assert trial.pipeline.service is not None
-    loss, of = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency]
-    path = loss.path or trial.pipeline.service.predict
+    policy, declared = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency]
+    path = policy.path or trial.pipeline.service.predict
     if not path.startswith("/"):
-        yield NotEvaluated(NAME, dependency, f"load is offered over HTTP to a path, not to '{path}'")
+        yield NotEvaluated(
+            NAME, dependency,
+            f"The resilience check needs an HTTP path; predict is '{path}'. "
+            f"Set path in [dependencies.{dependency}] of service.toml.",
+        )  # fmt: skip
         return
     try:
-        ground = fallback_of(trial, dependency, expected(trial))
+        baseline = baseline_of(trial, dependency, expected(trial))
     except SeatrialError as error:
-        yield NotEvaluated(NAME, dependency, f"the declared fallback cannot be computed: {error}", crashed=True)
+        yield NotEvaluated(NAME, dependency, f"The declared fallback could not be computed. {error}", crashed=True)
         return
-    asked = list(places(trial))
-    left = len(asked) - asked.index(dependency)  # what all may take is shared by those that are still to be asked
-    end = deadline(trial, loss.budget_seconds, share=1 / left)
+    cases = list(places(trial))
+    left = len(cases) - cases.index(dependency)  # the common budget is shared by the cases that still have to run
+    until = deadline(trial, policy.budget_seconds, share=1 / left)
     try:
         with (
-            DependencyProxy(of.url, seed=trial.seed) as between,
-            serve(trial.pipeline, model_path=trial.model_path, urls={dependency: between.through}) as running,
+            DependencyProxy(declared.url, seed=trial.seed) as proxy,
+            serve(trial.pipeline, model_path=trial.model_path, urls={dependency: proxy.through}) as running,
         ):
             url = running.url + path
-            at = Experiment(NAME, dependency, between, running, url, ground, trial.policy.slo, trial.seed, end)
-            yield from matrix(at, trial.on_progress)
+            experiment = Experiment(
+                NAME, dependency, proxy, running, url, baseline, trial.policy.slo, trial.seed, until
+            )  # fmt: skip
+            yield from run_scenarios(experiment, trial.on_progress)
     except AnswerError as error:
-        advice = "Start it by hand with the same command."
+        advice = "Start the service by hand with the same command."
         yield Finding(NAME, dependency, str(error), cause="service-broke", advice=advice)
         yield Evaluated(NAME, dependency, compared=1)
     except TargetError as error:

@@ -1,9 +1,9 @@
-"""The criteria of resilience, each by itself: what must hold of a service whose dependency is broken."""
+"""Decide each criterion of resilience by itself: what must hold of a service whose dependency fails."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,193 +11,227 @@ import numpy as np
 from seatrial.checks.resilience.observation import Observation
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import WITHIN
+from seatrial.formatting import part_of, plural, seconds
 from seatrial.loadgen.results import TIMED_OUT
 from seatrial.loadgen.statistics import too_many
 from seatrial.policy.service import Slo
 
 CRITERIA = (
-    "fired", "no-5xx", "labelled", "fallback-value", "whole", "deadline", "bystanders", "breaker", "pool",
-    "amplification", "healed", "leaked",
+    "fault-applied", "no-5xx", "degraded-flag", "fallback-value", "needless-fallback", "deadline", "unaffected",
+    "circuit-breaker", "pool", "amplification", "recovery", "leak",
 )  # fmt: skip
-NEEDLESS = 0.05  # share of degraded answers that is allowed where nothing is lost
-LATE = 0.05  # share of the deadline by which the generator may be late itself
-SLACK = 2  # sockets or threads, and calls in a second, that are no leak and no storm
-
-ADVICE = {
-    "no-5xx": "Catch what the client raises where it is asked, and give the declared fallback.",
-    "labelled": "Set the flag and the reason on the path that falls back: who is told nothing trusts the answer.",
-    "fallback-value": "Make the degraded answer as the declared fallback does, from the same code.",
-    "whole": "The dependency answered in time: look for a shorter deadline, or waits that use it up.",
-    "deadline": "Give the call a total deadline, connecting and waiting for a connection included.",
-    "bystanders": "Keep apart what does not need it: no shared pool of threads, no blocking call in the event loop.",
-    "breaker": "Open a circuit breaker when answers are slow, not only when they fail.",
-    "pool": "Bound the pool, overflow included, and refuse quickly when it is empty.",
-    "amplification": "Retry in one layer only, once, within a budget.",
-    "healed": "Look for a breaker that stays open, connections not replaced, queues that outlive the fault.",
-    "leaked": "Close connections also when a call is given up, and bound the threads that wait.",
-}
+NEEDLESS = 0.05  # share of degraded answers that is allowed where the dependency answers in time
+LATE = 0.05  # share of the deadline by which the generator itself may be late
+SLACK = 0.2  # calls per request that are no amplification
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A criterion that does not hold; ``evaluated`` is false where it could not be told."""
+class Violation:
+    """A criterion that does not hold; ``evaluated`` is False where this could not be decided.
+
+    Attributes:
+        criterion: one of ``CRITERIA``.
+        message: a clause without its subject where there is a count, such as ``got a 5xx status``.
+        count: how many violate the criterion.
+        of: how many were compared; 0 where the message is a clause by itself.
+        noun: what was counted, in the plural.
+        evidence: numbers for the finding.
+    """
 
     criterion: str
-    words: str
+    message: str
     count: int = 0
     of: int = 0
+    noun: str = "requests"
     evaluated: bool = True
     evidence: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def clause(self) -> str:
+        """The whole clause, such as ``3 of 125 requests (2.4 %) got a 5xx status``."""
+        return f"{part_of(self.count, self.of, self.noun)} {self.message}" if self.of else self.message
 
-def under_fault(row: Scenario, seen: Observation, slo: Slo | None) -> Iterator[Broken]:
-    """Yield what does not hold while the fault lasts."""
-    if not seen.hits:
-        yield Broken("fired", "the fault did not fire: nothing was shown", evaluated=False)
+
+def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -> Iterator[Violation]:
+    """Yield the criteria that do not hold while the fault lasts."""
+    if not observation.hits:
+        yield Violation("fault-applied", "the fault was never applied, so it shows nothing", evaluated=False)
         return
-    yield from _status(seen)
-    yield from _values(seen)
-    late = lateness(seen)
-    for broken in (_whole(row, seen), _deadline(seen), *_bystanders(seen, slo), _breaker(row, seen)):
-        if broken is not None:
-            yield broken if not late else Broken(broken.criterion, f"{broken.words}, but {late}", evaluated=False)
-    if not row.whole and (ratio := storm(seen)) > seen.ground.loss.max_amplification:
-        yield Broken(
+    yield from _status(observation)
+    yield from _values(observation)
+    late = lateness(observation)
+    for violation in (
+        _needless_fallback(scenario, observation),
+        _deadline(observation),
+        *_unaffected(observation, slo),
+        _circuit_breaker(scenario, observation),
+    ):
+        if violation is not None:
+            yield (
+                violation
+                if not late
+                else replace(violation, message=f"{violation.message}, but {late}", evaluated=False)
+            )
+    most = observation.baseline.policy.max_amplification
+    if not scenario.whole and (ratio := amplification(observation)) > most:
+        yield Violation(
             "amplification",
-            f"the dependency was called {ratio:.1f} times a request within one second, allowed are "
-            f"{seen.ground.loss.max_amplification:g}",
+            f"the dependency was called {ratio:.1f} times per request within one second; at most {most:g} are allowed",
         )
-    yield from pool(seen)
+    yield from pool(observation)
 
 
-def storm(seen: Observation) -> float:
-    """Return the most calls a request within a second, a few calls for granted."""
-    return max(0.0, seen.watched.storm(seen.run.scheduled, before=seen.ground.loss.deadline) - SLACK / 10)
+def amplification(observation: Observation) -> float:
+    """Return the most calls of the dependency per request within a second, less the slack."""
+    due, deadline = observation.run.scheduled, observation.baseline.policy.deadline
+    return max(0.0, observation.usage.amplification(due, before=deadline) - SLACK)
 
 
-def pool(seen: Observation) -> Iterator[Broken]:
-    """Yield more connections than declared."""
-    most = seen.ground.loss.max_connections
-    if most is not None and seen.watched.most > most:
-        yield Broken("pool", f"{seen.watched.most} connections to it were open at once, declared are {most}")
+def pool(observation: Observation) -> Iterator[Violation]:
+    """Yield a violation where more connections were open than the policy allows."""
+    most, peak = observation.baseline.policy.max_connections, observation.usage.peak_connections
+    if most is not None and peak > most:
+        yield Violation(
+            "pool", f"{plural(peak, 'connection')} to the dependency were open at once; at most {most:,} are allowed"
+        )
 
 
-def lateness(seen: Observation) -> str:
-    """Return in words that the generator was late itself, or the empty string."""
-    lags = seen.run.lags[np.isfinite(seen.run.lags)]
-    lag, most = float(np.quantile(lags, 0.99)) if len(lags) else np.inf, LATE * seen.ground.loss.deadline
-    return (
-        f"the generator itself was {lag * 1e3:,.0f} ms late (p99), allowed are {most * 1e3:,.0f}" if lag > most else ""
-    )
+def lateness(observation: Observation) -> str:
+    """Return a clause that the generator itself was late, or the empty string."""
+    lags = observation.run.lags[np.isfinite(observation.run.lags)]
+    lag = float(np.quantile(lags, 0.99)) if len(lags) else np.inf
+    most = LATE * observation.baseline.policy.deadline
+    if lag <= most:
+        return ""
+    return f"the load generator itself was {seconds(lag)} late (p99); at most {seconds(most)} is allowed"
 
 
-def _status(seen: Observation) -> Iterator[Broken]:
-    status, outcome = seen.run.status, np.isfinite(seen.seconds)
-    for words, wrong in (
-        ("got a 5xx", status >= 500),
-        ("were refused with a 4xx", (status >= 400) & (status < 500)),
-        ("got an answer that cannot be read", outcome & (status >= 200) & (status < 300) & ~seen.answered),
-        ("lost their connection to the service", ~outcome & (seen.run.outcome != TIMED_OUT)),
+def _status(observation: Observation) -> Iterator[Violation]:
+    status, outcome = observation.run.status, np.isfinite(observation.seconds)
+    unreadable = outcome & (status >= 200) & (status < 300) & ~observation.answered
+    for message, wrong in (
+        ("got a 5xx status", status >= 500),
+        ("were refused with a 4xx status", (status >= 400) & (status < 500)),
+        ("got an answer that cannot be read", unreadable),
+        ("lost their connection to the service", ~outcome & (observation.run.outcome != TIMED_OUT)),
     ):
         if count := int(wrong.sum()):
             codes = sorted({int(s) for s in status[wrong] if s})
-            yield Broken("no-5xx", words, count, len(seen.run), evidence={"statuses": codes} if codes else {})
+            evidence = {"statuses": codes} if codes else {}
+            yield Violation("no-5xx", message, count, len(observation.run), evidence=evidence)
 
 
-def _values(seen: Observation) -> Iterator[Broken]:
-    users = seen.answered & seen.uses
-    flagged = users & seen.labelled
-    silent = users & ~seen.labelled & ~seen.whole
-    of = int(users.sum())
-    if seen.ground.fallback is None:
-        if silent.any():
-            yield Broken("labelled", "differ from the recorded answers and do not say so", int(silent.sum()), of)
+def _values(observation: Observation) -> Iterator[Violation]:
+    policy, fallback = observation.baseline.policy, observation.matches_fallback
+    users = observation.answered & observation.uses
+    flagged = users & observation.flagged
+    unflagged = users & ~observation.flagged & ~observation.matches_reference
+    if observation.baseline.fallback is None:
+        found = [
+            ("degraded-flag", "differ from the recorded ones and are not flagged as degraded", unflagged, users),
+        ]  # fmt: skip
         if flagged.any():
-            yield Broken(
-                "fallback-value", "no fallback is declared, so degraded answers were not compared", evaluated=False
+            yield Violation(
+                "fallback-value", "no fallback is declared, so the degraded answers were not compared", evaluated=False
             )
     else:
-        if (unsaid := silent & seen.fallen).any():
-            yield Broken(
-                "labelled",
-                f"carry the fallback's values without '{seen.ground.loss.degraded_field}': true",
-                int(unsaid.sum()),
-                of,
-            )
-        if (other := silent & ~seen.fallen).any():
-            yield Broken("fallback-value", "are neither whole nor the fallback, and unlabelled", int(other.sum()), of)
-        if (wrong := flagged & ~seen.fallen).any():
-            yield Broken(
+        found = [
+            (
+                "degraded-flag", f"have the values of the fallback without '{policy.degraded_field}': true",
+                unflagged & fallback, users,
+            ),
+            (
                 "fallback-value",
-                "are labelled and not what the declared fallback gives",
-                int(wrong.sum()),
-                int(flagged.sum()),
-            )
-    if (mute := flagged & ~seen.reasoned).any():
-        yield Broken("labelled", f"are degraded without a '{seen.ground.loss.reason_field}'", int(mute.sum()), of)
+                "match neither the recorded ones nor the declared fallback, and are not flagged as degraded",
+                unflagged & ~fallback, users,
+            ),
+            (
+                "fallback-value", "are flagged as degraded and differ from the declared fallback",
+                flagged & ~fallback, flagged,
+            ),
+        ]  # fmt: skip
+    found.append(
+        (
+            "degraded-flag", f"are flagged as degraded without a reason in '{policy.reason_field}'",
+            flagged & ~observation.with_reason, users,
+        )
+    )  # fmt: skip
+    for criterion, message, wrong, of in found:
+        if wrong.any():
+            yield Violation(criterion, message, int(wrong.sum()), int(of.sum()), "answers")
 
 
-def _whole(row: Scenario, seen: Observation) -> Broken | None:
-    degraded, of = int((seen.uses & seen.labelled).sum()), int(seen.uses.sum())
-    if not (row.whole and too_many(degraded, of, NEEDLESS)):
+def _needless_fallback(scenario: Scenario, observation: Observation) -> Violation | None:
+    degraded, of = int((observation.uses & observation.flagged).sum()), int(observation.uses.sum())
+    if not (scenario.whole and too_many(degraded, of, NEEDLESS)):
         return None
-    words, left = "were degraded though the dependency answered in time", (1 - WITHIN) * seen.ground.loss.timeout
-    if seen.usual > left:
-        words += f", but {left * 1e3:,.0f} ms are left of its time-out, and without a fault answers took "
-        return Broken("whole", f"{words}{seen.usual * 1e3:,.0f} ms (p95)", degraded, of, evaluated=False)
-    return Broken("whole", words, degraded, of)
+    message = "were degraded although the dependency answered in time"
+    left = (1 - WITHIN) * observation.baseline.policy.timeout
+    starved = observation.usual_seconds > left
+    if starved:
+        message += (
+            f", but its time-out leaves the service {seconds(left)} for its own work, and without a fault answers took "
+            f"{seconds(observation.usual_seconds)} (p95)"
+        )
+    return Violation("needless-fallback", message, degraded, of, "answers", evaluated=not starved)
 
 
-def _deadline(seen: Observation) -> Broken | None:
-    over = seen.seconds > seen.ground.loss.deadline
-    never = int((seen.run.outcome == TIMED_OUT).sum())
+def _deadline(observation: Observation) -> Violation | None:
+    limit = observation.baseline.policy.deadline
+    over = observation.seconds > limit
+    never = int((observation.run.outcome == TIMED_OUT).sum())
     if never or too_many(int(over.sum()), len(over), 0.01):
-        took = f"{never} never came" if never else f"the slowest took {seen.seconds.max() * 1e3:,.0f} ms"
-        words = f"took longer than the deadline of {seen.ground.loss.deadline * 1e3:,.0f} ms; {took}"
-        return Broken("deadline", words, int(over.sum()), len(over))
+        slowest = f"the slowest took {seconds(observation.seconds.max())}"
+        took = f"{never:,} of them never got an answer" if never else slowest
+        message = f"took longer than the deadline of {seconds(limit)}; {took}"
+        return Violation("deadline", message, int(over.sum()), len(over))
     return None
 
 
-def _bystanders(seen: Observation, slo: Slo | None) -> Iterator[Broken | None]:
-    limit = slo.limit_seconds if slo else seen.ground.loss.deadline
+def _unaffected(observation: Observation, slo: Slo | None) -> Iterator[Violation | None]:
+    limit = slo.limit_seconds if slo else observation.baseline.policy.deadline
     allowed = 1 - (slo.percentile if slo else 0.99)
-    by = ~seen.uses
-    if changed := int((by & seen.answered & ~seen.whole).sum()):
-        yield Broken("bystanders", "do not use the dependency and were answered otherwise", changed, int(by.sum()))
-    parts: dict[str, np.ndarray] = {"that do not use it": seen.seconds[by]}
-    parts |= {f"of '{path}'": run.latencies for path, run in seen.others.items()}
-    for words, seconds in parts.items():
-        over = int((seconds > limit).sum())
-        if too_many(over, len(seconds), allowed):
-            yield Broken("bystanders", f"{words} took longer than {limit * 1e3:,.0f} ms or failed", over, len(seconds))
+    others = ~observation.uses
+    noun = "requests that do not use the dependency"
+    if changed := int((others & observation.answered & ~observation.matches_reference).sum()):
+        message = "got an answer that differs from the recorded one"
+        yield Violation("unaffected", message, changed, int(others.sum()), noun)
+    parts: dict[str, np.ndarray] = {noun: observation.seconds[others]}
+    parts |= {f"requests to '{path}'": run.latencies for path, run in observation.unaffected.items()}
+    for noun, took in parts.items():
+        over = int((took > limit).sum())
+        if too_many(over, len(took), allowed):
+            yield Violation("unaffected", f"took longer than {seconds(limit)} or failed", over, len(took), noun)
 
 
-def _breaker(row: Scenario, seen: Observation) -> Broken | None:
-    if not (row.waits and seen.ground.loss.circuit_breaker):
+def _circuit_breaker(scenario: Scenario, observation: Observation) -> Violation | None:
+    policy, due = observation.baseline.policy, observation.run.scheduled
+    if not (scenario.waits and policy.circuit_breaker):
         return None
-    later = seen.uses & (seen.run.scheduled > seen.run.scheduled[-1] / 2)
-    waited = later & (seen.seconds > 0.8 * seen.ground.loss.timeout)
+    later = observation.uses & (due > due[-1] / 2)
+    waited = later & (observation.seconds > 0.8 * policy.timeout)
     if too_many(int(waited.sum()), int(later.sum()), 0.5):  # a breaker that tries again now and then lets some wait
-        words = "still waited for the dependency in the second half of the fault: nothing leaves it alone"
-        return Broken("breaker", words, int(waited.sum()), int(later.sum()))
+        message = "in the second half of the fault still waited for the dependency; no circuit breaker opened"
+        return Violation("circuit-breaker", message, int(waited.sum()), int(later.sum()))
     return None
 
 
-State = Literal["held", "broken", "not judged"]
+State = Literal["met", "violated", "not evaluated"]
 
 
-def states(row: Scenario, seen: Observation, broken: list[Broken]) -> dict[str, State]:
-    """Return what became of each criterion, for the table of the matrix."""
-    found: dict[str, State] = dict.fromkeys(CRITERIA, "held" if seen.hits else "not judged")
-    if not row.whole:
-        found["whole"] = "not judged"
-    if row.whole or row.name == "down":  # attempts at a closed port cannot be counted
-        found["amplification"] = "not judged"
-    if not row.waits or not seen.ground.loss.circuit_breaker:
-        found["breaker"] = "not judged"
-    if seen.ground.loss.max_connections is None:
-        found["pool"] = "not judged"
-    for each in broken:
-        if found.get(each.criterion) != "broken":
-            found[each.criterion] = "broken" if each.evaluated else "not judged"
+def states(scenario: Scenario, observation: Observation, violations: list[Violation]) -> dict[str, State]:
+    """Return the state of each criterion in one fault scenario, for the table of all scenarios."""
+    policy = observation.baseline.policy
+    found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if observation.hits else "not evaluated")
+    if not scenario.whole:
+        found["needless-fallback"] = "not evaluated"
+    if scenario.whole or scenario.name == "down":  # attempts at a closed port cannot be counted
+        found["amplification"] = "not evaluated"
+    if not scenario.waits or not policy.circuit_breaker:
+        found["circuit-breaker"] = "not evaluated"
+    if policy.max_connections is None:
+        found["pool"] = "not evaluated"
+    for violation in violations:
+        if found.get(violation.criterion) != "violated":
+            found[violation.criterion] = "violated" if violation.evaluated else "not evaluated"
     return found

@@ -1,0 +1,106 @@
+"""Compare sampled answers of a load run with the recorded ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from seatrial.checks.serving.expected import Expected
+from seatrial.events import Finding
+from seatrial.formatting import part_of, share
+from seatrial.loadgen.results import LoadRun
+from seatrial.loadgen.statistics import too_many
+from seatrial.pipeline import SERVICE
+from seatrial.policy.service import Slo
+
+
+@dataclass(frozen=True)
+class SampledAnswers:
+    """The sampled answers of one run.
+
+    Attributes:
+        compared: how many were compared with the recorded ones.
+        degraded: how many are flagged as degraded; they were not compared.
+        findings: what is wrong with the answers.
+    """
+
+    compared: int
+    degraded: int
+    findings: Sequence[Finding]
+
+
+def compare_samples(name: str, expected: Expected, run: LoadRun, rows: np.ndarray, slo: Slo) -> SampledAnswers:
+    """Compare the sampled answers of a run with the recorded ones.
+
+    An answer that is flagged as degraded is expected to differ: like a late answer it is a miss, of which the
+    objective allows a share.
+
+    Args:
+        name: the name of the check that reports.
+        expected: the requests and their recorded answers.
+        run: the finished run.
+        rows: the row of the reference that each request was made of.
+        slo: the objective.
+    """
+    good = [a for a in run.answers if 200 <= a.status < 300]
+    sampled = [int(rows[a.index]) for a in good]
+    objects, reason = expected.answered(good, sampled)
+    label = expected.trial.policy.golden.degraded_field
+    read = [(each, row) for each, row in zip(objects, sampled, strict=True) if each is not None]
+    pairs = [(each, row) for each, row in read if each.get(label) is not True or _degraded(expected, label, row)]
+    degraded, findings = len(read) - len(pairs), []
+    if reason:
+        unreadable = len(objects) - len(read)
+        findings.append(
+            Finding(
+                name, SERVICE,
+                f"Under load, {part_of(unreadable, len(objects), 'sampled answers')} could not be read. {reason}",
+                cause="no-answer", advice="Send one of these requests by hand and read the service's log.",
+                evidence={"rows": len(objects), "missing": unreadable},
+            )
+        )  # fmt: skip
+    if too_many(degraded, len(read), 1 - slo.percentile):
+        findings.append(
+            Finding(
+                name, SERVICE,
+                f"Under load, {part_of(degraded, len(read), 'sampled answers')} were degraded; the objective allows "
+                f"{share(1 - slo.percentile)}.",
+                column=label, cause="degraded-under-load",
+                advice="Look for a dependency that does not keep up: its pool, its time-out, and its own load.",
+                evidence={"rows": len(read), "degraded": degraded},
+            )
+        )  # fmt: skip
+    if pairs:
+        findings += _differences(name, expected, pairs)
+    return SampledAnswers(len(pairs), degraded, findings)
+
+
+def _differences(name: str, expected: Expected, pairs: Sequence[tuple[dict[str, object], int]]) -> list[Finding]:
+    """Return a finding for each column that differs from the recorded answers."""
+    parity = expected.compare([each for each, _ in pairs], [row for _, row in pairs])
+    wrong = {c.column: c.mismatches + c.null_flips for c in parity.columns if not c.ok}
+    wrong |= dict.fromkeys(parity.missing_columns, len(pairs))
+    findings = []
+    for column, count in wrong.items():
+        worst = next((c.worst_keys for c in parity.columns if c.column == column), ())
+        findings.append(
+            Finding(
+                name, SERVICE,
+                f"Under load, column '{column}' differs from the recorded answers in "
+                f"{part_of(count, len(pairs), 'sampled answers')}.",
+                column=column, cause="load-changes-answers",
+                advice="Look for state that requests share, such as buffers, caches and globals, or for a fallback "
+                "that load triggers.",
+                evidence={"rows": len(pairs), "mismatches": count, "keys": [str(k) for k in worst]},
+            )
+        )  # fmt: skip
+    return findings
+
+
+def _degraded(expected: Expected, label: str, row: int) -> bool:
+    """Whether the recorded answer is flagged as degraded."""
+    value = expected.frame[label].iloc[row] if label in expected.frame else False
+    return bool(pd.notna(value) and value)

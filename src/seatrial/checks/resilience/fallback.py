@@ -1,0 +1,40 @@
+"""The answers of the declared fallback, computed in process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seatrial.checks.resilience.observation import Baseline
+from seatrial.checks.serving.expected import Expected
+from seatrial.errors import UsageError
+from seatrial.io import frame_json
+from seatrial.trial import Trial
+
+
+def baseline_of(trial: Trial, dependency: str, expected: Expected) -> Baseline:
+    """Compute the declared fallback's answers: the path in process, its client replaced by the fallback's.
+
+    Raises:
+        StageError: a stage raised.
+        UsageError: the answers lack the field that flags them as degraded.
+    """
+    policy, declared = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency]
+    everything = np.ones(len(expected.payloads), dtype=bool)
+    if declared.fallback is None:
+        return Baseline(expected, None, everything, policy)
+    clients = {**trial.clients, dependency: declared.fallback()}
+    frame = trial.reference.requests
+    stages = trial.pipeline.stages
+    for stage in stages[: stages.index(expected.stage) + 1]:
+        step = trial.pipeline.step(stage, model=trial.model, clients=clients, columns=trial.reference.columns)
+        frame = step(frame)
+    if policy.degraded_field not in frame:
+        raise UsageError(
+            f"The fallback's answers have no field '{policy.degraded_field}'. They have: "
+            f"{', '.join(map(str, frame.columns))}. "
+            f"Set degraded_field in [dependencies.{dependency}] of service.toml."
+        )
+    frame = frame_json.projected(frame[[c for c in frame.columns if c in expected.frame or c == policy.degraded_field]])
+    key = trial.pipeline.key
+    frame = frame.set_index(frame[key].astype(str)).reindex(list(expected.keys)).reset_index(drop=True)
+    return Baseline(expected, frame, frame[policy.degraded_field].fillna(False).to_numpy(dtype=bool), policy)
