@@ -16,6 +16,7 @@ from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.loadgen import validity
+from seatrial.policy.service import service_settings
 from seatrial.trial import Trial
 from tests.support.load_service import answer
 from tests.support.paths import SUPPORT
@@ -59,7 +60,7 @@ def trial(pipeline, tmp_path_factory):
         return str(file)
 
     def made(this, champion, **load):
-        policy = Policy(service={"slo": SLO, "load": {**LOAD, **load}})
+        policy = Policy(service=service_settings({"slo": SLO, "load": {**LOAD, **load}}))
         champion = None if champion is None else model(champion)
         return Trial(pipeline, reference, policy=policy, model_path=model(this), champion_path=champion)
 
