@@ -82,7 +82,7 @@ def stress(
     with workplace(here.state / "versions") as folder, isolated(here) as child:
         fetched = fetch(model_uri, folder)
         load(child, fetched, chosen, return_state=True).result(raise_on_failure=child.broken is None)
-        for why in child.unasked:
+        for why in child.not_run:
             get_run_logger().warning("Not asked: %s", why)
         for listener in LISTENERS.get():
             listener.planned(child.planned)
@@ -91,5 +91,5 @@ def stress(
         seconds = time.perf_counter() - begin
         verdict = child.verdict(heard, child.planned, subject=fetched.subject, seconds=seconds)
     conclude(verdict, heard, fetched, here.state)
-    more = f" ({'; '.join(child.unasked)})" if child.unasked and not child.planned else ""
+    more = f" ({'; '.join(child.not_run)})" if child.not_run and not child.planned else ""
     return concluded(verdict, f"Heavy weather for {verdict.subject}", page="stress", more=more)

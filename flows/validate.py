@@ -49,7 +49,7 @@ def fetch(version: registry.Version, into: Path) -> registry.Fetched:
 @task(task_run_name="load model", cache_policy=NO_CACHE)
 def load(child: IsolatedTrial, fetched: registry.Fetched, chosen: dict[str, Any]) -> State[Any]:
     """Load the model in its process, beside what the promoted version promises; red where it cannot be loaded."""
-    champion_contract, read = None, child.read
+    champion_contract, read = None, child.description
     if read.serves:
         alias, beside = read.promote or registry.VALIDATED, fetched.model.parent / "promised"
         champion_contract = registry.champion_contract(fetched.version, alias, beside)

@@ -53,7 +53,7 @@ def _validate(
 ) -> Verdict:
     """Run the flow while its server starts, and show what comes of it."""
     from seatrial import checks
-    from seatrial.isolation import early
+    from seatrial.isolation import prestarted
     from seatrial.orchestration.runner import run_flow
     from seatrial.sinks.console import Progress, show
     from seatrial.sinks.files import JSON, JUNIT, REPORT, directory_for
@@ -63,7 +63,7 @@ def _validate(
     keep = _keeper()
     sinks = [keep] if quiet else [keep, Progress(Console(stderr=True))]
     parameters = {**parameters, "project": str(project.root)}
-    with early(project):  # the trial's process imports what is heavy while the server and this process do
+    with prestarted(project):  # the trial's process imports what is heavy while the server and this process do
         run_flow(project.flows / f"{flow}.py", flow, parameters, wait, sinks)
     verdict: Verdict | None = keep.kept
     if verdict is None:

@@ -26,7 +26,7 @@ def promoted_model(child: IsolatedTrial, fetched: Fetched) -> Path | None:
     """Download the promoted version's model, where the policy compares with it and it is not the one on trial."""
     from seatrial import registry
 
-    version, read = fetched.version, child.read
+    version, read = fetched.version, child.description
     best = registry.promoted(version.name, read.promote) if read.promote and read.compares else None
     if best is None or best.number == version.number:
         return None
@@ -53,7 +53,7 @@ def evaluated(case: Case, child: IsolatedTrial, heard: list[Event], well: str) -
                 listener.event(event)
     findings = [e for e in events if isinstance(e, Finding)]
     if any(not f.downstream for f in findings):
-        key = slug(f"{child.read.name}-{case.stage or 'path'}-{case.check}")
+        key = slug(f"{child.description.name}-{case.stage or 'path'}-{case.check}")
         create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(case))
     if worst := [f for f in findings if f.severity is Severity.ERROR]:
         return Failed(message=f"{len(worst)} finding(s): {worst[0].message}")
