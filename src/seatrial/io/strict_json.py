@@ -23,7 +23,9 @@ def loads(content: bytes | str, *, depth: int = DEPTH, non_finite: bool = False,
         any_text: accept NUL characters and lone surrogates in text.
 
     Raises:
-        ValueError: not UTF-8, not JSON, nested deeper than ``depth``, a name given twice in one object, NaN, an
+        json.JSONDecodeError: not JSON.
+        UnicodeDecodeError: not UTF-8.
+        ValueError: one of these two, or nested deeper than ``depth``, a name given twice in one object, NaN, an
             infinite number, an integer of thousands of digits, a lone surrogate or a NUL character in a text.
 
     Example:
@@ -49,11 +51,13 @@ def loads(content: bytes | str, *, depth: int = DEPTH, non_finite: bool = False,
 
 
 def _bound_depth(content: bytes, depth: int) -> None:
+    if content.count(b"[") + content.count(b"{") <= depth:
+        return
     level = 0
     for mark in re.findall(rb"[\[\]{}]", _TEXT.sub(b"", content)):
         level += 1 if mark in b"[{" else -1
         if level > depth:
-            raise ValueError(f"it is nested deeper than {depth} levels")
+            raise ValueError(f"it is nested too deeply, beyond {depth} levels")
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

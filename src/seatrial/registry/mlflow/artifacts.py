@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from seatrial.errors import ReferenceInvalid, RegistryError
+from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
 from seatrial.openapi.document import is_openapi
 from seatrial.reference.snapshot import Reference
@@ -151,7 +151,7 @@ def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
             path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=OPENAPI, dst_path=here)
             text = Path(path).read_bytes()
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = strict_json.loads(text, depth=500, any_text=True)
+    except ValueError:
         document = None
     return (document, "") if is_openapi(document) else (None, "the stored one is no OpenAPI 3 document")
