@@ -28,9 +28,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from seatrial import registry  # noqa: E402
 from seatrial.errors import SeatrialError  # noqa: E402
 from seatrial.ledger import Ledger  # noqa: E402
-from seatrial.orchestration.deploy import deploy, put_webhook  # noqa: E402
+from seatrial.orchestration.deploy import deploy  # noqa: E402
 from seatrial.orchestration.services import Servers, command_of  # noqa: E402
 from seatrial.process import crash_points  # noqa: E402
 from seatrial.process.running import free_port  # noqa: E402
@@ -150,10 +151,6 @@ def main() -> int:
     dice = random.Random(chosen.seed)
     folder = Path(tempfile.mkdtemp(prefix="seatrial-chaos-"))
     chaos.make(folder)
-    shutil.copytree(ROOT / "deployments", folder / "deployments", dirs_exist_ok=True)
-    for flow in (ROOT / "flows").glob("*.py"):
-        if not (folder / "flows" / flow.name).exists():
-            shutil.copyfile(flow, folder / "flows" / flow.name)
     project = Project.find(folder)
     environ = {"PYTHONPATH": str(ROOT), webhook.SECRET: "0123456789abcdef0123456789abcdef"}
     if chosen.ledger:
@@ -161,7 +158,7 @@ def main() -> int:
     fleet = Fleet(project, dice, environ, worker=chosen.worker)
     os.environ.update({**environ, **{k: v for k, v in fleet.servers.environ.items() if k not in os.environ}})
     os.environ["MLFLOW_TRACKING_URI"] = fleet.servers.mlflow
-    project.settle()
+    project.activate()
     courier = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Courier)
     Courier.receiver, Courier.dice = fleet.servers.receiver + webhook.PATH, random.Random(chosen.seed)
     threading.Thread(target=courier.serve_forever, daemon=True).start()
@@ -172,7 +169,7 @@ def main() -> int:
         if chosen.worker:
             deploy(folder)
         secret = webhook.secret(project.state).decode()
-        put_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
+        registry.named("models").put_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
         for name in fleet.up:
             if fleet.up[name].process is None:
                 fleet.start(name)

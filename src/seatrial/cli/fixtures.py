@@ -40,7 +40,7 @@ class Workspace:
     def find(cls, directory: str | Path) -> Workspace:
         """Read the project at ``directory`` or above it; FixtureError says what its ``fixtures.toml`` lacks."""
         project = Project.find(directory)
-        project.settle()
+        project.activate()
         declared = spec_file.read(project.expectations / FILE)
         if not declared.fixtures:
             raise FixtureError(f"{project.expectations / FILE} declares no fixture. Add a table [fixtures.<name>].")
@@ -71,9 +71,11 @@ def make(
             made = fixture.make(declared, ground.home, reference=reference, budget=ground.declared.budget)
             _ignore(ground)
             tell(fixture.show(made.root))
-            if version is not None:
+            if version is not None and store.keeps(version):
                 link = store.store(made, version)
                 tell(f"  stored     {version.uri} refers to {link.path} of run {link.run_id}")
+            elif version is not None:
+                tell(f"  not stored beside the model: the registry of '{version.scheme}:' keeps no fixtures")
     if label_uri is not None:
         _label(ground, wanted, label_uri, tell)
     return EXIT_PASS
@@ -87,7 +89,7 @@ def check(directory: str | Path, name: str | None, tell: Tell, *, model_uri: str
     ground = Workspace.find(directory)
     same = True
     with _reference(model_uri) as (version, reference):
-        links = store.referred(version) if version is not None else {}
+        links = store.referred(version) if version is not None and store.keeps(version) else {}
         for declared in ground.named(name):
             root = ground.home / declared.name
             if version is not None and declared.name in links and not root.exists():
@@ -162,7 +164,7 @@ def _reference(uri: str | None) -> Iterator[tuple[registry.Version | None, Refer
         return
     version = registry.resolve(uri)
     with tempfile.TemporaryDirectory(prefix="seatrial-reference-") as scratch:
-        yield version, registry.fetch_reference(version, Path(scratch) / "reference")
+        yield version, registry.of(uri).fetch_reference(version, Path(scratch) / "reference")
 
 
 def _ignore(ground: Workspace) -> None:

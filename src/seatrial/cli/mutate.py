@@ -47,10 +47,10 @@ def exam(
     if minimum is not None and not 0 < minimum <= 1:
         raise UsageError(f"--minimum {minimum:g}: a share lies above 0 and is at most 1, such as 0.95.")
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     pipeline = project.pipeline()
     policy = project.policy(pipeline)
-    version = registry.resolve(model_uri or newest(pipeline.name, policy.promote))
+    version = registry.resolve(model_uri or newest(project.registry, pipeline.name, policy.promote))
     fetched = registry.fetch(version, project.state / "versions" / slug(f"{version.name}-{version.number}"))
     out = Console()
     with tempfile.TemporaryDirectory(prefix="seatrial-exam-") as scratch:
@@ -67,19 +67,18 @@ def exam(
     return found.exit_code
 
 
-def newest(name: str, alias: str | None) -> str:
+def newest(scheme: str, name: str, alias: str | None) -> str:
     """Return the URI of the promoted version of a model, or of its newest one.
 
     Raises:
         RegistryError: it has none.
     """
-    if alias and (best := registry.promoted(name, alias)):
+    if alias and (best := registry.promoted(scheme, name, alias)):
         return best.uri
-    with registry.spoken("looked up", f"models:/{name}"):
-        numbers = [int(v.version) for v in registry.client().search_model_versions(f"name='{name}'")]
-    if not numbers:
+    versions = registry.named(scheme).changed_since(model=name)
+    if not versions:
         raise RegistryError(f"Model '{name}' has no version yet. Train and register one, with its reference.")
-    return f"models:/{name}/{max(numbers)}"
+    return max(versions, key=lambda version: int(version.number)).uri
 
 
 def _write_killers(found: MutationReport, root: Path, to: Path) -> None:

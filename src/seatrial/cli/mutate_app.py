@@ -1,4 +1,4 @@
-"""``seatrial exam``: how much a pass of this project is worth."""
+"""``seatrial mutate``: how much a pass of this project is worth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 
-def exam(
+def mutate(
     model_uri: str | None = None,
     *,
     kinds: Annotated[list[Literal["mutant", "frame"]] | None, Parameter(consume_multiple=True, negative="")] = None,

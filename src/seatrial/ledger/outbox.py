@@ -121,7 +121,17 @@ class Outbox(Transactions):
         evaluated = select(_verdict).where(_verdict.c.subject == row.subject, _verdict.c.epoch == row.epoch)
         digest = connection.execute(evaluated).one().digest
         version = Job(
-            row.subject, row.epoch, 0, 0, False, about.model, about.version, about.created, about.run_id, about.model_id
+            row.subject,
+            row.epoch,
+            0,
+            0,
+            False,
+            about.model,
+            about.version,
+            about.created,
+            about.run_id,
+            about.model_id,
+            about.scheme,
         )
         body = json.loads(row.body)
         return Effect(row.id, row.token + 1, version.key, row.effect, body, version, digest, row.attempt + 1, results)

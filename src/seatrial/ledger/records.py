@@ -40,6 +40,10 @@ class Registered(Protocol):
     def model_id(self) -> str:
         """The LoggedModel behind it, or nothing."""
 
+    @property
+    def scheme(self) -> str:
+        """Of its address, by which its registry is found."""
+
 
 def identity(version: Registered) -> str:
     """Return the subject's id: a digest of all that a version keeps for life.
@@ -69,12 +73,13 @@ class Job:
     created: int
     run_id: str
     model_id: str
+    scheme: str
     error: str = ""
 
     @property
     def uri(self) -> str:
-        """``models:/name/number``."""
-        return f"models:/{self.name}/{self.number}"
+        """``models:/name/number``, with its registry's scheme."""
+        return f"{self.scheme}:/{self.name}/{self.number}"
 
     @property
     def key(self) -> str:

@@ -45,9 +45,10 @@ def watch(ledger: Ledger, project: Project, *, hashing: bool = False) -> list[Un
     policy = promotion(project.expectations)
     ours = {VALIDATED, policy.alias}
     strays = []
-    for model, aliases in registry.aliases().items():
+    found = registry.named(project.registry)
+    for model, aliases in found.aliases().items():
         for alias in sorted(ours & set(aliases)):
-            holder = registry.present(model, aliases[alias])
+            holder = found.present(model, aliases[alias])
             if holder is None or not polling.wanted([holder], project.models):
                 continue
             if why := why_unauthorised(ledger, holder, hashing=hashing):
@@ -76,10 +77,10 @@ def why_unauthorised(ledger: Ledger, version: Version, *, hashing: bool = False)
 def _put_back(ledger: Ledger, stray: Version, alias: str) -> str:
     """Put the alias on the version it stood on before by right; return its number, or nothing where there is none."""
     for kept in ledger.stood(stray.name, alias):
-        there = registry.present(kept.name, kept.number)
+        there = registry.of(stray.uri).present(kept.name, kept.number)
         if there is not None and there.created == kept.created and there.number != stray.number:
             good = _still_good(ledger, there, kept)
-            if good and registry.move_alias(stray.name, alias, there.number):
+            if good and registry.of(stray.uri).move_alias(stray.name, alias, there.number):
                 return there.number
     return ""
 

@@ -42,10 +42,10 @@ def look(ledger: Ledger, project: Project, *, model: str = "") -> Scan:
         LedgerError: the database does not answer.
     """
     marks, now = ledger.marks(), ledger.now()
-    plan = polling.next_look(marks, now)
+    plan, found = polling.next_look(marks, now), registry.named(project.registry)
     if model:
-        return Scan(ledger.observe(polling.wanted(registry.changed(model=model), project.models)), full=False)
-    seen = registry.changed(plan.since)
+        return Scan(ledger.observe(polling.wanted(found.changed_since(model=model), project.models)), full=False)
+    seen = found.changed_since(plan.since)
     after = polling.marks_after(plan, seen, marks, now)
     return Scan(ledger.observe(polling.wanted(seen, project.models), after), plan.full)
 
@@ -76,7 +76,7 @@ def attempt(ledger: Ledger, job: Job, run: Callable[[Job], None], lease_seconds:
         if job.exhausted:
             give_up(ledger, job, job.error)
             return f"{job.uri}: given up"
-        there = registry.present(job.name, job.number)
+        there = registry.of(job.uri).present(job.name, job.number)
         if there is None or identity(there) != job.subject:
             ledger.drop(job, "not registered any more")
             return f"{job.uri}: not registered any more"
@@ -93,7 +93,7 @@ def attempt(ledger: Ledger, job: Job, run: Callable[[Job], None], lease_seconds:
     except LedgerError:
         raise  # the lease runs out by itself
     except Exception as error:  # noqa: BLE001  whatever it was, the version gets its verdict
-        return _failed(ledger, job, f"{type(error).__name__}: {error}", counted=not _of_the_place(error))
+        return _failed(ledger, job, f"{type(error).__name__}: {error}", counted=not _of_the_place(error, job))
     except BaseException:
         with contextlib.suppress(Fenced, LedgerError):
             ledger.release(job, "interrupted", counted=False)
@@ -110,14 +110,14 @@ def _failed(ledger: Ledger, job: Job, why: str, *, counted: bool = True) -> str:
     return f"{job.uri}: given up ({why})"
 
 
-def _of_the_place(error: BaseException | None) -> bool:
+def _of_the_place(error: BaseException | None, job: Job) -> bool:
     """Say whether an error is no fault of the version: registry or orchestration are down."""
     import httpx
 
     while error is not None:
         if isinstance(error, httpx.HTTPError):
             return True
-        if isinstance(error, RegistryError) and not registry.reachable():
+        if isinstance(error, RegistryError) and not registry.of(job.uri).reachable():
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -1,4 +1,4 @@
-"""What a verdict says when its reference was labelled by another version: that it proves sameness, not correctness."""
+"""The remark on a reference made of model predictions: it proves sameness, not correctness."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from seatrial.reference.snapshot import Reference
 PROVES = "sameness, not correctness"
 
 
-def remarks(reference: Reference) -> list[Event]:
-    """Return the remark on a labelled reference; nothing on one that training itself made."""
-    said = reference.manifest.get("labelled")
-    if not isinstance(said, dict):
+def provenance_findings(reference: Reference) -> list[Event]:
+    """Return the remark on a reference made of model predictions; nothing for a reference that training made."""
+    made = reference.manifest.get("labelled")
+    if not isinstance(made, dict):
         return []
-    message = f"The reference is fixture '{said['fixture']}', labelled by {said['by']}: a pass proves {PROVES}."
-    remark = Finding("labels", None, message, severity=Severity.INFO, cause="labelled", evidence=dict(said))
+    message = (
+        f"The reference is fixture '{made['fixture']}', made of the predictions of {made['by']}: "
+        f"a pass proves {PROVES}."
+    )
+    remark = Finding("labels", None, message, severity=Severity.INFO, cause="labelled", evidence=dict(made))
     return [remark, Evaluated("labels", None, compared=1)]

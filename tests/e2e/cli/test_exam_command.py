@@ -20,7 +20,7 @@ def test_the_exam_of_payments(payments: Project, tmp_path) -> None:
     told, killers = tmp_path / "exam.json", tmp_path / "killers.parquet"
     settings = ["--sample=12", "--rows=150", "--seed=4", "--minimum=0.85", f"--json={told}", f"--killers={killers}"]
     done = subprocess.run(
-        [sys.executable, "-m", "seatrial", "exam", "models:/payments/1", "--project", payments.root, *settings],
+        [sys.executable, "-m", "seatrial", "mutate", "models:/payments/1", "--project", payments.root, *settings],
         capture_output=True, text=True, timeout=1_200, env=os.environ | {"COLUMNS": "120"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from seatrial.errors import UsageError
 from seatrial.events import Outcome, Subject
-from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, database, identity, schema
+from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, identity, schema
 from seatrial.ledger.migrate import VERSION_TABLE
 from seatrial.process import crash_points
-from tests.e2e.trials.postgres import postgres
-from tests.support.waiting import until
 
 LEASE = 60.0
 PASS = Facts(Outcome.PASS, "pass", digest="sha256:content", policy_digest="sha256:policy")
@@ -36,6 +34,7 @@ class Version:
     name: str = "payments"
     run_id: str = "run"
     model_id: str = ""
+    scheme: str = "models"
 
     @property
     def subject(self):
@@ -46,23 +45,10 @@ def versions(count):
     return [Version(str(n), 1_000 + n) for n in range(1, count + 1)]
 
 
-@pytest.fixture(scope="module")
-def server():
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
-    address = request.getfixturevalue("server")
-    engine = create_engine(address, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return address
+@pytest.fixture
+def url(tmp_path):
+    """The address of a new ledger; tests/integration runs every test that uses it on PostgreSQL too."""
+    return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
 
 
 @pytest.fixture
@@ -294,6 +280,15 @@ def test_effects_come_in_order_and_one_at_a_time(ledger):
     assert ledger.waiting() == []
 
 
+def test_a_version_is_known_by_the_scheme_of_its_registry(ledger):
+    """Its job and each effect of its verdict reach the registry that the version is of."""
+    ledger.observe([replace(versions(1)[0], scheme="folder")])
+    job = ledger.claim("a")
+    assert job.uri == "folder:/payments/1"
+    ledger.commit(job, PASS, EFFECTS)
+    assert ledger.next_effect().version.uri == "folder:/payments/1"
+
+
 def test_of_one_models_aliases_one_is_moved_at_a_time(ledger):
     """Two versions passed at once: the second one's alias waits for the first one's."""
     ledger.observe(versions(2))
@@ -347,22 +342,6 @@ def test_a_ledger_that_cannot_be_had_is_one_sentence(tmp_path):
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(LedgerError, match="newer seatrial"):
         Ledger.open(url)
-
-
-def test_a_writer_that_is_frozen_is_cut_off(server, monkeypatch):
-    """On PostgreSQL it holds up nobody for longer than a writer waits; what the address says besides stays."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
-    engine = database.connect(f"{server}?options=-c%20application_name%3Dours")
-    asked = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ours'")
-    with (
-        engine.connect() as frozen,
-        database.connect(server).execution_options(isolation_level="AUTOCOMMIT").connect() as other,
-    ):
-        assert frozen.execute(text("SHOW application_name")).scalar_one() == "ours"
-        until(lambda: other.execute(asked).scalar_one() == 0, "it is still there")
-        with pytest.raises(DBAPIError):
-            frozen.execute(text("SELECT 1"))
-    engine.dispose()
 
 
 # --- any order of things ---------------------------------------------------------------------------------

@@ -37,4 +37,4 @@ def places(trial: Trial) -> Sequence[str]:
     return [*unasked, *(p for p in path if p in trial.pipeline.stages or p in trial.live)]
 
 
-check = Check(NAME, run=run, stages=places)
+check = Check(NAME, run=run, stages=places, order=10)

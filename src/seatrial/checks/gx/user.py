@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial.checks.findings import share
+from seatrial.checks.findings import share_of
 from seatrial.checks.gx import runner
 from seatrial.checks.gx.runner import ExpectationResult, SuiteResult
 from seatrial.errors import nearest
@@ -101,7 +101,7 @@ def _failed(name: str, stage: str, answer: ExpectationResult, show: Sequence[str
     evidence: dict[str, Any] = {}
     said = f"Expectation not met: {what}"
     if answer.rows and answer.unexpected is not None:
-        said += f" – it fails in {share(answer.unexpected, answer.rows)}"
+        said += f" – it fails in {share_of(answer.unexpected, answer.rows)}"
         evidence = {"rows": answer.rows, "mismatches": answer.unexpected, "share": answer.unexpected / answer.rows}
     if answer.observed is not None and answer.columns and set(answer.columns) <= set(show):
         said += f" – found {str(answer.observed)[:100]}"

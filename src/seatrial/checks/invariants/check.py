@@ -71,7 +71,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     yield Evaluated(NAME, stage, compared)
 
 
-check = Check(NAME, run, every_stage)
+check = Check(NAME, run, every_stage, order=30)
 
 
 def _fresh_processes(asked: StageProbe, known: frozenset[str]) -> Iterator[Event]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial.parity.columns import column
 from seatrial.parity.compare import Tolerance, compare
+from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.parity.tolerance import bounds
 from seatrial.trial import Trial

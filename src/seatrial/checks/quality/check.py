@@ -102,7 +102,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     yield Evaluated(NAME, stage, max(1, len(data) * len(asked.metrics)))
 
 
-check = Check(NAME, run, stages)
+check = Check(NAME, run, stages, order=40)
 
 
 def _gathered(asked: QualityInput) -> Generator[Event, None, LabelledSample | None]:
