@@ -7,7 +7,7 @@ import pytest
 from seatrial.errors import UsageError
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.http1 import BadAnswer, dechunk, parse_head, request_bytes
-from seatrial.loadgen.schedule import recorded
+from tests.support.load_shapes import recorded
 
 
 @pytest.mark.parametrize(
