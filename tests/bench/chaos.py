@@ -38,6 +38,7 @@ from seatrial.process.running import free_port  # noqa: E402
 from seatrial.project import Project  # noqa: E402
 from seatrial.promotion.triggers import webhook  # noqa: E402
 from tests.e2e.trials import chaos  # noqa: E402
+from tests.support import crashes  # noqa: E402
 
 SHARES = {"dropped": 25, "doubled": 20, "delayed": 20, "forged": 15, "delivered": 20}
 
@@ -98,9 +99,9 @@ class Fleet:
 
     def start(self, name):
         server = self.up[name]
-        server.environ.pop(crash_points.AT, None)
+        server.environ.pop(crashes.AT, None)
         if name.startswith("reconciler") and self.places:
-            server.environ[crash_points.AT] = self.places[0]
+            server.environ[crashes.AT] = self.places[0]
         server.start()
         if server.health.startswith("http"):
             server.wait()
@@ -110,7 +111,7 @@ class Fleet:
         for name, server in self.up.items():
             if server.process.poll() is None:
                 continue
-            place = server.environ.get(crash_points.AT)
+            place = server.environ.get(crashes.AT)
             self.kills[f"{name} at {place}" if place else f"{name} by itself"] += 1
             if place in self.places:
                 self.places.remove(place)
@@ -152,7 +153,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="seatrial-chaos-"))
     chaos.make(folder)
     project = Project.find(folder)
-    environ = {"PYTHONPATH": str(ROOT), webhook.SECRET: "0123456789abcdef0123456789abcdef"}
+    environ = {"PYTHONPATH": f"{crashes.FOLDER}{os.pathsep}{ROOT}", webhook.SECRET: "0123456789abcdef0123456789abcdef"}
     if chosen.ledger:
         environ["SEATRIAL_LEDGER_URL"] = chosen.ledger
     fleet = Fleet(project, dice, environ, worker=chosen.worker)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from seatrial.events import Finding, Severity
-from seatrial.formatting import plural, share
+from seatrial.formatting import part_of, plural
 from seatrial.parity.result import ColumnParity, Parity
 
 
@@ -28,15 +28,6 @@ def differences(check: str, place: str, parity: Parity) -> Iterator[Finding]:
             yield _drift(check, place, column)
 
 
-def share_of(part: int, whole: int, noun: str = "rows") -> str:
-    """Return a count with its total and share; a part is never rounded down to none, nor up to all.
-
-    >>> share_of(12, 500, "reference rows")
-    '12 of 500 reference rows (2.4 %)'
-    """
-    return f"{part:,} of {whole:,} {noun} ({share(part / whole if whole else 0.0)})"
-
-
 def _keys(check: str, place: str, parity: Parity) -> Iterator[Finding]:
     if not parity.key_dtype_ok:
         yield Finding(
@@ -48,7 +39,7 @@ def _keys(check: str, place: str, parity: Parity) -> Iterator[Finding]:
     for keys, cause, message, advice in (
         (
             parity.missing_keys, "missing",
-            f"{share_of(parity.missing_keys.count, parity.rows_expected, 'reference rows')} are missing from the "
+            f"{part_of(parity.missing_keys.count, parity.rows_expected, 'reference rows')} are missing from the "
             "answer.",
             "A stage must keep every key. Look for a filter or an inner join.",
         ),
@@ -109,9 +100,9 @@ def _column(check: str, place: str, c: ColumnParity) -> Finding:
         advice = f"Cast '{c.column}' to {c.dtype_expected}. If the new type is intended, capture the reference again."
         cause = cause or "dtype"
     if c.mismatches > c.allowed:
-        sentences.append(f"Column '{c.column}' differs in {share_of(c.mismatches, c.rows)}{_size(c)}.")
+        sentences.append(f"Column '{c.column}' differs in {part_of(c.mismatches, c.rows)}{_size(c)}.")
     if c.null_flips:
-        sentences.append(f"Column '{c.column}' is null on one side only in {share_of(c.null_flips, c.rows)}.")
+        sentences.append(f"Column '{c.column}' is null on one side only in {part_of(c.null_flips, c.rows)}.")
     if c.cause:
         sentences.append(f"Likely cause: {c.cause.detail.rstrip('.')}.")
     return Finding(

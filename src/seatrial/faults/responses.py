@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from typing import Any, Literal
 
 from seatrial.errors import UsageError
-from seatrial.faults.messages import Message
+from seatrial.faults.messages import HttpResponse
 
 Json = Any  # whatever json.loads gives
 
@@ -37,7 +37,7 @@ class AnswerFault:
             if isinstance(value, (int, float)) and not (value >= 0 and (each.name != "share" or value <= 1)):
                 raise UsageError(f"{type(self).__name__}({each.name}={value!r}) is out of range.")
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the changed answer to request ``number``, counted from 1, or None when it is not touched."""
         raise NotImplementedError
 
@@ -48,12 +48,12 @@ class Errors(AnswerFault):
 
     status: int = 503
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the error."""
         if not chosen(str(number), self.share, seed):
             return None
         del answer
-        return Message(f"HTTP/1.1 {self.status} Fault", (("content-type", "text/plain"),), b"fault")
+        return HttpResponse(self.status, (("content-type", "text/plain"),), b"fault", "Fault")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +62,12 @@ class TooManyRequests(AnswerFault):
 
     retry_after: int = 1
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the refusal."""
         if not chosen(str(number), self.share, seed):
             return None
         del answer
-        return Message("HTTP/1.1 429 Too Many Requests", (("retry-after", str(self.retry_after)),), b"")
+        return HttpResponse(429, (("retry-after", str(self.retry_after)),), b"", "Too Many Requests")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class WrongSchema(AnswerFault):
 
     how: Literal["rename", "retype"] = "rename"
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the answer with its fields changed, every time the same ones."""
         del number
 
@@ -97,7 +97,7 @@ class Blanks(AnswerFault):
 
     blank: Literal["null", "empty", "nan"] = "null"
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the answer with values blanked; which, depends on the place of the value and its neighbours."""
         del number
         blank = {"null": None, "empty": "", "nan": math.nan}[self.blank]
@@ -120,7 +120,7 @@ class MissingKeys(AnswerFault):
     inside: str = ""
     key: str = ""
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the answer without them."""
         del number
 
@@ -134,7 +134,7 @@ class MissingKeys(AnswerFault):
         return _replaced(answer, lambda whole: _at(whole, self.inside.split(".") if self.inside else [], cut))
 
 
-def _replaced(answer: Message, change: Callable[[Json], Json]) -> Message | None:
+def _replaced(answer: HttpResponse, change: Callable[[Json], Json]) -> HttpResponse | None:
     if answer.header("content-encoding") not in (None, "identity"):
         return None  # not readable, so not touched, and not counted
     try:
@@ -142,10 +142,10 @@ def _replaced(answer: Message, change: Callable[[Json], Json]) -> Message | None
     except ValueError:
         return None
     body, after = json.dumps(before), json.dumps(change(before))
-    return None if after == body else Message(answer.start, answer.headers, after.encode())
+    return None if after == body else replace(answer, body=after.encode())
 
 
-def _mapped(answer: Message, field: Callable[[str, Json], Iterator[tuple[str, Json]]]) -> Message | None:
+def _mapped(answer: HttpResponse, field: Callable[[str, Json], Iterator[tuple[str, Json]]]) -> HttpResponse | None:
     def walk(value: Json) -> Json:
         if isinstance(value, dict):
             return {name: each for key, inner in value.items() for name, each in field(key, walk(inner))}

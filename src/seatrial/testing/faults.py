@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from seatrial.faults.messages import Message
+from seatrial.faults.messages import HttpResponse
 from seatrial.faults.network import Down, Fault, Signal, chance
 from seatrial.faults.responses import AnswerFault
 from seatrial.faults.scenario import Scenario, ScenarioFactory
 from seatrial.testing.registered import require
 
 PIECES = tuple(bytes([n]) * 100 for n in range(1, 6))
-ANSWER = Message(
-    "HTTP/1.1 200 OK",
+ANSWER = HttpResponse(
+    200,
     (("content-type", "application/json"),),
     json.dumps({"r0001": {"weight": 2.5, "name": "a", "as_of": "2026-01-01T00:00:00Z"}}).encode(),
 )
-NO_JSON = Message("HTTP/1.1 200 OK", (("content-type", "text/plain"),), b"\x00 no JSON")
+NO_JSON = HttpResponse(200, (("content-type", "text/plain"),), b"\x00 no JSON")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _changes(scenario: Scenario) -> None:
     changed = [fault.change(ANSWER, 3, number) for number in range(1, 20)]
     require(any(changed), f"Fault '{scenario.name}' changed none of 19 answers.")
     for number, each in enumerate(changed, 1):
-        require(each is None or isinstance(each, Message), f"Fault '{scenario.name}' made no Message of an answer.")
+        require(each is None or isinstance(each, HttpResponse), f"Fault '{scenario.name}' returned no HttpResponse.")
         require(
             fault.change(ANSWER, 3, number) == each,
             f"Fault '{scenario.name}' changed answer {number} otherwise the second time: decide by the seed.",

@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from seatrial.process.running import free_port
+from tests.support import crashes
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "tiny"
@@ -174,7 +175,9 @@ def rounds(root, environ, crash_at="", stops=False):
 
     One that ``stops`` does so in its first trial, and writes to the file ``WOKEN`` what became of that trial.
     """
-    os.environ.update({**environ, "SEATRIAL_CRASH_AT": crash_at})
+    os.environ.update(environ)
+    if crash_at:
+        crashes.arm(crash_at)
     from seatrial.errors import SeatrialError
     from seatrial.ledger import Ledger, transactions
     from seatrial.project import Project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seatrial_truncated import Truncated, truncated
 
-from seatrial.faults.messages import Message
+from seatrial.faults.messages import HttpResponse
 from seatrial.testing import fault_conforms, registered
 
 
@@ -17,6 +17,6 @@ def test_it_conforms() -> None:
 
 
 def test_half_a_body_is_left() -> None:
-    cut = Truncated().change(Message("HTTP/1.1 200 OK", (), b'{"a": 1}'), seed=0, number=1)
+    cut = Truncated().change(HttpResponse(200, (), b'{"a": 1}'), seed=0, number=1)
     assert cut is not None
     assert cut.body == b'{"a"'

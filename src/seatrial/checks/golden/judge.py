@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.checks.findings import share_of
 from seatrial.checks.golden.hand_off import hand_off_differences
 from seatrial.errors import StageError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated
+from seatrial.formatting import part_of
 from seatrial.parity.result import Parity
 from seatrial.trial import Trial
 
@@ -25,7 +25,7 @@ def hand_off_finding(name: str, trial: Trial, stage: str, parity: Parity) -> Fin
     """Return the finding of a stage that matches in its stage replay and differs in the end-to-end replay."""
     worst = max((c for c in parity.columns if not c.ok), key=lambda c: c.mismatches + c.null_flips, default=None)
     difference = (
-        f"column '{worst.column}' differs in {share_of(worst.mismatches + worst.null_flips, worst.rows)}"
+        f"column '{worst.column}' differs in {part_of(worst.mismatches + worst.null_flips, worst.rows)}"
         if worst
         else "keys or columns differ"
     )

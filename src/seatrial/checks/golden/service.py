@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from seatrial.checks.findings import share_of
 from seatrial.checks.golden.divergence import service_differences
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
 from seatrial.checks.serving.requests import NAMED, ServiceAnswers
 from seatrial.checks.serving.service import LiveService, live_service
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
-from seatrial.formatting import plural
+from seatrial.formatting import part_of, plural
 from seatrial.io import frame_json
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
@@ -61,7 +60,7 @@ def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveServi
         status = failure.status
         yield Finding(
             name, SERVICE,
-            f"Requests sent {received.mode}: {share_of(len(failure.keys), sent, 'requests')} got no usable answer. "
+            f"Requests sent {received.mode}: {part_of(len(failure.keys), sent, 'requests')} got no usable answer. "
             f"{failure.message}",
             cause=f"status-{status}" if status else "no-answer",
             advice="Send one of these requests by hand and read the service's log."
@@ -97,7 +96,7 @@ def _degraded(name: str, modes: Sequence[ComparedAnswers], comparison: ServiceCo
         return
     keys = [str(answer[comparison.trial.pipeline.key]) for answer in lasting.received.degraded]
     message = (
-        f"Requests sent {lasting.received.mode}: {share_of(len(keys), len(comparison.requests), 'answers')} stay "
+        f"Requests sent {lasting.received.mode}: {part_of(len(keys), len(comparison.requests), 'answers')} stay "
         "degraded; in the reference they are complete."
     )
     for dependency in comparison.trial.pipeline.dependencies:

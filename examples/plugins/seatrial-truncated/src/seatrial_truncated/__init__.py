@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from seatrial.faults.messages import Message
+from seatrial.faults.messages import HttpResponse
 from seatrial.faults.responses import AnswerFault, chosen
 from seatrial.faults.scenario import Scenario, TimeoutPolicy
 
@@ -13,7 +13,7 @@ from seatrial.faults.scenario import Scenario, TimeoutPolicy
 class Truncated(AnswerFault):
     """Cut the body of ``share`` of the answers in half."""
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the answer with half of its body; None where there is nothing to cut or it is not hit."""
         if len(answer.body) < 2 or not chosen(str(number), self.share, seed):
             return None
