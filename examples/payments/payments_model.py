@@ -13,7 +13,7 @@ MODEL_INPUTS = [
     "card_present", "known_customer", "account_age_days", "payments_30d", "chargebacks",
 ]  # fmt: skip
 KEPT_LEGITIMATE = 0.25  # the share of legitimate payments that training keeps; of fraud it keeps all
-TRUSTED = [  # what skops asks about when it loads this model
+TRUSTED = [  # the types that skops must be allowed to load
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

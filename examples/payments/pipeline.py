@@ -55,14 +55,14 @@ def parse(requests: pd.DataFrame) -> pd.DataFrame:
 def build_features(frame: pd.DataFrame, store: FeatureStore) -> pd.DataFrame:
     """Features: the payment beside what the store knows of the customer; zeros and nulls where it knows nothing.
 
-    When the store does not answer, the rows that asked it are marked ``degraded`` and scored as unknown customers.
-    Guests have no customer_id and never ask.
+    When the store does not answer, the rows that needed it are marked ``degraded`` and scored as unknown customers.
+    Guests have no customer_id and need no lookup.
     """
-    asks = frame["customer_id"].notna()
+    identified = frame["customer_id"].notna()
     customers, reachable = pd.DataFrame(columns=list(TYPES), dtype=object).astype(TYPES), True
-    if asks.any():
+    if identified.any():
         try:
-            customers = store.customers(frame.loc[asks, "customer_id"].drop_duplicates())
+            customers = store.customers(frame.loc[identified, "customer_id"].drop_duplicates())
         except StoreUnavailable:
             reachable = False
     known = frame.merge(customers, on="customer_id", how="left", validate="many_to_one")

@@ -43,14 +43,14 @@ class StoreInTime:
             return self.in_time(ids)
 
     def in_time(self, ids: pd.Series) -> pd.DataFrame:
-        answer = self.calls.submit(self.ask, ids)
+        answer = self.calls.submit(self.query, ids)
         try:
             return answer.result(STORE_SECONDS)
         except TimeoutError as error:
-            answer.cancel()  # one that still waits for a thread is not asked any more
+            answer.cancel()  # a query that still waits for a thread is not sent any more
             raise StoreUnavailable("The feature store did not answer in time.") from error
 
-    def ask(self, ids: pd.Series) -> pd.DataFrame:
+    def query(self, ids: pd.Series) -> pd.DataFrame:
         with self.connecting:
             self.store = self.store or FeatureStore(self.url)
         return self.store.customers(ids)
@@ -110,10 +110,10 @@ async def refuse_long_bodies(request: Request, call_next: Any) -> Any:
 
 @app.exception_handler(RequestValidationError)
 async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
-    """Say where a request is wrong and not what it held: inputs may be personal, NaN, or no Unicode at all."""
+    """Return where a request is wrong, never its values: they may be personal, NaN, or not Unicode."""
     where = [[str(part).encode("ascii", "backslashreplace").decode()[:80] for part in e["loc"]] for e in error.errors()]
-    said = [{"loc": loc, "msg": e["msg"], "type": e["type"]} for loc, e in zip(where, error.errors(), strict=True)]
-    return JSONResponse({"detail": said}, 422)
+    detail = [{"loc": loc, "msg": e["msg"], "type": e["type"]} for loc, e in zip(where, error.errors(), strict=True)]
+    return JSONResponse({"detail": detail}, 422)
 
 
 def score(payments: list[Payment]) -> list[dict[str, Any]]:

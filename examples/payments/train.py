@@ -1,4 +1,4 @@
-"""Train the fraud model, register it, and keep with it what training saw: ``python examples/payments/train.py``."""
+"""Train the fraud model, register it, and store with it what training saw: ``python examples/payments/train.py``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def training_features(payments: pd.DataFrame, release: int = 1) -> pd.DataFrame:
     """Return the features as the warehouse job makes them, in bulk and from its own tables.
 
     Release 2 takes the hour on the customer's clock, where most card fraud happens at night. The service was not
-    told: it still takes the hour in UTC.
+    changed: it still takes the hour in UTC.
     """
     history = make_history().groupby("customer_id")["amount_eur"]
     people = make_customers().set_index("customer_id")
@@ -63,9 +63,9 @@ def train(
 
     Args:
         release: 1, or 2: the release whose training features changed and whose service did not.
-        tracking_uri: the MLflow store; without one, what the environment or the project says.
+        tracking_uri: the MLflow store; without one, that of the environment or the project.
         rows: payments to train on.
-        reference_rows: held-out payments kept as the reference.
+        reference_rows: held-out payments that become the reference.
         seed: of the model and the sampling.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,12 +46,6 @@ def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
         events.append(NotEvaluated(check.name, case.stage, "The check ended without a result."))
     took = round(time.perf_counter() - begin, 4)
     return [replace(e, seconds=took) if isinstance(e, Evaluated) else e for e in events]
-
-
-def stream(checks: Iterable[Check], trial: Trial) -> Iterator[Event]:
-    """Run every case, one after the other, and yield the events as they come."""
-    for check, case in plan(checks, trial):
-        yield from run_case(check, trial, case)
 
 
 def verdict_of(

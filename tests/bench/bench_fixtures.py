@@ -34,7 +34,7 @@ from seatrial.fixtures import (
 )
 from seatrial.fixtures.golden.select import select
 from seatrial.fixtures.make import make
-from seatrial.fixtures.sources.private.audit import distinguish
+from tests.support.privacy_audit import distinguish
 
 TAXI = Path(__file__).resolve().parents[3] / "shared" / "data" / "chicago_taxi.csv"
 PLACES = [

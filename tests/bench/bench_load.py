@@ -31,11 +31,12 @@ from pathlib import Path
 import numpy as np
 
 from seatrial.loadgen.client import offer
-from seatrial.loadgen.histogram import histogram, merge, percentile_seconds
+from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.schedule import Schedule, constant, poisson
 from seatrial.loadgen.statistics import quantile
 from seatrial.loadgen.validity import void
 from seatrial.loadgen.workers import offer_by
+from tests.support.load_shapes import percentile_seconds
 
 STUB = Path(__file__).resolve().parents[1] / "support" / "stub.py"
 

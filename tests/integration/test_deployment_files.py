@@ -41,7 +41,7 @@ def test_the_image_builds(tmp_path: Path) -> None:
     docker = shutil.which("docker")
     if not docker or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
         pytest.skip("no container engine answers here")
-    build = [docker, "build", "-q", "-f", HERE / "Dockerfile", "--build-arg", "SEATRIAL=.[postgres]", HERE.parent]
+    build = [docker, "build", "-q", "-f", HERE / "Dockerfile", "--build-arg", "SEATRIAL=.[demo,postgres]", HERE.parent]
     image = subprocess.run(build, capture_output=True, text=True, check=True).stdout.strip()
     run = [docker, "run", "--rm", image, "sh", "-c", "seatrial --version && id -u"]
     said = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()

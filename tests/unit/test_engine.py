@@ -9,7 +9,7 @@ import pytest
 
 from seatrial import Check, Outcome, Pipeline, Severity, Sink, Subject, Trial, capture, run
 from seatrial.checks.base import every_stage
-from seatrial.engine import plan, run_case, stream, verdict_of
+from seatrial.engine import plan, run_case, verdict_of
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError, UsageError
 from seatrial.events import Case, Evaluated, Finding, Measurement, NotEvaluated
 
@@ -237,7 +237,8 @@ def test_the_stream_is_the_run_without_sinks(reference):
     checks = [check_of(evaluated)]
     cases = [case for _, case in plan(checks, trial)]
     assert cases == [Case("own", "raw"), Case("own", "features")]
-    verdict = verdict_of(stream(checks, trial), trial, cases, subject=Subject("p", "3"))
+    events = [event for check, case in plan(checks, trial) for event in run_case(check, trial, case)]
+    verdict = verdict_of(events, trial, cases, subject=Subject("p", "3"))
     assert verdict.outcome is Outcome.PASS
     assert (verdict.seed, verdict.reference_digest, str(verdict.subject)) == (5, reference.digest, "p version 3")
     assert verdict.path == ("raw", "features")

@@ -70,7 +70,7 @@ def run_and_show(
     flow: str = "validate",
 ) -> Verdict:
     """Run the flow while its server starts, show the verdict and return it; see :func:`validate`."""
-    from seatrial.isolation import early
+    from seatrial.isolation import prestarted
     from seatrial.orchestration.runner import run_flow
     from seatrial.sinks.console import Progress, show
     from seatrial.sinks.files import REPORT, directory_for
@@ -79,7 +79,7 @@ def run_and_show(
     recorder = _verdict_recorder()
     sinks = [recorder, *written] if quiet else [recorder, *written, Progress(Console(stderr=True))]
     parameters = {**parameters, "project": str(project.root)}
-    with early(project):  # the trial's process imports what is heavy while the server and this process do
+    with prestarted(project):  # the trial's process imports what is heavy while the server and this process do
         run_flow(project, flow, parameters, wait, sinks)
     verdict: Verdict | None = recorder.recorded
     if verdict is None:

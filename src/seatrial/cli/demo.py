@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
 
 from seatrial.cli.commands import run_and_show
-from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS
+from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from seatrial.sinks.text import neutral
+
+EXAMPLE_MODULES = ("circuitbreaker", "sklearn", "skops")  # of the extra "demo"
 
 
 def demo(directory: Path, *, quiet: bool = False) -> int:
@@ -24,6 +27,8 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
     from seatrial.cli.scaffold import init
     from seatrial.events import Outcome
 
+    if missing := [name for name in EXAMPLE_MODULES if find_spec(name) is None]:
+        raise UsageError(f"The demo's payments service needs {', '.join(missing)}: pip install 'seatrial[demo]'.")
     servers = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "SEATRIAL_LEDGER_URL")
     for name in (*servers, "PAYMENTS_STORE_URL"):
         os.environ.pop(name, None)  # the demo registers models, never beside real ones

@@ -64,6 +64,69 @@ def show(name: str | None = None, *, project: Path = Path()) -> int:
     return command(project, name, _teller())
 
 
+@app.command
+def select(
+    requests: Path,
+    *,
+    to: Path,
+    rows: int = 500,
+    model: str | None = None,
+    boundary: Annotated[list[str] | None, Parameter(negative="")] = None,
+    skip_branches: Quiet = False,
+    seed: int = 0,
+    project: Path = Path(),
+    quiet: Quiet = False,
+) -> int:
+    """Select the requests of a golden set from many candidates, and print what even all of them do not cover.
+
+    Args:
+        requests: the candidates as they arrive: Parquet, CSV or JSON lines.
+        to: the Parquet file to write the selected requests to.
+        rows: how many requests are selected at most.
+        model: the version whose model the stages use, models:/NAME/VERSION or models:/NAME@ALIAS.
+        boundary: STAGE.COLUMN=NUMBER: a threshold on which a decision depends; may be repeated.
+        skip_branches: select without a search for the requests that take each branch of the stages' code.
+        seed: of every choice between equals.
+        project: the project's directory.
+        quiet: print nothing.
+    """
+    from seatrial.cli.golden import select as command
+
+    return command(
+        project, requests, to, _teller(quiet), rows=rows, model_uri=model, boundaries=boundary or [],
+        by_branches=not skip_branches, seed=seed,
+    )  # fmt: skip
+
+
+@app.command
+def refresh(
+    golden: Path,
+    requests: Path,
+    *,
+    who: str,
+    why: str,
+    model: str | None = None,
+    seed: int = 0,
+    project: Path = Path(),
+    quiet: Quiet = False,
+) -> int:
+    """Replace a golden set by new requests and what the pipeline returns for them, and print the difference.
+
+    Args:
+        golden: the directory of the golden set; made where there is none.
+        requests: the new set's requests: Parquet, CSV or JSON lines.
+        who: the person who changes the set; recorded in its manifest, as is why.
+        why: the reason.
+        model: the version whose model the stages use, models:/NAME/VERSION or models:/NAME@ALIAS.
+        seed: the seed the requests were drawn with.
+        project: the project's directory.
+        quiet: print nothing.
+    """
+    from seatrial.cli.golden import refresh as command
+
+    return command(project, golden, requests, _teller(quiet), who=who, why=why, model_uri=model, seed=seed)
+
+
 def _teller(quiet: bool = False) -> Callable[[str], None]:
     from rich.console import Console
 

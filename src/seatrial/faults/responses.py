@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -133,39 +132,6 @@ class MissingKeys(AnswerFault):
             return value
 
         return _replaced(answer, lambda whole: _at(whole, self.inside.split(".") if self.inside else [], cut))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stale(AnswerFault):
-    """Make the answer older by ``seconds``: the timestamps in fields named ``field``, and the Age header.
-
-    Timestamps are ISO 8601 texts or numbers of seconds since 1970; other values are left alone.
-    """
-
-    seconds: float = 86_400
-    field: str = "as_of"
-
-    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
-        """Return the older answer."""
-        if not chosen(str(number), self.share, seed):
-            return None
-
-        def field(name: str, value: Json) -> Iterator[tuple[str, Json]]:
-            yield name, self._older(value) if name == self.field else value
-
-        older = _mapped(answer, field)
-        if older is None:
-            return None
-        return replace(older, headers=(*older.headers, ("age", str(int(self.seconds)))))
-
-    def _older(self, value: Json) -> Json:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return value - self.seconds
-        try:
-            moved = datetime.fromisoformat(value) - timedelta(seconds=self.seconds)
-        except (TypeError, ValueError):
-            return value
-        return moved.isoformat().replace("+00:00", "Z" if value.endswith("Z") else "+00:00")
 
 
 def _replaced(answer: HttpResponse, change: Callable[[Json], Json]) -> HttpResponse | None:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial.errors import ReferenceInvalid
+from seatrial.io import strict_json
 from seatrial.io.exact_json import to_json
 
 MANIFEST = "manifest.json"
@@ -93,10 +94,10 @@ def open_manifest(root: Path, what: str) -> dict[str, Any]:
     if not path.is_file():
         raise ReferenceInvalid(f"There is no {what} at {root}: it has no {MANIFEST}. Make one with 'seatrial capture'.")
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = strict_json.loads(path.read_bytes(), depth=500, any_text=True)
         files = dict(manifest["files"])
         stated, actual = manifest["digest"], digest_of(manifest)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ReferenceInvalid(
             f"The manifest of the {what} at {root} cannot be read: it is damaged or of another tool."
         ) from error

@@ -23,7 +23,7 @@ def scalar(value: Any) -> Any:
 
 
 def same(one: str, other: str) -> bool:
-    """Return whether two JSON texts say the same, whatever the order of names; NaN is the same as NaN."""
+    """Return whether two JSON texts have the same value, whatever the order of names; NaN is the same as NaN."""
     return json.dumps(json.loads(one), sort_keys=True) == json.dumps(json.loads(other), sort_keys=True)
 
 

@@ -1,7 +1,7 @@
 """Frames as JSON carries them, and JSON read back as a frame would hold it.
 
 JSON has text, one kind of number, true and false, null, lists and objects. What a frame distinguishes beyond that
-cannot be seen in an answer, and is not asked of it:
+cannot be seen in an answer, and is not compared:
 
 - an integer that JSON writes as ``41`` or ``41.0`` is the same number; so is a float written as ``1``;
 - NaN, NaT, None and NA are null; infinities are null too, since JSON has none;
@@ -61,7 +61,7 @@ def projected(frame: pd.DataFrame) -> pd.DataFrame:
 def read(answers: Sequence[Mapping[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
     """Return answered objects as a frame with the types of ``like`` where the answers are of that kind.
 
-    A column that is not comes back as it was answered, so that the comparison can say what it is. A field that an
+    A column that is not is returned as it was answered, so that the comparison can name it. A field that an
     object lacks is null; a nested object whose path is a column of ``like`` (``a.b``) is taken apart.
     """
     wanted = [str(c) for c in like.columns]
@@ -85,7 +85,7 @@ def read_column(cells: list[Any], like: pd.Series) -> pd.Series:
 
 
 def beyond_safe(answers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how often each field carries an integer that a reader of doubles cannot keep."""
+    """Return how often each field carries an integer that a reader of doubles rounds."""
     found: dict[str, int] = {}
     for answer in answers:
         for name, value in answer.items():
@@ -194,7 +194,7 @@ def _instants(cells: list[Any], dtype: Any) -> pd.Series:
     zoned = {m.tzinfo is not None for m in moments if m is not None}
     if len(zoned) > 1:
         raise TypeError
-    if zoned == {False}:  # a moment without an offset is no instant: the comparison says so
+    if zoned == {False}:  # a moment without an offset is no instant: the comparison reports it
         return pd.Series(pd.DatetimeIndex(moments)).astype(dtype if zone is None else "datetime64[us]")
     instants = pd.Series(pd.to_datetime(moments, utc=True))
     return instants if zone is None and zoned else instants.dt.tz_convert(zone).astype(dtype)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from seatrial.errors import UsageError
+from seatrial.io import strict_json
 from seatrial.io.bundle import read_frame
 
 KINDS = (".parquet", ".csv", ".jsonl", ".ndjson")
+DEPTH = 500  # of one line
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -32,7 +33,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix == ".csv":
             return _csv(path)
         return _json_lines(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} does not parse as {path.suffix[1:]}: {type(error).__name__}.") from error
 
 
@@ -46,7 +47,11 @@ def _csv(path: Path) -> pd.DataFrame:
 
 def _json_lines(text: str) -> pd.DataFrame:
     """Return one row an object, its numbers as written: an integer beside a missing one must not become a float."""
-    rows = [json.loads(line, object_pairs_hook=_distinct) for line in text.split("\n") if line.strip()]
+    rows = [
+        strict_json.loads(line, depth=DEPTH, non_finite=True, any_text=True)
+        for line in text.split("\n")
+        if line.strip()
+    ]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a line is not an object")
     names = dict.fromkeys(name for row in rows for name in row)
@@ -57,9 +62,3 @@ def _column(cells: list[Any]) -> pd.Series:
     if None in cells and {type(cell) for cell in cells if cell is not None} == {int}:
         return pd.Series(cells, dtype="Int64")
     return pd.Series(cells, dtype=object).infer_objects()
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(found := dict(pairs)) < len(pairs):
-        raise ValueError("an object has a name twice")
-    return found

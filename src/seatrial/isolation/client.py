@@ -1,4 +1,4 @@
-"""A trial in a process of its own, as whoever runs it sees it."""
+"""A trial in a process of its own, from the side of the process that runs it."""
 
 from __future__ import annotations
 
@@ -7,36 +7,35 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seatrial.errors import IsolationError, ProjectError, SeatrialError
 from seatrial.events import Case, Event, NotEvaluated, Subject, Verdict, total
-from seatrial.isolation import codec
+from seatrial.isolation import messages
 from seatrial.isolation.process import start
-from seatrial.isolation.rpc import Calls
+from seatrial.isolation.rpc import RpcClient
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.reference.snapshot import Reference
 from seatrial.trial import ChampionContract
 
-LEAVE_SECONDS = 30.0  # for services to end before they are ended
+CLOSE_SECONDS = 30.0  # for services to end before they are ended
 
-Progress = Callable[[int, int, str], None]
+OnProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class Read:
-    """What pipeline and policy say, read before any code of the model ran.
+class Description:
+    """What pipeline and policy decide, read before any code of the model ran.
 
     Attributes:
         name: of the pipeline.
-        path: its places in order.
-        dependencies: the places that are asked, not run.
+        path: its places in order, dependencies before the stage that uses them.
+        dependencies: the places that are dependencies, not stages.
         policy_digest: of all that must hold.
         promote: the alias that a pass moves, besides ``validated``.
-        compares: the promoted version's model is needed, for the quality or the load check.
+        compares: the champion's model is needed, for the quality or the load check.
         serves: the pipeline declares a service.
     """
 
@@ -53,50 +52,57 @@ class IsolatedTrial:
     """A trial in a process of its own; made by :func:`isolated`. Its methods may be called from several threads.
 
     Attributes:
-        planned: the questions, once loaded.
-        unasked: which heavy weather has no question, and why.
+        planned: the cases, once loaded.
+        not_run: which chosen load and resilience tests have no case, and why.
     """
 
-    def __init__(self, project: Project, calls: Calls) -> None:
+    def __init__(self, project: Project, rpc: RpcClient) -> None:
         self.planned: tuple[Case, ...] = ()
-        self.unasked: tuple[str, ...] = ()
-        self._limits, self._calls = project.limits, calls
-        self._reading = calls.begin({"do": "read", "root": str(project.root)})
-        self._read: Read | SeatrialError | None = None
-        self._one_reads = threading.Lock()
+        self.not_run: tuple[str, ...] = ()
+        self._limits, self._rpc = project.limits, rpc
+        self._opening = rpc.begin(messages.Open, root=str(project.root))
+        self._description: Description | SeatrialError | None = None
+        self._describing = threading.Lock()
         self._seed, self._reference_digest = 0, ""
 
     @property
     def broken(self) -> str | None:
-        """Why nothing can be asked any more, in words; None while it can."""
-        return self._calls.broken
+        """Why no case can run any more, as a sentence; None while they can."""
+        return self._rpc.broken
 
     @property
-    def read(self) -> Read:
-        """What pipeline and policy say; waits for it.
+    def description(self) -> Description:
+        """What pipeline and policy decide; the first use waits for the process to read them.
 
         Raises:
             ProjectError, PolicyError, PipelineError: they cannot be used.
             IsolationError: the process ended over it, or took too long.
         """
-        with self._one_reads:
-            if self._read is None:
+        with self._describing:
+            if self._description is None:
                 try:
-                    self._read = self._told()
-                except SeatrialError as error:  # whoever asks again is told the same
-                    self._read = error
-        if isinstance(self._read, SeatrialError):
-            raise self._read
-        return self._read
+                    self._description = self._opened()
+                except SeatrialError as error:  # every later use raises it again
+                    self._description = error
+        if isinstance(self._description, SeatrialError):
+            raise self._description
+        return self._description
 
-    def _told(self) -> Read:
+    def _opened(self) -> Description:
         what = "reading pipeline and policy, load_seconds"
         try:
-            told = self._calls.answer(self._reading, self._limits.load_seconds, what)
+            reply = self._rpc.reply(self._opening, self._limits.load_seconds, what, messages.Opened)
         except ProjectError as error:
-            raise ProjectError(f"{error}{_unseen(str(error))}") from error
-        with self._calls.understood():
-            return _read(told)
+            raise ProjectError(f"{error}{_hidden_variable(str(error))}") from error
+        return Description(
+            name=reply.name,
+            path=tuple(reply.path),
+            dependencies=tuple(reply.dependencies),
+            policy_digest=reply.policy_digest,
+            promote=reply.promote,
+            compares=reply.compares,
+            serves=reply.serves,
+        )
 
     def load(
         self,
@@ -114,11 +120,11 @@ class IsolatedTrial:
 
         Args:
             model: the directory of the version's model.
-            reference: its reference, as it was verified here.
-            champion: the directory of the promoted version's model.
-            promised: what the promoted version's users rely on.
-            live: dependencies to ask again; those the policy names by default.
-            only: checks to ask; all by default.
+            reference: its reference, as it was verified in this process.
+            champion: the directory of the champion's model.
+            champion_contract: what the champion's users rely on.
+            live: dependencies to compare with their recorded answers; those the policy names by default.
+            only: checks to run; all by default.
             skip: checks to leave out.
             seed: of every random choice.
 
@@ -127,40 +133,45 @@ class IsolatedTrial:
             UsageError: an unknown check or dependency.
         """
         self._seed, self._reference_digest = seed, reference.digest
-        request = {
-            "do": "load", "model": str(model), "reference": str(reference.root), "live": list(live), "skip": list(skip),
-            "champion": str(champion) if champion else None, "champion_contract": _promised(champion_contract),
-            "only": None if only is None else list(only), "seed": seed,
-        }  # fmt: skip
         try:
-            number = self._calls.begin(request)
-            told = self._calls.answer(number, self._limits.load_seconds, "loading the model, load_seconds")
-            with self._calls.understood():
-                self.planned = tuple(codec.question_in(q) for q in codec.sequence(told.get("planned")))
-                self.unasked = tuple(codec.text(reason) for reason in codec.sequence(told.get("unasked")))
+            number = self._rpc.begin(
+                messages.Load,
+                model=str(model),
+                reference=str(reference.root),
+                champion=None if champion is None else str(champion),
+                champion_contract=messages.champion_record(champion_contract),
+                live=list(live),
+                only=None if only is None else list(only),
+                skip=list(skip),
+                seed=seed,
+            )
+            what = "loading the model, load_seconds"
+            reply = self._rpc.reply(number, self._limits.load_seconds, what, messages.Loaded)
+            self.planned = tuple(Case(c.check, c.stage) for c in reply.cases)
+            self.not_run = tuple(reply.not_run)
         except IsolationError as error:
-            self._calls.give_up(str(error))
+            self._rpc.give_up(str(error))
         return self.broken
 
-    def run(self, case: Case, progress: Progress | None = None) -> list[Event]:
-        """Ask one question and return its events; one that cannot be answered ends as Unjudged, and is no exception.
+    def run(self, case: Case, on_progress: OnProgress | None = None) -> list[Event]:
+        """Run one case and return its events; one that cannot run ends as NotEvaluated, and raises nothing.
 
         Args:
-            question: one of those planned.
-            progress: called with how much is done, of how much, and of what.
+            case: one of those planned.
+            on_progress: called with how much is done, of how much, and what comes next.
         """
         events: list[Event] = []
+        seconds = self._limits.case_seconds
         try:
-            number = self._calls.begin({"do": "ask", "question": codec.question_out(case)})
-            for message in self._calls.messages(number, self._limits.case_seconds, f"{case}, case_seconds"):
-                with self._calls.understood():
-                    if "event" in message:
-                        events.append(codec.event_in(message["event"]))
-                    elif "done" not in message:
-                        done, of, what = codec.sequence(message.get("progress"))
-                        told = codec.whole(done), codec.whole(of), codec.text(what)
-                        if progress is not None:
-                            progress(*told)
+            number = self._rpc.begin(messages.RunCase, case=messages.case_record(case))
+            for reply in self._rpc.replies(number, seconds, f"{case}, case_seconds"):
+                if isinstance(reply, messages.Emitted):
+                    events.append(reply.event)
+                elif isinstance(reply, messages.Progress):
+                    if on_progress is not None:
+                        on_progress(reply.done, reply.of, reply.next)
+                elif not isinstance(reply, messages.Done):
+                    raise self._rpc.unreadable(f"the reply '{reply.reply}' to a case")
         except SeatrialError as error:
             return [NotEvaluated(case.check, case.stage, self.broken or str(error), crashed=True)]
         return events
@@ -168,58 +179,44 @@ class IsolatedTrial:
     def verdict(
         self, events: Iterable[Event], planned: Sequence[Case], *, subject: Subject, seconds: float = 0.0
     ) -> Verdict:
-        """Sum the events up, here. A version that could not be loaded, or not be asked, makes it an error."""
-        seen, read = list(events), self.read
-        if self.broken and not any(isinstance(e, NotEvaluated) and e.crashed for e in seen):
-            seen.append(NotEvaluated("run", None, self.broken, crashed=True))
+        """Sum the events up in this process. A version that could not be loaded, or not run, makes it an error."""
+        all_events, description = list(events), self.description
+        if self.broken and not any(isinstance(e, NotEvaluated) and e.crashed for e in all_events):
+            all_events.append(NotEvaluated("run", None, self.broken, crashed=True))
         return total(
-            seen,
+            all_events,
             subject=subject,
-            path=(*read.path, *([SERVICE] if any(q.stage == SERVICE for q in planned) else [])),
+            path=(*description.path, *([SERVICE] if any(case.stage == SERVICE for case in planned) else [])),
             planned=planned,
             seed=self._seed,
             seconds=seconds,
             reference_digest=self._reference_digest,
-            policy_digest=read.policy_digest,
-            dependencies=read.dependencies,
+            policy_digest=description.policy_digest,
+            dependencies=description.dependencies,
         )
 
 
 @contextlib.contextmanager
 def isolated(project: Project) -> Iterator[IsolatedTrial]:
-    """Start the process, which reads pipeline and policy at once, and end it with the block."""
-    calls = Calls(start(project))
-    within_seconds = 0.0  # where the block raises nobody waits for services to end as they like
+    """Start the process, which reads pipeline and policy at once, and end it with the block.
+
+    Example:
+        >>> with isolated(Project.find()) as trial:  # doctest: +SKIP
+        ...     trial.load(model, reference)
+        ...     events = [event for case in trial.planned for event in trial.run(case)]
+    """
+    rpc = RpcClient(start(project))
+    within_seconds = 0.0  # where the block raises, services are ended at once
     try:
-        yield IsolatedTrial(project, calls)
-        within_seconds = LEAVE_SECONDS
+        yield IsolatedTrial(project, rpc)
+        within_seconds = CLOSE_SECONDS
     finally:
-        calls.leave(within_seconds)
+        rpc.close(within_seconds)
 
 
-def _unseen(words: str) -> str:
-    """Return what to type where the pipeline wants a variable that is set here and kept from its process."""
-    wanted = re.search(r"KeyError: '(\w+)'", words)
-    if wanted is None or wanted[1] not in os.environ:
+def _hidden_variable(message: str) -> str:
+    """Return what to type where the pipeline needs a variable that is set here and hidden from its process."""
+    missing = re.search(r"KeyError: '(\w+)'", message)
+    if missing is None or missing[1] not in os.environ:
         return ""
-    return f" A model's process does not see {wanted[1]}: name it in 'environment' of [tool.seatrial]."
-
-
-def _promised(champion_contract: ChampionContract | None) -> dict[str, Any] | None:
-    if champion_contract is None:
-        return None
-    return asdict(champion_contract) | {
-        "reference": str(champion_contract.reference) if champion_contract.reference else None
-    }
-
-
-def _read(told: dict[str, Any]) -> Read:
-    return Read(
-        name=codec.text(told.get("name")),
-        path=tuple(codec.text(place) for place in codec.sequence(told.get("path"))),
-        dependencies=tuple(codec.text(name) for name in codec.sequence(told.get("dependencies"))),
-        policy_digest=codec.text(told.get("policy_digest")),
-        promote=codec.optional_text(told.get("promote")),
-        compares=codec.truth(told.get("compares")),
-        serves=codec.truth(told.get("serves")),
-    )
+    return f" A model's process does not see {missing[1]}: name it in 'environment' of [tool.seatrial]."

@@ -1,9 +1,9 @@
-"""Run a command where it sees, and can signal, nobody but what it starts itself; where the kernel lets us.
+"""Run a command where it sees, and can signal, only what it starts itself, if the kernel makes namespaces.
 
-Run as a script: ``python -I -S apart.py COMMAND…``. On Linux the command gets a process namespace of its own, with its
-own view of /proc: the environment of other processes cannot be read from there, and when the command ends, however it
-ends, the kernel ends everything that is left of it. It needs root, or a kernel that lets users make namespaces; many
-containers do not. Elsewhere the command simply takes the place of this process.
+Run as a script: ``python -I -S namespaces.py COMMAND…``. On Linux the command gets a process namespace of its own,
+with its own view of /proc: the environment of other processes cannot be read from there, and when the command ends,
+however it ends, the kernel ends everything that is left of it. It needs root, or a kernel that lets users make
+namespaces, which many containers do not. Elsewhere the command takes the place of this process.
 It uses the standard library alone.
 """
 
@@ -22,8 +22,8 @@ _NO_SUID, _NO_DEVICES, _NO_EXEC = 0x2, 0x4, 0x8
 _LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
-def run_apart(command: list[str]) -> int | None:
-    """Run the command, if any, in namespaces of its own; return its status, or None where the kernel makes none."""
+def run_in_namespaces(command: list[str]) -> int | None:
+    """Run the command, if any, in namespaces of its own; return its status, or None where there are none."""
     if _LIBC is None or not _unshared(_LIBC):
         return None
     first = os.fork()
@@ -61,17 +61,17 @@ def _unshared(libc: ctypes.CDLL) -> bool:
     return True
 
 
-def possible() -> bool:
-    """Whether the kernel lets us. What is unshared cannot be joined again, so another process tries it."""
+def available() -> bool:
+    """Whether the kernel makes namespaces. A process cannot leave them again, so a child tries."""
     trial = os.fork()
     if not trial:
-        os._exit(0 if run_apart([]) == 0 else 1)
+        os._exit(0 if run_in_namespaces([]) == 0 else 1)
     return os.waitpid(trial, 0)[1] == 0
 
 
 def main(command: list[str]) -> None:
-    """Run the command apart and end as it ended, or become it."""
-    if possible() and (status := run_apart(command)) is not None:
+    """Run the command in namespaces and end with its status, or become it."""
+    if available() and (status := run_in_namespaces(command)) is not None:
         os._exit(status & 0xFF)
     os.execv(command[0], command)  # noqa: S606
 

@@ -36,9 +36,3 @@ def merge(histograms: Iterable[HdrHistogram | bytes]) -> HdrHistogram:
     for part in histograms:
         total.add(HdrHistogram.decode(part) if isinstance(part, bytes) else part)
     return total
-
-
-def percentile_seconds(counted: HdrHistogram, percentile: float) -> float:
-    """Return the latency in seconds at a share such as 0.999; infinite where requests had no answer."""
-    micros = counted.get_value_at_percentile(percentile * 100)
-    return float("inf") if micros >= HIGHEST else micros / 1e6

@@ -7,11 +7,10 @@ service does can move them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from seatrial.errors import UsageError
 
@@ -86,24 +85,6 @@ def constant(rate: float, seconds: float) -> Profile:
     return Profile(((0.0, rate), (seconds, rate)))
 
 
-def ramp(start: float, end: float, seconds: float) -> Profile:
-    """Return a rate that goes from ``start`` to ``end`` in a straight line."""
-    return Profile(((0.0, start), (seconds, end)))
-
-
-def burst(base: float, peak: float, *, every: float, lasting: float, seconds: float) -> Profile:
-    """Return ``base``, with ``peak`` for the last ``lasting`` seconds of ``every`` period."""
-    if not 0 < lasting < every:
-        raise UsageError(f"A burst of {lasting} s does not fit into a period of {every} s.")
-    corners = [(0.0, base)]
-    begin = every - lasting
-    while begin < seconds:
-        end = min(begin + lasting, seconds)
-        corners += [(begin, base), (begin, peak), (end, peak), (end, base)]
-        begin += every
-    return Profile((*corners, (seconds, base)))
-
-
 @dataclass(frozen=True, eq=False)
 class Schedule:
     """``at``: seconds from the start at which each request is due, sorted, shape (requests,)."""
@@ -151,14 +132,3 @@ def poisson(profile: Profile, seed: int, *, requests: int | None = None) -> Sche
         raise UsageError(f"The schedule holds {count} requests; give it more time or a higher rate.")
     area = np.sort(rng.random(count)) * profile.expected
     return Schedule(profile.when(area), profile.seconds, seed)
-
-
-def recorded(at: ArrayLike | Sequence[float], *, speed: float = 1.0) -> Schedule:
-    """Return arrivals as they were seen in production, from the first one on, ``speed`` times as fast."""
-    seen = np.sort(np.asarray(at, dtype=float))
-    if seen.ndim != 1 or len(seen) < 2 or not np.isfinite(seen).all() or not speed > 0:
-        raise UsageError("A recorded schedule needs two or more finite times in seconds, and a speed above 0.")
-    seen = (seen - seen[0]) / speed
-    if not seen[-1] > 0:
-        raise UsageError("All recorded requests carry the same time.")
-    return Schedule(seen, float(seen[-1]))

@@ -87,7 +87,7 @@ def _changes_of(text: str) -> tuple[Any, list[tuple[int, cst.CSTNode, cst.CSTNod
         from libcst.metadata import MetadataWrapper, PositionProvider
         from mutmut.mutation.mutators import mutation_operators
     except ImportError as error:
-        raise UsageError("Mutants of stage code are made by mutmut: pip install 'seatrial[exam]'.") from error
+        raise UsageError("Mutants of stage code are made by mutmut: pip install 'seatrial[mutation]'.") from error
 
     class Changes(cst.CSTVisitor):  # type: ignore[misc]
         METADATA_DEPENDENCIES = (PositionProvider,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seatrial.openapi.changes import Compat, ContractChange, SchemaPair, Side
+from seatrial.openapi.changes import Compat, ContractChange, SchemaPair
 from seatrial.openapi.document import Operation, is_openapi, operations
 from seatrial.openapi.schema import UnreadableError, canonical, resolve
 from seatrial.openapi.schema_diff import compare
@@ -134,14 +134,3 @@ def _responses(pair: SchemaPair, old: Mapping[str, Any], new: Mapping[str, Any])
     for status in come:
         fine = Compat.UNKNOWN if status.startswith(("2", "3", "D")) else Compat.COMPATIBLE
         yield pair.change("status", fine, f"It may answer {status} now.")
-
-
-def sides(changes: list[ContractChange]) -> dict[Side, dict[Compat, int]]:
-    """Return how many changes of each class each side has."""
-    counts: dict[Side, dict[Compat, int]] = {
-        "request": dict.fromkeys(Compat, 0),
-        "response": dict.fromkeys(Compat, 0),
-    }
-    for change in changes:
-        counts[change.side][change.compat] += 1
-    return counts

@@ -52,7 +52,7 @@ def case_state(case: Case, process: IsolatedTrial, events: list[Event]) -> State
                 listener.event(event)
     findings = [e for e in new if isinstance(e, Finding)]
     if any(not f.downstream for f in findings):
-        key = slug(f"{process.read.name}-{case.stage or 'path'}-{case.check}")
+        key = slug(f"{process.description.name}-{case.stage or 'path'}-{case.check}")
         create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(case))
     if errors := [f for f in findings if f.severity is Severity.ERROR]:
         return Failed(message=f"{counted(len(errors), 'finding')}: {errors[0].message}")

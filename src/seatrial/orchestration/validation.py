@@ -82,11 +82,11 @@ class Validation:
 
     def load(self) -> State[Any]:
         """Load the model in its process, with the champion and its contract; Failed where it cannot be loaded."""
-        read, fetched = self._process.read, self.fetched
+        description, fetched = self._process.description, self.fetched
         contract = None
-        if read.serves and self._kind == "validate":
+        if description.serves and self._kind == "validate":
             beside = fetched.model.parent / "champion-reference"
-            contract = registry.champion_contract(fetched.version, read.promote or registry.VALIDATED, beside)
+            contract = registry.champion_contract(fetched.version, description.promote or registry.VALIDATED, beside)
         options = {**self._options, "champion": self._champion(), "champion_contract": contract}
         if self._kind == "stress":
             options["only"] = options["only"] or list(STRESS_CHECKS)
@@ -96,10 +96,9 @@ class Validation:
 
     def _champion(self) -> Path | None:
         """Download the champion's model where the policy compares with it, unless it is this very version."""
-        version, read = self.fetched.version, self._process.read
-        champion = (
-            registry.promoted(version.scheme, version.name, read.promote) if read.promote and read.compares else None
-        )
+        version, description = self.fetched.version, self._process.description
+        alias = description.promote if description.compares else None
+        champion = registry.promoted(version.scheme, version.name, alias) if alias else None
         if champion is None or champion.number == version.number:
             return None
         return registry.of(champion.uri).download_model(champion, self.fetched.model.parent / "champion")
@@ -112,7 +111,7 @@ class Validation:
         """
         loaded.result(raise_on_failure=self._process.broken is None)
         self.cases = [c for c in self._process.planned if not (self._in_process and uses_service(c))]
-        for reason in self._process.unasked if self._kind == "stress" else ():
+        for reason in self._process.not_run if self._kind == "stress" else ():
             get_run_logger().warning("Not run: %s", reason)
         for listener in LISTENERS.get():
             listener.planned(self.cases)
@@ -144,7 +143,7 @@ class Validation:
         """Return the state of the flow run: Completed on a pass, else Failed with the reason."""
         if self._kind == "validate":
             return verdict_state(self.verdict, f"Verdict of {self.verdict.subject}", page="verdict", table="findings")
-        skipped = self._process.unasked if not self.cases else ()
+        skipped = self._process.not_run if not self.cases else ()
         note = f" ({'; '.join(skipped)})" if skipped else ""
         return verdict_state(self.verdict, f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, get_args
 from unicodedata import normalize
 
@@ -67,11 +67,6 @@ class Tolerance:
             raise PolicyError(f"as_set={self.as_set!r} is not understood. Allowed: True, False.")
         if self.text not in get_args(Text):
             raise PolicyError(f"text={self.text!r} is not known. Known: {', '.join(get_args(Text))}.")
-
-    @property
-    def is_default(self) -> bool:
-        """Nothing is stated."""
-        return all(getattr(self, field.name) == field.default for field in fields(self))
 
 
 EXACT = Tolerance()

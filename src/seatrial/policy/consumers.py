@@ -11,17 +11,18 @@ An example is a file ``expectations/contract/<consumer>/<name>.json``::
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seatrial.errors import PolicyError
+from seatrial.io import strict_json
 from seatrial.policy.settings import Settings, setting, validated
 
 FOLDER, DOCUMENT = "contract", "openapi.json"
 MANY_BYTES = 8 * 2**20
+DEPTH = 500  # of a body or a document
 
 
 class Request(Settings):
@@ -121,10 +122,6 @@ def _json(path: Path) -> Any:
     try:
         if path.stat().st_size > MANY_BYTES:
             raise PolicyError(f"{path} is longer than {MANY_BYTES:,} bytes.")
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_constant)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        return strict_json.loads(path.read_bytes(), depth=DEPTH, any_text=True)
+    except ValueError as error:
         raise PolicyError(f"{path} is not JSON: {error}.") from error
-
-
-def _constant(name: str) -> Any:
-    raise ValueError(f"it holds {name}, which JSON does not have")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from seatrial import plugins
 from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, nearest
 from seatrial.events import Verdict
+from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
 from seatrial.openapi.document import is_openapi
 from seatrial.registry.protocol import Fetched, Registry, Version
@@ -131,7 +131,7 @@ def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
     if text is None:
         return None, f"none of at most {OPENAPI_BYTES:,} bytes is stored with a verdict that it passed"
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = strict_json.loads(text, depth=500, any_text=True)
+    except ValueError:
         document = None
     return (document, "") if is_openapi(document) else (None, "the stored one is no OpenAPI 3 document")

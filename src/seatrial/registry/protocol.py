@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -178,10 +178,6 @@ class Registry(Protocol):
             page: the address of the flow run's page.
         """
         ...
-
-
-RegistryFactory = Callable[[], Registry]
-"""Makes a registry; the entry point of its scheme."""
 
 
 @dataclass(frozen=True)

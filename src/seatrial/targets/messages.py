@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from seatrial.errors import AnswerError, UsageError
+from seatrial.io import strict_json
 
-DIGITS = 1000  # of an integer: reading one takes time that grows with their square
+DEPTH = 500  # of an answer: as deep as Python's reader goes beside the frames of a caller
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Response:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Return the body read as strict JSON (RFC 8259): integers whole, no NaN, no infinity.
+        """Return the body read as strict JSON (RFC 8259): integers whole, no NaN, no infinity, no name twice.
 
         Raises:
             AnswerError: it is not JSON; the message says where, and shows nothing of it.
@@ -39,32 +39,14 @@ class Response:
 def read_json(body: bytes) -> Any:
     """Return a body read as strict JSON; AnswerError says what it is instead."""
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
+        return strict_json.loads(body, depth=DEPTH, any_text=True)
     except UnicodeDecodeError as error:
         raise AnswerError(f"The answer is not JSON: byte {error.start:,} of it is not UTF-8.") from error
     except json.JSONDecodeError as error:
         what = "it is empty" if not body.strip() else f"{error.msg} at character {error.pos:,} of {len(body):,}"
         raise AnswerError(f"The answer is not JSON: {what}.") from error
-    except RecursionError as error:
-        raise AnswerError("The answer is JSON nested too deeply to read.") from error
     except ValueError as error:
         raise AnswerError(f"The answer is not JSON that can be read: {error}.") from error
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"it holds {name}, which JSON does not have")
-
-
-def _finite(text: str) -> float:
-    if math.isinf(number := float(text)):
-        raise ValueError("it holds a number beyond the range of doubles")
-    return number
-
-
-def _whole(text: str) -> int:
-    if len(text) > DIGITS:
-        raise ValueError("it holds an integer of thousands of digits")
-    return int(text)
 
 
 def body_of(payload: Any) -> bytes | None:

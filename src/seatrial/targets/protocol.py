@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pandas as pd
@@ -68,7 +68,3 @@ class Exchanging(Protocol):
     def exchange(self, requests: pd.DataFrame, size: int = 1) -> Sequence[Response | TargetError | None]:
         """Send every request, ``size`` of them in one message, and return what became of each message, in order."""
         ...
-
-
-TargetFactory = Callable[..., Target]
-"""Makes the target at an address: ``factory(url, **options)``."""

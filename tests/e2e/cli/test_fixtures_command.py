@@ -64,6 +64,18 @@ def score(frame):
 pipeline = Pipeline("shop", key="id", raw=fixture_data.parse, prediction=score, response=fixture_data.decide)
 """
 
+LOADED = """
+from pathlib import Path
+from seatrial import Pipeline
+
+def score(frame, model):
+    return fixture_data.score(frame).assign(risk=float(len(model)))
+
+pipeline = Pipeline(
+    "shop", key="id", model=lambda path: Path(path, "MLmodel").read_text(), raw=fixture_data.parse, prediction=score
+)
+"""
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
@@ -229,3 +241,22 @@ def test_a_label_proves_sameness_and_every_result_says_so(made: Project, seatria
     assert moved.code == 2
     assert "stage 'prediction' gives other answers in risk. Check out the code of that version." in moved.err
     assert Reference.load(reference.root).digest == reference.digest
+
+
+def test_a_golden_set_is_made_with_the_model_of_a_version(made: Project, seatrial: Command, tmp_path: Path) -> None:
+    """Stages that take a model get that of --model; without one, the error names the stage."""
+    data.requests(60).to_parquet(tmp_path / "candidates.parquet")
+    select = ["fixtures", "select", tmp_path / "candidates.parquet", "--to", tmp_path / "golden.parquet", "--rows=10"]
+    refresh = ["fixtures", "refresh", tmp_path / "golden", tmp_path / "golden.parquet", "--who=Ada", "--why=first"]
+    (made.root / "pipeline.py").write_text(PIPELINE + LOADED)
+    try:
+        without = seatrial(*select, "--project", made.root)
+        ran = [seatrial(*words, "--model=models:/shop/1", "--project", made.root) for words in (select, refresh)]
+    finally:
+        (made.root / "pipeline.py").write_text(PIPELINE)
+    assert without.code == 2, without
+    assert "prediction" in without.err
+    assert [each.code for each in ran] == [0, 0], ran
+    golden = Reference.load(tmp_path / "golden")
+    assert len(golden.requests) == 10
+    assert set(golden.frame("prediction")["risk"]) == {float(len("no more than a name"))}

@@ -29,7 +29,7 @@ def tried(call):
 
 
 def without_deadline(store):
-    store.in_time = store.ask
+    store.in_time = store.query
     store.store.engine = sa.create_engine(store.url, pool_size=8, max_overflow=0, isolation_level="AUTOCOMMIT")
 
 
@@ -55,7 +55,7 @@ def wrong_value(store):
 
 
 def retries(store):
-    store.ask = tried(store.ask)
+    store.query = tried(store.query)
     store.in_time = tried(store.in_time)
 
 

@@ -1,4 +1,4 @@
-"""A model is code: whatever it does when loaded or asked, the worker lives, nothing is left, the verdict says why."""
+"""A model is code: whatever it does, the worker lives, nothing is left, the verdict gives the reason."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ SECRETS = {
     "SEATRIAL_SIGNING_KEY": "planted-4", "SEATRIAL_LEDGER_URL": "postgresql://u:planted-5@db",
     "GITHUB_TOKEN": "planted-6",
 }  # fmt: skip
-NOBODY_APART = "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n"
+NO_NAMESPACES = "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n"
 
 
-def kernel_lets_apart() -> bool:
-    """Ask it in a process without threads, since it forks."""
-    asked = "import sys; from seatrial.isolation import namespaces; sys.exit(not namespaces.possible())"
-    return subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+def kernel_makes_namespaces() -> bool:
+    """Try it in a process without threads, since it forks."""
+    program = "import sys; from seatrial.isolation import namespaces; sys.exit(not namespaces.available())"
+    return subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,18 @@ class Toy:
     root: Path
     reference: Reference
 
-    def sail(self, model: str, *, only: tuple[str, ...] = ("golden",), **limits: float) -> Verdict:
-        """Take a model with this code to sea, the worker holding secrets."""
+    def validate(self, model: str, *, only: tuple[str, ...] = ("golden",), **limits: float) -> Verdict:
+        """Validate a model with this code, while the worker holds secrets."""
         (self.root / "model" / "model.py").write_text(textwrap.dedent(model))
         table = "\n".join(f"{name} = {value}" for name, value in limits.items())
         (self.root / "pyproject.toml").write_text(
             f'[tool.seatrial]\npipeline = "pipeline.py:pipeline"\nenvironment = ["SHOP_URL"]\n'
             f"[tool.seatrial.isolation]\n{table}\n"
         )
-        with isolated(Project.find(self.root)) as child:
-            child.load(self.root / "model", self.reference, only=only)
-            heard = [event for case in child.planned for event in child.run(case)]
-            return child.verdict(heard, child.planned, subject=Subject("toy", "1"))
+        with isolated(Project.find(self.root)) as trial:
+            trial.load(self.root / "model", self.reference, only=only)
+            events = [event for case in trial.planned for event in trial.run(case)]
+            return trial.verdict(events, trial.planned, subject=Subject("toy", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -128,32 +128,32 @@ ATTACKS = {
         r"ran \d+ processes at a time, and processes allows 20",
     ),
     "kills its group": ("import os\nos.killpg(0, 9)", {}, r"was ended by signal 9 \(SIGKILL\)"),
-    "writes what is no answer": (
+    "writes what is not a reply": (
         """
         import os, time
         for fd in range(3, 1024):
             try: os.write(fd, b'rubbish\\n')
             except OSError: pass
         time.sleep(600)
-        """, {}, r"sent what cannot be read: a line that is no JSON",
+        """, {}, r"sent what cannot be read: a line that is not JSON",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_a_model_does_when_loaded_ends_as_an_error(toy: Toy, attack: str) -> None:
-    """The reason says what happened and which limit it was; no value of a row, and nothing of the worker is touched."""
+    """The reason names what happened and which limit it was; it holds no value of a row."""
     code, limits, why = ATTACKS[attack]
-    verdict = toy.sail(code, **limits)
+    verdict = toy.validate(code, **limits)
     assert verdict.outcome is Outcome.ERROR
     assert re.search(why, verdict.summary), verdict.summary
     assert "4111" not in verdict.to_json()
 
 
-def test_a_model_that_never_answers_leaves_its_questions_open(toy: Toy) -> None:
-    """Its question is ended in time, and what is asked after it is not judged either."""
+def test_a_case_that_takes_too_long_is_not_evaluated(toy: Toy) -> None:
+    """The case is ended in time, and those after it are not evaluated either."""
     slow = "import time\ndef predict(amount):\n    time.sleep(600)\n"
-    verdict = toy.sail(slow, case_seconds=1)
+    verdict = toy.validate(slow, case_seconds=1)
     assert verdict.outcome is Outcome.ERROR
     assert "gave no answer within 1 s" in verdict.summary
     assert {u.reason for u in verdict.not_evaluated if u.stage} == {verdict.summary.removeprefix("error: ")}
@@ -176,7 +176,7 @@ def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
             try: found["fds"].append(os.readlink(f"/proc/self/fd/{{fd}}"))
             except OSError: pass
         found["parent"] = Path(f"/proc/{{os.getppid()}}/environ").read_text()
-        if {kernel_lets_apart()}:
+        if {kernel_makes_namespaces()}:
             found["others"] = [p.read_text() for p in Path("/proc").glob("[0-9]*/environ")]
         Path({str(tmp_path / "found.json")!r}).write_text(json.dumps(found))
         for _ in range(64): print("x" * 2**20)
@@ -184,7 +184,7 @@ def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
             return amount * 2
     """
     with kept:
-        verdict = toy.sail(canary, log_mb=1)
+        verdict = toy.validate(canary, log_mb=1)
     found = (tmp_path / "found.json").read_text()
     assert verdict.outcome is Outcome.PASS, verdict.summary
     assert "planted" not in found
@@ -194,14 +194,14 @@ def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
     assert max(log.stat().st_size for log in (toy.root / ".seatrial" / "logs").iterdir()) < 1.1 * 2**20
 
 
-@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("namespaces", [True, False])
 def test_what_a_model_leaves_behind_ends_with_it(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, namespaces: bool
 ) -> None:
     """A daemon in a session of its own ends, with namespaces and without, also when the guard was killed."""
-    if not apart:
-        (tmp_path / "apart.py").write_text(NOBODY_APART)
-        monkeypatch.setattr(process, "APART", tmp_path / "apart.py")
+    if not namespaces:
+        (tmp_path / "namespaces.py").write_text(NO_NAMESPACES)
+        monkeypatch.setattr(process, "NAMESPACES", tmp_path / "namespaces.py")
     lock = tmp_path / "lock"
     daemon = f"""
         import fcntl, os, time
@@ -218,7 +218,7 @@ def test_what_a_model_leaves_behind_ends_with_it(
         os.kill(os.getppid(), 9)
         time.sleep(600)
     """
-    verdict = toy.sail(daemon)
+    verdict = toy.validate(daemon)
     assert "the guard it runs under was killed" in verdict.summary
     assert free(lock)
 
@@ -234,8 +234,8 @@ def test_it_ends_with_a_worker_that_is_killed(toy: Toy, tmp_path: Path) -> None:
         from seatrial.isolation import isolated
         from seatrial.project import Project
         from pathlib import Path
-        with isolated(Project.find({str(toy.root)!r})) as child:
-            child.load(Path({str(toy.root / "model")!r}), Reference.load({str(toy.reference.root)!r}))
+        with isolated(Project.find({str(toy.root)!r})) as trial:
+            trial.load(Path({str(toy.root / "model")!r}), Reference.load({str(toy.reference.root)!r}))
     """
     lock.touch()
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(worker)]) as started:

@@ -13,7 +13,7 @@ import pytest
 from seatrial.errors import TargetError, UsageError
 from seatrial.faults.network import Down, Latency
 from seatrial.faults.proxy.http import HttpProxy
-from seatrial.faults.responses import Blanks, Errors, MissingKeys, Stale, TooManyRequests, WrongSchema, chosen
+from seatrial.faults.responses import Blanks, Errors, MissingKeys, TooManyRequests, WrongSchema, chosen
 from seatrial.faults.toxiproxy import Toxiproxy
 
 FEATURES = {f"t-{number}": {"amount": number * 1.1, "country": "NA"} for number in range(50)}
@@ -143,16 +143,8 @@ def test_the_schema_is_changed(proxy, ask):
         assert json.loads(ask()[1])["features"]["t-1"] == {"amount": "1.1", "country": {"value": "NA"}}
 
 
-def test_an_answer_grows_old(proxy, ask):
-    with proxy.fault(Stale(seconds=86_400)):
-        answer, body = ask()
-        assert json.loads(body)["as_of"] == "2026-01-01T00:00:00Z"
-        assert answer.headers["Age"] == "86400"
-        assert json.loads(ask(method="POST", body=b'{"as_of": 86401.5}')[1]) == {"as_of": 1.5}
-
-
 def test_what_the_fault_cannot_touch_is_not_counted(proxy, ask):
-    with proxy.fault(Blanks()) as hits, proxy.fault(Stale(field="nowhere")):
+    with proxy.fault(Blanks()) as hits, proxy.fault(WrongSchema()):
         assert ask("/text")[1] == b"plain"
     assert hits.count == 0
 

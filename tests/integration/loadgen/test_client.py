@@ -16,10 +16,11 @@ import pytest
 from seatrial.errors import TargetError
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import OUTCOMES
-from seatrial.loadgen.schedule import constant, poisson, recorded
+from seatrial.loadgen.schedule import constant, poisson
 from seatrial.loadgen.statistics import quantile
 from seatrial.loadgen.validity import void
 from seatrial.process.event_loop import Background
+from tests.support.load_shapes import recorded
 from tests.support.paths import SUPPORT
 
 STUB = SUPPORT / "stub.py"

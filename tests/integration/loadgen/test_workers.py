@@ -9,9 +9,10 @@ import pytest
 from seatrial.errors import TargetError, UsageError
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.histogram import histogram, merge
-from seatrial.loadgen.schedule import poisson, ramp, recorded
+from seatrial.loadgen.schedule import poisson
 from seatrial.loadgen.statistics import quantile
 from seatrial.loadgen.workers import offer_by
+from tests.support.load_shapes import ramp, recorded
 from tests.support.paths import SUPPORT
 
 STUB = SUPPORT / "stub.py"

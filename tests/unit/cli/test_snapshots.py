@@ -26,6 +26,7 @@ PAGES = {
     "upgrade": "help-upgrade", "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",
     "fixtures make": "help-fixtures-make",
     "fixtures check": "help-fixtures-check", "fixtures show": "help-fixtures-show",
+    "fixtures select": "help-fixtures-select", "fixtures refresh": "help-fixtures-refresh",
 }  # fmt: skip
 ERRORS = {
     "unknown-command": "validat models:/payments/1",

@@ -7,15 +7,17 @@ import json
 import math
 import socket
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seatrial.errors import IsolationError, ProjectError
-from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated, Severity
-from seatrial.isolation import channel, codec
+from seatrial.errors import IsolationError, ProjectError, UsageError
+from seatrial.events import Attachment, Case, Evaluated, Finding, Measurement, NotEvaluated, Severity
+from seatrial.isolation import channel, codec, messages
 from seatrial.policy.settings import validated
 from seatrial.policy.tool import ToolSettings
+from seatrial.trial import ChampionContract
 
 EVENTS = [
     Measurement("load", "service", "p99", 0.1 + 0.2, "s"),
@@ -31,10 +33,13 @@ def carried(event: object) -> object:
     """Send an event over a real line."""
     here, there = socket.socketpair()
     with here, there:
-        channel.LineChannel(here, codec.plain).send({"event": codec.event_out(event)})  # type: ignore[arg-type]
+        record = codec.event_record(event)  # type: ignore[arg-type]
+        channel.LineChannel(here, codec.plain).send({"reply": "event", "id": 1, "event": record})
         received = channel.LineChannel(there).receive()
     assert received is not None
-    return codec.event_in(received[0]["event"])
+    reply = messages.read_reply(received[0])
+    assert isinstance(reply, messages.Emitted)
+    return reply.event
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
@@ -56,7 +61,7 @@ def test_what_numpy_gives_comes_back_as_python_has_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "value",
     [
         None, [], {}, {"kind": "Verdict"}, {"kind": ["Evaluated"]},
         {"kind": "NotEvaluated", "check": "c", "stage": None, "reason": "r"},
@@ -64,20 +69,93 @@ def test_what_numpy_gives_comes_back_as_python_has_it() -> None:
         {"kind": "NotEvaluated", "check": "c", "stage": None, "reason": "r", "crashed": 0},
         {"kind": "Evaluated", "check": "c", "stage": 3, "compared": 1, "seconds": 0, "cached": False},
         {"kind": "Evaluated", "check": "c", "stage": None, "compared": True, "seconds": 0, "cached": False},
+        {"kind": "Evaluated", "check": "c", "stage": None, "compared": 1.0, "seconds": 0, "cached": False},
+        {"kind": "Measurement", "check": "c", "stage": None, "name": "n", "value": True, "unit": "", "column": None},
+        {"kind": "Measurement", "check": "c", "stage": None, "name": "n", "value": "1", "unit": "", "column": None},
         {"kind": "Attachment", "check": "c", "stage": None, "name": "n", "content": "no base64!"},
+        {"kind": "Attachment", "check": "c", "stage": None, "name": "n", "content": 3},
     ],
 )  # fmt: skip
-def test_what_is_no_event_is_refused(told: object) -> None:
+def test_what_is_no_event_is_refused(value: object) -> None:
     """No kind, a strange one, a field too few or too many, or one of the wrong type."""
     with pytest.raises(IsolationError):
-        codec.event_in(told)
+        messages.read_reply({"reply": "event", "id": 1, "event": value})
+
+
+def test_an_integer_stays_one() -> None:
+    """A measurement of 3 is shown as 3, and keeps every digit beyond what a double holds."""
+    measured = carried(Measurement("c", None, "n", 2**63 + 1))
+    assert isinstance(measured, Measurement)
+    assert measured.value == 2**63 + 1
+    assert isinstance(measured.value, int)
+
+
+REPLIES = [
+    {}, {"reply": "done"}, {"reply": "done", "id": "1"}, {"reply": "done", "id": True}, {"reply": "verdict", "id": 1},
+    {"reply": ["done"], "id": 1}, {"reply": "done", "id": 1, "more": 1}, {"id": 1, "answer": {}},
+    {"reply": "progress", "id": 1, "done": 1.5, "of": 2, "next": "x"},
+    {"reply": "failed", "id": 1, "error": None, "message": "x"},
+    {"reply": "loaded", "id": 1, "cases": [["golden", "raw"]], "not_run": []},
+    {"reply": "loaded", "id": 1, "cases": [{"check": "golden", "stage": 1}], "not_run": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("message", REPLIES, ids=str)
+def test_what_is_no_reply_is_refused(message: dict[str, object]) -> None:
+    """Of no known kind, without an id, with a field too few or too many, or one of the wrong type."""
+    with pytest.raises(IsolationError, match="a message that the protocol does not have"):
+        messages.read_reply(message)
+
+
+def test_a_refusal_shows_no_value() -> None:
+    """What the model's process sent may be data: the reason names the field alone."""
+    event = {"kind": "NotEvaluated", "check": "c", "stage": None, "reason": 4111, "crashed": False}
+    with pytest.raises(IsolationError, match="NotEvaluated: field 'reason'") as refused:
+        messages.read_reply({"reply": "event", "id": 1, "event": event})
+    assert "4111" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    "line", [b"rubbish", b"3", b"[" * 100_000, b'{"a": ' + b"9" * 5_000 + b"}", b"\xff", b'{"a": 1', b""]
+    "request_",
+    [
+        messages.Open(id=1, root="/project"),
+        messages.Load(
+            id=2, model="m", reference="r", champion=None, live=["store"], only=None, skip=[], seed=3,
+            champion_contract=messages.champion_record(ChampionContract("1", {"openapi": "3.1.0"}, "", Path("/r"))),
+        ),
+        messages.RunCase(id=3, case=messages.case_record(Case("golden"))),
+        messages.Close(id=4),
+    ],
+    ids=lambda r: r.request,
+)  # fmt: skip
+def test_a_request_comes_back_as_it_was(request_: messages.Request) -> None:
+    """What one side sends, the other side reads."""
+    here, there = socket.socketpair()
+    with here, there:
+        channel.LineChannel(here).send(request_.model_dump())
+        received = channel.LineChannel(there).receive()
+    assert received is not None
+    assert messages.read_request(received[0]) == request_
+
+
+def test_a_champion_contract_comes_back_as_it_was() -> None:
+    """Its paths too."""
+    for contract in (None, ChampionContract("1", {"a": 1}, "why", Path("/reference")), ChampionContract("2")):
+        assert messages.champion_contract(messages.champion_record(contract)) == contract
+
+
+def test_a_request_of_wrong_types_names_the_field() -> None:
+    """It is refused before it is sent."""
+    with pytest.raises(UsageError, match=r"request 'open' cannot be sent: field 'root'"):
+        messages.request(messages.Open, id=1, root=3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"rubbish", b"3", b"[" * 100_000, b'{"a": ' + b"9" * 5_000 + b"}", b"\xff", b'{"a": 1', b"", b'{"a": 1, "a": 2}'],
 )
 def test_a_line_that_is_no_object_is_refused(line: bytes) -> None:
-    """Rubbish, another type, nested or long without end, no UTF-8, half of it, nothing."""
+    """Rubbish, another type, nested or long without end, no UTF-8, half of it, nothing, a name twice."""
     here, there = socket.socketpair()
     with here, there:
         threading.Thread(target=here.sendall, args=(line + b"\n",)).start()

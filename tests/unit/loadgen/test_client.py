@@ -9,7 +9,7 @@ from seatrial.errors import UsageError
 from seatrial.loadgen import http1
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.http1 import Connection, request_bytes
-from seatrial.loadgen.schedule import recorded
+from tests.support.load_shapes import recorded
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.loadgen.schedule import Profile, burst, constant, poisson, ramp, recorded
+from seatrial.loadgen.schedule import Profile, constant, poisson
+from tests.support.load_shapes import burst, ramp, recorded
 
 
 def test_the_same_seed_gives_the_same_schedule():

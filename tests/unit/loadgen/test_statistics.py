@@ -9,7 +9,7 @@ import pytest
 from seatrial.errors import UsageError
 from seatrial.loadgen.capacity import find_max_rate
 from seatrial.loadgen.comparison import compare, order
-from seatrial.loadgen.histogram import histogram, merge, percentile_seconds
+from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.results import LoadRun, RequestResult, merged
 from seatrial.loadgen.statistics import (
     Plan,
@@ -23,6 +23,7 @@ from seatrial.loadgen.statistics import (
     required,
 )
 from seatrial.loadgen.validity import void, warmup
+from tests.support.load_shapes import percentile_seconds
 
 
 @pytest.mark.parametrize(

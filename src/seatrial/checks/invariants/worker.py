@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import SeatrialError, StageError
-from seatrial.io import bundle
+from seatrial.io import bundle, strict_json
 from seatrial.io.loading import import_sooner, load_file
 from seatrial.pipeline import describe
 from seatrial.reference.snapshot import Reference
@@ -91,7 +91,7 @@ def replay(
         answers = Path(out) / "answers.json"
         if done.returncode or not answers.is_file():
             return FreshProcess(failed=f"the fresh process ended with exit code {done.returncode} before it answered")
-        response: dict[str, Any] = json.loads(answers.read_text(encoding="utf-8"))
+        response: dict[str, Any] = strict_json.loads(answers.read_bytes(), any_text=True)
         frames = {s: bundle.read_frame(Path(out) / f"{s}.parquet") for s in response["answered"]}
         return FreshProcess(frames, response["errors"], response["unreadable"], response["failed"])
 

@@ -6,7 +6,6 @@ Settings that code changes after the start, such as a locale or a number of thre
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import TargetError
+from seatrial.io import strict_json
 from seatrial.process.running import Running
 
 SECONDS = 60.0  # for an interpreter on a busy machine that imports numpy
@@ -82,7 +82,7 @@ def _report(python: str, variables: Mapping[str, str], folder: str) -> dict[str,
             [python, "-c", source], env=dict(variables), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
             check=True, timeout=SECONDS,
         ).stdout  # fmt: skip
-        found = json.loads(output[:OUTPUT_BYTES])
+        found = strict_json.loads(output[:OUTPUT_BYTES], any_text=True)
         if isinstance(found, dict) and isinstance(found.get("libraries"), dict):
             return found
     return None

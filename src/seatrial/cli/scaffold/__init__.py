@@ -49,7 +49,8 @@ def init(directory: str | Path, *, quiet: bool = False) -> Path:
     if not quiet:
         print(  # noqa: T201
             f"Wrote a seatrial project to {to}. Try it as it is:\n\n"
-            f"  cd {to}\n  python payments/train.py\n  seatrial validate models:/payments/1\n\n"
+            f"  cd {to}\n  pip install 'seatrial[demo]'  # what the payments example imports\n"
+            "  python payments/train.py\n  seatrial validate models:/payments/1\n\n"
             "Its README.md says what to change first."
         )
     return to

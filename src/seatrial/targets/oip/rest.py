@@ -51,7 +51,6 @@ class Oip(Http):
         prefix = self.url.path.rstrip("/")
         self.model = model
         self.metadata_path = f"{prefix}/v2/models/{quote(model, safe='')}"
-        self.ready_path = f"{self.metadata_path}/ready"
         self.url = self.url.copy_with(path=f"{self.metadata_path}/infer")
         self.key, self.layout, self.input_name, self.content_type = key, layout, input_name, content_type
 
