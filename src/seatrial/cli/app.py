@@ -258,8 +258,8 @@ def demo(directory: Path = Path("seatrial-demo"), *, quiet: Quiet = False) -> in
 
 
 app.command(
-    "seatrial.cli.mutate_app:exam", name="exam",
-    help="Seed faults into the pipeline and see which of them its reference and policy catch.",
+    "seatrial.cli.mutate_app:mutate", name="mutate",
+    help="Change the pipeline in many small ways and see which changes its checks detect.",
 )  # fmt: skip  # imported when it is called for
 
 
