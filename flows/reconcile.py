@@ -19,17 +19,17 @@ from seatrial.errors import ProjectError
 from seatrial.io.loading import load_file
 from seatrial.ledger import Job, Ledger
 from seatrial.project import Project
-from seatrial.promotion import effects
+from seatrial.promotion import aliases, effects
 from seatrial.promotion import reconcile as reconciling
 from seatrial.promotion.aliases import UnauthorisedAlias
-from seatrial.promotion.reconcile import Scan
+from seatrial.promotion.reconcile import RegistryScan
 from seatrial.sinks.markdown import literal
 
 
 @task(task_run_name="look at the registry", cache_policy=NO_CACHE)
-def look(ledger: Ledger, here: Project, model: str) -> Scan:
+def look(ledger: Ledger, here: Project, model: str) -> RegistryScan:
     """Note every version that is new."""
-    return reconciling.look(ledger, here, model=model)
+    return reconciling.scan_registry(ledger, here, model=model)
 
 
 @task(task_run_name="tell MLflow", cache_policy=NO_CACHE)
@@ -41,7 +41,7 @@ def tell(ledger: Ledger) -> list[str]:
 @task(task_run_name="watch what is promoted", cache_policy=NO_CACHE)
 def watch(ledger: Ledger, here: Project, hashing: bool) -> list[UnauthorisedAlias]:
     """Find aliases on versions that did not earn them."""
-    strays = reconciling.watch(ledger, here, hashing=hashing)
+    strays = aliases.check_aliases(ledger, here, hashing=hashing)
     if strays:
         create_markdown_artifact(
             key="strays",
@@ -90,4 +90,4 @@ def reconcile(project: str = ".", model: str = "", most: int = 0, hashing: bool 
     for words in (*waits, *map(str, strays)):
         get_run_logger().warning(words)
     told = "; ".join([f"{looked.new} new", *said, *waits, *map(str, strays)])
-    return Failed(message=told) if [s for s in strays if not s.back] else Completed(message=told)
+    return Failed(message=told) if [s for s in strays if not s.restored_to] else Completed(message=told)

@@ -137,7 +137,7 @@ def capture(
 
 @app.command
 def verify(model_uri: str, *, project: Path = Path(), quiet: Quiet = False) -> int:
-    """Say whether a version may be used: its very content passed, under the policy as it is now, by signed verdict.
+    """Verify a version: its content has a signed passing verdict under the current policy.
 
     Args:
         model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
@@ -148,7 +148,7 @@ def verify(model_uri: str, *, project: Path = Path(), quiet: Quiet = False) -> i
 
     answer = command(project, model_uri)
     if not quiet:
-        print(answer.why)  # noqa: T201
+        print(answer.reason)  # noqa: T201
     return answer.exit_code
 
 

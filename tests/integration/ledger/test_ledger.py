@@ -1,4 +1,4 @@
-"""The ledger on real databases: whatever order things happen in, a version gets one verdict, and it stays."""
+"""The ledger on real databases: its migrations, and a worker that is stopped past its lease."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAIL = Facts(Outcome.FAIL, "fail", digest="sha256:content", policy_digest="sha25
 
 @dataclass(frozen=True)
 class Version:
-    """What a registry says of a version."""
+    """A version as a registry lists it."""
 
     number: str
     created: int
@@ -109,6 +109,6 @@ def test_a_worker_that_was_stopped_past_its_lease_and_woken_is_refused(tmp_path)
             threading.Event().wait(0.05)
         ledger.commit(job, FAIL)
         os.kill(sleeper.pid, signal.SIGCONT)
-        said, _ = sleeper.communicate("go on\n", timeout=120)
-        assert said == "fenced\n"
+        output, _ = sleeper.communicate("go on\n", timeout=120)
+        assert output == "fenced\n"
         assert [k.outcome for k in ledger.verdicts("payments")] == [Outcome.FAIL]

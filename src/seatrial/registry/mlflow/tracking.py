@@ -1,7 +1,7 @@
-"""A verdict in MLflow: a run of its own in ``seatrial/<model>``, tags and a description on the version.
+"""A verdict in MLflow: a run in ``seatrial/<model>``, tags and a description on the version.
 
-Each piece may be written twice and is there once: whoever writes may die at any line and begin again. A run is found
-by its key before it is made, its numbers carry the time of the verdict, and it ends when all of it is there.
+Each write is idempotent, because a worker may die at any line and another one starts again. A run is searched by its
+key before it is created, its metrics have the time of the verdict, and it is terminated when it is complete.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from seatrial.registry import Fetched, client, experiment_of, spoken
 from seatrial.sinks.markdown import findings_markdown
 
 STATUS = {Outcome.PASS: "FINISHED", Outcome.FAIL: "FAILED"}
-KEY_TAG = "seatrial.key"  # of the run: which verdict it is of
+KEY_TAG = "seatrial.key"  # of the run: the key of its verdict
 PARAM_LENGTH = 500
 _ADDRESS = re.compile(r"https?://[\w.:\-\[\]/]+", re.ASCII)
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
-ROOMS = (4700, 2500, 800, 200)  # what is tried until it fits beside what people wrote
+BLOCK_LENGTHS = (4700, 2500, 800, 200)  # tried in turn until one fits beside the text of people
 BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
 
 
 def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
-    """Log what is no verdict on the version, such as part of a validation, and return the run's id.
+    """Log part of a validation, which is no verdict on the version, and return the run's id.
 
     Args:
-        verdict: what was found.
-        fetched: the version it is about.
-        artifacts: a directory to log whole: report, JUnit, JSON, suites.
+        verdict: the result.
+        fetched: the version.
+        artifacts: a directory to log: report, JUnit, JSON, suites.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
-    return log_run(told(verdict, fetched, ", in part"), artifacts)
+    return log_run(run_payload(verdict, fetched, ", partial"), artifacts)
 
 
-def told(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, Any]:
-    """Return all that the run says beside its files, as JSON can carry it."""
+def run_payload(verdict: Verdict, fetched: Fetched, suffix: str = "") -> dict[str, Any]:
+    """Return the content of the run without its files, as JSON."""
     version, reference = fetched.version, fetched.reference
     totals = [
         Measurement("run", None, "findings", len(verdict.errors)),
-        Measurement("run", None, "questions", len(verdict.evaluated)),
+        Measurement("run", None, "cases", len(verdict.evaluated)),
         Measurement("run", None, "seconds", verdict.seconds),
     ]
     params = {
@@ -57,7 +57,7 @@ def told(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, Any]:
     }
     return {
         "model": version.name,
-        "name": f"version {version.number}: {verdict.outcome.value}{more}",
+        "name": f"version {version.number}: {verdict.outcome.value}{suffix}",
         "status": STATUS.get(verdict.outcome, "KILLED"),
         "at": int(time.time() * 1000),
         "model_id": version.model_id,
@@ -74,19 +74,19 @@ def told(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, Any]:
 
 
 def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
-    """Log the run that ``told`` described, with every file of a directory, and return its id.
+    """Log the run that ``run_payload`` returned, with every file of a directory, and return its id.
 
     Args:
-        body: what it says.
+        body: the content.
         artifacts: the directory.
-        key: of the verdict; a run that has it is gone on with, or left as it is when it ended.
+        key: of the verdict; an existing run with this key is completed, or left unchanged if it is terminated.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
     with spoken("given its verdict", f"models:/{body['model']}"):
         registry = client()
-        run = _found(registry, body, key) or _made(registry, body, key)
+        run = _existing_run(registry, body, key) or _created_run(registry, body, key)
         run_id: str = run.info.run_id
         crash_points.point("mid-effect")
         if run.info.status != "RUNNING":
@@ -95,7 +95,7 @@ def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
             _log_numbers(registry, run_id, body)
             registry.log_artifacts(run_id, str(artifacts))
         except BaseException:
-            if not key:  # nobody will go on with it
+            if not key:  # nobody will complete it
                 registry.set_terminated(run_id, "KILLED")
             raise
         registry.set_terminated(run_id, body["status"])
@@ -110,28 +110,28 @@ def _experiment(registry: Any, model: str) -> str:
     if experiment is None:
         try:
             return str(registry.create_experiment(name))
-        except MlflowException:  # somebody else was first
+        except MlflowException:  # another worker was first
             experiment = registry.get_experiment_by_name(name)
             if experiment is None:
                 raise
     return str(experiment.experiment_id)
 
 
-def _found(registry: Any, body: Mapping[str, Any], key: str) -> Any:
-    """Return the run of this verdict, the first of them; None when there is none or it has no key."""
+def _existing_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+    """Return the first run of this verdict; None when there is none or it has no key."""
     if not key:
         return None
     runs = registry.search_runs([_experiment(registry, body["model"])], f"tags.`{KEY_TAG}` = '{key}'", max_results=10)
     return min(runs, key=lambda r: (r.info.start_time, r.info.run_id), default=None)
 
 
-def _made(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+def _created_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
     tags = {KEY_TAG: key} if key else {}
     run = registry.create_run(_experiment(registry, body["model"]), run_name=body["name"], tags=tags)
-    first = _found(registry, body, key)
+    first = _existing_run(registry, body, key)
     if first is None or first.info.run_id == run.info.run_id:
         return run
-    registry.delete_run(run.info.run_id)  # somebody who was thought dead made one at the same moment
+    registry.delete_run(run.info.run_id)  # another worker created one at the same moment
     return first
 
 
@@ -152,9 +152,9 @@ def _log_numbers(registry: Any, run_id: str, body: Mapping[str, Any]) -> None:
         registry.log_batch(run_id, metrics=metrics[start : start + 1000])
 
 
-def metric_name(measured: Measurement) -> str:
-    """Return ``check/stage/column/name`` with whatever MLflow refuses in a metric's name replaced."""
-    parts = (measured.check, measured.stage, measured.column, measured.name)
+def metric_name(measurement: Measurement) -> str:
+    """Return ``check/stage/column/name``; characters that MLflow refuses in a metric's name are replaced."""
+    parts = (measurement.check, measurement.stage, measurement.column, measurement.name)
     return "/".join(re.sub(r"[^\w\-. :]", "_", part, flags=re.ASCII)[:60] for part in parts if part)
 
 
@@ -168,17 +168,17 @@ def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
 
 def blocks(verdict: Verdict) -> list[str]:
     """Return the verdict for a description, the longest text first."""
-    return [findings_markdown(verdict, room) for room in ROOMS]
+    return [findings_markdown(verdict, length) for length in BLOCK_LENGTHS]
 
 
 def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
-    """Put the verdict into the version's description, in a marked block; what people wrote round it stays.
+    """Write the verdict into a marked block of the version's description; text of people around it is not changed.
 
     Args:
         name: of the registered model.
         number: of the version.
-        texts: the verdict, the longest text first; the first that fits is taken.
-        run_id: the run that holds the report.
+        texts: the verdict, the longest text first; the first that fits is used.
+        run_id: the run with the report.
         page: the address of the flow run's page.
     """
     with spoken("described", f"models:/{name}/{number}"):
@@ -194,11 +194,11 @@ def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: st
 
 
 def _links(registry: Any, run_id: str, page: str) -> str:
-    """Return links to report, run and flow run; those within MLflow hold under whatever address it is reached."""
+    """Return links to report, run and flow run; those within MLflow are relative to its address."""
     links = []
     if run_id:
         run = f"#/experiments/{registry.get_run(run_id).info.experiment_id}/runs/{run_id}"
-        links = [f"[Report]({run}/artifacts/report.html)", f"[every number]({run})"]
+        links = [f"[Report]({run}/artifacts/report.html)", f"[all metrics]({run})"]
     if _ADDRESS.fullmatch(page):
-        links.append(f"[what ran]({page})")
+        links.append(f"[flow run]({page})")
     return " · ".join(links)
