@@ -103,7 +103,7 @@ def validate(
         skip: checks to leave out.
         live: dependencies to ask again beside their recorded answers.
         in_process: ask nothing of the live service.
-        reference: the directory of another reference than the version's own, such as a labelled fixture; in part too.
+        reference: the directory of another reference than the version's own, as of model predictions; in part too.
         seed: of every random choice.
     """
     begin = time.perf_counter()

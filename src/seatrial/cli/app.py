@@ -68,9 +68,9 @@ def validate(
     extra = {"json": json, "junit": junit, "report": report}
     chosen: dict[str, object] = {"only": only, "skip": skip, "live": live, "in_process": in_process}
     if fixture is not None:
-        from seatrial.cli.fixtures import labelled
+        from seatrial.cli.fixtures import predicted_reference
 
-        chosen["reference"] = str(labelled(project, fixture))
+        chosen["reference"] = str(predicted_reference(project, fixture))
     verdict = command(project, model_uri, chosen=chosen, seed=seed, extra=extra, quiet=quiet)
     return verdict.exit_code
 
