@@ -1,4 +1,4 @@
-"""What must hold of the features. Tolerances are for columns whose last digits may differ; the others are exact."""
+"""Expectations of the features. Tolerances are for columns whose last digits may differ; the others are exact."""
 
 import great_expectations.expectations as gxe
 

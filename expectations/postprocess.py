@@ -1,4 +1,4 @@
-"""What must hold of decisions: probabilities are probabilities, and there are three decisions."""
+"""Expectations of the decisions: a probability is between 0 and 1, and there are three decisions."""
 
 import great_expectations.expectations as gxe
 

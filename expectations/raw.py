@@ -1,4 +1,4 @@
-"""What must hold of parsed requests, beyond being as they were in training."""
+"""Expectations of parsed requests, beyond matching the reference."""
 
 import great_expectations.expectations as gxe
 

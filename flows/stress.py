@@ -1,70 +1,31 @@
-"""Heavy weather for one registered model version: load against its objective, then its dependencies broken, one by one.
+"""Put one registered model version under load, then break its dependencies, one at a time.
 
-Nothing runs beside anything else: what is measured is the service. The flow run is Failed unless the verdict is pass.
-The model runs in a process of its own, without credentials and within limits.
+Nothing runs beside anything else, so that the service alone is measured. The flow run is Failed unless the verdict is
+pass. The version keeps the verdict of its validation.
 """
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
-from seatrial import checks, registry
-from seatrial.events import Case, Event, Verdict
-from seatrial.io.files import workplace
-from seatrial.isolation import IsolatedTrial, isolated
-from seatrial.orchestration.tasks import concluded, evaluated, promoted_model
-from seatrial.project import Project
-from seatrial.registry.mlflow.tracking import record
-from seatrial.sinks.base import LISTENERS
-from seatrial.sinks.files import directory_for, write_results
+from seatrial.orchestration import steps
 
-CHECKS = ("load", "resilience")
-
-
-@task(task_run_name="fetch {model_uri}", cache_policy=NO_CACHE)
-def fetch(model_uri: str, into: Path) -> registry.Fetched:
-    """Ask the registry which version is meant, download its files and verify its reference."""
-    return registry.fetch(registry.resolve(model_uri), into)
-
-
-@task(task_run_name="load model", cache_policy=NO_CACHE)
-def load(child: IsolatedTrial, fetched: registry.Fetched, chosen: dict[str, Any]) -> State[Any]:
-    """Load the model in its process, beside the promoted one; red where it cannot be loaded."""
-    champion = promoted_model(child, fetched)
-    why = child.load(fetched.model, fetched.reference, champion=champion, **chosen)
-    return Failed(message=why) if why else Completed(message=f"{len(child.planned)} questions")
-
-
-@task(task_run_name="{case}", cache_policy=NO_CACHE)
-def judge(case: Case, child: IsolatedTrial, heard: list[Event]) -> State[Any]:
-    """Ask one question; the task is red where the answer is not as it should be."""
-    return evaluated(case, child, heard, "held")
-
-
-@task(task_run_name="verdict", cache_policy=NO_CACHE)
-def conclude(verdict: Verdict, events: list[Event], fetched: registry.Fetched, state: Path) -> str:
-    """Write the verdict's files and log all of it to MLflow; the version keeps the verdict of its validation."""
-    directory = directory_for(state, verdict.subject, "stress")
-    write_results(verdict, events, directory)
-    return record(verdict, fetched, directory)
+resolve = task(steps.resolve, task_run_name="resolve {uri}", cache_policy=NO_CACHE)
+fetch = task(steps.fetch, task_run_name="fetch model and reference", cache_policy=NO_CACHE)
+load = task(steps.load, task_run_name="load model", cache_policy=NO_CACHE)
+run_case = task(steps.run_case, task_run_name="{case}", cache_policy=NO_CACHE)
+log_verdict = task(steps.commit, name="log_verdict", task_run_name="log verdict", cache_policy=NO_CACHE)
 
 
 @flow(name="stress", flow_run_name="{model_uri}", description=__doc__, validate_parameters=False)
 def stress(
-    model_uri: str,
-    project: str = ".",
-    only: list[str] | None = None,
-    skip: list[str] | None = None,
-    seed: int = 0,
+    model_uri: str, project: str = ".", only: list[str] | None = None, skip: list[str] | None = None, seed: int = 0
 ) -> State[Any]:
-    """Put one version under load and break what it depends on.
+    """Run the load and resilience checks on one version.
 
     Args:
         model_uri: the version, such as models:/payments/1 or models:/payments@champion.
@@ -73,23 +34,12 @@ def stress(
         skip: the one to leave out.
         seed: of every random choice.
     """
-    begin = time.perf_counter()
-    here = Project.find(project)
-    here.settle()
-    checks.known([*(only or []), *(skip or [])])
-    chosen = {"only": only or list(CHECKS), "skip": skip or [], "seed": seed}
-    heard: list[Event] = []
-    with workplace(here.state / "versions") as folder, isolated(here) as child:
-        fetched = fetch(model_uri, folder)
-        load(child, fetched, chosen, return_state=True).result(raise_on_failure=child.broken is None)
-        for why in child.unasked:
-            get_run_logger().warning("Not asked: %s", why)
-        for listener in LISTENERS.get():
-            listener.planned(child.planned)
-        for case in child.planned:
-            judge(case, child, heard, return_state=True)
-        seconds = time.perf_counter() - begin
-        verdict = child.verdict(heard, child.planned, subject=fetched.subject, seconds=seconds)
-    conclude(verdict, heard, fetched, here.state)
-    more = f" ({'; '.join(child.unasked)})" if child.unasked and not child.planned else ""
-    return concluded(verdict, f"Heavy weather for {verdict.subject}", page="stress", more=more)
+    here = steps.open_project(project)
+    with steps.open_validation(here, "stress", only=only, skip=skip, seed=seed) as validation:
+        fetch(validation, resolve(model_uri))
+        validation.plan(load(validation, return_state=True))
+        for case in validation.cases:
+            run_case(case, validation, return_state=True)
+        validation.sum_up()
+    log_verdict(validation)
+    return validation.state()

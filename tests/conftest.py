@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,13 @@ from seatrial.project import Project
 from tests.support.left_behind import left_behind, marked
 
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
-TRAINED = {"cli": "project", "flows": "project", "trials": "ground"}  # folder to the group that shares one
+TESTS = Path(__file__).parent
+TRAINED = {"e2e/cli": "project", "e2e/flows": "project", "e2e/trials": "ground"}  # folder to the group that shares one
+TOGETHER = {"integration/ledger": "ledger"}  # folders whose files share a server
 LONG = (  # groups that take a minute or more: those that wait go beside those that compute
-    "project", "test_golden_service.py", "test_load_check.py", "test_resilience_check.py", "test_up.py", "ground",
-    "test_chaos.py", "test_resilience_payments.py",
+    "project", "integration/checks/test_golden_service.py", "integration/checks/test_load.py",
+    "integration/checks/test_resilience.py", "e2e/flows/test_up.py", "ground", "e2e/trials/test_chaos.py",
+    "e2e/trials/test_resilience_payments.py",
 )  # fmt: skip
 
 with contextlib.suppress(ImportError):  # when logging is set anew, Abseil closes its stream: not pytest's
@@ -38,11 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     place = {}
     for item in items:
-        uses = "payments" in getattr(item, "fixturenames", ())
-        group = (TRAINED.get(item.path.parent.name) if uses else None) or item.path.name
+        file = item.path.relative_to(TESTS).as_posix()
+        folder = file.rpartition("/")[0]
+        trained = TRAINED.get(folder) if "payments" in getattr(item, "fixturenames", ()) else None
+        group = trained or TOGETHER.get(folder) or file
         item.add_marker(pytest.mark.xdist_group(group))
-        others = -1 if item.path.parent.name in ("unit", "tests") else len(LONG)
-        place[item] = LONG.index(group) if group in LONG else others
+        quick = folder.startswith("unit") or not folder
+        place[item] = LONG.index(group) if group in LONG else -1 if quick else len(LONG)
     items.sort(key=place.__getitem__)
 
 
@@ -62,7 +68,7 @@ def payments(tmp_path_factory: pytest.TempPathFactory) -> Project:
         os.environ.pop(name, None)
     root = init(tmp_path_factory.mktemp("projects") / "payments", quiet=True)
     project = Project.find(root)
-    project.settle()
+    project.activate()
     train: Callable[..., Any] = load_file(project.pipeline_file.parent / "train.py").train
     for release in (1, 2):
         train(release, rows=6_000, reference_rows=700)

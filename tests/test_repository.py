@@ -24,7 +24,7 @@ HEAVY = {
     "sqlalchemy",
 }  # fmt: skip
 EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
-ORCHESTRATION = ("orchestration/prefect_api.py", "orchestration/runner.py", "orchestration/tasks.py")
+ORCHESTRATION = tuple(f"orchestration/{name}.py" for name in ("prefect_api", "runner", "steps", "tasks", "validation"))
 
 
 def tracked(*suffixes: str) -> list[Path]:
@@ -114,6 +114,38 @@ def test_a_flow_file_shadows_nothing(flow):
     assert not defined & set(sys.stdlib_module_names)
 
 
+def modules(path: Path) -> set[str]:
+    """Return the full names of the modules that a file imports, wherever in it; a name from a package counts as one."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name} imports relative to itself"
+            public = node.module == "seatrial.orchestration"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if public else {str(node.module)}
+        elif isinstance(node, ast.Call):
+            assert getattr(node.func, "id", getattr(node.func, "attr", "")) not in {"import_module", "__import__"}
+    return names
+
+
+@pytest.mark.parametrize("flow", sorted((ROOT / "flows").glob("*.py")), ids=lambda p: p.name)
+def test_a_flow_has_one_door(flow):
+    """A flow imports prefect, seatrial and seatrial.orchestration.steps alone: nothing else of ours is public by it."""
+    prefect = {name for name in modules(flow) if name.partition(".")[0] == "prefect"}
+    assert modules(flow) - prefect <= {"__future__", "typing", "seatrial", "seatrial.orchestration.steps"}
+    assert {f"def {flow.stem}("} <= set(re.findall(r"def \w+\(", flow.read_text(encoding="utf-8")))
+
+
+def test_every_step_is_wired():
+    """What the one door offers is what flows use: no step is left there that none needs."""
+    from seatrial.orchestration import steps
+
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "flows").glob("*.py"))
+    types = {name for name in steps.__all__ if isinstance(getattr(steps, name), type)}
+    assert {name for name in steps.__all__ if f"steps.{name}" in text} == set(steps.__all__) - types
+
+
 def test_flows_are_leaves():
     """The folder is no package, and no flow imports another."""
     flows = {p.stem for p in (ROOT / "flows").glob("*.py")}
@@ -143,7 +175,8 @@ def test_every_command_is_in_the_readme():
 def test_every_command_in_the_readme_is_there():
     """The README promises no command that the command line does not know."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"```(?:sh|bash|console|text|shell)?\n(.*?)```", readme, re.DOTALL))
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    blocks = "\n".join(block for language, block in fenced if language in ("sh", "console"))
     said = set(re.findall(r"^(?:\$ )?(?:\S*/)?seatrial ([a-z]+)\b", blocks, re.MULTILINE))
     assert said <= set(commands())
 

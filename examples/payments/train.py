@@ -72,7 +72,7 @@ def train(
         MLflow's ModelVersion. The reference is stored before it is registered, so no version is without one.
     """
     if tracking_uri is None:
-        Project.find(Path(__file__).parent).settle()
+        Project.find(Path(__file__).parent).activate()
     import mlflow
 
     if tracking_uri is not None:

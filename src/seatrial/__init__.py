@@ -1,4 +1,4 @@
-"""Integration testing for machine-learning services: take every model version to sea before its users do."""
+"""Integration tests and a promotion gate for machine-learning services."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,7 @@ __all__ = sorted(_HOME)  # noqa: PLE0605  the names are the keys above
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: the command line must start before pandas does."""
+    """Import a public name at its first use: the command line must start before pandas does."""
     if name not in _HOME:
         raise AttributeError(f"module 'seatrial' has no attribute '{name}'")
     value = globals()[name] = getattr(import_module(f"seatrial.{_HOME[name]}"), name)

@@ -1,4 +1,4 @@
-"""The engine: ask every question, let the sinks hear every event, sum up. It needs no server of any kind."""
+"""The engine: run every case, send each event to the sinks, sum up to a verdict. It needs no server of any kind."""
 
 from __future__ import annotations
 
@@ -14,41 +14,42 @@ from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.pipeline import SERVICE, Pipeline, describe
 from seatrial.policy.policy import Policy
-from seatrial.reference.provenance import remarks
+from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.base import Sink
+from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
 
 
 def plan(checks: Iterable[Check], trial: Trial) -> list[tuple[Check, Case]]:
-    """Return every question with the check that asks it, in order."""
+    """Return every case with its check, in the order they will run."""
     return [(check, case) for check in checks for case in check.cases(trial)]
 
 
 def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
-    """Ask one question and return its events. A check that crashes becomes an event; it is never a pass."""
+    """Run one case and return its events. A check that crashes yields a ``NotEvaluated`` event, never a pass."""
     begin = time.perf_counter()
     events: list[Event] = []
     try:
         events.extend(check.run(trial, case.stage))
     except StageError as error:
-        advice = "Run this stage on the reference's input in a debugger: it is deterministic and needs no server."
+        advice = "Run this stage on its recorded input in a debugger: it is deterministic and needs no server."
         events.append(Finding(check.name, error.stage, str(error), cause="stage-broke", advice=advice))
         events.append(Evaluated(check.name, case.stage, compared=1))
     except SeatrialError as error:
         events.append(NotEvaluated(check.name, case.stage, str(error), crashed=True))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever broke, the others are still asked
-        events.append(NotEvaluated(check.name, case.stage, f"the check crashed: {describe(error)}", crashed=True))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever this check raised, the other cases still run
+        events.append(NotEvaluated(check.name, case.stage, f"The check crashed: {describe(error)}.", crashed=True))
     if not any(
         isinstance(e, Evaluated | NotEvaluated) and (e.check, e.stage) == (check.name, case.stage) for e in events
     ):
-        events.append(NotEvaluated(check.name, case.stage, "the check ended without an answer"))
-    spent = time.perf_counter() - begin
-    return [_timed(e, spent) if isinstance(e, Evaluated) else e for e in events]
+        events.append(NotEvaluated(check.name, case.stage, "The check ended without a result."))
+    took = round(time.perf_counter() - begin, 4)
+    return [replace(e, seconds=took) if isinstance(e, Evaluated) else e for e in events]
 
 
 def stream(checks: Iterable[Check], trial: Trial) -> Iterator[Event]:
-    """Ask everything, one question after the other, and yield the events as they come."""
+    """Run every case, one after the other, and yield the events as they come."""
     for check, case in plan(checks, trial):
         yield from run_case(check, trial, case)
 
@@ -61,9 +62,17 @@ def verdict_of(
     subject: Subject | None = None,
     seconds: float = 0.0,
 ) -> Verdict:
-    """Sum the events of a trial up."""
+    """Return the verdict that the events of a trial sum up to.
+
+    Args:
+        events: what the cases yielded.
+        trial: the trial they belong to; remarks on its reference are added to them.
+        planned: every case that should have been evaluated.
+        subject: the version; the pipeline's name where no registry knows it.
+        seconds: the time the run took.
+    """
     return total(
-        [*remarks(trial.reference), *events],
+        [*provenance_findings(trial.reference), *events],
         subject=subject or Subject(trial.pipeline.name),
         path=(*trial.pipeline.path, *([SERVICE] if any(q.stage == SERVICE for q in planned) else [])),
         planned=planned,
@@ -85,26 +94,43 @@ def run(
     sinks: Sequence[Sink] = (),
     live: Sequence[str] = (),
     champion: Any = None,
+    service: Target | None = None,
     subject: Subject | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Take a version to sea: ask every check's questions and return the verdict.
+    """Validate a version: run every case of the checks and return the verdict.
 
     Args:
-        pipeline: the path under trial.
-        reference: what training saw.
-        checks: names of checks or checks of your own; all that seatrial has by default.
+        pipeline: the path to validate.
+        reference: what the stages returned at training time.
+        checks: names of checks, checks of your own, or both; by default every check that seatrial knows.
         model: the loaded model, or the local path of one that ``pipeline.model`` loads.
-        policy: what must hold; schema and parity of every stage by default.
-        sinks: where events go. One that raises is told no more, and the verdict carries a warning that says so.
-        live: dependencies to ask again beside their recorded answers.
-        champion: the promoted version's model, loaded or a path, for the quality check.
-        subject: who is on trial, where a registry knows.
-        seed: of every random choice.
+        policy: tolerances, expectations and limits; by default every stage must match the reference.
+        sinks: where events go. A sink that raises receives nothing more, and the verdict carries a warning.
+        live: dependencies to call now, in addition to replaying their recorded responses.
+        champion: the champion's model, loaded or a path, for the quality check.
+        service: a target that takes the place of the pipeline's service, such as
+            :class:`seatrial.targets.inprocess.InProcessService`; no process is started then.
+        subject: the version, where a registry knows it.
+        seed: the seed of every random choice.
 
     Raises:
-        ReferenceInvalid: a reference that does not match the pipeline.
-        UsageError: an unknown check.
+        ReferenceInvalid: the reference does not match the pipeline.
+        UsageError: there is no such check.
+
+    Example:
+        >>> import pandas as pd
+        >>> from seatrial import Pipeline, capture, run
+        >>> requests = pd.DataFrame({"id": ["t-1", "t-2"], "amount": [8.0, 2.0]})
+        >>> def halve(frame):
+        ...     return frame.assign(score=frame["amount"] / 2)
+        >>> trained = Pipeline("shop", key="id", raw=lambda frame: frame, score=halve)
+        >>> reference = capture(trained, requests)
+        >>> run(trained, reference, ["golden"]).outcome.value
+        'pass'
+        >>> served = Pipeline("shop", key="id", raw=lambda frame: frame, score=lambda frame: frame.assign(score=9.0))
+        >>> run(served, reference, ["golden"]).first_failing_stage
+        'score'
     """
     begin = time.perf_counter()
     named = _checks.named([c for c in checks if isinstance(c, str)] if checks is not None else None)
@@ -112,41 +138,38 @@ def run(
     chosen = named if checks is None else [by_name[c] if isinstance(c, str) else c for c in checks]
     trial = Trial(
         pipeline, reference, policy=policy, model=loaded(pipeline, model), live=live,
-        champion=loaded(pipeline, champion), seed=seed,
+        champion=loaded(pipeline, champion), seed=seed, service=service,
         model_path=os.fspath(model) if isinstance(model, str | os.PathLike) else None,
     )  # fmt: skip
     cases = plan(chosen, trial)
     planned = [case for _, case in cases]
-    listening, events = list(sinks), list[Event]()
-    deaf = _tell(listening, "planned", planned)
-    trial.on_progress = lambda *how_far: deaf.extend(_tell(listening, "progress", *how_far))
+    receiving, events = list(sinks), list[Event]()
+    failed = _send(receiving, "planned", planned)
+    trial.on_progress = lambda *progress: failed.extend(_send(receiving, "progress", *progress))
     with trial:  # a service that a check started ends here
         for check, case in cases:
             for event in run_case(check, trial, case):
                 events.append(event)
-                deaf += _tell(listening, "event", event)
-    verdict = verdict_of([*events, *deaf], trial, planned, subject=subject, seconds=time.perf_counter() - begin)
-    late = _tell(listening, "verdict", verdict)
+                failed += _send(receiving, "event", event)
+    verdict = verdict_of([*events, *failed], trial, planned, subject=subject, seconds=time.perf_counter() - begin)
+    late = _send(receiving, "verdict", verdict)
     return replace(verdict, findings=(*verdict.findings, *late))
 
 
 def loaded(pipeline: Pipeline, model: Any) -> Any:
-    """Return the model itself where its local path was given."""
+    """Return the model, loaded by ``pipeline.model`` where a local path was given."""
     return pipeline.model(os.fspath(model)) if pipeline.model and isinstance(model, str | os.PathLike) else model
 
 
-def _tell(sinks: list[Sink], what: str, *said: Any) -> list[Finding]:
-    """Tell every sink; one that raises hears no more, and that is a warning: it must not turn a verdict around."""
-    lost = []
+def _send(sinks: list[Sink], method: str, *arguments: Any) -> list[Finding]:
+    """Call a method of every sink. One that raises is removed and reported: it must not change the outcome."""
+    warnings = []
     for sink in list(sinks):
         try:
-            getattr(sink, what)(*said)
-        except Exception as error:  # noqa: BLE001  whatever a sink raises is the sink's own trouble
+            getattr(sink, method)(*arguments)
+        except Exception as error:  # noqa: BLE001  a sink may raise anything
             sinks.remove(sink)
-            words = f"{type(sink).__name__} broke, and what it writes is not whole: {describe(error)}"
-            lost.append(Finding("run", None, words, severity=Severity.WARNING, cause="sink-broke"))
-    return lost
-
-
-def _timed(evaluated: Evaluated, seconds: float) -> Evaluated:
-    return replace(evaluated, seconds=round(seconds, 4))
+            name = getattr(sink, "name", "") or type(sink).__name__
+            message = f"Sink '{name}' raised {describe(error)}; its output is incomplete. The verdict is unaffected."
+            warnings.append(Finding("run", None, message, severity=Severity.WARNING, cause="sink-broke"))
+    return warnings

@@ -1,17 +1,17 @@
-"""The error tree. Each error is one message for a person and knows the exit code it ends a command with.
+"""The errors of seatrial. Each carries one message for a person, and the exit code of the command that it ends.
 
 SeatrialError
-├── UsageError          what was typed, or a setting, cannot be used
+├── UsageError          an argument or a setting cannot be used
 │   ├── ProjectError    pyproject.toml or the pipeline file
 │   └── PolicyError     a file under expectations/
-├── PipelineError       a pipeline that cannot be put together
-│   └── StageError      a stage that broke the rule while it ran; a finding when it happens under trial
-├── ReferenceInvalid    a reference that is missing, damaged, or of something else
-├── FixtureError        reference data that cannot be declared, made or trusted
-├── RegistryError       MLflow cannot be reached, or has no such version
-├── IsolationError      the process that loads a model ended, broke a limit, or said what cannot be understood
-└── TargetError         a service that cannot be started or reached
-    └── AnswerError     a service that answered, and not as it should; a finding when it happens under trial
+├── PipelineError       a pipeline cannot be put together, or cannot be run as given
+│   └── StageError      a stage failed or broke the rule; under validation this is a finding
+├── ReferenceInvalid    a reference is missing, damaged, or belongs to something else
+├── FixtureError        a fixture cannot be declared, made or trusted
+├── RegistryError       the model registry cannot be reached, or lacks the version
+├── IsolationError      the process that loads the model ended, exceeded a limit, or broke the protocol
+└── TargetError         a service cannot be started or reached
+    └── AnswerError     a service sent an unusable response; under validation this is a finding
 """
 
 from __future__ import annotations
@@ -23,13 +23,25 @@ EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
 
 class SeatrialError(Exception):
-    """What went wrong and what to do, in words for the person who runs seatrial."""
+    """The base of every error of seatrial. Its message states what is wrong and what to do next.
+
+    Attributes:
+        exit_code: the exit code of a command that ends with this error.
+
+    Example:
+        >>> from seatrial import Pipeline, SeatrialError
+        >>> try:
+        ...     Pipeline("shop", key="id", raw=lambda frame: frame)
+        ... except SeatrialError as error:
+        ...     print(error.exit_code, str(error).partition(";")[0])
+        2 Pipeline 'shop' has 1 stage(s)
+    """
 
     exit_code = EXIT_INCONCLUSIVE
 
 
 class UsageError(SeatrialError):
-    """Something typed or set cannot be used."""
+    """An argument or a setting cannot be used."""
 
 
 class ProjectError(UsageError):
@@ -41,11 +53,15 @@ class PolicyError(UsageError):
 
 
 class PipelineError(SeatrialError):
-    """The pipeline cannot be put together as declared."""
+    """A pipeline cannot be put together as declared, or cannot be run with what was given."""
 
 
 class StageError(PipelineError):
-    """A stage raised, or broke the rule that a step is a function from a frame to a frame."""
+    """A stage raised, or broke the rule that a stage is a function from a frame to a frame that keeps the key.
+
+    Attributes:
+        stage: the name of the stage.
+    """
 
     def __init__(self, stage: str, message: str) -> None:
         super().__init__(message)
@@ -57,33 +73,43 @@ class ReferenceInvalid(SeatrialError):
 
 
 class FixtureError(SeatrialError):
-    """Reference data cannot be declared, made or trusted; never a failure of the model."""
+    """A fixture cannot be declared, made or trusted; this is never a failure of the model."""
 
 
 class RegistryError(SeatrialError):
-    """The model registry cannot be reached or does not hold what was asked for."""
+    """The model registry cannot be reached, or does not hold what was requested."""
 
 
 class IsolationError(SeatrialError):
-    """The process that loads a model ended, broke a limit, or said what cannot be understood."""
+    """The process that loads the model ended, exceeded a limit, or broke the protocol."""
 
 
 class TargetError(SeatrialError):
-    """A service under trial cannot be started, reached, or understood."""
+    """A service under validation cannot be started or reached, or its protocol is not understood."""
 
 
 class AnswerError(TargetError):
-    """A service answered too late, too long, or in no form that can be read."""
+    """A response of a service came too late, was too long, or cannot be read."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest of ``known``, or the empty string."""
+    """Return a question for the name closest to ``name``, to append to a message; the empty string where none is close.
+
+    Example:
+        >>> nearest("feature", ["raw", "features"]), nearest("xyz", ["raw"])
+        (" Did you mean 'features'?", '')
+    """
     close = get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name that is not there: what was asked for, what there is, the nearest match."""
+    """Return the message for an unknown name: what was given, what is known, the nearest match.
+
+    Example:
+        >>> unknown("Check", "goldn", ["golden", "load"])
+        "Check 'goldn' is not known. Known: golden, load. Did you mean 'golden'?"
+    """
     names = list(known)
     listed = ", ".join(names) if names else "none"
     return f"{what} '{name}' is not known. Known: {listed}.{nearest(name, names)}"

@@ -1,6 +1,6 @@
-"""What predictions are worth, for many resamples at once: every metric takes a matrix of row weights.
+"""Metrics of predictions, computed for many bootstrap resamples at once: each takes a matrix of row weights.
 
-Names and values are those of ``sklearn.metrics``. A weight is how often a resample drew the row.
+Names and values are those of ``sklearn.metrics``. A weight is the number of times that a resample drew the row.
 """
 
 from __future__ import annotations
@@ -25,11 +25,17 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: as in ``sklearn.metrics``.
-        better: whether a higher or a lower value is better; a limit is the lowest or the highest acceptable one.
+        name: its name in ``sklearn.metrics``.
+        better: whether a higher or a lower value is better; a limit is the lowest or the highest acceptable value.
         of: ``events`` for labels 0 and 1, ``numbers`` for regression.
-        scores: ``any`` score that ranks, or a ``probability`` between 0 and 1.
-        values: labels (n), scores (n), weights (b, n) to values (b); NaN where a resample has only one class.
+        scores: ``any`` for scores that rank, ``probability`` for scores between 0 and 1.
+        values: a function of labels (n), scores (n) and weights (b, n) that returns values (b); NaN where a resample
+            has only one class.
+
+    Example:
+        >>> labels, scores, weights = np.array([1.0, 2.0]), np.array([1.0, 4.0]), np.array([[1.0, 1.0], [0.0, 2.0]])
+        >>> metric("mae").values(labels, scores, weights).tolist()
+        [1.0, 2.0]
     """
 
     name: str
@@ -40,23 +46,32 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """1 where higher is better, -1 where lower is."""
+        """Return 1 where a higher value is better, -1 where a lower one is."""
         return 1 if self.better == "higher" else -1
 
     def holds(self, value: float, limit: float) -> bool:
-        """Whether a value is within its limit; NaN never is."""
+        """Return whether a value is within a limit; NaN never is.
+
+        Example:
+            >>> metric("roc_auc").holds(0.91, 0.9), metric("rmse").holds(0.91, 0.9)
+            (True, False)
+        """
         return bool(self.sign * value >= self.sign * limit)
 
 
 def metric(name: str) -> Metric:
-    """Return a metric by its name; PolicyError with the nearest one when there is none."""
+    """Return a metric by its name.
+
+    Raises:
+        PolicyError: there is no such metric; the message names the nearest one.
+    """
     if name not in METRICS:
         raise PolicyError(unknown("Metric", name, METRICS))
     return METRICS[name]
 
 
 def resamples(rows: int, count: int, seed: int | Sequence[int]) -> Iterator[Array]:
-    """Yield bootstrap weights, (b, rows) at a time, ``count`` in all; the same for the same seed."""
+    """Yield bootstrap weights in blocks (b, rows), ``count`` resamples in all; the same seed gives the same weights."""
     rng = np.random.default_rng(seed)
     step = max(1, CELLS_AT_ONCE // rows)
     for begin in range(0, count, step):
@@ -66,7 +81,7 @@ def resamples(rows: int, count: int, seed: int | Sequence[int]) -> Iterator[Arra
 
 
 def _roc_auc(y: Array, s: Array, w: Array) -> Array:
-    """The share of pairs of an event and a non-event in the right order, ties half (Mann-Whitney U / PN)."""
+    """Return the share of pairs of event and non-event in the right order; a tie counts half (Mann-Whitney U / PN)."""
     order, ends = _ranked(s)
     events = w[:, order] * y[order]
     others = w[:, order] - events
@@ -78,7 +93,7 @@ def _roc_auc(y: Array, s: Array, w: Array) -> Array:
 
 
 def _average_precision(y: Array, s: Array, w: Array) -> Array:
-    """Sum over thresholds of precision times the step in recall."""
+    """Return the sum over thresholds of precision times the step in recall."""
     order, ends = _ranked(-s)
     found = np.cumsum(w[:, order] * y[order], axis=1)[:, ends]
     taken = np.cumsum(w[:, order], axis=1)[:, ends]
@@ -97,7 +112,7 @@ def _log_loss(y: Array, s: Array) -> Array:
 
 
 def _share(part: Callable[[Array, Array], Array], whole: Callable[[Array, Array], Array]) -> Values:
-    """Sums of rows over sums of rows, 0 where there are none; the score is a decision, ``yes``, at the threshold."""
+    """Return a ratio of weighted counts, 0 where the denominator is 0; ``yes`` is the decision at the threshold."""
 
     def values(y: Array, s: Array, w: Array) -> Array:
         yes = (s >= THRESHOLD).astype(np.float64)

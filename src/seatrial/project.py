@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seatrial import plugins
 from seatrial.errors import ProjectError, unknown
 
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
     from seatrial.policy.policy import Policy
 
-TEXTS = ("pipeline", "expectations", "flows", "state")
+TEXTS = ("pipeline", "expectations", "flows", "state", "registry")
 SETTINGS = (*TEXTS, "models", "environment", "isolation")
 
 # Whoever starts seatrial may have set any of these; what they set stands.
@@ -80,7 +81,8 @@ class Project:
     """Where things are, and how a model is kept apart. Every path is absolute.
 
     ``models`` are patterns of the registered models that are this project's, such as ``payments-*``; ``environment``
-    names the variables that the process which loads a model may see, beside those of any program.
+    names the variables that the process which loads a model may see, beside those of any program; ``registry`` is the
+    scheme of the registry that 'seatrial reconcile' watches.
     """
 
     root: Path
@@ -92,6 +94,7 @@ class Project:
     models: tuple[str, ...] = ("*",)
     environment: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    registry: str = "models"
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -127,6 +130,7 @@ class Project:
             models=_patterns(settings.get("models", ["*"]), where),
             environment=_names(settings.get("environment", []), where),
             limits=Limits.read(settings.get("isolation", {}), where),
+            registry=_registry(settings.get("registry", "models"), where),
         )
 
     def pipeline(self) -> Pipeline:
@@ -153,7 +157,7 @@ class Project:
 
         return Policy.load(self.expectations, pipeline)
 
-    def settle(self) -> None:
+    def activate(self) -> None:
         """Point MLflow and Prefect at the project's own state unless the environment says otherwise, and quieten them.
 
         Must run before either is imported: both read the environment once.
@@ -172,6 +176,13 @@ def _patterns(given: object, where: str) -> tuple[str, ...]:
     if not isinstance(given, list) or not given or not all(isinstance(p, str) and p for p in given):
         raise ProjectError(f"{where}: 'models' is a list of patterns of registered models, such as [\"payments-*\"].")
     return tuple(given)
+
+
+def _registry(given: object, where: str) -> str:
+    known = plugins.names("registries")
+    if given not in known:
+        raise ProjectError(f"{where}: {unknown('registry =', str(given), known)}")
+    return str(given)
 
 
 def _names(given: object, where: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a check may see: the pipeline under trial, its reference and policy, and the replays, each run once."""
+"""What a check works with: the pipeline under validation, its reference and policy, and the replays, each run once."""
 
 from __future__ import annotations
 
@@ -19,30 +19,47 @@ from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, Step
 from seatrial.policy.policy import Policy
-from seatrial.reference.snapshot import Reference, lent
+from seatrial.reference.snapshot import Reference, shared
+from seatrial.targets.protocol import Target
 
 T = TypeVar("T")
 Replay = Literal["isolated", "chained"]
+"""The stage replay (a stage on its recorded input) or the end-to-end replay (the whole path from the requests)."""
 
 
 class Trial:
-    """One version under trial. Every method may be called from several threads; each piece of work is done once.
+    """One version under validation. Its methods may be called from several threads; each replay runs once.
 
     Args:
-        pipeline: the path under trial.
-        reference: what training saw; it must match the pipeline.
-        policy: what must hold.
-        model: the loaded model, for stages that ask for it.
-        live: dependencies to ask again, now, beside the recorded answers.
-        champion: the promoted version's model, for the quality check.
-        seed: of every random choice a check makes.
-        model_path: where ``model`` was loaded from, so that another process can load it too.
-        promised: what the promoted version's users rely on, for the contract check.
-        champion_path: where the promoted version's model lies, so that its service can be started beside.
+        pipeline: the path to validate.
+        reference: what the stages returned at training time; it must match the pipeline.
+        policy: tolerances, expectations and limits.
+        model: the loaded model, for stages that need it.
+        live: dependencies to call now, in addition to replaying their recorded responses.
+        champion: the champion's model, for the quality check.
+        seed: the seed of every random choice that a check makes.
+        model_path: the local path that ``model`` was loaded from, so that another process can load it too.
+        champion_contract: what users of the champion rely on, for the contract check.
+        champion_path: the local path of the champion's model, so that its service can be started for comparison.
+        service: a target that takes the place of the pipeline's service; opened when a check first needs it, closed
+            with the trial. No process is started then.
 
     Attributes:
-        on_progress: called while a long question runs with how much is done, of how much, and what comes next. Set
-            it to show progress; it must return at once and not raise.
+        on_progress: called by checks that take long, with the steps done, the steps in all, and the next step. Set
+            it to show progress. It must return at once and must not raise.
+
+    Raises:
+        ReferenceInvalid: the reference does not match the pipeline.
+        UsageError: ``live`` names a dependency that the pipeline does not have.
+
+    Example:
+        >>> from seatrial import Pipeline, capture
+        >>> requests = pd.DataFrame({"id": ["t-1", "t-2"], "amount": [8.0, 2.0]})
+        >>> trained = Pipeline("shop", key="id", raw=lambda f: f, score=lambda f: f.assign(score=f["amount"] / 2))
+        >>> served = Pipeline("shop", key="id", raw=lambda f: f, score=lambda f: f.assign(score=f["amount"] / 3))
+        >>> with Trial(served, capture(trained, requests)) as trial:
+        ...     trial.parity("raw").ok, trial.parity("score").ok
+        (True, False)
     """
 
     def __init__(
@@ -58,10 +75,11 @@ class Trial:
         model_path: str | None = None,
         champion_contract: ChampionContract | None = None,
         champion_path: str | None = None,
+        service: Target | None = None,
     ) -> None:
         reference.matches(pipeline)
-        if strangers := [name for name in live if name not in pipeline.dependencies]:
-            raise UsageError(unknown("Dependency", strangers[0], pipeline.dependencies))
+        if others := [name for name in live if name not in pipeline.dependencies]:
+            raise UsageError(unknown("Dependency", others[0], pipeline.dependencies))
         self.pipeline = pipeline
         self.reference = reference
         self.policy = policy or Policy()
@@ -72,49 +90,59 @@ class Trial:
         self.model_path = model_path
         self.champion_contract = champion_contract
         self.champion_path = champion_path
+        self.service = service
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
-        self._held, self._holding = ExitStack(), threading.Lock()
+        self._held, self._held_lock = ExitStack(), threading.Lock()
 
     def step(self, stage: str, *, model: Any = None) -> Step:
-        """Return the stage as a step, dependencies answering as recorded, with another ``model`` where one is given."""
+        """Return a stage as a step whose dependencies return their recorded responses.
+
+        Args:
+            stage: the name of the stage.
+            model: a model to use in place of the trial's.
+        """
         model = self.model if model is None else model
         return self.pipeline.step(stage, model=model, clients=self.clients, columns=self.reference.columns)
 
     @property
     def clients(self) -> Mapping[str, Any]:
-        """The dependencies' stand-ins."""
+        """Return the clients that replay the recorded responses, by dependency."""
         return self.once("clients", self.reference.clients)
 
     def input_of(self, stage: str) -> pd.DataFrame:
-        """Return what the stage was fed at training time, as a copy: a stage may write into what it is given."""
+        """Return the recorded input of a stage, as a copy: a stage may write into the frame it receives."""
         return _copy(self.reference.input_of(stage))
 
     def isolated(self, stage: str) -> pd.DataFrame:
-        """Return what the stage makes of the reference's own input: a difference here is born here.
+        """Return the stage replay: the stage's frame for its recorded input. Any difference originates in this stage.
 
         Raises:
             StageError: the stage raised or broke the rule.
         """
         frame = self.once(("isolated", stage), lambda: self.step(stage)(self.input_of(stage)))
-        return lent(frame)
+        return shared(frame)
 
     def chained(self, stage: str) -> pd.DataFrame:
-        """Return what the whole path up to and with ``stage`` makes of the requests: what a user would get.
+        """Return the end-to-end replay up to ``stage``: its frame for the requests, as a user would get it.
 
         Raises:
-            StageError: a stage on the way raised or broke the rule.
+            StageError: this stage or one before it raised or broke the rule.
         """
         before = self.pipeline.before(stage)
         frame = self.once(
             ("chained", stage),
             lambda: self.step(stage)(self.input_of(stage) if before is None else _copy(self.chained(before))),
         )
-        return lent(frame)
+        return shared(frame)
 
     def parity(self, stage: str, replay: Replay = "isolated") -> Parity:
-        """Return the comparison of a replay of the stage with what training saw."""
+        """Return how a replay of a stage compares with the reference.
+
+        Raises:
+            StageError: a stage raised or broke the rule.
+        """
 
         def work() -> Parity:
             actual = self.isolated(stage) if replay == "isolated" else self.chained(stage)
@@ -129,7 +157,7 @@ class Trial:
         return self.once(("parity", replay, stage), work)
 
     def once(self, name: Any, work: Callable[[], T]) -> T:
-        """Do a piece of work the first time it is asked for under ``name``, and return its result every time."""
+        """Return the result of ``work``, which runs in the first call with a ``name`` only; errors are raised again."""
         with self._lock:
             future = self._done.get(name)
             mine = future is None
@@ -145,13 +173,13 @@ class Trial:
         return result
 
     def hold(self, manager: AbstractContextManager[T]) -> T:
-        """Enter what shall live as long as the trial, such as a started service, and return what it gives."""
-        with self._holding:
+        """Enter a context manager that ends with the trial, such as a started service, and return its value."""
+        with self._held_lock:
             return self._held.enter_context(manager)
 
     def close(self) -> None:
-        """Leave everything that is held. Whoever makes a trial closes it, or uses it in a ``with`` block."""
-        with self._holding:
+        """Exit every context manager that is held. A ``with`` block around the trial does so too."""
+        with self._held_lock:
             self._held.close()
 
     def __enter__(self) -> Trial:
@@ -162,7 +190,7 @@ class Trial:
 
 
 def _copy(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy that shares nothing, lists and dicts in cells included."""
+    """Return a copy that shares nothing with the original, not even lists and dicts in cells."""
     own = frame.copy()
     for name in (n for n, dtype in frame.dtypes.items() if dtype.kind == "O"):
         if isinstance(next(iter(frame[name].dropna()), None), list | dict | set | np.ndarray):
@@ -172,13 +200,14 @@ def _copy(frame: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class ChampionContract:
-    """Values and paths alone, so that another process can be handed them.
+    """The champion contract: what users of the champion rely on. It holds plain values and paths, to cross processes.
 
     Attributes:
-        version: its number.
-        openapi: the document of its service when it last passed; None where none is stored.
-        why: there is no document, in words.
-        reference: the directory of its reference, for its answers; None where it is the version on trial, or has none.
+        version: the champion's version.
+        openapi: the OpenAPI document of its service when it last passed; None where none is stored.
+        why: why there is no document; empty where there is one.
+        reference: the folder of its reference, for its recorded responses; None where it has none, or is the version
+            under validation.
     """
 
     version: str

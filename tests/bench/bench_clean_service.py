@@ -25,7 +25,7 @@ def main(times, first):
 
     from seatrial import Dependency, Outcome, Pipeline, Policy, capture
     from seatrial.checks import named
-    from seatrial.checks.serving.service import Live, serve, target_of
+    from seatrial.checks.serving.service import LiveService, serve, target_of
     from seatrial.engine import plan, run_case, verdict_of
     from seatrial.io.loading import load_file
     from seatrial.pipeline import SERVICE
@@ -61,7 +61,7 @@ def main(times, first):
                 reference = capture(pipeline, requests, model=model)
                 options = {"policy": policy, "model": model, "model_path": model_path, "seed": seed}
                 with Trial(pipeline, reference, champion_contract=ChampionContract("1", document), **options) as trial:
-                    here = Live(pipeline.service, running, trial.hold(target_of(pipeline, running)))
+                    here = LiveService(pipeline.service, running, trial.hold(target_of(pipeline, running)))
                     trial.once("live service", lambda here=here: here)
                     asked = [(c, q) for c, q in plan(named(CHECKS), trial) if q.stage == SERVICE]
                     begin = time.perf_counter()

@@ -31,6 +31,7 @@ class Version:
     created: int
     run_id: str = "r" * 32
     model_id: str = ""
+    scheme: str = "models"
 
 
 def versions(first: int, count: int) -> list[Version]:

@@ -41,7 +41,7 @@ BOUNDARIES = {"postprocess.probability": [0.08, 0.3], "prediction.amount_ratio":
 def trained(root: Path) -> tuple[Project, Any]:
     """A project as ``seatrial init`` writes it, with one version of the model."""
     project = Project.find(init(root / "project", quiet=True))
-    project.settle()
+    project.activate()
     load_file(project.pipeline_file.parent / "train.py").train(1)
     return project, registry.fetch(registry.resolve("models:/payments/1"), root / "fetched")
 

@@ -28,15 +28,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from seatrial import registry  # noqa: E402
 from seatrial.errors import SeatrialError  # noqa: E402
 from seatrial.ledger import Ledger  # noqa: E402
-from seatrial.orchestration.deploy import deploy, put_webhook  # noqa: E402
+from seatrial.orchestration.deploy import deploy  # noqa: E402
 from seatrial.orchestration.services import Servers, command_of  # noqa: E402
 from seatrial.process import crash_points  # noqa: E402
 from seatrial.process.running import free_port  # noqa: E402
 from seatrial.project import Project  # noqa: E402
 from seatrial.promotion.triggers import webhook  # noqa: E402
 from tests.e2e.trials import chaos  # noqa: E402
+from tests.support import crashes  # noqa: E402
 
 SHARES = {"dropped": 25, "doubled": 20, "delayed": 20, "forged": 15, "delivered": 20}
 
@@ -97,9 +99,9 @@ class Fleet:
 
     def start(self, name):
         server = self.up[name]
-        server.environ.pop(crash_points.AT, None)
+        server.environ.pop(crashes.AT, None)
         if name.startswith("reconciler") and self.places:
-            server.environ[crash_points.AT] = self.places[0]
+            server.environ[crashes.AT] = self.places[0]
         server.start()
         if server.health.startswith("http"):
             server.wait()
@@ -109,7 +111,7 @@ class Fleet:
         for name, server in self.up.items():
             if server.process.poll() is None:
                 continue
-            place = server.environ.get(crash_points.AT)
+            place = server.environ.get(crashes.AT)
             self.kills[f"{name} at {place}" if place else f"{name} by itself"] += 1
             if place in self.places:
                 self.places.remove(place)
@@ -150,18 +152,14 @@ def main() -> int:
     dice = random.Random(chosen.seed)
     folder = Path(tempfile.mkdtemp(prefix="seatrial-chaos-"))
     chaos.make(folder)
-    shutil.copytree(ROOT / "deployments", folder / "deployments", dirs_exist_ok=True)
-    for flow in (ROOT / "flows").glob("*.py"):
-        if not (folder / "flows" / flow.name).exists():
-            shutil.copyfile(flow, folder / "flows" / flow.name)
     project = Project.find(folder)
-    environ = {"PYTHONPATH": str(ROOT), webhook.SECRET: "0123456789abcdef0123456789abcdef"}
+    environ = {"PYTHONPATH": f"{crashes.FOLDER}{os.pathsep}{ROOT}", webhook.SECRET: "0123456789abcdef0123456789abcdef"}
     if chosen.ledger:
         environ["SEATRIAL_LEDGER_URL"] = chosen.ledger
     fleet = Fleet(project, dice, environ, worker=chosen.worker)
     os.environ.update({**environ, **{k: v for k, v in fleet.servers.environ.items() if k not in os.environ}})
     os.environ["MLFLOW_TRACKING_URI"] = fleet.servers.mlflow
-    project.settle()
+    project.activate()
     courier = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Courier)
     Courier.receiver, Courier.dice = fleet.servers.receiver + webhook.PATH, random.Random(chosen.seed)
     threading.Thread(target=courier.serve_forever, daemon=True).start()
@@ -172,7 +170,7 @@ def main() -> int:
         if chosen.worker:
             deploy(folder)
         secret = webhook.secret(project.state).decode()
-        put_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
+        registry.named("models").put_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
         for name in fleet.up:
             if fleet.up[name].process is None:
                 fleet.start(name)

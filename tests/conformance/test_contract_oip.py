@@ -9,7 +9,7 @@ from linear_steps import pipeline as linear
 from seatrial import capture
 from seatrial.checks import environment
 from seatrial.checks.contract import check as contract
-from seatrial.checks.serving.service import Live, target_of
+from seatrial.checks.serving.service import LiveService, target_of
 from seatrial.engine import run_case, verdict_of
 from seatrial.events import Case
 from seatrial.trial import Trial
@@ -20,7 +20,7 @@ def sail(check, path, running):
     requests = pd.DataFrame({"id": [f"t{n}" for n in range(8)], "a": [n / 3 for n in range(8)], "b": [1.5] * 8})
     case = Case(check.name, "service")
     with Trial(path, capture(path, requests)) as trial:
-        here = Live(path.service, running, trial.hold(target_of(path, running)))
+        here = LiveService(path.service, running, trial.hold(target_of(path, running)))
         trial.once("live service", lambda: here)
         return verdict_of(run_case(check, trial, case), trial, [case])
 
@@ -46,5 +46,8 @@ def test_libraries_of_a_server_in_an_environment_of_its_own_are_named(services, 
     told = {f.message.partition(" ")[0]: f for f in verdict.findings if f.cause == "library-skew"}
     assert "mlflow is not installed in the service" in told["mlflow"].message
     if served != pd.__version__:
-        assert f"pandas is {served} in the service, and was {pd.__version__} at training." in told["pandas"].message
+        assert (
+            f"pandas is {served} in the service; the reference was captured with pandas {pd.__version__}."
+            in told["pandas"].message
+        )
     assert {f.stage for f in verdict.findings} == {"service"}

@@ -9,7 +9,7 @@ import pytest
 from seatrial import Reference, Trial, capture
 from seatrial.checks import environment
 from seatrial.checks.golden import check
-from seatrial.checks.serving.service import live
+from seatrial.checks.serving.service import live_service
 from seatrial.errors import AnswerError
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.io.loading import load_file
@@ -60,14 +60,14 @@ def trial(tmp_path_factory):
         champion=learnt.load_model(str(root / "previous")),
         model_path=os.fspath(root / "model"),
     ) as trial:
-        live(trial)
+        live_service(trial)
         yield trial
     patch.undo()
 
 
 def sail(trial, fault, run=check.run):
     """Put the fault in, ask, and take it out."""
-    target = live(trial).target
+    target = live_service(trial).target
     assert target.send(path=f"/fault/{fault}", method="PUT").ok
     try:
         return list(run(trial, "service"))
@@ -76,7 +76,7 @@ def sail(trial, fault, run=check.run):
 
 
 def test_a_clean_service_passes(trial):
-    """Every field of every answer is as at training, one by one and in batches."""
+    """Every field of every answer matches the reference, one by one and in batches."""
     events = sail(trial, "none")
     assert not [e for e in events if isinstance(e, NotEvaluated | Finding)]
     assert next(e for e in events if isinstance(e, Evaluated)).compared == (200 + 25) * 5
@@ -110,20 +110,20 @@ def test_a_fault_of_the_service_is_found_and_placed(trial, fault, column, cause)
 
 
 def test_another_time_zone_is_told_and_with_other_answers_a_warning(trial):
-    """The service's time zone is named beside training's; where its answers differ too, this may be why."""
+    """Both time zones are named; where the answers differ too, the finding names them as a possible cause."""
     for fault, severity, says in (("none", Severity.INFO, False), ("local-time", Severity.WARNING, True)):
         events = sail(trial, fault, environment.run)
         assert events[-1] == Evaluated("environment", "service", compared=events[-1].compared)
         assert events[-1].compared > 8
         (zone,) = (e for e in events if isinstance(e, Finding))
         assert (zone.stage, zone.cause, zone.severity) == ("service", "timezone", severity)
-        assert "time zone is JST/JST, UTC+9, and was " in zone.message
-        assert ("this may be why" in zone.message) is says
+        assert "time zone is JST/JST, UTC+9; the reference has " in zone.message
+        assert ("this may be the cause" in zone.message) is says
 
 
 def test_the_service_refuses_what_it_was_not_made_for(trial):
     """Probes of every kind get a 4xx with words, and never the value back; the next request is answered."""
-    target = live(trial).target
+    target = live_service(trial).target
     good = trial.reference.requests["payload"].iloc[0]
     for probe in (b"", b"{", b"[" * 50_000, b"null", b'{"amount": 1e999}',
                   good.replace('"amount": ', '"amount": "4')[:-1],
@@ -143,5 +143,5 @@ def test_the_service_refuses_what_it_was_not_made_for(trial):
 def test_an_answer_that_cannot_be_made_in_time_says_so(trial):
     """A deadline of the caller's own ends the call, and the service goes on."""
     with pytest.raises(AnswerError, match="gave no whole answer within"):
-        live(trial).target.send(trial.reference.requests["payload"].iloc[0], seconds=1e-4)
-    assert live(trial).running.ended() is None
+        live_service(trial).target.send(trial.reference.requests["payload"].iloc[0], seconds=1e-4)
+    assert live_service(trial).running.ended() is None

@@ -1,6 +1,7 @@
 """What every target promises, asked of real servers: frames out, frames in, keyed, in order, within their time."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,12 @@ from seatrial import Outcome, capture, run
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.parity.compare import compare
 from seatrial.policy.policy import Policy
+from seatrial.process.running import free_port
 from seatrial.targets import connect
 from seatrial.targets.inprocess import InProcess
 from seatrial.targets.mlflow import Form, MLflow
 from seatrial.targets.oip.tensors import tensors_of
+from seatrial.testing import target_conforms
 
 pytestmark = pytest.mark.server
 
@@ -48,6 +51,15 @@ def test_a_step_keeps_every_key_in_order_and_every_digit(target):
     assert answers["id"].tolist() == frame["id"].tolist()
     parity = compare(linear(frame), answers, key="id")
     assert parity.ok, parity.columns
+
+
+@WIRED
+def test_the_target_passes_the_suite_for_extensions(target, target_url, request):
+    """What a package of another author is held to."""
+    kind = request.node.callspec.params["target"]
+    url = target_url(kind)
+    nobody = re.sub(r"(127\.0\.0\.1):\d+", rf"\1:{free_port()}", url)
+    target_conforms(url, rows(6), key="id", nobody=nobody)
 
 
 @EVERY

@@ -35,7 +35,28 @@ def narrow(x):
     return struct.unpack("f", struct.pack("f", x))[0]
 
 
-def faulty(record, fault):
+def respond(received, fault, asked=10**6):
+    """Return status and content for one request, an object or a list; ``asked`` counts the requests so far."""
+    if fault == "crashes" and not isinstance(received, list) and received["x"] is None:
+        return 500, {"detail": "oops"}
+    if fault == "refuses" and not isinstance(received, list) and received["x"] is None:
+        return 422, {"detail": [{"loc": ["body", "x"], "msg": "secret value"}]}
+    if not isinstance(received, list):
+        return 200, faulty(received, fault, asked)
+    content = [faulty(record, fault, asked) for record in received]
+    if fault == "reordered":
+        content.sort(key=lambda each: -each["count"])
+    if fault == "keyless-reordered":
+        content = [{k: v for k, v in each.items() if k != "id"} for each in reversed(content)]
+    if fault == "short":
+        content.pop()
+    if fault == "batch":
+        mean = sum(each["score"] or 0 for each in content) / len(content)
+        content = [{**each, "score": each["score"] and each["score"] - mean / 100} for each in content]
+    return 200, {"results": content} if fault == "envelope" else content
+
+
+def faulty(record, fault, asked):
     if fault == "narrow-input" and record["x"] is not None:
         record = {**record, "x": narrow(record["x"])}
     if fault == "null-input" and record["x"] is None:
@@ -65,7 +86,7 @@ def faulty(record, fault):
         said["serial"] = int(float(FIRST + said["count"]))
     if fault == "nan" and said["score"] is None:
         said["score"] = float("nan")
-    if fault == "degraded" or (fault == "slow-start" and Handler.asked < 3):
+    if fault == "degraded" or (fault == "slow-start" and asked < 3):
         said |= {"degraded": True, "score": 0.0, "why": "the store did not answer"}
     if fault == "keyless":
         del said["id"]
@@ -82,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         fault = sys.argv[2]
-        told = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        received = json.loads(self.rfile.read(int(self.headers["content-length"])))
         with Handler.lock:
             Handler.asked += 1
         if fault == "dies" and Handler.asked > 20:
@@ -91,23 +112,7 @@ class Handler(BaseHTTPRequestHandler):
             threading.Event().wait()
         if fault in NASTY:
             return NASTY[fault](self)
-        if fault == "crashes" and not isinstance(told, list) and told["x"] is None:
-            return self.say(500, {"detail": "oops"})
-        if fault == "refuses" and not isinstance(told, list) and told["x"] is None:
-            return self.say(422, {"detail": [{"loc": ["body", "x"], "msg": "secret value"}]})
-        if not isinstance(told, list):
-            return self.say(200, faulty(told, fault))
-        said = [faulty(record, fault) for record in told]
-        if fault == "reordered":
-            said.sort(key=lambda each: -each["count"])
-        if fault == "keyless-reordered":
-            said = [{k: v for k, v in each.items() if k != "id"} for each in reversed(said)]
-        if fault == "short":
-            said.pop()
-        if fault == "batch":
-            mean = sum(each["score"] or 0 for each in said) / len(said)
-            said = [{**each, "score": each["score"] and each["score"] - mean / 100} for each in said]
-        return self.say(200, {"results": said} if fault == "envelope" else said)
+        return self.say(*respond(received, fault, Handler.asked))
 
     def say(self, status, content):
         body = json.dumps(content).encode()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Iterator
 
 import pytest
+import urllib3.util.connection  # noqa: F401  tries once, when it is imported, whether IPv6 can be bound
 
 FORBIDDEN = {
     "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn", "socket.bind",
@@ -19,6 +21,7 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
         _done.append(f"{event} {arguments[:2]!r}"[:300])
 
 
+platform.processor()  # asks uname once in a process, whichever library wants it first
 sys.addaudithook(_audit)
 
 

@@ -1,4 +1,4 @@
-"""Every question that was planned is answered, or the run is no pass."""
+"""Every planned case is evaluated, or the run does not pass."""
 
 from __future__ import annotations
 
@@ -114,120 +114,121 @@ def finds(trial, stage):
         (finds, Outcome.FAIL),
     ],
 )
-def test_only_an_answered_question_passes(body, outcome, reference):
-    """Silence, nothing compared, an answer to another question, a crash, an exit: never a pass."""
+def test_only_an_evaluated_case_passes(body, outcome, reference):
+    """No event, nothing compared, the result of another case, a crash, an exit: none is a pass."""
     verdict = run(PIPELINE, reference, [check_of(body)])
     assert verdict.outcome is outcome
     assert verdict.exit_code == {Outcome.PASS: 0, Outcome.FAIL: 1}.get(outcome, 2)
 
 
 def test_a_silent_check_is_not_covered_by_its_namesake(reference):
-    """Two checks of one name ask twice; the answer of the first is none of the second."""
+    """Two checks of one name are two cases; the result of the first does not count for the second."""
     verdict = run(PIPELINE, reference, [check_of(evaluated), check_of(silent)])
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert {u.reason for u in verdict.not_evaluated} == {"the check ended without an answer"}
+    assert {u.reason for u in verdict.not_evaluated} == {"The check ended without a result."}
 
 
 @pytest.mark.parametrize("checks", [[], [check_of(evaluated, stages=lambda trial: ())]])
-def test_a_run_that_asks_nothing_is_no_pass(checks, reference):
+def test_a_run_without_cases_does_not_pass(checks, reference):
     """No check, or checks that apply to no stage."""
     verdict = run(PIPELINE, reference, checks)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.summary == "inconclusive: no check was asked for"
+    assert verdict.summary == "inconclusive: No check was selected, or none applies to this pipeline."
 
 
 def test_a_stage_that_breaks_under_a_check_is_a_finding_of_the_stage(reference):
-    """It is born in the stage that raised, whatever was asked."""
+    """It originates in the stage that raised, whichever case was run."""
     verdict = run(PIPELINE, reference, [check_of(stage_breaks, stages=lambda trial: (None,))])
     [finding] = verdict.findings
     assert (finding.stage, finding.cause, verdict.first_failing_stage) == ("features", "stage-broke", "features")
     assert not verdict.not_evaluated
 
 
-def test_a_crash_is_told_without_its_text_and_stops_no_other_check(reference):
-    """The exception's text may hold values; the checks after it are asked all the same."""
+def test_a_crash_is_reported_without_its_text_and_stops_no_other_check(reference):
+    """The text of the exception may hold values; the checks after it run all the same."""
     verdict = run(PIPELINE, reference, [check_of(crashes), check_of(evaluated, name="own")])
     assert len(verdict.evaluated) == 4
-    assert "the check crashed: ValueError in crashes (test_engine.py" in verdict.not_evaluated[0].reason
+    assert "The check crashed: ValueError in crashes (test_engine.py" in verdict.not_evaluated[0].reason
     assert "alice" not in verdict.to_json()
 
 
-def test_an_interrupt_is_no_answer(reference):
-    """Ctrl-C ends the run; no verdict is made of what was asked before."""
+def test_an_interrupt_ends_the_run_without_a_verdict(reference):
+    """Ctrl-C ends the run; the cases before it make no verdict."""
 
     def interrupted(trial, stage):
         raise KeyboardInterrupt
         yield
 
-    heard = []
+    received = []
 
-    class Ear(Sink):
+    class Recorder(Sink):
         def verdict(self, verdict):
-            heard.append(verdict)
+            received.append(verdict)
 
     with pytest.raises(KeyboardInterrupt):
-        run(PIPELINE, reference, [check_of(evaluated), check_of(interrupted)], sinks=[Ear()])
-    assert not heard
+        run(PIPELINE, reference, [check_of(evaluated), check_of(interrupted)], sinks=[Recorder()])
+    assert not received
 
 
-class Told(Sink):
+class Recording(Sink):
     def __init__(self):
-        self.heard = []
+        self.received = []
 
     def planned(self, cases):
-        self.heard.append(("planned", len(cases)))
+        self.received.append(("planned", len(cases)))
 
     def event(self, event):
-        self.heard.append(("event", type(event).__name__))
+        self.received.append(("event", type(event).__name__))
 
     def verdict(self, verdict):
-        self.heard.append(("verdict", verdict.outcome))
+        self.received.append(("verdict", verdict.outcome))
 
 
-def test_sinks_hear_the_plan_every_event_and_the_verdict(reference):
-    """In this order, and the verdict is the one that run returns."""
-    sink = Told()
+def test_sinks_receive_the_plan_every_event_and_the_verdict(reference):
+    """They come in this order, and the verdict is the one that run returns."""
+    sink = Recording()
     run(PIPELINE, reference, [check_of(finds)], sinks=[sink])
     events = [("event", "Finding"), ("event", "Evaluated")] * 2
-    assert sink.heard == [("planned", 2), *events, ("verdict", Outcome.FAIL)]
+    assert sink.received == [("planned", 2), *events, ("verdict", Outcome.FAIL)]
 
 
-def test_sinks_hear_how_far_a_long_question_is(reference):
-    """A check tells the trial, and the run tells the sinks; one that knows nothing of it is not troubled."""
-    heard = []
+def test_sinks_receive_the_progress_of_a_long_case(reference):
+    """A check reports to the trial, and the run to the sinks; a sink without the method is unaffected."""
+    received = []
 
-    class Ear(Sink):
+    class Recorder(Sink):
         def progress(self, done, of, what):
-            heard.append((done, of, what))
+            received.append((done, of, what))
 
     def slow(trial, stage):
         trial.on_progress(1, 2, "run 2 of 2")
         yield Evaluated("own", stage, 1)
 
-    assert run(PIPELINE, reference, [check_of(slow)], sinks=[Ear(), Told()]).outcome is Outcome.PASS
-    assert heard == [(1, 2, "run 2 of 2")] * 2
+    assert run(PIPELINE, reference, [check_of(slow)], sinks=[Recorder(), Recording()]).outcome is Outcome.PASS
+    assert received == [(1, 2, "run 2 of 2")] * 2
 
 
 @pytest.mark.parametrize("where", ["planned", "event", "verdict"])
 @pytest.mark.parametrize(("body", "outcome"), [(evaluated, Outcome.PASS), (finds, Outcome.FAIL)])
-def test_a_sink_that_breaks_turns_no_verdict(where, body, outcome, reference):
-    """The others hear everything, the verdict stands, and it says what was not written."""
+def test_a_sink_that_raises_changes_no_outcome(where, body, outcome, reference):
+    """The other sinks receive everything, the outcome stays, and a warning names the sink."""
 
-    class Full(Told):
+    class Full(Recording):
         pass
 
-    def full(self, said):
+    def full(self, *_):
         raise OSError(28, "No space left on device")
 
     setattr(Full, where, full)
-    other, broken = Told(), Full()
+    other, broken = Recording(), Full()
     verdict = run(PIPELINE, reference, [check_of(body)], sinks=[broken, other])
     assert verdict.outcome is outcome
-    assert other.heard[-1] == ("verdict", outcome)
-    assert broken.heard[-1:] != [("verdict", outcome)]
+    assert other.received[-1] == ("verdict", outcome)
+    assert broken.received[-1:] != [("verdict", outcome)]
     [warning] = [f for f in verdict.findings if f.cause == "sink-broke"]
     assert warning.severity is Severity.WARNING
-    assert warning.message.startswith("Full broke, and what it writes is not whole: OSError in full")
+    assert warning.message.startswith("Sink 'Full' raised OSError in full (test_engine.py:")
+    assert warning.message.endswith("); its output is incomplete. The verdict is unaffected.")
 
 
 def test_the_stream_is_the_run_without_sinks(reference):
@@ -242,28 +243,28 @@ def test_the_stream_is_the_run_without_sinks(reference):
     assert verdict.path == ("raw", "features")
 
 
-def test_an_answer_carries_the_time_it_took(reference):
-    """Every judged question of a check says how long it took, in seconds."""
+def test_a_result_carries_the_time_it_took(reference):
+    """Every evaluated case has the time it took, in seconds."""
     [event] = run_case(check_of(evaluated), Trial(PIPELINE, reference), Case("own", "raw"))
     assert event.seconds >= 0
 
 
-def test_checks_are_asked_by_name(reference):
-    """Names and checks of one's own may be mixed; a misspelt name is answered with the nearest."""
+def test_checks_are_selected_by_name(reference):
+    """Names and a user's own checks may be mixed; a misspelt name is refused with the nearest."""
     verdict = run(PIPELINE, reference, ["golden", check_of(evaluated)])
     assert {j.check for j in verdict.evaluated} == {"golden", "own"}
     with pytest.raises(UsageError, match=r"Check 'goldn' is not known.*Did you mean 'golden'"):
         run(PIPELINE, reference, ["goldn"])
 
 
-def test_a_reference_of_another_pipeline_is_not_judged(reference):
-    """No verdict is made of a reference that belongs to something else."""
+def test_a_reference_of_another_pipeline_is_refused(reference):
+    """A reference that belongs to something else makes no verdict."""
     with pytest.raises(ReferenceInvalid, match="captured with pipeline 'p', and this is 'other'"):
         run(Pipeline("other", key="id", raw=same, features=doubled), reference)
 
 
-def test_a_version_without_its_model_is_not_judged():
-    """A stage that asks for a model that nobody handed over: an error, and no finding about the stage."""
+def test_a_version_without_its_model_is_an_error():
+    """A stage that needs a model that was not given makes an error, and no finding about the stage."""
     pipeline = Pipeline("m", key="id", model=float, raw=same, score=lambda f, model: f.assign(s=f["x"] * model))
     reference = capture(pipeline, REQUESTS, model=2.0)
     verdict = run(pipeline, reference, ["golden"])
@@ -273,7 +274,7 @@ def test_a_version_without_its_model_is_not_judged():
 
 
 def test_the_missing_column_is_named_under_trial(reference):
-    """A stage that wants a column that its input lacks is told which, for it is a column of the reference."""
+    """The finding names the column that the input of a stage lacks, because it is a column of the reference."""
     broken = Pipeline("p", key="id", raw=lambda f: f.rename(columns={"x": "y"}), features=doubled)
     verdict = run(broken, reference, ["golden"])
     assert verdict.outcome is Outcome.FAIL

@@ -1,4 +1,4 @@
-"""A pipeline is put together or refused in words; a stage that breaks the rule is named."""
+"""A pipeline is put together, or refused with a message; a stage that breaks the rule is named."""
 
 from __future__ import annotations
 
@@ -89,49 +89,52 @@ class Later:
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (later, "Stage 'features' is a coroutine"),
-        (Later(), "Stage 'features' is a coroutine"),
-        (functools.partial(later), "Stage 'features' is a coroutine"),
+        (later, "Stage 'features' is a coroutine function"),
+        (Later(), "Stage 'features' is a coroutine function"),
+        (functools.partial(later), "Stage 'features' is a coroutine function"),
         (lambda: FRAME, "'features' takes no frame"),
         (lambda *, frame: frame, "'features' takes no frame"),
-        (lambda frame, modle: frame, r"asks for 'modle', which nothing fills.*It may ask for: model, store.*'model'"),
-        (lambda frame, model, /: frame, "asks for 'model', which nothing fills"),
+        (
+            lambda frame, modle: frame,
+            r"has a parameter 'modle' that the pipeline cannot fill. It can fill: model, store. Did you mean 'model'",
+        ),
+        (lambda frame, model, /: frame, "has a parameter 'model' that the pipeline cannot fill"),
         ("features.py", "'features' is a str; a stage is a function"),
         (None, "'features' is a NoneType"),
         (FRAME, "'features' is a DataFrame"),
     ],
 )
 def test_what_cannot_be_a_stage_is_refused(function, says):
-    """A coroutine, a signature that nothing fills, or no function at all is named with its stage."""
+    """A coroutine function, a parameter that cannot be filled, or no function at all is named with its stage."""
     with pytest.raises(PipelineError, match=says):
         made(function, dependencies=[Dependency("store", "", connect=str)])
 
 
-def test_a_pipeline_without_model_says_that_nothing_can_be_asked_for():
-    """The message lists what a stage may ask for, even when that is nothing."""
-    with pytest.raises(PipelineError, match=r"nothing .the pipeline has no model and no dependencies"):
+def test_a_pipeline_without_model_can_fill_nothing():
+    """The message lists the parameters that can be filled, even when there is none."""
+    with pytest.raises(PipelineError, match=r"It can fill: nothing .it has no model and no dependencies"):
         Pipeline("p", key="id", raw=same, features=scored)
 
 
 @pytest.mark.parametrize("stages", [{}, {"raw": same}])
 def test_a_path_has_two_stages(stages):
-    """One stage is no path."""
-    with pytest.raises(PipelineError, match=rf"has {len(stages)} stage\(s\); a path has two or more"):
+    """A pipeline of one stage is refused."""
+    with pytest.raises(PipelineError, match=rf"has {len(stages)} stage\(s\); it needs two or more"):
         Pipeline("p", key="id", **stages)
 
 
-def test_names_are_given_once():
+def test_names_are_unique():
     """Two dependencies of one name, or one with the name of a stage or a setting, are refused."""
     store = Dependency("store", "", connect=str)
-    with pytest.raises(PipelineError, match="names a dependency twice"):
+    with pytest.raises(PipelineError, match=r"has two dependencies of one name: store, store\. Rename one"):
         made(same, dependencies=[store, store])
     for name in ("raw", "model", "key"):
-        with pytest.raises(PipelineError, match=f"Dependency '{name}' .* has the name of a stage or setting"):
+        with pytest.raises(PipelineError, match=f"Dependency '{name}' .* has the name of a stage or a setting"):
             made(same, dependencies=[Dependency(name, "", connect=str)])
 
 
-def test_a_path_places_each_dependency_before_the_stage_that_asks_it():
-    """The places where a fault can be born, in order, each once."""
+def test_a_path_has_each_dependency_before_the_stage_that_uses_it():
+    """The path is the places where a difference can originate, in order, each once."""
     pipeline = made(
         lambda frame, store, rates: frame, response=lambda frame, rates: frame, service=Service(["run"]),
         dependencies=[Dependency("rates", "", connect=str), Dependency("store", "", connect=str)],
@@ -142,17 +145,17 @@ def test_a_path_places_each_dependency_before_the_stage_that_asks_it():
     assert repr(pipeline) == "Pipeline('p': raw → features → response)"
 
 
-def test_an_unknown_stage_is_answered_with_the_nearest():
-    """A misspelt stage name is told what there is."""
+def test_an_unknown_stage_is_refused_with_the_nearest():
+    """The message lists the stages and names the one that was meant."""
     with pytest.raises(PipelineError, match=r"no stage 'feature'. Its stages: raw, features. Did you mean 'features'"):
         made(same).stage("feature")
 
 
-def test_a_stage_is_not_run_without_what_it_asks_for():
-    """No model, or no client, is a mistake of whoever runs the stage and no finding about it."""
+def test_a_stage_is_not_run_without_what_it_needs():
+    """A missing model or client is a mistake of the caller, and no finding about the stage."""
     asking = made(lambda frame, model, store: frame, dependencies=[Dependency("store", "", connect=str)])
     for handed, lacks in (({}, "model"), ({"clients": {"store": 1}}, "model"), ({"model": 1}, "store")):
-        with pytest.raises(PipelineError, match=f"Stage 'features' asks for '{lacks}', and none was given") as caught:
+        with pytest.raises(PipelineError, match=f"Stage 'features' needs '{lacks}', and none was given") as caught:
             asking.step("features", **handed)
         assert not isinstance(caught.value, StageError)
 
@@ -168,8 +171,8 @@ def repeated(frame):
     ("function", "says"),
     [
         (repeated, "returned 4 rows for 3 keys: 'id' repeats a. A key is unique: look for a join that fans out"),
-        (lambda f: f.assign(id=["a", None, "c"]), r"returned 1 row\(s\) whose key 'id' is null"),
-        (lambda f: f.assign(id=[1.0, np.nan, np.nan]), r"returned 2 row\(s\) whose key 'id' is null"),
+        (lambda f: f.assign(id=["a", None, "c"]), "returned 1 row with a null key 'id'; a key is never null"),
+        (lambda f: f.assign(id=[1.0, np.nan, np.nan]), "returned 2 rows with a null key 'id'; a key is never null"),
         (
             lambda f: f.rename(columns={"id": "ids"}),
             "lost the key column 'id'. It returned: ids, x. Did you mean 'ids'",
@@ -186,8 +189,8 @@ def repeated(frame):
         (lambda f: f.rename(columns={"x": None}), r"1 column name\(s\) that are not text"),
     ],
 )
-def test_an_answer_that_breaks_the_rule_names_its_stage(function, says):
-    """No frame, a lost, null or repeated key, column names that are not distinct text: the stage and what is wrong."""
+def test_a_frame_that_breaks_the_rule_names_its_stage(function, says):
+    """The message names the stage and what is wrong: no frame, a lost, null or repeated key, odd column names."""
     with pytest.raises(StageError, match=f"^Stage 'features' .*{says}") as caught:
         ran(function)
     assert caught.value.stage == "features"
@@ -195,7 +198,7 @@ def test_an_answer_that_breaks_the_rule_names_its_stage(function, says):
 
 @pytest.mark.parametrize("key", ["transaction", "k e y", "naïve", "<b>"])
 def test_a_stage_may_return_no_rows(key):
-    """Zero rows keep the rule: there is a key column, and no key is null or repeated."""
+    """A frame without rows keeps the rule: it has a key column, and no key is null or repeated."""
     empty = pd.DataFrame({key: []})
     assert len(Pipeline("p", key=key, raw=same, features=same).step("raw")(empty)) == 0
 
@@ -204,8 +207,8 @@ def secret(frame):
     raise ValueError(f"cannot parse {frame['id'].tolist()} for alice@example.org")
 
 
-def test_what_a_stage_raised_is_told_without_its_text():
-    """The type, the function and the line; the text may hold values of rows."""
+def test_what_a_stage_raised_is_reported_without_its_text():
+    """The message has the type, the function and the line; the text may hold values of rows."""
     with pytest.raises(StageError, match=r"^Stage 'features' raised ValueError in secret \(test_pipeline.py:\d+\)$"):
         ran(secret)
 
@@ -214,8 +217,8 @@ def quits(frame):
     raise SystemExit(0)
 
 
-def test_a_stage_that_quits_is_broken():
-    """``sys.exit(0)`` in a stage must not end the run as if all were well."""
+def test_a_stage_that_quits_has_failed():
+    """``sys.exit(0)`` in a stage does not end the run as a success."""
     with pytest.raises(StageError, match="raised SystemExit in quits"):
         ran(quits)
 
@@ -242,22 +245,22 @@ def wants_number(frame):
 
 @pytest.mark.parametrize("function", [wants, wants_one, wants_attribute])
 def test_a_missing_column_is_named_where_it_is_a_column(function):
-    """Column names of the reference are no values: the one that lacks is said."""
+    """Column names of the reference are no values: the message names the missing one."""
     with pytest.raises(StageError, match=r"raised (Key|Attribute)Error 'device' in wants") as caught:
         ran(function, columns={"id", "device"})
     assert "alice" not in str(caught.value)
 
 
 @pytest.mark.parametrize("function", [wants, wants_one, wants_attribute, wants_value, wants_number])
-def test_a_key_that_is_no_known_column_is_not_said(function):
-    """What a mapping was asked for may be a value of a row."""
+def test_a_key_that_is_no_known_column_is_not_reported(function):
+    """A key that a mapping lacks may be a value of a row."""
     with pytest.raises(StageError) as caught:
         ran(function, columns={"id", "x", "known"})
     assert not any(word in str(caught.value) for word in ("alice", "4111", "'device'"))
 
 
-def test_an_exception_without_a_traceback_is_told_by_type():
-    """Nothing was raised yet; nothing of its text is said."""
+def test_an_exception_without_a_traceback_is_reported_by_type():
+    """Its text is left out."""
     assert describe(ValueError("secret")) == "ValueError"
     assert describe(KeyError("x" * 61), {"x" * 61}) == "KeyError"
     assert describe(KeyError(), {"x"}) == "KeyError"

@@ -108,12 +108,12 @@ def test_local_state_stays_in_the_project_unless_it_is_told_otherwise(root, monk
     with pytest.MonkeyPatch.context() as inner:
         inner.setattr(os, "environ", {**os.environ})
         project = Project.find(root)
-        project.settle()
+        project.activate()
         assert os.environ["MLFLOW_TRACKING_URI"] == f"sqlite:///{root / '.seatrial' / 'mlflow.db'}"
         assert os.environ["PREFECT_HOME"] == str(root / ".seatrial" / "prefect")
     with pytest.MonkeyPatch.context() as inner:
         inner.setattr(os, "environ", {"MLFLOW_TRACKING_URI": "http://there", "PREFECT_API_URL": "http://here"})
-        project.settle()
+        project.activate()
         assert os.environ["MLFLOW_TRACKING_URI"] == "http://there"
         assert "PREFECT_HOME" not in os.environ
         assert "_MLFLOW_SERVER_ARTIFACT_ROOT" not in os.environ

@@ -1,41 +1,46 @@
-"""The checks: each is a package or module here with a ``check`` in it."""
+"""The checks, found by name: each is an entry point of the group ``seatrial.checks``, ours and those of others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 
+from seatrial import plugins
 from seatrial.checks.base import Check
 from seatrial.errors import UsageError, unknown
 
-CHECKS = {  # told first what is cheapest to understand
-    "expectations": "seatrial.checks.expectations.check",
-    "golden": "seatrial.checks.golden.check",
-    "invariants": "seatrial.checks.invariants.check",
-    "quality": "seatrial.checks.quality.check",
-    "contract": "seatrial.checks.contract.check",
-    "environment": "seatrial.checks.environment",
-    "load": "seatrial.checks.load.check",
-    "resilience": "seatrial.checks.resilience.check",
-}
-
 
 def names() -> tuple[str, ...]:
-    """Return the names of all checks, in the order they are asked."""
-    return tuple(CHECKS)
+    """Return the names of all installed checks, the built-in ones first; nothing is imported."""
+    return plugins.names("checks")
 
 
 def named(chosen: Iterable[str] | None = None, *, skip: Iterable[str] = ()) -> Sequence[Check]:
-    """Import and return the chosen checks, all by default; UsageError names a check that is not there."""
+    """Import and return the chosen checks in that order; by default all of them, those that cost least first.
+
+    Raises:
+        UsageError: no check has that name; or what a package registered under it is no check of that name.
+
+    Example:
+        >>> [check.name for check in named(["golden", "quality"], skip=["quality"])]
+        ['golden']
+    """
     skipped = set(skip)
     wanted = list(chosen) if chosen is not None else list(names())
     known([*wanted, *skipped])
-    return [import_module(CHECKS[name]).check for name in wanted if name not in skipped]
+    checks = [_load(name) for name in wanted if name not in skipped]
+    return checks if chosen is not None else sorted(checks, key=lambda check: check.order)
 
 
 def known(chosen: Iterable[str]) -> None:
     """Raise UsageError for a name that no check has, with the nearest one."""
-    there = names()
+    installed = names()
     for name in chosen:
-        if name not in there:
-            raise UsageError(unknown("Check", name, there))
+        if name not in installed:
+            raise UsageError(unknown("Check", name, installed))
+
+
+def _load(name: str) -> Check:
+    check = plugins.load("checks", name)
+    if not isinstance(check, Check) or check.name != name:
+        raise plugins.misfit("checks", name, f"a seatrial.Check named '{name}'", check)
+    return check

@@ -8,27 +8,42 @@ from dataclasses import dataclass
 from seatrial.events import Case, Event
 from seatrial.trial import Trial
 
+LAST = 1_000  # the order of a check that does not state one: after the built-in ones
+
 
 @dataclass(frozen=True)
 class Check:
-    """One question, asked of some stages or of the whole path.
+    """One property that is verified, on some stages or on the whole path.
+
+    An extension registers it as an entry point of the group ``seatrial.checks``, under its name.
 
     Attributes:
         name: as users select it with ``--only`` and ``--skip``.
-        run: yields the events of one question; ends with Judged, or with Unjudged where it cannot be answered.
-        stages: the stages it is asked of in this trial; ``(None,)`` for the path as a whole, ``()`` where it does not
+        run: yields the events of one case. It ends with one ``Evaluated`` that counts what was compared, or with one
+            ``NotEvaluated`` that gives the reason, each with this check's name and the case's stage.
+        stages: the stages it runs on in this trial; ``(None,)`` for the path as a whole, ``()`` where it does not
             apply.
+        order: its place in a run, lowest first. Built-in checks have 10 to 80, those that cost least first.
+
+    Example:
+        >>> def run(trial, stage):
+        ...     rows = len(trial.isolated(stage))
+        ...     if not rows:
+        ...         yield Finding("not_empty", stage, "The stage returned no row.", cause="empty")
+        ...     yield Evaluated("not_empty", stage, compared=1)
+        >>> check = Check("not_empty", run, every_stage)
     """
 
     name: str
     run: Callable[[Trial, str | None], Iterator[Event]]
     stages: Callable[[Trial], Sequence[str | None]]
+    order: int = LAST
 
     def cases(self, trial: Trial) -> tuple[Case, ...]:
-        """Return what this check asks of the trial."""
+        """Return the cases of this check in the trial."""
         return tuple(Case(self.name, stage) for stage in self.stages(trial))
 
 
 def every_stage(trial: Trial) -> Sequence[str]:
-    """Ask of every stage of the pipeline."""
+    """Return every stage of the pipeline: the ``stages`` of a check that runs on each of them."""
     return trial.pipeline.stages

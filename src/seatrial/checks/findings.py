@@ -1,4 +1,4 @@
-"""A comparison in words: one finding for each thing that is not as training saw it."""
+"""Findings of a comparison: one for each key problem and each column that does not match the reference."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from seatrial.events import Finding, Severity
+from seatrial.formatting import part_of, plural
 from seatrial.parity.result import ColumnParity, Parity
 
 
 def differences(check: str, place: str, parity: Parity) -> Iterator[Finding]:
-    """Yield what differs, the keys first, then the columns in the order of training."""
+    """Yield one finding for each difference: the keys first, then the columns in the order of the reference.
+
+    Args:
+        check: the name of the check that reports.
+        place: the stage, dependency or service whose answer was compared.
+        parity: the comparison of that answer with the reference.
+    """
     yield from _keys(check, place, parity)
     yield from _columns(check, place, parity)
     for column in parity.columns:
@@ -21,41 +28,35 @@ def differences(check: str, place: str, parity: Parity) -> Iterator[Finding]:
             yield _drift(check, place, column)
 
 
-def share(part: int, whole: int) -> str:
-    """Return ``part`` of ``whole`` in words, never rounding something to nothing."""
-    percent = 100 * part / whole if whole else 0.0
-    said = "under 0.01 %" if 0 < percent < 0.01 else f"{percent:.4g} %"
-    return f"{part:,} of {whole:,} rows ({said})"
-
-
 def _keys(check: str, place: str, parity: Parity) -> Iterator[Finding]:
     if not parity.key_dtype_ok:
         yield Finding(
             check, place,
-            f"The key '{parity.key}' is {parity.key_dtype_actual} and was {parity.key_dtype_expected} at training.",
+            f"Key '{parity.key}' has type {parity.key_dtype_actual}; the reference has {parity.key_dtype_expected}.",
             column=parity.key, cause="dtype",
-            advice=f"Give '{parity.key}' the type {parity.key_dtype_expected} again, or joins on it find nothing.",
+            advice=f"Cast '{parity.key}' to {parity.key_dtype_expected}; joins on a key of another type match no row.",
         )  # fmt: skip
     for keys, cause, message, advice in (
         (
             parity.missing_keys, "missing",
-            f"{share(parity.missing_keys.count, parity.rows_expected)} of training are missing.",
-            "A stage keeps every key: look for a filter or an inner join.",
+            f"{part_of(parity.missing_keys.count, parity.rows_expected, 'reference rows')} are missing from the "
+            "answer.",
+            "A stage must keep every key. Look for a filter or an inner join.",
         ),
         (
             parity.extra_keys, "extra",
-            f"{parity.extra_keys.count:,} row(s) have a key that training did not see.",
-            "Look for a join that adds rows, or for keys that are built anew.",
+            f"The answer has {plural(parity.extra_keys.count, 'row')} whose key is not in the reference.",
+            "Look for a join that adds rows, or for code that generates new keys.",
         ),
         (
             parity.duplicate_keys, "duplicates",
-            f"{parity.duplicate_keys.count:,} row(s) repeat a key.",
-            "A key is unique: look for a join that fans out.",
+            f"The answer has {plural(parity.duplicate_keys.count, 'row')} with a repeated key.",
+            "Keys must be unique. Look for a join that fans out.",
         ),
         (
             parity.null_keys, "null-keys",
-            f"{parity.null_keys.count:,} row(s) have a null key.",
-            "A key is never null: look for an outer join.",
+            f"The answer has {plural(parity.null_keys.count, 'row')} with a null key.",
+            "Keys must not be null. Look for an outer join.",
         ),
     ):  # fmt: skip
         if keys.count:
@@ -71,43 +72,43 @@ def _columns(check: str, place: str, parity: Parity) -> Iterator[Finding]:
     extra = list(parity.extra_columns)
     for name in parity.missing_columns:
         twin = next((e for e in extra if e.casefold() == name.casefold()), None)
-        said = f" There is '{twin}': names are matched exactly." if twin else ""
+        hint = f" The answer has '{twin}'; names are case-sensitive." if twin else ""
         yield Finding(
-            check, place, f"Column '{name}' is missing; training had it.{said}", column=name,
+            check, place, f"Column '{name}' is missing from the answer; the reference has it.{hint}", column=name,
             cause="missing-column", advice=f"Return '{name}' from '{place}' again, under this name.",
             evidence={"rows": parity.rows_expected, "missing": 1},
         )  # fmt: skip
     for name in extra:
         yield Finding(
-            check, place, f"Column '{name}' is new; training did not have it.", column=name,
+            check, place, f"Column '{name}' is new; the reference does not have it.", column=name,
             cause="extra-column",
-            advice="Drop it, or capture the reference again if the new column is meant.",
+            advice="Drop it. If the new column is intended, capture the reference again.",
             evidence={"rows": parity.rows_expected, "extra": 1},
         )  # fmt: skip
     if not parity.column_order_ok:
         yield Finding(
-            check, place, "The columns come in another order than at training.", severity=Severity.WARNING,
+            check, place, "The order of the columns differs from the reference.", severity=Severity.WARNING,
             cause="column-order",
-            advice="Harmless where the next stage selects by name; wrong numbers where it goes by position.",
+            advice="Restore the order where the next stage selects columns by position; it would read wrong values.",
         )  # fmt: skip
 
 
 def _column(check: str, place: str, c: ColumnParity) -> Finding:
-    said, advice, cause = [], "", c.cause.name if c.cause else None
+    sentences, advice, cause = [], "", c.cause.name if c.cause else None
     if not c.dtype_ok:
-        said.append(f"'{c.column}' is {c.dtype_actual} and was {c.dtype_expected} at training.")
-        advice = f"Cast '{c.column}' to {c.dtype_expected}, or capture the reference again if the type is meant."
+        sentences.append(f"Column '{c.column}' has type {c.dtype_actual}; the reference has {c.dtype_expected}.")
+        advice = f"Cast '{c.column}' to {c.dtype_expected}. If the new type is intended, capture the reference again."
         cause = cause or "dtype"
     if c.mismatches > c.allowed:
-        said.append(f"'{c.column}' differs in {share(c.mismatches, c.rows)}{_size(c)}.")
+        sentences.append(f"Column '{c.column}' differs in {part_of(c.mismatches, c.rows)}{_size(c)}.")
     if c.null_flips:
-        said.append(f"'{c.column}' is null on one side only in {share(c.null_flips, c.rows)}.")
+        sentences.append(f"Column '{c.column}' is null on one side only in {part_of(c.null_flips, c.rows)}.")
     if c.cause:
-        said.append(f"Likely: {c.cause.detail.rstrip('.')}.")
+        sentences.append(f"Likely cause: {c.cause.detail.rstrip('.')}.")
     return Finding(
-        check, place, " ".join(said), column=c.column, cause=cause,
-        advice=advice or f"Compare how training and '{place}' make '{c.column}', starting with the keys named here; "
-        "if the change is meant, capture the reference again or state a tolerance for the column.",
+        check, place, " ".join(sentences), column=c.column, cause=cause,
+        advice=advice or f"Compare how training and '{place}' compute '{c.column}', starting with the keys in the "
+        "evidence. If the change is intended, capture the reference again or set a tolerance for the column.",
         evidence=_evidence(c),
     )  # fmt: skip
 
@@ -115,10 +116,10 @@ def _column(check: str, place: str, c: ColumnParity) -> Finding:
 def _drift(check: str, place: str, c: ColumnParity) -> Finding:
     return Finding(
         check, place,
-        f"'{c.column}' stays within its tolerance, but its distribution has moved (PSI {c.psi:.3g}; "
-        f"noise alone stays below {c.psi_critical:.3g}).",
+        f"Column '{c.column}' is within its tolerance, but its distribution has moved: PSI is {c.psi:.3g}, and noise "
+        f"alone stays below {c.psi_critical:.3g}.",
         column=c.column, severity=Severity.WARNING, cause="drift",
-        advice=f"The tolerance of '{c.column}' may be too wide: many rows moved the same way.",
+        advice=f"Check whether the tolerance of '{c.column}' is too wide: many rows moved in the same direction.",
         evidence=_evidence(c),
     )  # fmt: skip
 
@@ -126,10 +127,10 @@ def _drift(check: str, place: str, c: ColumnParity) -> Finding:
 def _size(c: ColumnParity) -> str:
     if not c.max_abs_diff:
         return ""
-    said = f", by up to {c.max_abs_diff:.6g}"
+    size = f", by up to {c.max_abs_diff:,.6g}"
     if c.max_rel_diff and math.isfinite(c.max_rel_diff):
-        said += f" ({c.max_rel_diff:.4g} times the value of training)"
-    return said + {"higher": ", always higher", "lower": ", always lower"}.get(c.direction, "")
+        size += f" ({c.max_rel_diff:,.4g} times the reference value)"
+    return size + {"higher": ", always higher", "lower": ", always lower"}.get(c.direction, "")
 
 
 def _evidence(c: ColumnParity) -> dict[str, Any]:

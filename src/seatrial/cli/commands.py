@@ -1,4 +1,4 @@
-"""What the commands do: the project's flow with a Prefect server around it and a console that listens."""
+"""Run the project's flows for the commands, with a Prefect server around them and their results on the console."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, SeatrialError, UsageError
-from seatrial.io.files import atomic_write
+from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from seatrial.sinks.text import neutral
 
 if TYPE_CHECKING:
     from seatrial.events import Verdict
+    from seatrial.sinks.base import Guarded
 
 
 def validate(
@@ -26,88 +27,105 @@ def validate(
     *,
     chosen: Mapping[str, Any] | None = None,
     seed: int = 0,
-    extra: Mapping[str, Path | None] | None = None,
+    sinks: Sequence[str] = (),
     quiet: bool = False,
     flow: str = "validate",
 ) -> Verdict:
     """Run the project's validate or stress flow on one version, show the verdict and return it.
 
-    ``chosen`` are parameters of the flow, such as ``only`` and ``skip``; those left out keep the flow's own.
+    Args:
+        directory: of the project.
+        model_uri: the version.
+        chosen: parameters of the flow, such as ``only`` and ``skip``; those that are empty keep the flow's default.
+        seed: of every random choice.
+        sinks: files to write besides those in the project's state, each as ``NAME=FILE``.
+        quiet: print the one-line verdict alone.
+        flow: ``validate`` or ``stress``.
+
+    Raises:
+        UsageError: a check or a sink is not known, with the nearest name.
+        SeatrialError: the flow ended without a verdict; or a sink failed, and the verdict was shown and stands.
     """
+    from seatrial import checks
+    from seatrial.sinks.base import requested
+
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     parameters = {name: value for name, value in (chosen or {}).items() if value}
+    checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
+    written = requested(sinks)
+    _warn_outdated(project)
     with prefect_server(project) as wait:
         parameters = {"model_uri": model_uri, "seed": seed, **parameters}
-        return _validate(project, parameters, wait, extra=extra, quiet=quiet, flow=flow)
+        return run_and_show(project, parameters, wait, written=written, quiet=quiet, flow=flow)
 
 
-def _validate(
+def run_and_show(
     project: Project,
     parameters: Mapping[str, Any],
     wait: Callable[[], str],
     *,
-    extra: Mapping[str, Path | None] | None = None,
+    written: Sequence[Guarded] = (),
     quiet: bool = False,
     flow: str = "validate",
 ) -> Verdict:
-    """Run the flow while its server starts, and show what comes of it."""
-    from seatrial import checks
+    """Run the flow while its server starts, show the verdict and return it; see :func:`validate`."""
     from seatrial.isolation import early
     from seatrial.orchestration.runner import run_flow
     from seatrial.sinks.console import Progress, show
-    from seatrial.sinks.files import JSON, JUNIT, REPORT, directory_for
+    from seatrial.sinks.files import REPORT, directory_for
 
-    checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
     out = Console()
-    keep = _keeper()
-    sinks = [keep] if quiet else [keep, Progress(Console(stderr=True))]
+    recorder = _verdict_recorder()
+    sinks = [recorder, *written] if quiet else [recorder, *written, Progress(Console(stderr=True))]
     parameters = {**parameters, "project": str(project.root)}
     with early(project):  # the trial's process imports what is heavy while the server and this process do
-        run_flow(project.flows / f"{flow}.py", flow, parameters, wait, sinks)
-    verdict: Verdict | None = keep.kept
+        run_flow(project, flow, parameters, wait, sinks)
+    verdict: Verdict | None = recorder.recorded
     if verdict is None:
-        raise SeatrialError("The flow ended without a verdict. Its log is on the Prefect dashboard; run with --debug.")
+        raise SeatrialError(
+            f"Flow '{flow}' ended without a verdict. Its log is on the Prefect dashboard. For the traceback, run the "
+            "command again with --debug."
+        )
     results = directory_for(project.state, verdict.subject, "" if flow == "validate" else flow)
-    for name, made in (("json", JSON), ("junit", JUNIT), ("report", REPORT)):
-        if target := (extra or {}).get(name):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(target, (results / made).read_bytes())
     if quiet:
         out.print(neutral(f"{verdict.subject}: {verdict.summary}"), markup=False, highlight=False, soft_wrap=True)
     else:
         show(verdict, out)
         out.print(f"Report: {results / REPORT}", markup=False, highlight=False, soft_wrap=True)
+    if failures := [sink.failure for sink in written if sink.failure]:
+        raise SeatrialError("\n".join(failures))
     return verdict
 
 
 def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int = 0, quiet: bool = False) -> int:
-    """Run the project's reconcile flow once, or again and again, and say what came of it.
+    """Run the project's reconcile flow once, or repeatedly, and print its results.
 
-    Returns 0; 1 when an alias stands on a version that did not earn it. With ``every`` it ends by Ctrl-C alone: a
+    Returns 0, or 1 where an alias is on a version that did not pass. With ``every`` it ends by Ctrl-C alone: a
     registry that is down now may be up in a minute.
     """
     project = Project.find(directory)
-    project.settle()
+    project.activate()
+    _warn_outdated(project)
     out = Console()
     parameters = {"project": str(project.root), "model": model, "most": most}
     with prefect_server(project) as wait:
         from seatrial.orchestration.runner import run_flow
 
         while True:
-            begin, told = time.monotonic(), ""
+            start, message = time.monotonic(), ""
             try:
-                well, told = run_flow(project.flows / "reconcile.py", "reconcile", parameters, wait, ())
+                completed, message = run_flow(project, "reconcile", parameters, wait, ())
             except Exception as error:
                 if not every:
                     raise
                 print(f"seatrial: {error}", file=sys.stderr, flush=True)  # noqa: T201
-            if told and not quiet and not (every and told == "0 new"):
-                for line in told.split("; "):
+            if message and not quiet and not (every and message == "0 new versions"):
+                for line in message.split("; "):
                     out.print(neutral(line, 400), markup=False, highlight=False, soft_wrap=True)
             if not every:
-                return EXIT_PASS if well else EXIT_FAIL
-            time.sleep(max(0.0, every - (time.monotonic() - begin)))
+                return EXIT_PASS if completed else EXIT_FAIL
+            time.sleep(max(0.0, every - (time.monotonic() - start)))
 
 
 def capture(
@@ -125,10 +143,11 @@ def capture(
     for part in given:
         stage, equals, file = part.partition("=")
         if not equals:
-            raise UsageError(f"--given '{part}' is not STAGE=FILE, such as --given features=training.parquet.")
+            raise UsageError(f"--given '{part}' is not STAGE=FILE. Example: --given features=training.parquet")
         frames[stage] = str(Path(file).resolve())
     project = Project.find(directory)
-    project.settle()
+    project.activate()
+    _warn_outdated(project)
     with prefect_server(project) as wait:
         from seatrial.orchestration.runner import run_flow
 
@@ -136,19 +155,25 @@ def capture(
             "model_uri": model_uri, "requests": str(requests.resolve()), "project": str(project.root), "given": frames,
             "labels": str(labels.resolve()) if labels else None, "seed": seed,
         }  # fmt: skip
-        run_flow(project.flows / "capture.py", "capture_reference", parameters, wait, ())
+        run_flow(project, "capture", parameters, wait, ())
     if not quiet:
         Console().print(f"The reference of {model_uri} is stored beside its model.", markup=False, highlight=False)
 
 
-def _keeper() -> Any:
-    """Return a sink that keeps the verdict a flow tells its listeners; made late, for what it builds on is heavy."""
+def _warn_outdated(project: Project) -> None:
+    """Print one line where the project's own flows came from another release."""
+    if warning := outdated_flows(project):
+        print(f"seatrial: {warning}", file=sys.stderr)  # noqa: T201
+
+
+def _verdict_recorder() -> Any:
+    """Return a sink that records the verdict of a flow; defined late, because what it builds on is slow to import."""
     from seatrial.sinks.base import Sink
 
-    class Keeper(Sink):
-        kept: Verdict | None = None
+    class VerdictRecorder(Sink):
+        recorded: Verdict | None = None
 
         def verdict(self, verdict: Verdict) -> None:
-            self.kept = verdict
+            self.recorded = verdict
 
-    return Keeper()
+    return VerdictRecorder()

@@ -1,4 +1,4 @@
-"""``seatrial demo``: a good version and a subtly wrong one."""
+"""``seatrial demo``: a good version, and one with training-serving skew."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from seatrial.cli.commands import _validate
+from seatrial.cli.commands import run_and_show
 from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from seatrial.sinks.text import neutral
 
-if TYPE_CHECKING:
-    pass
-
 
 def demo(directory: Path, *, quiet: bool = False) -> int:
-    """Validate a good release and a subtly wrong one in a project of its own; 0 when both end as they must."""
+    """Validate a good release, then one with training-serving skew, in a project of its own.
+
+    Returns 0 where the first passes and the second fails at stage ``features``, else 2.
+    """
     from seatrial.cli.scaffold import init
     from seatrial.events import Outcome
 
-    elsewhere = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "SEATRIAL_LEDGER_URL")
-    for name in (*elsewhere, "PAYMENTS_STORE_URL"):
-        os.environ.pop(name, None)  # a demo registers models: never where real ones are
+    servers = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "SEATRIAL_LEDGER_URL")
+    for name in (*servers, "PAYMENTS_STORE_URL"):
+        os.environ.pop(name, None)  # the demo registers models, never beside real ones
     out = Console()
 
-    def tell(text: str) -> None:
+    def say(text: str) -> None:
         if not quiet:
             out.print(f"\n{text}", style="bold", markup=False, highlight=False)
 
@@ -39,29 +38,32 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
         init(directory, quiet=True)
     shutil.rmtree(directory / ".seatrial", ignore_errors=True)
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     verdicts = []
     with prefect_server(project) as wait:
         from seatrial.io.loading import load_file
 
-        tell(f"A payments team trains its fraud model in {directory} and registers version 1 with its reference.")
+        say(f"A payments team trains its fraud model in {directory} and registers version 1 with its reference.")
         train = load_file(project.pipeline_file.parent / "train.py").train
         train(release=1)
-        tell("Version 1 goes to sea.")
-        verdicts.append(_validate(project, {"model_uri": "models:/payments/1"}, wait, quiet=quiet))
-        tell("Training now takes the hour on the customer's clock. Nobody told the service. Version 2 goes to sea.")
+        say("seatrial validates version 1.")
+        verdicts.append(run_and_show(project, {"model_uri": "models:/payments/1"}, wait, quiet=quiet))
+        say(
+            "Training now takes the hour from the customer's clock; the service does not. seatrial validates version 2."
+        )
         train(release=2)
-        verdicts.append(_validate(project, {"model_uri": "models:/payments/2"}, wait, quiet=quiet))
+        verdicts.append(run_and_show(project, {"model_uri": "models:/payments/2"}, wait, quiet=quiet))
     first, second = verdicts
     expected = (
         first.outcome is Outcome.PASS and second.outcome is Outcome.FAIL and second.first_failing_stage == "features"
     )
-    tell(f"Version 1: {first.outcome.value}. Version 2: {second.outcome.value} at stage {second.first_failing_stage}.")
+    say(f"Version 1: {first.outcome.value}. Version 2: {second.outcome.value} at stage {second.first_failing_stage}.")
     if not quiet:
         _next_steps(out, project)
     if expected:
         return EXIT_PASS
-    print("seatrial: the demo did not end as it must: pass, then fail at stage features.", file=sys.stderr)  # noqa: T201
+    unexpected = "The demo did not end as expected: version 1 passes, version 2 fails at stage 'features'."
+    print(f"seatrial: {unexpected}", file=sys.stderr)  # noqa: T201
     return EXIT_INCONCLUSIVE
 
 

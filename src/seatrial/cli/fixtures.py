@@ -42,7 +42,7 @@ class Workspace:
     def find(cls, directory: str | Path) -> Workspace:
         """Read the project at ``directory`` or above it; FixtureError if its ``fixtures.toml`` cannot be used."""
         project = Project.find(directory)
-        project.settle()
+        project.activate()
         declared = spec_file.read(project.expectations / FILE)
         if not declared.fixtures:
             raise FixtureError(f"{project.expectations / FILE} declares no fixture. Add a table [fixtures.<name>].")
@@ -73,9 +73,11 @@ def make(
             made = making.make(declared, workspace.home, reference=reference, budget=workspace.declared.budget)
             _ignore(workspace)
             out(fixture.show(made.root))
-            if version is not None:
+            if version is not None and store.supports(version):
                 link = store.store(made, version)
                 out(f"  stored     {version.uri} refers to {link.path} of run {link.run_id}")
+            elif version is not None:
+                out(f"  not stored beside the model: the registry of '{version.scheme}:' stores no fixtures")
     if predict_uri is not None:
         _predict(workspace, chosen, predict_uri, out)
     return EXIT_PASS
@@ -89,7 +91,7 @@ def check(directory: str | Path, name: str | None, out: Print, *, model_uri: str
     workspace = Workspace.find(directory)
     same = True
     with _reference(model_uri) as (version, reference):
-        links = store.referred(version) if version is not None else {}
+        links = store.referred(version) if version is not None and store.supports(version) else {}
         for declared in workspace.named(name):
             root = workspace.home / declared.name
             if version is not None and declared.name in links and not root.exists():
@@ -166,7 +168,7 @@ def _reference(uri: str | None) -> Iterator[tuple[registry.Version | None, Refer
         return
     version = registry.resolve(uri)
     with tempfile.TemporaryDirectory(prefix="seatrial-reference-") as scratch:
-        yield version, registry.fetch_reference(version, Path(scratch) / "reference")
+        yield version, registry.of(uri).fetch_reference(version, Path(scratch) / "reference")
 
 
 def _ignore(workspace: Workspace) -> None:
@@ -177,5 +179,5 @@ def _ignore(workspace: Workspace) -> None:
     }
     large = [f"/{name}/" for name, size in sorted(sizes.items()) if size > limit]
     megabytes = workspace.declared.keep.megabytes
-    head = f"# Written by 'seatrial fixtures make': larger than {megabytes:g} MB, stored in MLflow.\n"
+    head = f"# Written by 'seatrial fixtures make': larger than {megabytes:g} MB, stored in the registry.\n"
     atomic_write(workspace.home / ".gitignore", (head + "\n".join([f"/.{LEDGER}.lock", *large]) + "\n").encode())

@@ -50,10 +50,10 @@ def mutate(
     if minimum is not None and not 0 < minimum <= 1:
         raise UsageError(f"--minimum is {minimum:g}. A mutation score is above 0 and at most 1, for example 0.95.")
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     pipeline = project.pipeline()
     policy = project.policy(pipeline)
-    version = registry.resolve(model_uri or newest(pipeline.name, policy.promote))
+    version = registry.resolve(model_uri or newest(project.registry, pipeline.name, policy.promote))
     fetched = registry.fetch(version, project.state / "versions" / slug(f"{version.name}-{version.number}"))
     out = Console()
     with tempfile.TemporaryDirectory(prefix="seatrial-mutation-") as scratch:
@@ -70,19 +70,18 @@ def mutate(
     return report.exit_code
 
 
-def newest(name: str, alias: str | None) -> str:
+def newest(scheme: str, name: str, alias: str | None) -> str:
     """Return the URI of the champion of a model, or of its newest version.
 
     Raises:
         RegistryError: the model has no version.
     """
-    if alias and (best := registry.promoted(name, alias)):
+    if alias and (best := registry.promoted(scheme, name, alias)):
         return best.uri
-    with registry.spoken("looked up", f"models:/{name}"):
-        numbers = [int(v.version) for v in registry.client().search_model_versions(f"name='{name}'")]
-    if not numbers:
+    versions = registry.named(scheme).changed_since(model=name)
+    if not versions:
         raise RegistryError(f"Model '{name}' has no version yet. Train and register one, with its reference.")
-    return f"models:/{name}/{max(numbers)}"
+    return max(versions, key=lambda version: int(version.number)).uri
 
 
 def _write_killers(report: MutationReport, root: Path, to: Path) -> None:

@@ -1,22 +1,21 @@
-"""Reading and writing whole HTTP/1.1 messages on asyncio streams, for the proxy that changes answers."""
+"""Whole HTTP/1.1 messages over asyncio streams, read and written by h11, for the proxy that changes responses."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
+
+import h11
 
 MAX_HEAD_BYTES, MAX_BODY_BYTES = 64 * 2**10, 64 * 2**20
+_READ_BYTES = 2**16
 # Of one connection only, or no longer true of a body that was read whole and may have been changed.
-_HOP = {
-    "connection",
-    "keep-alive",
-    "transfer-encoding",
-    "content-length",
-    "proxy-connection",
-    "te",
+_HOP_BY_HOP = {
+    "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
     "upgrade",
-    "trailer",
-}
+}  # fmt: skip
+Headers = tuple[tuple[str, str], ...]
 
 
 class BadMessage(ValueError):
@@ -24,81 +23,150 @@ class BadMessage(ValueError):
 
 
 @dataclass(frozen=True)
-class Message:
-    """A request or an answer: its first line, its headers as they came, its body without transfer coding."""
+class HttpRequest:
+    """A request: its headers with the names as they came, its body without transfer coding."""
 
-    start: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    method: str
+    target: str
+    headers: Headers
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """A response: its headers with the names as they came, its body without transfer coding.
+
+    >>> HttpResponse(429, (("Retry-After", "7"),)).header("retry-after")
+    '7'
+    """
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    reason: str = ""
 
     def header(self, name: str) -> str | None:
-        """Return the first header of that name, in any case."""
+        """Return the first header of that name, in any case; None where there is none."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
-    @property
-    def status(self) -> int:
-        """The status of an answer."""
-        return int(self.start.split(" ", 2)[1])
 
-    @property
-    def closes(self) -> bool:
-        """Whether the connection ends with this message."""
-        return (self.header("connection") or "").lower() == "close" or "HTTP/1.0" in self.start
+class ServerSide:
+    """The connection of a client: reads its requests and writes the responses to them, one after the other."""
 
-    def encode(self, *, close: bool = False) -> bytes:
-        """Return the message as bytes, with a content length of its own, and word that the connection ends."""
-        kept = [(name, value) for name, value in self.headers if name.lower() not in _HOP]
-        bodiless = self.start.startswith("HTTP/") and (self.status < 200 or self.status in (204, 304))
-        if not bodiless:
-            kept.append(("content-length", str(len(self.body))))
-        if close:
-            kept.append(("connection", "close"))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in kept)
-        return f"{self.start}\r\n{lines}\r\n".encode("latin-1") + (b"" if bodiless else self.body)
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer, self._method = reader, writer, ""
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
 
+    async def read(self) -> HttpRequest | None:
+        """Return the next request, or None where the connection ends before one begins.
 
-async def read(reader: asyncio.StreamReader, *, answer_to: str = "") -> Message | None:
-    """Read one message, or None where the connection ends before it begins.
-
-    ``answer_to`` is the method of the request when an answer is read. The reader's limit bounds the head.
-
-    Raises:
-        BadMessage: not HTTP, cut off, or beyond 64 kB of head or 64 MB of body.
-    """
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        start, *lines = head[:-4].split("\r\n")
-        headers = tuple((name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines))
-        message = Message(start, headers, b"")
-        if answer_to and 100 <= message.status < 200:
-            return await read(reader, answer_to=answer_to)
-        return Message(start, headers, await _body(reader, message, answer_to))
-    except asyncio.IncompleteReadError as error:
-        if not error.partial:
+        Raises:
+            BadMessage: not HTTP/1.1, cut off, or beyond 64 KiB of head or 64 MiB of body.
+        """
+        if self._http.our_state is h11.DONE:
+            self._http.start_next_cycle()
+        head = await _next_event(self._http, self._reader)
+        if isinstance(head, h11.ConnectionClosed):
             return None
-        raise BadMessage("the message was cut off") from error
-    except (asyncio.LimitOverrunError, ValueError, IndexError) as error:
-        raise BadMessage(f"not an HTTP/1.1 message: {error}") from error
+        if self._http.they_are_waiting_for_100_continue:
+            self._writer.write(_encoded(self._http, h11.InformationalResponse(status_code=100, headers=[])))
+        body = await _body(self._http, self._reader)
+        self._method = head.method.decode("ascii")
+        return HttpRequest(self._method, head.target.decode("ascii"), _decoded(head), body)
+
+    async def write(self, response: HttpResponse, *, close: bool = False) -> bool:
+        """Write a response; return whether the connection can carry another request."""
+        bodiless = self._method == "HEAD" or response.status in (204, 304)
+        length = response.header("content-length") if bodiless else str(len(response.body))
+        framing = [("Content-Length", length)] if length is not None else []
+        headers = _end_to_end(response.headers, *framing, *([("Connection", "close")] if close else []))
+        head = h11.Response(status_code=response.status, headers=headers, reason=response.reason.encode("latin-1"))
+        self._writer.write(_encoded(self._http, head, b"" if bodiless else response.body))
+        await self._writer.drain()
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    def close(self) -> None:
+        """Close the connection after what has been written."""
+        self._writer.close()
 
 
-async def _body(reader: asyncio.StreamReader, message: Message, answer_to: str) -> bytes:
-    if answer_to and (answer_to == "HEAD" or message.status in (204, 304)):
-        return b""
-    if "chunked" in (message.header("transfer-encoding") or "").lower():
-        parts, total = [], 0
-        while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
-            total += _bounded(size + total) - total
-            parts.append((await reader.readexactly(size + 2))[:-2])
-        while (await reader.readuntil(b"\r\n")) != b"\r\n":
-            pass
-        return b"".join(parts)
-    length = message.header("content-length")
-    if length is not None:
-        return await reader.readexactly(_bounded(int(length)))
-    return await reader.read(MAX_BODY_BYTES) if answer_to else b""
+class ClientSide:
+    """The connection to a server: sends requests to it and reads the responses, one after the other."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request can be sent: the last one was answered, and neither side ended the connection."""
+        states = {self._http.our_state, self._http.their_state}
+        return states in ({h11.IDLE}, {h11.DONE}) and not self._reader.at_eof()
+
+    async def send(self, request: HttpRequest) -> HttpResponse | None:
+        """Send a request and return its response, or None where the connection ends before one begins.
+
+        Raises:
+            BadMessage: the response is not HTTP/1.1, is cut off, or is beyond 64 KiB of head or 64 MiB of body.
+            OSError: the connection broke.
+        """
+        if self._http.our_state is h11.DONE:
+            self._http.start_next_cycle()
+        sized = request.body or request.method in ("POST", "PUT", "PATCH")
+        framing = [("Content-Length", str(len(request.body)))] if sized else []
+        headers = _end_to_end(request.headers, *framing)
+        head = h11.Request(method=request.method, target=request.target, headers=headers)
+        self._writer.write(_encoded(self._http, head, request.body))
+        first = await self._reader.read(_READ_BYTES)
+        if not first:
+            return None
+        self._http.receive_data(first)
+        response = await _next_event(self._http, self._reader)
+        while isinstance(response, h11.InformationalResponse):
+            response = await _next_event(self._http, self._reader)
+        body = await _body(self._http, self._reader)
+        reason = response.reason.decode("latin-1")
+        return HttpResponse(response.status_code, _decoded(response), body, reason)
+
+    def close(self) -> None:
+        """Close the connection after what has been written."""
+        self._writer.close()
 
 
-def _bounded(size: int) -> int:
-    if not 0 <= size <= MAX_BODY_BYTES:
-        raise BadMessage(f"a body of {size} bytes is out of bounds")
-    return size
+async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> Any:
+    try:
+        while (event := http.next_event()) is h11.NEED_DATA:
+            http.receive_data(await reader.read(_READ_BYTES))
+    except h11.RemoteProtocolError as error:
+        raise BadMessage(f"This is not an HTTP/1.1 message: {error}.") from error
+    return event
+
+
+async def _body(http: h11.Connection, reader: asyncio.StreamReader) -> bytes:
+    parts, size = [], 0
+    while isinstance(event := await _next_event(http, reader), h11.Data):
+        size += len(event.data)
+        if size > MAX_BODY_BYTES:
+            raise BadMessage(f"The body is longer than {MAX_BODY_BYTES:,} bytes.")
+        parts.append(bytes(event.data))
+    if not isinstance(event, h11.EndOfMessage):
+        raise BadMessage("The message does not end as HTTP/1.1 ends one.")
+    return b"".join(parts)
+
+
+def _encoded(http: h11.Connection, head: h11.Event, body: bytes = b"") -> bytes:
+    events = [head] if isinstance(head, h11.InformationalResponse) else [head, h11.Data(body), h11.EndOfMessage()]
+    try:
+        return b"".join(http.send(event) or b"" for event in events)
+    except h11.LocalProtocolError as error:
+        raise BadMessage(f"HTTP/1.1 cannot carry this message: {error}.") from error
+
+
+def _decoded(head: h11.Request | h11.Response) -> Headers:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items())
+
+
+def _end_to_end(headers: Headers, *framing: tuple[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return the headers that hold for more than one connection, and those of this one, as bytes."""
+    kept = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*kept, *framing)]

@@ -239,7 +239,7 @@ class LimitData(Fault):
         return stage
 
 
-KINDS: dict[str, type[Fault]] = {
+TOXICS: dict[str, type[Fault]] = {
     "down": Down,
     "timeout": Timeout,
     "latency": Latency,

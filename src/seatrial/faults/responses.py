@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
 from seatrial.errors import UsageError
-from seatrial.faults.messages import Message
+from seatrial.faults.messages import HttpResponse
 
 Json = Any  # whatever json.loads gives
 
@@ -38,7 +38,7 @@ class AnswerFault:
             if isinstance(value, (int, float)) and not (value >= 0 and (each.name != "share" or value <= 1)):
                 raise UsageError(f"{type(self).__name__}({each.name}={value!r}) is out of range.")
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the changed answer to request ``number``, counted from 1, or None when it is not touched."""
         raise NotImplementedError
 
@@ -49,12 +49,12 @@ class Errors(AnswerFault):
 
     status: int = 503
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the error."""
         if not chosen(str(number), self.share, seed):
             return None
         del answer
-        return Message(f"HTTP/1.1 {self.status} Fault", (("content-type", "text/plain"),), b"fault")
+        return HttpResponse(self.status, (("content-type", "text/plain"),), b"fault", "Fault")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +63,12 @@ class TooManyRequests(AnswerFault):
 
     retry_after: int = 1
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the refusal."""
         if not chosen(str(number), self.share, seed):
             return None
         del answer
-        return Message("HTTP/1.1 429 Too Many Requests", (("retry-after", str(self.retry_after)),), b"")
+        return HttpResponse(429, (("retry-after", str(self.retry_after)),), b"", "Too Many Requests")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class WrongSchema(AnswerFault):
 
     how: Literal["rename", "retype"] = "rename"
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the answer with its fields changed, every time the same ones."""
         del number
 
@@ -98,7 +98,7 @@ class Blanks(AnswerFault):
 
     blank: Literal["null", "empty", "nan"] = "null"
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the answer with values blanked; which, depends on the place of the value and its neighbours."""
         del number
         blank = {"null": None, "empty": "", "nan": math.nan}[self.blank]
@@ -121,7 +121,7 @@ class MissingKeys(AnswerFault):
     inside: str = ""
     key: str = ""
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the answer without them."""
         del number
 
@@ -145,7 +145,7 @@ class Stale(AnswerFault):
     seconds: float = 86_400
     field: str = "as_of"
 
-    def change(self, answer: Message, seed: int, number: int) -> Message | None:
+    def change(self, answer: HttpResponse, seed: int, number: int) -> HttpResponse | None:
         """Return the older answer."""
         if not chosen(str(number), self.share, seed):
             return None
@@ -156,7 +156,7 @@ class Stale(AnswerFault):
         older = _mapped(answer, field)
         if older is None:
             return None
-        return Message(older.start, (*older.headers, ("age", str(int(self.seconds)))), older.body)
+        return replace(older, headers=(*older.headers, ("age", str(int(self.seconds)))))
 
     def _older(self, value: Json) -> Json:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -168,7 +168,7 @@ class Stale(AnswerFault):
         return moved.isoformat().replace("+00:00", "Z" if value.endswith("Z") else "+00:00")
 
 
-def _replaced(answer: Message, change: Callable[[Json], Json]) -> Message | None:
+def _replaced(answer: HttpResponse, change: Callable[[Json], Json]) -> HttpResponse | None:
     if answer.header("content-encoding") not in (None, "identity"):
         return None  # not readable, so not touched, and not counted
     try:
@@ -176,10 +176,10 @@ def _replaced(answer: Message, change: Callable[[Json], Json]) -> Message | None
     except ValueError:
         return None
     body, after = json.dumps(before), json.dumps(change(before))
-    return None if after == body else Message(answer.start, answer.headers, after.encode())
+    return None if after == body else replace(answer, body=after.encode())
 
 
-def _mapped(answer: Message, field: Callable[[str, Json], Iterator[tuple[str, Json]]]) -> Message | None:
+def _mapped(answer: HttpResponse, field: Callable[[str, Json], Iterator[tuple[str, Json]]]) -> HttpResponse | None:
     def walk(value: Json) -> Json:
         if isinstance(value, dict):
             return {name: each for key, inner in value.items() for name, each in field(key, walk(inner))}

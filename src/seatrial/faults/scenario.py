@@ -1,25 +1,55 @@
-"""A fault scenario: one row of the resilience matrix."""
+"""A fault scenario: one way a dependency can fail, and what still has to hold meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from seatrial.faults.network import Fault
 from seatrial.faults.responses import AnswerFault
 
+LAST = 1_000  # the order of a scenario that does not state one: after the built-in ones
+
+
+class TimeoutPolicy(Protocol):
+    """What a scenario may read of a dependency's policy, ``[dependencies.<name>]`` of service.toml."""
+
+    @property
+    def timeout_ms(self) -> float | None:
+        """How long the service waits for the dependency, in milliseconds; None where it is not declared."""
+
 
 @dataclass(frozen=True)
 class Scenario:
-    """One fault.
+    """One fault on one dependency.
+
+    An extension registers a function that makes it as an entry point of the group ``seatrial.faults``, under its name.
 
     Attributes:
-        name: as service.toml names it.
-        fault: what is placed.
-        whole: answers must stay whole, nothing is lost yet.
-        waits: whoever asks waits for the whole time-out, so that a lasting fault must be left alone.
+        name: as ``faults`` in service.toml names it.
+        fault: what is placed: a ``Fault`` on the connection, or an ``AnswerFault`` on the dependency's HTTP answers.
+        whole: answers must stay as recorded, since nothing is lost within the time-out.
+        waits: whoever calls the dependency waits for the whole time-out, so that a breaker has to open.
+        order: its place in the experiment, lowest first. Built-in scenarios have 10 to 130; those that need the
+            service's connections still open come first.
+
+    Example:
+        >>> def half_errors(policy):
+        ...     return Scenario("half_errors", Errors(share=0.5))
     """
 
     name: str
     fault: Fault | AnswerFault
     whole: bool = False
     waits: bool = False
+    order: int = LAST
+
+    @property
+    def transport(self) -> Literal["tcp", "http"]:
+        """Over which transport it applies: ``http`` where answers are changed, else every TCP dependency."""
+        return "http" if isinstance(self.fault, AnswerFault) else "tcp"
+
+
+ScenarioFactory = Callable[[TimeoutPolicy], Scenario]
+"""Makes a scenario in the terms of a dependency's own time-out."""

@@ -15,11 +15,11 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from seatrial.errors import TargetError
-from seatrial.faults.network import KINDS, Down, Fault
+from seatrial.errors import TargetError, UsageError
+from seatrial.faults.network import TOXICS, Down, Fault
 from seatrial.faults.proxy.tcp import endpoint
 
-_NAMES = {kind: name for name, kind in KINDS.items()}
+_NAMES = {kind: name for name, kind in TOXICS.items()}
 _SECONDS = 10.0
 
 
@@ -90,7 +90,16 @@ class Toxiproxy:
 
 
 def as_toxic(fault: Fault) -> dict[str, Any]:
-    """Return the fault in the words of Toxiproxy's API; its attributes are whole numbers there."""
+    """Return the fault in the words of Toxiproxy's API; its attributes are whole numbers there.
+
+    Raises:
+        UsageError: Toxiproxy has no such toxic, as with a fault of another package.
+    """
+    if type(fault) not in _NAMES:
+        raise UsageError(
+            f"Toxiproxy has no toxic for the fault {type(fault).__name__}. It has: {', '.join(TOXICS)}. "
+            "Place this fault through a proxy of seatrial."
+        )
     attributes = {name: value for name, value in asdict(fault).items() if name not in ("stream", "toxicity")}
     return {
         "type": _NAMES[type(fault)],

@@ -129,7 +129,7 @@ class IsolatedTrial:
         self._seed, self._reference_digest = seed, reference.digest
         request = {
             "do": "load", "model": str(model), "reference": str(reference.root), "live": list(live), "skip": list(skip),
-            "champion": str(champion) if champion else None, "promised": _promised(champion_contract),
+            "champion": str(champion) if champion else None, "champion_contract": _promised(champion_contract),
             "only": None if only is None else list(only), "seed": seed,
         }  # fmt: skip
         try:

@@ -149,6 +149,7 @@ def subject_row(subject: str, version: Registered, now: float) -> dict[str, Any]
     return {
         "id": subject, "model": version.name, "version": str(version.number), "created": int(version.created),
         "run_id": version.run_id, "model_id": version.model_id, "first_seen": now,
+        "scheme": version.scheme,
     }  # fmt: skip
 
 
@@ -164,5 +165,5 @@ def _as_job(row: Any, about: Any) -> Job:
     attempt = row.attempt + 1
     return Job(
         row.subject, row.epoch, row.token + 1, attempt, attempt > ATTEMPTS, about.model, about.version, about.created,
-        about.run_id, about.model_id, row.error,
+        about.run_id, about.model_id, about.scheme, row.error,
     )  # fmt: skip

@@ -121,8 +121,9 @@ class Outbox(Transactions):
         evaluated = select(_verdict).where(_verdict.c.subject == row.subject, _verdict.c.epoch == row.epoch)
         digest = connection.execute(evaluated).one().digest
         version = Job(
-            row.subject, row.epoch, 0, 0, False, about.model, about.version, about.created, about.run_id, about.model_id
-        )
+            row.subject, row.epoch, 0, 0, False, about.model, about.version, about.created, about.run_id,
+            about.model_id, about.scheme,
+        )  # fmt: skip
         body = json.loads(row.body)
         return OutboxEffect(
             row.id, row.token + 1, version.key, row.effect, body, version, digest, row.attempt + 1, results

@@ -40,6 +40,10 @@ class Registered(Protocol):
     def model_id(self) -> str:
         """The LoggedModel behind it, or empty."""
 
+    @property
+    def scheme(self) -> str:
+        """The scheme of its address, which identifies its registry."""
+
 
 def identity(version: Registered) -> str:
     """Return the subject's id: a digest of everything in a version that never changes.
@@ -69,12 +73,13 @@ class Job:
     created: int
     run_id: str
     model_id: str
+    scheme: str
     error: str = ""
 
     @property
     def uri(self) -> str:
-        """``models:/name/number``."""
-        return f"models:/{self.name}/{self.number}"
+        """The address, such as ``models:/name/number``, with the scheme of its registry."""
+        return f"{self.scheme}:/{self.name}/{self.number}"
 
     @property
     def key(self) -> str:

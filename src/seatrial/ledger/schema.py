@@ -66,6 +66,7 @@ subject = Table(
     Column("run_id", String(64), nullable=False),
     Column("model_id", String(64), nullable=False),
     Column("first_seen", Float, nullable=False),
+    Column("scheme", String(64), nullable=False),  # of its registry's addresses
     Index("subject_named", "model", "version"),
 )
 

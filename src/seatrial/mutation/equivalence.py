@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial.parity.cells import compare_columns
-from seatrial.parity.columns import column
+from seatrial.parity.reading import column
 from seatrial.parity.tolerance import Tolerance, bounds
 
 NO_TOLERANCE = Tolerance(rtol=0.0, atol=0.0)

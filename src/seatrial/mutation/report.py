@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.errors import EXIT_FAIL, EXIT_PASS
+from seatrial.formatting import plural, share
 from seatrial.mutation.results import EQUIVALENT, KILLED, SURVIVED, MutantResult, MutationReport
-from seatrial.sinks.text import neutral, plural, share
+from seatrial.sinks.text import neutral
 
 SHOWN = 20  # survivors, and equivalent mutants
 LINES = 6  # of one diff

@@ -1,1 +1,1 @@
-"""OpenAPI documents: what they say, and how two of them differ."""
+"""OpenAPI documents: their content, and how two of them differ."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seatrial.openapi.changes import Change, Effect, Pair
+from seatrial.openapi.changes import ContractChange, Effect, SchemaPair
 from seatrial.openapi.schema import ANNOTATIONS, canonical
 
 KNOWN = {
@@ -21,7 +21,7 @@ SIZES = (
 )
 
 
-def limits(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def limits(pair: SchemaPair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ContractChange]:
     """Yield what changed in the bounds of two alternatives of one type."""
     yield from _choice(pair, old.get("enum"), new.get("enum"))
     whole = old["type"] == new["type"] == "integer"
@@ -46,10 +46,10 @@ def limits(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterat
         )
     for word in sorted((set(old) | set(new)) - KNOWN - ANNOTATIONS):
         if not word.startswith("x-") and canonical(old.get(word)) != canonical(new.get(word)):
-            yield pair.change("unreadable", Effect.UNKNOWN, f"What '{word[:40]}' says of it changed.")
+            yield pair.change("unreadable", Effect.UNKNOWN, f"'{word[:40]}' changed.")
 
 
-def _choice(pair: Pair, old: list[Any] | None, new: list[Any] | None) -> Iterator[Change]:
+def _choice(pair: SchemaPair, old: list[Any] | None, new: list[Any] | None) -> Iterator[ContractChange]:
     if old is None and new is None:
         return
     if old is None or new is None:
@@ -66,8 +66,8 @@ def _choice(pair: Pair, old: list[Any] | None, new: list[Any] | None) -> Iterato
 
 
 def _bound(
-    pair: Pair, what: str, old: tuple[float, int] | None, new: tuple[float, int] | None, *, sign: int
-) -> Iterator[Change]:
+    pair: SchemaPair, what: str, old: tuple[float, int] | None, new: tuple[float, int] | None, *, sign: int
+) -> Iterator[ContractChange]:
     """Compare one bound, (value, 1 where the value itself is excluded); ``sign`` is 1 for a smallest one."""
     if old == new:
         return
@@ -111,7 +111,7 @@ def _factor(old: tuple[float, int] | None, new: tuple[float, int] | None) -> boo
     )
 
 
-def _form(pair: Pair, old: str | None, new: str | None) -> Iterator[Change]:
+def _form(pair: SchemaPair, old: str | None, new: str | None) -> Iterator[ContractChange]:
     if old == new:
         return
     if old is None or new is None:
@@ -123,8 +123,8 @@ def _form(pair: Pair, old: str | None, new: str | None) -> Iterator[Change]:
     yield pair.change("format", effect, f"Its format was {old or 'none'} and is {new or 'none'}.")
 
 
-def _swapped(pair: Pair, word: str, old: Any, new: Any) -> Iterator[Change]:
-    """Compare what is either there or not; of two different ones nothing can be told."""
+def _swapped(pair: SchemaPair, word: str, old: Any, new: Any) -> Iterator[ContractChange]:
+    """Compare keywords that are present or absent; two different values are unknown."""
     if old == new:
         return
     effect = Effect.NARROWER if old is None else Effect.WIDER if new is None else Effect.UNKNOWN

@@ -50,7 +50,7 @@ MEANS: Mapping[Side, Mapping[Effect, Compat]] = {
 
 
 @dataclass(frozen=True)
-class Change:
+class ContractChange:
     """One difference between two documents.
 
     Attributes:
@@ -71,8 +71,8 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Where the comparison stands: two documents, a side, and the way to here."""
+class SchemaPair:
+    """A position in the comparison: two documents, a side, and the path so far."""
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
@@ -81,11 +81,11 @@ class Pair:
     at: str = ""
     way: frozenset[tuple[str, str]] = field(default_factory=frozenset)
 
-    def inside(self, name: str) -> Pair:
+    def inside(self, name: str) -> SchemaPair:
         """One field further in; ``[]`` for the items of a list."""
         return replace(self, at=self.at + name if name == "[]" else f"{self.at}.{name}".lstrip("."))
 
-    def change(self, what: str, effect: Effect | Compat, words: str) -> Change:
+    def change(self, what: str, effect: Effect | Compat, words: str) -> ContractChange:
         """A change here."""
         compat = effect if isinstance(effect, Compat) else MEANS[self.side][effect]
-        return Change(compat, self.side, self.where, self.at, what, words)
+        return ContractChange(compat, self.side, self.where, self.at, what, words)

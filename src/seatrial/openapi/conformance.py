@@ -1,4 +1,4 @@
-"""Is an answer what the OpenAPI says it is?"""
+"""Whether a response conforms to its OpenAPI schema."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def conforms(document: Mapping[str, Any], schema: Any, value: Any) -> str:
     where = ".".join(str(part) for part in found.absolute_path)
     rule = str(found.validator)
     missing = [n for n in found.validator_value if n not in found.instance] if rule == "required" else []
-    said = f"lacks '{missing[0]}'" if missing else f"breaks '{rule}'"
-    return f"'{where}' {said}" if where else said
+    problem = f"lacks '{missing[0]}'" if missing else f"breaks '{rule}'"
+    return f"'{where}' {problem}" if where else problem
 
 
 def strange(document: Mapping[str, Any], schema: Any, value: Any) -> str:
@@ -43,7 +43,7 @@ def strange(document: Mapping[str, Any], schema: Any, value: Any) -> str:
 
 
 def _plain(node: Any) -> Any:
-    """Return the schema as JSON Schema writes it: OpenAPI 3.0 says null and exclusive bounds in its own way."""
+    """Return the schema as JSON Schema writes it: OpenAPI 3.0 has its own form for null and exclusive bounds."""
     if isinstance(node, list):
         return [_plain(each) for each in node]
     if not isinstance(node, Mapping):

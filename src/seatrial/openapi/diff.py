@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seatrial.openapi.changes import Change, Compat, Pair, Side
+from seatrial.openapi.changes import Compat, ContractChange, SchemaPair, Side
 from seatrial.openapi.document import Operation, is_openapi, operations
 from seatrial.openapi.schema import UnreadableError, canonical, resolve
 from seatrial.openapi.schema_diff import compare
 
 
-def openapi_diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def openapi_diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[ContractChange]:
     """Return every change from one document to the other, the breaking ones first.
 
     Requests and responses are classed by themselves: a field that becomes optional widens what is accepted, which
-    breaks nobody, and thins what is answered, which does. What cannot be told is unknown, never compatible.
+    breaks nobody, and thins what is answered, which does. What cannot be decided is unknown, never compatible.
     """
     for document, name in ((before, "before"), (after, "after")):
         if not is_openapi(document):
             words = f"The document of {name} is no OpenAPI 3 document; nothing of it was compared."
-            return [Change(Compat.UNKNOWN, "request", "", "", "unreadable", words)]
+            return [ContractChange(Compat.UNKNOWN, "request", "", "", "unreadable", words)]
     old, new = operations(before), operations(after)
     changes = []
     for name in old:
         if name not in new:
-            changes.append(Change(Compat.BREAKING, "request", name, "", "route", f"{name} is gone."))
+            changes.append(ContractChange(Compat.BREAKING, "request", name, "", "route", f"{name} is gone."))
         else:
             changes += _operation(before, after, name, old[name], new[name])
     for name in new:
         if name not in old:
-            changes.append(Change(Compat.COMPATIBLE, "request", name, "", "route", f"{name} is new."))
+            changes.append(ContractChange(Compat.COMPATIBLE, "request", name, "", "route", f"{name} is new."))
     for word in ("servers", "webhooks"):
         if canonical(before.get(word)) != canonical(after.get(word)):
-            words = f"What '{word}' says changed."
-            changes.append(Change(Compat.UNKNOWN, "request", "", "", word, words))
+            words = f"'{word}' changed."
+            changes.append(ContractChange(Compat.UNKNOWN, "request", "", "", word, words))
     rank = list(Compat)
     found = list(dict.fromkeys(changes))
     return sorted([c for c in found if c.compat is not Compat.COMPATIBLE], key=lambda c: rank.index(c.compat)) + [
@@ -44,24 +44,24 @@ def openapi_diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Ch
 
 def _operation(
     before: Mapping[str, Any], after: Mapping[str, Any], name: str, old: Operation, new: Operation
-) -> Iterator[Change]:
-    asked, told = Pair(before, after, "request", name), Pair(before, after, "response", name)
+) -> Iterator[ContractChange]:
+    request, response = SchemaPair(before, after, "request", name), SchemaPair(before, after, "response", name)
     try:
-        yield from _parameters(asked, old, new)
-        yield from _body(asked, old.get("requestBody"), new.get("requestBody"))
-        yield from _responses(told, old.get("responses") or {}, new.get("responses") or {})
+        yield from _parameters(request, old, new)
+        yield from _body(request, old.get("requestBody"), new.get("requestBody"))
+        yield from _responses(response, old.get("responses") or {}, new.get("responses") or {})
     except (UnreadableError, AttributeError, TypeError, KeyError) as error:
-        yield asked.change("unreadable", Compat.UNKNOWN, f"It cannot be compared: {str(error)[:120]}.")
+        yield request.change("unreadable", Compat.UNKNOWN, f"It cannot be compared: {str(error)[:120]}.")
     guards = [canonical(o.get("security", d.get("security"))) for o, d in ((old, before), (new, after))]
     if guards[0] != guards[1]:
         open_ = [canonical(None), canonical([])]
         compat = Compat.BREAKING if guards[0] in open_ else Compat.COMPATIBLE if guards[1] in open_ else Compat.UNKNOWN
-        yield asked.change("security", compat, "What it asks of a caller's credentials changed.")
+        yield request.change("security", compat, "The credentials required of a caller changed.")
     if canonical(old.get("callbacks")) != canonical(new.get("callbacks")):
-        yield told.change("callbacks", Compat.UNKNOWN, "Its callbacks changed.")
+        yield response.change("callbacks", Compat.UNKNOWN, "Its callbacks changed.")
 
 
-def _parameters(pair: Pair, old: Operation, new: Operation) -> Iterator[Change]:
+def _parameters(pair: SchemaPair, old: Operation, new: Operation) -> Iterator[ContractChange]:
     was, now = _keyed(pair.before, old), _keyed(pair.after, new)
     for key, parameter in was.items():
         inner = pair.inside(key)
@@ -91,7 +91,7 @@ def _keyed(document: Mapping[str, Any], operation: Operation) -> dict[str, Mappi
     return found
 
 
-def _body(pair: Pair, old: Any, new: Any) -> Iterator[Change]:
+def _body(pair: SchemaPair, old: Any, new: Any) -> Iterator[ContractChange]:
     was, now = resolve(pair.before, old or {}), resolve(pair.after, new or {})
     if now.get("required") and not was.get("required"):
         yield pair.change("required", Compat.BREAKING, "A body was optional and is required.")
@@ -101,7 +101,7 @@ def _body(pair: Pair, old: Any, new: Any) -> Iterator[Change]:
     yield from _contents(pair, was, now)
 
 
-def _contents(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def _contents(pair: SchemaPair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ContractChange]:
     was, now = old.get("content", {}), new.get("content", {})
     for media in was:
         if media not in now:
@@ -112,7 +112,7 @@ def _contents(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Ite
         yield pair.change("media-type", Compat.COMPATIBLE, f"It may be {media} too.")
 
 
-def _responses(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def _responses(pair: SchemaPair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ContractChange]:
     was, now = ({str(k).upper(): v for k, v in side.items()} for side in (old, new))
     come = [status for status in now if status not in was]
     for status, node in was.items():
@@ -123,20 +123,20 @@ def _responses(pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
             words = f"It no longer answers {status}" + (f", and answers {', '.join(others)}." if others else ".")
             yield pair.change("status", gone, words)
             continue
-        inner = Pair(pair.before, pair.after, pair.side, f"{pair.where} {status}")
-        told, tells = resolve(pair.before, node), resolve(pair.after, now[there])
-        if told.get("content") and not tells.get("content"):
+        inner = SchemaPair(pair.before, pair.after, pair.side, f"{pair.where} {status}")
+        old_response, new_response = resolve(pair.before, node), resolve(pair.after, now[there])
+        if old_response.get("content") and not new_response.get("content"):
             yield inner.change("media-type", Compat.BREAKING, "It answers no body any more.")
         else:
-            yield from _contents(inner, told, tells)
-        for header in (h for h in told.get("headers", {}) if h not in tells.get("headers", {})):
+            yield from _contents(inner, old_response, new_response)
+        for header in (h for h in old_response.get("headers", {}) if h not in new_response.get("headers", {})):
             yield inner.change("header", Compat.UNKNOWN, f"The header '{header}' is gone.")
     for status in come:
         fine = Compat.UNKNOWN if status.startswith(("2", "3", "D")) else Compat.COMPATIBLE
         yield pair.change("status", fine, f"It may answer {status} now.")
 
 
-def sides(changes: list[Change]) -> dict[Side, dict[Compat, int]]:
+def sides(changes: list[ContractChange]) -> dict[Side, dict[Compat, int]]:
     """Return how many changes of each class each side has."""
     counts: dict[Side, dict[Compat, int]] = {
         "request": dict.fromkeys(Compat, 0),

@@ -39,7 +39,7 @@ def operations(document: Mapping[str, Any]) -> dict[str, Operation]:
 
 
 def documented_path(document: Mapping[str, Any], path: str) -> str:
-    """Return the path as the document names it: behind a prefix, it is the end of the one that is asked."""
+    """Return the path as the document names it: behind a prefix, it is the end of the requested path."""
     found = [str(p) for p in document["paths"] if path == p or path.endswith(str(p))]
     return max(found, key=len, default=path)
 

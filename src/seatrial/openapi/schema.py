@@ -1,7 +1,7 @@
 """JSON Schema as OpenAPI writes it, brought to one form: a list of alternatives, each of a single type.
 
-``nullable``, a list of types, ``anyOf`` and ``oneOf`` say the same thing in four ways; here they look alike. What
-cannot be brought to this form is said to be unreadable, and never guessed at.
+``nullable``, a list of types, ``anyOf`` and ``oneOf`` express the same thing in four ways; here they have one form.
+A schema that cannot be brought to this form is unreadable, and never guessed at.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def kind_of(value: Any) -> str:
 def _single(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one alternative for each type that a schema without combinations names."""
     values = [schema["const"]] if "const" in schema else schema.get("enum")
-    told = schema.get("type")
-    types = [told] if isinstance(told, str) else list(told or [])
+    declared = schema.get("type")
+    types = [declared] if isinstance(declared, str) else list(declared or [])
     if not types:
         types = sorted({kind_of(v) for v in values}) if values is not None else [_guessed(schema)]
     rest = {k: v for k, v in schema.items() if k not in ("type", "nullable", "const", "enum")}
@@ -125,10 +125,10 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         elif word == "properties":
             clash = [p for p in out[word].keys() & value.keys() if out[word][p] != value[p]]
             if clash:
-                raise UnreadableError(f"its allOf says two things of '{clash[0]}'")
+                raise UnreadableError(f"its allOf contradicts itself about '{clash[0]}'")
             out[word] = {**out[word], **value}
         else:
-            raise UnreadableError(f"its allOf says '{word}' twice, and differently")
+            raise UnreadableError(f"its allOf gives two values for '{word}'")
     closed = any(s.get("additionalProperties") not in (None, True) for s in (one, other))
     if closed and (set(one) - ANNOTATIONS) and (set(other) - ANNOTATIONS) and one.get("properties") != other.get(
         "properties"

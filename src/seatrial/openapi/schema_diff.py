@@ -1,7 +1,7 @@
 """Two schemas of the same thing: what became narrower, what wider, and what that means to those who rely on it.
 
 A request that was accepted must still be accepted, so a narrower request breaks. An answer that comes must be one that
-could have come before, so a wider answer breaks. What cannot be told is *unknown*.
+could have come before, so a wider answer breaks. What cannot be decided is *unknown*.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial.openapi.bounds import limits
-from seatrial.openapi.changes import Change, Compat, Effect, Pair
+from seatrial.openapi.changes import Compat, ContractChange, Effect, SchemaPair
 from seatrial.openapi.schema import ANNOTATIONS, ANY, UnreadableError, alternatives, canonical, resolve
 
 DEEPEST = 40
 
 
-def compare(pair: Pair, old: Any, new: Any) -> Iterator[Change]:
-    """Yield what changed from one schema to the other; nothing where they say the same."""
+def compare(pair: SchemaPair, old: Any, new: Any) -> Iterator[ContractChange]:
+    """Yield the changes from one schema to the other; nothing where they are equivalent."""
     names = tuple(s["$ref"] if isinstance(s, Mapping) and "$ref" in s else "" for s in (old, new))
     if all(names):
         if (names[0], names[1]) in pair.way:  # a schema that holds itself
@@ -37,12 +37,12 @@ def compare(pair: Pair, old: Any, new: Any) -> Iterator[Change]:
     yield from _types(pair, before, after)
 
 
-def _told(pair: Pair, old: Any, new: Any) -> Iterator[Change]:
-    """Yield what the words beside a schema say: the value that stands in for a missing one, and the unit."""
+def _told(pair: SchemaPair, old: Any, new: Any) -> Iterator[ContractChange]:
+    """Yield changes of the annotations: the default value and the unit."""
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return
     if pair.side == "request" and old.get("default") != new.get("default") and old.get("default") is not None:
-        yield pair.change("default", Compat.BREAKING, "The value that stands in for a missing one changed.")
+        yield pair.change("default", Compat.BREAKING, "The default value changed.")
     for word in ("x-unit", "x-units"):
         if old.get(word) != new.get(word) and old.get(word) is not None:
             yield pair.change("unit", Compat.BREAKING, f"The unit was '{old[word]}' and is '{new.get(word)}'.")
@@ -51,7 +51,7 @@ def _told(pair: Pair, old: Any, new: Any) -> Iterator[Change]:
         yield pair.change("meaning", Compat.UNKNOWN, f"Its description was '{before[:80]}' and is '{after[:80]}'.")
 
 
-def _types(pair: Pair, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[Change]:
+def _types(pair: SchemaPair, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[ContractChange]:
     before, after = _by_type(old), _by_type(new)
     kinds, now = sorted(set(before) - {"null"}), sorted(set(after) - {"null"})
     if "null" in before and "null" not in after and ANY not in after:
@@ -78,7 +78,7 @@ def _effect(old: set[str], new: set[str]) -> Effect:
     return Effect.NARROWER if fits(new, old) else Effect.DIFFERENT
 
 
-def _same_type(pair: Pair, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[Change]:
+def _same_type(pair: SchemaPair, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[ContractChange]:
     """Compare alternatives of one type: those that stayed fall out, one that remains on each side is compared."""
     if pair.before == pair.after:
         same = {canonical(o) for o in old} & {canonical(n) for n in new}
@@ -104,7 +104,7 @@ def _same_type(pair: Pair, old: list[dict[str, Any]], new: list[dict[str, Any]])
         yield pair.change("alternative", Effect.UNKNOWN, "It has several alternatives of one type, and they changed.")
 
 
-def _one(pair: Pair, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
+def _one(pair: SchemaPair, old: dict[str, Any], new: dict[str, Any]) -> Iterator[ContractChange]:
     yield from limits(pair, old, new)
     if old["type"] == "object":
         yield from _objects(pair, old, new)
@@ -112,7 +112,7 @@ def _one(pair: Pair, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Chang
         yield from compare(pair.inside("[]"), old.get("items", True), new.get("items", True))
 
 
-def _objects(pair: Pair, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
+def _objects(pair: SchemaPair, old: dict[str, Any], new: dict[str, Any]) -> Iterator[ContractChange]:
     before, after = old.get("properties", {}), new.get("properties", {})
     needed, needs = set(old.get("required", [])), set(new.get("required", []))
     gone, come = [p for p in before if p not in after], [p for p in after if p not in before]
@@ -140,15 +140,15 @@ def _objects(pair: Pair, old: dict[str, Any], new: dict[str, Any]) -> Iterator[C
     yield from _further(pair, was, now)
 
 
-def _lost(pair: Pair, needed: bool, now: Any) -> Compat:
+def _lost(pair: SchemaPair, needed: bool, now: Any) -> Compat:
     """Return what the loss of a field means: a request with it may be refused, an answer without it misses it."""
     if pair.side == "request":
         return Compat.BREAKING if now is False else Compat.UNKNOWN  # accepted still, and no longer read
     return Compat.BREAKING if needed else Compat.UNKNOWN
 
 
-def _further(pair: Pair, was: Any, now: Any) -> Iterator[Change]:
-    """Compare what is said of fields that are not named."""
+def _further(pair: SchemaPair, was: Any, now: Any) -> Iterator[ContractChange]:
+    """Compare the rules for fields that are not named."""
     if (was is False) != (now is False):
         words = "Further fields are refused now." if now is False else "Further fields were excluded and may come now."
         yield pair.change("further-fields", Effect.NARROWER if now is False else Effect.MAYBE_WIDER, words)
@@ -156,7 +156,7 @@ def _further(pair: Pair, was: Any, now: Any) -> Iterator[Change]:
         yield from compare(pair.inside("*"), was, now)
 
 
-def _renamed(pair: Pair, lost: Any, come: Mapping[str, Any]) -> str:
+def _renamed(pair: SchemaPair, lost: Any, come: Mapping[str, Any]) -> str:
     """Return the only new field that looks as the lost one did."""
 
     def look(document: Mapping[str, Any], schema: Any) -> str:

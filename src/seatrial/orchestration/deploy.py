@@ -1,94 +1,73 @@
-"""Put the project on its servers: work pool, deployments and automations on Prefect, the webhook on MLflow."""
+"""Set up the servers for a project: work pool, deployments and automations on Prefect, the webhook on MLflow."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from seatrial import registry
 from seatrial.errors import ProjectError
 from seatrial.orchestration import prefect_api
+from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
 from seatrial.promotion.triggers import webhook
 from seatrial.promotion.triggers.delivery import Delivery
-
-WEBHOOK = "seatrial"
-EVENTS = ["model_version.created"]
-TOLD = "Tells seatrial that a version was registered. Versions whose event is lost are found by the schedule."
+from seatrial.registry.protocol import SendsWebhooks
 
 
 def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
-    """Put everything on the servers that the environment names, and return what was done, a line each.
-
-    It can be done again at any time: what is there is brought up to date.
+    """Create or update everything on the servers that the environment names; return a line for each thing done.
 
     Args:
         directory: of the project.
-        receiver: the address of the webhook's receiver as MLflow reaches it; no webhook without one.
+        receiver: the address of the webhook's receiver as MLflow reaches it; without one there is no webhook.
 
     Raises:
-        ProjectError: ``PREFECT_API_URL`` names no server, or a file that cannot be used.
+        ProjectError: ``PREFECT_API_URL`` is not set, or a deployment file cannot be used.
         TargetError: Prefect does not answer.
         RegistryError: MLflow does not answer, or refuses the webhook.
     """
     project = Project.find(directory)
     url = prefect_api.api_url()
-    project.settle()
-    prefect_api.put_pool()
-    prefect_api.put_deployments(project)
-    told = [f"Deployed {prefect_api.PREFECT_FILE} to {url}."]
-    told += [f"Automation: {name}." for name in prefect_api.put_automations(project)]
+    project.activate()
+    prefect_api.create_pool()
+    file = prefect_api.create_deployments(project)
+    own = file == project.root / prefect_api.PREFECT_FILE
+    lines = [f"Deployed {'' if own else 'the packaged '}{prefect_api.PREFECT_FILE} to {url}."]
+    lines += [f"Automation: {name}." for name in prefect_api.create_automations(project)]
+    lines += filter(None, [outdated_flows(project)])
     if receiver:
         address = receiver.rstrip("/") + webhook.PATH
-        put_webhook(address, webhook.secret(project.state).decode())
-        told.append(f"Webhook of MLflow to {address}.")
+        found = registry.named(project.registry)
+        if not isinstance(found, SendsWebhooks):
+            raise ProjectError(
+                f"The registry of '{project.registry}:' sends no webhooks. Omit --receiver: the schedule finds new "
+                "versions within a minute."
+            )
+        found.put_webhook(address, webhook.secret(project.state).decode())
+        lines.append(f"Webhook of '{project.registry}:' to {address}.")
     else:
-        told.append("No --receiver was named: no webhook; the schedule finds versions within a minute.")
-    return told
-
-
-def put_webhook(url: str, secret: str) -> None:
-    """Have one webhook of ours at the MLflow server, to this address.
-
-    Raises:
-        ProjectError: ``MLFLOW_TRACKING_URI`` names no server: only a server sends webhooks.
-        RegistryError: no answer, or the server refuses the address.
-    """
-    where = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not where.startswith(("http://", "https://")):
-        raise ProjectError("MLFLOW_TRACKING_URI names no MLflow server, and only a server sends webhooks.")
-    from seatrial.registry import client, spoken
-
-    wanted: dict[str, Any] = {"url": url, "events": EVENTS, "description": TOLD, "secret": secret, "status": "ACTIVE"}
-    with spoken("given its webhook", "the registry"):
-        registry = client()
-        ours = [w for w in registry.list_webhooks() if w.name == WEBHOOK]
-        for extra in ours[1:]:
-            registry.delete_webhook(extra.webhook_id)
-        if ours:
-            registry.update_webhook(ours[0].webhook_id, **wanted)
-        else:
-            registry.create_webhook(WEBHOOK, **wanted)
+        lines.append("Without --receiver there is no webhook; the schedule finds new versions within a minute.")
+    return lines
 
 
 def receive(directory: Path, *, host: str, port: int) -> None:
-    """Receive webhooks until the process is told to end.
+    """Receive webhooks until the process is stopped.
 
     Raises:
-        ProjectError: ``PREFECT_API_URL`` names no server.
+        ProjectError: ``PREFECT_API_URL`` is not set.
     """
     from seatrial.ledger import Ledger
     from seatrial.ledger.database import url_for
 
     project = Project.find(directory)
     prefect_api.api_url()
-    project.settle()
+    project.activate()
     inbox = Ledger.open(url_for(project.state))
 
-    def begin(deliveries: Sequence[Delivery]) -> None:
+    def dispatch(deliveries: Sequence[Delivery]) -> None:
         newest = deliveries[-1]
         parameters = {"name": newest.name, "number": newest.number}
-        prefect_api.begin(prefect_api.REGISTERED, parameters, f"delivery-{newest.id}")
+        prefect_api.start_run(prefect_api.REGISTERED, parameters, f"delivery-{newest.id}")
 
-    webhook.serve(webhook.Receiver(webhook.secret(project.state), inbox, begin), host=host, port=port)
+    webhook.serve(webhook.Receiver(webhook.secret(project.state), inbox, dispatch), host=host, port=port)

@@ -1,4 +1,4 @@
-"""What is asked of a Prefect server over its API: to have a pool, automations and deployments, and to begin a run."""
+"""Requests to a Prefect server: create the work pool, deployments and automations, and start a run."""
 
 from __future__ import annotations
 
@@ -7,68 +7,75 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from seatrial.errors import ProjectError, TargetError
+from seatrial.orchestration.flow_files import packaged
 from seatrial.project import Project
 
 POOL = "seatrial"
 PREFECT_FILE, AUTOMATIONS_FILE = "deployments/prefect.yaml", "deployments/automations.yaml"
-REGISTERED = "registered/on-registration"  # the deployment that the webhook's receiver begins
+REGISTERED = "registered/on-registration"  # the deployment that the webhook's receiver starts
 PROJECT = "SEATRIAL_PROJECT"
 DEPLOY_SECONDS = 300
 
 
 def api_url() -> str:
-    """Return the address of the Prefect server; ProjectError when there is none."""
+    """Return the address of the Prefect server; ProjectError where the environment names none."""
     url = os.environ.get("PREFECT_API_URL")
     if not url:
         raise ProjectError(
-            "PREFECT_API_URL names no Prefect server. Start all of it on this machine with 'seatrial up', or set it."
+            "PREFECT_API_URL is not set, so there is no Prefect server to use. Set it, for example to "
+            "http://127.0.0.1:4200/api, or start all servers on this machine: seatrial up"
         )
     return url
 
 
-def begin(deployment: str, parameters: Mapping[str, Any], key: str) -> str:
-    """Begin a run of a deployment and return its id; asked again with the same key, it is the same run.
+def start_run(deployment: str, parameters: Mapping[str, Any], key: str) -> str:
+    """Start a run of a deployment and return its id; a second call with the same key returns the same run.
 
     Raises:
         TargetError: the server does not answer, or has no such deployment.
     """
-    with _asked(f"begin a run of '{deployment}'") as client:
+    with _client(f"start a run of '{deployment}'") as client:
         found = client.read_deployment_by_name(deployment)
         run = client.create_flow_run_from_deployment(found.id, parameters=dict(parameters), idempotency_key=key)
         return str(run.id)
 
 
-def put_pool() -> None:
-    """Have the process work pool."""
+def create_pool() -> None:
+    """Create the process work pool unless it exists."""
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectNotFound
     from prefect.workers.process import ProcessWorker
 
-    with _asked("have a work pool") as client:
+    with _client("create the work pool") as client:
         try:
             client.read_work_pool(POOL)
         except ObjectNotFound:
             template = ProcessWorker.get_default_base_job_template()
-            told = "Processes on the machine of whoever runs: prefect worker start --pool seatrial"
+            about = f"Processes on each machine that runs: prefect worker start --pool {POOL}"
             client.create_work_pool(
-                WorkPoolCreate(name=POOL, type="process", base_job_template=template, description=told)
+                WorkPoolCreate(name=POOL, type="process", base_job_template=template, description=about)
             )
 
 
-def put_deployments(project: Project) -> None:
-    """Deploy everything in the project's prefect.yaml.
+def deployment_file(project: Project, name: str) -> Path:
+    """Return a deployment file: the project's own where it has one, else the packaged one."""
+    own = project.root / name
+    return own if own.is_file() else packaged() / name
+
+
+def create_deployments(project: Project) -> Path:
+    """Create or update every deployment of the project's prefect.yaml, or of the packaged one; return the file.
 
     Raises:
-        ProjectError: with Prefect's own words.
+        ProjectError: Prefect refuses the file; with the end of Prefect's own message.
     """
-    file = project.root / PREFECT_FILE
-    if not file.is_file():
-        raise ProjectError(f"There is no {file}. 'seatrial init' writes one.")
+    file = deployment_file(project, PREFECT_FILE)
     done = subprocess.run(  # noqa: S603  Prefect's own command
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", PREFECT_FILE, "--all"],
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(file), "--all"],
         cwd=project.root,
         env={**os.environ, PROJECT: str(project.root), "COLUMNS": "200"},
         capture_output=True,
@@ -77,45 +84,40 @@ def put_deployments(project: Project) -> None:
         check=False,
     )
     if done.returncode:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
-        raise ProjectError(f"Prefect did not deploy {file}:\n{said}")
+        message = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+        raise ProjectError(f"Prefect did not deploy {file}:\n{message}")
+    return file
 
 
-def put_automations(project: Project) -> list[str]:
-    """Have the automations of the project's automations.yaml, each under its name, and return their names.
+def create_automations(project: Project) -> list[str]:
+    """Create or update the automations of the project's automations.yaml, or of the packaged one; return their names.
 
     Raises:
-        ProjectError: the file is not there, or Prefect does not know what it says.
+        ProjectError: the file cannot be read, or Prefect does not accept it.
     """
     import yaml
     from prefect.events.schemas.automations import AutomationCore
     from pydantic import ValidationError
 
-    file = project.root / AUTOMATIONS_FILE
+    file = deployment_file(project, AUTOMATIONS_FILE)
     try:
-        said = yaml.safe_load(file.read_text(encoding="utf-8"))
-        wanted = [AutomationCore.model_validate(automation) for automation in said["automations"]]
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        automations = [AutomationCore.model_validate(automation) for automation in content["automations"]]
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as error:
         raise ProjectError(f"{file} cannot be used: {str(error).splitlines()[0]}") from error
-    with _asked("have automations") as client:
-        for automation in wanted:
-            there = client.read_automations_by_name(automation.name)
-            if there:
-                client.update_automation(there[0].id, automation)
+    with _client("create automations") as client:
+        for automation in automations:
+            existing = client.read_automations_by_name(automation.name)
+            if existing:
+                client.update_automation(existing[0].id, automation)
             else:
                 client.create_automation(automation)
-    return [automation.name for automation in wanted]
-
-
-def workers() -> list[str]:
-    """Return the names of the workers that are online in the pool."""
-    with _asked("list its workers") as client:
-        return [w.name for w in client.read_workers_for_work_pool(POOL) if str(w.status).endswith("ONLINE")]
+    return [automation.name for automation in automations]
 
 
 @contextlib.contextmanager
-def _asked(what: str) -> Iterator[Any]:
-    """Give a client, and turn whatever goes wrong into one sentence."""
+def _client(purpose: str) -> Iterator[Any]:
+    """Yield a client, and turn whatever goes wrong into one sentence that names the purpose."""
     url = api_url()
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
@@ -125,7 +127,9 @@ def _asked(what: str) -> Iterator[Any]:
         with get_client(sync_client=True) as client:
             yield client
     except ObjectNotFound as error:
-        raise TargetError(f"Prefect at {url} has no such thing, asked to {what}. Run 'seatrial deploy'.") from error
+        raise TargetError(
+            f"Prefect at {url} could not {purpose}: it was not found there. Create it first: seatrial deploy"
+        ) from error
     except (HTTPError, PrefectException, RuntimeError, OSError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise TargetError(f"Prefect at {url} could not be asked to {what}: {first}.") from error
+        raise TargetError(f"Prefect at {url} could not {purpose}: {first}.") from error

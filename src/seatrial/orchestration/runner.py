@@ -1,4 +1,4 @@
-"""A Prefect server of the project's own, on 127.0.0.1, for as long as one command runs."""
+"""Run a flow in this process, with a Prefect server of the project's own on 127.0.0.1 while the command runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
-from seatrial.errors import EXIT_INCONCLUSIVE, ProjectError, TargetError
-from seatrial.io.loading import load_file
+from seatrial.errors import EXIT_INCONCLUSIVE, TargetError
+from seatrial.orchestration.flow_files import load_flow
 from seatrial.process.running import Running, free_port
 from seatrial.project import Project
 from seatrial.sinks.base import LISTENERS, Sink
@@ -39,9 +37,9 @@ def prefect_server(project: Project) -> Iterator[Callable[[], str]]:
     Raises:
         TargetError: from the yielded function, when the server does not answer; with the end of its log.
     """
-    given = os.environ.get("PREFECT_API_URL")
-    if given:
-        yield lambda: given
+    existing = os.environ.get("PREFECT_API_URL")
+    if existing:
+        yield lambda: existing
         return
     port = free_port()
     url = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
@@ -60,8 +58,8 @@ def prefect_server(project: Project) -> Iterator[Callable[[], str]]:
 def _wait(server: Running, url: str) -> str:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if how := server.ended():
-            raise TargetError(f"The project's Prefect server ended with {how}. {server.tail()}")
+        if end := server.ended():
+            raise TargetError(f"The project's Prefect server ended with {end}. {server.tail()}")
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310  our own address
                 if answer.status == 200:
@@ -72,21 +70,21 @@ def _wait(server: Running, url: str) -> str:
 
 
 @contextlib.contextmanager
-def _interruptible(end: Callable[[], None]) -> Iterator[None]:
+def _interruptible(stop: Callable[[], None]) -> Iterator[None]:
     """Let Ctrl-C end the command soon, also while a stage in another thread cannot be stopped."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def leave() -> None:
-        end()
+    def exit_now() -> None:
+        stop()
         print(INTERRUPTED, file=sys.stderr, flush=True)  # noqa: T201
         os._exit(EXIT_INCONCLUSIVE)
 
     def interrupt(*_: object) -> None:
-        last = threading.Timer(GRACE_SECONDS, leave)
-        last.daemon = True
-        last.start()
+        timer = threading.Timer(GRACE_SECONDS, exit_now)
+        timer.daemon = True
+        timer.start()
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
@@ -96,48 +94,41 @@ def _interruptible(end: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def wait_for(futures: Sequence[Any]) -> None:
-    """Wait until every future of Prefect is done, in steps: a thread in one long wait does not hear of Ctrl-C."""
-    done = threading.Semaphore(0)
-    for future in futures:
-        future.add_done_callback(lambda _: done.release())
-    for _ in futures:
-        while not done.acquire(timeout=0.2):
-            pass
-
-
 def run_flow(
-    file: Path, name: str, parameters: Mapping[str, object], wait: Callable[[], str], sinks: Sequence[Sink]
+    project: Project, name: str, parameters: Mapping[str, object], wait: Callable[[], str], sinks: Sequence[Sink]
 ) -> tuple[bool, str]:
-    """Run the flow ``name`` of ``file`` in this process while ``sinks`` listen.
+    """Run a flow of the project in this process while ``sinks`` listen.
 
-    Whatever the flow raised is raised here; a flow that ends Failed by its verdict is not an error. Return whether it
-    ended Completed, and the message of its last state.
+    What the flow raises is raised here; a flow that ends Failed by its verdict is no error.
 
     Args:
-        file: the flow file, loaded by its path.
-        name: of the flow in it.
+        project: whose flow it is: its own, else the packaged one.
+        name: of the flow, such as ``validate``.
         parameters: of the flow.
         wait: waits for the server; called after everything heavy is imported.
-        sinks: hear the questions, events and verdict.
+        sinks: receive the cases, events and the verdict.
+
+    Returns:
+        Whether the flow ended Completed, and the message of its last state.
+
+    Raises:
+        ProjectError: there is no such flow, or its file cannot be loaded.
     """
-    flow = getattr(load_file(file, ProjectError), name, None)
-    if flow is None:
-        raise ProjectError(f"{file} defines no flow '{name}'.")
+    flow = load_flow(project, name)
     from prefect.exceptions import FailedRun
     from prefect.logging.handlers import APILogHandler
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     wait()
-    heard = LISTENERS.set(tuple(sinks))
+    token = LISTENERS.set(tuple(sinks))
     try:
         # A heartbeat rounds every local flow up by a second; a run that dies with its terminal needs none.
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             state = flow(**parameters, return_state=True)
     finally:
-        LISTENERS.reset(heard)
+        LISTENERS.reset(token)
         APILogHandler().flush()  # the server may end before the next batch of log lines leaves by itself
-    ended = state.result(raise_on_failure=False)
-    if isinstance(ended, BaseException) and not isinstance(ended, FailedRun):  # FailedRun: the flow returned Failed
-        raise ended
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException) and not isinstance(result, FailedRun):  # FailedRun: the flow returned Failed
+        raise result
     return state.is_completed(), state.message or ""

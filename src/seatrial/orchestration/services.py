@@ -1,4 +1,4 @@
-"""The servers of one machine: what each is started with, where it answers and what it is told. Starts nothing."""
+"""The servers of one machine: command, address and environment of each. Starts nothing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from seatrial.process.running import Running
 from seatrial.project import QUIET, Project
 from seatrial.promotion.triggers.webhook import PORT
 
-POLL_SECONDS = 2  # of the worker: a run begins soon after its webhook
+POLL_SECONDS = 2  # of the worker: a run starts soon after its webhook
 HEARTBEAT_SECONDS = 30
 RUNS = 2  # flow runs at once
 PORTS = {"mlflow": 5000, "prefect": 4200, "receiver": PORT}
-TOLD = {"mlflow": "MLflow", "prefect": "Prefect", "receiver": "webhook receiver", "worker": "worker"}
-LOGGED = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # what is quiet in a terminal is told in a log
+TITLES = {"mlflow": "MLflow", "prefect": "Prefect", "receiver": "webhook receiver", "worker": "worker"}
+LOGGED = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # quiet in a terminal, complete in a log
 FOREIGN = (  # of other servers than those started here
     "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID", "PREFECT_API_URL",
     "_MLFLOW_SERVER_ARTIFACT_ROOT",
@@ -30,7 +30,7 @@ FOREIGN = (  # of other servers than those started here
 
 @dataclass
 class Servers:
-    """What runs, in the order it was started."""
+    """The running servers, in the order they were started."""
 
     project: Project
     ports: Mapping[str, int]
@@ -43,7 +43,7 @@ class Servers:
 
     @property
     def prefect(self) -> str:
-        """Prefect's address, of its pages; its API is below ``/api``."""
+        """The address of Prefect's pages; its API is below ``/api``."""
         return f"http://127.0.0.1:{self.ports['prefect']}"
 
     @property
@@ -53,7 +53,7 @@ class Servers:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment of whatever speaks to both servers."""
+        """The environment of the clients of both servers."""
         return self.plain | {"MLFLOW_TRACKING_URI": self.mlflow, "PREFECT_API_URL": f"{self.prefect}/api"}
 
     @property
@@ -80,9 +80,9 @@ def _mlflow_environ(servers: Servers) -> dict[str, str]:
         from cryptography.fernet import Fernet
 
         write_once(key, Fernet.generate_key())
-    kept = os.environ.get("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY") or key.read_text(encoding="utf-8")
+    secret = os.environ.get("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY") or key.read_text(encoding="utf-8")
     return servers.plain | {
-        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": kept,  # without it a restart loses the webhook
+        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": secret,  # without it a restart loses the webhook
         "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
         "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",  # the receiver is on this machine
         "MLFLOW_WEBHOOK_CACHE_TTL": "1",  # or the first version after the start may be missed
@@ -94,7 +94,7 @@ def _prefect_environ(servers: Servers) -> dict[str, str]:
     origins = f"{servers.prefect},http://localhost:{servers.ports['prefect']}"
     return servers.plain | {
         "PREFECT_UI_API_URL": f"{servers.prefect}/api",
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins,  # or any page in the browser could begin runs
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins,  # or any page in the browser could start runs
     }
 
 
@@ -104,7 +104,7 @@ def _receiver(servers: Servers) -> list[str]:
 
 
 def worker_name() -> str:
-    """Return the worker's name: of this machine and of the process that watches it."""
+    """Return the worker's name: the machine's, and the id of the process that watches it."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
@@ -124,9 +124,15 @@ def _worker_environ(servers: Servers) -> dict[str, str]:
 
 
 def port_for(name: str, given: int | None) -> int:
-    """Return the port to use: the one given, else the usual one, else a free one; UsageError where it is taken."""
+    """Return the port to use: the one given, else the default one, else a free one.
+
+    Raises:
+        UsageError: the given port is in use.
+    """
     if given is not None and not _free(given):
-        raise UsageError(f"Port {given} for {TOLD[name]} is taken. Name another, or leave it out for a free one.")
+        raise UsageError(
+            f"Port {given} for {TITLES[name]} is in use. Name another port, or omit the option to use a free one."
+        )
     if given is not None:
         return given
     if _free(PORTS[name]):

@@ -1,6 +1,6 @@
-"""Everything on one machine: MLflow, Prefect, the webhook's receiver and a worker, until Ctrl-C or one of them ends.
+"""Run MLflow, Prefect, the webhook's receiver and a worker on one machine, until Ctrl-C or until one of them ends.
 
-Each runs behind a guard that ends it however this process ends. State, logs and keys are below ``.seatrial/``.
+Each runs behind a guard that stops it however this process ends. State, logs and keys are below ``.seatrial/``.
 """
 
 from __future__ import annotations
@@ -19,69 +19,69 @@ from pathlib import Path
 
 from seatrial.errors import TargetError, UsageError
 from seatrial.orchestration.prefect_api import POOL
-from seatrial.orchestration.services import PORTS, TOLD, Servers, command_of, port_for, worker_name
+from seatrial.orchestration.services import PORTS, TITLES, Servers, command_of, port_for, worker_name
 from seatrial.process.running import Running
 from seatrial.project import Project
 from seatrial.promotion.triggers.webhook import PATH
 
 READY_SECONDS = 300.0  # the first start makes two databases
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 WATCH_SECONDS = 0.5
 
 
-def up(directory: Path, *, ports: Mapping[str, int | None], tell: Callable[[str], None] = print) -> None:
-    """Start everything, tell the addresses, and stay until Ctrl-C; then end everything.
+def up(directory: Path, *, ports: Mapping[str, int | None], on_line: Callable[[str], None] = print) -> None:
+    """Start everything, report the addresses, and run until Ctrl-C; then stop everything.
 
     Args:
         directory: of the project.
-        ports: of ``mlflow``, ``prefect`` and ``receiver``; None takes the usual one, or a free one where it is taken.
-        tell: is given a line at a time.
+        ports: of ``mlflow``, ``prefect`` and ``receiver``; None is the default one, or a free one where that is in use.
+        on_line: receives the report, a line at a time.
 
     Raises:
-        UsageError: the environment names servers already, or a port is taken.
-        TargetError: one of them could not be started, or ended; with its last words.
+        UsageError: the environment names servers already, or a port is in use.
+        TargetError: a server could not be started, or ended; with the end of its log.
     """
-    with serving(directory, ports=ports, tell=tell) as servers, _told_to_stop() as stop:
-        tell("Ctrl-C ends all of it.")
+    with serving(directory, ports=ports, on_line=on_line) as servers, _stop_signal() as stop:
+        on_line("Press Ctrl-C to stop everything.")
         while not stop.wait(WATCH_SECONDS):
-            _all_there(servers)
-        tell("Ending.")
+            _check_running(servers)
+        on_line("Stopping.")
 
 
 @contextlib.contextmanager
 def serving(
-    directory: Path, *, ports: Mapping[str, int | None], tell: Callable[[str], None] = lambda _: None
+    directory: Path, *, ports: Mapping[str, int | None], on_line: Callable[[str], None] = lambda _: None
 ) -> Iterator[Servers]:
-    """Start everything, in a block: when it is entered all is ready, when it is left all has ended."""
+    """Run everything for the length of a block: all is ready when it begins, and has ended when it ends."""
     for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
         if os.environ.get(name, "").startswith("http"):
             raise UsageError(
-                f"{name} names a server that runs already, and 'seatrial up' starts its own. Unset it, or use your "
-                f"servers: seatrial deploy, seatrial webhook, prefect worker start --pool {POOL}."
+                f"{name} names a running server, and 'seatrial up' starts its own. Unset it; or use your servers: "
+                f"seatrial deploy, seatrial webhook, prefect worker start --pool {POOL}"
             )
     project = Project.find(directory)
     project.state.mkdir(parents=True, exist_ok=True)
     servers = Servers(project, {name: port_for(name, ports.get(name)) for name in PORTS})
     try:
-        tell("Starting MLflow and Prefect. The first time they make their databases, which takes a minute.")
+        on_line("Starting MLflow and Prefect. The first start creates their databases and takes about a minute.")
         _start(servers, "mlflow")
         _start(servers, "prefect")
         _wait(servers, "mlflow", f"{servers.mlflow}/health")
         _wait(servers, "prefect", f"{servers.prefect}/api/health")
-        tell("Deploying.")
+        on_line("Deploying.")
         _deploy(servers)
         _start(servers, "receiver")
         _start(servers, "worker")
         _wait(servers, "receiver", f"{servers.receiver}/health")
         _wait(servers, "worker", f"{servers.prefect}/api/work_pools/{POOL}/workers/filter", b"{}", worker_name())
-        tell(_addresses(servers))
+        on_line(_addresses(servers))
         yield servers
     finally:
-        _end(servers)
+        _stop(servers)
 
 
-def _end(servers: Servers) -> None:
-    """End the worker, whose runs tell the servers how they ended, then the rest at once."""
+def _stop(servers: Servers) -> None:
+    """Stop the worker first, whose runs report their end to the servers, then the rest at once."""
     if worker := servers.running.get("worker"):
         worker.stop()
     with ThreadPoolExecutor() as pool:
@@ -89,7 +89,7 @@ def _end(servers: Servers) -> None:
 
 
 def _deploy(servers: Servers) -> None:
-    """Deploy in a process of its own: this one stays small, and imports neither Prefect nor MLflow."""
+    """Deploy in another process: this one stays small, and imports neither Prefect nor MLflow."""
     command = [sys.executable, "-m", "seatrial", "deploy", "--project", str(servers.project.root)]
     done = subprocess.run(  # noqa: S603  our own command
         [*command, "--receiver", servers.receiver], env=servers.environ, capture_output=True, text=True, check=False
@@ -106,24 +106,24 @@ def _start(servers: Servers, name: str) -> None:
     servers.running[name] = Running(command, port=port, values={}, env=environ, cwd=here, log=log)
 
 
-def _wait(servers: Servers, name: str, url: str, body: bytes | None = None, said: str = "") -> None:
-    """Wait until the server answers 200 and says what it is to say; asked plainly, for this process stays small."""
+def _wait(servers: Servers, name: str, url: str, body: bytes | None = None, expected: str = "") -> None:
+    """Wait until the server answers 200 with the expected text; by urllib, so that this process stays small."""
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until:
-        _all_there(servers)
-        asked = urllib.request.Request(url, body, {"content-type": "application/json"})  # noqa: S310  our own address
-        with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310
+        _check_running(servers)
+        request = urllib.request.Request(url, body, {"content-type": "application/json"})  # noqa: S310  our own address
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
             own = name not in servers.ports or servers.running[name].listens()
-            if answer.status == 200 and own and said in answer.read().decode(errors="replace"):
+            if answer.status == 200 and own and expected in answer.read().decode(errors="replace"):
                 return
-        time.sleep(LOOK_SECONDS)
-    raise TargetError(f"{TOLD[name]} was not ready within {READY_SECONDS:.0f} s. {servers.running[name].tail()}")
+        time.sleep(POLL_SECONDS)
+    raise TargetError(f"{TITLES[name]} was not ready within {READY_SECONDS:.0f} s. {servers.running[name].tail()}")
 
 
-def _all_there(servers: Servers) -> None:
+def _check_running(servers: Servers) -> None:
     for name, running in servers.running.items():
-        if how := running.ended():
-            raise TargetError(f"{TOLD[name]} ended with {how}; the others were ended too. {running.tail()}")
+        if end := running.ended():
+            raise TargetError(f"{TITLES[name]} ended with {end}; the others were stopped too. {running.tail()}")
 
 
 def _addresses(servers: Servers) -> str:
@@ -135,7 +135,7 @@ def _addresses(servers: Servers) -> str:
             f"  receiver   {servers.receiver}{PATH}",
             f"  logs       {servers.project.state / 'logs'}",
             "",
-            "Register a version from anywhere on this machine, and look at its page:",
+            "Register a version from anywhere on this machine, then open its page:",
             f"  export MLFLOW_TRACKING_URI={servers.mlflow}",
             "",
         ]
@@ -143,8 +143,8 @@ def _addresses(servers: Servers) -> str:
 
 
 @contextlib.contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set."""
+def _stop_signal() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

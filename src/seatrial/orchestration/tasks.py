@@ -1,10 +1,9 @@
-"""What the flows have in common: one question asked as a task of Prefect, and how the verdict is told."""
+"""How results show in Prefect: a case as the state of its task, progress as a bar, the verdict on the run's page."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seatrial.events import Case, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
@@ -16,88 +15,98 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from seatrial.isolation import IsolatedTrial
-    from seatrial.registry import Fetched
 
-TOLD = 3  # findings whose advice stands in the log; the page has them all
-HEARING = threading.Lock()  # the events of one question are heard together
-
-
-def promoted_model(child: IsolatedTrial, fetched: Fetched) -> Path | None:
-    """Download the promoted version's model, where the policy compares with it and it is not the one on trial."""
-    from seatrial import registry
-
-    version, read = fetched.version, child.read
-    best = registry.promoted(version.name, read.promote) if read.promote and read.compares else None
-    if best is None or best.number == version.number:
-        return None
-    return registry.download_model(best, fetched.model.parent / "champion")
+LOGGED_ADVICE = 3  # findings whose advice is logged; the page shows all of them
+POLL_SECONDS = 0.2
+_EVENTS_LOCK = threading.Lock()  # the events of one case stay together
 
 
-def evaluated(case: Case, child: IsolatedTrial, heard: list[Event], well: str) -> State[Any]:
-    """Ask one question in a task of Prefect, tell everybody who listens, and return the state the task ends in.
+def wait_for(futures: Sequence[Any]) -> None:
+    """Wait until every Prefect future is done, in short steps: one long wait in a thread would block Ctrl-C."""
+    done = threading.Semaphore(0)
+    for future in futures:
+        future.add_done_callback(lambda _: done.release())
+    for _ in futures:
+        while not done.acquire(timeout=POLL_SECONDS):
+            pass
+
+
+def case_state(case: Case, process: IsolatedTrial, events: list[Event]) -> State[Any]:
+    """Run one case, pass its events on to the listeners, and return the state its task ends in.
+
+    The state is Failed where the case has an error finding or was not evaluated.
 
     Args:
-        question: one of those planned.
-        child: the trial's process. One that ended, or broke a limit, leaves the question open, and the task red.
-        heard: the events of all questions; those of this one are added together.
-        well: the message of a task that found nothing.
+        case: one of those planned.
+        process: runs the trial. Where it ended or exceeded a limit, the case is not evaluated.
+        events: of all cases so far; those of this one are appended.
     """
     from prefect.artifacts import create_markdown_artifact
     from prefect.states import Completed, Failed
 
-    events = child.run(case, _shown(case))
-    with HEARING:
-        heard.extend(events)
+    new = process.run(case, _progress_bar(case))
+    with _EVENTS_LOCK:
+        events.extend(new)
         for listener in LISTENERS.get():
-            for event in events:
+            for event in new:
                 listener.event(event)
-    findings = [e for e in events if isinstance(e, Finding)]
+    findings = [e for e in new if isinstance(e, Finding)]
     if any(not f.downstream for f in findings):
-        key = slug(f"{child.read.name}-{case.stage or 'path'}-{case.check}")
+        key = slug(f"{process.read.name}-{case.stage or 'path'}-{case.check}")
         create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(case))
-    if worst := [f for f in findings if f.severity is Severity.ERROR]:
-        return Failed(message=f"{len(worst)} finding(s): {worst[0].message}")
-    if open_ := [e for e in events if isinstance(e, NotEvaluated)]:
-        return Failed(message=f"not judged: {open_[0].reason}")
-    return Completed(message=f"{len(findings)} remark(s)" if findings else well)
+    if errors := [f for f in findings if f.severity is Severity.ERROR]:
+        return Failed(message=f"{counted(len(errors), 'finding')}: {errors[0].message}")
+    if not_evaluated := [e for e in new if isinstance(e, NotEvaluated)]:
+        return Failed(message=f"not evaluated: {not_evaluated[0].reason}")
+    return Completed(message=f"passed with {counted(len(findings), 'remark')}" if findings else "passed")
 
 
-def _shown(case: Case) -> Callable[[int, int, str], None]:
-    """Return what shows how far a question is: on the dashboard, and to whoever listens."""
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one.
+
+    Example:
+        >>> counted(1, "case"), counted(1200, "case")
+        ('1 case', '1,200 cases')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _progress_bar(case: Case) -> Callable[[int, int, str], None]:
+    """Return a callback that shows a case's progress on the dashboard and passes it on to the listeners."""
     from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
     bars: list[Any] = []
 
-    def show(done: int, of: int, what: str) -> None:
-        share = 100.0 * min(1.0, max(0, done) / max(1, of))
+    def on_progress(done: int, of: int, what: str) -> None:
+        percent = 100.0 * min(1.0, max(0, done) / max(1, of))
         if bars:
-            update_progress_artifact(bars[0], share, description=f"{case}: {what}")
+            update_progress_artifact(bars[0], percent, description=f"{case}: {what}")
         else:
-            bars.append(create_progress_artifact(share, description=f"{case}: {what}"))
+            bars.append(create_progress_artifact(percent, description=f"{case}: {what}"))
         for listener in LISTENERS.get():
             listener.progress(done, of, what)
 
-    return show
+    return on_progress
 
 
-def concluded(verdict: Verdict, about: str, *, page: str, table: str = "", more: str = "") -> State[Any]:
-    """Put the verdict on the flow run's page, tell everybody who listens, and return the state the flow ends in.
+def verdict_state(verdict: Verdict, title: str, *, page: str, table: str = "", note: str = "") -> State[Any]:
+    """Put the verdict on the flow run's page, pass it on to the listeners, and return the state the flow ends in.
 
     Args:
-        verdict: what was found.
-        about: what it is the verdict of, for people.
-        page: the kind of page; the pages of this kind of one model are its history.
-        table: likewise of the table of findings, where one is made.
-        more: what the flow's last message says beside the reason.
+        verdict: of the whole run.
+        title: of the artifacts.
+        page: the kind of page; the pages of one kind and model form a history.
+        table: the kind of the table of findings; no table where it is empty.
+        note: appended to the message of a state that is not a pass.
     """
     from prefect import get_run_logger
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
     from prefect.states import Completed, Failed
 
     name = slug(verdict.subject.model)
-    create_markdown_artifact(key=f"{page}-{name}", markdown=findings_markdown(verdict), description=about)
+    create_markdown_artifact(key=f"{page}-{name}", markdown=findings_markdown(verdict), description=title)
     if verdict.findings and table:
-        create_table_artifact(key=f"{table}-{name}", table=findings_rows(verdict.findings), description=about)
+        create_table_artifact(key=f"{table}-{name}", table=findings_rows(verdict.findings), description=title)
     for listener in LISTENERS.get():
         listener.verdict(verdict)
     log = get_run_logger()
@@ -105,6 +114,6 @@ def concluded(verdict: Verdict, about: str, *, page: str, table: str = "", more:
         log.info("%s: %s", verdict.subject, verdict.summary)
         return Completed(message=verdict.summary)
     log.error("%s: %s", verdict.subject, verdict.summary)
-    for finding in [f for f in verdict.errors if not f.downstream and f.advice][:TOLD]:
+    for finding in [f for f in verdict.errors if not f.downstream and f.advice][:LOGGED_ADVICE]:
         log.error("What to do about %s: %s", finding.column or finding.stage or finding.check, finding.advice)
-    return Failed(message=f"verdict {verdict.summary}{more}")
+    return Failed(message=f"verdict {verdict.summary}{note}")

@@ -14,11 +14,12 @@ import pandas as pd
 
 from seatrial.errors import PipelineError, PolicyError, nearest
 from seatrial.parity.alignment import Alignment, align
-from seatrial.parity.causes.change import Cause, Change, OtherColumns
+from seatrial.parity.causes.change import Cause, ColumnChange, OtherColumns
 from seatrial.parity.causes.naming import name_cause
 from seatrial.parity.cells import Cells, compare_columns
-from seatrial.parity.columns import Array, Column, column, columns
-from seatrial.parity.drift import STILL, Drift, drift, settle
+from seatrial.parity.columns import Array, Column
+from seatrial.parity.drift import UNCHANGED, Drift, control_false_discoveries, drift
+from seatrial.parity.reading import column, columns
 from seatrial.parity.result import (
     ColumnParity,
     Direction,
@@ -79,7 +80,7 @@ def compare(
         tolerance = tolerances.get(name, EXACT)
         cells = compare_columns(e, a, bounds(tolerance, e.logical, a.logical, floors.get(name, 0.0)), tolerance)
         changed = np.union1d(cells.rows, cells.flips) if len(cells.flips) else cells.rows
-        drifts.append(drift(e, a, changed) if distributions else STILL)
+        drifts.append(drift(e, a, changed) if distributions else UNCHANGED)
         results.append(
             ColumnParity(
                 column=str(name),
@@ -94,12 +95,12 @@ def compare(
                 max_rel_diff=cells.max_rel,
                 worst_keys=_names(key_expected, rows.expected, _worst(cells, worst)),
                 direction=_direction(cells),
-                cause=name_cause(Change(str(name), e, a, cells.rows, cells.flips, elsewhere))
+                cause=name_cause(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere))
                 if len(changed) or not _same_type(e, a)
                 else None,
             )
         )
-    settled = settle(drifts) if drifts else []
+    settled = control_false_discoveries(drifts) if drifts else []
     return Parity(
         key=key,
         rows_expected=len(expected),

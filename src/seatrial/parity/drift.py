@@ -1,8 +1,8 @@
-"""Has the distribution of a column moved, or is it the noise of a finite sample?
+"""Whether the distribution of a column drifted, or only shows the noise of a finite sample.
 
-A fixed limit cannot tell: PSI > 0.1 raises a false alarm in 84 % of clean samples of 100 rows. Here two keys
-must turn: the part of the effect that noise does not explain is above a limit, and the p-value survives
-Benjamini and Hochberg's correction over all columns.
+A fixed limit is not enough: PSI > 0.1 raises a false alarm in 84 % of clean samples of 100 rows. A column drifted
+when two conditions hold: the part of the effect that noise does not explain exceeds a limit, and the p-value
+survives the correction of Benjamini and Hochberg (1995) over all columns.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ class Drift:
     drifted: bool = False
 
 
-STILL = Drift()
+UNCHANGED = Drift()
 
 
 def drift(expected: Column, actual: Column, changed: Array) -> Drift:
     """Compare two aligned columns that differ in the rows ``changed`` and nowhere else.
 
     Only the changed rows are counted in full: elsewhere both columns put the same cells in the same bins.
-    Columns of lists and other objects have no distribution here and count as still.
+    Columns of lists and other objects have no distribution here and count as unchanged.
     """
     rows = len(expected)
     if not len(changed):
-        return STILL
+        return UNCHANGED
     binned = _bins(expected, actual, changed)
     if binned is None:
-        return STILL
+        return UNCHANGED
     base, before, after = binned
     moved = (after - before).astype(np.float64)
     counts = base * (rows / base.sum())
-    return judge(counts, np.maximum(counts + moved, 0.0))
+    return compare_histograms(counts, np.maximum(counts + moved, 0.0))
 
 
-def judge(expected: Array, actual: Array) -> Drift:
+def compare_histograms(expected: Array, actual: Array) -> Drift:
     """Compare two histograms (counts per bin, same bins) by the population stability index.
 
     PSI = sum((q - p) ln(q / p)). Without any change PSI / (1/n + 1/m) follows chi-square with B - 1 degrees
@@ -68,7 +68,7 @@ def judge(expected: Array, actual: Array) -> Drift:
     expected, actual = expected[seen], actual[seen]
     bins = len(expected)
     if bins < 2:
-        return STILL
+        return UNCHANGED
     n, m = float(expected.sum()), float(actual.sum())
     p, q = np.maximum(expected, 0.5) / n, np.maximum(actual, 0.5) / m
     psi = float(np.sum((q - p) * np.log(q / p)))
@@ -81,26 +81,18 @@ def judge(expected: Array, actual: Array) -> Drift:
     )
 
 
-def settle(drifts: list[Drift], limit: float = LIMIT, q: float = Q) -> list[Drift]:
-    """Say which columns drifted: corrected effect above ``limit`` and adjusted p-value below ``q``.
+def control_false_discoveries(drifts: list[Drift], limit: float = LIMIT, q: float = Q) -> list[Drift]:
+    """Mark the columns that drifted: corrected effect above ``limit`` and adjusted p-value below ``q``.
 
-    The p-values that come back are the adjusted ones.
+    The p-values returned are the adjusted ones. Benjamini and Hochberg, Controlling the false discovery rate, 1995.
     """
-    adjusted = benjamini_hochberg(np.array([drift.p_value for drift in drifts]))
+    from scipy.stats import false_discovery_control
+
+    adjusted = false_discovery_control([drift.p_value for drift in drifts], method="bh")
     return [
         replace(drift, p_value=float(p), drifted=bool(drift.corrected > limit and p < q))
         for drift, p in zip(drifts, adjusted, strict=True)
     ]
-
-
-def benjamini_hochberg(p_values: Array) -> Array:
-    """Return the p-values adjusted for the false discovery rate (Benjamini and Hochberg, 1995)."""
-    count = len(p_values)
-    order = np.argsort(p_values)[::-1]
-    scaled = p_values[order] * count / np.arange(count, 0, -1)
-    adjusted = np.empty(count)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled), 1.0)
-    return adjusted
 
 
 def _bins(expected: Column, actual: Column, changed: Array) -> tuple[Array, Array, Array] | None:

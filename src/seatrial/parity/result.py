@@ -56,7 +56,7 @@ class ColumnParity:
 
 @dataclass(frozen=True)
 class Parity:
-    """Two frames compared. The order of columns and of rows is told but is no fault by itself."""
+    """Two frames compared. The order of columns and rows is reported and is no fault by itself."""
 
     key: str
     rows_expected: int

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from seatrial import plugins
 from seatrial.errors import PolicyError, unknown
 from seatrial.io.bundle import directory_digest
 from seatrial.io.loading import load_file
@@ -26,7 +27,17 @@ from seatrial.policy.service import (
 from seatrial.policy.settings import _known, _table, _toml, read
 from seatrial.policy.stages import StagePolicy, _stage_policy
 
-SECTIONS = ("promotion", "dependencies", "golden", "contract", "slo", "load", "stress", "exam")  # of service.toml
+SECTIONS = (
+    "promotion",
+    "dependencies",
+    "golden",
+    "contract",
+    "slo",
+    "load",
+    "stress",
+    "exam",
+    "checks",
+)  # of service.toml
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,11 @@ class Policy:
         """The dependencies that are asked again in every validation."""
         return [name for name, of in self.service.get("dependencies", {}).items() if of.get("live")]
 
+    def settings_of(self, check: str) -> Mapping[str, Any]:
+        """Return ``[checks.<name>]``, the settings of a check of another package; that check reads them strictly."""
+        settings: Mapping[str, Any] = self.service.get("checks", {}).get(check, {})
+        return settings
+
     def of(self, stage: str) -> StagePolicy:
         """Return the policy of a stage; one without a file gets the defaults."""
         return self.stages.get(stage, StagePolicy())
@@ -131,6 +147,10 @@ def _check_service(path: Path, service: Mapping[str, Any], pipeline: Pipeline) -
     _known(path, "[dependencies]: dependency", dependencies, pipeline.dependencies)
     for name, settings in dependencies.items():
         read(FailurePolicy, f"{path}, [dependencies.{name}]", _table(path, name, settings))
+    of_checks = _table(path, "checks", service.get("checks", {}))
+    _known(path, "[checks]: check", of_checks, plugins.names("checks"))
+    for name, settings in of_checks.items():
+        _table(path, f"checks.{name}", settings)
     for section, kind in (("slo", Slo), ("load", Load), ("stress", Stress), ("exam", Mutation)):
         if section in service:
             read(kind, f"{path}, [{section}]", _table(path, section, service[section]))

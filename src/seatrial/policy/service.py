@@ -100,7 +100,8 @@ class FailurePolicy:
         breaker: whether a lasting fault must be left alone: most answers no longer wait for it.
         label: the field of an answer that is true when it is degraded.
         reason: the field that then says why.
-        faults: rows of the matrix; all that its address allows by default.
+        faults: names of fault scenarios, as 'seatrial plugins' lists them; all that its address allows by default.
+        path: where requests are sent over HTTP while it is broken; the service's ``predict`` by default.
         bystanders: paths that do not use it and are read meanwhile, such as ``/health``.
         rate: requests a second, moderate.
         seconds: that each fault lasts.
@@ -117,6 +118,7 @@ class FailurePolicy:
     label: str = "degraded"
     reason: str = "degraded_reason"
     faults: Sequence[str] = ()
+    path: str | None = None
     bystanders: Sequence[str] = ()
     rate: float = 10.0
     seconds: float = 5.0

@@ -9,12 +9,11 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
+from seatrial import plugins
 from seatrial.errors import PolicyError, UsageError, unknown
 from seatrial.loadgen.schedule import Profile
 
 T = TypeVar("T")
-ROWS = ("latency_within", "latency_beyond", "down", "timeout", "reset_peer", "limit_data", "slicer", "trickle")
-ANSWER_ROWS = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_keys")
 
 
 def read(kind: type[T], where: str, table: Mapping[str, Any]) -> T:
@@ -45,8 +44,8 @@ def _wrong(name: str, value: Any, hint: Any) -> str:
         wrong = _wrong_number(name, value, whole=int in kinds)
     elif not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         wrong = "a list of texts"
-    elif name == "faults" and (strange := [each for each in value if each not in (*ROWS, *ANSWER_ROWS)]):
-        wrong = f"a list of faults. {unknown('Fault', strange[0], [*ROWS, *ANSWER_ROWS])}".rstrip(".")
+    elif name == "faults" and (strange := [each for each in value if each not in plugins.names("faults")]):
+        wrong = f"a list of faults. {unknown('Fault', strange[0], plugins.names('faults'))}".rstrip(".")
     else:
         wrong = ""
     return wrong

@@ -44,10 +44,10 @@ def check_aliases(ledger: Ledger, project: Project, *, hashing: bool = False) ->
     """
     policy = promotion(project.expectations)
     ours = {VALIDATED, policy.alias}
-    found = []
-    for model, aliases in registry.aliases().items():
+    here, found = registry.named(project.registry), []
+    for model, aliases in here.aliases().items():
         for alias in sorted(ours & set(aliases)):
-            holder = registry.present(model, aliases[alias])
+            holder = here.present(model, aliases[alias])
             if holder is None or not polling.matching_models([holder], project.models):
                 continue
             if reason := why_unauthorised(ledger, holder, hashing=hashing):
@@ -75,11 +75,12 @@ def why_unauthorised(ledger: Ledger, version: Version, *, hashing: bool = False)
 
 def _restore(ledger: Ledger, holder: Version, alias: str) -> str:
     """Move the alias back to the last passing version that it was on; return its number, or empty if there is none."""
+    here = registry.of(holder.uri)
     for verdict in ledger.alias_history(holder.name, alias):
-        former = registry.present(verdict.name, verdict.number)
+        former = here.present(verdict.name, verdict.number)
         if former is not None and former.created == verdict.created and former.number != holder.number:
             valid = _still_valid(ledger, former, verdict)
-            if valid and registry.move_alias(holder.name, alias, former.number):
+            if valid and here.move_alias(holder.name, alias, former.number):
                 return former.number
     return ""
 

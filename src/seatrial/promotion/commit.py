@@ -9,8 +9,9 @@ import socket
 import time
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from seatrial import registry
 from seatrial.errors import RegistryError, SeatrialError
 from seatrial.events import Outcome, Subject, Verdict
 from seatrial.io.files import atomic_write
@@ -21,9 +22,8 @@ from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion import attestation
 from seatrial.promotion.effects import ALIAS, DESCRIBE, LOG, POSTPONED, TAGS, apply
-
-if TYPE_CHECKING:
-    from seatrial.registry import Fetched
+from seatrial.registry import Fetched
+from seatrial.registry.runs import description_texts, run_payload
 
 EVIDENCE_BYTES = 256 * 2**20  # stored in the ledger until they are logged
 WAIT_SECONDS = 60.0  # for another worker that applies the effects of this verdict
@@ -56,9 +56,7 @@ def commit_verdict(
         SeatrialError: the policy or the version changed during the trial; nothing was written.
     """
     if not whole:
-        from seatrial.registry.mlflow.tracking import record
-
-        return record(verdict, fetched, directory)
+        return registry.record(verdict, fetched, directory)
     job = JOB.get()
     if job is not None and identity(fetched.version) != job.subject:
         raise SeatrialError(
@@ -111,9 +109,6 @@ def effects_of(
         promote: an alias to move on a pass, in addition to ``validated``.
         page: the address of the flow run's page.
     """
-    from seatrial.registry import VALIDATED
-    from seatrial.registry.mlflow.tracking import blocks, run_payload
-
     tags = {
         "seatrial.verdict": verdict.outcome.value,
         "seatrial.subject_digest": fetched.digest,
@@ -122,10 +117,10 @@ def effects_of(
     planned: list[tuple[str, dict[str, Any]]] = [
         (LOG, run_payload(verdict, fetched)),
         (TAGS, {"tags": tags}),
-        (DESCRIBE, {"blocks": blocks(verdict), "page": page}),
+        (DESCRIBE, {"blocks": description_texts(verdict), "page": page}),
     ]
     if verdict.outcome is Outcome.PASS:
-        planned.append((ALIAS, {"aliases": list(dict.fromkeys(filter(None, [VALIDATED, promote])))}))
+        planned.append((ALIAS, {"aliases": list(dict.fromkeys(filter(None, [registry.VALIDATED, promote])))}))
     return planned
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from seatrial import registry
 from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
 from seatrial.ledger import Fenced, Job, Ledger, OutboxEffect, identity
@@ -56,7 +57,8 @@ def _postpone_or_drop(ledger: Ledger, effect: OutboxEffect, error: Exception) ->
     """Postpone an effect, or drop it if it can never be applied; return a message."""
     what = f"'{effect.kind}' of {effect.version.uri}"
     try:
-        if isinstance(error, PermanentFailure) or (effect.attempt >= TRIES and _registry_reachable()):
+        refused = effect.attempt >= TRIES and registry.of(effect.version.uri).reachable()
+        if isinstance(error, PermanentFailure) or refused:
             ledger.drop_effect(effect, str(error))
             return f"{what} was dropped: {error}"
         ledger.postpone_effect(effect, f"{type(error).__name__}: {error}")
@@ -65,35 +67,25 @@ def _postpone_or_drop(ledger: Ledger, effect: OutboxEffect, error: Exception) ->
     return f"{what}{POSTPONED}{error}"
 
 
-def _registry_reachable() -> bool:
-    from seatrial.registry import reachable
-
-    return reachable()
-
-
 def _log(ledger: Ledger, effect: OutboxEffect) -> str:
-    from seatrial.registry.mlflow.tracking import log_run
-
     with tempfile.TemporaryDirectory(prefix="seatrial-verdict-") as folder:
         unpack(ledger.evidence(effect), Path(folder))
-        return log_run(effect.body, Path(folder), effect.key)
+        return registry.of(effect.version.uri).tracker.log_run(effect.body, Path(folder), effect.key)
 
 
 def _tag(_: Ledger, effect: OutboxEffect) -> str:
-    from seatrial.registry.mlflow.tracking import tag
-
     _registered_version(effect)
     tags = {"seatrial.run_id": effect.results.get(LOG, ""), **effect.body["tags"]}
-    tag(effect.version.name, effect.version.number, tags)
+    registry.of(effect.version.uri).tag(effect.version.name, effect.version.number, tags)
     return ""
 
 
 def _describe(_: Ledger, effect: OutboxEffect) -> str:
-    from seatrial.registry.mlflow.tracking import describe
-
     _registered_version(effect)
     run_id, page = effect.results.get(LOG, ""), effect.body.get("page", "")
-    describe(effect.version.name, effect.version.number, effect.body["blocks"], run_id, page)
+    registry.of(effect.version.uri).describe(
+        effect.version.name, effect.version.number, effect.body["blocks"], run_id, page
+    )
     return ""
 
 
@@ -102,36 +94,30 @@ def _alias(ledger: Ledger, effect: OutboxEffect) -> str:
 
     An alias is never moved from a later passing version to an earlier one.
     """
-    from seatrial import registry
-
     version = _registered_version(effect)
     if ledger.passing(registry.subject_of(version, effect.digest)) is None:
         raise PermanentFailure(f"A later verdict of {version.uri} is not a pass. No alias was moved.")
     unchanged(version, effect.digest)
     moved = []
     for alias in effect.body["aliases"]:
-        holder = registry.promoted(version.name, alias)
+        holder = registry.promoted(version.scheme, version.name, alias)
         if holder is not None and holder.number == version.number:
             moved.append(alias)
         elif holder is not None and int(holder.number) > int(version.number) and _passed(ledger, holder):
             continue
-        elif registry.move_alias(version.name, alias, version.number):
+        elif registry.of(version.uri).move_alias(version.name, alias, version.number):
             moved.append(alias)
     return json.dumps(moved)
 
 
 def _passed(ledger: Ledger, version: Any) -> bool:
-    from seatrial.registry import subject_of
-
-    return ledger.passing(subject_of(version)) is not None
+    return ledger.passing(registry.subject_of(version)) is not None
 
 
 def unchanged(version: Any, digest: str) -> None:
-    """Hash a version's files again and raise Never when they are not those that were judged."""
-    from seatrial.registry import download_model
-
+    """Hash a version's files again and raise PermanentFailure if they are not those that were validated."""
     with tempfile.TemporaryDirectory(prefix="seatrial-again-") as again:
-        now = directory_digest(download_model(version, Path(again) / "model"))
+        now = directory_digest(registry.of(version.uri).download_model(version, Path(again) / "model"))
     if now != digest:
         raise PermanentFailure(
             f"The files of {version.uri} changed after their validation ({digest[:19]}… became {now[:19]}…). "
@@ -140,10 +126,8 @@ def unchanged(version: Any, digest: str) -> None:
 
 
 def _registered_version(effect: OutboxEffect) -> Any:
-    """Return the version as it is registered now; Never when it went, or is another of the same number."""
-    from seatrial.registry import present
-
-    version = present(effect.version.name, effect.version.number)
+    """Return the version as it is registered now; PermanentFailure if it is not, or is another of the same number."""
+    version = registry.of(effect.version.uri).present(effect.version.name, effect.version.number)
     if version is None or identity(version) != effect.version.subject:
         raise PermanentFailure(f"{effect.version.uri} is no longer registered.")
     return version

@@ -43,11 +43,11 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
     """
     watermarks, now = ledger.watermarks(), ledger.now()
     plan = polling.plan_scan(watermarks, now)
+    here = registry.named(project.registry)
     if model:
-        return RegistryScan(
-            ledger.observe(polling.matching_models(registry.changed(model=model), project.models)), full=False
-        )
-    listed = registry.changed(plan.since)
+        new = ledger.observe(polling.matching_models(here.changed_since(model=model), project.models))
+        return RegistryScan(new, full=False)
+    listed = here.changed_since(plan.since)
     after = polling.watermarks_after(plan, listed, watermarks, now)
     return RegistryScan(ledger.observe(polling.matching_models(listed, project.models), after), plan.full)
 
@@ -78,7 +78,7 @@ def attempt(ledger: Ledger, job: Job, run: Callable[[Job], None], lease_seconds:
         if job.exhausted:
             give_up(ledger, job, job.error)
             return _gave_up(job, job.error)
-        registered = registry.present(job.name, job.number)
+        registered = registry.of(job.uri).present(job.name, job.number)
         if registered is None or identity(registered) != job.subject:
             ledger.drop(job, "no longer registered")
             return f"{job.uri} is no longer registered."
@@ -95,7 +95,7 @@ def attempt(ledger: Ledger, job: Job, run: Callable[[Job], None], lease_seconds:
     except LedgerError:
         raise  # the lease runs out by itself
     except Exception as error:  # noqa: BLE001  whatever it was, the version gets its verdict
-        return _failed(ledger, job, f"{type(error).__name__}: {error}", counted=not _is_environment_error(error))
+        return _failed(ledger, job, f"{type(error).__name__}: {error}", counted=not _is_environment_error(error, job))
     except BaseException:
         with contextlib.suppress(Fenced, LedgerError):
             ledger.release(job, "interrupted", counted=False)
@@ -116,14 +116,14 @@ def _gave_up(job: Job, reason: str) -> str:
     return f"{job.uri} has the verdict error after its last attempt: {reason or 'the process died'}"
 
 
-def _is_environment_error(error: BaseException | None) -> bool:
+def _is_environment_error(error: BaseException | None, job: Job) -> bool:
     """Return whether an error is not the version's: the registry or the orchestration server is down."""
     import httpx
 
     while error is not None:
         if isinstance(error, httpx.HTTPError):
             return True
-        if isinstance(error, RegistryError) and not registry.reachable():
+        if isinstance(error, RegistryError) and not registry.of(job.uri).reachable():
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from seatrial import registry
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, RegistryError
 from seatrial.events import Outcome
 from seatrial.io.bundle import directory_digest
@@ -20,11 +20,7 @@ from seatrial.policy.policy import policy_digest
 from seatrial.project import Project
 from seatrial.promotion import attestation
 from seatrial.promotion.attestation import InvalidEnvelope, Statement
-
-if TYPE_CHECKING:
-    from seatrial.registry import Version
-
-MAX_RUNS = 200  # the newest of a version that are read
+from seatrial.registry import Version
 
 
 @dataclass(frozen=True)
@@ -55,20 +51,19 @@ def verify(directory: Path, model_uri: str) -> Verification:
         RegistryError: the registry does not answer, the version does not exist, or the alias moved meanwhile.
     """
     project = Project.find(directory)
-    project.settle()
+    project.activate()
     key, policy = attestation.public_key(project.state), policy_digest(project.expectations)
-    from seatrial.registry import download_model, resolve
-
-    version = resolve(model_uri)
+    version = registry.resolve(model_uri)
     with tempfile.TemporaryDirectory(prefix="seatrial-verify-") as folder:
-        digest = directory_digest(download_model(version, Path(folder) / "model"))
+        digest = directory_digest(registry.of(model_uri).download_model(version, Path(folder) / "model"))
     read, invalid = [], 0
     for content in envelopes(version):
         try:
             read.append(attestation.verify(content, key))
         except InvalidEnvelope:
             invalid += 1
-    if (now := resolve(model_uri)) != version and (now.number, now.created) != (version.number, version.created):
+    now = registry.resolve(model_uri)
+    if now != version and (now.number, now.created) != (version.number, version.created):
         raise RegistryError(
             f"{model_uri} moved from version {version.number} to {now.number} meanwhile. Run the command again."
         )
@@ -105,29 +100,10 @@ def _verification(version: Version, digest: str, policy: str, read: list[Stateme
 
 
 def envelopes(version: Version) -> Iterator[bytes]:
-    """Yield the envelopes of the version's newest runs, whoever wrote them; bounded in number and size.
+    """Return the envelopes of the version's newest runs, whoever wrote them; bounded in number and size.
 
     Raises:
         RegistryError: the registry does not answer.
     """
-    from seatrial.registry import client, spoken
-
-    with spoken("looked up", version.uri), tempfile.TemporaryDirectory(prefix="seatrial-envelopes-") as folder:
-        registry = client()
-        experiment = registry.get_experiment_by_name(f"seatrial/{version.name}")
-        if experiment is None:
-            return
-        runs = registry.search_runs(
-            [experiment.experiment_id],
-            filter_string=f"params.version = '{int(version.number)}'",
-            max_results=MAX_RUNS,
-            order_by=["attributes.start_time DESC"],
-        )
-        for run in runs:
-            if _holds_envelope(registry, run.info.run_id):
-                yield Path(registry.download_artifacts(run.info.run_id, attestation.FILE, folder)).read_bytes()
-
-
-def _holds_envelope(registry: Any, run_id: str) -> bool:
-    found = [a for a in registry.list_artifacts(run_id) if a.path == attestation.FILE and not a.is_dir]
-    return bool(found) and (found[0].file_size or 0) <= attestation.MAX_BYTES
+    tracker = registry.of(version.uri).tracker
+    return tracker.artifacts(version, attestation.FILE, most_bytes=attestation.MAX_BYTES)

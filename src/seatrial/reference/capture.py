@@ -34,6 +34,7 @@ def capture(
     seed: int = 0,
     noise: Literal["refuse", "record"] = "refuse",
     run_id: str | None = None,
+    registry: str = "models",
 ) -> Reference:
     """Run the path on ``requests`` and keep every stage's output and every dependency's answers.
 
@@ -44,12 +45,13 @@ def capture(
         pipeline: the path.
         requests: the request rows as they arrive, as many rows as the reference shall have.
         model: the loaded model, or the local path of one that ``pipeline.model`` loads.
-        given: frames that training itself used, by stage, each with the key column. They stand in the stage's
-            place, so that serving is compared with training and not with itself.
+        given: frames that training itself used, by stage, each with the key column. They replace the stage's
+            output, so that serving is compared with training and not with itself.
         labels: the key column and what came true, for the quality check.
         seed: the seed the requests were drawn with, kept in the manifest.
         noise: ``refuse`` a stage that is not repeatable, or ``record`` by how much.
-        run_id: the MLflow run to store the reference with, beside its model.
+        run_id: the run to store the reference with, beside its model.
+        registry: where that run is: the scheme of an installed registry, MLflow's by default.
 
     Raises:
         StageError: a stage that breaks the rule or is not repeatable.
@@ -103,7 +105,7 @@ def capture(
             floors[stage] = found
     reference = Reference(root, bundle.seal(root, {**manifest, "noise": floors}), keep)
     if run_id is not None:
-        plugins.load("registries", "models").store_reference(reference, run_id)
+        plugins.load("registries", registry)().store_reference(reference, run_id)
     return reference
 
 
@@ -142,7 +144,7 @@ def _noise(stage: str, first: pd.DataFrame, second: pd.DataFrame, key: str, nois
     where = f"column(s) {', '.join(list(dict.fromkeys(other))[:3])}" if other else "its rows or columns"
     raise StageError(
         stage,
-        f"Stage '{stage}' is not repeatable: run again on its stored input it gives other values in {where}. "
+        f"Stage '{stage}' is not repeatable: a second run on its stored input gives other values in {where}. "
         "Look for an unseeded random choice, a clock, an index that carries meaning, or a dtype that storage loses"
         + (", or capture with noise='record' to allow for the noise." if numbers else "."),
     )
@@ -169,7 +171,7 @@ def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: str) -> pd.D
     try:
         check_keyed(stage, key, frame)
     except StageError as error:
-        raise PipelineError(f"The frame given for stage '{stage}' cannot stand in its place. {error}") from error
+        raise PipelineError(f"The frame given for stage '{stage}' cannot replace its output. {error}") from error
     lost = int((~out[key].isin(frame[key])).sum())
     if lost:
         raise PipelineError(

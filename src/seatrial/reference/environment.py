@@ -1,6 +1,6 @@
 """What can change numbers without a change of code: interpreter, libraries, time zone, locale, threads, processor.
 
-The source of this file is also handed to another interpreter, ``python -c``, which prints what it finds: it uses the
+The source of this file is also run by another interpreter, ``python -c``, which prints what it finds: it uses the
 standard library alone, and numpy and threadpoolctl where they are.
 """
 

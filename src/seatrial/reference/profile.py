@@ -1,4 +1,4 @@
-"""The profile of a frame: per column what a person would ask first, in one pass and without scipy."""
+"""The profile of a frame: per column the figures a person looks at first, in one pass and without scipy."""
 
 from __future__ import annotations
 

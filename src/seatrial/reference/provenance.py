@@ -1,4 +1,4 @@
-"""What a verdict states when its reference is made of model predictions: that it proves sameness, not correctness."""
+"""The finding on a reference made of model predictions: a pass proves sameness, not correctness."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ PREDICTIONS = "predictions"  # in the manifest of a reference made of model pred
 PROVES = "sameness, not correctness"
 
 
-def remarks(reference: Reference) -> list[Event]:
+def provenance_findings(reference: Reference) -> list[Event]:
     """Return the remark on a reference made of model predictions; nothing on one that training recorded."""
     source = reference.manifest.get(PREDICTIONS)
     if not isinstance(source, dict):
         return []
     message = (
-        f"The reference is made of the predictions of {source['by']} on fixture '{source['fixture']}': "
+        f"The reference is fixture '{source['fixture']}', made of the predictions of {source['by']}: "
         f"a pass proves {PROVES}."
     )
     remark = Finding("predictions", None, message, severity=Severity.INFO, cause="predictions", evidence=dict(source))

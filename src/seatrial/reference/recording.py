@@ -81,7 +81,7 @@ class Recorder:
 
 
 class Replayer:
-    """Stands in for a client and answers from what was recorded. It can be asked from several threads."""
+    """Stands in for a client and answers from the record. Several threads may call it."""
 
     def __init__(self, name: str, answers: Answers) -> None:
         self._name = name
@@ -113,12 +113,13 @@ class Replayer:
             return json.loads(answer)
         if lost:
             raise PipelineError(
-                f"Dependency '{self._name}' was asked {method}(…) for {lost:,} key(s) that capture never asked for. "
-                "The stage looks up other keys than it did in training, or the reference is too old: capture it again."
+                f"Dependency '{self._name}' was called as {method}(…) with {lost:,} key{'' if lost == 1 else 's'} "
+                "that capture never requested. The stage looks up other keys than it did in training, "
+                "or the reference is too old: capture it again."
             )
         known = sorted({json.loads(c)[0] for c in (*self._tables, *self._calls)})
         raise PipelineError(
-            f"Dependency '{self._name}' was asked {method}(…) in a way that was not recorded at capture, or that "
+            f"Dependency '{self._name}' was called as {method}(…) in a way that was not recorded at capture, or that "
             f"raised then. Recorded methods: {', '.join(known) or 'none'}. Capture the reference again with this code."
         )
 

@@ -21,7 +21,7 @@ FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise"}
 
 
 class Reference:
-    """A training-time snapshot, read from its directory when asked for.
+    """A training-time snapshot, read from its directory on first use.
 
     Attributes:
         root: the directory; for a reference just captured a temporary one that goes with this object.
@@ -37,7 +37,7 @@ class Reference:
 
     @classmethod
     def load(cls, path: str | Path) -> Reference:
-        """Open the reference at ``path``; ReferenceInvalid says what is wrong with a damaged or foreign one."""
+        """Open the reference at ``path``; ReferenceInvalid explains what is wrong with a damaged or foreign one."""
         root = Path(path)
         manifest = bundle.open_manifest(root, "reference")
         if manifest.get("kind") != "reference" or manifest.get("format") != FORMAT:
@@ -153,12 +153,12 @@ class Reference:
         with self._lock:
             if name not in self._frames:
                 self._frames[name] = bundle.read_frame(self.root / name)
-            return lent(self._frames[name])
+            return shared(self._frames[name])
 
     def __repr__(self) -> str:
         return f"Reference({self.pipeline!r}, {' → '.join(self.stages)}, {self.digest[:19]}…)"
 
 
-def lent(frame: pd.DataFrame) -> pd.DataFrame:
+def shared(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame that may be written into and leaves this one alone; from pandas 3 on it costs no memory."""
     return frame.copy(deep=not COPY_ON_WRITE)

@@ -1,37 +1,20 @@
-"""The MLflow side: which version is meant, its model and reference on this disk, and where the aliases stand."""
+"""Registries: which version is meant, its model and reference on this disk, found by the scheme of its address."""
 
-from seatrial.registry.mlflow.artifacts import (
-    can_take_reference,
-    champion_contract,
-    download_model,
-    experiment_of,
-    fetch,
-    fetch_reference,
-    store_reference,
-)
-from seatrial.registry.mlflow.client import client, reachable, spoken
-from seatrial.registry.mlflow.versions import aliases, changed, move_alias, present, promoted, resolve
-from seatrial.registry.protocol import VALIDATED, Fetched, Version, subject_of
+from seatrial.registry.lookup import champion_contract, fetch, named, of, promoted, record, resolve
+from seatrial.registry.protocol import VALIDATED, Fetched, Registry, Tracker, Version, subject_of
 
 __all__ = [
     "VALIDATED",
     "Fetched",
+    "Registry",
+    "Tracker",
     "Version",
-    "aliases",
-    "can_take_reference",
     "champion_contract",
-    "changed",
-    "client",
-    "download_model",
-    "experiment_of",
     "fetch",
-    "fetch_reference",
-    "move_alias",
-    "present",
+    "named",
+    "of",
     "promoted",
-    "reachable",
+    "record",
     "resolve",
-    "spoken",
-    "store_reference",
     "subject_of",
 ]

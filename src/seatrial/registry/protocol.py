@@ -1,19 +1,34 @@
-"""What every registry offers."""
+"""What every registry and every tracker offers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from seatrial.events import Subject
 from seatrial.reference.snapshot import Reference
 
 VALIDATED = "validated"  # the alias that every version gets on a pass
+MLFLOW = "models"  # the scheme of MLflow's addresses
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered model version, as the registry described it when it was asked."""
+    """A registered model version, as the registry described it when it was looked up.
+
+    Attributes:
+        name: of the registered model.
+        number: of the version, a whole number as text that grows with each registration.
+        created: when it was registered, milliseconds since 1970 by the registry's clock.
+        run_id: the run that logged it; empty where there is none.
+        model_id: the registry's own id of the model's files; empty where there is none.
+        aliases: that stand on it.
+        changed: when it last was, milliseconds since 1970.
+        registry: the registry's address, without what may be secret in it.
+        scheme: of its address, by which its registry is found.
+    """
 
     name: str
     number: str
@@ -21,13 +36,14 @@ class Version:
     run_id: str
     model_id: str
     aliases: tuple[str, ...] = ()
-    changed: int = 0  # when it last was, milliseconds since 1970
-    registry: str = ""  # its address, without what may be secret in it
+    changed: int = 0
+    registry: str = ""
+    scheme: str = MLFLOW
 
     @property
     def uri(self) -> str:
-        """``models:/name/number``."""
-        return f"models:/{self.name}/{self.number}"
+        """``models:/name/number``, with its registry's scheme."""
+        return f"{self.scheme}:/{self.name}/{self.number}"
 
 
 @dataclass(frozen=True)
@@ -48,3 +64,156 @@ class Fetched:
 def subject_of(version: Version, digest: str = "") -> Subject:
     """Return the subject that a version is, with the digest of its files where they were hashed."""
     return Subject(version.name, version.number, version.registry, version.created, digest)
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """Where runs are logged: the verdict of each validation, its numbers and its files."""
+
+    def log_run(self, body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
+        """Log a run with every file of a directory, and return its id.
+
+        Args:
+            body: the content, as :func:`seatrial.registry.runs.run_payload` returns it.
+            artifacts: the directory.
+            key: of the verdict. A run with that key is completed, or left as it is where it ended: whoever logs may
+                die at any line and begin again.
+
+        Raises:
+            RegistryError: no answer.
+        """
+        ...
+
+    def artifacts(self, version: Version, name: str, *, most_bytes: int, passed: bool = False) -> Iterator[bytes]:
+        """Yield the files of that name of the version's runs, the newest first; a longer file is left out.
+
+        Args:
+            version: the version.
+            name: such as ``openapi.json``.
+            most_bytes: of one file.
+            passed: those of passing verdicts alone.
+
+        Raises:
+            RegistryError: no answer.
+        """
+        ...
+
+
+@runtime_checkable
+class Registry(Protocol):
+    """Where model versions are registered.
+
+    An extension registers its class, or a function that makes one, as an entry point of the group
+    ``seatrial.registries``, under the scheme of its addresses: ``SCHEME:/NAME/VERSION`` and ``SCHEME:/NAME@ALIAS``. It
+    is called without arguments and reads from the environment where its server or folder is. Every method may be
+    called from several threads, and raises RegistryError where there is no answer.
+
+    Example:
+        >>> isinstance(of("models:/payments/1"), Registry)
+        True
+    """
+
+    @property
+    def tracker(self) -> Tracker:
+        """Where the verdicts of its versions are logged."""
+        ...
+
+    def reachable(self) -> bool:
+        """Return whether it answers."""
+        ...
+
+    def resolve(self, uri: str) -> Version:
+        """Return the version that an address means now; UsageError for what is none of its addresses."""
+        ...
+
+    def present(self, name: str, number: str) -> Version | None:
+        """Return the version as it is registered now, or None where it is not."""
+        ...
+
+    def changed_since(self, since: float = 0.0, *, model: str = "") -> Sequence[Version]:
+        """Return every version, or every one of one model, that was last changed at ``since`` or later, newest first.
+
+        Args:
+            since: milliseconds since 1970 by the registry's clock; 0 lists all.
+            model: this registered model's alone.
+        """
+        ...
+
+    def aliases(self) -> Mapping[str, Mapping[str, str]]:
+        """Return every registered model with its aliases: model to alias to version's number."""
+        ...
+
+    def move_alias(self, name: str, alias: str, number: str) -> bool:
+        """Put an alias on a version; False where somebody else put it elsewhere at the same moment."""
+        ...
+
+    def download_model(self, version: Version, into: Path) -> Path:
+        """Download the version's model files to ``into``, which is emptied first, and return their directory."""
+        ...
+
+    def fetch_reference(self, version: Version, into: Path) -> Reference:
+        """Download the version's reference to ``into``, which is emptied first; ReferenceInvalid where it has none."""
+        ...
+
+    def store_reference(self, reference: Reference, run_id: str) -> None:
+        """Store a reference with the run that logged a model."""
+        ...
+
+    def can_take_reference(self, version: Version) -> None:
+        """Raise RegistryError where the version cannot have a reference stored, or has one already."""
+        ...
+
+    def tag(self, name: str, number: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a version."""
+        ...
+
+    def describe(self, name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
+        """Put the verdict into the version's description; what people wrote stays.
+
+        Args:
+            name: of the registered model.
+            number: of the version.
+            texts: the verdict in Markdown, the longest text first; the first that fits is taken.
+            run_id: the run that holds the report.
+            page: the address of the flow run's page.
+        """
+        ...
+
+
+RegistryFactory = Callable[[], Registry]
+"""Makes a registry; the entry point of its scheme."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a version states of a fixture: its digest, the run whose artifacts hold it, and where in them it lies."""
+
+    digest: str
+    run_id: str
+    path: str
+
+
+@runtime_checkable
+class FixtureStore(Protocol):
+    """A registry that keeps fixtures beside its models: stored once by digest, referred to by each version."""
+
+    def store_fixture(self, version: Version, name: str, digest: str, folder: Path) -> Link:
+        """Store the files of a fixture, unless another version's run holds them, and refer to them."""
+        ...
+
+    def fixtures(self, version: Version) -> Mapping[str, Link]:
+        """Return the fixtures that a version refers to, by name."""
+        ...
+
+    def download_fixture(self, link: Link, into: Path) -> Path:
+        """Download the files of a fixture into a directory and return where they are."""
+        ...
+
+
+@runtime_checkable
+class SendsWebhooks(Protocol):
+    """A registry that calls an address when a version is registered."""
+
+    def put_webhook(self, url: str, secret: str) -> None:
+        """Have one webhook of seatrial, to this address, signed with this secret."""
+        ...

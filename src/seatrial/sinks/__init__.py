@@ -1,1 +1,1 @@
-"""Where a verdict is shown: one file a medium, each a plain function of a finished verdict."""
+"""Displays of a verdict: one file a medium, each a plain function of a finished verdict."""

@@ -1,6 +1,6 @@
-"""Which entries of a finding's evidence are shown: counts, shares and keys by name, and nothing else.
+"""The entries of a finding's evidence that are shown: counts, shares and keys that are listed here, and nothing else.
 
-Evidence never holds values of cells. Should a check break that rule, an entry this file does not know stays unseen.
+Evidence never holds values of cells. Should a check break that rule, an entry that is not listed stays hidden.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+from seatrial.formatting import number, share
 from seatrial.sinks import text
 
 KEYS_SHOWN = 8
@@ -42,6 +43,12 @@ NUMBERS: Mapping[str, str] = {
     "limit": "limit",
     "tolerance": "tolerance",
     "margin": "margin",
+    "gain": "gain over the champion",
+    "low": "lower bound",
+    "high": "upper bound",
+    "pairs": "pairs of runs",
+    "missed": "over the limit",
+    "degraded": "degraded",
     "count": "count",
     "requests": "requests",
     "responses": "responses",
@@ -53,11 +60,14 @@ NUMBERS: Mapping[str, str] = {
     "queries": "queries",
     "misses": "over the limit",
     "runs": "runs",
-    "rate": "requests a second",
+    "rate": "requests/s",
     "seconds": "seconds",
     "seed": "seed",
 }
-"""Numbers that are shown, with their label. Besides these, names that end in one of ``SUFFIXES``."""
+"""Numbers that are shown, with their labels. Names that end in one of ``SUFFIXES`` are shown too."""
+
+NONZERO = ("allowed", "null_flips")
+"""Numbers that are left out where they are zero: then they say nothing."""
 
 SUFFIXES = ("_seconds", "_rows", "_count", "_share", "_rate", "_requests", "_rtol", "_atol", "_seed")
 
@@ -70,21 +80,21 @@ KEYS: Mapping[str, str] = {
     "extra_keys": "extra rows",
     "duplicate_keys": "repeated keys",
 }
-"""Lists of row keys that are shown, with their label; also as ``{"count": 5000, "sample": [...]}``."""
+"""Lists of row keys that are shown, with their labels; ``{"count": 5000, "sample": [...]}`` is such a list too."""
 
-WORDS: Mapping[str, str] = {
+TEXTS: Mapping[str, str] = {
     "direction": "direction",
     "dtype_expected": "type in the reference",
     "dtype_actual": "type now",
     "fault": "fault",
     "dependency": "dependency",
 }
-"""Short words that are shown, with their label."""
+"""Short texts that are shown, with their labels."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Some row keys, and how many more there are."""
+    """A sample of row keys, and the number of further ones."""
 
     label: str
     keys: tuple[str, ...]
@@ -96,12 +106,12 @@ class Keys:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What of a finding's evidence is shown. ``share`` lies in 0..1; ``unseen`` counts the entries held back."""
+    """The part of a finding's evidence that is shown. ``share`` is in 0..1; ``hidden`` counts the other entries."""
 
     numbers: tuple[tuple[str, str], ...]
     keys: tuple[Keys, ...]
     share: float | None
-    unseen: int
+    hidden: int
 
     def __str__(self) -> str:
         """Return everything on one line."""
@@ -110,24 +120,31 @@ class Evidence:
 
 
 def evidence(entries: Mapping[str, Any]) -> Evidence:
-    """Choose what is shown of a finding's evidence."""
-    numbers, keys, unseen = [], [], 0
+    """Return the part of a finding's evidence that is shown.
+
+    Example:
+        >>> str(evidence({"rows": 500, "mismatches": 12, "keys": ["t-1", "t-2"]}))
+        'share 2.4 %; mismatches 12 of 500; rows t-1, t-2'
+    """
+    numbers, keys, hidden = [], [], 0
     part = _share(entries)
     for name, value in entries.items():
         if name in ("rows", "compared") and "mismatches" in entries and value is _whole(entries):
-            continue  # said by "3 of 5,000" already
+            continue  # "3 of 5,000" shows it already
+        if isinstance(value, Real) and (not math.isfinite(float(value)) or (name in NONZERO and not value)):
+            continue  # a relative difference from zero is infinite, and tells nothing
         if isinstance(value, Real) and (label := _label(name)):
             numbers.append((label, _number(name, value, entries)))
-        elif name in WORDS and isinstance(value, str):
-            numbers += [(WORDS[name], text.neutral(value, 60))] if value else []
+        elif name in TEXTS and isinstance(value, str):
+            numbers += [(TEXTS[name], text.neutral(value, 60))] if value else []
         elif name in KEYS and (found := _keys(value)):
             shown = tuple(text.neutral(k, 60) for k in found[:KEYS_SHOWN])
             keys.append(Keys(KEYS[name], shown, max(_count(value), len(found)) - len(shown)))
         elif name != "share":
-            unseen += 1
+            hidden += 1
     if part:
-        numbers.insert(0, ("share", text.share(part)))
-    return Evidence(tuple(numbers), tuple(keys), part, unseen)
+        numbers.insert(0, ("share", share(part)))
+    return Evidence(tuple(numbers), tuple(keys), part, hidden)
 
 
 def _label(name: str) -> str | None:
@@ -137,9 +154,9 @@ def _label(name: str) -> str | None:
 
 
 def _number(name: str, value: Real, entries: Mapping[str, Any]) -> str:
-    shown = text.share(float(value)) if name.endswith("_share") else text.number(value)
+    shown = share(float(value)) if name.endswith("_share") else number(value)
     if name == "mismatches" and (whole := _whole(entries)):
-        return f"{shown} of {text.number(whole)}"
+        return f"{shown} of {number(whole)}"
     if name in ("status", "expected_status", "seed"):
         return shown.replace(",", "")
     return shown
@@ -171,5 +188,5 @@ def _keys(value: Any) -> list[Any]:
         return _keys(value.get("sample"))
     if not isinstance(value, Iterable):
         return []
-    # A row of cells smuggled in as a "key" is no key.
+    # A list in place of a key may be a row of cells.
     return [k for k in value if isinstance(k, str | Real)]

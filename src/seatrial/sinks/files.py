@@ -1,4 +1,4 @@
-"""The files of a verdict, in one directory a version: report.html, junit.xml, verdict.json and what checks attached."""
+"""The files of a verdict, in one folder a version: report.html, junit.xml, verdict.json and attachments of checks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 from seatrial.errors import SeatrialError
 from seatrial.events import Attachment, Event, Subject, Verdict
 from seatrial.io.files import atomic_write
-from seatrial.sinks import html, json, junit
+from seatrial.sinks.base import make_sink
 
 SLUG_LENGTH = 80
-REPORT, JUNIT, JSON = "report.html", "junit.xml", "verdict.json"
+REPORT = "report.html"
+FILES = {"html": REPORT, "junit": "junit.xml", "json": "verdict.json"}  # of every verdict, by the sink that writes it
 
 
 def slug(text: str) -> str:
-    """Return ``text`` in lowercase letters, digits and dashes; what that would make alike keeps a digest apart."""
+    """Return ``text`` in lowercase letters, digits and dashes, with a digest wherever that changed the text."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     if plain == text and len(plain) <= SLUG_LENGTH:
         return plain
@@ -26,27 +27,29 @@ def slug(text: str) -> str:
 
 
 def directory_for(state: Path, subject: Subject, kind: str = "") -> Path:
-    """Return where a subject's results of a kind go: always below ``state``, whatever the model is called."""
+    """Return the folder of a subject's results of a kind; it is always below ``state``, whatever the model's name."""
     name = slug(f"{subject.model}-{subject.version}" if subject.version else subject.model)
     return state / "reports" / (f"{name}-{kind}" if kind else name)
 
 
 def write_results(verdict: Verdict, events: Iterable[Event], directory: Path) -> Path:
-    """Write every file of the verdict; what an earlier run left there goes first.
+    """Write every file of the verdict into the folder, which is emptied first.
 
     Raises:
-        SeatrialError: an attachment whose name leads out of the directory.
+        SeatrialError: the name of an attachment leads out of the folder.
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    html.write(verdict, directory / REPORT)
-    junit.write(verdict, directory / JUNIT)
-    json.write(verdict, directory / JSON)
+    sinks = [make_sink(name, directory / file) for name, file in FILES.items()]
     for event in events:
+        for sink in sinks:
+            sink.event(event)
         if isinstance(event, Attachment):
             path = (directory / event.name).resolve()
             if not path.is_relative_to(directory.resolve()):
                 raise SeatrialError(f"Check '{event.check}' attached '{event.name}', which leads out of the results.")
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, event.content)
+    for sink in sinks:
+        sink.verdict(verdict)
     return directory

@@ -1,4 +1,4 @@
-"""The verdict as one HTML file: self-contained, without scripts, readable offline, in the dark and on paper."""
+"""The verdict as one HTML file: self-contained, without scripts, readable offline, in dark mode and on paper."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from seatrial.events import Finding, NotEvaluated, Outcome, Severity, Verdict
+from seatrial.events import Finding, Measurement, NotEvaluated, Outcome, Severity, Verdict
+from seatrial.formatting import number, plural, seconds, share
 from seatrial.io.files import atomic_write
-from seatrial.sinks import text
-from seatrial.sinks.diagram import MOST_ACROSS, Picture, picture
+from seatrial.sinks.base import Sink
+from seatrial.sinks.diagram import MOST_ACROSS, Diagram, diagram
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import CaseResult, State, answers, decisive, places, reason
+from seatrial.sinks.outline import CaseResult, State, decisive, places, reason, results
+from seatrial.sinks.text import neutral
 
 SHOWN = 200
-"""Findings of one kind, and measured values, that the page shows; the rest is counted."""
+"""The most findings of one kind, and measurements, that the page shows; further ones are counted."""
 
 _HEADLINES = {
     Outcome.PASS: "Pass",
@@ -32,9 +34,15 @@ _HEADLINES = {
 }
 
 
-def write(verdict: Verdict, path: Path) -> None:
-    """Write the report."""
-    atomic_write(path, render(verdict).encode())
+class HtmlReport(Sink):
+    """Writes the verdict as one HTML page to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Write the file, whole or not at all."""
+        atomic_write(self.path, render(verdict).encode())
 
 
 def render(verdict: Verdict) -> str:
@@ -46,16 +54,16 @@ def render(verdict: Verdict) -> str:
         first=first,
         first_is_finding=isinstance(first, Finding),
         reason=reason(verdict),
-        pictures=_pictures(verdict),
-        whole_path=[a for a in answers(verdict) if a.case.stage not in verdict.path],
-        born=[f for f in verdict.errors if not f.downstream],
+        diagrams=_diagrams(verdict),
+        whole_path=[r for r in results(verdict) if r.case.stage not in verdict.path],
+        origins=[f for f in verdict.errors if not f.downstream],
         downstream=[f for f in verdict.errors if f.downstream],
         warnings=[f for f in verdict.findings if f.severity is Severity.WARNING],
         notes=[f for f in verdict.findings if f.severity is Severity.INFO],
         not_evaluated=sorted(verdict.not_evaluated, key=_crashed_first),
         table=_table(verdict),
-        compared=sum(a.compared for a in answers(verdict)),
-        asked=len(answers(verdict)),
+        compared=sum(r.compared for r in results(verdict)),
+        cases=len(results(verdict)),
         created=_created(verdict.subject.created),
     )
 
@@ -70,17 +78,18 @@ def _template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_harmless,
+        finalize=_neutral,
     )
     environment.filters |= {
         "evidence": evidence,
-        "number": text.number,
-        "plural": text.plural,
-        "seconds": text.seconds,
-        "short": text.neutral,
+        "measured": _measured,
+        "number": number,
+        "plural": plural,
+        "seconds": seconds,
+        "short": neutral,
     }
     environment.globals |= {
-        "style": Markup(style),  # noqa: S704  our own file, and its hash is what the policy admits
+        "style": Markup(style),  # noqa: S704  our own file; the content security policy admits its hash alone
         "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         "version": metadata.version("seatrial"),
         "shown": SHOWN,
@@ -88,32 +97,37 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _harmless(value: Any) -> Any:
-    """Pass numbers and markup of our own; everything else that the template prints is made neutral, then escaped."""
-    return value if isinstance(value, Markup | int | float) else text.neutral(value, 600)
+def _neutral(value: Any) -> Any:
+    """Pass numbers and our own markup; everything else that the template prints is made neutral, then escaped."""
+    return value if isinstance(value, Markup | int | float) else neutral(value, 600)
 
 
-def _pictures(verdict: Verdict) -> list[Picture]:
+def _measured(measurement: Measurement) -> str:
+    """Return the value of a measurement, in percent where it is a share."""
+    return (share if measurement.name.endswith("_share") else number)(measurement.value)
+
+
+def _diagrams(verdict: Verdict) -> list[Diagram]:
     dependencies = verdict.dependencies
     path = places(verdict)
     if not path:
         return []
-    down = picture(path, dependencies, "down")
+    down = diagram(path, dependencies, "down")
     stages = sum(p.name not in dependencies for p in path)
-    return [picture(path, dependencies, "across"), down] if stages <= MOST_ACROSS else [down]
+    return [diagram(path, dependencies, "across"), down] if stages <= MOST_ACROSS else [down]
 
 
 def _table(verdict: Verdict) -> dict[str, Any]:
-    """Return checks × places: ``columns`` are stages (None is the whole path), ``rows`` pair a check and answers."""
-    asked = answers(verdict)
-    by_question = {(a.case.check, a.case.stage): a for a in asked}
-    columns: Sequence[str | None] = list(dict.fromkeys([*verdict.path, *(a.case.stage for a in asked)]))
-    columns = [c for c in columns if any(a.case.stage == c for a in asked)]
-    checks = list(dict.fromkeys(a.case.check for a in asked))
+    """Return checks × places: ``columns`` are places (None is the whole path), ``rows`` pair a check with results."""
+    every = results(verdict)
+    by_case = {(r.case.check, r.case.stage): r for r in every}
+    columns: Sequence[str | None] = list(dict.fromkeys([*verdict.path, *(r.case.stage for r in every)]))
+    columns = [c for c in columns if any(r.case.stage == c for r in every)]
+    checks = list(dict.fromkeys(r.case.check for r in every))
     rows: list[tuple[str, list[CaseResult | None]]] = [
-        (check, [by_question.get((check, column)) for column in columns]) for check in checks
+        (check, [by_case.get((check, column)) for column in columns]) for check in checks
     ]
-    present = {a.state for a in asked}
+    present = {r.state for r in every} | ({State.NOT_RUN} if any(None in row for _, row in rows) else set())
     return {"columns": columns, "rows": rows, "states": [s for s in State if s in present]}
 
 

@@ -1,4 +1,4 @@
-"""The verdict as a JSON file: the one form that is complete."""
+"""The verdict as a JSON file: the only complete form."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from pathlib import Path
 
 from seatrial.events import Verdict
 from seatrial.io.files import atomic_write
+from seatrial.sinks.base import Sink
 
 
-def write(verdict: Verdict, path: Path) -> None:
-    """Write ``Verdict.to_json()`` as UTF-8."""
-    atomic_write(path, verdict.to_json().encode("utf-8", "replace") + b"\n")
+class JsonReport(Sink):
+    """Writes ``Verdict.to_json()`` as UTF-8 to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Write the file, whole or not at all."""
+        atomic_write(self.path, verdict.to_json().encode("utf-8", "replace") + b"\n")

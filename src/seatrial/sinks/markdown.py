@@ -1,4 +1,4 @@
-"""Findings as Markdown and as table rows: for pages that other programs show, such as Prefect's and MLflow's."""
+"""Findings as Markdown and as table rows, for pages of other programs such as Prefect and MLflow."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import re
 from collections.abc import Iterable, Sequence
 
 from seatrial.events import Finding, Severity, Verdict
+from seatrial.formatting import plural
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import State, places
-from seatrial.sinks.text import cell, neutral, plural
+from seatrial.sinks.outline import State, downstream, places
+from seatrial.sinks.text import cell, neutral
 
 ROOM = 4900
-"""Characters of one page: MLflow cuts a model version's description at 5,000."""
+"""Most characters of one page: MLflow cuts the description of a model version at 5,000."""
 
 _MARKS = {
-    State.BORN: "✗",
-    State.PROPAGATED: "~",
-    State.UNJUDGED: "?",
-    State.UNASKED: "–",
-    State.WARNED: "!",
+    State.ORIGIN: "✗",
+    State.DOWNSTREAM: "~",
+    State.NOT_EVALUATED: "?",
+    State.NOT_RUN: "–",
+    State.WARNING: "!",
     State.PASSED: "✓",
 }
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -27,16 +28,16 @@ _ACTIVE = re.compile(r"[\\`*_{}\[\]()#+!|~@$^]|:(?=/|\w+:)|(?<=mailto):|(?<=xmpp
 
 
 def literal(text: object, limit: int = 300) -> str:
-    """Return ``text`` so that Markdown shows it as it is: no HTML, link, image, table cell or emphasis comes of it."""
+    """Return ``text`` escaped so that Markdown shows it as it is, without HTML, link, image, table cell or emphasis."""
     escaped = _ACTIVE.sub(r"\\\g<0>", neutral(text, limit))
     escaped = re.sub(r"[&<>]", lambda m: _ENTITIES[m[0]], escaped)
     return re.sub(r"(?i)\b(www)\.", r"\1\\.", escaped)
 
 
 def findings_markdown(shown: Verdict | Iterable[Finding], room: int = ROOM) -> str:
-    """Return a page for a person: of a verdict with headline and path, or of findings alone.
+    """Return a page for a person: a verdict with headline and path, or findings alone.
 
-    Born findings come first. The page is at most ``room`` characters long; what does not fit is counted.
+    Origins come first. The page has at most ``room`` characters; lines that do not fit are counted.
     """
     if not isinstance(shown, Verdict):
         return _page([], _rows(shown), room)
@@ -45,14 +46,14 @@ def findings_markdown(shown: Verdict | Iterable[Finding], room: int = ROOM) -> s
     if verdict.path:
         head += [" → ".join(_place(p.name, p.state) for p in places(verdict)), ""]
     not_evaluated = [
-        f"- not judged: {literal(u.stage or 'whole path', 80)} · {literal(u.check, 80)}: {literal(u.reason)}"
-        for u in verdict.not_evaluated
+        f"- not evaluated: {literal(n.stage or 'whole path', 80)} · {literal(n.check, 80)}: {literal(n.reason)}"
+        for n in verdict.not_evaluated
     ]
     return _page(head, _rows(verdict.findings), room, not_evaluated)
 
 
 def findings_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    """Return one row a finding, born errors first, each cell safe to show and to export to a spreadsheet."""
+    """Return one row a finding, origins first, with cells that are safe to show and to export to a spreadsheet."""
     return [
         {
             "severity": f.severity.value,
@@ -63,7 +64,7 @@ def findings_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
             "cause": cell(f.cause or ""),
             "evidence": cell(str(evidence(f.evidence))),
             "what to do": cell(f.advice),
-            "born": "downstream" if f.downstream else "here",
+            "origin": "an earlier stage" if f.downstream else "this stage",
         }
         for f in _sorted(findings)
     ]
@@ -75,7 +76,7 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _rows(findings: Iterable[Finding]) -> list[str]:
-    """Return a list item a finding born where it stands, then one for each place where others came down to."""
+    """Return one list item for each origin and remark, then one for each place that is downstream."""
     ranked = _sorted(findings)
     rows = []
     for f in ranked:
@@ -83,15 +84,14 @@ def _rows(findings: Iterable[Finding]) -> list[str]:
             continue
         where = " · ".join(f"**{literal(w, 80)}**" for w in (f.stage or "whole path", f.column) if w)
         kind = "" if f.severity is Severity.ERROR else f"{f.severity.value}: "
-        words = [kind + literal(f.message)]
-        words += [f"**Cause:** {literal(f.cause)}."] if f.cause else []
-        words += [f"**What to do:** {literal(f.advice)}"] if f.advice else []
-        words += [f"**Evidence:** {shown}"] if (shown := literal(evidence(f.evidence))) else []
-        rows.append(f"- {where}: " + "  ".join(words))
-    for place in dict.fromkeys(f.stage for f in ranked if f.downstream):
-        columns = dict.fromkeys(f.column for f in ranked if f.downstream and f.stage == place and f.column)
-        told = literal(", ".join(columns) or "not reached")
-        rows.append(f"- {literal(place or 'whole path', 80)}, propagated: {told}")
+        parts = [kind + literal(f.message)]
+        parts += [f"**Cause:** {literal(f.cause)}."] if f.cause else []
+        parts += [f"**What to do:** {literal(f.advice)}"] if f.advice else []
+        parts += [f"**Evidence:** {shown}"] if (shown := literal(evidence(f.evidence))) else []
+        rows.append(f"- {where}: " + "  ".join(parts))
+    for place, columns in downstream(ranked).items():
+        listed = literal(", ".join(columns) or "not reached")
+        rows.append(f"- {literal(place or 'whole path', 80)}, downstream: {listed}")
     return rows
 
 
@@ -101,7 +101,7 @@ def _place(name: str, state: State) -> str:
         shown
         if state is State.PASSED
         else f"**{shown} {state.value}**"
-        if state is State.BORN
+        if state is State.ORIGIN
         else f"{shown} {state.value}"
     )
 

@@ -1,28 +1,34 @@
-"""A verdict arranged for showing: one answer a question, one state a place."""
+"""A verdict arranged for display: one result a case, one state a place of the path."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from seatrial.events import Case, Evaluated, Finding, NotEvaluated, Outcome, Severity, Verdict
-from seatrial.sinks.text import plural
+from seatrial.formatting import plural
 
 
 class State(StrEnum):
-    """How a question or a place came out, the gravest first; a state is always shown as these words too."""
+    """The state of a case or a place, the gravest first. It is always shown in these words too, never by colour alone.
 
-    BORN = "born here"
-    PROPAGATED = "downstream"
-    UNJUDGED = "not judged"
-    UNASKED = "not asked"
-    WARNED = "warning"
-    PASSED = "pass"
+    Example:
+        >>> State.ORIGIN.value, State.NOT_EVALUATED.slug
+        ('failed (origin)', 'not-evaluated')
+    """
+
+    ORIGIN = "failed (origin)"
+    DOWNSTREAM = "downstream"
+    NOT_EVALUATED = "not evaluated"
+    NOT_RUN = "not run"
+    WARNING = "warning"
+    PASSED = "passed"
 
     @property
     def slug(self) -> str:
-        """One word, for style sheets and ids."""
-        return self.name.lower()
+        """Return the state as one word, for style sheets and ids."""
+        return self.name.lower().replace("_", "-")
 
 
 GRAVITY = {state: rank for rank, state in enumerate(State)}
@@ -30,7 +36,7 @@ GRAVITY = {state: rank for rank, state in enumerate(State)}
 
 @dataclass(frozen=True)
 class CaseResult:
-    """Everything that was said to one question."""
+    """Everything that was found about one case."""
 
     case: Case
     evaluated: tuple[Evaluated, ...] = ()
@@ -39,63 +45,63 @@ class CaseResult:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that fail the version."""
+        """Return the findings that fail the version."""
         return tuple(f for f in self.findings if f.severity is Severity.ERROR)
 
     @property
     def compared(self) -> int:
-        """Things really looked at."""
-        return sum(max(0, j.compared) for j in self.evaluated)
+        """Return the number of comparisons."""
+        return sum(max(0, e.compared) for e in self.evaluated)
 
     @property
     def seconds(self) -> float:
-        """Time the answer took."""
-        return sum(j.seconds for j in self.evaluated)
+        """Return the time the case took, in seconds."""
+        return sum(e.seconds for e in self.evaluated)
 
     @property
     def cached(self) -> bool:
-        """Whether the whole answer was taken from an earlier, identical run."""
-        return bool(self.evaluated) and all(j.cached for j in self.evaluated)
+        """Return whether the whole result was taken from an earlier, identical run."""
+        return bool(self.evaluated) and all(e.cached for e in self.evaluated)
 
     @property
     def state(self) -> State:
-        """The gravest of what was said; an answer that looked at nothing is not judged."""
+        """Return the gravest state that the events support; a case that compared nothing was not evaluated."""
         if self.errors:
-            return State.PROPAGATED if all(f.downstream for f in self.errors) else State.BORN
+            return State.DOWNSTREAM if all(f.downstream for f in self.errors) else State.ORIGIN
         if self.not_evaluated or not self.compared:
-            return State.UNJUDGED
-        return State.WARNED if any(f.severity is Severity.WARNING for f in self.findings) else State.PASSED
+            return State.NOT_EVALUATED
+        return State.WARNING if any(f.severity is Severity.WARNING for f in self.findings) else State.PASSED
 
 
 @dataclass(frozen=True)
 class Place:
-    """A place of the path and what its questions say together."""
+    """A place of the path, with the results of its cases."""
 
     name: str
-    answers: tuple[CaseResult, ...]
+    results: tuple[CaseResult, ...]
 
     @property
     def state(self) -> State:
-        """The gravest state of its questions; a place that nobody asked is not passed."""
-        return min((a.state for a in self.answers), key=GRAVITY.__getitem__, default=State.UNASKED)
+        """Return the gravest state of its cases; a place without a case was not run, and has not passed."""
+        return min((r.state for r in self.results), key=GRAVITY.__getitem__, default=State.NOT_RUN)
 
     @property
     def detail(self) -> str:
-        """A few words under the state: how much was found, or looked at."""
-        if self.state in (State.BORN, State.PROPAGATED):
-            return plural(sum(len(a.errors) for a in self.answers), "finding")
-        if self.state is State.UNJUDGED:
-            open_ = sum(a.state is State.UNJUDGED for a in self.answers)
-            return f"{open_} of {plural(len(self.answers), 'question')}"
-        return f"{sum(a.compared for a in self.answers):,} compared" if self.answers else ""
+        """Return a few words to show with the state: how many findings, open cases or comparisons."""
+        if self.state in (State.ORIGIN, State.DOWNSTREAM):
+            return plural(sum(len(r.errors) for r in self.results), "finding")
+        if self.state is State.NOT_EVALUATED:
+            open_ = sum(r.state is State.NOT_EVALUATED for r in self.results)
+            return f"{open_:,} of {plural(len(self.results), 'case')}"
+        return f"{sum(r.compared for r in self.results):,} compared" if self.results else ""
 
 
-def answers(verdict: Verdict) -> tuple[CaseResult, ...]:
-    """Return one answer a question in the order of the path, questions to the whole path last."""
-    said: dict[Case, list[Evaluated | Finding | NotEvaluated]] = {}
+def results(verdict: Verdict) -> tuple[CaseResult, ...]:
+    """Return one result a case in the order of the path, cases on the whole path last."""
     events: list[Evaluated | Finding | NotEvaluated] = [*verdict.evaluated, *verdict.findings, *verdict.not_evaluated]
+    by_case: dict[Case, list[Evaluated | Finding | NotEvaluated]] = {}
     for event in events:
-        said.setdefault(Case(event.check, event.stage), []).append(event)
+        by_case.setdefault(Case(event.check, event.stage), []).append(event)
     gathered = [
         CaseResult(
             case,
@@ -103,37 +109,50 @@ def answers(verdict: Verdict) -> tuple[CaseResult, ...]:
             tuple(e for e in about if isinstance(e, Finding)),
             tuple(e for e in about if isinstance(e, NotEvaluated)),
         )
-        for case, about in said.items()
+        for case, about in by_case.items()
     ]
     rank = {place: at for at, place in enumerate(verdict.path)}
     elsewhere = len(rank)
 
-    def order(answer: CaseResult) -> int:
-        stage = answer.case.stage
+    def order(result: CaseResult) -> int:
+        stage = result.case.stage
         return elsewhere + 1 if stage is None else rank.get(stage, elsewhere)
 
     return tuple(sorted(gathered, key=order))
 
 
 def places(verdict: Verdict) -> tuple[Place, ...]:
-    """Return the places of the path in order, each with its answers."""
-    all_answers = answers(verdict)
-    return tuple(Place(p, tuple(a for a in all_answers if a.case.stage == p)) for p in verdict.path)
+    """Return the places of the path in order, each with the results of its cases."""
+    every = results(verdict)
+    return tuple(Place(p, tuple(r for r in every if r.case.stage == p)) for p in verdict.path)
+
+
+def downstream(findings: Sequence[Finding]) -> dict[str | None, tuple[str, ...]]:
+    """Return the columns that differ downstream, by place; empty where the place was not reached.
+
+    A place whose downstream columns also originate there is left out: its origins state more.
+    """
+    origins = {(f.stage, f.column) for f in findings if not f.downstream}
+    found: dict[str | None, dict[str, None]] = {}
+    for f in findings:
+        if f.downstream and (f.stage, f.column) not in origins:
+            found.setdefault(f.stage, {}).update({f.column: None} if f.column else {})
+    return {place: tuple(columns) for place, columns in found.items()}
 
 
 def decisive(verdict: Verdict) -> Finding | NotEvaluated | None:
-    """Return the event that decides a verdict which is no pass: the first born error, crash or open question."""
+    """Return the event that decides a verdict other than pass: the first origin, crash, or case not evaluated."""
     if verdict.outcome is Outcome.FAIL:
-        born = (f for f in verdict.errors if f.stage == verdict.first_failing_stage)
-        return next(born, next(iter(verdict.errors), None))
+        first = (f for f in verdict.errors if f.stage == verdict.first_failing_stage)
+        return next(first, next(iter(verdict.errors), None))
     if verdict.outcome is Outcome.PASS:
         return None
-    crashed = (u for u in verdict.not_evaluated if u.crashed)
+    crashed = (n for n in verdict.not_evaluated if n.crashed)
     return next(crashed, next(iter(verdict.not_evaluated), None))
 
 
 def reason(verdict: Verdict) -> str:
-    """Return the summary without its first words: why the verdict is what it is, in one sentence."""
+    """Return the reason for the verdict in one sentence: its summary without the outcome."""
     event = decisive(verdict)
     if isinstance(event, Finding):
         return event.message

@@ -1,16 +1,17 @@
-"""Text from outside made harmless: names, keys and messages are written by whoever wrote the model or its data."""
+"""Untrusted text made neutral: names, keys and messages come from whoever wrote the model or its data."""
 
 from __future__ import annotations
 
-import math
 import unicodedata
-from numbers import Integral, Real
+from numbers import Real
+
+from seatrial.formatting import number
 
 LIMIT = 300
-"""Characters of one name or message that are shown."""
+"""The most characters of one name or message that are shown."""
 
 # Controls, invisible formatting (bidi overrides, zero width, tags), lone surrogates, private use, unassigned and
-# noncharacters, line and paragraph separators. XML forbids some of them, terminals obey others, people see none.
+# noncharacters, line and paragraph separators. XML forbids some, terminals obey others, and none is visible.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _FORMULA = "=+-@"
@@ -75,43 +76,3 @@ def width(seen: str) -> float:
     return sum(
         2 if unicodedata.east_asian_width(c) in "WF" else 1.3 if c.isupper() or c in "mw%@…" else 1 for c in seen
     )
-
-
-def number(value: Real | float) -> str:
-    """Return a number as people write it: thousands in groups, six significant digits, ``yes``/``no`` for a flag."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Integral):
-        return f"{int(value):,}"
-    real = float(value)
-    return f"{real:,.6g}" if math.isfinite(real) else str(real)
-
-
-def share(value: float) -> str:
-    """Return a share of one in percent; what is not quite all or nothing never reads as 100 % or 0 %."""
-    if not math.isfinite(value):
-        return str(value)
-    percent = 100 * value
-    if 0 < percent < 0.01:
-        return "< 0.01 %"
-    if 99.99 < percent < 100:
-        return "> 99.99 %"
-    return f"{percent:.2f}".rstrip("0").rstrip(".") + " %"
-
-
-def seconds(value: float) -> str:
-    """Return a duration with the unit a person would choose: ``412 ms``, ``12.4 s``, ``3 min 20 s``."""
-    if not math.isfinite(value):
-        return str(value)
-    if value < 0.001:
-        return "< 1 ms"
-    if value < 0.9995:
-        return f"{value * 1000:.0f} ms"
-    if value < 119.5:
-        return f"{value:.1f} s"
-    return f"{int(value + 0.5) // 60} min {int(value + 0.5) % 60} s"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Return ``3 findings`` or ``1 finding``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

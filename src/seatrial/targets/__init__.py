@@ -9,53 +9,11 @@ Every call ends: it has a total deadline, reads a bounded body and stays on its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from seatrial import plugins
 from seatrial.errors import UsageError, nearest
 from seatrial.targets.protocol import Target
-
-
-def _rest(url: str, **options: Any) -> Target:
-    from seatrial.targets.rest import Rest
-
-    return Rest(url, **options)
-
-
-def _mlflow(url: str, **options: Any) -> Target:
-    from seatrial.targets.mlflow import MLflow
-
-    return MLflow(url, **options)
-
-
-def _oip(url: str, **options: Any) -> Target:
-    from seatrial.targets.oip.rest import Oip
-
-    return Oip(url, **options)
-
-
-def _grpc(url: str, **options: Any) -> Target:
-    from seatrial.targets.oip.grpc import OipGrpc
-
-    return OipGrpc(url, **options)
-
-
-def _in_process(where: str, **_: Any) -> Target:
-    from seatrial.targets.inprocess import from_file
-
-    return from_file(where)
-
-
-SCHEMES: dict[str, tuple[Callable[..., Target], str]] = {
-    "inprocess": (_in_process, ""),
-    "rest+http": (_rest, "http:"),
-    "rest+https": (_rest, "https:"),
-    "mlflow+http": (_mlflow, "http:"),
-    "mlflow+https": (_mlflow, "https:"),
-    "oip+http": (_oip, "http:"),
-    "oip+https": (_oip, "https:"),
-    "oip+grpc": (_grpc, ""),
-}
 
 
 def connect(url: str, **options: Any) -> Target:
@@ -69,14 +27,18 @@ def connect(url: str, **options: Any) -> Target:
     Raises:
         UsageError: an unknown scheme, with the known ones, or an option that the target does not have.
     """
-    scheme, _, rest = url.partition(":")
-    if scheme not in SCHEMES:
+    scheme = url.partition(":")[0]
+    schemes = plugins.names("targets")
+    if scheme not in schemes:
         plain = " Say what it speaks: 'rest+" + url + "'." if scheme in ("http", "https") else ""
         raise UsageError(
-            f"No target knows '{scheme}:'. Known: {', '.join(SCHEMES)}.{plain or nearest(scheme, SCHEMES)}"
+            f"No target knows '{scheme}:'. Known: {', '.join(schemes)}.{plain or nearest(scheme, schemes)}"
         )
-    target, prefix = SCHEMES[scheme]
+    factory = plugins.load("targets", scheme)
     try:
-        return target(prefix + rest, **options)
+        made = factory(url, **options)
     except TypeError as error:
         raise UsageError(f"The target '{scheme}' takes other options: {error}.") from error
+    if not isinstance(made, Target):
+        raise plugins.misfit("targets", scheme, "a seatrial.targets.protocol.Target", made)
+    return made

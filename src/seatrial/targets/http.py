@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
@@ -21,13 +22,15 @@ KEEP_SECONDS = 2.0  # of an idle connection: less than servers keep theirs, or a
 REDIRECTS = 3
 FAILURES = 5  # requests without an answer after which the rest are not sent
 JSON = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
+_PROTOCOL = re.compile(r"^[a-z0-9.-]+\+(?=https?:)")  # what is spoken over HTTP
 
 
 class Http:
     """A service's connections, on an event loop in a thread of its own; every method may be called from any thread.
 
     Args:
-        url: ``http://host:port`` or https; paths are given with each request and begin here.
+        url: ``http://host:port`` or https, a protocol such as ``rest+`` before it allowed; paths are given with each
+            request and begin here.
         seconds: the deadline of one request, from connecting to the last byte.
         limit_bytes: the longest body that is read.
         connections: how many requests are under way at once.
@@ -37,7 +40,7 @@ class Http:
         self, url: str, *, seconds: float = 10.0, limit_bytes: int = LIMIT_BYTES, connections: int = 8
     ) -> None:
         try:
-            self.url = httpx.URL(url)
+            self.url = httpx.URL(_PROTOCOL.sub("", url))
         except httpx.InvalidURL as error:
             raise UsageError(f"'{url}' is no address: {error}.") from error
         if self.url.scheme not in ("http", "https") or not self.url.host:
@@ -54,8 +57,7 @@ class Http:
             max_keepalive_connections=self.connections,
             keepalive_expiry=KEEP_SECONDS,
         )
-        # The transport and not the client: no cookies from one request to the next, nothing from the environment.
-        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self.url.scheme == "https")
+        self._transport = self._connect(limits)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -65,6 +67,14 @@ class Http:
             loop.call_soon_threadsafe(loop.stop)
             self._thread.join(5)
             loop.close()
+
+    def _connect(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+        """Return what carries the requests: no cookies from one to the next, nothing from the environment."""
+        return httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self.url.scheme == "https")
+
+    def root(self, *, seconds: float, connections: int = 8) -> Http:
+        """Return another client of the same service, from its root; use it in a ``with`` block."""
+        return Http(str(self.url.copy_with(raw_path=b"/")), seconds=seconds, connections=connections)
 
     def send(
         self,

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 
 from seatrial.errors import UsageError
 from seatrial.io import frame_json
 from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline, Step, describe
+from seatrial.targets.http import Http
 from seatrial.targets.messages import Response, body_of
+from seatrial.targets.rest import Rest
+
+Handler = Callable[[httpx.Request], httpx.Response]
 
 
 class InProcess:
@@ -79,11 +84,46 @@ class InProcess:
         return _answer(200, rows if isinstance(told, list) or len(rows) != 1 else rows[0], begin)
 
 
-def from_file(where: str) -> InProcess:
-    """Return the target for ``path/to/file.py:name``, a step or a pipeline; UsageError says what is missing."""
-    file, _, name = where.partition(":")
+class InProcessService(Rest):
+    """A JSON service without a process: requests are real HTTP messages, and a function answers each of them.
+
+    Golden and contract speak to it as to any service. What needs a process of its own (load, resilience, the
+    environment of the service) does not run.
+
+    Args:
+        handler: a function from ``httpx.Request`` to ``httpx.Response``, called from the connections' thread; an ASGI
+            application is ``httpx.ASGITransport(app)``.
+        path: where one request goes.
+        options: ``key``, ``batch`` and the others of :class:`~seatrial.targets.rest.Rest`.
+
+    Example:
+        >>> def score(request):
+        ...     return httpx.Response(200, json={"id": json.loads(request.content)["id"], "score": 0.5})
+        >>> verdict = run(pipeline, reference, ["golden"], service=InProcessService(score, path="/score", key="id"))
+    """
+
+    def __init__(self, handler: Handler | httpx.AsyncBaseTransport, *, path: str = "/predict", **options: Any) -> None:
+        super().__init__(f"http://in-process{path}", **options)
+        self._handler = handler
+
+    def _connect(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:  # noqa: ARG002  there are no connections
+        handler = self._handler
+        return handler if isinstance(handler, httpx.AsyncBaseTransport) else httpx.MockTransport(handler)
+
+    def root(self, *, seconds: float, connections: int = 8) -> Http:
+        """Return another client of the same function, from its root."""
+        return InProcessService(self._handler, path="/", seconds=seconds, connections=connections)
+
+
+def from_file(url: str, **_: Any) -> InProcess:
+    """Return the target for ``inprocess:path/to/file.py:name``, a step or a pipeline.
+
+    Raises:
+        UsageError: no such file, or no step or pipeline of that name in it.
+    """
+    file, _separator, name = url.removeprefix("inprocess:").partition(":")
     if not name:
-        raise UsageError(f"'inprocess:{where}' names no step; say it like inprocess:path/to/file.py:name.")
+        raise UsageError(f"'{url}' names no step; say it like inprocess:path/to/file.py:name.")
     found = getattr(load_file(Path(file)), name, None)
     if not callable(found) and not isinstance(found, Pipeline):
         raise UsageError(f"{file} defines no step or pipeline '{name}'.")

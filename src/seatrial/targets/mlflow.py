@@ -11,6 +11,8 @@ import pandas as pd
 from seatrial.errors import AnswerError, UsageError, unknown
 from seatrial.io import frame_json
 from seatrial.targets.http import Http
+from seatrial.targets.probes.base import ProbePlan
+from seatrial.targets.probes.records import Envelope, plan_of_records
 
 Form = Literal["dataframe_split", "dataframe_records", "instances", "inputs", "csv"]
 
@@ -77,6 +79,11 @@ class MLflow(Http):
         if not isinstance(told, dict) or "predictions" not in told:
             raise AnswerError("The scoring server answered JSON without 'predictions'.")
         return beside_key(frame, self.key, columns_of(told["predictions"]))
+
+    def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
+        """Return the contract check's requests: one record in an envelope, declared by the model's signature."""
+        inputs = requests.drop(columns=self.key) if self.key in requests.columns else requests
+        return plan_of_records(self.url.path, inputs, Envelope('{"dataframe_records":[', "]}"))
 
 
 def columns_of(predictions: Any, name: str = "prediction") -> dict[str, list[Any]]:

@@ -8,17 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial.errors import AnswerError
+from seatrial.errors import AnswerError, TargetError
 from seatrial.io import frame_json
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
+from seatrial.targets.probes.base import ProbePlan
+from seatrial.targets.probes.records import Envelope, plan_of_records
 
 
 class Rest(Http):
     """A JSON service. One request is one object; with ``batch``, a path that takes a list of them.
 
     Args:
-        url: where one request goes.
+        url: where one request goes, with or without ``rest+`` before it.
         key: the field that names a row, in requests and answers.
         batch: the path that takes a list of requests and answers a list, or an object with one list in it.
         options: ``seconds``, ``limit_bytes`` and ``connections`` of :class:`~seatrial.targets.http.Http`.
@@ -48,6 +50,18 @@ class Rest(Http):
             answers = [answers_of(told, 1)[0] for told in _whole(self.send_all(texts))]
         keyed = with_keys(answers, keys_of(frame, self.key), self.key)
         return frame_json.read(keyed, pd.DataFrame())
+
+    def exchange(self, requests: pd.DataFrame, size: int = 1) -> list[Response | TargetError | None]:
+        """Send every request, ``size`` of them in one message, and return what became of each message, in order."""
+        texts = frame_json.payloads(requests)
+        if size == 1:
+            return self.send_all([text.encode() for text in texts])
+        bodies = [batch_of(texts[at : at + size]) for at in range(0, len(texts), size)]
+        return self.send_all(bodies, path=self.batch)
+
+    def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
+        """Return the contract check's requests: JSON records, declared by the service's OpenAPI."""
+        return plan_of_records(self.url.raw_path.decode("ascii"), requests, Envelope())
 
 
 def answers_of(response: Response, asked: int) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from seatrial.project import Project
-from seatrial.registry import client
+from seatrial.registry.mlflow.client import client
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.server

@@ -15,10 +15,13 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Reference, run
-from seatrial.fixtures.store import FIXTURES_PATH, referred
+from seatrial.fixtures.store import referred
 from seatrial.io.bundle import seal
 from seatrial.project import Project
-from seatrial.registry import client, resolve, store_reference
+from seatrial.registry import resolve
+from seatrial.registry.mlflow.artifacts import store_reference
+from seatrial.registry.mlflow.client import client
+from seatrial.registry.mlflow.fixtures import FIXTURES_PATH
 from seatrial.sinks import html
 from tests.support import fixture_data as data
 
@@ -72,7 +75,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     (root / "pipeline.py").write_text(PIPELINE)
     (root / "expectations" / "fixtures.toml").write_text(DECLARED)
     project = Project.find(root)
-    project.settle()
+    project.activate()
     registry, reference = client(), data.reference(600)
     registry.create_registered_model("shop")
     for _ in range(2):
@@ -217,10 +220,9 @@ def test_model_predictions_prove_sameness_and_results_state_it(
     verdict = run(data.pipeline(), reference, ["golden"])
     assert verdict.outcome is Outcome.PASS
     assert [f.cause for f in verdict.findings] == ["predictions"]
-    html.write(verdict, tmp_path / "report.html")
+    html.HtmlReport(tmp_path / "report.html").verdict(verdict)
     for result in (verdict.to_json(), (tmp_path / "report.html").read_text()):
-        assert "predictions of models:/shop/1 on fixture" in result.replace("&#39;", "'")
-        assert "a pass proves sameness, not correctness" in result
+        assert "made of the predictions of models:/shop/1: a pass proves sameness, not correctness" in result
     (made.root / "pipeline.py").write_text(PIPELINE + MOVED)
     try:
         moved = seatrial(*words)

@@ -13,7 +13,7 @@ import pytest
 
 from seatrial.process.running import free_port
 from seatrial.project import Project
-from seatrial.registry import client
+from seatrial.registry.mlflow.client import client
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("prefect_api")]
 Command = Callable[..., Any]
@@ -24,7 +24,7 @@ def tagged(number: str) -> dict[str, str]:
 
 
 def only_one_message(ran: Any) -> str:
-    """The command could not judge, and says so in one message that is no traceback."""
+    """The command ended with code 2 and one message that is no traceback."""
     assert ran.code == 2, ran
     assert "Traceback" not in ran.out + ran.err
     messages = [line for line in ran.err.splitlines() if line.startswith("seatrial: ")]
@@ -61,7 +61,7 @@ def test_a_pass_ends_with_0_and_writes_the_files_asked_for(
     files = {kind: tmp_path / f"out.{kind}" for kind in ("json", "xml", "html")}
     ran = seatrial(
         "validate", "models:/payments/1", "--project", payments.root, "--only", "expectations",
-        "--json", files["json"], "--junit", files["xml"], "--report", files["html"],
+        "--sink", f"json={files['json']}", "--sink", f"junit={files['xml']}", "--sink", f"html={files['html']}",
     )  # fmt: skip
     assert ran.code == 0, ran
     assert "payments version 1" in ran.out

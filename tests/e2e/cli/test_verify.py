@@ -15,7 +15,7 @@ from seatrial.io.bundle import directory_digest
 from seatrial.policy.policy import policy_digest
 from seatrial.project import Project
 from seatrial.promotion import attestation
-from seatrial.registry import client
+from seatrial.registry.mlflow.client import client
 
 Command = Callable[..., Any]
 NAME = "signed"

@@ -1,4 +1,4 @@
-"""The stress flow: nothing declared is not green, and what is declared is asked and kept."""
+"""The stress flow: nothing declared is no pass, and what is declared is run and logged."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import pytest
 from seatrial import Outcome, Verdict
 from seatrial.cli.commands import validate
 from seatrial.project import Project
-from seatrial.registry import client
+from seatrial.registry.mlflow.client import client
 
 pytestmark = pytest.mark.server
 
 
-def sail(project: Project) -> Verdict:
+def stressed(project: Project) -> Verdict:
     return validate(project.root, "models:/payments/1", flow="stress", quiet=True)
 
 
 def test_nothing_declared_is_inconclusive(payments: Project, prefect_api: str) -> None:
-    """Without an objective, and with a store that is no server, there is no question and no pass."""
+    """Without an objective, and with a store that is no server, there is no case and no pass."""
     from prefect.client.orchestration import get_client
 
-    assert sail(payments).outcome is Outcome.INCONCLUSIVE
+    assert stressed(payments).outcome is Outcome.INCONCLUSIVE
     with get_client(sync_client=True) as prefect:
         states = [r.state for r in prefect.read_flow_runs(limit=50) if r.name == "models:/payments/1"]
     assert any("no [slo]" in (s.message or "") and "not reached over TCP (sqlite)" in (s.message or "") for s in states)
 
 
-def test_what_is_declared_is_asked_and_kept(payments: Project, prefect_api: str) -> None:
+def test_what_is_declared_is_run_and_logged(payments: Project, prefect_api: str) -> None:
     """The load check's figures and raw latencies are in MLflow; the version's own verdict is left alone."""
     policy = payments.root / "expectations" / "service.toml"
     before = policy.read_text()
@@ -35,7 +35,7 @@ def test_what_is_declared_is_asked_and_kept(payments: Project, prefect_api: str)
     objective = "[slo]\npercentile = 0.5\nlimit_ms = 5000\nrate = 5\n"
     policy.write_text(f"{before}\n{objective}[load]\nruns = 1\nrequests = 20\nknee = false\n")
     try:
-        verdict = sail(payments)
+        verdict = stressed(payments)
     finally:
         policy.write_text(before)
     assert verdict.findings == ()

@@ -1,4 +1,4 @@
-"""``seatrial up`` as a person uses it: four servers, versions registered elsewhere with plain MLflow, its end."""
+"""``seatrial up`` as a user runs it: four servers, versions registered elsewhere with plain MLflow, its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from seatrial.cli.scaffold import source
+from seatrial.orchestration.flow_files import packaged
 from seatrial.process.running import free_port
 from seatrial.promotion.triggers.webhook import PATH
 from tests.support.waiting import until
@@ -83,10 +83,10 @@ class Up:
     def deployments(self) -> list[dict[str, Any]]:
         return list(asked("POST", f"{self.prefect}/api/deployments/filter", json={}).json())
 
-    def look(self, *, every_minute: bool) -> None:
-        """Let the schedule look into the registry, or not."""
+    def schedule(self, *, on: bool) -> None:
+        """Let the schedule reconcile, or not."""
         (minute,) = (d for d in self.deployments() if d["name"] == "every-minute")
-        asked("PATCH", f"{self.prefect}/api/deployments/{minute['id']}", json={"paused": not every_minute})
+        asked("PATCH", f"{self.prefect}/api/deployments/{minute['id']}", json={"paused": not on})
 
     def verdict(self, number: str) -> dict[str, Any]:
         """Return the version once its page says everything: tags, description and, on a pass, aliases."""
@@ -123,11 +123,11 @@ def answers(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny project with this repository's flows and deployments; its schedule looks every twenty seconds."""
+    """The tiny project, without a copy of any flow; its own schedule reconciles every twenty seconds."""
     root = tmp_path_factory.mktemp("up") / "tiny"
     shutil.copytree(Path(__file__).with_name("tiny"), root, ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in ("flows", "deployments"):
-        shutil.copytree(source() / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "deployments").mkdir()
+    shutil.copy(packaged() / "deployments" / "prefect.yaml", root / "deployments")
     file = root / "deployments" / "prefect.yaml"
     assert "interval: 60" in file.read_text()
     file.write_text(file.read_text().replace("interval: 60", "interval: 20"))
@@ -162,8 +162,8 @@ def up(project: Path) -> Iterator[Up]:
 
 @pytest.fixture(scope="module")
 def passed(up: Up) -> dict[str, Any]:
-    """Version 1, found by its webhook: nobody else looks."""
-    up.look(every_minute=False)
+    """Version 1, found by its webhook alone."""
+    up.schedule(on=False)
     assert up.register() == "1"
     return up.verdict("1")
 
@@ -177,14 +177,14 @@ def failed(up: Up, passed: dict[str, Any]) -> dict[str, Any]:
     off = {"webhook_id": hook["webhook_id"], "status": "DISABLED"}
     asked("PATCH", f"{registry}/{hook['webhook_id']}", json=off)
     assert up.register("skewed") == "2"
-    up.look(every_minute=True)
+    up.schedule(on=True)
     found = up.verdict("2")
-    up.look(every_minute=False)
+    up.schedule(on=False)
     return found
 
 
 def test_a_registered_version_is_validated_unattended(up: Up, passed: dict[str, Any]) -> None:
-    """The webhook began a run of its own, named for model and version; the verdict and its link are on the page."""
+    """The webhook started a run of its own, named for model and version; the verdict and its link are on the page."""
     assert passed["tags"]["seatrial.verdict"] == "pass", passed
     assert aliases(passed) == {"validated", "champion"}
     assert "pass" in passed["description"]
@@ -196,7 +196,7 @@ def test_a_registered_version_is_validated_unattended(up: Up, passed: dict[str, 
 
 
 def test_a_lost_webhook_costs_nothing_but_time(up: Up, failed: dict[str, Any]) -> None:
-    """No delivery came; the schedule found the version, and its page says what is wrong and where."""
+    """No delivery arrived; the schedule found the version, and its page states what is wrong and where."""
     assert not [r for r in up.runs("registered") if "version 2" in r["name"]]
     assert failed["tags"]["seatrial.verdict"] == "fail"
     assert "features" in failed["description"]
@@ -248,12 +248,12 @@ def test_a_person_finds_the_verdict_on_the_pages(up: Up, failed: dict[str, Any],
     page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text("verdict-tiny").first.click()
     page.get_by_text("What to do:").first.wait_for()
-    assert "born here" in page.inner_text("body")
+    assert "failed (origin)" in page.inner_text("body")
     page.close()
 
 
 def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) -> None:
-    """Every deployment, its parameters told; the nightly run is scheduled; automations are on."""
+    """Every deployment, with its parameters described; the nightly run is scheduled; automations are on."""
     deployed = {d["name"]: d for d in up.deployments()}
     assert set(deployed) == {
         "every-minute", "on-registration", "by-hand", "nightly", "weekly-stress", "stress-by-hand", "capture",
@@ -268,12 +268,12 @@ def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) ->
     assert {a["name"] for a in automations if a["enabled"]} == {
         "seatrial - a run whose process died",
         "seatrial - a run whose process died at once",
-        "seatrial - a run that never began",
+        "seatrial - a run that never started",
         "seatrial - a version was registered",
     }
 
 
-def test_the_nightly_run_judges_what_is_promoted_again(up: Up, failed: dict[str, Any]) -> None:
+def test_the_nightly_run_validates_promoted_versions_again(up: Up, failed: dict[str, Any]) -> None:
     """Version 1 alone, which holds the alias: one more verdict, and the run says how it went."""
     found = asked("GET", f"{up.prefect}/api/deployments/name/promoted/nightly").json()
     run = asked("POST", f"{up.prefect}/api/deployments/{found['id']}/create_flow_run", json={}).json()
@@ -282,14 +282,14 @@ def test_the_nightly_run_judges_what_is_promoted_again(up: Up, failed: dict[str,
         state = asked("GET", f"{up.prefect}/api/flow_runs/{run['id']}").json()["state"]
         return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
 
-    assert wait(ended, lambda: up.log("worker"))["message"] == "1 passed"
+    assert wait(ended, lambda: up.log("worker"))["message"] == "1 version passed."
     validated = [r["name"] for r in up.runs("validate") if r["state_type"] == "COMPLETED"]
     assert validated == ["models:/tiny/1"] * 2
     assert up.version("1")["tags"]["seatrial.run_id"]
 
 
 def test_one_that_dies_ends_all_and_is_named(up: Up, failed: dict[str, Any]) -> None:
-    """Its last words are told, the exit code is 2, and no process and no port is left."""
+    """The end of its log is shown, the exit code is 2, and no process and no port is left."""
     family = psutil.Process(up.process.pid).children(recursive=True)
     (receiver,) = [p for p in family if "webhook" in p.cmdline() and "seatrial" in p.cmdline()[2:3]]
     receiver.kill()

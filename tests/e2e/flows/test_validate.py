@@ -11,14 +11,16 @@ import yaml
 from seatrial import Finding, Outcome, Sink, Verdict
 from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
-from seatrial.registry import champion_contract, client, download_model, resolve
+from seatrial.registry import champion_contract, resolve
+from seatrial.registry.mlflow.artifacts import download_model
+from seatrial.registry.mlflow.client import client
 from seatrial.trial import ChampionContract
 
 pytestmark = pytest.mark.server
 
 
-class Kept(Sink):
-    """Keeps what the flow told."""
+class Recorder(Sink):
+    """Records the cases and verdicts of a flow."""
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
@@ -31,26 +33,22 @@ class Kept(Sink):
         self.verdicts.append(verdict)
 
 
-def sail(project: Project, version: int | str, **parameters: Any) -> Verdict:
-    kept, uri = Kept(), version if isinstance(version, str) else f"models:/payments/{version}"
+def validated(project: Project, version: int | str, **parameters: Any) -> Verdict:
+    recorder, uri = Recorder(), version if isinstance(version, str) else f"models:/payments/{version}"
     run_flow(
-        project.flows / "validate.py",
-        "validate",
-        {"model_uri": uri, "project": str(project.root), **parameters},
-        lambda: "",
-        [kept],
+        project, "validate", {"model_uri": uri, "project": str(project.root), **parameters}, lambda: "", [recorder]
     )
-    return kept.verdicts[0]
+    return recorder.verdicts[0]
 
 
 @pytest.fixture(scope="module")
 def passed(payments: Project, prefect_api: str) -> Verdict:
-    return sail(payments, 1)
+    return validated(payments, 1)
 
 
 @pytest.fixture(scope="module")
 def failed(payments: Project, prefect_api: str, passed: Verdict) -> Verdict:
-    return sail(payments, 2)
+    return validated(payments, 2)
 
 
 def runs_of(name: str) -> list[Any]:
@@ -62,19 +60,19 @@ def runs_of(name: str) -> list[Any]:
     return list(runs)
 
 
-def test_a_good_version_passes_every_question(passed: Verdict) -> None:
-    """Version 1 is as in training at every stage, and every check was really asked."""
+def test_a_good_version_passes_every_case(passed: Verdict) -> None:
+    """Version 1 matches the reference at every stage, and every check was really run."""
     assert passed.outcome is Outcome.PASS, passed.to_json()
     assert {j.check for j in passed.evaluated} >= {"expectations", "golden", "invariants", "quality"}
     assert all(j.compared > 0 for j in passed.evaluated)
 
 
-def test_a_skewed_version_fails_where_the_skew_is_born(failed: Verdict) -> None:
+def test_a_skewed_version_fails_at_the_origin_of_the_skew(failed: Verdict) -> None:
     """Version 2 was trained on another hour: found at features, column hour; everything after it is downstream."""
     assert failed.outcome is Outcome.FAIL
     assert failed.first_failing_stage == "features"
-    born = [f for f in failed.errors if not f.downstream]
-    assert {(f.stage, f.column) for f in born} == {("features", "hour")}
+    origins = [f for f in failed.errors if not f.downstream]
+    assert {(f.stage, f.column) for f in origins} == {("features", "hour")}
     assert {f.stage for f in failed.errors if f.downstream} >= {"prediction", "response"}
 
 
@@ -91,8 +89,8 @@ def test_a_pass_is_on_the_version_and_moves_its_aliases(passed: Verdict, failed:
 
 
 def test_part_of_a_validation_leaves_no_verdict_on_the_version(payments: Project, failed: Verdict) -> None:
-    """Asked only what it passes, the bad version passes, and neither its tag nor any alias says so."""
-    part = sail(payments, 2, only=["invariants"])
+    """With the checks it passes alone, the bad version passes, and neither its tag nor any alias shows it."""
+    part = validated(payments, 2, only=["invariants"])
     assert part.outcome is Outcome.PASS
     version = client().get_model_version("payments", "2")
     assert version.tags["seatrial.verdict"] == "fail"
@@ -141,7 +139,7 @@ def test_a_passing_run_is_completed(passed: Verdict) -> None:
     assert all((name == "Completed") == (told == "pass") for name, told in ended)
 
 
-def test_what_the_promoted_version_promised_is_held_against_the_next(payments: Project, passed: Verdict) -> None:
+def test_the_champion_contract_is_compared_with_the_next_version(payments: Project, passed: Verdict) -> None:
     """A field renamed and a probability in percent since version 1 was promoted: the schema and the meaning tell."""
     folder = payments.pipeline_file.parent
     broken = {
@@ -157,7 +155,7 @@ def test_what_the_promoted_version_promised_is_held_against_the_next(payments: P
             assert old in file.read_text()
             file.write_text(file.read_text().replace(old, new))
     try:
-        verdict = sail(payments, 2, only=["contract"])
+        verdict = validated(payments, 2, only=["contract"])
     finally:
         for file, text in before.items():
             file.write_text(text)
@@ -173,8 +171,8 @@ def test_what_the_promoted_version_promised_is_held_against_the_next(payments: P
     assert compared["answers compared in meaning"] == 700
 
 
-def test_a_promoted_version_without_an_openapi_is_told(payments: Project, passed: Verdict) -> None:
-    """Where none was stored with its verdict, or it is none, the reason is told in words."""
+def test_a_champion_without_an_openapi_is_reported(payments: Project, passed: Verdict) -> None:
+    """Where none was stored with its verdict, or it is not OpenAPI, the reason is a sentence."""
     registry = client()
     run_id = registry.get_model_version("payments", "1").tags["seatrial.run_id"]
     there = champion_contract(resolve("models:/payments/2"), "champion", payments.state / "promised")
@@ -212,8 +210,8 @@ def register_hostile(payments: Project) -> str:
 
 
 def test_a_model_that_kills_gets_the_verdict_error(payments: Project, passed: Verdict) -> None:
-    """The worker lives, the version carries the verdict and no alias, the reason is told, and the next version runs."""
-    verdict = sail(payments, register_hostile(payments))
+    """The worker lives, the version has the verdict with its reason and no alias, and the next version runs."""
+    verdict = validated(payments, register_hostile(payments))
     assert verdict.outcome is Outcome.ERROR
     assert "The process that runs the model" in verdict.summary
     version = client().get_model_version("hostile", "1")
@@ -221,20 +219,20 @@ def test_a_model_that_kills_gets_the_verdict_error(payments: Project, passed: Ve
     assert list(version.aliases) == []
     run = runs_of("models:/hostile/1")[0]
     assert (run.state_name, run.state.message) == ("Failed", f"verdict {verdict.summary}")
-    assert sail(payments, 1, only=["golden"], in_process=True).outcome is Outcome.PASS
+    assert validated(payments, 1, only=["golden"], in_process=True).outcome is Outcome.PASS
 
 
 def test_a_stale_store_is_found_at_the_store(
     payments: Project, passed: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked again, a store that now answers otherwise is named as the place of the fault, not the stage after it."""
+    """Queried again, a store that now answers differently is named as the origin, not the stage after it."""
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(f"sqlite:///{payments.state / 'payments.db'}")
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("UPDATE customers SET chargebacks = chargebacks + 1"))
     try:
-        verdict = sail(payments, 1, only=["expectations"], live=["store"])
+        verdict = validated(payments, 1, only=["expectations"], live=["store"])
     finally:
         with engine.begin() as connection:
             connection.execute(sqlalchemy.text("UPDATE customers SET chargebacks = chargebacks - 1"))

@@ -3,10 +3,9 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
-from tests.support.paths import EXAMPLE
-
-sys.path.insert(0, str(EXAMPLE))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "examples" / "payments"))
 
 import service
 import sqlalchemy as sa

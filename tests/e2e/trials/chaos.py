@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from seatrial.process.running import free_port
+from tests.support import crashes
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "tiny"
@@ -75,9 +75,6 @@ def make(root):
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    for name in ("reconcile.py", "webhook.py", "promoted.py"):
-        if (ROOT / "flows" / name).is_file():
-            shutil.copyfile(ROOT / "flows" / name, root / "flows" / name)
     project = Project.find(root)
     project.state.mkdir(exist_ok=True)
     rows = pd.DataFrame({"id": [f"r{n}" for n in range(20)], "x": range(20)})
@@ -107,16 +104,18 @@ def register(project, *, good=True, name=MODEL):
     """Register a version as a training job would, with plain MLflow; return its number."""
     from mlflow.exceptions import MlflowException
 
-    from seatrial import Reference, registry
+    from seatrial import Reference
+    from seatrial.registry.mlflow import client as mlflow_client
+    from seatrial.registry.mlflow.artifacts import store_reference
 
-    client = registry.client()
+    client = mlflow_client.client()
     with contextlib.suppress(MlflowException):
         client.create_registered_model(name)
     run = client.create_run("0")
     weight = project.root / "weight.json"
     weight.write_text("2.0" if good else "3.0", encoding="utf-8")
     client.log_artifact(run.info.run_id, str(weight), "model")
-    registry.store_reference(Reference.load(project.root / "reference"), run.info.run_id)
+    store_reference(Reference.load(project.root / "reference"), run.info.run_id)
     client.set_terminated(run.info.run_id)
     version = client.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id)
     return str(version.version)
@@ -176,7 +175,9 @@ def rounds(root, environ, crash_at="", stops=False):
 
     One that ``stops`` does so in its first trial, and writes to the file ``WOKEN`` what became of that trial.
     """
-    os.environ.update({**environ, "SEATRIAL_CRASH_AT": crash_at})
+    os.environ.update(environ)
+    if crash_at:
+        crashes.arm(crash_at)
     from seatrial.errors import SeatrialError
     from seatrial.ledger import Ledger, transactions
     from seatrial.project import Project
@@ -184,7 +185,7 @@ def rounds(root, environ, crash_at="", stops=False):
 
     transactions.PAUSE_SECONDS = PAUSE_SECONDS
     project = Project.find(root)
-    project.settle()
+    project.activate()
     woken = project.root / WOKEN
 
     def trial(job):
@@ -217,7 +218,8 @@ def unauthorised_aliases(project):
     from seatrial.ledger import Ledger
 
     with Ledger.of(project.state) as ledger, contextlib.suppress(RegistryError):
-        holders = [registry.present(m, n) for m, named in registry.aliases().items() for n in named.values()]
+        found = registry.named(project.registry)
+        holders = [found.present(m, n) for m, named in found.aliases().items() for n in named.values()]
         return [v.uri for v in holders if v and ledger.passing(registry.subject_of(v)) is None]
     return []
 
@@ -229,11 +231,11 @@ def settled(ledger, versions):
 
 def wrong(project, expected):
     """Return what does not hold in the end, in words; ``expected`` maps version numbers to outcomes."""
-    from seatrial import registry
     from seatrial.ledger import Ledger
     from seatrial.promotion.verify import verify
+    from seatrial.registry.mlflow import client as mlflow_client
 
-    found, client = [], registry.client()
+    found, client = [], mlflow_client.client()
     with Ledger.of(project.state) as ledger:
         kept = ledger.verdicts(MODEL)
         if ledger.open_jobs() or ledger.pending_effects():

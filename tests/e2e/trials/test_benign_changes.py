@@ -174,9 +174,9 @@ def test_a_consumer_by_position_is_placed_where_the_order_was_changed(array_path
         array_path.stages["features"], lambda f: f[["transaction_id", *sorted(linear.INPUTS), "amount_ratio"]]
     )
     verdict = array_path.changed(features=reordered, prediction=by_position).run()
-    born = next(f for f in verdict.errors if not f.downstream)
+    origin = next(f for f in verdict.errors if not f.downstream)
     assert verdict.outcome is Outcome.FAIL
-    assert (born.cause, verdict.first_failing_stage) == ("hand-over", "features")
-    assert "'features' hands over" in born.message
-    assert "columns come in another order" in born.message
+    assert (origin.cause, verdict.first_failing_stage) == ("hand-off", "features")
+    assert "the frame that 'features' returns" in origin.message
+    assert "the columns are in another order" in origin.message
     assert ("features", "column-order") in {(f.stage, f.cause) for f in verdict.findings}

@@ -17,6 +17,7 @@ from seatrial.ledger import ATTEMPTS, JOB, Ledger
 from seatrial.process import crash_points
 from seatrial.promotion import effects, reconcile
 from seatrial.promotion.aliases import check_aliases
+from seatrial.registry.mlflow.client import client as mlflow_client
 from tests.e2e.trials import chaos
 from tests.support import waiting
 
@@ -26,7 +27,7 @@ PRELOADED = [
     "mlflow", "mlflow.artifacts", "mlflow.tracking", "httpx", "pandas", "pyarrow.parquet", "securesystemslib.dsse",
     "securesystemslib.signer", "sqlalchemy.dialects.sqlite.pysqlite", "seatrial.checks.golden.check", "seatrial.engine",
     "seatrial.promotion.commit", "seatrial.promotion.reconcile", "seatrial.sinks.files",
-    "seatrial.registry.mlflow.tracking", "tests.e2e.trials.chaos",
+    "seatrial.registry.mlflow.registry", "tests.e2e.trials.chaos",
 ]  # fmt: skip
 PATIENCE_SECONDS = 400.0
 until = partial(waiting.until, seconds=PATIENCE_SECONDS, every=0.1)
@@ -40,7 +41,7 @@ def project(tmp_path_factory):
     os.environ.update({"MLFLOW_TRACKING_URI": url, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"})
     os.environ.pop("_MLFLOW_SERVER_ARTIFACT_ROOT", None)
     server.start().wait()
-    made.settle()
+    made.activate()
     yield made, url, server
     server.kill()
     os.environ.clear()
@@ -77,14 +78,14 @@ def by_hand(made, name, **how):
 
 
 def aliases(name):
-    return {a: str(n) for a, n in registry.client().get_registered_model(name).aliases.items()}
+    return {a: str(n) for a, n in mlflow_client().get_registered_model(name).aliases.items()}
 
 
 def test_a_person_asks_and_everything_is_told_at_once(project):
     """Each time is a verdict and a run of its own; the page shows the last one and keeps what people wrote."""
     made = project[0]
     number = by_hand(made, "tiny-hand")
-    client = registry.client()
+    client = mlflow_client()
     said = client.get_model_version("tiny-hand", number).description
     client.update_model_version("tiny-hand", number, f"Ours.\n\n{said}\n\nAlso ours.")
     chaos.validated(made, f"models:/tiny-hand/{number}")
@@ -109,7 +110,7 @@ def test_a_later_pass_keeps_the_alias(project):
     second, third = by_hand(made, "tiny-late"), by_hand(made, "tiny-late", good=False)
     chaos.validated(made, f"models:/tiny-late/{first}")
     assert aliases("tiny-late") == {"validated": second, "champion": second}
-    assert registry.client().get_model_version("tiny-late", third).tags["seatrial.verdict"] == "fail"
+    assert mlflow_client().get_model_version("tiny-late", third).tags["seatrial.verdict"] == "fail"
 
 
 def test_an_alias_moved_by_hand_is_found_and_put_back(project):
@@ -125,12 +126,12 @@ def test_an_alias_moved_by_hand_is_found_and_put_back(project):
             return [s for s in check_aliases(ledger, made, hashing=True) if s.model == "tiny-stray"]
 
         assert unauthorised() == []
-        registry.client().set_registered_model_alias("tiny-stray", "champion", bad)
+        mlflow_client().set_registered_model_alias("tiny-stray", "champion", bad)
         assert [(s.alias, s.number, s.reason, s.restored_to) for s in unauthorised()] == [
             ("champion", bad, "its verdict is fail", "")
         ]
         assert aliases("tiny-stray")["champion"] == bad
-        registry.client().set_registered_model_alias("tiny-stray", "champion", not_evaluated)
+        mlflow_client().set_registered_model_alias("tiny-stray", "champion", not_evaluated)
         policy.write_text(written + "restore = true\n", encoding="utf-8")
         try:
             assert [(s.reason, s.restored_to) for s in unauthorised()] == [("it has no verdict", good)]
@@ -144,7 +145,7 @@ def test_files_that_changed_after_the_verdict_move_no_alias(project):
     """Overwritten between verdict and promotion: hashed again, nothing is promoted; overwritten later: found."""
     made = project[0]
     number = chaos.register(made, name="tiny-swapped")
-    client = registry.client()
+    client = mlflow_client()
     version = registry.resolve(f"models:/tiny-swapped/{number}")
 
     def overwrite(weight):
@@ -172,13 +173,13 @@ def test_files_that_changed_after_the_verdict_move_no_alias(project):
 def test_what_cannot_be_validated_gets_the_verdict_error(project):
     """A version without a reference is tried as often as the ledger says; registry trouble does not count."""
     made = project[0]
-    client = registry.client()
+    client = mlflow_client()
     client.create_registered_model("tiny-bare")
     run = client.create_run("0")
     client.log_artifact(run.info.run_id, str(made.root / "pyproject.toml"), "model")
     client.create_model_version("tiny-bare", f"{run.info.artifact_uri}/model", run.info.run_id)
     with Ledger.of(made.state) as ledger:
-        ledger.observe(registry.changed(model="tiny-bare"))
+        ledger.observe(registry.named("models").changed_since(model="tiny-bare"))
         for words in (*["will be tried again"] * (ATTEMPTS - 1), "has the verdict error"):
             (job,) = reconcile.jobs(ledger, 1)
             assert words in reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri))
@@ -205,7 +206,7 @@ def test_trouble_that_leaves_no_verdict(project, monkeypatch):
         chaos.validated(made, job.uri)
 
     with Ledger.of(made.state) as ledger:
-        ledger.observe(registry.changed(model="tiny-trouble"))
+        ledger.observe(registry.named("models").changed_since(model="tiny-trouble"))
         (job,) = reconcile.jobs(ledger, 1)
         assert "changed while" in reconcile.attempt(ledger, job, changes)
         monkeypatch.undo()
@@ -221,7 +222,7 @@ def test_trouble_that_leaves_no_verdict(project, monkeypatch):
         assert reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri)).endswith(": pass")
         assert "somebody else" in reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri))
         assert [k.number for k in ledger.verdicts("tiny-trouble")] == [number]
-        registry.client().delete_model_version("tiny-trouble", number)
+        mlflow_client().delete_model_version("tiny-trouble", number)
         assert effects.apply(ledger)
         assert ledger.pending_effects() == []
 
@@ -268,10 +269,10 @@ def test_recreated_under_the_same_number_it_gets_a_verdict_of_its_own(project, w
     assert chaos.register(made, name="tiny-again") == "1"
     with Ledger.of(made.state) as ledger:
         until(lambda: len(ledger.verdicts("tiny-again")) == 1 and not ledger.pending_effects(), "no first verdict")
-        registry.client().delete_registered_model("tiny-again")
+        mlflow_client().delete_registered_model("tiny-again")
         assert chaos.register(made, name="tiny-again", good=False) == "1"
         until(lambda: len(ledger.verdicts("tiny-again")) == 2 and not ledger.pending_effects(), "no second verdict")
         assert [k.outcome.value for k in ledger.verdicts("tiny-again")] == ["pass", "fail"]
-    again = registry.client().get_model_version("tiny-again", "1")
+    again = mlflow_client().get_model_version("tiny-again", "1")
     assert again.tags["seatrial.verdict"] == "fail"
     assert list(again.aliases) == []

@@ -8,7 +8,7 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service
 from seatrial.checks.contract.check import check
-from seatrial.checks.serving.service import Live, serve, target_of
+from seatrial.checks.serving.service import LiveService, serve, target_of
 from seatrial.engine import plan, run_case, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
@@ -65,7 +65,7 @@ def sail(payments, running, before):
             champion_contract=champion_contract or (ChampionContract("1", before) if champion else None), seed=7,
         )  # fmt: skip
         with trial:
-            here = Live(pipeline.service, running, trial.hold(target_of(pipeline, running)))
+            here = LiveService(pipeline.service, running, trial.hold(target_of(pipeline, running)))
             trial.once("live service", lambda: here)
             ((asked, case),) = plan([check], trial)
             events = run_case(asked, trial, case)

@@ -56,7 +56,7 @@ def test_the_loss_of_a_redis_is_borne(trial):
     """A silent and a resetting Redis: nothing is found, each fault fired, and how far it is was told."""
     told = []
     with trial("") as made:
-        made.told = lambda *how_far: told.append(how_far)
+        made.on_progress = lambda *how_far: told.append(how_far)
         ((_, case),) = plan([check], made)
         events = run_case(check, made, case)
     assert [e.message for e in events if isinstance(e, Finding)] == []

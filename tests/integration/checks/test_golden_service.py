@@ -47,7 +47,7 @@ def requests(rows=ROWS):
     return pd.DataFrame({"payload": texts}, dtype="string")
 
 
-def sail(fault, golden=None, *, last=respond, batch="/batch", checks=("golden",), **more):
+def validate(fault, golden=None, *, last=respond, batch="/batch", checks=("golden",), **more):
     """Capture a clean reference, start the service with a fault, and return the verdict of the golden check."""
     service = Service(
         [sys.executable, str(TINY), "{port}", fault], predict="/score", batch=batch, ready_seconds=60, cwd=TINY.parent
@@ -59,7 +59,7 @@ def sail(fault, golden=None, *, last=respond, batch="/batch", checks=("golden",)
     return run(pipeline, reference, list(checks), policy=policy)
 
 
-def born(verdict):
+def origins(verdict):
     return [f for f in verdict.findings if f.severity is Severity.ERROR and not f.downstream]
 
 
@@ -67,7 +67,7 @@ def test_a_clean_service_passes_in_every_way_of_answering():
     """Lists, envelopes, single requests, answers without keys and another offset of the same instant are all right."""
     for fault, batch in (("none", "/batch"), ("envelope", "/batch"), ("none", None), ("keyless", "/batch"),
                          ("other-offset", None)):  # fmt: skip
-        verdict = sail(fault, batch=batch)
+        verdict = validate(fault, batch=batch)
         assert verdict.outcome is Outcome.PASS, (fault, verdict.findings, verdict.not_evaluated)
         assert verdict.path[-1] == "service"
         evaluated = next(j for j in verdict.evaluated if j.stage == "service")
@@ -78,56 +78,56 @@ def test_a_clean_service_passes_in_every_way_of_answering():
     ("fault", "column", "cause", "said"),
     [
         ("narrow", "score", "float32-round-trip", "round trip through float32"),
-        ("narrow-input", "score", "float32-round-trip", "when the numbers of 'raw' go through float32"),
-        ("null-input", "score", "null-handling", "when the nulls of 'raw' become zero"),
+        ("narrow-input", "score", "float32-round-trip", "when the numbers of 'raw' are cast to float32"),
+        ("null-input", "score", "null-handling", "when the nulls of 'raw' are replaced by zero"),
         ("round", "score", "rounding", "rounded to 2 decimals"),
-        ("null-as-zero", "score", "default-fill", "stands for null"),
+        ("null-as-zero", "score", "default-fill", "replaces null"),
         ("text", "count", "dtype-coercion", "string in place of int64"),
         ("bool-as-int", "big", "dtype-coercion", "in place of bool"),
         ("no-offset", "at", "dtype-coercion", "timestamp in place of timestamp[UTC]"),
         ("renamed", "level", "missing-column", "'level' is missing"),
         ("varying", "answered_at", "extra-column", "'answered_at' is new"),
-        ("batch", "score", "batch-effect", "Asked one by one, they are answered as at training"),
+        ("batch", "score", "batch-effect", "The same requests sent one by one match the reference"),
         ("keyless-reordered", "count", "misaligned-rows", "in other rows"),
     ],
 )
 def test_what_the_wire_does_is_found_placed_and_named(fault, column, cause, said):
     """The finding stands at the service, names the column and the cause, and the path in process is not blamed."""
-    verdict = sail(fault)
+    verdict = validate(fault)
     assert verdict.outcome is Outcome.FAIL
     assert verdict.first_failing_stage == "service"
-    finding = next(f for f in born(verdict) if f.column == column)
+    finding = next(f for f in origins(verdict) if f.column == column)
     assert (finding.stage, finding.cause) == ("service", cause)
     assert said in finding.message
 
 
-def test_a_column_is_told_once_for_both_ways_of_asking():
+def test_a_column_is_reported_once_for_both_request_modes():
     """What is wrong one by one and in batches alike is one finding."""
-    assert len([f for f in born(sail("narrow")) if f.column == "score"]) == 1
+    assert len([f for f in origins(validate("narrow")) if f.column == "score"]) == 1
 
 
 def test_integers_beyond_doubles_are_found_sent_or_lost():
     """2^53 + 1 as a JSON number is a finding; the digits lost on the way are another, with their cause."""
-    wide = sail("wide", last=with_serial)
-    assert [(f.column, f.cause) for f in born(wide)] == [("serial", "json-integer")]
-    allowed = sail("wide", {"wide_integers": ["serial"]}, last=with_serial)
+    wide = validate("wide", last=with_serial)
+    assert [(f.column, f.cause) for f in origins(wide)] == [("serial", "json-integer")]
+    allowed = validate("wide", {"wide_integers": ["serial"]}, last=with_serial)
     assert allowed.outcome is Outcome.PASS, allowed.findings
-    lost = sail("double", {"wide_integers": ["serial"]}, last=with_serial)
-    finding = next(f for f in born(lost) if f.column == "serial")
+    lost = validate("double", {"wide_integers": ["serial"]}, last=with_serial)
+    finding = next(f for f in origins(lost) if f.column == "serial")
     assert "lost digits through float64" in finding.message
 
 
-def test_declared_fields_may_vary_and_a_misspelt_one_is_told():
+def test_declared_fields_may_vary_and_a_misspelt_one_is_reported():
     """What is declared is not compared; a declared field that no answer has is a warning."""
-    assert sail("varying", {"varying": ["answered_at"]}).outcome is Outcome.PASS
-    verdict = sail("none", {"varying": ["answerd_at"]})
+    assert validate("varying", {"varying": ["answered_at"]}).outcome is Outcome.PASS
+    verdict = validate("none", {"varying": ["answerd_at"]})
     assert verdict.outcome is Outcome.PASS
     assert [f.column for f in verdict.findings] == ["answerd_at"]
 
 
 def test_a_batch_in_another_order_is_a_warning_when_answers_carry_their_keys():
     """Rows are matched by key, so the values hold; who reads by position is warned."""
-    verdict = sail("reordered")
+    verdict = validate("reordered")
     assert verdict.outcome is Outcome.PASS
     assert [f.cause for f in verdict.findings] == ["row-order"]
 
@@ -135,17 +135,17 @@ def test_a_batch_in_another_order_is_a_warning_when_answers_carry_their_keys():
 @pytest.mark.parametrize(
     ("fault", "cause", "said"),
     [
-        ("crashes", "status-500", "6 of 60 rows (10 %) got no answer that can be used. The service answered 500"),
+        ("crashes", "status-500", "6 of 60 requests (10 %) got no usable answer. The service answered 500"),
         ("refuses", "status-422", "It refuses 'x'"),
         ("nan", "no-answer", "it holds NaN, which JSON does not have"),
         ("short", "no-answer", "gave 15 answers to 16 requests"),
     ],
 )
 def test_requests_without_a_usable_answer_are_findings(fault, cause, said):
-    """A status, broken JSON and a short batch are told by kind with their keys, and no value of a row."""
-    verdict = sail(fault, batch=None if fault in ("crashes", "refuses") else "/batch")
+    """A status, broken JSON and a short batch are reported by kind with their keys, and no value of a row."""
+    verdict = validate(fault, batch=None if fault in ("crashes", "refuses") else "/batch")
     assert verdict.outcome is Outcome.FAIL
-    finding = next(f for f in born(verdict) if f.cause == cause)
+    finding = next(f for f in origins(verdict) if f.cause == cause)
     assert said in finding.message
     assert "secret value" not in verdict.to_json()
     assert finding.evidence["keys"]
@@ -154,8 +154,8 @@ def test_requests_without_a_usable_answer_are_findings(fault, cause, said):
 def test_a_service_killed_in_the_middle_is_a_finding_and_leaves_nothing():
     """The finding says how it ended and after how many answers."""
     before = {p.pid for p in psutil.Process().children(recursive=True)}
-    verdict = sail("dies", batch=None)
-    died = next(f for f in born(verdict) if f.cause == "service-died")
+    verdict = validate("dies", batch=None)
+    died = next(f for f in origins(verdict) if f.cause == "service-died")
     assert "The service ended with signal 9 after" in died.message
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
 
@@ -175,9 +175,9 @@ def test_an_answer_that_cannot_be_read_ends_as_a_finding_and_leaves_nothing(faul
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     ends = fault not in ("endless", "drips")  # contract waits for each of its requests by itself
     checks = ("golden", "contract") if ends else ("golden",)
-    verdict = sail(fault, {"seconds": 30 if ends else 1}, batch=None, checks=checks)
+    verdict = validate(fault, {"seconds": 30 if ends else 1}, batch=None, checks=checks)
     assert verdict.outcome is Outcome.FAIL
-    found = [f.message for f in born(verdict) if f.check == "golden"]
+    found = [f.message for f in origins(verdict) if f.check == "golden"]
     assert found
     assert all(re.search(said, words) for words in found), found
     if ends:
@@ -189,26 +189,26 @@ def test_an_answer_that_cannot_be_read_ends_as_a_finding_and_leaves_nothing(faul
 
 def test_a_service_that_hangs_is_given_up():
     """A few requests run into their deadline and the rest are not waited for."""
-    verdict = sail("hangs", {"seconds": 0.3}, batch=None)
-    finding = born(verdict)[0]
+    verdict = validate("hangs", {"seconds": 0.3}, batch=None)
+    finding = origins(verdict)[0]
     assert finding.cause == "no-answer"
     assert "gave no whole answer within 0.3 s" in finding.message
 
 
-def test_an_answer_degraded_for_a_moment_is_asked_again_and_told():
+def test_a_request_answered_degraded_for_a_moment_is_retried_and_reported():
     """A dependency that was slow is no fault of the version: the second answer is compared, the retry recorded."""
-    verdict = sail("slow-start")
+    verdict = validate("slow-start")
     assert verdict.outcome is Outcome.PASS
     assert [(f.cause, f.severity) for f in verdict.findings] == [("degraded", Severity.INFO)]
-    assert next(m.value for m in verdict.measurements if m.name == "asked again in batches") > 0
+    assert next(m.value for m in verdict.measurements if m.name == "retried in batches") > 0
 
 
 def test_answers_that_stay_degraded_fail_the_version(monkeypatch):
-    """They are told once as degraded, and not as differences of every column."""
+    """They are reported once as degraded, and not as differences of every column."""
     monkeypatch.setattr("seatrial.checks.serving.comparison.WAITS_SECONDS", (0.01,))
-    verdict = sail("degraded")
-    assert [f.cause for f in born(verdict)] == ["degraded"]
-    assert "60 of 60 rows (100 %) stay degraded" in born(verdict)[0].message
+    verdict = validate("degraded")
+    assert [f.cause for f in origins(verdict)] == ["degraded"]
+    assert "60 of 60 answers (100 %) stay degraded" in origins(verdict)[0].message
 
 
 def test_a_difference_of_the_path_is_not_blamed_on_the_wire():
@@ -218,11 +218,11 @@ def test_a_difference_of_the_path_is_not_blamed_on_the_wire():
     after = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
     verdict = run(after, capture(before, requests()), ["golden"])
     assert verdict.outcome is Outcome.FAIL
-    assert not born(verdict)
+    assert not origins(verdict)
     live = [f for f in verdict.findings if f.stage == "service"]
     assert live
     assert all(f.downstream for f in live)
-    assert "The path in process gives the same" in live[0].message
+    assert "The path in process gives the same values" in live[0].message
 
 
 def test_a_dependency_that_changed_since_is_named(tmp_path):
@@ -249,11 +249,11 @@ def test_a_dependency_that_changed_since_is_named(tmp_path):
     rates.write_text('{"x": 1.0}')
     verdict = run(pipeline, reference, ["golden"])
     assert verdict.first_failing_stage == "rates"
-    assert next(f for f in born(verdict)).cause == "stale-values"
+    assert next(f for f in origins(verdict)).cause == "stale-values"
 
 
-def test_without_the_model_s_path_the_service_is_not_asked():
-    """A service that loads a model cannot be started for a model in memory: the question is not planned."""
+def test_without_the_model_s_path_the_service_case_is_not_planned():
+    """A service that loads a model cannot be started for a model in memory: the case is not planned."""
     service = Service(["nothing", "{port}"], env={"MODEL": "{model.path}"})
     pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
     verdict = run(pipeline, capture(pipeline, requests()), ["golden"])

@@ -69,7 +69,7 @@ def test_the_rate_follows_a_profile_shared_by_two_processes():
     turns = {"profile": [[0, 20], [0.5, 20], [0.5, 80], [1, 80]], "workers": 2}
     made = trial("", slo={"limit_ms": 2_000, "rate": 160, "percentile": 0.9}, load={**SMALL, "requests": 150, **turns})
     told = []
-    made.told = lambda *how_far: told.append(how_far)
+    made.on_progress = lambda *how_far: told.append(how_far)
     events = asked(made)
     (file,) = [e for e in events if isinstance(e, Attachment) and e.name.endswith("parquet")]
     due = pd.read_parquet(io.BytesIO(file.content))["scheduled_seconds"]

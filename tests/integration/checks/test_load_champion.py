@@ -106,7 +106,7 @@ def test_a_version_like_the_promoted_one_passes(trial):
     """One question: the objective, then the promoted version beside it, and meanwhile how far it is."""
     told = []
     with trial(0.002, 0.002, margin=9.0) as made:
-        made.told = lambda done, of, what: told.append((done, of, what))
+        made.on_progress = lambda done, of, what: told.append((done, of, what))
         ((_, case),) = plan([check], made)
         events = run_case(check, made, case)
     assert [type(e) for e in events if not isinstance(e, Measurement | Attachment)] == [Evaluated]

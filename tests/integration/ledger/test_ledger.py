@@ -1,4 +1,4 @@
-"""The ledger on real databases: its migrations, and a worker that is stopped past its lease."""
+"""What the ledger needs a real server or another process for, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,57 +7,18 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from seatrial.events import Outcome, Subject
-from seatrial.ledger import Facts, Ledger, schema
+from seatrial.events import Outcome
+from seatrial.ledger import Ledger, database, schema
 from seatrial.ledger.migrate import HEAD, VERSION_TABLE
-from tests.e2e.trials.postgres import postgres
-
-FAIL = Facts(Outcome.FAIL, "fail", digest="sha256:content", policy_digest="sha256:policy")
-
-
-@dataclass(frozen=True)
-class Version:
-    """A version as a registry lists it."""
-
-    number: str
-    created: int
-    name: str = "payments"
-    run_id: str = "run"
-    model_id: str = ""
-
-    @property
-    def subject(self):
-        return Subject(self.name, self.number, created=self.created)
-
-
-def versions(count):
-    return [Version(str(n), 1_000 + n) for n in range(1, count + 1)]
-
-
-@pytest.fixture(scope="module")
-def server():
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
-    address = request.getfixturevalue("server")
-    engine = create_engine(address, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return address
+from tests.support.waiting import until
+from tests.unit.ledger.test_ledger import FAIL, versions
 
 
 @pytest.fixture
@@ -112,3 +73,19 @@ def test_a_worker_that_was_stopped_past_its_lease_and_woken_is_refused(tmp_path)
         output, _ = sleeper.communicate("go on\n", timeout=120)
         assert output == "fenced\n"
         assert [k.outcome for k in ledger.verdicts("payments")] == [Outcome.FAIL]
+
+
+def test_a_writer_that_is_frozen_is_cut_off(server, monkeypatch):
+    """On PostgreSQL it holds up nobody for longer than a writer waits; what the address says besides stays."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
+    engine = database.connect(f"{server}?options=-c%20application_name%3Dours")
+    asked = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ours'")
+    with (
+        engine.connect() as frozen,
+        database.connect(server).execution_options(isolation_level="AUTOCOMMIT").connect() as other,
+    ):
+        assert frozen.execute(text("SHOW application_name")).scalar_one() == "ours"
+        until(lambda: other.execute(asked).scalar_one() == 0, "it is still there")
+        with pytest.raises(DBAPIError):
+            frozen.execute(text("SELECT 1"))
+    engine.dispose()

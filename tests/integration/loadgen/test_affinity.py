@@ -11,7 +11,7 @@ from seatrial.checks.serving.expected import expected
 from seatrial.events import Evaluated, Measurement, NotEvaluated
 from seatrial.loadgen.affinity import apart
 from seatrial.policy.service import Load, Slo
-from tests.unit.checks.test_load import SMALL, asked, trial
+from tests.integration.checks.test_load import SMALL, asked, trial
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
 ALL = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()

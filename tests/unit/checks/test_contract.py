@@ -11,13 +11,14 @@ from seatrial import Pipeline, Policy
 from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, guessed
 from seatrial.checks.contract.generate import generate
 from seatrial.checks.contract.matching import misses
-from seatrial.checks.contract.probes.records import STRANGER, Envelope, Expect, misspelt, probes
 from seatrial.checks.contract.semantics import shifts
 from seatrial.checks.contract.signature import inputs_of, mismatches
 from seatrial.errors import PolicyError
 from seatrial.openapi.conformance import conforms, strange
 from seatrial.openapi.document import answer_schema, body_schema, documented_path
 from seatrial.policy.consumers import load_pinned
+from seatrial.targets.probes.base import Expect
+from seatrial.targets.probes.records import STRANGER, Envelope, misspelt, probes
 
 RECORD = {"id": "t1", "amount": 41, "rate": 0.5, "paid": True, "note": "a"}
 SCHEMA = {

@@ -68,15 +68,20 @@ def test_a_scaled_feature_is_born_in_its_stage_with_counts_and_keys(reference):
 @pytest.mark.parametrize(
     ("change", "column", "cause", "words"),
     [
-        (lambda f: f.assign(amount=f["amount"].astype("float32")), "amount", None, "is float32 and was float64"),
+        (
+            lambda f: f.assign(amount=f["amount"].astype("float32")),
+            "amount",
+            None,
+            "has type float32; the reference has float64",
+        ),
         (lambda f: f.assign(ratio=f["ratio"].fillna(0)), "ratio", None, "null on one side only"),
         (lambda f: f.drop(columns="over"), "over", "missing-column", "missing"),
-        (lambda f: f.rename(columns={"over": "OVER"}), "over", "missing-column", "There is 'OVER'"),
+        (lambda f: f.rename(columns={"over": "OVER"}), "over", "missing-column", "The answer has 'OVER'"),
         (lambda f: f.assign(new=1), "new", "extra-column", "new"),
-        (lambda f: f.iloc[5:], "id", "missing-keys", "5 of 200 rows (2.5 %)"),
-        (lambda f: f.iloc[:0], "id", "missing-keys", "200 of 200 rows"),
+        (lambda f: f.iloc[5:], "id", "missing-keys", "5 of 200 reference rows (2.5 %)"),
+        (lambda f: f.iloc[:0], "id", "missing-keys", "200 of 200 reference rows (100 %)"),
         (lambda f: pd.concat([f, f.tail(1).assign(id="other")]), "id", "extra-keys", "1 row"),
-        (lambda f: f.assign(id=f["id"].astype("category")), "id", "dtype", "key 'id' is category"),
+        (lambda f: f.assign(id=f["id"].astype("category")), "id", "dtype", "Key 'id' has type category"),
         (lambda f: f[["id"]], "ratio", "missing-column", "missing"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The golden check in process: what only breaks in the chain, and what an earlier stage gave birth to."""
+"""The golden check in process: differences at stage hand-offs, and those downstream of an earlier stage."""
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,8 @@ def reference():
     return trained()
 
 
-def born(verdict):
-    """Return the places and checks of the errors that began where they stand."""
+def origins(verdict):
+    """Return the check, place and cause of each error at its origin."""
     return [(f.check, f.stage, f.cause) for f in verdict.errors if not f.downstream]
 
 
@@ -40,10 +40,13 @@ def test_an_unchanged_path_passes_and_every_stage_of_the_chain_was_compared(refe
     assert [(j.stage, j.compared > 0) for j in verdict.evaluated] == [(s, True) for s in shop().stages]
 
 
-def test_a_difference_is_born_once_and_propagated_after(reference):
+def test_a_difference_has_one_origin_and_is_downstream_after_it(reference):
     bad = changed(features, lambda f: f.assign(ratio=f["ratio"] * 2))
     verdict = run(shop(features=bad), reference, BOTH)
-    assert born(verdict) == [("expectations", "features", None)] or born(verdict)[0][:2] == ("expectations", "features")
+    assert origins(verdict) == [("expectations", "features", None)] or origins(verdict)[0][:2] == (
+        "expectations",
+        "features",
+    )
     assert verdict.first_failing_stage == "features"
     later = [f for f in verdict.findings if f.check == "golden"]
     assert [f.stage for f in later] == ["features", "prediction", "response"]
@@ -75,7 +78,7 @@ def by_label(frame):
 
 
 def by_position(frame):
-    """A prediction that carries a running number: right while the rows come as they came at training."""
+    """A prediction that carries a running number: right while the rows are in the order of the reference."""
     answer = prediction(frame)
     return answer.assign(score=answer["score"] + np.arange(len(answer)))
 
@@ -91,27 +94,28 @@ def by_storage(frame):
 
 
 @pytest.mark.parametrize(
-    ("hand_over", "trusting", "words"),
+    ("hand_off", "trusting", "words"),
     [
-        (lambda f: f.set_index(f.index[::-1]), by_label, "its index is not 0…n-1"),
+        (lambda f: f.set_index(f.index[::-1]), by_label, "the index is not 0…n-1"),
         (lambda f: f.set_index(pd.Index(f["amount"].rank(method="first").astype(int), name="n")), by_label, "named n"),
-        (lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True), by_position, "its rows come in another"),
-        (lambda f: f.assign(over=f["over"].astype("boolean")), by_storage, "'over' is boolean instead of bool"),
+        (lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True), by_position,
+         "the rows are in another order"),
+        (lambda f: f.assign(over=f["over"].astype("boolean")), by_storage, "'over' has type boolean instead of bool"),
         (lambda f: f.assign(country=f["country"].cat.set_categories(COUNTRIES[::-1])), prediction,
-         "the categories of 'country' come in another order"),
+         "the categories of 'country' are in another order"),
         (lambda f: f[["id", "ratio", "amount", "abroad", "country", "over"]], by_column_position,
-         "its columns come in another order"),
+         "the columns are in another order"),
     ],
     ids=["index", "named index", "row order", "type", "category order", "column order"],
 )  # fmt: skip
-def test_a_broken_hand_over_is_found_at_the_stage_that_trusted_it(hand_over, trusting, words):
+def test_a_broken_hand_off_is_found_at_the_stage_that_relied_on_it(hand_off, trusting, words):
     """Columns out of order are placed where they were put out of order: storage keeps that, and shows who did it."""
     reference = capture(shop(prediction=trusting), requests())
-    bad = shop(prediction=trusting, features=changed(features, hand_over))
+    bad = shop(prediction=trusting, features=changed(features, hand_off))
     assert run(bad, reference, ["expectations"]).outcome is Outcome.PASS  # each stage is right by itself
     verdict = run(bad, reference, BOTH)
-    place = "features" if words == "its columns come in another order" else "prediction"
-    assert born(verdict) == [("golden", place, "hand-over")]
+    place = "features" if words == "the columns are in another order" else "prediction"
+    assert origins(verdict) == [("golden", place, "hand-off")]
     assert verdict.first_failing_stage == place
     (finding,) = (f for f in verdict.errors if not f.downstream)
     assert words in finding.message
@@ -119,7 +123,7 @@ def test_a_broken_hand_over_is_found_at_the_stage_that_trusted_it(hand_over, tru
     assert {f.stage for f in verdict.errors if f.downstream} == {"prediction", "response"}
 
 
-def test_a_stage_that_raises_in_the_chain_alone_is_born_there_and_the_rest_is_not_reached(reference):
+def test_a_stage_that_raises_in_the_end_to_end_replay_alone_is_the_origin_and_the_rest_is_not_reached(reference):
     def strict(frame):
         if not frame.index.equals(pd.RangeIndex(len(frame))):
             raise KeyError("row 17")
@@ -127,28 +131,28 @@ def test_a_stage_that_raises_in_the_chain_alone_is_born_there_and_the_rest_is_no
 
     bad = shop(prediction=strict, features=changed(features, lambda f: f.set_index(f.index + 1)))
     verdict = run(bad, reference, BOTH)
-    assert born(verdict) == [("golden", "prediction", "hand-over")]
+    assert origins(verdict) == [("golden", "prediction", "hand-off")]
     assert verdict.outcome is Outcome.FAIL
     (finding,) = (f for f in verdict.errors if not f.downstream)
-    assert "its index is not 0…n-1" in finding.message
+    assert "the index is not 0…n-1" in finding.message
     assert "row 17" not in finding.message
     assert [(f.stage, f.cause) for f in verdict.errors if f.downstream] == [("response", "not-reached")]
     assert [(u.check, u.stage, u.crashed) for u in verdict.not_evaluated] == [("golden", "response", False)]
 
 
-def test_a_stage_that_raises_by_itself_is_told_by_expectations_and_propagated_here(reference):
+def test_a_stage_that_raises_by_itself_is_reported_by_expectations_and_downstream_here(reference):
     def broken(frame):
         raise ValueError
 
     verdict = run(shop(prediction=broken), reference, BOTH)
-    assert born(verdict) == [("expectations", "prediction", "stage-broke")]
+    assert origins(verdict) == [("expectations", "prediction", "stage-broke")]
     downstream = [(f.check, f.stage, f.cause) for f in verdict.errors if f.downstream]
     assert downstream == [("golden", "prediction", "stage-broke"), ("golden", "response", "not-reached")]
     alone = run(shop(prediction=broken), reference, ["golden"])
     assert alone.outcome is Outcome.FAIL
 
 
-def test_a_stage_that_breaks_on_what_an_earlier_stage_got_wrong_is_propagated(reference):
+def test_a_stage_that_fails_on_an_earlier_stage_s_difference_is_downstream(reference):
     def strict(frame):
         assert (frame["amount"] > 0).all()
         return prediction(frame)
@@ -159,13 +163,13 @@ def test_a_stage_that_breaks_on_what_an_earlier_stage_got_wrong_is_propagated(re
     assert {f.stage for f in verdict.errors if not f.downstream} == {"features"}
 
 
-def test_a_second_hand_over_is_propagated_from_the_first():
+def test_a_second_hand_off_is_downstream_of_the_first():
     reference = capture(shop(prediction=by_position, response=by_row), requests())
     bad = shop(
         features=changed(features, lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True)),
         prediction=by_position, response=by_row,
     )  # fmt: skip
-    assert born(run(bad, reference, BOTH)) == [("golden", "prediction", "hand-over")]
+    assert origins(run(bad, reference, BOTH)) == [("golden", "prediction", "hand-off")]
 
 
 def by_row(frame):
@@ -179,7 +183,7 @@ def test_answers_in_another_order_than_the_requests_are_a_warning(reference):
     assert [(f.stage, f.cause, f.severity) for f in verdict.findings] == [("response", "row-order", Severity.WARNING)]
 
 
-def test_an_order_that_training_had_too_is_only_mentioned():
+def test_an_order_that_the_reference_has_too_is_only_information():
     path = shop(response=changed(response, lambda f: f.sort_values("score")))
     verdict = run(path, capture(path, requests()), ["golden"])
     assert [(f.cause, f.severity) for f in verdict.findings] == [("row-order", Severity.INFO)]

@@ -176,7 +176,7 @@ def test_a_finding_names_keys_seed_and_what_to_look_for() -> None:
     assert finding.evidence["worst_keys"][0].startswith("t-")
     assert finding.evidence["compared"] == 240
     assert "rank" in finding.advice
-    assert "'r' (2" in finding.message
+    assert "'r' differs in 2" in finding.message
     assert "seed 5" in finding.message
 
 
@@ -332,12 +332,12 @@ def test_a_stage_that_raises_on_its_whole_input_fails_the_run() -> None:
     assert verdict.first_failing_stage == "features"
 
 
-def test_a_pipeline_without_a_file_says_once_that_no_process_was_asked() -> None:
+def test_a_pipeline_without_a_file_reports_once_that_no_fresh_process_was_run() -> None:
     reference = capture(Pipeline("p", key="id", raw=same, features=clean), requests())
     trial = Trial(Pipeline("p", key="id", raw=same, features=clean), reference)
     events = [e for stage in ("raw", "features") for e in check.check.run(trial, stage)]
     told = [e for e in events if isinstance(e, Finding)]
-    assert [(e.cause, e.severity) for e in told] == [("process-not-asked", Severity.INFO)]
+    assert [(e.cause, e.severity) for e in told] == [("process-not-run", Severity.INFO)]
     assert run(trial.pipeline, reference, ["invariants"]).outcome is Outcome.PASS
 
 

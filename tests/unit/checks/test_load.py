@@ -14,7 +14,7 @@ from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks.load import charts, diagnosis, judge
 from seatrial.checks.load.check import check
 from seatrial.checks.load.runs import held_against
-from seatrial.checks.serving.budget import ending, until
+from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.engine import plan, run_case
 from seatrial.errors import UsageError
@@ -180,11 +180,11 @@ def test_one_budget_is_shared_by_those_that_are_still_to_be_asked():
     """Each question keeps to its own budget and to its share of what is left for all, counted from the first."""
     made = trial("", stress={"budget_seconds": 100})
     now = time.monotonic()
-    assert until(made, 600) - now == pytest.approx(100, abs=5)
-    assert until(made, 600, share=1 / 2) - now == pytest.approx(50, abs=5)
-    assert until(made, 20) - now == pytest.approx(20, abs=5)
-    assert ending(made) - now == pytest.approx(100, abs=5)
-    assert until(trial(""), 600) - now == pytest.approx(600, abs=5)
+    assert deadline(made, 600) - now == pytest.approx(100, abs=5)
+    assert deadline(made, 600, share=1 / 2) - now == pytest.approx(50, abs=5)
+    assert deadline(made, 20) - now == pytest.approx(20, abs=5)
+    assert budget_end(made) - now == pytest.approx(100, abs=5)
+    assert deadline(trial(""), 600) - now == pytest.approx(600, abs=5)
 
 
 @pytest.mark.parametrize("section", ["load", "stress"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Quality, Reference, Severity, StagePolicy, Trial, capture, run
 from seatrial.checks.quality import check
-from seatrial.checks.quality.bootstrap import benjamini_hochberg
+from seatrial.checks.quality.bootstrap import discoveries
 from seatrial.errors import PolicyError
 from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
 
@@ -259,10 +260,12 @@ def test_a_slice_column_without_enough_rows_is_a_warning_and_a_misspelt_one_a_po
 
 def test_thirty_slices_of_chance_do_not_alarm() -> None:
     rng = np.random.default_rng(0)
-    raised = sum(benjamini_hochberg(rng.random(30).tolist(), 0.05) >= 0 for _ in range(400))
+    raised = sum(any(discoveries(rng.random(30).tolist(), 0.05)) for _ in range(400))
     assert raised / 400 < 0.08
-    assert benjamini_hochberg([0.0005, *[0.5] * 29], 0.05) == 0.0005
-    assert benjamini_hochberg([], 0.05) < 0
+    assert discoveries([0.0005, *[0.5] * 29], 0.05) == [True, *[False] * 29]
+    assert discoveries([0.02, 0.04, math.nan], 0.061) == [True, True, False]  # 0.04 · 3 / 2 = 0.06
+    assert discoveries([0.02, 0.05, math.nan], 0.061) == [True, False, False]
+    assert discoveries([], 0.05) == []
 
 
 # --- what cannot be judged ---------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 
 from seatrial.errors import UsageError
 from seatrial.faults.network import (
-    KINDS,
+    TOXICS,
     Bandwidth,
     Latency,
     Signal,
@@ -29,8 +29,8 @@ def test_attributes_out_of_range_are_refused(make):
 
 
 def test_the_kinds_are_toxiproxys():
-    assert list(KINDS) == [
+    assert list(TOXICS) == [
         "down", "timeout", "latency", "bandwidth", "slow_close", "reset_peer", "slicer", "limit_data",
     ]  # fmt: skip
-    stage = KINDS["latency"](latency=1).begin(chance(0, 1, 1), lambda: None)
+    stage = TOXICS["latency"](latency=1).begin(chance(0, 1, 1), lambda: None)
     assert list(stage(0.0, Signal.START)) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,6 +34,7 @@ class Version:
     name: str = "payments"
     run_id: str = "run"
     model_id: str = ""
+    scheme: str = "models"
 
     @property
     def subject(self):
@@ -46,7 +47,7 @@ def versions(count):
 
 @pytest.fixture
 def url(tmp_path):
-    """SQLite; tests/integration/ledger/test_ledger_postgresql.py runs the same tests on PostgreSQL."""
+    """The address of a new ledger on SQLite; tests/integration runs the same tests on PostgreSQL."""
     return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
 
 
@@ -277,6 +278,15 @@ def test_effects_come_in_order_and_one_at_a_time(ledger):
     ledger.offset_seconds += 400
     assert ledger.next_effect() is None
     assert ledger.pending_effects() == []
+
+
+def test_a_version_is_known_by_the_scheme_of_its_registry(ledger):
+    """Its job and each effect of its verdict reach the registry that the version is of."""
+    ledger.observe([replace(versions(1)[0], scheme="folder")])
+    job = ledger.claim("a")
+    assert job.uri == "folder:/payments/1"
+    ledger.commit(job, PASS, EFFECTS)
+    assert ledger.next_effect().version.uri == "folder:/payments/1"
 
 
 def test_of_one_models_aliases_one_is_moved_at_a_time(ledger):

@@ -1,12 +1,14 @@
-"""The open-loop client against a real server with known latencies: it measures the truth and counts everything."""
+"""The open-loop client without a server: which loads it refuses, how it writes requests and reads responses."""
 
+import asyncio
 import resource
 
 import pytest
 
 from seatrial.errors import UsageError
+from seatrial.loadgen import http1
 from seatrial.loadgen.client import offer
-from seatrial.loadgen.http1 import BadAnswer, dechunk, parse_head, request_bytes
+from seatrial.loadgen.http1 import Connection, request_bytes
 from seatrial.loadgen.schedule import recorded
 
 
@@ -38,14 +40,117 @@ def test_connections_beyond_the_limit_of_open_files_are_refused_beforehand():
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_the_head_of_an_answer_is_understood_or_refused():
-    assert parse_head(b"HTTP/1.1 200 OK\r\nCONTENT-LENGTH: 12\r\n") == (200, 12, True)
-    assert parse_head(b"HTTP/1.1 204 None\r\n") == (204, 0, True)
-    assert parse_head(b"HTTP/1.1 200 OK\r\n") == (200, -2, False)
-    assert dechunk(b"2\r\nok\r\n0\r\n", 0) is None
-    for wrong in (b"", b"HTTP/1.1 xyz\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n"):
-        with pytest.raises(BadAnswer):
-            parse_head(wrong)
-    with pytest.raises(BadAnswer):
-        dechunk(b"zz\r\n", 0)
+class Socket(asyncio.Transport):
+    """A transport that remembers whether it was dropped."""
+
+    dropped = False
+
+    def write(self, data):
+        pass
+
+    def abort(self):
+        self.dropped = True
+
+
+class Results:
+    """An owner that remembers what became of the requests."""
+
+    def __init__(self):
+        self.answers, self.losses = [], []
+
+    def opened(self, connection):
+        pass
+
+    def answered(self, connection, index, status, body):
+        self.answers.append((index, status, body))
+
+    def lost(self, connection, index):
+        self.losses.append(index)
+
+
+@pytest.fixture
+def connection():
+    opened = Connection(Results())
+    opened.connection_made(Socket())
+    return opened
+
+
+def received(connection, *pieces, index=7):
+    """What one request gets for these pieces: the answers so far and whether the connection was dropped."""
+    connection.send(index, b"")
+    for piece in pieces:
+        connection.data_received(piece)
+    return connection._owner.answers, connection.transport.dropped
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "body", "dropped"),
+    [
+        (b"HTTP/1.1 200 OK\r\nCONTENT-LENGTH: 12\r\n\r\nhello, world", 200, b"hello, world", False),
+        (b"HTTP/1.1 204 None\r\n\r\n", 204, b"", False),
+        (b"HTTP/1.1 304 Same\r\nContent-Length: 5\r\n\r\n", 304, b"", False),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 200, b"x", True),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, b"x", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\n\r\n", 200, b"ok", False),
+    ],
+)
+def test_a_response_is_read_alike_at_once_and_byte_by_byte(response, status, body, dropped):
+    for pieces in ([response], [bytes([byte]) for byte in response]):
+        connection = Connection(Results())
+        connection.connection_made(Socket())
+        assert received(connection, *pieces) == ([(7, status, body)], dropped)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"HTTP/1.1 xyz\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    ],
+)
+def test_a_response_that_breaks_http_drops_the_connection_unanswered(connection, wrong):
+    assert received(connection, wrong) == ([], True)
+    connection.connection_lost(None)
+    assert (connection._owner.answers, connection._owner.losses) == ([], [7])
+
+
+def test_a_response_without_a_length_ends_with_its_connection(connection):
+    assert received(connection, b"HTTP/1.1 200 OK\r\n\r\n", b"all ", b"of it") == ([], False)
+    connection.connection_lost(None)
+    assert (connection._owner.answers, connection._owner.losses) == ([(7, 200, b"all of it")], [-1])
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 9", b"Transfer-Encoding: chunked"])
+def test_half_a_response_is_lost(connection, framing):
+    body = b"half" if framing.endswith(b"9") else b"9\r\nhalf"
+    received(connection, b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + body)
+    connection.connection_lost(None)
+    assert (connection._owner.answers, connection._owner.losses) == ([], [7])
+
+
+def test_more_than_the_response_drops_the_connection_after_it(connection):
+    ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    assert received(connection, ok + ok) == ([(7, 200, b"ok")], True)
+
+
+def test_a_response_that_was_not_requested_drops_the_connection(connection):
+    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert (connection._owner.answers, connection.transport.dropped) == ([], True)
+
+
+def test_a_response_beyond_the_limit_drops_the_connection(connection, monkeypatch):
+    monkeypatch.setattr(http1, "MAX_RESPONSE_BYTES", 1_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"
+    assert received(connection, head, b"x" * 900, b"x" * 900) == ([], True)
+
+
+def test_a_request_is_written_with_its_length_or_refused():
     assert request_bytes("h", "/", method="GET").endswith(b"\r\n\r\n")
+    request = request_bytes("h:1", "/score?a=b", b"{}", headers={"Content-Type": "text/csv"})
+    assert request.startswith(b"POST /score?a=b HTTP/1.1\r\nHost: h:1\r\nContent-Type: text/csv\r\n")
+    assert request.endswith(b"\r\nContent-Length: 2\r\n\r\n{}")
+    for path, headers in (("/a b", {}), ("/\n", {}), ("/ä", {}), ("/", {"X": "a\r\nY: b"}), ("/", {"X y": "a"})):
+        with pytest.raises(UsageError, match="HTTP cannot carry"):
+            request_bytes("h", path, headers=headers)

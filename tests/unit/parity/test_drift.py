@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2, false_discovery_control
 
 from seatrial.parity.compare import compare
-from seatrial.parity.drift import Drift, benjamini_hochberg, judge, settle
+from seatrial.parity.drift import Drift, compare_histograms, control_false_discoveries
 from seatrial.parity.result import ColumnParity
 
 
@@ -33,7 +33,7 @@ def test_critical_value_is_the_chi_square_of_the_noise() -> None:
     """PSI exceeds its critical value in about 5 % of unchanged samples."""
     rng = np.random.default_rng(5)
     p = np.full(20, 1 / 20)
-    found = [judge(rng.multinomial(2000, p), rng.multinomial(1000, p)) for _ in range(2000)]
+    found = [compare_histograms(rng.multinomial(2000, p), rng.multinomial(1000, p)) for _ in range(2000)]
     assert found[0].psi_critical == pytest.approx((1 / 2000 + 1 / 1000) * chi2.isf(0.05, 19))
     assert 0.035 < np.mean([drift.psi > drift.psi_critical for drift in found]) < 0.065
     assert np.mean([drift.corrected for drift in found]) == pytest.approx(0, abs=1e-3)
@@ -42,20 +42,21 @@ def test_critical_value_is_the_chi_square_of_the_noise() -> None:
 def test_psi_is_the_sum_it_is_named_after() -> None:
     """PSI = sum((q - p) ln(q / p))."""
     p, q = np.array([0.2, 0.3, 0.5]), np.array([0.1, 0.4, 0.5])
-    assert judge(p * 1000, q * 1000).psi == pytest.approx(np.sum((q - p) * np.log(q / p)))
+    assert compare_histograms(p * 1000, q * 1000).psi == pytest.approx(np.sum((q - p) * np.log(q / p)))
 
 
 def test_adjusted_p_values_are_those_of_scipy() -> None:
     """Benjamini and Hochberg, with ties and a single value."""
     p = np.array([0.04, 0.01, 0.03, 0.01, 0.9, 1.0])
-    np.testing.assert_allclose(benjamini_hochberg(p), false_discovery_control(p))
-    np.testing.assert_allclose(benjamini_hochberg(np.array([0.3])), [0.3])
+    for values in (p, np.array([0.3])):
+        adjusted = control_false_discoveries([Drift(p_value=float(value)) for value in values])
+        np.testing.assert_allclose([drift.p_value for drift in adjusted], false_discovery_control(values))
 
 
 def test_both_keys_must_turn() -> None:
     """A large effect without significance, or significance without effect, is no drift."""
     loud, sure = Drift(corrected=0.5, p_value=0.2), Drift(corrected=0.01, p_value=1e-9)
-    assert [drift.drifted for drift in settle([loud, sure, Drift(corrected=0.5, p_value=1e-9)])] == [
+    assert [drift.drifted for drift in control_false_discoveries([loud, sure, Drift(corrected=0.5, p_value=1e-9)])] == [
         False,
         False,
         True,

@@ -248,7 +248,7 @@ def test_composite_keys_are_frames(method):
     client, replayer = recorded(lambda c: getattr(c, method)(keys), stored=through_storage)
     part = keys.sample(9, random_state=1)
     same(getattr(replayer, method)(part), getattr(client, method)(part))
-    with pytest.raises(PipelineError, match=r"9 key\(s\) that capture never asked for"):
+    with pytest.raises(PipelineError, match=r"9 keys that capture never requested"):
         getattr(replayer, method)(part.assign(day=part["day"] + 1))
 
 
@@ -299,7 +299,9 @@ def test_a_stand_in_answers_many_threads():
 def test_what_was_never_asked_is_refused():
     """An unknown key, method, argument or client call says what was recorded and what to do."""
     _, replayer = recorded(lambda c: (c.columns(asked(10, repeats=False)), c.rate("EUR")))
-    with pytest.raises(PipelineError, match=r"'store' was asked columns\(…\) for 3 key\(s\) that capture never asked"):
+    with pytest.raises(
+        PipelineError, match=r"'store' was called as columns\(…\) with 3 keys that capture never requested"
+    ):
         replayer.columns(asked(13))  # each of them counts once
     with pytest.raises(PipelineError, match=r"balance\(…\) in a way that was not recorded.*columns, rate"):
         replayer.balance(asked(10))
@@ -425,7 +427,7 @@ def test_a_replay_that_asks_for_other_keys_is_a_finding_of_its_stage():
     reference = capture(Pipeline("p", key="id", raw=lambda f: f, features=features, **stores), requests)
     changed = Pipeline("p", key="id", raw=lambda f: f, features=other, **stores)
     with pytest.raises(
-        StageError, match=r"'features' raised Dependency 'store' was asked in_order\(…\) for 9"
+        StageError, match=r"'features' raised Dependency 'store' was called as in_order\(…\) with 9"
     ) as error:
         changed.step("features", clients=reference.clients())(reference.frame("raw"))
     assert "c-0" not in str(error.value)

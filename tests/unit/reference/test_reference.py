@@ -115,9 +115,9 @@ def test_a_given_frame_stands_in_its_stages_place():
     ("frame", "says"),
     [
         (features(REQUESTS).head(50), "given for stage 'features' lacks 10 of the 60 keys of the requests"),
-        (features(REQUESTS)[["log"]], "given for stage 'features' cannot stand in its place. .*lost the key column"),
-        (pd.concat([features(REQUESTS)] * 2), "cannot stand in its place. .*A key is unique"),
-        (features(REQUESTS).rename(columns={"n": 3}), "cannot stand in its place. .*not text"),
+        (features(REQUESTS)[["log"]], "given for stage 'features' cannot replace its output. .*lost the key column"),
+        (pd.concat([features(REQUESTS)] * 2), "cannot replace its output. .*A key is unique"),
+        (features(REQUESTS).rename(columns={"n": 3}), "cannot replace its output. .*not text"),
     ],
 )
 def test_a_given_frame_that_does_not_fit_is_refused(frame, says):
@@ -249,7 +249,7 @@ def test_a_stage_that_leaves_nothing_to_keep_is_refused(stage, says):
 
 def test_capture_without_its_model_says_so():
     """The stage that asks for the model is named."""
-    with pytest.raises(PipelineError, match="'prediction' asks for 'model', and none was given"):
+    with pytest.raises(PipelineError, match="'prediction' needs 'model', and none was given"):
         taken(model=None)
 
 

@@ -14,8 +14,8 @@ from seatrial.checks.contract.consumers import replay
 from seatrial.checks.contract.fuzz import ask_generated
 from seatrial.checks.contract.model import judge_meaning, judge_signature
 from seatrial.checks.contract.send import probe_service
-from seatrial.checks.contract.session import ended, fetch_openapi, ground_of
-from seatrial.checks.serving.service import Live, can_serve, live
+from seatrial.checks.contract.session import fetch_openapi, ground_of
+from seatrial.checks.serving.service import LiveService, can_serve, live_service
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
@@ -28,7 +28,7 @@ NAME = "contract"
 def run(trial: Trial, _: str | None) -> Iterator[Event]:
     """Judge the contract of the live service."""
     try:
-        service = live(trial)
+        service = live_service(trial)
     except AnswerError as error:
         yield Finding(
             NAME, SERVICE, str(error), cause="service-broke", advice="Start it by hand with the same command."
@@ -39,13 +39,13 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, SERVICE, str(error))
         return
     events: list[Event] = []
-    with Http(service.running.url, seconds=trial.policy.contract.seconds) as http:
+    with service.root(seconds=trial.policy.contract.seconds) as http:
         try:
             for event in _asked(trial, service, http):
                 events.append(event)
                 yield event
         except TargetError as error:
-            how = ended(service.running)
+            how = service.stopped()
             if how is None and not isinstance(error, AnswerError):
                 yield NotEvaluated(NAME, SERVICE, str(error))
                 return
@@ -53,14 +53,14 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
             yield Evaluated(NAME, SERVICE, compared=1)
             return
     lost = any(isinstance(e, NotEvaluated) for e in events)
-    how = ended(service.running) if lost else service.running.ended()
+    how = service.stopped() if lost else service.ended()
     if how and not any(isinstance(e, Finding) and e.cause == "service-died" for e in events):
         yield _died(service, how)
     if not lost:
         yield Evaluated(NAME, SERVICE, compared=_compared(events))
 
 
-def _asked(trial: Trial, service: Live, http: Http) -> Iterator[Event]:
+def _asked(trial: Trial, service: LiveService, http: Http) -> Iterator[Event]:
     path = service.service.openapi
     document, why = fetch_openapi(http, path) if path else (None, "")
     yield from compatibility.compare_documents(NAME, trial, document, why)
@@ -82,9 +82,9 @@ def _asked(trial: Trial, service: Live, http: Http) -> Iterator[Event]:
     yield from ask_generated(NAME, ground)
 
 
-def _died(service: Live, how: str) -> Finding:
+def _died(service: LiveService, how: str) -> Finding:
     return Finding(
-        NAME, SERVICE, f"The service ended with {how}. {service.running.tail()}", cause="service-died",
+        NAME, SERVICE, f"The service ended with {how}. {service.tail()}", cause="service-died",
         advice="Look for what ended it: memory, a limit, or a request it did not survive.",
     )  # fmt: skip
 
@@ -101,4 +101,4 @@ def stages(trial: Trial) -> Sequence[str]:
     return (SERVICE,) if can_serve(trial) else ()
 
 
-check = Check(NAME, run=run, stages=stages)
+check = Check(NAME, run=run, stages=stages, order=50)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seatrial.events import Attachment, Event, Finding, Measurement, Severity
-from seatrial.openapi.changes import Change, Compat
+from seatrial.openapi.changes import Compat, ContractChange
 from seatrial.openapi.diff import openapi_diff
 from seatrial.openapi.document import is_openapi, operations
 from seatrial.pipeline import SERVICE
@@ -73,7 +73,7 @@ def _before(trial: Trial) -> tuple[Mapping[str, Any] | None, str]:
     )
 
 
-def _finding(name: str, change: Change, whose: str, unknown: Severity) -> Finding:
+def _finding(name: str, change: ContractChange, whose: str, unknown: Severity) -> Finding:
     breaking = change.compat is Compat.BREAKING
     who = "Requests as they are sent today" if change.side == "request" else "Readers of the answers"
     place = f"{change.where} · {change.side}" if change.where else change.side

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from seatrial.openapi.schema import ANY, UnreadableError, alternatives, kind_of
+from seatrial.targets.probes.base import Declared, Field
 
 MLFLOW = {
     "boolean": "boolean", "integer": "integer", "long": "integer", "float": "number", "double": "number",
     "string": "string",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Field:
-    """One declared field.
-
-    Attributes:
-        name: of the field.
-        types: JSON types it may have, null left out; empty where nothing is said.
-        required: it may not be left out.
-        nullable: it may be null; None where nothing is said.
-        free: its text is not held to a choice or a form.
-    """
-
-    name: str
-    types: frozenset[str] = frozenset()
-    required: bool = False
-    nullable: bool | None = None
-    free: bool = False
-
-
-@dataclass(frozen=True)
-class Declared:
-    """The fields of one request; ``open_`` where it is declared that further ones may come."""
-
-    fields: Mapping[str, Field]
-    open_: bool = False
 
 
 def declared_by_schema(document: Mapping[str, Any], schema: Any) -> Declared | None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from seatrial.checks.contract.generate import GenerationError, GeneratorMissingError, generate
-from seatrial.checks.contract.probes.records import Expect, Probe
 from seatrial.checks.contract.send import judge_all, send
 from seatrial.checks.contract.session import Session
 from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
@@ -16,6 +15,7 @@ from seatrial.openapi.document import body_schema, documented_path, operations
 from seatrial.openapi.schema import UnreadableError
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import GENERATED
+from seatrial.targets.probes.base import Expect, Probe
 
 BATCH_SHARE = 0.25  # of the requests go to the path that takes batches, where there is one
 
@@ -24,7 +24,7 @@ def ask_generated(name: str, ground: Session) -> Iterator[Event]:
     """Send generated requests within the budget and yield what is wrong with the answers."""
     settings, seed = ground.settings, ground.trial.seed
     total = GENERATED if settings.generated is None else settings.generated
-    if not total or ground.document is None or ground.path is None or ground.wire is not None:
+    if not total or ground.document is None or ground.path is None or not ground.over_http:
         return
     batch = ground.live.service.batch
     many = {ground.path: total - int(total * BATCH_SHARE) * bool(batch)}

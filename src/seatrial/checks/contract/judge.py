@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from seatrial.checks.contract.compatibility import WEIGHS
-from seatrial.checks.contract.probes.records import Expect, Probe
 from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Severity
@@ -18,6 +17,7 @@ from seatrial.io import frame_json
 from seatrial.openapi.conformance import conforms, strange
 from seatrial.openapi.schema import UnreadableError
 from seatrial.targets.messages import Response
+from seatrial.targets.probes.base import Expect, Probe
 
 COERCIONS = (
     "excluded",

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.checks.contract.findings import findings
 from seatrial.checks.contract.judge import Exchange, evaluated
-from seatrial.checks.contract.probes.records import Expect, Probe
-from seatrial.checks.contract.session import Session, ended
+from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated
 from seatrial.pipeline import SERVICE
 from seatrial.targets.messages import Response
+from seatrial.targets.probes.base import Expect, Probe
 
 RETRIED = 5  # deadlines that asking again may take altogether
 
@@ -58,7 +58,7 @@ def _again(ground: Session, sent: list[Exchange]) -> list[Exchange]:
     lost = [n for n, each in enumerate(sent) if each.told is None or isinstance(each.told, AnswerError)]
     until = time.monotonic() + RETRIED * ground.settings.seconds
     for n in lost:
-        if time.monotonic() > until or ground.live.running.ended() is not None:
+        if time.monotonic() > until or ground.live.ended() is not None:
             break
         probe = sent[n].probe
         with ground.alone() as alone:
@@ -79,11 +79,11 @@ def judge_all(name: str, ground: Session, sent: Sequence[Exchange]) -> Iterator[
 
 def _after(name: str, ground: Session, first: Exchange, sent: Sequence[Exchange]) -> Iterator[Event]:
     """Ask the first request again: probes must leave nothing behind."""
-    running = ground.live.running
+    live = ground.live
     lost = any(s.told is None or isinstance(s.told, TargetError) for s in sent)
-    if how := ended(running) if lost else running.ended():
+    if how := live.stopped() if lost else live.ended():
         yield Finding(
-            name, SERVICE, f"The service ended with {how} while it was probed. {running.tail()}", cause="service-died",
+            name, SERVICE, f"The service ended with {how} while it was probed. {live.tail()}", cause="service-died",
             advice="Send the probes one by one by hand until it ends.",
         )  # fmt: skip
         return

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
-from seatrial.checks.contract.fields import Declared, declared_by_schema, declared_by_signature, guessed
-from seatrial.checks.contract.probes.grpc import message_probes
-from seatrial.checks.contract.probes.records import Envelope, Probe, probes
-from seatrial.checks.contract.probes.tensors import tensor_probes
+from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, guessed
 from seatrial.checks.contract.signature import inputs_of
-from seatrial.checks.serving.service import Live
+from seatrial.checks.serving.service import LiveService
 from seatrial.errors import AnswerError
-from seatrial.io import frame_json
 from seatrial.openapi.document import answer_schema, body_schema, documented_path, is_openapi
 from seatrial.policy.service import Contract
-from seatrial.process.running import Running
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
-from seatrial.targets.mlflow import MLflow
-from seatrial.targets.oip.grpc import OipGrpc
-from seatrial.targets.oip.rest import Oip
-from seatrial.targets.rest import Rest
+from seatrial.targets.probes.base import Connection, Declared, Probe, Probeable, ProbePlan
 from seatrial.trial import Trial
-
-SHOWN = 6  # of the reference's requests are sent as they are
-LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
@@ -41,38 +29,37 @@ class Session:
         http: to the service, from its root.
         path: of its prediction; None where it speaks a protocol that is not probed here.
         document: its OpenAPI, None where it has none.
-        envelope: what stands around a record.
-        records: requests of the reference, the fullest first.
-        tensors: a request of the Open Inference Protocol in place of records, JSON or a message.
-        wire: where predictions are asked over gRPC; None where they are asked over ``http``.
+        plan: sound requests and probes that its target brings; None where it brings none.
     """
 
     trial: Trial
-    live: Live
+    live: LiveService
     http: Http
     settings: Contract
     path: str | None
     document: Mapping[str, Any] | None
-    envelope: Envelope
-    records: Sequence[Mapping[str, Any]]
-    tensors: Any = None
-    wire: OipGrpc | None = None
+    plan: ProbePlan | None
 
     @property
-    def asked(self) -> Http | OipGrpc:
+    def over_http(self) -> bool:
+        """Whether predictions are requested over ``http``."""
+        return self.plan is None or self.plan.connect is None
+
+    @property
+    def asked(self) -> Connection:
         """Where predictions are asked."""
-        return self.wire or self.http
+        return self.http if self.over_http else cast(Connection, self.live.target)
 
     def headers(self, content_type: str) -> dict[str, str] | None:
-        """Return the headers of a request; gRPC has none of its own to give."""
-        return {"content-type": content_type} if self.wire is None else None
+        """Return the headers of a request; a protocol that is not HTTP has none."""
+        return {"content-type": content_type} if self.over_http else None
 
-    def alone(self) -> Http | OipGrpc:
+    def alone(self) -> AbstractContextManager[Connection]:
         """Return another connection to the same, to be used in a ``with`` block."""
         seconds = self.settings.seconds
-        if self.wire is not None:
-            return OipGrpc(self.wire.url, seconds=seconds)
-        return Http(self.live.running.url, seconds=seconds, connections=1)
+        if self.plan is not None and self.plan.connect is not None:
+            return self.plan.connect(seconds)
+        return self.live.root(seconds=seconds, connections=1)
 
     @property
     def operation(self) -> str:
@@ -82,33 +69,27 @@ class Session:
 
     def plain(self) -> list[bytes]:
         """Return the bodies of requests that a sound service answers."""
-        if self.wire is not None:
-            return [self.tensors.SerializeToString()]
-        if self.tensors is not None:
-            return [frame_json.as_text(self.tensors).encode()]
-        return [self.envelope.body(json.dumps(record)) for record in self.records]
+        return list(self.plan.sound) if self.plan is not None else []
 
     def probes(self, at: int) -> list[Probe]:
         """Return the fixed probes, made of the sound request at this place."""
-        if self.wire is not None:
-            return list(message_probes(self.tensors))
-        if self.tensors is not None:
-            return list(tensor_probes(self.tensors))
-        return list(probes(self.records[at], self.declared, self.envelope))
+        return list(self.plan.probes(at, self.declared)) if self.plan is not None else []
 
     @property
     def declared(self) -> Declared:
         """What is declared of a request's fields, by the OpenAPI or the model's signature."""
-        found = None
-        if self.document is not None and not self.envelope.before:
+        found, plan = None, self.plan
+        if plan is None or not plan.records:
+            return guessed({})
+        if self.document is not None and plan.declared_by == "openapi":
             found = declared_by_schema(self.document, body_schema(self.document, self.operation))
-        if found is None and self.envelope.before and self.trial.model_path is not None:
+        if found is None and plan.declared_by == "signature" and self.trial.model_path is not None:
             try:
                 inputs = inputs_of(self.trial.model_path)
             except ValueError:
                 inputs = None
             found = declared_by_signature(inputs) if inputs else None
-        return found or guessed(self.records[0] if self.records else {})
+        return found or guessed(plan.records[0])
 
     def schema_of(self, status: int) -> tuple[bool, Any]:
         """Return whether the OpenAPI documents this status of a prediction, and the schema of its body."""
@@ -120,31 +101,15 @@ class Session:
             told = response.json() if response.ok else None
         except AnswerError:
             return None
-        varying = {*self.trial.policy.golden.varying, *(["id"] if self.tensors is not None else [])}
+        varying = {*self.trial.policy.golden.varying, *(self.plan.varying if self.plan is not None else ())}
         return {k: v for k, v in told.items() if k not in varying} if isinstance(told, dict) else told
 
 
-def ground_of(trial: Trial, live: Live, http: Http, document: Mapping[str, Any] | None) -> Session:
+def ground_of(trial: Trial, live: LiveService, http: Http, document: Mapping[str, Any] | None) -> Session:
     """Return the ground of a trial's live service."""
-    path, envelope, tensors, wire = None, Envelope(), None, None
-    if isinstance(live.target, Rest):
-        path = live.service.predict
-    elif isinstance(live.target, MLflow):
-        path, envelope = live.target.url.path, Envelope('{"dataframe_records":[', "]}")
-    elif isinstance(live.target, Oip | OipGrpc):
-        path = live.target.url.path if isinstance(live.target, Oip) else "ModelInfer"
-        tensors = live.target.payload(_requests(trial, live).iloc[:2].reset_index(drop=True))
-        wire = live.target if isinstance(live.target, OipGrpc) else None
-    records = _records(trial, live, keyless=bool(envelope.before)) if path and tensors is None else []
-    return Session(trial, live, http, trial.policy.contract, path, document, envelope, records, tensors, wire)
-
-
-def ended(running: Running, seconds: float = 2.0) -> str | None:
-    """Return how a service ended that stopped answering: its guard needs a moment to notice. None where it runs."""
-    until = time.monotonic() + seconds
-    while (how := running.ended()) is None and time.monotonic() < until and not running.listens():
-        time.sleep(0.05)
-    return how
+    target = live.target
+    plan = target.probe_plan(_requests(trial, live)) if isinstance(target, Probeable) else None
+    return Session(trial, live, http, trial.policy.contract, plan.path if plan else None, document, plan)
 
 
 def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]:
@@ -163,24 +128,7 @@ def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]
     return (document, "") if is_openapi(document) else (None, f"'{path}' is no OpenAPI 3 document.")
 
 
-def _records(trial: Trial, live: Live, *, keyless: bool) -> list[dict[str, Any]]:
-    """Return some of the reference's requests, each of another shape where there are such, the fullest first."""
-    requests = _requests(trial, live)
-    if keyless and trial.pipeline.key in requests.columns:
-        requests = requests.drop(columns=trial.pipeline.key)
-    shapes: dict[Any, dict[str, Any]] = {}
-    for text in frame_json.payloads(requests.iloc[:LOOKED_AT]):
-        try:
-            record = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            shapes.setdefault(tuple(sorted(k for k, v in record.items() if v is not None)), record)
-    found = sorted(shapes.values(), key=lambda r: -sum(v is not None for v in r.values()))
-    return found[:SHOWN]
-
-
-def _requests(trial: Trial, live: Live) -> pd.DataFrame:
+def _requests(trial: Trial, live: LiveService) -> pd.DataFrame:
     """Return what the service is sent: the requests, or what the stage that it serves was fed."""
     stage = live.service.serves
     return trial.reference.requests if stage is None else trial.input_of(stage)

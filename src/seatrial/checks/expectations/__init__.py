@@ -1,1 +1,1 @@
-"""The expectations check: every stage matches the reference."""
+"""The expectations check: every stage replay matches the reference."""

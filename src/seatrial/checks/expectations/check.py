@@ -1,8 +1,8 @@
-"""Expectations: does each stage, given what training gave it, still make of it what training saw?
+"""Expectations: replay each stage on its recorded input and compare its answer with the recorded one.
 
-The kernel compares the whole frame in one pass; a checkpoint then judges its parity frame, one row a feature, so its
-cost does not grow with the rows. A user's own expectations run on the real frame. Dependencies named live are
-asked again for everything they answered at capture.
+The kernel compares the whole frame in one pass; a checkpoint then validates its parity frame, one row a feature, so its
+cost does not grow with the rows. A user's own expectations run on the real frame. A dependency declared as live
+receives its recorded calls again, and its answers are compared too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from seatrial.checks.base import Check
-from seatrial.checks.expectations.dependencies import ask_live
+from seatrial.checks.expectations.dependencies import compare_live
 from seatrial.checks.gx.judge import judge
 from seatrial.checks.gx.runner import warm_up
 from seatrial.events import Event
@@ -22,19 +22,19 @@ NAME = "expectations"
 
 
 def run(trial: Trial, place: str | None) -> Iterator[Event]:
-    """Judge a stage's isolated replay, or a live dependency's answers of today."""
+    """Judge a stage replay, or the current answers of a live dependency."""
     assert place is not None
     if place in trial.pipeline.stages:
         yield from judge(trial, place, name=NAME)
     else:
-        yield from ask_live(trial, place, NAME)
+        yield from compare_live(trial, place, NAME)
 
 
 def places(trial: Trial) -> Sequence[str]:
-    """Return every stage, and each live dependency before the first stage that asks it."""
+    """Return every stage, and each live dependency before the first stage that calls it."""
     path = trial.pipeline.path
-    unasked = [name for name in trial.live if name not in path]
-    return [*unasked, *(p for p in path if p in trial.pipeline.stages or p in trial.live)]
+    uncalled = [name for name in trial.live if name not in path]
+    return [*uncalled, *(p for p in path if p in trial.pipeline.stages or p in trial.live)]
 
 
-check = Check(NAME, run=run, stages=places)
+check = Check(NAME, run=run, stages=places, order=10)

@@ -1,4 +1,4 @@
-"""Ask a live dependency again for everything it answered at capture: stale and evicted values show as differences."""
+"""Send a live dependency its recorded calls again; stale and evicted values show as differences."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 from seatrial.checks.findings import differences
 from seatrial.errors import PipelineError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
+from seatrial.formatting import part_of
 from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
 from seatrial.pipeline import describe
@@ -19,13 +20,13 @@ from seatrial.reference.recording import answers_otherwise, ask_again
 from seatrial.trial import Trial
 
 
-def ask_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
-    """Compare what ``dependency`` answers today with what it answered at capture, key by key."""
+def compare_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
+    """Compare the current answers of ``dependency`` with those recorded at capture, key by key."""
     from seatrial.checks.gx.judge import attachment, disagreement, judge_parity
 
     answers = trial.reference.answers(dependency)
     if not answers.size:
-        yield NotEvaluated(name, dependency, f"nothing was asked of '{dependency}' at capture")
+        yield NotEvaluated(name, dependency, f"dependency '{dependency}' was not called at capture")
         return
     compared, suites, results, problems = 0, {}, {}, []
     try:
@@ -33,11 +34,11 @@ def ask_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
         for lookup in answers.lookups.values():
             method = json.loads(lookup.call)[0]
             parity = _compare(lookup, ask_again(dependency, client, lookup))
-            yield from (_of_dependency(f, dependency, method) for f in differences(name, dependency, parity))
-            ran = judge_parity(dependency, [parity.key, *_features(lookup)], parity)
-            told = ran.problem or ("" if parity.extra_columns else disagreement(None, ran, parity))
-            problems += [told] if told else []
-            suites[method], results[method] = ran.suite, [a.counts for a in ran.answers]
+            yield from (_for_dependency(f, dependency, method) for f in differences(name, dependency, parity))
+            suite = judge_parity(dependency, [parity.key, *_features(lookup)], parity)
+            problem = suite.problem or ("" if parity.extra_columns else disagreement(None, suite, parity))
+            problems += [problem] if problem else []
+            suites[method], results[method] = suite.suite, [a.counts for a in suite.answers]
             compared += parity.rows_compared * max(1, len(parity.columns))
             if cells := parity.rows_compared * len(parity.columns):
                 wrong = sum(c.mismatches + c.null_flips for c in parity.columns)
@@ -46,15 +47,18 @@ def ask_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
     except PipelineError as error:
         yield NotEvaluated(name, dependency, str(error))
         return
-    except Exception as error:  # noqa: BLE001  whatever its client raises, it cannot be asked
-        yield NotEvaluated(name, dependency, f"'{dependency}' could not be asked again: {describe(error)}")
+    except Exception as error:  # noqa: BLE001  whatever its client raises, it cannot be called
+        yield NotEvaluated(
+            name, dependency, f"the recorded calls could not be sent to '{dependency}' again: {describe(error)}"
+        )
         return
     if changed:
         yield Finding(
             name, dependency,
-            f"'{dependency}' answers {len(changed):,} of {len(answers.calls):,} recorded calls differently than at "
-            f"training, {json.loads(changed[0])[0]}(…) among them.",
-            cause="stale-values", advice="Find out which of the two is right before users do.",
+            f"Dependency '{dependency}' answers {part_of(len(changed), len(answers.calls), 'recorded calls')} "
+            f"differently than at capture, {json.loads(changed[0])[0]}(…) among them.",
+            cause="stale-values",
+            advice="Find out which answer is correct. If it is the current one, capture the reference again.",
             evidence={"rows": len(answers.calls), "mismatches": len(changed)},
         )  # fmt: skip
     if suites:
@@ -79,7 +83,7 @@ def _key_name(lookup: Lookup) -> str:
 
 
 def _keyed(rows: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
-    """Return the rows with one text key: the key columns, and the position where a key has several rows."""
+    """Return the rows with one text key, made of the key columns, and of the position where a key has several rows."""
     key = rows[lookup.on[0]].astype(str)
     for column in lookup.on[1:]:
         key = key + " / " + rows[column].astype(str)
@@ -89,14 +93,15 @@ def _keyed(rows: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
     return plain
 
 
-def _of_dependency(finding: Finding, dependency: str, method: str) -> Finding:
-    """Say it of a dependency: its values grow old and its keys expire; there is no code of a stage to look at."""
+def _for_dependency(finding: Finding, dependency: str, method: str) -> Finding:
+    """Return the finding with the causes and advice for a dependency: stale values and expired keys, not code."""
     causes = {None: "stale-values", "missing-keys": "evicted-keys"}
     cause = causes.get(finding.cause, finding.cause)
     advice = {
-        "evicted-keys": f"'{dependency}' had these keys at training: look for an expiry time or a failed load.",
+        "evicted-keys": f"Check '{dependency}' for an expiry time or a failed load; it had these keys at capture.",
     }.get(
         cause or "",
-        f"Compare '{dependency}' with what training was given: look at when it was last loaded, and from where.",
+        f"Compare the current values of '{dependency}' with those at training: check when it was last loaded, and from "
+        "where.",
     )
     return replace(finding, message=f"{method}(…): {finding.message}", cause=cause, advice=advice)

@@ -1,1 +1,1 @@
-"""The golden check: the whole path gives what was recorded, in process and live."""
+"""The golden check: the whole path answers as the reference recorded it, in process and through the service."""

@@ -1,4 +1,4 @@
-"""Why a live service differs from the path in process: try what could be, and see which gives the service's answers."""
+"""Explain why the live service differs: change the path in process, and find the change that gives its answers."""
 
 from __future__ import annotations
 
@@ -15,28 +15,36 @@ from seatrial.io.frame_json import projected
 from seatrial.parity.compare import compare
 from seatrial.trial import Trial
 
-ROWS = 400  # of those that differ and those beside them, in one try
+ROWS = 400  # requests that one hypothesis is tested on
 
 
 @dataclass(frozen=True)
-class Why:
-    """An explanation: ``place`` is where it is born, ``columns`` what it explains."""
+class Explanation:
+    """A change of the path that gives the service's answers.
+
+    Attributes:
+        cause: its slug, as in ``Finding.cause``.
+        message: the sentence for the finding.
+        place: the origin of the difference: the service or a dependency.
+        columns: the columns that it explains.
+        advice: what to do next.
+    """
 
     cause: str
-    words: str
+    message: str
     place: str
     columns: frozenset[str]
     advice: str
 
 
-def explain(trial: Trial, live: pd.DataFrame, wrong: Sequence[str], place: str) -> Why | None:
+def explain(trial: Trial, live: pd.DataFrame, wrong: Sequence[str], place: str) -> Explanation | None:
     """Return the first change of the path in process that gives every live answer in the columns that are wrong.
 
     Args:
         trial: the path and its reference.
         live: the live answers, keyed, as :func:`seatrial.io.frame_json.read` gives them.
         wrong: the columns that differ from the record.
-        place: where a cause that is the service's own stands.
+        place: the origin of a cause within the service.
     """
     key = trial.pipeline.key
     first = trial.pipeline.stages[0]
@@ -46,45 +54,46 @@ def explain(trial: Trial, live: pd.DataFrame, wrong: Sequence[str], place: str) 
     rows = np.flatnonzero(keys.isin(live[key]))[:ROWS]
     if not len(rows):
         return None
-    for cause, words, where, advice, run in _tries(trial, rows, place):
+    for cause, message, origin, advice, run in _hypotheses(trial, rows, place):
         try:
-            made = projected(run())
-        except Exception:  # noqa: BLE001, S112  a change that the path does not survive explains nothing
+            replayed = projected(run())
+        except Exception:  # noqa: BLE001, S112  a change that makes the path raise explains nothing
             continue
-        some = live[live[key].isin(made[key])]
-        if not set(wrong) <= set(made.columns):
+        some = live[live[key].isin(replayed[key])]
+        if not set(wrong) <= set(replayed.columns):
             continue
-        parity = compare(made[[key, *wrong]], some[[key, *wrong]], key=key, distributions=False)
+        parity = compare(replayed[[key, *wrong]], some[[key, *wrong]], key=key, distributions=False)
         if parity.ok:
-            return Why(cause, words, where, frozenset(wrong), advice)
+            return Explanation(cause, message, origin, frozenset(wrong), advice)
     return None
 
 
-Try = tuple[str, str, str, str, Callable[[], pd.DataFrame]]
+Hypothesis = tuple[str, str, str, str, Callable[[], pd.DataFrame]]
 
 
 def _reconnected(trial: Trial, rows: Any, name: str) -> Any:
     return _run(trial, rows, clients={**trial.clients, **trial.pipeline.connect(name)})
 
 
-def _tries(trial: Trial, rows: Any, place: str) -> Iterator[Try]:
+def _hypotheses(trial: Trial, rows: Any, place: str) -> Iterator[Hypothesis]:
     for name in trial.pipeline.dependencies:
         yield (
-            "stale-values", f"The path in process gives the same with what '{name}' answers now.", name,
-            f"Compare '{name}' with what training was given: look at when it was last loaded, and from where.",
+            "stale-values", f"The path in process gives the same values with the current answers of '{name}'.", name,
+            f"Compare the current values of '{name}' with those at training: check when it was last loaded, and from "
+            "where.",
             partial(_reconnected, trial, rows, name),
         )  # fmt: skip
     if trial.champion is not None:
         yield (
-            "other-model", "The path in process gives the same with the promoted version's model.", place,
-            "The service has loaded another model than the version on trial: look at how it finds its model.",
+            "other-model", "The path in process gives the same values with the champion's model.", place,
+            "Check how the service locates its model: it has loaded the champion's, not the one on trial.",
             lambda: _run(trial, rows, model=trial.champion),
         )  # fmt: skip
     for stage in trial.pipeline.stages[:-1]:
-        for cause, words, change in CHANGES:
+        for cause, condition, change in CHANGES:
             yield (
-                cause, f"The path in process gives the same {words.format(stage=stage)}.", place,
-                f"Look at how the service hands over what '{stage}' gives.",
+                cause, f"The path in process gives the same values {condition.format(stage=stage)}.", place,
+                f"Check how the service passes on the result of '{stage}'.",
                 partial(_run, trial, rows, after=stage, change=change),
             )  # fmt: skip
 
@@ -98,7 +107,7 @@ def _run(
     after: str | None = None,
     change: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """Run the path on some requests with one thing changed."""
+    """Run the path on some requests with one change: another model, other clients, or a frame altered after a stage."""
     frame = trial.reference.requests.iloc[rows].reset_index(drop=True)
     changed = after is None
     for stage in trial.pipeline.stages:
@@ -109,26 +118,26 @@ def _run(
         if stage == after and change is not None:
             altered = change(frame)
             if altered.equals(frame) and list(altered.columns) == list(frame.columns):
-                raise SeatrialError("nothing to change here")
+                raise SeatrialError("the change leaves the frame as it is")
             frame, changed = altered, True
     if not changed:
-        raise SeatrialError("nothing was changed")
+        raise SeatrialError("the stage to change after was not run")
     return frame
 
 
 def _narrow(frame: pd.DataFrame) -> pd.DataFrame:
-    """Send every float64 through float32 and back."""
+    """Cast every float64 to float32 and back."""
     floats = {c: frame[c].astype("float32").astype("float64") for c, t in frame.dtypes.items() if t == "float64"}
     return frame.assign(**floats)
 
 
 def _zero(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put zero where a number is null."""
+    """Replace every null number by zero."""
     return frame.assign(**{c: frame[c].fillna(0) for c, t in frame.dtypes.items() if pd.api.types.is_numeric_dtype(t)})
 
 
 def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put the columns in the order of their names, under the names they had: what a position takes for them."""
+    """Sort the values of like-typed columns by name under the old names, as access by position would read them."""
     kinds: dict[str, list[str]] = {}
     for name, dtype in frame.dtypes.items():
         kinds.setdefault(str(dtype), []).append(str(name))
@@ -140,7 +149,7 @@ def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _whole(frame: pd.DataFrame) -> pd.DataFrame:
-    """Cut every float to a whole number."""
+    """Truncate every float to a whole number."""
     return frame.assign(**{c: np.trunc(frame[c]) for c, t in frame.dtypes.items() if t == "float64"})
 
 
@@ -150,9 +159,9 @@ def _two_places(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 CHANGES: tuple[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]], ...] = (
-    ("float32-round-trip", "when the numbers of '{stage}' go through float32", _narrow),
-    ("null-handling", "when the nulls of '{stage}' become zero", _zero),
+    ("float32-round-trip", "when the numbers of '{stage}' are cast to float32", _narrow),
+    ("null-handling", "when the nulls of '{stage}' are replaced by zero", _zero),
     ("rounding", "when the numbers of '{stage}' are rounded to two decimals", _two_places),
-    ("dtype-coercion", "when the numbers of '{stage}' are cut to whole ones", _whole),
-    ("column-order", "when the columns of '{stage}' are taken in the order of their names", _sorted),
+    ("dtype-coercion", "when the numbers of '{stage}' are truncated to whole numbers", _whole),
+    ("column-order", "when the columns of '{stage}' are read in the order of their names", _sorted),
 )

@@ -1,131 +1,138 @@
-"""Golden over the wire: the live service's answers against the record and against the path in process."""
+"""Golden over the wire: compare the live service's answers with the reference and with the path in process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from seatrial.checks.findings import share
-from seatrial.checks.golden.divergence import parted
-from seatrial.checks.serving.comparison import Observed, Sides, ask_both, sides_of
-from seatrial.checks.serving.requests import NAMED, Answers
-from seatrial.checks.serving.service import Live, live
+from seatrial.checks.golden.divergence import service_differences
+from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
+from seatrial.checks.serving.requests import NAMED, ServiceAnswers
+from seatrial.checks.serving.service import LiveService, live_service
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
+from seatrial.formatting import part_of, plural
 from seatrial.io import frame_json
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
 
-LAST_SECONDS = 3.0  # from a connection that broke to the end of its process
+EXIT_SECONDS = 3.0  # from a broken connection to the end of its process
 
 
 def run_service(trial: Trial, name: str) -> Iterator[Event]:
-    """Compare what the live service answers to the reference's requests with what training saw."""
+    """Compare the live service's answers to the reference requests with the recorded answers."""
     try:
-        service = live(trial)
-        sides = sides_of(trial, service)
+        service = live_service(trial)
+        comparison = comparison_of(trial, service)
     except AnswerError as error:
         yield Finding(
-            name, SERVICE, str(error), cause="service-broke", advice="Start it by hand with the same command."
+            name, SERVICE, str(error), cause="service-broke", advice="Start the service by hand with the same command."
         )
         yield Evaluated(name, SERVICE, compared=1)
         return
     except TargetError as error:
         yield NotEvaluated(name, SERVICE, str(error))
         return
-    ways = ask_both(sides, service)
-    for told in (way.told for way in ways):
-        yield from _troubles(name, told, len(sides.requests), service)
-    yield from parted(name, sides, ways)
-    yield from _degraded(name, ways, sides)
-    yield from _wide(name, ways, trial.policy.golden.wide_integers)
-    yield from _undeclared(name, ways, sides)
-    compared = sum(len(way.answers) * max(1, len(way.recorded.columns)) for way in ways)
-    for way in ways:
-        yield Measurement(name, SERVICE, f"answers {way.told.way}", len(way.answers), "rows")
-        if way.told.again:
-            yield Measurement(name, SERVICE, f"asked again {way.told.way}", way.told.again, "rows")
-    away = [way.told.away for way in ways if way.told.away]
-    unsent = sum(way.told.unsent for way in ways)
-    if away and service.running.ended() is None:
-        yield NotEvaluated(name, SERVICE, away[0])
-    elif unsent and not any(way.told.troubles or way.told.away for way in ways):
-        yield NotEvaluated(name, SERVICE, f"{unsent:,} requests could not be sent in time")
+    modes = compare_both_modes(comparison, service)
+    for received in (mode.received for mode in modes):
+        yield from _failures(name, received, len(comparison.requests), service)
+    yield from service_differences(name, comparison, modes)
+    yield from _degraded(name, modes, comparison)
+    yield from _wide_integers(name, modes, trial.policy.golden.wide_integers)
+    yield from _absent_varying(name, modes, comparison)
+    compared = sum(len(mode.answers) * max(1, len(mode.recorded.columns)) for mode in modes)
+    for mode in modes:
+        yield Measurement(name, SERVICE, f"answers {mode.received.mode}", len(mode.answers), "rows")
+        if mode.received.retried:
+            yield Measurement(name, SERVICE, f"retried {mode.received.mode}", mode.received.retried, "rows")
+    unreachable = [mode.received.unreachable for mode in modes if mode.received.unreachable]
+    unsent = sum(mode.received.unsent for mode in modes)
+    if unreachable and service.ended() is None:
+        yield NotEvaluated(name, SERVICE, unreachable[0])
+    elif unsent and not any(mode.received.failures or mode.received.unreachable for mode in modes):
+        yield NotEvaluated(name, SERVICE, f"{plural(unsent, 'request')} could not be sent in time")
     else:
-        broken = any(way.told.troubles or way.told.degraded for way in ways) or bool(away)
-        yield Evaluated(name, SERVICE, compared=max(compared, int(broken)))
+        failed = any(mode.received.failures or mode.received.degraded for mode in modes) or bool(unreachable)
+        yield Evaluated(name, SERVICE, compared=max(compared, int(failed)))
 
 
-def _troubles(name: str, told: Answers, asked: int, service: Live) -> Iterator[Finding]:
-    for trouble in told.troubles.values():
-        status = trouble.status
+def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveService) -> Iterator[Finding]:
+    for failure in received.failures.values():
+        status = failure.status
         yield Finding(
             name, SERVICE,
-            f"Asked {told.way}, {share(len(trouble.keys), asked)} got no answer that can be used. {trouble.message}",
+            f"Requests sent {received.mode}: {part_of(len(failure.keys), sent, 'requests')} got no usable answer. "
+            f"{failure.message}",
             cause=f"status-{status}" if status else "no-answer",
             advice="Send one of these requests by hand and read the service's log."
             if status >= 500 or not status
-            else "The service refuses what training was given: look at what it validates.",
-            evidence={"rows": asked, "missing": len(trouble.keys), "keys": [str(k) for k in trouble.keys[:NAMED]]},
+            else "Check what the service validates: it refuses requests of the reference.",
+            evidence={"rows": sent, "missing": len(failure.keys), "keys": [str(k) for k in failure.keys[:NAMED]]},
         )  # fmt: skip
-    how = service.running.ended(LAST_SECONDS) if told.away or told.unsent else None
+    how = service.ended(EXIT_SECONDS) if received.unreachable or received.unsent else None
     if how is not None:
         yield Finding(
             name, SERVICE,
-            f"The service ended with {how} after {len(told.answers):,} answers {told.way}. {service.running.tail()}",
-            cause="service-died", advice="Look for what ended it: memory, a limit, or a request it did not survive.",
-            evidence={"rows": asked, "missing": told.unsent},
+            f"The service ended with {how} after {plural(len(received.answers), 'answer')} {received.mode}. "
+            f"{service.tail()}",
+            cause="service-died",
+            advice="Look for the cause of the exit: memory, a limit, or a request that crashes the service.",
+            evidence={"rows": sent, "missing": received.unsent},
         )  # fmt: skip
 
 
-def _degraded(name: str, ways: Sequence[Observed], sides: Sides) -> Iterator[Event]:
-    """Say so where answers stayed degraded; whose fault it is depends on whether the dependencies can be reached."""
-    for way in ways:
-        if way.told.again and not way.told.degraded:
+def _degraded(name: str, modes: Sequence[ComparedAnswers], comparison: ServiceComparison) -> Iterator[Event]:
+    """Yield what stayed degraded: a finding where the dependencies can be reached, not evaluated where they cannot."""
+    for mode in modes:
+        if mode.received.retried and not mode.received.degraded:
             yield Finding(
                 name, SERVICE,
-                f"Asked {way.told.way}, {way.told.again:,} answers were degraded at first and whole when asked again.",
-                severity=Severity.INFO, cause="degraded", evidence={"rows": way.told.again},
-                advice="A dependency was slow for a moment: the resilience check says what that may cost.",
+                f"Requests sent {mode.received.mode}: {plural(mode.received.retried, 'answer')} were degraded at first "
+                "and complete on a retry.",
+                severity=Severity.INFO, cause="degraded", evidence={"rows": mode.received.retried},
+                advice="A dependency was slow for a moment. See the resilience check for the effect.",
             )  # fmt: skip
-    lasting = next((way for way in ways if way.told.degraded), None)
+    lasting = next((mode for mode in modes if mode.received.degraded), None)
     if lasting is None:
         return
-    keys = [str(answer[sides.trial.pipeline.key]) for answer in lasting.told.degraded]
-    said = f"Asked {lasting.told.way}, {share(len(keys), len(sides.requests))} stay degraded, and were not at training."
-    for dependency in sides.trial.pipeline.dependencies:
+    keys = [str(answer[comparison.trial.pipeline.key]) for answer in lasting.received.degraded]
+    message = (
+        f"Requests sent {lasting.received.mode}: {part_of(len(keys), len(comparison.requests), 'answers')} stay "
+        "degraded; in the reference they are complete."
+    )
+    for dependency in comparison.trial.pipeline.dependencies:
         try:
-            sides.trial.pipeline.connect(dependency)
+            comparison.trial.pipeline.connect(dependency)
         except PipelineError as error:
-            yield NotEvaluated(name, SERVICE, f"{said} {error}")
+            yield NotEvaluated(name, SERVICE, f"{message} {error}")
             return
     yield Finding(
-        name, SERVICE, said, cause="degraded", evidence={"missing": len(keys), "keys": keys[:NAMED]},
-        advice="The dependencies can be reached from here: look at the address, the time limit and the credentials "
-        "that the service has for them.",
+        name, SERVICE, message, cause="degraded", evidence={"missing": len(keys), "keys": keys[:NAMED]},
+        advice="Check the address, the time limit and the credentials that the service has for its dependencies; they "
+        "can be reached from here.",
     )  # fmt: skip
 
 
-def _wide(name: str, ways: Sequence[Observed], allowed: Sequence[str]) -> Iterator[Finding]:
-    found = frame_json.beyond_safe(answer for way in ways for answer in way.told.answers)
+def _wide_integers(name: str, modes: Sequence[ComparedAnswers], allowed: Sequence[str]) -> Iterator[Finding]:
+    found = frame_json.beyond_safe(answer for mode in modes for answer in mode.received.answers)
     for column, count in found.items():
         if column not in allowed:
             yield Finding(
                 name, SERVICE,
-                f"'{column}' is sent as a JSON number beyond 2^53 in {count:,} answers: every reader of doubles, "
-                "browsers among them, loses its last digits.",
+                f"Column '{column}' is sent as a JSON number beyond 2^53 in {plural(count, 'answer')}. Every reader "
+                "that uses doubles, such as a browser, loses its last digits.",
                 column=column, cause="json-integer", evidence={"rows": count},
-                advice=f"Send '{column}' as text, or name it in [golden] wide_integers of service.toml if every "
-                "consumer reads whole integers.",
+                advice=f"Send '{column}' as text. If every consumer reads whole integers, name it in [golden] "
+                "wide_integers of service.toml.",
             )  # fmt: skip
 
 
-def _undeclared(name: str, ways: Sequence[Observed], sides: Sides) -> Iterator[Finding]:
-    """Say which field declared as varying never came: it may be misspelt."""
-    golden = sides.trial.policy.golden
-    there = {c for way in ways for answer in way.told.answers[:100] for c in answer}
-    there |= set(sides.trial.reference.frame(sides.stage).columns)
+def _absent_varying(name: str, modes: Sequence[ComparedAnswers], comparison: ServiceComparison) -> Iterator[Finding]:
+    """Yield the fields declared as varying that no answer has: the name may be misspelt."""
+    golden = comparison.trial.policy.golden
+    there = {c for mode in modes for answer in mode.received.answers[:100] for c in answer}
+    there |= set(comparison.trial.reference.frame(comparison.stage).columns)
     for missing in (c for c in golden.varying if there and c not in there):
         yield Finding(
-            name, SERVICE, f"'{missing}' is declared to vary and is in no answer.", column=missing,
+            name, SERVICE, f"Field '{missing}' is declared in [golden] varying, and no answer has it.", column=missing,
             severity=Severity.WARNING, cause="policy", advice="Correct [golden] varying in service.toml.",
         )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Great Expectations: the only package that imports it."""
+"""Great Expectations, used by the checks; no other package imports it."""

@@ -1,4 +1,4 @@
-"""Judge a stage with Great Expectations."""
+"""Judge a stage replay with Great Expectations and with the parity kernel, and require that they agree."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ import pandas as pd
 from seatrial.checks.findings import differences
 from seatrial.checks.gx import suites
 from seatrial.checks.gx.runner import SuiteResult, run_suite, warm_up
-from seatrial.checks.gx.user import own_expectations
+from seatrial.checks.gx.user import user_expectations
 from seatrial.events import Attachment, Evaluated, Event, Measurement, NotEvaluated
 from seatrial.parity.result import Parity
 from seatrial.trial import Replay, Trial
 
 
 def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -> Iterator[Event]:
-    """Judge one stage's replay by checkpoint and kernel and yield what they say.
+    """Judge one stage by checkpoint and kernel and yield the events.
 
     Args:
-        trial: what is under trial.
+        trial: the trial.
         stage: the stage.
-        replay: fed with training's own input, or with what the path gives it.
-        name: the check in whose name the events speak.
+        replay: ``isolated`` for the stage replay, ``chained`` for the end-to-end replay.
+        name: the check that reports the events.
 
     Raises:
-        StageError: the stage raised or broke the rule.
+        StageError: the stage raised, or returned no valid frame.
     """
     parity = trial.parity(stage, replay)
     actual = trial.isolated(stage) if replay == "isolated" else trial.chained(stage)
     expected = trial.reference.frame(stage)
     yield from differences(name, stage, parity)
     columns = [str(c) for c in expected.columns]
-    ran = {"schema": judge_schema(stage, columns, actual), "parity": judge_parity(stage, columns, parity)}
-    problems = [f"{kind} suite: {r.problem}" for kind, r in ran.items() if r.problem]
-    if not problems and (told := disagreement(ran["schema"], ran["parity"], parity)):
-        problems.append(told)
-    own = own_expectations(trial, stage, actual, name)
-    ran |= own.ran
+    results = {"schema": judge_schema(stage, columns, actual), "parity": judge_parity(stage, columns, parity)}
+    problems = [f"{kind} suite: {r.problem}" for kind, r in results.items() if r.problem]
+    if not problems and (conflict := disagreement(results["schema"], results["parity"], parity)):
+        problems.append(conflict)
+    own = user_expectations(trial, stage, actual, name)
+    results |= own.results
     yield from own.events
     yield from _measured(name, stage, parity)
     where = stage if replay == "isolated" else f"{stage}-{replay}"
-    yield attachment(name, stage, f"suites/{where}.json", {kind: r.suite for kind, r in ran.items()})
-    counts = {kind: [a.counts for a in r.answers] for kind, r in ran.items()}
+    yield attachment(name, stage, f"suites/{where}.json", {kind: r.suite for kind, r in results.items()})
+    counts = {kind: [a.counts for a in r.answers] for kind, r in results.items()}
     yield attachment(name, stage, f"results/{where}.json", counts)
     if problems:
         yield NotEvaluated(name, stage, "; ".join(problems), crashed=True)
@@ -54,27 +54,30 @@ def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -
 
 
 def judge_parity(place: str, columns: Sequence[str], parity: Parity) -> SuiteResult:
-    """Run the checkpoint over the parity frame; ``columns`` are those that training saw, the key among them."""
+    """Run the checkpoint on the parity frame; ``columns`` are those of the reference, the key among them."""
     expectations = _suites_ready(suites.parity_expectations, columns, parity.rows_expected)
     return run_suite(f"{place} parity", expectations, suites.parity_frame(parity), label="feature")
 
 
 def judge_schema(place: str, columns: Sequence[str], actual: pd.DataFrame) -> SuiteResult:
-    """Run the checkpoint over the columns of the real frame; no row of it is looked at."""
+    """Run the checkpoint on the columns of the real frame, without its rows."""
     expectations = _suites_ready(suites.schema_expectations, columns)
     return run_suite(f"{place} schema", expectations, actual.head(0).rename(columns=str))
 
 
 def disagreement(schema: SuiteResult | None, evaluated: SuiteResult, parity: Parity) -> str:
-    """Return where the checkpoint and the kernel say different things of the same frames, or the empty string."""
+    """Return how the results of checkpoint and kernel differ for the same frames, or the empty string."""
     failed = [*evaluated.failed(), *(schema.failed() if schema else ())]
     by_row = [a for a in evaluated.failed() if a.columns != ("rows",)]
     checkpoint = {feature for a in by_row for feature in a.features}
     kernel = {c.column for c in parity.columns if not c.ok}
     kernel |= set() if parity.keys_ok else {parity.key}
     if bool(failed) == parity.ok:
-        told = "success" if parity.ok is False else "failure"
-        return f"Great Expectations and the kernel disagree: the checkpoint says {told}, the comparison does not"
+        checkpoint_result, kernel_result = ("succeeds", "fails") if parity.ok is False else ("fails", "succeeds")
+        return (
+            f"Great Expectations and the kernel disagree: the checkpoint {checkpoint_result} and the comparison "
+            f"{kernel_result}"
+        )
     if parity.rows_compared and checkpoint != kernel:
         odd = ", ".join(sorted(checkpoint ^ kernel)[:3])
         return f"Great Expectations and the kernel disagree about: {odd}"
@@ -82,7 +85,7 @@ def disagreement(schema: SuiteResult | None, evaluated: SuiteResult, parity: Par
 
 
 def attachment(name: str, stage: str, file: str, body: Mapping[str, Any]) -> Attachment:
-    """Return ``body`` as a JSON file among the results."""
+    """Return ``body`` as a JSON file for the evidence."""
     text = json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False, default=str)
     return Attachment(name, stage, file, text.encode())
 

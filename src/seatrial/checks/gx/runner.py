@@ -1,8 +1,8 @@
-"""Great Expectations, held so that it cannot pass what it did not look at. Nothing else imports it.
+"""Run Great Expectations so that nothing passes that it did not evaluate. No other module imports it.
 
-Left alone it reports success for an empty suite, an empty frame, a column that is all null, a column whose name
-differs in case, a stored expectation whose class is not there, and for another thread's frame. So each suite runs on an
-asset of its own under one lock, answers as many expectations as it declares, and leaves nothing behind.
+By default it reports success for an empty suite, an empty frame, a column that is all null, a column whose name differs
+in case, a stored expectation whose class does not exist, and for another thread's frame. So each suite runs on its own
+asset under one lock, must evaluate as many expectations as it declares, and is deleted afterwards.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _VALUES_LEFT_OUT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """What one expectation found, as counts.
+    """The result of one expectation, as counts.
 
-    ``rows``, ``unexpected`` and ``missing`` (nulls) are None where the expectation counts nothing; ``features`` names
+    ``rows``, ``unexpected`` and ``missing`` (nulls) are None where the expectation has no counts; ``features`` names
     the failing rows of a parity frame; ``observed`` is an aggregate over the column and may be one of its values.
     """
 
@@ -43,7 +43,7 @@ class ExpectationResult:
 
     @property
     def vacuous(self) -> bool:
-        """Every row was skipped, so that success says nothing."""
+        """Whether every row was skipped, so that success means nothing."""
         return self.rows is not None and self.rows - (self.missing or 0) <= 0
 
     @property
@@ -54,19 +54,19 @@ class ExpectationResult:
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """A suite that ran: itself as JSON, and its answers; ``problem`` says why they cannot be trusted."""
+    """A suite as JSON and its results (``answers``); ``problem`` is why they cannot be trusted, or empty."""
 
     suite: dict[str, Any]
     answers: tuple[ExpectationResult, ...] = ()
     problem: str = ""
 
     def failed(self, severity: str = "critical") -> tuple[ExpectationResult, ...]:
-        """Return the answers of one severity that are no."""
+        """Return the failed results of one severity."""
         return tuple(a for a in self.answers if not a.success and a.severity == severity)
 
 
 def warm_up() -> None:
-    """Import Great Expectations and make its context (3 to 9 s, once a process), while something else starts."""
+    """Import Great Expectations and create its context (3 to 9 s, once a process) before it is needed."""
     with _RUNNING:
         _source()
 
@@ -77,8 +77,8 @@ def run_suite(name: str, expectations: Sequence[Any], frame: pd.DataFrame, *, la
     Args:
         name: of the suite, its asset and its checkpoint.
         expectations: one or more; they are copied, so editing them later changes nothing.
-        frame: what is judged; its column names are text.
-        label: the column that names failing rows in the answers; without one, no cell value is asked for.
+        frame: the frame to validate; its column names are text.
+        label: the column that names failing rows in the results; without one, no cell value is requested.
     """
     with _RUNNING:
         source = _source()
@@ -96,17 +96,21 @@ def run_suite(name: str, expectations: Sequence[Any], frame: pd.DataFrame, *, la
             result = _checkpoint(gx, source, suite, frame, counts)
         evaluated = result.statistics["evaluated_expectations"]
         if not evaluated == len(result.results) == len(declared):
-            return SuiteResult(stored, problem=f"{len(declared)} expectations were declared and {evaluated} evaluated")
+            return SuiteResult(
+                stored, problem=f"the suite declares {len(declared)} expectations, and {evaluated} were evaluated"
+            )
         if broken := [r.expectation_config.type for r in result.results if _raised(r.exception_info)]:
-            return SuiteResult(stored, problem=f"{broken[0]} raised {_raised_by(result.results)} instead of an answer")
+            return SuiteResult(
+                stored, problem=f"{broken[0]} raised {_raised_by(result.results)} instead of returning a result"
+            )
         answers = tuple(_answer(r, label) for r in result.results)
-        if label and (passed_over := [a for a in answers if a.rows is not None and (a.missing or a.vacuous)]):
-            return SuiteResult(stored, answers, problem=f"{passed_over[0].type} passed over rows that are null")
+        if label and (skipped := [a for a in answers if a.rows is not None and (a.missing or a.vacuous)]):
+            return SuiteResult(stored, answers, problem=f"{skipped[0].type} skipped rows that are null")
         return SuiteResult(stored, answers)
 
 
 def not_expectations(given: Sequence[Any]) -> list[str]:
-    """Return the type names of what is no expectation."""
+    """Return the type names of the items that are not expectations."""
     with _RUNNING:
         _source()
         from great_expectations.expectations.expectation import Expectation
@@ -115,7 +119,7 @@ def not_expectations(given: Sequence[Any]) -> list[str]:
 
 
 def columns_of(expectation: Any) -> tuple[str, ...]:
-    """Return the columns an expectation looks at; none for one about the table."""
+    """Return the columns that an expectation names; none for one about the table."""
     from great_expectations.expectations.expectation import MulticolumnMapExpectation
 
     names = [getattr(expectation, name, None) for name in ("column", "column_A", "column_B")]
@@ -125,7 +129,7 @@ def columns_of(expectation: Any) -> tuple[str, ...]:
 
 
 def needs_whole_frame(expectation: Any) -> bool:
-    """Whether an expectation may look at columns it does not name: one about the table, or under a row condition."""
+    """Whether an expectation may read columns it does not name: one about the table, or with a row condition."""
     return not columns_of(expectation) or getattr(expectation, "row_condition", None) is not None
 
 
@@ -133,7 +137,7 @@ def needs_whole_frame(expectation: Any) -> bool:
 def _source() -> Any:
     """Return the data source of this process's one context."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its imports use what newer pandas, numpy and pydantic deprecate
+        warnings.simplefilter("ignore")  # its imports use names that newer pandas, numpy and pydantic deprecate
         import great_expectations as gx
 
         context = gx.get_context(mode="ephemeral")
@@ -144,9 +148,9 @@ def _source() -> Any:
     return context, context.data_sources.add_pandas("seatrial")
 
 
-def _checkpoint(gx: Any, held: Any, suite: Any, frame: pd.DataFrame, counts: dict[str, Any]) -> Any:
-    """Add, run once and delete again: a context that lives on would keep every frame it judged."""
-    context, source = held
+def _checkpoint(gx: Any, context_and_source: Any, suite: Any, frame: pd.DataFrame, counts: dict[str, Any]) -> Any:
+    """Add the suite, run it once and delete it again: the context would keep every frame that it validated."""
+    context, source = context_and_source
     name = suite.name
     with ExitStack() as undo:
         asset = source.add_dataframe_asset(name)
@@ -166,7 +170,7 @@ def _checkpoint(gx: Any, held: Any, suite: Any, frame: pd.DataFrame, counts: dic
 
 @contextmanager
 def _registered(expectations: Sequence[Any]) -> Iterator[str]:
-    """Make each expectation's own class the one that runs: a later class of the same name takes its place otherwise."""
+    """Register each expectation's own class for the run: a later class of the same name would replace it."""
     from great_expectations.expectations import registry
 
     wanted: dict[str, type] = {}
@@ -174,7 +178,7 @@ def _registered(expectations: Sequence[Any]) -> Iterator[str]:
     for expectation in expectations:
         kind = expectation.expectation_type
         if wanted.setdefault(kind, type(expectation)) is not type(expectation):
-            clash = f"two classes named {type(expectation).__name__} are used in one suite; rename one"
+            clash = f"two classes named {type(expectation).__name__} are used in one suite. Rename one"
     before = {kind: registry.get_expectation_impl(kind) for kind in wanted}
     try:
         for cls in wanted.values():
@@ -209,7 +213,7 @@ def _count(value: Any) -> int | None:
 
 
 def _raised(info: Any) -> bool:
-    """Whether an exception record says that something raised; it holds one record, or one a metric."""
+    """Whether an exception record contains an exception; it is one record, or one a metric."""
     if "raised_exception" in info:
         return bool(info["raised_exception"])
     return any(_raised(dict(part)) for part in info.values() if hasattr(part, "items")) or bool(info)

@@ -11,42 +11,42 @@ from seatrial.parity.result import Parity
 
 
 def schema_expectations(columns: Sequence[str]) -> list[Any]:
-    """The columns that training saw: all of them and no other; their order only weighs as a warning."""
+    """Return the expectations of a schema: exactly these columns; another order is only a warning."""
     import great_expectations.expectations as gxe
 
     return [
         gxe.ExpectTableColumnsToMatchSet(
-            column_set=list(columns), exact_match=True, description="the columns of training and no other"
+            column_set=list(columns), exact_match=True, description="the frame has exactly the reference columns"
         ),
         gxe.ExpectTableColumnsToMatchOrderedList(
-            column_list=list(columns), severity="warning", description="in the order of training"
+            column_list=list(columns), severity="warning", description="the columns are in the order of the reference"
         ),
     ]
 
 
 def parity_expectations(features: Sequence[str], rows: int) -> list[Any]:
-    """What must hold of a parity frame: a row for each feature, each over all rows, and none beyond what it allows."""
+    """Return the expectations of a parity frame: one row a feature, each over all rows, none above its allowance."""
     import great_expectations.expectations as gxe
 
     return [
-        gxe.ExpectTableRowCountToEqual(value=len(features), description="one row a feature"),
+        gxe.ExpectTableRowCountToEqual(value=len(features), description="the parity frame has one row a feature"),
         gxe.ExpectColumnDistinctValuesToEqualSet(
-            column="feature", value_set=list(features), description="every feature of training was compared"
+            column="feature", value_set=list(features), description="every reference feature was compared"
         ),
         gxe.ExpectColumnValuesToBeInSet(
-            column="complete", value_set=[True], description="every statistic was determined"
+            column="complete", value_set=[True], description="every statistic is present"
         ),
         gxe.ExpectColumnValuesToBeBetween(
-            column="rows", min_value=rows, max_value=rows, description="every row of training was compared"
+            column="rows", min_value=rows, max_value=rows, description="every reference row was compared"
         ),
         gxe.ExpectColumnValuesToBeInSet(
-            column="dtype_ok", value_set=[True], description="the type is that of training"
+            column="dtype_ok", value_set=[True], description="the type matches the reference"
         ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="allowed", column_B="mismatches", or_equal=True, description="no more rows differ than allowed"
         ),
         gxe.ExpectColumnValuesToBeBetween(
-            column="null_flips", min_value=0, max_value=0, description="nulls are where training had them"
+            column="null_flips", min_value=0, max_value=0, description="nulls match the reference"
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="drifted", value_set=[False], severity="warning", description="the distribution has not moved"
@@ -75,4 +75,4 @@ def parity_frame(parity: Parity) -> pd.DataFrame:
     }
     key = pd.DataFrame([row], columns=frame.columns).astype(frame.dtypes.to_dict())
     whole = pd.concat([key, frame], ignore_index=True) if len(frame) else key
-    return whole.assign(complete=whole.notna().all(axis="columns"))  # what is null would be passed over
+    return whole.assign(complete=whole.notna().all(axis="columns"))  # Great Expectations skips nulls

@@ -1,4 +1,4 @@
-"""A user's own expectations on the real frame, with what Great Expectations does not look at made visible."""
+"""Run a user's own expectations on the real frame, and report those that Great Expectations did not evaluate."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial.checks.findings import share
 from seatrial.checks.gx import runner
 from seatrial.checks.gx.runner import ExpectationResult, SuiteResult
 from seatrial.errors import nearest
 from seatrial.events import Event, Finding, NotEvaluated, Severity
+from seatrial.formatting import part_of
 from seatrial.pipeline import describe
 from seatrial.trial import Trial
 
@@ -22,47 +22,47 @@ ABOUT_NULLS = ("expect_column_values_to_be_null", "expect_column_values_to_not_b
 
 
 @dataclass(frozen=True)
-class Own:
-    """What a user's expectations said: events, and the suite that ran, if any."""
+class UserExpectations:
+    """The events of a user's expectations, and the result of their suite, if it ran."""
 
     events: Sequence[Event] = ()
-    ran: dict[str, SuiteResult] = field(default_factory=dict)
+    results: dict[str, SuiteResult] = field(default_factory=dict)
 
 
 class _Refused(Exception):
-    """The expectations cannot be judged, and why."""
+    """The reason why the expectations cannot be evaluated."""
 
     def __init__(self, reason: str, *, crashed: bool = False) -> None:
         super().__init__(reason)
         self.crashed = crashed
 
 
-def own_expectations(trial: Trial, stage: str, frame: pd.DataFrame, name: str) -> Own:
-    """Run what ``expectations/<stage>.py`` declares on ``frame``; nothing at all where it declares no function."""
+def user_expectations(trial: Trial, stage: str, frame: pd.DataFrame, name: str) -> UserExpectations:
+    """Run the expectations of ``expectations/<stage>.py`` on ``frame``; no events where it declares none."""
     policy = trial.policy.of(stage)
     if policy.expectations is None:
-        return Own()
+        return UserExpectations()
     try:
         declared = _declared(trial, stage)
         frame = frame.rename(columns=str)
-        asked = {column for e in declared for column in runner.columns_of(e)}
-        if absent := sorted(asked - set(frame.columns)):
-            return Own([_absent(name, stage, column, frame) for column in absent])
-        _refuse_what_passes_unseen(frame, asked)
+        named = {column for e in declared for column in runner.columns_of(e)}
+        if absent := sorted(named - set(frame.columns)):
+            return UserExpectations([_absent(name, stage, column, frame) for column in absent])
+        _refuse_vacuous(frame, named)
         if not any(runner.needs_whole_frame(e) for e in declared):
-            frame = frame[[c for c in frame.columns if c in asked]]  # every batch is hashed whole
-        ran = _answered(runner.run_suite(f"{stage} own", declared, frame))
+            frame = frame[[c for c in frame.columns if c in named]]  # every batch is hashed whole
+        suite = _trusted(runner.run_suite(f"{stage} own", declared, frame))
     except _Refused as refused:
-        reason = f"the expectations of stage '{stage}': {refused}"
-        return Own([NotEvaluated(name, stage, reason, crashed=refused.crashed)])
-    empty = {column for column in asked if bool(frame[column].isna().all())}
+        reason = f"the expectations of stage '{stage}' were not evaluated: {refused}"
+        return UserExpectations([NotEvaluated(name, stage, reason, crashed=refused.crashed)])
+    empty = {column for column in named if bool(frame[column].isna().all())}
     events: list[Event] = []
-    for answer in ran.answers:
+    for answer in suite.answers:
         if not answer.success:
             events.append(_failed(name, stage, answer, policy.show))
         elif answer.type not in ABOUT_NULLS and (answer.vacuous or empty & set(answer.columns)):
             events.append(_vacuous(name, stage, answer))
-    return Own(events, {"own": ran})
+    return UserExpectations(events, {"own": suite})
 
 
 def _declared(trial: Trial, stage: str) -> list[Any]:
@@ -73,50 +73,52 @@ def _declared(trial: Trial, stage: str) -> list[Any]:
     except Exception as error:
         raise _Refused(f"they could not be built: {describe(error)}", crashed=True) from error
     if foreign := runner.not_expectations(declared):
-        raise _Refused(f"a {foreign[0]} among them is no expectation", crashed=True)
+        raise _Refused(f"the function returned a {foreign[0]}, which is not an expectation", crashed=True)
     if not declared:
-        raise _Refused("the function returned none")
+        raise _Refused("the function returned no expectation")
     return declared
 
 
-def _answered(ran: SuiteResult) -> SuiteResult:
-    if ran.problem:
-        raise _Refused(ran.problem, crashed=True)
-    return ran
+def _trusted(suite: SuiteResult) -> SuiteResult:
+    if suite.problem:
+        raise _Refused(suite.problem, crashed=True)
+    return suite
 
 
-def _refuse_what_passes_unseen(frame: pd.DataFrame, asked: set[str]) -> None:
-    """Refuse the frames of which Great Expectations says yes whatever they hold."""
+def _refuse_vacuous(frame: pd.DataFrame, named: set[str]) -> None:
+    """Refuse the frames for which Great Expectations reports success whatever they contain."""
     if not len(frame):
-        raise _Refused("there is no row to look at")
+        raise _Refused("the frame has no row")
     folded = Counter(c.casefold() for c in frame.columns)
-    if twice := sorted(c for c in asked if folded[c.casefold()] > 1):
-        alike = [c for c in frame.columns if c.casefold() == twice[0].casefold()]
-        raise _Refused(f"'{alike[0]}' and '{alike[1]}' are one column to them; case makes no difference there")
+    if twice := sorted(c for c in named if folded[c.casefold()] > 1):
+        same = [c for c in frame.columns if c.casefold() == twice[0].casefold()]
+        raise _Refused(
+            f"Great Expectations ignores case, and '{same[0]}' and '{same[1]}' are one column to it. Rename one"
+        )
 
 
 def _failed(name: str, stage: str, answer: ExpectationResult, show: Sequence[str]) -> Finding:
-    what = answer.description or answer.type
+    expectation = answer.description or answer.type
     column = answer.columns[0] if answer.columns else None
     evidence: dict[str, Any] = {}
-    said = f"Expectation not met: {what}"
+    message = f"The expectation '{expectation}' is not met"
     if answer.rows and answer.unexpected is not None:
-        said += f" – it fails in {share(answer.unexpected, answer.rows)}"
+        message += f" in {part_of(answer.unexpected, answer.rows)}"
         evidence = {"rows": answer.rows, "mismatches": answer.unexpected, "share": answer.unexpected / answer.rows}
     if answer.observed is not None and answer.columns and set(answer.columns) <= set(show):
-        said += f" – found {str(answer.observed)[:100]}"
+        message += f"; the observed value is {str(answer.observed)[:100]}"
     return Finding(
-        name, stage, f"{said}.", column=column, severity=SEVERITY[answer.severity], cause="expectation",
-        advice=f"It stands in expectations/{stage}.py ({answer.type}).", evidence=evidence,
+        name, stage, f"{message}.", column=column, severity=SEVERITY[answer.severity], cause="expectation",
+        advice=f"Correct the stage, or the expectation in expectations/{stage}.py ({answer.type}).", evidence=evidence,
     )  # fmt: skip
 
 
 def _vacuous(name: str, stage: str, answer: ExpectationResult) -> Finding:
     columns = ", ".join(f"'{c}'" for c in answer.columns)
     return Finding(
-        name, stage, f"{answer.type} on {columns} looked at nothing: every value is null or left out.",
-        column=answer.columns[0] if answer.columns else None, cause="nothing-to-look-at",
-        advice=f"Expect not-null values too, or take the expectation out of expectations/{stage}.py.",
+        name, stage, f"Expectation {answer.type} on {columns} evaluated no value: every value is null or excluded.",
+        column=answer.columns[0] if answer.columns else None, cause="nothing-evaluated",
+        advice=f"Expect not-null values too, or remove the expectation from expectations/{stage}.py.",
         evidence={"rows": answer.rows or 0},
     )  # fmt: skip
 
@@ -124,9 +126,9 @@ def _vacuous(name: str, stage: str, answer: ExpectationResult) -> Finding:
 def _absent(name: str, stage: str, column: str, frame: pd.DataFrame) -> Finding:
     names = [str(c) for c in frame.columns]
     twin = next((c for c in names if c.casefold() == column.casefold()), None)
-    close = f" Did you mean '{twin}'? Names are matched exactly." if twin else nearest(column, names)
+    close = f" Did you mean '{twin}'? Names are case-sensitive." if twin else nearest(column, names)
     return Finding(
-        name, stage, f"An expectation looks at column '{column}', which the frame does not have.{close}",
+        name, stage, f"An expectation names column '{column}', which the frame does not have.{close}",
         column=column, cause="missing-column",
         advice=f"Correct the name in expectations/{stage}.py, or return the column from the stage.",
         evidence={"missing": 1},

@@ -1,4 +1,4 @@
-"""Put a stage's answers to several batches together, to be compared with its answer to all rows at once."""
+"""Concatenate a stage's answers to several batches, for a comparison with its answer to all rows at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# What infer_dtype may say of cells, by the kind of a type that holds them without a change of any value.
+# The results of infer_dtype for cells that a type of this kind holds without a change of any value.
 _HOLDS = {
     "f": {"floating", "integer", "mixed-integer-float", "empty"},
     "i": {"integer"},
@@ -22,27 +22,27 @@ _HOLDS = {
 def expected_of(
     answer: pd.DataFrame, given: pd.DataFrame, key: str, rows: Sequence[Any], together: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the part of ``answer`` (to all of ``given``) that the batches ``rows`` should have given again.
+    """Return the part of ``answer`` (to all of ``given``) that the batches ``rows`` should reproduce.
 
-    By the key of the input, where it carries one. An input without it (raw payloads) is taken in its order where the
-    stage keeps every row and rows are lacking, and otherwise by the keys that came back in ``together``.
+    The key of the input selects the rows, where it has one. An input without it (raw payloads) is matched by position
+    where the stage keeps every row and rows are missing, and otherwise by the keys returned in ``together``.
     """
-    asked = np.concatenate(rows)
-    if len(asked) == len(given):
+    requested = np.concatenate(rows)
+    if len(requested) == len(given):
         return answer
     if key in given.columns:
-        return answer[answer[key].isin(given[key].iloc[asked])]
-    came = answer[key].isin(together[key])
-    if len(answer) == len(given) and int(came.sum()) < len(asked):
-        return answer.iloc[np.sort(asked)]
-    return answer[came]
+        return answer[answer[key].isin(given[key].iloc[requested])]
+    returned = answer[key].isin(together[key])
+    if len(answer) == len(given) and int(returned.sum()) < len(requested):
+        return answer.iloc[np.sort(requested)]
+    return answer[returned]
 
 
 def assemble(pieces: Sequence[pd.DataFrame], whole: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Put answers together, in the types of ``whole`` where that changes no value.
+    """Concatenate answers, in the types of ``whole`` where the cast changes no value.
 
-    Pandas infers types from the rows at hand: a column without nulls is int64 in one batch and float64 in another.
-    Returns the frame, and the columns to which that happened with both types as text.
+    Pandas infers types from the rows of a batch: a column without nulls is int64 in one batch and float64 in another.
+    Returns the frame, and the columns that were cast, each with both types as text.
     """
     names = list(dict.fromkeys(name for piece in pieces for name in piece.columns))
     columns, retyped = {}, {}
@@ -68,9 +68,9 @@ def _cast(merged: pd.Series, wanted: Any) -> tuple[pd.Series, bool]:
         within = (merged.isna() | merged.isin(wanted.categories)).all()
         return (merged.astype(wanted), True) if within else (merged, False)
     found = pd.api.types.infer_dtype(merged, skipna=True)
-    held = {"string", "empty"} if isinstance(wanted, pd.StringDtype) else _HOLDS.get(wanted.kind, set())
+    allowed = {"string", "empty"} if isinstance(wanted, pd.StringDtype) else _HOLDS.get(wanted.kind, set())
     nullable = getattr(wanted, "na_value", None) is pd.NA
-    if found in held or (nullable and found == "empty"):
+    if found in allowed or (nullable and found == "empty"):
         try:
             return merged.astype(wanted), True
         except (TypeError, ValueError):  # an integer type of numpy does not hold a null

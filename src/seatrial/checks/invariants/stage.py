@@ -1,4 +1,4 @@
-"""One stage that is asked again: its input, its answer in one batch, and how far another answer may stray."""
+"""One stage under this check: its input, its answer in one batch, and the tolerances for further answers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial.parity.columns import column
 from seatrial.parity.compare import Tolerance, compare
+from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.parity.tolerance import bounds
 from seatrial.trial import Trial
 
 # Representable numbers by which a float may move between batches: BLAS sums in another order for another shape.
-# Seen with scikit-learn, a batch against one row: trees 0, logistic regression and multilayer perceptron up to 65.
+# Measured with scikit-learn, a batch against one row: trees 0, logistic regression and multilayer perceptron up to 65.
 ULP = 65
 
 
 @dataclass(frozen=True)
 class StageProbe:
-    """One stage under this check: its input, its answer in one batch, and how far another answer may stray."""
+    """One stage under this check: its input, its answer in one batch, and the tolerances for further answers."""
 
     trial: Trial
     stage: str
@@ -32,7 +32,7 @@ class StageProbe:
 
     @classmethod
     def of(cls, trial: Trial, stage: str) -> StageProbe:
-        """Replay the stage and gather what it is held to."""
+        """Replay the stage on its recorded input and return it with its tolerances."""
         answer = trial.isolated(stage)
         floors = {c: f for c, f in trial.reference.noise.get(stage, {}).items() if c in answer.columns}
         own = trial.policy.of(stage).tolerances
@@ -44,7 +44,7 @@ class StageProbe:
         return cls(trial, stage, trial.input_of(stage), answer, tolerances, floors)
 
     def again(self, rows: Any) -> pd.DataFrame:
-        """Ask for some rows. A request has no index, so they are numbered anew."""
+        """Run the stage on some rows, with a new index: a request has none."""
         return self.trial.step(self.stage)(self.given.iloc[rows].reset_index(drop=True).copy())
 
     def parity(self, expected: pd.DataFrame, actual: pd.DataFrame) -> Parity:
@@ -65,7 +65,7 @@ def cells(parity: Parity) -> int:
 
 
 def _loosened(own: Tolerance, values: pd.Series) -> Tolerance:
-    """Return the column's own tolerance, for floats or else ``ULP``; the default bounds of its type still hold."""
+    """Return the column's own tolerance, for floats at least ``ULP``; the default bounds of its type still hold."""
     if not pd.api.types.is_float_dtype(values.dtype):
         return own
     kind = column(values.iloc[:1]).logical

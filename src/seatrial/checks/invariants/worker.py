@@ -1,7 +1,7 @@
-"""Replay every stage in a fresh process with another hash seed: what leaks from set order or a warm process shows.
+"""Replay every stage in a fresh process with another hash seed; dependence on set order or process state shows.
 
-The parent asks on standard input (JSON), the child answers in a directory: one Parquet file a stage, and
-``answers.json`` with the stages that broke. Nothing is pickled, and no text of an exception leaves the child.
+The parent writes the request to standard input (JSON), the child writes to a directory: one Parquet file a stage, and
+``answers.json`` with the stages that failed. Nothing is pickled, and no text of an exception leaves the child.
 """
 
 from __future__ import annotations
@@ -29,15 +29,18 @@ LIMIT_SECONDS = 300.0  # for loading the pipeline and its model and replaying ev
 
 @dataclass(frozen=True)
 class FreshProcess:
-    """What another process made of the reference's inputs.
+    """The answers of another process to the recorded inputs.
 
-    ``frames`` holds a stage's answer, ``broken`` what a stage that raised said, ``unseen`` why an answer could not be
-    brought back, all by stage; ``failed`` is the reason when there is no answer of any.
+    Attributes:
+        frames: the answer of each stage that returned one.
+        errors: the error of each stage that raised.
+        unreadable: for each stage whose answer could not be transferred, the reason.
+        failed: the reason where the process gave no answer at all, else empty.
     """
 
     frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    broken: Mapping[str, str] = field(default_factory=dict)
-    unseen: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     failed: str = ""
 
 
@@ -50,15 +53,15 @@ def replay(
     hash_seed: int = 0,
     limit_seconds: float = LIMIT_SECONDS,
 ) -> FreshProcess:
-    """Replay ``stages`` on the reference's own inputs in a new process and return what they gave.
+    """Replay ``stages`` on the reference's own inputs in a new process and return their answers.
 
     Args:
         source: the file and the name in it that hold the pipeline.
-        reference: whose inputs and recorded answers are used.
+        reference: its inputs and recorded dependency answers are used.
         stages: the stages, in any order.
-        model_path: where the pipeline loads its model from, for stages that ask for it.
+        model_path: where the pipeline loads its model from, for stages that need it.
         hash_seed: the child's ``PYTHONHASHSEED``; string hashes, and with them the order of sets, depend on it.
-        limit_seconds: the child is ended after this time.
+        limit_seconds: the child is terminated after this time.
     """
     with tempfile.TemporaryDirectory(prefix="seatrial-replay-") as out:
         request = {
@@ -84,18 +87,18 @@ def replay(
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return FreshProcess(failed=f"a fresh process gave no answer within {limit_seconds:g} s")
+            return FreshProcess(failed=f"the fresh process gave no answer within {limit_seconds:g} s")
         answers = Path(out) / "answers.json"
         if done.returncode or not answers.is_file():
-            return FreshProcess(failed=f"a fresh process ended with exit code {done.returncode} before it answered")
-        told: dict[str, Any] = json.loads(answers.read_text(encoding="utf-8"))
-        frames = {s: bundle.read_frame(Path(out) / f"{s}.parquet") for s in told["answered"]}
-        return FreshProcess(frames, told["broken"], told["unseen"], told["failed"])
+            return FreshProcess(failed=f"the fresh process ended with exit code {done.returncode} before it answered")
+        response: dict[str, Any] = json.loads(answers.read_text(encoding="utf-8"))
+        frames = {s: bundle.read_frame(Path(out) / f"{s}.parquet") for s in response["answered"]}
+        return FreshProcess(frames, response["errors"], response["unreadable"], response["failed"])
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Replay what is asked, write the frames, and return which stages answered and what the others said."""
-    told: dict[str, Any] = {"answered": [], "broken": {}, "unseen": {}, "failed": ""}
+    """Replay the requested stages, write their frames, and return which succeeded and the errors of the others."""
+    response: dict[str, Any] = {"answered": [], "errors": {}, "unreadable": {}, "failed": ""}
     try:
         pipeline = getattr(load_file(Path(request["file"])), request["name"])
         reference = Reference.load(request["reference"])
@@ -103,19 +106,19 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         model = pipeline.model(path) if pipeline.model and path is not None else None
         clients = reference.clients()
     except Exception as error:  # noqa: BLE001  whatever the user's file or model raises is the answer
-        told["failed"] = f"a fresh process could not load the pipeline, its model or the reference: {describe(error)}"
-        return told
+        response["failed"] = f"the fresh process could not load the pipeline, model or reference: {describe(error)}"
+        return response
     for stage in request["stages"]:
         try:
             step = pipeline.step(stage, model=model, clients=clients, columns=reference.columns)
             frame = step(reference.input_of(stage).copy())
             bundle.write_frame(frame, Path(request["out"]) / f"{stage}.parquet", f"stage '{stage}'")
-            told["answered"].append(stage)
+            response["answered"].append(stage)
         except StageError as error:
-            told["broken"][stage] = str(error)
+            response["errors"][stage] = str(error)
         except SeatrialError as error:
-            told["unseen"][stage] = str(error)
-    return told
+            response["unreadable"][stage] = str(error)
+    return response
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ from seatrial.checks.load.charts import histogram, timeline
 from seatrial.checks.load.diagnosis import blocked, watch
 from seatrial.checks.load.judge import Runs, conclusion, figures, plan_of, raw, room, summed
 from seatrial.checks.load.runs import Loaded, held_against, shape, started
-from seatrial.checks.serving.budget import ending, until
+from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
-from seatrial.checks.serving.service import can_serve
+from seatrial.checks.serving.service import can_start
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.loadgen.affinity import EVERYWHERE, apart
@@ -54,7 +54,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, SERVICE, f"[load]: {error}")
         return
     needed = shape(load, slo.rate, plan.requests)[0].seconds * plan.runs + room(plan) / slo.rate
-    end = until(trial, load.budget_seconds)
+    end = deadline(trial, load.budget_seconds)
     if needed > (budget := end - time.monotonic()) + 1:
         yield NotEvaluated(
             NAME, SERVICE,
@@ -127,7 +127,7 @@ def _loaded(loaded: Loaded, plan: Plan, trial: Trial) -> Iterator[Event]:
 def _rest(loaded: Loaded, trial: Trial, *, held: bool) -> Iterator[Event]:
     """Spend what the dependencies' matrices do not need: on the promoted version, then on the highest rate."""
     matrices = sum(seconds(trial, name) for name in places(trial))
-    loaded = replace(loaded, until=min(loaded.until, ending(trial) - matrices))
+    loaded = replace(loaded, until=min(loaded.until, budget_end(trial) - matrices))
     if held and loaded.load.margin is not None and trial.champion_path is not None:
         yield from side_by_side(NAME, loaded, trial)
     if loaded.load.knee and not loaded.running.ended():
@@ -165,7 +165,7 @@ def _explained(loaded: Loaded, finding: Finding) -> Finding:
 
 
 def _places(trial: Trial) -> Sequence[str]:
-    return [SERVICE] if trial.policy.slo is not None and can_serve(trial) else []
+    return [SERVICE] if trial.policy.slo is not None and can_start(trial) else []
 
 
-check = Check(NAME, run, _places)
+check = Check(NAME, run, _places, order=70)

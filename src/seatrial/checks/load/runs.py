@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from seatrial.checks.findings import share
 from seatrial.checks.serving.expected import Expected
 from seatrial.checks.serving.service import serve
 from seatrial.events import Finding
+from seatrial.formatting import part_of
 from seatrial.loadgen.affinity import EVERYWHERE, Cores, on
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
@@ -111,14 +111,14 @@ def held_against(name: str, expected: Expected, run: LoadRun, rows: np.ndarray, 
     degraded, findings = len(read) - len(pairs), []
     if why:
         findings.append(
-            Finding(name, SERVICE, f"Under load {share(len(told) - len(read), len(told))} cannot be read. {why}",
+            Finding(name, SERVICE, f"Under load {part_of(len(told) - len(read), len(told))} cannot be read. {why}",
                     cause="no-answer", evidence={"rows": len(told), "missing": len(told) - len(read)})
         )  # fmt: skip
     if too_many(degraded, len(read), 1 - slo.percentile):
         findings.append(
             Finding(
                 name, SERVICE,
-                f"Under load {share(degraded, len(read))} were degraded, {1 - slo.percentile:.2g} of all may be late.",
+                f"{part_of(degraded, len(read))} under load were degraded; {1 - slo.percentile:.2g} may be late.",
                 column=label, cause="degraded-under-load",
                 advice="A dependency does not keep up: look at its pool, its time-out, and its own load.",
                 evidence={"rows": len(read), "degraded": degraded},
@@ -133,7 +133,7 @@ def held_against(name: str, expected: Expected, run: LoadRun, rows: np.ndarray, 
             findings.append(
                 Finding(
                     name, SERVICE,
-                    f"Under load '{column}' differs from the recorded answers in {share(count, len(pairs))}.",
+                    f"Under load '{column}' differs from the recorded answers in {part_of(count, len(pairs))}.",
                     column=column, cause="load-changes-answers",
                     advice="Look for state that requests share: buffers, caches, globals; or a fallback set off.",
                     evidence={"rows": len(pairs), "mismatches": count, "keys": [str(k) for k in worst]},

@@ -68,7 +68,16 @@ def difference(data: LabelledSample, m: Metric, mine: Array, theirs: Array | Non
     return Difference(m, value, promoted, m.sign * (mine - theirs) + 0.0, len(data))
 
 
-def benjamini_hochberg(p_values: Sequence[float], q: float) -> float:
-    """Return the largest p-value that is still a discovery at false discovery rate ``q``, or -1."""
-    ranked = sorted(p_values)
-    return max((p for k, p in enumerate(ranked, 1) if p <= q * k / len(ranked)), default=-1.0)
+def discoveries(p_values: Sequence[float], rate: float) -> list[bool]:
+    """Return which p-values are discoveries at a false discovery rate (Benjamini and Hochberg, 1995).
+
+    A p-value that is not a number is none, and counts among the comparisons that were made.
+
+    >>> discoveries([0.001, 0.5, 0.9], rate=0.05)
+    [True, False, False]
+    """
+    from scipy.stats import false_discovery_control
+
+    if not p_values:
+        return []
+    return [bool(adjusted <= rate) for adjusted in false_discovery_control(np.nan_to_num(p_values, nan=1.0))]

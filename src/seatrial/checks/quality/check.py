@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial.checks.base import Check
-from seatrial.checks.quality.bootstrap import Difference, benjamini_hochberg, difference
+from seatrial.checks.quality.bootstrap import Difference, difference, discoveries
 from seatrial.checks.quality.samples import EVENTS, ROWS, LabelledSample, NotEvaluable, groups, labels_of, numbers
 from seatrial.errors import StageError, nearest
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
@@ -102,7 +102,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     yield Evaluated(NAME, stage, max(1, len(data) * len(asked.metrics)))
 
 
-check = Check(NAME, run, stages)
+check = Check(NAME, run, stages, order=40)
 
 
 def _gathered(asked: QualityInput) -> Generator[Event, None, LabelledSample | None]:
@@ -211,11 +211,11 @@ def _promoted(asked: QualityInput, data: LabelledSample) -> Iterator[Event]:
     for column, value, part in _slices(asked, data):
         drawn = part.bootstrap(asked.metrics, asked.seed(f"{column}:{value}"))
         by_slice += [(f"{column}:{value}", part, difference(part, m, *drawn[m.name])) for m in asked.metrics]
-    limit = benjamini_hochberg([d.p_value for *_, d in by_slice], 1 - asked.quality.confidence)
-    for name, part, d in by_slice:
+    real = discoveries([d.p_value for *_, d in by_slice], 1 - asked.quality.confidence)
+    for (name, part, d), discovered in zip(by_slice, real, strict=True):
         yield asked.measured(f"{d.metric.name}/{name}", d.value)
         yield asked.measured(f"{d.metric.name}.gain/{name}", d.gain)
-        if d.p_value <= limit and d.gain < -d.margin(asked.quality) and d.metric.name not in worse:
+        if discovered and d.gain < -d.margin(asked.quality) and d.metric.name not in worse:
             yield _worse(asked, part, d, f" in slice {name}")
 
 

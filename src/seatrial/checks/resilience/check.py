@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from seatrial.checks.base import Check
 from seatrial.checks.resilience.experiment import Experiment, fallback_of, matrix
-from seatrial.checks.serving.budget import until
+from seatrial.checks.serving.budget import deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places
 from seatrial.checks.serving.service import serve
@@ -28,7 +28,7 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     assert dependency is not None
     assert trial.pipeline.service is not None
     loss, of = trial.policy.loss(dependency), trial.pipeline.dependencies[dependency]
-    path = trial.pipeline.service.predict
+    path = loss.path or trial.pipeline.service.predict
     if not path.startswith("/"):
         yield NotEvaluated(NAME, dependency, f"load is offered over HTTP to a path, not to '{path}'")
         return
@@ -39,7 +39,7 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
         return
     asked = list(places(trial))
     left = len(asked) - asked.index(dependency)  # what all may take is shared by those that are still to be asked
-    end = until(trial, loss.budget_seconds, share=1 / left)
+    end = deadline(trial, loss.budget_seconds, share=1 / left)
     try:
         with (
             DependencyProxy(of.url, seed=trial.seed) as between,
@@ -56,4 +56,4 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, dependency, str(error))
 
 
-check = Check(NAME, run, places)
+check = Check(NAME, run, places, order=80)

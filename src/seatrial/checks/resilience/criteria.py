@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from seatrial.checks.resilience.observation import Observation
-from seatrial.checks.serving.matrix import WITHIN
 from seatrial.faults.scenario import Scenario
+from seatrial.faults.scenarios import WITHIN
 from seatrial.loadgen.results import TIMED_OUT
 from seatrial.loadgen.statistics import too_many
 from seatrial.policy.service import Slo

@@ -1,1 +1,1 @@
-"""What the checks of the live service share."""
+"""Shared parts of the checks that use the live service."""

@@ -1,4 +1,4 @@
-"""The three sides of a golden answer: what training saw, what the path gives in process, what the service says."""
+"""Compare three answers to each request: the recorded one, the path's in process, and the live service's."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seatrial.checks.serving.requests import Answers, ask_service, request_keys, takes_batches
-from seatrial.checks.serving.service import Live
+from seatrial.checks.serving.requests import ServiceAnswers, request_keys, send_requests, takes_batches
+from seatrial.checks.serving.service import LiveService
 from seatrial.errors import StageError
 from seatrial.io import frame_json
 from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
 from seatrial.trial import Trial
 
-DOUBTFUL = 50  # requests that differ in a batch and are then asked alone
-WAITS_SECONDS = (0.5, 1.5, 3.0)  # before a degraded answer is asked for again: a breaker rests for a while
+DOUBTFUL = 50  # requests that differ in a batch and are then sent alone
+WAITS_SECONDS = (0.5, 1.5, 3.0)  # before a degraded request is sent again: a circuit breaker stays open for a while
 
 
 @dataclass(frozen=True)
-class Sides:
-    """What the live answers are compared with, both as JSON carries them.
+class ServiceComparison:
+    """The expected answers of the live service, recorded and in process, in the types that JSON preserves.
 
     Attributes:
-        stage: whose frame the service answers.
-        requests: what is sent, one row a request.
+        trial: the trial that the service belongs to.
+        stage: the stage whose frame the service answers with.
+        requests: the requests, one a row.
         keys: the key of each request.
-        recorded: what training saw.
-        in_process: what the path gives here and now; None where it broke.
+        recorded: the answers in the reference.
+        in_process: the answers of the path in process; None where it failed.
     """
 
     trial: Trial
@@ -42,12 +43,12 @@ class Sides:
     in_process: pd.DataFrame | None
 
     @property
-    def whole(self) -> bool:
-        """Whether the service answers for the whole path."""
+    def whole_path(self) -> bool:
+        """Whether the service runs the whole path, not one stage of it."""
         return self.stage == self.trial.pipeline.stages[-1]
 
     def compare(self, expected: pd.DataFrame, actual: pd.DataFrame) -> Parity:
-        """Compare within the tolerances of the stage."""
+        """Compare two frames within the tolerances of the stage."""
         key = self.trial.pipeline.key
         known = set(expected.columns) - {key}
         tolerances, floors = self.trial.policy.of(self.stage).tolerances, self.trial.reference.noise.get(self.stage, {})
@@ -61,22 +62,22 @@ class Sides:
 
 
 @dataclass(frozen=True)
-class Observed:
-    """One way of asking, and how its answers compare."""
+class ComparedAnswers:
+    """The answers in one request mode, compared with the recorded ones and with those of the path in process."""
 
-    told: Answers
+    received: ServiceAnswers
     answers: pd.DataFrame
     recorded: Parity
     in_process: Parity | None
 
     @property
     def wrong(self) -> list[str]:
-        """The columns that differ from the record."""
+        """The columns that differ from the reference."""
         return [c.column for c in self.recorded.columns if not c.ok]
 
 
-def sides_of(trial: Trial, service: Live) -> Sides:
-    """Return what the service's answers are compared with."""
+def comparison_of(trial: Trial, service: LiveService) -> ServiceComparison:
+    """Return the expected answers of the trial's service."""
     stage = service.service.serves or trial.pipeline.stages[-1]
     whole = service.service.serves is None
     varying = set(trial.policy.golden.varying)
@@ -86,7 +87,7 @@ def sides_of(trial: Trial, service: Live) -> Sides:
     except StageError:
         here = None
     recorded = trial.reference.frame(stage)
-    return Sides(
+    return ServiceComparison(
         trial,
         stage,
         requests,
@@ -96,81 +97,84 @@ def sides_of(trial: Trial, service: Live) -> Sides:
     )
 
 
-def ask_both(sides: Sides, service: Live) -> list[Observed]:
-    """Ask in batches where the service takes them, and one by one: all, or a sample and what the batches got wrong."""
-    golden = sides.trial.policy.golden
-    rows = list(range(len(sides.requests)))
+def compare_both_modes(comparison: ServiceComparison, service: LiveService) -> list[ComparedAnswers]:
+    """Send the requests in batches where the service takes them, and one by one: a sample and those that differed."""
+    golden = comparison.trial.policy.golden
+    rows = list(range(len(comparison.requests)))
     if not takes_batches(service.target):
-        return [ask_some(sides, service, rows)]
-    batched = ask_some(sides, service, rows, golden.batch)
-    if service.running.ended() is not None or batched.told.away:
+        return [compare_rows(comparison, service, rows)]
+    batched = compare_rows(comparison, service, rows, golden.batch)
+    if service.ended() is not None or batched.received.unreachable:
         return [batched]
-    drawn = np.random.default_rng(sides.trial.seed).permutation(len(rows))[: golden.singles].tolist()
+    drawn = np.random.default_rng(comparison.trial.seed).permutation(len(rows))[: golden.singles].tolist()
     worst = {k for c in batched.recorded.columns if not c.ok for k in c.worst_keys}
-    unanswered = {str(k) for trouble in batched.told.troubles.values() for k in trouble.keys[:DOUBTFUL]}
-    doubtful = [n for n in rows if str(sides.keys[n]) in worst | unanswered][:DOUBTFUL]
-    return [batched, ask_some(sides, service, sorted({*drawn, *doubtful}))]
+    unanswered = {str(k) for failure in batched.received.failures.values() for k in failure.keys[:DOUBTFUL]}
+    doubtful = [n for n in rows if str(comparison.keys[n]) in worst | unanswered][:DOUBTFUL]
+    return [batched, compare_rows(comparison, service, sorted({*drawn, *doubtful}))]
 
 
-def ask_some(sides: Sides, service: Live, rows: list[int], batch: int = 1) -> Observed:
-    """Ask the requests at these positions, ``batch`` at once, and compare what comes back."""
-    trial, key = sides.trial, sides.trial.pipeline.key
-    told = ask_service(service.target, sides.requests.iloc[rows], [sides.keys[n] for n in rows], key, batch)
-    _ask_again(sides, service, told, batch)
-    answers = frame_json.read(_renamed(told.answers, sides), sides.recorded)
+def compare_rows(
+    comparison: ServiceComparison, service: LiveService, rows: list[int], batch: int = 1
+) -> ComparedAnswers:
+    """Send the requests at these positions, ``batch`` at a time, and compare the answers."""
+    trial, key = comparison.trial, comparison.trial.pipeline.key
+    requests, keys = comparison.requests.iloc[rows], [comparison.keys[n] for n in rows]
+    received = send_requests(service.target, requests, keys, key, batch)
+    _retry_degraded(comparison, service, received, batch)
+    answers = frame_json.read(_renamed(received.answers, comparison), comparison.recorded)
     if not len(answers):
-        answers = sides.recorded.iloc[:0]
+        answers = comparison.recorded.iloc[:0]
     answers = answers[[c for c in answers.columns if c not in trial.policy.golden.varying]]
-    lost = {k for trouble in told.troubles.values() for k in map(str, trouble.keys)}
-    asked = {str(sides.keys[n]) for n in rows} - lost - {str(answer[key]) for answer in told.degraded}
-    if told.unsent:
-        asked &= {str(k) for k in answers[key]}
+    lost = {k for failure in received.failures.values() for k in map(str, failure.keys)}
+    due = {str(k) for k in keys} - lost - {str(answer[key]) for answer in received.degraded}
+    if received.unsent:
+        due &= {str(k) for k in answers[key]}
 
     def part(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame[key].astype(str).isin(asked)] if len(asked) < len(frame) else frame
+        return frame[frame[key].astype(str).isin(due)] if len(due) < len(frame) else frame
 
-    here = None if sides.in_process is None else sides.compare(part(sides.in_process), answers)
-    return Observed(told, answers, sides.compare(part(sides.recorded), answers), here)
+    here = None if comparison.in_process is None else comparison.compare(part(comparison.in_process), answers)
+    return ComparedAnswers(received, answers, comparison.compare(part(comparison.recorded), answers), here)
 
 
-def _ask_again(sides: Sides, service: Live, told: Answers, batch: int) -> None:
-    """Ask again for answers that say they are degraded, where training's do not; what stays so is set apart.
+def _retry_degraded(comparison: ServiceComparison, service: LiveService, received: ServiceAnswers, batch: int) -> None:
+    """Send requests again whose answers are degraded where the reference's are not; set apart what stays degraded.
 
-    A dependency that was slow for a moment is no fault of the version, and a degraded answer is not to be compared.
+    A dependency that was slow for a moment is no fault of the version, and a degraded answer must not be compared.
     """
-    key, field = sides.trial.pipeline.key, sides.trial.policy.golden.degraded
-    meant = sides.recorded[sides.recorded[field].eq(True)][key] if field in sides.recorded.columns else ()
-    expected = {str(k) for k in meant}
-    row_of = {str(k): n for n, k in enumerate(sides.keys)}
+    key, field = comparison.trial.pipeline.key, comparison.trial.policy.golden.degraded
+    recorded = comparison.recorded
+    expected = {str(k) for k in (recorded[recorded[field].eq(True)][key] if field in recorded.columns else ())}
+    row_of = {str(k): n for n, k in enumerate(comparison.keys)}
 
     def split(answers: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         bad = [a for a in answers if a.get(field) is True and str(a.get(key)) in row_of.keys() - expected]
         marked = {id(a) for a in bad}
         return [a for a in answers if id(a) not in marked], bad
 
-    told.answers, told.degraded = split(told.answers)
-    told.again = len(told.degraded)
+    received.answers, received.degraded = split(received.answers)
+    received.retried = len(received.degraded)
     for wait in WAITS_SECONDS:
-        if not told.degraded:
+        if not received.degraded:
             return
         time.sleep(wait)
-        rows = [row_of[str(answer[key])] for answer in told.degraded]
-        keys = [sides.keys[n] for n in rows]
-        more = ask_service(service.target, sides.requests.iloc[rows], keys, key, batch)
-        whole, still = split(more.answers)
-        answered = {str(answer[key]) for answer in (*whole, *still)}
-        told.answers += whole
-        told.degraded = [*still, *(a for a in told.degraded if str(a[key]) not in answered)]
+        rows = [row_of[str(answer[key])] for answer in received.degraded]
+        keys = [comparison.keys[n] for n in rows]
+        more = send_requests(service.target, comparison.requests.iloc[rows], keys, key, batch)
+        complete, still = split(more.answers)
+        answered = {str(answer[key]) for answer in (*complete, *still)}
+        received.answers += complete
+        received.degraded = [*still, *(a for a in received.degraded if str(a[key]) not in answered)]
 
 
-def _renamed(answers: list[dict[str, Any]], sides: Sides) -> list[dict[str, Any]]:
-    """Name the outputs of a model's server, which carry names of its own, as the stage does, by position."""
-    key = sides.trial.pipeline.key
-    wanted = [c for c in sides.recorded.columns if c != key]
+def _renamed(answers: list[dict[str, Any]], comparison: ServiceComparison) -> list[dict[str, Any]]:
+    """Rename the outputs of a model server, which chooses its own names, to the stage's columns, by position."""
+    key = comparison.trial.pipeline.key
+    wanted = [c for c in comparison.recorded.columns if c != key]
     if not answers:
         return answers
-    told = [c for c in answers[0] if c != key]
-    if set(told) & set(wanted) or len(told) != len(wanted):
+    given = [c for c in answers[0] if c != key]
+    if set(given) & set(wanted) or len(given) != len(wanted):
         return answers
-    names = dict(zip(told, wanted, strict=True))
+    names = dict(zip(given, wanted, strict=True))
     return [{names.get(c, c): v for c, v in answer.items()} for answer in answers]

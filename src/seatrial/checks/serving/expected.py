@@ -1,4 +1,4 @@
-"""What the service should answer to each request, and answers taken under load held against it."""
+"""The expected answer to each request, and the comparison of answers under load with it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from seatrial.trial import Trial
 
 @dataclass(frozen=True)
 class Expected:
-    """The requests of the reference and their recorded answers, as JSON carries them, row by row.
+    """The requests of the reference and their recorded answers, in the types that JSON preserves, row by row.
 
     Attributes:
-        payloads: one request each, as it is sent.
-        keys: each request's key, as text.
-        frame: the recorded answers, columns that must vary left out.
+        payloads: the body of each request.
+        keys: the key of each request, as text.
+        frame: the recorded answers without the columns declared as varying.
     """
 
     trial: Trial
@@ -39,36 +39,36 @@ class Expected:
     def answered(
         self, answers: Sequence[RequestResult], rows: Sequence[int]
     ) -> tuple[list[dict[str, Any] | None], str]:
-        """Return the object in each answer to the request of that row, None where there is none, and why not."""
-        told: list[dict[str, Any] | None] = []
-        why = ""
+        """Return the object in each answer, None where there is none, and the first reason for that."""
+        objects: list[dict[str, Any] | None] = []
+        reason = ""
         for answer, row in zip(answers, rows, strict=True):
             try:
                 found = answers_of(Response(answer.status, {}, answer.body, 0.0), 1)
-                told.append(with_keys(found, [self.keys[row]], self.trial.pipeline.key)[0])
+                objects.append(with_keys(found, [self.keys[row]], self.trial.pipeline.key)[0])
             except AnswerError as error:
-                told.append(None)
-                why = why or str(error)
-        return told, why
+                objects.append(None)
+                reason = reason or str(error)
+        return objects, reason
 
     def compare(
         self,
-        told: Sequence[dict[str, Any]],
+        answered: Sequence[dict[str, Any]],
         rows: Sequence[int],
         expected: pd.DataFrame | None = None,
         *,
         without: Collection[str] = (),
         worst: int = 5,
     ) -> Parity:
-        """Compare answered objects with what is expected of their rows, the recorded answers by default.
+        """Compare answered objects with the expected answers of their rows, by default the recorded ones.
 
-        A request that was answered several times is several rows; fields that the record lacks are left alone.
+        A request that was answered several times is several rows; fields that the reference lacks are ignored.
         """
         trial, key = self.trial, self.trial.pipeline.key
         expected = self.frame if expected is None else expected
         expected = expected.drop(columns=[c for c in without if c in expected])
         wanted = expected.iloc[list(rows)].reset_index(drop=True)
-        actual = frame_json.read(told, wanted)
+        actual = frame_json.read(answered, wanted)
         actual = actual[[c for c in wanted.columns if c in actual]]
         names = self._keys(rows)
         wanted[key] = pd.array(names, dtype="string")
@@ -89,30 +89,30 @@ class Expected:
 
     def equal(
         self,
-        told: Sequence[dict[str, Any]],
+        answered: Sequence[dict[str, Any]],
         rows: Sequence[int],
         expected: pd.DataFrame | None = None,
         *,
         without: Collection[str] = (),
     ) -> np.ndarray:
-        """Return which of the answered objects are what is expected of their rows; see :meth:`compare`."""
-        if not told:
+        """Return a boolean for each answered object: whether it matches the expected answer; see :meth:`compare`."""
+        if not answered:
             return np.zeros(0, dtype=bool)
-        parity = self.compare(told, rows, expected, without=without, worst=len(told))
+        parity = self.compare(answered, rows, expected, without=without, worst=len(answered))
         if parity.missing_columns or not parity.keys_ok or not all(c.dtype_ok for c in parity.columns):
-            return np.zeros(len(told), dtype=bool)
+            return np.zeros(len(answered), dtype=bool)
         wrong = {str(key) for column in parity.columns if not column.ok for key in column.worst_keys}
         return np.array([key not in wrong for key in self._keys(rows)])
 
     def _keys(self, rows: Sequence[int]) -> list[str]:
-        """Return the keys of the rows, told apart where a row is there several times."""
+        """Return the keys of the rows, numbered where a row occurs several times."""
         times = pd.Series(list(rows), dtype="int64")
         again = times.groupby(times).cumcount()
         return [self.keys[n] if not a else f"{self.keys[n]} #{a}" for n, a in zip(rows, again, strict=True)]
 
 
 def expected(trial: Trial) -> Expected:
-    """Return what the trial's service is asked and what it should answer; it answers the whole path or one stage."""
+    """Return the requests of the trial's service and its expected answers, for the whole path or one stage."""
     service = trial.pipeline.service
     assert service is not None
     reference, key = trial.reference, trial.pipeline.key

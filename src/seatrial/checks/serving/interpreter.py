@@ -1,6 +1,6 @@
-"""What the serving process runs in, seen from outside: its interpreter is asked, with the variables it started with.
+"""The environment of the serving process, read from outside: its interpreter runs with the variables it started with.
 
-What code sets after the start, such as a locale or a number of threads, cannot be seen from outside.
+Settings that code changes after the start, such as a locale or a number of threads, are not visible from outside.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from seatrial.errors import TargetError
 from seatrial.process.running import Running
 
 SECONDS = 60.0  # for an interpreter on a busy machine that imports numpy
-ANSWER_BYTES = 2**16
-OF_VARIABLES = ("timezone", "locale", "threads")  # the groups that any interpreter can tell from the variables alone
+OUTPUT_BYTES = 2**16
+OF_VARIABLES = ("timezone", "locale", "threads")  # the groups that any interpreter derives from the variables alone
 _PYTHON = re.compile(r"(python|pypy)[\d.]*(\.exe)?")
 
 
 @dataclass(frozen=True)
-class Serving:
-    """What could be seen of the process that serves.
+class ServingEnvironment:
+    """The environment of the serving process, as far as it could be read.
 
     Attributes:
-        environment: as :func:`seatrial.reference.environment.environment` describes it, without the groups that are
-            not seen.
-        unseen: what could not be seen and why, in words; empty where all was.
+        environment: as :func:`seatrial.reference.environment.environment` describes it, without the groups that
+            could not be read.
+        unreadable: a sentence about what could not be read and why; empty where everything was.
     """
 
     environment: Mapping[str, Any]
-    unseen: str = ""
+    unreadable: str = ""
 
 
-def serving_environment(running: Running) -> Serving:
-    """Return what the process runs in that listens on a started service's port.
+def serving_environment(running: Running) -> ServingEnvironment:
+    """Return the environment of the process that listens on a started service's port.
 
     Raises:
-        TargetError: nothing of it can be seen.
+        TargetError: no process of the service listens there, or it cannot be inspected.
     """
     import psutil
 
@@ -53,41 +53,43 @@ def serving_environment(running: Running) -> Serving:
         process = _listening(running)
         command, variables, folder = process.cmdline(), process.environ(), process.cwd()
     except psutil.Error as error:
-        raise TargetError(f"The process that serves cannot be looked into: {type(error).__name__}.") from error
+        raise TargetError(f"The serving process cannot be inspected: {type(error).__name__}.") from error
     name = os.path.basename(command[0]) if command else ""
     if _PYTHON.fullmatch(name):
         beside = os.path.join(folder, command[0]) if os.sep in command[0] else command[0]
         python = shutil.which(beside, path=variables.get("PATH", os.defpath))
-        if python and (found := _account(python, variables, folder)):
-            return Serving(found)
-        why = f"its interpreter, '{name}', gave no account of itself"
+        if python and (found := _report(python, variables, folder)):
+            return ServingEnvironment(found)
+        why = f"its interpreter '{name}' did not report its environment"
     else:
-        why = f"what serves is '{name}' and no Python interpreter"
-    found = _account(sys.executable, {**variables, "PYTHONPATH": "", "PYTHONHOME": ""}, os.getcwd())
+        why = f"its command is '{name}', which is not a Python interpreter"
+    found = _report(sys.executable, {**variables, "PYTHONPATH": "", "PYTHONHOME": ""}, os.getcwd())
     if found is None:
-        raise TargetError(f"The process that serves cannot be looked into: {why}.")
-    return Serving({group: found[group] for group in OF_VARIABLES}, f"Interpreter, libraries and BLAS: {why}.")
+        raise TargetError(f"The serving process cannot be inspected: {why}.")
+    return ServingEnvironment(
+        {group: found[group] for group in OF_VARIABLES}, f"Interpreter, libraries and BLAS could not be read: {why}."
+    )
 
 
-def _account(python: str, variables: Mapping[str, str], folder: str) -> dict[str, Any] | None:
-    """Return what an interpreter says of itself, or None."""
+def _report(python: str, variables: Mapping[str, str], folder: str) -> dict[str, Any] | None:
+    """Return the environment that an interpreter reports, or None."""
     spec = find_spec("seatrial.reference.environment")
     assert spec is not None
     assert spec.origin is not None
     source = Path(spec.origin).read_text(encoding="utf-8")
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
-        told = subprocess.run(  # noqa: S603  the interpreter that serves already
+        output = subprocess.run(  # noqa: S603  the interpreter that serves already
             [python, "-c", source], env=dict(variables), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
             check=True, timeout=SECONDS,
         ).stdout  # fmt: skip
-        found = json.loads(told[:ANSWER_BYTES])
+        found = json.loads(output[:OUTPUT_BYTES])
         if isinstance(found, dict) and isinstance(found.get("libraries"), dict):
             return found
     return None
 
 
 def _listening(running: Running) -> Any:
-    """Return the process of ours that listens on the service's port, the first one where many do."""
+    """Return the first of our child processes that listens on the service's port."""
     import psutil
 
     for process in psutil.Process().children(recursive=True):
@@ -95,4 +97,4 @@ def _listening(running: Running) -> Any:
             for socket in process.net_connections("tcp"):
                 if socket.status == psutil.CONN_LISTEN and socket.laddr.port == running.port:
                     return process
-    raise TargetError(f"No process of the service is seen to listen on port {running.port}.")
+    raise TargetError(f"No process of the service listens on port {running.port}.")

@@ -4,41 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seatrial.checks.serving.service import can_serve
-from seatrial.faults.network import Down, Latency, LimitData, ResetPeer, Slicer, Timeout
+from seatrial.checks.serving.service import can_start
 from seatrial.faults.proxy.dependency import over_tcp
-from seatrial.faults.responses import Blanks, Errors, MissingKeys, TooManyRequests, WrongSchema
 from seatrial.faults.scenario import Scenario
+from seatrial.faults.scenarios import scenarios
 from seatrial.policy.service import FailurePolicy
-from seatrial.policy.settings import ANSWER_ROWS, ROWS
 from seatrial.trial import Trial
-
-WITHIN = 0.8  # of the time-out: slow, and in time
-TRICKLE_PIECES = 20  # bytes that come within one time-out
 
 
 def scenarios_of(loss: FailurePolicy, url: str) -> Sequence[Scenario]:
-    """Return the rows for a dependency: those declared, or all that its address allows."""
-    ms = loss.timeout_ms or 0.0
-    made = {
-        # First, while its connections are still open: nothing is lost within the time-out.
-        "latency_within": Scenario("latency_within", Latency(latency=WITHIN * ms), whole=True),
-        "slicer": Scenario("slicer", Slicer(average_size=16, size_variation=8), whole=True),
-        "latency_beyond": Scenario("latency_beyond", Latency(latency=2 * ms), waits=True),
-        "trickle": Scenario("trickle", Slicer(average_size=1, delay=ms * 1e3 / TRICKLE_PIECES), waits=True),
-        "down": Scenario("down", Down()),
-        "timeout": Scenario("timeout", Timeout(), waits=True),
-        "reset_peer": Scenario("reset_peer", ResetPeer()),
-        "limit_data": Scenario("limit_data", LimitData(bytes=64)),
-        "errors": Scenario("errors", Errors()),
-        "too_many_requests": Scenario("too_many_requests", TooManyRequests()),
-        "wrong_schema": Scenario("wrong_schema", WrongSchema()),
-        "nulls": Scenario("nulls", Blanks()),
-        "missing_keys": Scenario("missing_keys", MissingKeys()),
-    }
-    allowed = (*ROWS, *ANSWER_ROWS) if url.startswith("http:") else ROWS
-    chosen = loss.faults or allowed
-    return [row for name, row in made.items() if name in chosen and name in allowed]
+    """Return the fault scenarios of a dependency: those declared, or all that its address allows."""
+    return scenarios(loss, ("tcp", "http") if url.startswith("http:") else ("tcp",), loss.faults)
 
 
 def places(trial: Trial) -> Sequence[str]:
@@ -55,7 +31,7 @@ def seconds(trial: Trial, dependency: str) -> float:
 def why_not(trial: Trial, dependency: str) -> str:
     """Return why a dependency is not broken in this trial, or the empty string."""
     url = trial.pipeline.dependencies[dependency].url
-    if not can_serve(trial):
+    if not can_start(trial):
         return "the pipeline has no service that can be started here"
     if not over_tcp(url):
         return f"'{dependency}' is not reached over TCP ({url.partition(':')[0]}): there is no wire to put a fault on"

@@ -1,4 +1,4 @@
-"""Ask a live service for its answers to reference requests, one by one or in batches, and keep what went wrong."""
+"""Send reference requests to the live service, one by one or in batches, and collect answers and failures."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from seatrial.errors import AnswerError, TargetError
 from seatrial.io import frame_json
 from seatrial.targets.http import FAILURES
 from seatrial.targets.messages import Response
-from seatrial.targets.protocol import Target
-from seatrial.targets.rest import Rest, answers_of, batch_of, keys_of, with_keys
+from seatrial.targets.protocol import Exchanging, Target
+from seatrial.targets.rest import answers_of, keys_of, with_keys
 
-AT_ONCE = 8  # requests under way where a target is asked through its step
-NAMED = 5  # keys named of those that went wrong
+AT_ONCE = 8  # concurrent requests to a target that is called through its step
+NAMED = 5  # keys named in a finding
 
 
 @dataclass
-class Problem:
-    """Requests that went wrong in the same way: the words, and their keys. ``status`` is 0 where there was none."""
+class RequestFailure:
+    """Requests that failed in the same way: the message and their keys. ``status`` is 0 without an HTTP status."""
 
     message: str
     status: int = 0
@@ -30,92 +30,93 @@ class Problem:
 
 
 @dataclass
-class Answers:
-    """What a service answered in one way of asking.
+class ServiceAnswers:
+    """The answers of a service in one request mode.
 
     Attributes:
-        way: ``one by one`` or ``in batches``.
+        mode: ``one by one`` or ``in batches``.
         answers: the answered objects, each with its key.
-        troubles: what went wrong, by message; their requests have no answer.
-        unsent: requests that were given up after failures.
-        away: why nobody was reached, or empty.
-        moved: batches whose answers came in another order than their requests.
-        degraded: answers that say they are degraded, where training's are not; they are among no ``answers``.
-        again: how many requests were asked again for that.
+        failures: the failed requests, by message; they have no answer.
+        unsent: the number of requests that were given up after failures.
+        unreachable: why the service was not reached, or empty.
+        reordered: the number of batches whose answers were in another order than their requests.
+        degraded: answers marked as degraded where the reference's are not; they are not among ``answers``.
+        retried: the number of requests that were sent again for that reason.
     """
 
-    way: str
+    mode: str
     answers: list[dict[str, Any]] = field(default_factory=list)
-    troubles: dict[str, Problem] = field(default_factory=dict)
+    failures: dict[str, RequestFailure] = field(default_factory=dict)
     unsent: int = 0
-    away: str = ""
-    moved: int = 0
+    unreachable: str = ""
+    reordered: int = 0
     degraded: list[dict[str, Any]] = field(default_factory=list)
-    again: int = 0
+    retried: int = 0
 
-    def broke(self, keys: Sequence[Any], message: str, status: int = 0) -> None:
-        """Keep requests that went wrong."""
-        self.troubles.setdefault(message, Problem(message, status)).keys.extend(keys)
+    def add_failure(self, keys: Sequence[Any], message: str, status: int = 0) -> None:
+        """Record failed requests by their keys."""
+        self.failures.setdefault(message, RequestFailure(message, status)).keys.extend(keys)
 
 
-def ask_service(target: Target, requests: pd.DataFrame, keys: Sequence[Any], key: str, batch: int = 1) -> Answers:
-    """Send every request, ``batch`` in one, and return what was told.
+def send_requests(
+    target: Target, requests: pd.DataFrame, keys: Sequence[Any], key: str, batch: int = 1
+) -> ServiceAnswers:
+    """Send every request, ``batch`` at a time, and return the answers and failures.
 
     Args:
         target: the open target.
         requests: the request rows.
-        keys: each request's key, None where it is not known.
-        key: the field of it.
-        batch: requests in one; more than one needs a target that takes batches.
+        keys: the key of each request, None where it is not known.
+        key: the name of the key field.
+        batch: rows in one request; more than one needs a target that takes batches.
     """
-    told = Answers("one by one" if batch == 1 else "in batches")
+    received = ServiceAnswers("one by one" if batch == 1 else "in batches")
     parts = [slice(at, at + batch) for at in range(0, len(requests), batch)]
-    if isinstance(target, Rest):
-        texts = frame_json.payloads(requests)
-        bodies = [batch_of(texts[p]) for p in parts] if batch > 1 else [text.encode() for text in texts]
-        outcomes = target.send_all(bodies, path=target.batch if batch > 1 else None)
+    outcomes: list[Any]
+    if isinstance(target, Exchanging):
+        outcomes = list(target.exchange(requests, batch))
     else:
         outcomes = _step_all(target, [requests.iloc[p] for p in parts])
     for part, outcome in zip(parts, outcomes, strict=True):
-        _keep(told, outcome, list(keys[part]), key)
-    return told
+        _add(received, outcome, list(keys[part]), key)
+    return received
 
 
 def takes_batches(target: Target) -> bool:
     """Whether the target takes several rows in one request."""
-    return not isinstance(target, Rest) or target.batch is not None
+    return not isinstance(target, Exchanging) or target.batch is not None
 
 
 def request_keys(requests: pd.DataFrame, key: str, first: pd.DataFrame) -> list[Any]:
-    """Return each request's key: its own, or that of the first stage's row in its place."""
+    """Return the key of each request: its own, or that of the first stage's row at the same position."""
     keys = keys_of(requests, key)
     if all(k is None for k in keys) and len(first) == len(requests):
         keys = keys_of(first, key)
     return keys
 
 
-def _keep(told: Answers, outcome: Any, keys: list[Any], key: str) -> None:
+def _add(received: ServiceAnswers, outcome: Any, keys: list[Any], key: str) -> None:
     try:
         if isinstance(outcome, AnswerError):
             raise outcome
         if isinstance(outcome, TargetError):
-            told.away = told.away or str(outcome)
-            told.unsent += len(keys)
+            received.unreachable = received.unreachable or str(outcome)
+            received.unsent += len(keys)
         elif outcome is None:
-            told.unsent += len(keys)
+            received.unsent += len(keys)
         else:
             answers = answers_of(outcome, len(keys)) if isinstance(outcome, Response) else frame_json.rows(outcome)
             own = [answer.get(key) for answer in answers]
-            told.moved += own != keys and None not in own and sorted(map(str, own)) == sorted(map(str, keys))
-            told.answers += with_keys(answers, keys, key)
+            received.reordered += own != keys and None not in own and sorted(map(str, own)) == sorted(map(str, keys))
+            received.answers += with_keys(answers, keys, key)
     except AnswerError as error:
         bad = isinstance(outcome, Response) and not outcome.ok
-        said = f"{error}{_where(outcome)}" if bad else str(error)
-        told.broke(keys, said, outcome.status if bad else 0)
+        message = f"{error}{_refused_fields(outcome)}" if bad else str(error)
+        received.add_failure(keys, message, outcome.status if bad else 0)
 
 
-def _where(response: Response) -> str:
-    """Return the fields that a refusal in FastAPI's form names, and none of their values."""
+def _refused_fields(response: Response) -> str:
+    """Return a sentence with the fields that a refusal in FastAPI's format names, without their values."""
     try:
         detail = response.json()["detail"]
         fields = dict.fromkeys(".".join(str(part) for part in each["loc"] if part != "body") for each in detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,22 +10,56 @@ from seatrial.errors import UsageError
 from seatrial.pipeline import Pipeline, Service
 from seatrial.process.running import Running
 from seatrial.targets import connect
+from seatrial.targets.http import Http
 from seatrial.targets.launch import fill, folder_of, start, values_of
 from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
 
 
 @dataclass(frozen=True)
-class Live:
-    """A running service and how to speak to it."""
+class LiveService:
+    """A service under trial: its declaration, the target that sends requests to it, and its process.
+
+    ``running`` is None where the service was handed to the trial: how it ends is then not ours to see.
+    """
 
     service: Service
-    running: Running
+    running: Running | None
     target: Target
+
+    def ended(self, within_seconds: float = 0.0) -> str | None:
+        """Return how its process ended, such as ``code 1``; None while it runs, or where it is not ours."""
+        return None if self.running is None else self.running.ended(within_seconds)
+
+    def stopped(self, within_seconds: float = 2.0) -> str | None:
+        """Return how a service ended that stopped responding; None where it still listens, or is not ours."""
+        if self.running is None:
+            return None
+        until = time.monotonic() + within_seconds  # its guard needs a moment to notice
+        while (how := self.running.ended()) is None and time.monotonic() < until and not self.running.listens():
+            time.sleep(0.05)
+        return how
+
+    def tail(self) -> str:
+        """Return the end of its log, as one or more sentences; empty where it is not ours."""
+        return "" if self.running is None else self.running.tail()
+
+    def root(self, *, seconds: float, connections: int = 8) -> Http:
+        """Return a client of its root path, whatever protocol its predictions speak; use it in a ``with`` block."""
+        if self.running is not None:
+            return Http(self.running.url, seconds=seconds, connections=connections)
+        if not isinstance(self.target, Http):
+            raise UsageError(f"The service at {self.target.url} has no HTTP address for its OpenAPI document.")
+        return self.target.root(seconds=seconds, connections=connections)
 
 
 def can_serve(trial: Trial) -> bool:
-    """Whether the pipeline has a service that can be started here: one that loads a model needs the model's path."""
+    """Whether there is a service to send requests to: one handed to the trial, or one that can be started here."""
+    return trial.service is not None or can_start(trial)
+
+
+def can_start(trial: Trial) -> bool:
+    """Whether the pipeline has a service that can be started here; one that loads a model needs the model's path."""
     service = trial.pipeline.service
     if service is None:
         return False
@@ -32,12 +67,12 @@ def can_serve(trial: Trial) -> bool:
     return trial.model_path is not None or not needs_model
 
 
-def live(trial: Trial) -> Live:
-    """Return the trial's service, started the first time it is asked for; the same for every check.
+def live_service(trial: Trial) -> LiveService:
+    """Return the trial's service: started on the first call, shared by every check.
 
     Raises:
-        AnswerError: it ended by itself, or refused to be ready.
-        TargetError: it cannot be started, or was not ready in time.
+        AnswerError: the service ended by itself, or refused to become ready.
+        TargetError: the service cannot be started, or was not ready in time.
     """
     return trial.once("live service", lambda: _start(trial))
 
@@ -48,7 +83,7 @@ def serve(pipeline: Pipeline, *, model_path: str | None = None, urls: Mapping[st
     Args:
         pipeline: its ``service`` is started.
         model_path: the local path of the version's model.
-        urls: dependency name to the address it is given in place of its own, such as that of a proxy.
+        urls: dependency name to an address that replaces its own, such as that of a proxy.
     """
     if pipeline.service is None:
         raise UsageError(f"Pipeline '{pipeline.name}' has no service: declare one with Service(command=…).")
@@ -56,7 +91,7 @@ def serve(pipeline: Pipeline, *, model_path: str | None = None, urls: Mapping[st
 
 
 def target_of(pipeline: Pipeline, running: Running, *, seconds: float = 30.0) -> Target:
-    """Return the target that speaks to a pipeline's running service; use it in a ``with`` block."""
+    """Return the target that sends requests to a pipeline's running service; use it in a ``with`` block."""
     service = pipeline.service
     assert service is not None
     if not service.predict.startswith("/"):
@@ -65,8 +100,11 @@ def target_of(pipeline: Pipeline, running: Running, *, seconds: float = 30.0) ->
     return connect(url, key=pipeline.key, batch=service.batch, seconds=seconds)
 
 
-def _start(trial: Trial) -> Live:
+def _start(trial: Trial) -> LiveService:
+    if trial.service is not None:
+        declared = trial.pipeline.service or Service(command=(), openapi=None)
+        return LiveService(declared, None, trial.hold(trial.service))
     assert trial.pipeline.service is not None
     running = trial.hold(serve(trial.pipeline, model_path=trial.model_path))
     target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.seconds))
-    return Live(trial.pipeline.service, running, target)
+    return LiveService(trial.pipeline.service, running, target)

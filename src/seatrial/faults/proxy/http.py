@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from time import monotonic
 from urllib.parse import urlsplit, urlunsplit
 
-from seatrial.faults.messages import MAX_HEAD_BYTES, BadMessage, Message, read
+from seatrial.faults.messages import BadMessage, ClientSide, HttpResponse, ServerSide
 from seatrial.faults.proxy.tcp import FaultCounter, endpoint
 from seatrial.faults.responses import AnswerFault
 from seatrial.process.event_loop import Background
 
-_BAD_GATEWAY = Message("HTTP/1.1 502 Bad Gateway", (), b"the dependency did not answer")
+_BAD_GATEWAY = HttpResponse(502, (), b"the dependency did not answer", "Bad Gateway")
 _KEPT_TIMES = 100_000
 
 
@@ -57,48 +57,40 @@ class HttpProxy:
             self._background.call(lambda: self._faults.remove(placed))
 
     async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MAX_HEAD_BYTES, backlog=4096)
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = out = None
+        client, upstream = ServerSide(reader, writer), None
         try:
-            while (request := await read(reader)) is not None:
+            while (request := await client.read()) is not None:
                 self.requests += 1
                 number = self.requests
                 self.times.append(monotonic())
-                answer = None
-                if there is not None and out is not None and not there.at_eof():
-                    # The other side may drop an idle connection just now: unanswered, the request goes out anew.
+                response = None
+                if upstream is not None and upstream.reusable:
+                    # The dependency may drop an idle connection just now: unanswered, the request is sent anew.
                     with contextlib.suppress(ConnectionError):
-                        answer = await _asked(request, there, out)
-                if answer is None:
-                    if out is not None:
-                        out.close()
-                    there, out = await asyncio.open_connection(*self.upstream, limit=MAX_HEAD_BYTES)
-                    answer = await _asked(request, there, out) or _BAD_GATEWAY
-                last = request.closes or answer.closes or answer is _BAD_GATEWAY
-                writer.write(self._changed(answer, number).encode(close=last))
-                await writer.drain()
-                if last:
+                        response = await upstream.send(request)
+                if response is None:
+                    if upstream is not None:
+                        upstream.close()
+                    upstream = ClientSide(*await asyncio.open_connection(*self.upstream))
+                    response = await upstream.send(request) or _BAD_GATEWAY
+                assert upstream is not None
+                if not await client.write(self._changed(response, number), close=not upstream.reusable):
                     break
         except (OSError, BadMessage):
-            with contextlib.suppress(OSError):
-                writer.write(_BAD_GATEWAY.encode(close=True))
+            with contextlib.suppress(OSError, BadMessage):
+                await client.write(_BAD_GATEWAY, close=True)
         finally:
-            for each in (writer, out):
-                if each is not None:
-                    each.close()
+            for side in (client, upstream):
+                if side is not None:
+                    side.close()
 
-    def _changed(self, answer: Message, number: int) -> Message:
+    def _changed(self, response: HttpResponse, number: int) -> HttpResponse:
         for fault, hits in self._faults:
-            changed = fault.change(answer, self.seed, number)
+            changed = fault.change(response, self.seed, number)
             if changed is not None:
                 hits.add()
-                answer = changed
-        return answer
-
-
-async def _asked(request: Message, there: asyncio.StreamReader, out: asyncio.StreamWriter) -> Message | None:
-    """Send the request on and return its answer, or None where the connection ended before one began."""
-    out.write(request.encode())
-    return await read(there, answer_to=request.start.split(" ", 1)[0])
+                response = changed
+        return response

@@ -1,4 +1,4 @@
-"""What a cause is told from: one column's differing cells, and the words to say it in."""
+"""What a cause is derived from: the differing cells of one column."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from seatrial.parity.columns import TICKS, Array, Column, sampled
 
 SAMPLE = 20_000  # differing rows looked at; a cause must explain 99 % of them
-ENOUGH = 3  # differing rows below which nothing is told clearly
+ENOUGH = 3  # differing rows below which no cause is named
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _print(cells: Column) -> object:
 
 
 @dataclass(frozen=True)
-class Change:
+class ColumnChange:
     """One column that differs: both sides, aligned, and the rows in which they part.
 
     ``rows`` are those where both have a value, ``flips`` those where one is null; both ascending positions.
@@ -113,26 +113,21 @@ class Change:
         names = {self.expected.logical, self.actual.logical}
         return 1e-3 if "float16" in names else 1e-5 if "float32" in names else 1e-9
 
-    def told(self, hits: Array) -> bool:
+    def explains(self, hits: Array) -> bool:
         """Whether the rows that a cause explains, as a boolean array over the sample, are clearly enough."""
         return len(hits) >= ENOUGH and bool(np.count_nonzero(hits) >= 0.99 * len(hits))
 
     def count(self, hits: Array | None = None) -> str:
-        """Return "312 of 5 000 rows": those explained, of all that were compared."""
+        """Return "312 of 5,000 rows": the rows explained, of all that were compared."""
         many = len(self.rows) + len(self.flips)
         if hits is not None:
             many = round(np.count_nonzero(hits) / len(hits) * len(self.rows))
-        return f"{spaced(many)} of {spaced(len(self.expected))} rows"
+        return f"{many:,} of {len(self.expected):,} rows"
 
     def close(self, x: Array, y: Array) -> Array:
         """Whether two computed numbers are the same to the column's precision."""
         near = np.abs(x - y) <= self.precision * np.maximum(np.abs(x), np.abs(y))
         return cast(Array, near & np.isfinite(x) & np.isfinite(y))  # infinity is near to everything
-
-
-def spaced(number: int) -> str:
-    """Return 5000 as "5 000"."""
-    return f"{number:,}".replace(",", " ")
 
 
 def distinct(values: Array, least: int) -> bool:

@@ -1,7 +1,7 @@
-"""Name why a column differs, where that can be told.
+"""Name the cause of a difference in a column, where one explains it.
 
-A cause is one function from a :class:`Change` to a :class:`Cause` or None; the lists at the end name them in
-the order in which they are asked. To add one, write the function and put it in a list. It must explain 99 %
+A cause is one function from a :class:`ColumnChange` to a :class:`Cause` or None; the lists at the end name them in
+the order in which they are tried. To add one, write the function and put it in a list. It must explain 99 %
 of the differing rows and its sentence must not show a cell value, factors and offsets excepted.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seatrial.parity.causes.change import Cause, Change
+from seatrial.parity.causes.change import Cause, ColumnChange
 from seatrial.parity.causes.numbers import (
     affine,
     constant_offset,
@@ -32,10 +32,10 @@ from seatrial.parity.causes.rows import (
 from seatrial.parity.causes.text import day_month_swap, list_order, text_form, time_truncation, timezone
 from seatrial.parity.causes.types import default_fill, dtype_coercion, null_handling
 
-Namer = Callable[[Change], Cause | None]
+Namer = Callable[[ColumnChange], Cause | None]
 
 
-def name_cause(change: Change) -> Cause | None:
+def name_cause(change: ColumnChange) -> Cause | None:
     """Return the first cause that explains the change, or None."""
     for namer in ALWAYS:
         if cause := namer(change):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seatrial.parity.causes.change import Cause, Change, distinct
+from seatrial.parity.causes.change import Cause, ColumnChange, distinct
 from seatrial.parity.columns import Array
 
 # What a ratio is known for. Both directions of each are tried.
@@ -28,7 +28,7 @@ FACTORS = {
 }
 
 
-def float_round_trip(change: Change) -> Cause | None:
+def float_round_trip(change: ColumnChange) -> Cause | None:
     """Numbers passed through a narrower float on their way."""
     if change.numbers is None or change.expected.logical == "float16":
         return None
@@ -39,32 +39,32 @@ def float_round_trip(change: Change) -> Cause | None:
         name = np.dtype(narrow).name
         for x, y, words in ((e, a, "actual is expected"), (a, e, "expected is actual")):
             hits = x.astype(narrow).astype(np.float64) == y
-            if change.told(hits):
+            if change.explains(hits):
                 return Cause(f"{name}-round-trip", f"{words} after a round trip through {name} in {change.count(hits)}")
     return None
 
 
-def precision_loss(change: Change) -> Cause | None:
+def precision_loss(change: ColumnChange) -> Cause | None:
     """Integers beyond 2**53 passed through float64."""
     e, a = change.sides
     if e.kind != "number" or a.kind != "number" or e.values.dtype.kind not in "iu":
         return None
     hits = e.values.astype(np.float64) == a.values.astype(np.float64)
-    if change.told(hits) and np.abs(e.values.astype(np.float64)).max() >= 2**53:
+    if change.explains(hits) and np.abs(e.values.astype(np.float64)).max() >= 2**53:
         return Cause("dtype-coercion", f"integers beyond 2^53 lost digits through float64 in {change.count(hits)}")
     return None
 
 
-def sign_flip(change: Change) -> Cause | None:
+def sign_flip(change: ColumnChange) -> Cause | None:
     """The sign is turned round."""
     if change.numbers is None:
         return None
     e, a = change.numbers
     hits = a == -e
-    return Cause("sign-flip", f"actual = -expected in {change.count(hits)}") if change.told(hits) else None
+    return Cause("sign-flip", f"actual = -expected in {change.count(hits)}") if change.explains(hits) else None
 
 
-def rounding(change: Change) -> Cause | None:
+def rounding(change: ColumnChange) -> Cause | None:
     """A rounding too many, too few, or of another kind."""
     if change.numbers is None:
         return None
@@ -72,11 +72,11 @@ def rounding(change: Change) -> Cause | None:
     for x, y, of, missing in ((e, a, "actual is expected", ""), (a, e, "expected is actual", ": not rounded")):
         for places in (0, 1, 2, 3, 4, 5, 6, 8, -1, -2, -3):
             grid = 10.0**places
-            if not change.told(_on_grid(y * grid)):
+            if not change.explains(_on_grid(y * grid)):
                 continue
             for name, how in _ROUNDINGS.items():
                 hits = np.abs(how(x * grid) - y * grid) < 1e-6
-                if change.told(hits):
+                if change.explains(hits):
                     slug = "rounding" if name == "rounded" else "truncation"
                     detail = f"{of} {name} to {places} decimals{missing} in {change.count(hits)}"
                     return Cause(slug, detail)
@@ -97,7 +97,7 @@ def _on_grid(values: Array) -> Array:
     return np.asarray(np.abs(values - np.rint(values)) < 1e-6)
 
 
-def rounding_mode(change: Change) -> Cause | None:
+def rounding_mode(change: ColumnChange) -> Cause | None:
     """Half to even in place of half up, or the other way round: neighbours, one odd and one even."""
     if change.numbers is None or len(change.sample) < 8:
         return None
@@ -106,20 +106,20 @@ def rounding_mode(change: Change) -> Cause | None:
         grid = 10.0**places
         x, y = e * grid, a * grid
         neighbours = np.abs(np.abs(x - y) - 1) < 1e-6
-        if not change.told(neighbours & _on_grid(x) & _on_grid(y)):
+        if not change.explains(neighbours & _on_grid(x) & _on_grid(y)):
             continue
         odd_x, odd_y = np.mod(np.rint(x), 2) == 1, np.mod(np.rint(y), 2) == 1
         for hits, words in (
             (odd_x & ~odd_y, "actual rounds ties to even, expected does not,"),
             (~odd_x & odd_y, "expected rounds ties to even, actual does not,"),
         ):
-            if change.told(hits):
+            if change.explains(hits):
                 return Cause("rounding-mode", f"{words} in {change.count(hits)}")
         return None
     return None
 
 
-def logarithm(change: Change) -> Cause | None:
+def logarithm(change: ColumnChange) -> Cause | None:
     """log for log1p, or a logarithm left out or taken twice."""
     if change.numbers is None:
         return None
@@ -138,12 +138,12 @@ def logarithm(change: Change) -> Cause | None:
     if not distinct(e, 3):
         return None
     for words, hits in tries:
-        if change.told(hits):
+        if change.explains(hits):
             return Cause("log-transform", f"actual has {words} in {change.count(hits)}")
     return None
 
 
-def unit_factor(change: Change) -> Cause | None:
+def unit_factor(change: ColumnChange) -> Cause | None:
     """One ratio between actual and expected: another unit."""
     if change.numbers is None or not distinct(change.numbers[0], 2):
         return None
@@ -165,12 +165,12 @@ def unit_factor(change: Change) -> Cause | None:
         meaning, shown = "", f"× {ratio:.6g}"
     with np.errstate(all="ignore"):
         hits = np.abs(a - e * ratio) <= 10 * change.precision * np.abs(a)
-    if change.told(hits) and np.isfinite(ratio):
+    if change.explains(hits) and np.isfinite(ratio):
         return Cause("unit-factor", f"actual = expected {shown}{meaning} in {change.count(hits)}")
     return None
 
 
-def constant_offset(change: Change) -> Cause | None:
+def constant_offset(change: ColumnChange) -> Cause | None:
     """One difference between actual and expected."""
     if change.numbers is None or not distinct(change.numbers[0], 3):
         return None
@@ -178,13 +178,13 @@ def constant_offset(change: Change) -> Cause | None:
     with np.errstate(all="ignore"):
         offset = float(np.median(a - e))
         hits = np.abs(a - e - offset) <= change.precision * np.maximum(np.abs(a), np.abs(e))
-    if change.told(hits) and np.isfinite(offset):
+    if change.explains(hits) and np.isfinite(offset):
         sign = "+" if offset >= 0 else "-"
         return Cause("constant-offset", f"actual = expected {sign} {abs(offset):.6g} in {change.count(hits)}")
     return None
 
 
-def affine(change: Change) -> Cause | None:
+def affine(change: ColumnChange) -> Cause | None:
     """One straight line between expected and actual: a scaling left out, doubled, or of another version."""
     if change.numbers is None or not distinct(change.numbers[0], 5):
         return None
@@ -194,7 +194,7 @@ def affine(change: Change) -> Cause | None:
         slope = (a[high] - a[low]) / (e[high] - e[low])
         shift = a[low] - slope * e[low]
         hits = np.abs(slope * e + shift - a) <= 100 * change.precision * np.maximum(np.abs(a), abs(shift))
-    if change.told(hits) and np.isfinite(slope) and slope != 0:
+    if change.explains(hits) and np.isfinite(slope) and slope != 0:
         line = f"{slope:.6g} × expected {'+' if shift >= 0 else '-'} {abs(shift):.6g}"
         why = "a scaling is left out, doubled, or of another version"
         return Cause("scaling", f"actual = {line} in {change.count(hits)}: {why}")
@@ -204,7 +204,7 @@ def affine(change: Change) -> Cause | None:
 ZONES = 8  # offsets that explain a column of hours; random hours would need all 24
 
 
-def hour_of_day(change: Change) -> Cause | None:
+def hour_of_day(change: ColumnChange) -> Cause | None:
     """Hours of the day, turned: 23 becomes 1."""
     if change.numbers is None or change.expected.kind != "number":
         return None
@@ -212,7 +212,7 @@ def hour_of_day(change: Change) -> Cause | None:
     turn = np.mod(a - e, 24)
     turns, counts = np.unique(turn, return_counts=True)
     common = turns[np.argsort(-counts, kind="stable")[:2]]
-    summer = len(common) == 2 and abs(common[0] - common[1]) in (1, 23) and not change.told(turn == common[0])
+    summer = len(common) == 2 and abs(common[0] - common[1]) in (1, 23) and not change.explains(turn == common[0])
     hits = np.isin(turn, common) if summer else turn == common[0]
     wraps = bool(np.any(a < e)) and bool(np.any(a > e))
     named = "hour" in change.column.lower()
@@ -220,14 +220,14 @@ def hour_of_day(change: Change) -> Cause | None:
         return None
     if not all(_hours(side.values) for side in (change.expected, change.actual)):
         return None
-    if not change.told(hits):
+    if not change.explains(hits):
         zones = turns[np.argsort(-counts, kind="stable")[:ZONES]]
-        if not (named and len(turn) >= 10 * ZONES and change.told(np.isin(turn, zones))):
+        if not (named and len(turn) >= 10 * ZONES and change.explains(np.isin(turn, zones))):
             return None
-        told = (
+        turned = (
             f"hours of the day are turned by {len(zones)} different offsets, as if each row had a time zone of its own"
         )
-        return Cause("shifted-timezone", f"{told}, in {change.count(np.isin(turn, zones))}")
+        return Cause("shifted-timezone", f"{turned}, in {change.count(np.isin(turn, zones))}")
     by = " or ".join(f"{int(h) if h <= 12 else int(h) - 24:+d} h" for h in (common if summer else common[:1]))
     why = " (daylight saving)" if summer else ""
     return Cause("shifted-timezone", f"hours of the day are turned by {by}{why} in {change.count(hits)}")

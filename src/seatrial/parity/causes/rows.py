@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from seatrial.parity.causes.change import ENOUGH, Cause, Change
+from seatrial.parity.causes.change import ENOUGH, Cause, ColumnChange
 from seatrial.parity.cells import compare_columns
 from seatrial.parity.columns import Array, Column, sampled
 from seatrial.parity.tolerance import EXACT, bounds
 
 
-def column_swap(change: Change) -> Cause | None:
+def column_swap(change: ColumnChange) -> Cause | None:
     """The values of another column."""
     if len(change.rows) < max(ENOUGH, 0.01 * len(change.expected)) or _few_values(change.actual):
         return None
@@ -23,7 +23,7 @@ def column_swap(change: Change) -> Cause | None:
     return None
 
 
-def shifted_rows(change: Change) -> Cause | None:
+def shifted_rows(change: ColumnChange) -> Cause | None:
     """The value of the row before or after."""
     if not change.values_tell or _few_values(change.expected):
         return None
@@ -33,12 +33,12 @@ def shifted_rows(change: Change) -> Cause | None:
         moved = change.expected.take(at[inside])
         hits = np.ones(len(at), dtype=bool)
         hits[inside] = _equal_cells(moved, change.actual.take(change.sample[inside]))
-        if change.told(hits):
+        if change.explains(hits):
             return Cause("shifted-rows", f"actual is expected of the row {words} in {change.count(hits)}")
     return None
 
 
-def misaligned_rows(change: Change) -> Cause | None:
+def misaligned_rows(change: ColumnChange) -> Cause | None:
     """The right values in the wrong rows, perhaps because they were sorted."""
     if not change.values_tell or len(change.flips) or _few_values(change.expected, 5):
         return None
@@ -60,7 +60,7 @@ def _codes(side: Column, rows: Array) -> Array | None:
     return np.asarray(pd.factorize(cells.objects())[0])
 
 
-def _joint_codes(change: Change) -> tuple[Array, Array] | None:
+def _joint_codes(change: ColumnChange) -> tuple[Array, Array] | None:
     e, a = change.expected.take(change.rows), change.actual.take(change.rows)
     if e.kind in ("number", "instant", "span") and e.kind == a.kind and e.unit == a.unit:
         return e.values, a.values

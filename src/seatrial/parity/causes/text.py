@@ -8,21 +8,21 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 
-from seatrial.parity.causes.change import Cause, Change
+from seatrial.parity.causes.change import Cause, ColumnChange
 from seatrial.parity.columns import Array, Column
 
 
-def text_form(change: Change) -> Cause | None:
+def text_form(change: ColumnChange) -> Cause | None:
     """The same text in another case, with other white space, in another Unicode form or encoding."""
     if change.texts is None:
         return None
     for name, words, form in _FORMS:
         hits = np.array([form(x) == form(y) for x, y in zip(*change.texts, strict=True)], dtype=bool)
-        if change.told(hits):
+        if change.explains(hits):
             return Cause(name, f"text differs only in {words} in {change.count(hits)}")
     for name, words, twist in _TWISTS:
         hits = np.array([twist(x, y) for x, y in zip(*change.texts, strict=True)], dtype=bool)
-        if change.told(hits):
+        if change.explains(hits):
             return Cause(name, f"{words} in {change.count(hits)}")
     return None
 
@@ -58,7 +58,7 @@ _TWISTS: tuple[tuple[str, str, Callable[[str, str], bool]], ...] = (
 )
 
 
-def timezone(change: Change) -> Cause | None:
+def timezone(change: ColumnChange) -> Cause | None:
     """Timestamps moved by whole quarters of an hour, one or (summer and winter) two of them."""
     if change.seconds is None:
         return None
@@ -67,13 +67,13 @@ def timezone(change: Change) -> Cause | None:
     common = counted[np.argsort(-counts, kind="stable")[:2]]
     quarters = common[(np.mod(common, 900) == 0) & (np.abs(common) <= 14 * 3600)]
     one = shifts == common[0]
-    if change.told(one):
+    if change.explains(one):
         if len(quarters) and quarters[0] == common[0]:
             return Cause("shifted-timezone", f"actual is {_hours(common[0])} in {change.count(one)}")
         side = "later" if common[0] > 0 else "earlier"
         return Cause("constant-offset", f"actual is {abs(common[0]):g} s {side} in {change.count(one)}")
     two = np.isin(shifts, quarters)
-    if len(quarters) == 2 and abs(quarters[0] - quarters[1]) == 3600 and change.told(two):
+    if len(quarters) == 2 and abs(quarters[0] - quarters[1]) == 3600 and change.explains(two):
         both = " or ".join(_hours(shift) for shift in quarters)
         return Cause("shifted-timezone", f"actual is {both} (daylight saving) in {change.count(two)}")
     return None
@@ -83,19 +83,19 @@ def _hours(seconds: float) -> str:
     return f"{abs(seconds) / 3600:g} h {'later' if seconds > 0 else 'earlier'}"
 
 
-def day_month_swap(change: Change) -> Cause | None:
+def day_month_swap(change: ColumnChange) -> Cause | None:
     """03/04 read as the third of April and as the fourth of March."""
     if change.seconds is None:
         return None
     e, a = (_timestamps(side) for side in change.sides)
     hits = (e.day == a.month) & (e.month == a.day) & (e.year == a.year)
     hits &= (e - e.normalize()) == (a - a.normalize())
-    if change.told(np.asarray(hits)):
+    if change.explains(np.asarray(hits)):
         return Cause("day-month-swap", f"day and month are swapped in {change.count(np.asarray(hits))}")
     return None
 
 
-def time_truncation(change: Change) -> Cause | None:
+def time_truncation(change: ColumnChange) -> Cause | None:
     """Timestamps cut to a coarser unit."""
     if change.seconds is None:
         return None
@@ -109,7 +109,7 @@ def time_truncation(change: Change) -> Cause | None:
         ("us", "µs"),
     ):
         hits = np.asarray(e.floor(unit) == a)
-        if change.told(hits):
+        if change.explains(hits):
             return Cause("truncation", f"timestamps are cut to whole {words} in {change.count(hits)}")
     return None
 
@@ -118,13 +118,13 @@ def _timestamps(side: Column) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(side.values.view(f"M8[{side.unit}]"))
 
 
-def list_order(change: Change) -> Cause | None:
+def list_order(change: ColumnChange) -> Cause | None:
     """The same items in another order."""
     e, a = change.sides
     if e.kind != "list" or a.kind != "list":
         return None
     pairs = zip(e.objects(), a.objects(), strict=True)
     hits: Array = np.array([sorted(map(repr, x)) == sorted(map(repr, y)) for x, y in pairs], dtype=bool)
-    if change.told(hits):
+    if change.explains(hits):
         return Cause("list-order", f"lists hold the same items in another order in {change.count(hits)}")
     return None

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from seatrial.parity.causes.change import ENOUGH, Cause, Change
+from seatrial.parity.causes.change import ENOUGH, Cause, ColumnChange
 from seatrial.parity.causes.rows import (
     _codes,
     _few_values,
     _one,
 )
 
-# What pandas.read_csv takes for missing unless told otherwise, in lower case.
+# What pandas.read_csv reads as missing by default, in lower case.
 NA_STRINGS = frozenset({"", "#n/a", "#na", "-nan", "<na>", "n/a", "na", "nan", "none", "null"})
 
 
-def default_fill(change: Change) -> Cause | None:
-    """One constant stands where there was null, or where values varied."""
+def default_fill(change: ColumnChange) -> Cause | None:
+    """One constant replaces null, or values that varied."""
     filled = change.flips[~change.actual.take(change.flips).is_null()]
     if len(filled) < len(change.flips) or len(filled) + len(change.rows) < ENOUGH:
         return None
@@ -24,15 +24,15 @@ def default_fill(change: Change) -> Cause | None:
     if became is None or not _one(became):
         return None
     if len(filled):
-        return Cause("default-fill", f"one constant stands for null in {change.count()}")
+        return Cause("default-fill", f"one constant replaces null in {change.count()}")
     was = _codes(change.expected, change.rows)
     if was is None or _few_values(change.expected):
         return None
     what = "another constant" if _one(was) else "varied values"
-    return Cause("default-fill", f"one constant stands for {what} in {change.count()}")
+    return Cause("default-fill", f"one constant replaces {what} in {change.count()}")
 
 
-def null_handling(change: Change) -> Cause | None:
+def null_handling(change: ColumnChange) -> Cause | None:
     """Values became null, or nulls became values."""
     differing = len(change.flips) + len(change.rows)
     lost = change.flips[change.actual.take(change.flips).is_null()]
@@ -48,7 +48,7 @@ def null_handling(change: Change) -> Cause | None:
     return Cause("null-handling", f"values became null in {change.count()}")
 
 
-def dtype_coercion(change: Change) -> Cause | None:
+def dtype_coercion(change: ColumnChange) -> Cause | None:
     """Numbers or booleans as text, or text as numbers; or another type with the same values."""
     before, after = change.expected.logical, change.actual.logical
     if before == after:
@@ -59,7 +59,7 @@ def dtype_coercion(change: Change) -> Cause | None:
         return None
     pairs = zip(*(side.objects() for side in change.sides), strict=True)
     hits = np.array([_read(x) == _read(y) for x, y in pairs], dtype=bool)
-    if change.told(hits):
+    if change.explains(hits):
         return Cause("dtype-coercion", f"{after} in place of {before}, reading the same, in {change.count(hits)}")
     return None
 

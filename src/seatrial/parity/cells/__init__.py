@@ -1,4 +1,4 @@
-"""Compare two columns cell by cell: where they differ, where one is null, and by how much."""
+"""Compare two columns cell by cell: which differ, which are null on one side, and by how much."""
 
 from seatrial.parity.cells.columns import compare_columns
 from seatrial.parity.cells.difference import Cells

@@ -1,40 +1,17 @@
-"""What is kept with a version: its model and its reference, here on this disk, and what it promised when it passed."""
+"""What is kept with a version in MLflow: its model and its reference, downloaded to this disk."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shutil
-import tempfile
 from pathlib import Path
-from typing import Any
 
 from seatrial.errors import ReferenceInvalid, RegistryError
-from seatrial.io.bundle import directory_digest
-from seatrial.openapi.document import is_openapi
 from seatrial.reference.snapshot import Reference
 from seatrial.registry.mlflow.client import client, spoken
-from seatrial.registry.mlflow.versions import promoted
-from seatrial.registry.protocol import Fetched, Version
-from seatrial.trial import ChampionContract
+from seatrial.registry.protocol import Version
 
 REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
-OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
-LAST_RUNS = 10  # verdicts of a version that are looked through
-
-
-def fetch(version: Version, into: Path) -> Fetched:
-    """Download the version's model and reference below ``into``, which is emptied first.
-
-    Raises:
-        RegistryError: no answer, or files that cannot be had.
-        ReferenceInvalid: the version carries no reference, or one that is damaged or of another run.
-    """
-    into.mkdir(parents=True, exist_ok=True)
-    model = download_model(version, into / "model")
-    reference = fetch_reference(version, into / "reference")
-    return Fetched(version, model, directory_digest(model), reference)
 
 
 def download_model(version: Version, into: Path) -> Path:
@@ -99,59 +76,3 @@ def can_take_reference(version: Version) -> None:
             f"{version.uri} has a reference already ({stated[:19]}…), which its verdicts rest on. "
             "Register a new version to capture another."
         )
-
-
-def champion_contract(version: Version, alias: str, into: Path) -> ChampionContract | None:
-    """Return what the version promises that ``alias`` stands on; None where it stands on none.
-
-    The OpenAPI is that of its last pass: a later verdict that failed may be about a service that broke its word.
-
-    Args:
-        version: the one on trial.
-        alias: of the promoted one.
-        into: where the promoted version's reference is downloaded to.
-    """
-    best = promoted(version.name, alias)
-    if best is None:
-        return None
-    document, why = _stored_openapi(best)
-    reference = None
-    if best.number != version.number:
-        with contextlib.suppress(ReferenceInvalid):
-            reference = fetch_reference(best, into).root
-    return ChampionContract(best.number, document, why, reference)
-
-
-def experiment_of(name: str) -> str:
-    """Return the experiment that holds the verdicts of a model."""
-    return f"seatrial/{name}"
-
-
-def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
-    """Return the OpenAPI kept with the version's last pass, or None and why."""
-    import mlflow
-
-    registry = client()
-    with spoken("asked for its OpenAPI", version.uri):
-        experiment = registry.get_experiment_by_name(experiment_of(version.name))
-        if experiment is None:
-            return None, "it never got a verdict"
-        since = f"params.version = '{version.number}' and attributes.start_time >= {version.created}"
-        runs = registry.search_runs(
-            [experiment.experiment_id], f"{since} and tags.`seatrial.verdict` = 'pass'", max_results=LAST_RUNS,
-            order_by=["attributes.start_time DESC"],
-        )  # fmt: skip
-        kept = [(r, a) for r in runs for a in registry.list_artifacts(r.info.run_id) if a.path == OPENAPI]
-        if not kept:
-            return None, "none is stored with a verdict that it passed"
-        run, artifact = kept[0]
-        if (artifact.file_size or 0) > OPENAPI_BYTES:
-            return None, f"the stored one has {artifact.file_size:,} bytes; at most {OPENAPI_BYTES:,} are read"
-        with tempfile.TemporaryDirectory(prefix="seatrial-openapi-") as here:
-            path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=OPENAPI, dst_path=here)
-            text = Path(path).read_bytes()
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
-    return (document, "") if is_openapi(document) else (None, "the stored one is no OpenAPI 3 document")

@@ -7,70 +7,21 @@ key before it is created, its metrics have the time of the verdict, and it is te
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seatrial.events import Measurement, Outcome, Verdict
 from seatrial.process import crash_points
-from seatrial.registry import Fetched, client, experiment_of, spoken
-from seatrial.sinks.markdown import findings_markdown
+from seatrial.registry.mlflow.client import client, spoken
+from seatrial.registry.protocol import Version
 
-STATUS = {Outcome.PASS: "FINISHED", Outcome.FAIL: "FAILED"}
+MOST_RUNS = 200  # the newest of a version that are read
+PASSED_RUNS = 10  # of those that passed
 KEY_TAG = "seatrial.key"  # of the run: the key of its verdict
-PARAM_LENGTH = 500
 _ADDRESS = re.compile(r"https?://[\w.:\-\[\]/]+", re.ASCII)
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
-BLOCK_LENGTHS = (4700, 2500, 800, 200)  # tried in turn until one fits beside the text of people
 BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
-
-
-def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
-    """Log part of a validation, which is no verdict on the version, and return the run's id.
-
-    Args:
-        verdict: the result.
-        fetched: the version.
-        artifacts: a directory to log: report, JUnit, JSON, suites.
-
-    Raises:
-        RegistryError: the registry does not answer.
-    """
-    return log_run(run_payload(verdict, fetched, ", partial"), artifacts)
-
-
-def run_payload(verdict: Verdict, fetched: Fetched, suffix: str = "") -> dict[str, Any]:
-    """Return the content of the run without its files, as JSON."""
-    version, reference = fetched.version, fetched.reference
-    totals = [
-        Measurement("run", None, "findings", len(verdict.errors)),
-        Measurement("run", None, "cases", len(verdict.evaluated)),
-        Measurement("run", None, "seconds", verdict.seconds),
-    ]
-    params = {
-        "model": verdict.subject.model,
-        "version": verdict.subject.version,
-        "reference_digest": verdict.reference_digest,
-        "policy_digest": verdict.policy_digest,
-        "seed": verdict.seed,
-    }
-    return {
-        "model": version.name,
-        "name": f"version {version.number}: {verdict.outcome.value}{suffix}",
-        "status": STATUS.get(verdict.outcome, "KILLED"),
-        "at": int(time.time() * 1000),
-        "model_id": version.model_id,
-        "metrics": {metric_name(m): float(m.value) for m in (*totals, *verdict.measurements)},
-        "params": {name: str(value)[:PARAM_LENGTH] for name, value in params.items()},
-        "tags": {"seatrial.verdict": verdict.outcome.value, "mlflow.note.content": findings_markdown(verdict)},
-        "dataset": {
-            "name": f"{reference.pipeline} reference",
-            "digest": reference.digest.removeprefix("sha256:")[:36],
-            "source_type": "local",
-            "source": f'{{"uri": "runs:/{version.run_id}/seatrial/reference"}}',
-        },
-    }
 
 
 def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
@@ -152,10 +103,33 @@ def _log_numbers(registry: Any, run_id: str, body: Mapping[str, Any]) -> None:
         registry.log_batch(run_id, metrics=metrics[start : start + 1000])
 
 
-def metric_name(measurement: Measurement) -> str:
-    """Return ``check/stage/column/name``; characters that MLflow refuses in a metric's name are replaced."""
-    parts = (measurement.check, measurement.stage, measurement.column, measurement.name)
-    return "/".join(re.sub(r"[^\w\-. :]", "_", part, flags=re.ASCII)[:60] for part in parts if part)
+def experiment_of(name: str) -> str:
+    """Return the experiment that holds the verdicts of a model."""
+    return f"seatrial/{name}"
+
+
+def artifacts(version: Version, name: str, *, most_bytes: int, passed: bool = False) -> Iterator[bytes]:
+    """Yield the files of that name of the version's runs, the newest first; a longer file is left out.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
+    with spoken("looked up", version.uri), tempfile.TemporaryDirectory(prefix="seatrial-artifacts-") as folder:
+        registry = client()
+        experiment = registry.get_experiment_by_name(experiment_of(version.name))
+        if experiment is None:
+            return
+        only = f"params.version = '{int(version.number)}'"
+        if passed:
+            only += f" and attributes.start_time >= {version.created} and tags.`seatrial.verdict` = 'pass'"
+        runs = registry.search_runs(
+            [experiment.experiment_id], only, max_results=PASSED_RUNS if passed else MOST_RUNS,
+            order_by=["attributes.start_time DESC"],
+        )  # fmt: skip
+        for run in runs:
+            listed = [a for a in registry.list_artifacts(run.info.run_id) if a.path == name and not a.is_dir]
+            if listed and (listed[0].file_size or 0) <= most_bytes:
+                yield Path(registry.download_artifacts(run.info.run_id, name, folder)).read_bytes()
 
 
 def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
@@ -164,11 +138,6 @@ def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
         registry = client()
         for key, value in tags.items():
             registry.set_model_version_tag(name, number, key, value)
-
-
-def blocks(verdict: Verdict) -> list[str]:
-    """Return the verdict for a description, the longest text first."""
-    return [findings_markdown(verdict, length) for length in BLOCK_LENGTHS]
 
 
 def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from seatrial.errors import RegistryError, UsageError, nearest
-from seatrial.registry.mlflow.client import client, reachable, registry_uri, spoken
+from seatrial.registry.mlflow.client import client, registry_uri, spoken
 from seatrial.registry.protocol import Version
 
 PAGE, ALL = 200, 10_000  # versions or models asked for at once
@@ -52,17 +52,7 @@ def present(name: str, number: str) -> Version | None:
             return None
 
 
-def promoted(name: str, alias: str) -> Version | None:
-    """Return the version an alias stands on, or None."""
-    try:
-        return resolve(f"models:/{name}@{alias}")
-    except RegistryError:
-        if not reachable():
-            raise
-        return None
-
-
-def changed(since: float = 0.0, *, model: str = "") -> list[Version]:
+def changed_since(since: float = 0.0, *, model: str = "") -> list[Version]:
     """Return every version that is ready and was last changed at ``since`` or later, the latest first.
 
     Args:

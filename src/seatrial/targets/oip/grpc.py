@@ -14,7 +14,9 @@ from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.targets.http import FAILURES, LIMIT_BYTES
 from seatrial.targets.messages import Response
 from seatrial.targets.oip.messages import CONTENTS, message
-from seatrial.targets.oip.tensors import DATATYPES, Layout, Tensor, infer, tensors_of
+from seatrial.targets.oip.tensors import DATATYPES, PROBED, Layout, Tensor, infer, tensors_of
+from seatrial.targets.probes.base import ProbePlan
+from seatrial.targets.probes.grpc import message_probes
 
 CONNECT_SECONDS = 5.0
 SERVICE = "/inference.GRPCInferenceService/"
@@ -181,6 +183,17 @@ class OipGrpc:
             ]  # fmt: skip
         except (ValueError, KeyError) as error:
             raise AnswerError(f"The inference server's answer cannot be read: {error}.") from error
+
+    def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
+        """Return the contract check's requests: a message of the first rows, and what it can say wrongly."""
+        request = self.payload(requests.iloc[:PROBED].reset_index(drop=True))
+        return ProbePlan(
+            "ModelInfer",
+            sound=[request.SerializeToString()],
+            probes=lambda _at, _declared: message_probes(request),
+            varying=frozenset({"id"}),
+            connect=lambda seconds: OipGrpc(self.url, seconds=seconds),
+        )
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 
 from seatrial.errors import AnswerError, UsageError
+from seatrial.io import frame_json
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
-from seatrial.targets.oip.tensors import Layout, Tensor, infer, tensors_of
+from seatrial.targets.oip.tensors import PROBED, Layout, Tensor, infer, tensors_of
+from seatrial.targets.probes.base import ProbePlan
+from seatrial.targets.probes.tensors import tensor_probes
 
 
 class Oip(Http):
@@ -76,6 +79,16 @@ class Oip(Http):
         if not isinstance(told, Mapping) or not isinstance(told.get("outputs"), list):
             raise AnswerError("The inference server answered JSON without 'outputs'.")
         return [_tensor(each) for each in told["outputs"]]
+
+    def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
+        """Return the contract check's requests: tensors of the first rows, and what can be wrong with them."""
+        payload = self.payload(requests.iloc[:PROBED].reset_index(drop=True))
+        return ProbePlan(
+            self.url.path,
+            sound=[frame_json.as_text(payload).encode()],
+            probes=lambda _at, _declared: tensor_probes(payload),
+            varying=frozenset({"id"}),
+        )
 
 
 def _json_data(tensor: Tensor) -> list[Any]:

@@ -14,6 +14,7 @@ from seatrial.io import frame_json
 from seatrial.targets.messages import Response
 from seatrial.targets.mlflow import beside_key, numbered
 
+PROBED = 2  # rows of the request that the contract check probes with
 Layout = Literal["auto", "matrix", "columns"]
 DATATYPES = {
     "bool": "BOOL", "uint8": "UINT8", "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64",

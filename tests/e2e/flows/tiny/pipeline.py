@@ -1,4 +1,4 @@
-"""A path of three stages round a straight line: the smallest project that goes to sea."""
+"""A path of three stages round a straight line: the smallest project that validates."""
 
 from __future__ import annotations
 

@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(64), nullable=False),
         sa.Column("model_id", sa.String(64), nullable=False),
         sa.Column("first_seen", sa.Float, nullable=False),
+        sa.Column("scheme", sa.String(64), nullable=False),
     )
     op.create_index("subject_named", "subject", ["model", "version"])
     op.create_table(

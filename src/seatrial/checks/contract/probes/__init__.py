@@ -1,1 +1,0 @@
-"""Fixed probes of the contract check, by protocol."""

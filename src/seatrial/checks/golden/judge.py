@@ -1,0 +1,91 @@
+"""Decide where a difference of the end-to-end replay originates: in a stage by itself, or at a stage hand-off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.checks.golden.hand_off import hand_off_differences
+from seatrial.errors import StageError
+from seatrial.events import Evaluated, Event, Finding, NotEvaluated
+from seatrial.formatting import part_of
+from seatrial.parity.result import Parity
+from seatrial.trial import Trial
+
+
+def origin_of(trial: Trial, stage: str) -> str | None:
+    """Return the earliest stage up to ``stage`` whose stage replay differs, or whose end-to-end replay already does."""
+    stages = trial.pipeline.stages
+    until = stages[: stages.index(stage) + 1]
+    alone = (s for s in until if not _matches_alone(trial, s))
+    chained = (s for s in until[:-1] if not trial.parity(s, "chained").ok)
+    return min((s for s in (next(alone, None), next(chained, None)) if s), key=stages.index, default=None)
+
+
+def hand_off_finding(name: str, trial: Trial, stage: str, parity: Parity) -> Finding:
+    """Return the finding of a stage that matches in its stage replay and differs in the end-to-end replay."""
+    worst = max((c for c in parity.columns if not c.ok), key=lambda c: c.mismatches + c.null_flips, default=None)
+    difference = (
+        f"column '{worst.column}' differs in {part_of(worst.mismatches + worst.null_flips, worst.rows)}"
+        if worst
+        else "keys or columns differ"
+    )
+    evidence = (
+        {"rows": worst.rows, "mismatches": worst.mismatches, "null_flips": worst.null_flips,
+         "keys": list(worst.worst_keys)}
+        if worst
+        else {"rows": parity.rows_expected}
+    )  # fmt: skip
+    before = trial.pipeline.before(stage)
+    if before is None:
+        return Finding(
+            name, stage,
+            f"Stage '{stage}' gives different answers to the same requests when it runs again: {difference}.",
+            column=worst.column if worst else None, cause="not-repeatable", evidence=evidence,
+            advice="Look for an unseeded random choice, a clock, or state kept between two calls.",
+        )  # fmt: skip
+    # Storage keeps the order of columns, so the stage that changed it is known; what storage loses shows here first.
+    place = stage if trial.parity(before, "chained").column_order_ok else before
+    return Finding(
+        name, place,
+        f"Stage '{stage}' matches the reference on its recorded input and differs on the frame that '{before}' "
+        f"returns: {difference}. {_frames_compared(trial, before)}",
+        column=worst.column if worst else None, cause="hand-off", evidence=evidence,
+        advice=f"Make '{stage}' independent of this property of its input, or make '{before}' return it as it did at "
+        "capture.",
+    )  # fmt: skip
+
+
+def stage_failed(name: str, trial: Trial, stage: str, error: StageError) -> Iterator[Event]:
+    """Yield the events of a stage that raised in the end-to-end replay, or that an earlier stage kept from running."""
+    if error.stage != stage:
+        yield Finding(
+            name, stage, f"Stage '{stage}' was not reached, because stage '{error.stage}' failed before it.",
+            cause="not-reached", downstream=True, advice=f"Repair '{error.stage}' first.",
+        )  # fmt: skip
+        yield NotEvaluated(name, stage, f"stage '{stage}' was not reached, because stage '{error.stage}' failed")
+        return
+    before = trial.pipeline.before(stage)
+    at_hand_off = before is not None and origin_of(trial, stage) is None
+    detail = f" Its stage replay succeeds. {_frames_compared(trial, before)}" if at_hand_off and before else ""
+    yield Finding(
+        name, stage, str(error).rstrip(".") + "." + detail,
+        cause="hand-off" if at_hand_off else "stage-broke", downstream=not at_hand_off,
+        advice=f"Run '{stage}' on the frame that '{before}' returns, not on a stored copy of it."
+        if at_hand_off
+        else "Start with the stage replay: the stage fails there too, or an earlier stage differs.",
+    )  # fmt: skip
+    yield Evaluated(name, stage, compared=1)
+
+
+def _matches_alone(trial: Trial, stage: str) -> bool:
+    try:
+        return trial.parity(stage).ok
+    except StageError:
+        return False
+
+
+def _frames_compared(trial: Trial, before: str) -> str:
+    found = hand_off_differences(trial.reference.frame(before), trial.chained(before), trial.parity(before, "chained"))
+    if not found:
+        return "No difference between the recorded frame and this one was found."
+    return f"Differences between the recorded frame and this one: {'; '.join(found)}."

@@ -1,0 +1,18 @@
+"""The result of a run: a stream of events, and the verdict that sums them up."""
+
+from seatrial.events.event import (
+    Attachment,
+    Case,
+    Evaluated,
+    Event,
+    Finding,
+    Measurement,
+    NotEvaluated,
+    Severity,
+)
+from seatrial.events.verdict import Outcome, Subject, Verdict, total
+
+__all__ = [
+    "Attachment", "Case", "Evaluated", "Event", "Finding", "Measurement", "NotEvaluated", "Outcome", "Severity",
+    "Subject", "Verdict", "total",
+]  # fmt: skip

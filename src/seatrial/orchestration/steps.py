@@ -1,0 +1,247 @@
+"""The one door for flows: every step that a flow file wires into Prefect tasks.
+
+A flow file imports ``prefect``, ``seatrial`` and this module alone. The file says how Prefect names, orders and
+shows the steps; what a step does is in the library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.exceptions import FailedRun
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from seatrial import registry
+from seatrial.events import Case
+from seatrial.io.tables import read_table
+from seatrial.ledger import Job, Ledger
+from seatrial.orchestration import flow_files
+from seatrial.orchestration.own_files import outdated_flows
+from seatrial.orchestration.tasks import counted, wait_for
+from seatrial.orchestration.validation import Validation, open_validation
+from seatrial.policy.service import promotion
+from seatrial.project import Project
+from seatrial.promotion import aliases, effects
+from seatrial.promotion import reconcile as reconciling
+from seatrial.reference.capture import capture as capture_frames
+from seatrial.reference.snapshot import Reference
+from seatrial.sinks.files import slug
+from seatrial.sinks.markdown import literal
+
+__all__ = [
+    "Reconciliation", "all_passed", "apply_effects", "capture", "check_aliases", "commit", "fetch", "load",
+    "load_flow", "open_project", "open_reconciliation", "open_validation", "promoted_versions",
+    "reconcile_run_name", "resolve", "resolve_for_capture", "run_case", "scan", "show_reference", "wait_for",
+]  # fmt: skip
+
+
+def open_project(directory: str) -> Project:
+    """Find the project, point MLflow and Prefect at its state, and warn where its own flows are outdated.
+
+    Raises:
+        ProjectError: there is no project at the directory or above it, or its settings cannot be used.
+    """
+    project = Project.find(directory)
+    project.activate()
+    if warning := outdated_flows(project):
+        get_run_logger().warning(warning)
+    return project
+
+
+def load_flow(project: Project, name: str) -> Any:
+    """Load a flow of the project by its name, such as ``validate``: its own, else the packaged one.
+
+    Raises:
+        ProjectError: there is no such flow, or its file cannot be loaded.
+    """
+    return flow_files.load_flow(project, name)
+
+
+# --- validate and stress ---------------------------------------------------------------------------------
+
+
+def resolve(uri: str) -> registry.Version:
+    """Look up in the registry which version is meant, now."""
+    return registry.resolve(uri)
+
+
+def fetch(validation: Validation, version: registry.Version) -> None:
+    """Download the version's files and verify its reference."""
+    validation.fetch(version)
+
+
+def load(validation: Validation) -> State[Any]:
+    """Load the model in its own process, with the champion it is compared with; red where it cannot be loaded."""
+    return validation.load()
+
+
+def run_case(case: Case, validation: Validation) -> State[Any]:
+    """Run one check on one stage; red where it found an error or could not be evaluated."""
+    return validation.run(case)
+
+
+def commit(validation: Validation) -> str:
+    """Write the verdict's files, and commit it to the ledger and from there to the registry."""
+    return validation.commit()
+
+
+# --- capture ---------------------------------------------------------------------------------------------
+
+
+def resolve_for_capture(uri: str) -> registry.Version:
+    """Look up the version, and refuse one that has a reference already, or no run to store one with."""
+    version = registry.resolve(uri)
+    registry.of(uri).can_take_reference(version)
+    return version
+
+
+def capture(
+    project: Project,
+    version: registry.Version,
+    requests: str,
+    given: Mapping[str, str] | None = None,
+    labels: str | None = None,
+    seed: int = 0,
+) -> Reference:
+    """Run every stage on the requests, twice, with the live dependencies, and store what they returned.
+
+    Args:
+        project: whose pipeline is run.
+        version: whose model is run.
+        requests: the file of request rows.
+        given: stage to a file with the frame that training itself used.
+        labels: a file with the key column and the labels.
+        seed: the seed the requests were drawn with.
+    """
+    rows = read_table(Path(requests))
+    frames = {stage: read_table(Path(file)) for stage, file in (given or {}).items()}
+    labelled = read_table(Path(labels)) if labels else None
+    folder = project.state / "versions" / slug(f"{version.name}-{version.number}")
+    model = str(registry.of(version.uri).download_model(version, folder / "model"))
+    return capture_frames(
+        project.pipeline(), rows, model=model, given=frames, labels=labelled, seed=seed, run_id=version.run_id,
+        registry=version.scheme,
+    )  # fmt: skip
+
+
+def show_reference(version: registry.Version, reference: Reference) -> str:
+    """Show the reference on the flow run's page, and return its digest."""
+    create_markdown_artifact(
+        key=slug(f"reference-{version.name}"),
+        markdown=f"`{reference.digest}` with {len(reference.requests):,} requests: {' → '.join(reference.stages)}",
+        description=f"Reference of {version.name} version {version.number}",
+    )
+    return reference.digest
+
+
+# --- champions -------------------------------------------------------------------------------------------
+
+
+def promoted_versions(project: Project, alias: str = "") -> list[str]:
+    """Return the address of the promoted version of each model of the project.
+
+    Args:
+        project: whose models are listed.
+        alias: the alias that marks a promoted version; by default the one the policy names.
+    """
+    alias = alias or promotion(project.expectations).alias or registry.VALIDATED
+    by_model = registry.named(project.registry).aliases()
+    numbers = {name: found[alias] for name, found in by_model.items() if alias in found}
+    own = {name for pattern in project.models for name in fnmatch.filter(numbers, pattern)}
+    return [f"{project.registry}:/{name}/{numbers[name]}" for name in sorted(own)]
+
+
+def all_passed(states: Mapping[str, State[Any]]) -> State[Any]:
+    """Return Completed where every run completed, else Failed with the addresses of those that did not."""
+    for uri, state in states.items():
+        get_run_logger().info("%s: %s", uri, state.message)
+    if not states:
+        return Completed(message="No version is promoted.")
+    failed = [uri for uri, state in states.items() if not state.is_completed()]
+    if failed:
+        return Failed(message=f"{len(failed)} of {counted(len(states), 'version')} did not pass: {', '.join(failed)}.")
+    return Completed(message=f"{counted(len(states), 'version')} passed.")
+
+
+# --- reconcile -------------------------------------------------------------------------------------------
+
+
+class Reconciliation:
+    """One pass over registry and ledger, and what came of it; made by :func:`open_reconciliation`."""
+
+    def __init__(self, project: Project, ledger: Ledger) -> None:
+        self.project, self.ledger = project, ledger
+        self.new, self.results, self.waiting = 0, list[str](), list[str]()
+        self.unauthorised: list[aliases.UnauthorisedAlias] = []
+
+    def jobs(self, limit: int = 0) -> Iterator[Job]:
+        """Claim the versions that are due, one after the other; at most ``limit`` of them where it is not 0."""
+        return reconciling.jobs(self.ledger, limit)
+
+    def validate(self, job: Job) -> None:
+        """Run the project's flow ``validate`` for a claimed version, and see that the job ends somehow."""
+        self.results.append(reconciling.attempt(self.ledger, job, self._run_flow))
+        get_run_logger().info(self.results[-1])
+
+    def _run_flow(self, job: Job) -> None:
+        flow = load_flow(self.project, "validate")
+        state = flow(model_uri=job.uri, project=str(self.project.root), return_state=True)
+        result = state.result(raise_on_failure=False)
+        if isinstance(result, BaseException) and not isinstance(result, FailedRun):
+            raise result
+
+    def state(self) -> State[Any]:
+        """Return Completed, or Failed where an alias is on a version that did not pass and could not be put back."""
+        warnings = [*self.waiting, *map(str, self.unauthorised)]
+        for warning in warnings:
+            get_run_logger().warning(warning)
+        message = "; ".join([counted(self.new, "new version"), *self.results, *warnings])
+        restored = all(alias.restored_to for alias in self.unauthorised)
+        return Completed(message=message) if restored else Failed(message=message)
+
+
+@contextlib.contextmanager
+def open_reconciliation(project: Project) -> Iterator[Reconciliation]:
+    """Open the project's ledger for one reconciliation.
+
+    Raises:
+        LedgerError: the database does not answer.
+    """
+    with Ledger.of(project.state) as ledger:
+        yield Reconciliation(project, ledger)
+
+
+def reconcile_run_name() -> str:
+    """Return the name of the flow run, with the model it is limited to."""
+    return f"reconcile {flow_run.parameters.get('model') or 'all models'}"
+
+
+def scan(run: Reconciliation, model: str = "") -> bool:
+    """Record every version that is new; return whether the whole registry was listed."""
+    found = reconciling.scan_registry(run.ledger, run.project, model=model)
+    run.new = found.new
+    return found.full
+
+
+def apply_effects(run: Reconciliation) -> None:
+    """Apply the effects of committed verdicts: run, tags, description, alias; note which have to wait."""
+    run.waiting += effects.apply(run.ledger)
+
+
+def check_aliases(run: Reconciliation, hashing: bool = False) -> None:
+    """Find aliases on versions without a passing verdict, and put them back where the policy says so."""
+    run.unauthorised = aliases.check_aliases(run.ledger, run.project, hashing=hashing)
+    if run.unauthorised:
+        create_markdown_artifact(
+            key="unauthorised-aliases",
+            markdown="\n".join(f"- {literal(alias, 1_000)}" for alias in run.unauthorised),
+            description="Aliases on versions without a passing verdict",
+        )

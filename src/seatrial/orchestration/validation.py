@@ -1,0 +1,190 @@
+"""One validation or stress test of a registered version, from its files to its verdict; the flows' tasks share it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment, flow_run
+from prefect.states import Completed, Failed
+from prefect.utilities.urls import url_for
+
+from seatrial import checks, registry
+from seatrial.events import Case, Event, Verdict
+from seatrial.io.files import workplace
+from seatrial.isolation import IsolatedTrial, isolated
+from seatrial.orchestration.tasks import case_state, counted, verdict_state
+from seatrial.pipeline import SERVICE
+from seatrial.project import Project
+from seatrial.promotion.commit import commit_verdict
+from seatrial.reference.provenance import provenance_findings
+from seatrial.reference.snapshot import Reference
+from seatrial.sinks.base import LISTENERS
+from seatrial.sinks.files import directory_for, write_results
+
+Kind = Literal["validate", "stress"]
+STRESS_CHECKS = ("load", "resilience")
+
+
+class Validation:
+    """A version, the process that runs its model, and the events so far; made by :func:`open_validation`.
+
+    Attributes:
+        project: its project.
+        cases: what is run, once the model is loaded.
+        events: of all cases run so far.
+    """
+
+    def __init__(self, project: Project, process: IsolatedTrial, folder: Path, kind: Kind, options: dict[str, Any]):
+        self.project, self.cases = project, list[Case]()
+        self.events: list[Event] = []
+        self._process, self._folder, self._kind = process, folder, kind
+        self._in_process, self._reference = options.pop("in_process"), options.pop("reference")
+        self._options, self._start = options, time.perf_counter()
+        self._complete = not (options["only"] or options["skip"] or self._in_process or self._reference)
+        self._fetched: registry.Fetched | None = None
+        self._verdict: Verdict | None = None
+
+    @property
+    def fetched(self) -> registry.Fetched:
+        """The version's files on this disk."""
+        assert self._fetched is not None, "fetch the version first"
+        return self._fetched
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, once it is summed up."""
+        assert self._verdict is not None, "sum up the events first"
+        return self._verdict
+
+    @property
+    def concurrent_cases(self) -> list[Case]:
+        """The cases that can run side by side; what takes longest comes first."""
+        return sorted((c for c in self.cases if not uses_service(c)), key=lambda case: case.check != "invariants")
+
+    @property
+    def service_cases(self) -> list[Case]:
+        """The cases that use the one live service, and run one after the other."""
+        return [c for c in self.cases if uses_service(c)]
+
+    def fetch(self, version: registry.Version) -> None:
+        """Download the version's files, and verify its reference or the one given in its place."""
+        self._fetched = registry.fetch(version, self._folder)
+        if self._reference:
+            self._fetched = replace(self._fetched, reference=Reference.load(self._reference))
+            self.events += provenance_findings(self._fetched.reference)
+
+    def load(self) -> State[Any]:
+        """Load the model in its process, with the champion and its contract; Failed where it cannot be loaded."""
+        read, fetched = self._process.read, self.fetched
+        contract = None
+        if read.serves and self._kind == "validate":
+            beside = fetched.model.parent / "champion-reference"
+            contract = registry.champion_contract(fetched.version, read.promote or registry.VALIDATED, beside)
+        options = {**self._options, "champion": self._champion(), "champion_contract": contract}
+        if self._kind == "stress":
+            options["only"] = options["only"] or list(STRESS_CHECKS)
+        if reason := self._process.load(fetched.model, fetched.reference, **options):
+            return Failed(message=reason)
+        return Completed(message=counted(len(self._process.planned), "case"))
+
+    def _champion(self) -> Path | None:
+        """Download the champion's model where the policy compares with it, unless it is this very version."""
+        version, read = self.fetched.version, self._process.read
+        champion = (
+            registry.promoted(version.scheme, version.name, read.promote) if read.promote and read.compares else None
+        )
+        if champion is None or champion.number == version.number:
+            return None
+        return registry.of(champion.uri).download_model(champion, self.fetched.model.parent / "champion")
+
+    def plan(self, loaded: State[Any]) -> None:
+        """Plan the cases. A model that could not be loaded has none, and gets the verdict `error`.
+
+        Raises:
+            Exception: whatever else stopped the loading, such as a reference that does not fit the pipeline.
+        """
+        loaded.result(raise_on_failure=self._process.broken is None)
+        self.cases = [c for c in self._process.planned if not (self._in_process and uses_service(c))]
+        for reason in self._process.unasked if self._kind == "stress" else ():
+            get_run_logger().warning("Not run: %s", reason)
+        for listener in LISTENERS.get():
+            listener.planned(self.cases)
+
+    def run(self, case: Case) -> State[Any]:
+        """Run one case; Failed where it has an error finding or was not evaluated."""
+        return case_state(case, self._process, self.events)
+
+    def sum_up(self) -> None:
+        """Sum the events up to the verdict, in the order of the cases, whichever thread was first."""
+        place = {(case.check, case.stage): number for number, case in enumerate(self.cases)}
+        self.events.sort(key=lambda event: place.get((event.check, event.stage), len(place)))
+        seconds = time.perf_counter() - self._start
+        self._verdict = self._process.verdict(self.events, self.cases, subject=self.fetched.subject, seconds=seconds)
+
+    def commit(self) -> str:
+        """Write the verdict's files and commit it to ledger and registry; a stress test is logged and commits none."""
+        validates = self._kind == "validate"
+        directory = directory_for(self.project.state, self.verdict.subject, "" if validates else self._kind)
+        write_results(self.verdict, self.events, directory)
+        if not validates:
+            return registry.record(self.verdict, self.fetched, directory)
+        page = url_for("flow-run", flow_run.id) if deployment.id else None  # a local server ends with the command
+        return commit_verdict(
+            self.project, self.verdict, self.fetched, directory, whole=self._complete, page=page or ""
+        )  # fmt: skip
+
+    def state(self) -> State[Any]:
+        """Return the state of the flow run: Completed on a pass, else Failed with the reason."""
+        if self._kind == "validate":
+            return verdict_state(self.verdict, f"Verdict of {self.verdict.subject}", page="verdict", table="findings")
+        skipped = self._process.unasked if not self.cases else ()
+        note = f" ({'; '.join(skipped)})" if skipped else ""
+        return verdict_state(self.verdict, f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
+
+
+def uses_service(case: Case) -> bool:
+    """Return whether a case uses the live service, which serves one case at a time."""
+    return case.stage == SERVICE or case.check == "resilience"
+
+
+@contextlib.contextmanager
+def open_validation(
+    project: Project,
+    kind: Kind = "validate",
+    *,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+    live: Sequence[str] | None = None,
+    in_process: bool = False,
+    reference: str | None = None,
+    seed: int = 0,
+) -> Iterator[Validation]:
+    """Start the process that will run the model, and end it, with all that checks started, when the block ends.
+
+    Args:
+        project: of the version.
+        kind: ``validate`` commits a verdict on the version; ``stress`` runs load and resilience and commits none.
+        only: checks to run; all of the kind by default.
+        skip: checks to leave out.
+        live: dependencies to query again beside their recorded answers.
+        in_process: leave out the live service.
+        reference: the directory of another reference than the version's own.
+        seed: of every random choice.
+
+    Raises:
+        UsageError: ``only`` or ``skip`` names no check, with the nearest name.
+    """
+    checks.known([*(only or []), *(skip or [])])
+    options = {
+        "only": list(only) if only else None, "skip": list(skip or []), "live": list(live or []), "seed": seed,
+        "in_process": in_process, "reference": reference,
+    }  # fmt: skip
+    with workplace(project.state / "versions") as folder, isolated(project) as process:
+        yield Validation(project, process, folder, kind, options)

@@ -1,0 +1,151 @@
+"""The rule of a stage: a plain function from a frame to a frame that keeps the key. What breaks it is named."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from seatrial.errors import PipelineError, StageError, nearest
+from seatrial.formatting import plural
+from seatrial.pipeline.parts import Stage
+
+_QUOTED = re.compile(r"'([^']+)'")  # how pandas quotes the columns that a frame lacks
+
+
+def parameters_of(stage: str, function: Callable[..., Any], fillable: Sequence[str]) -> tuple[str, ...]:
+    """Return the parameters after the frame that the pipeline must fill.
+
+    Args:
+        stage: the name of the stage, for messages.
+        function: the function of the stage.
+        fillable: the parameters that the pipeline can fill: ``model`` and the names of its dependencies.
+
+    Raises:
+        PipelineError: it is no plain function of a frame, or has a parameter that the pipeline cannot fill.
+    """
+    if not callable(function):
+        raise PipelineError(
+            f"Stage '{stage}' is a {type(function).__name__}; a stage is a function from a frame to a frame."
+        )
+    if any(map(inspect.iscoroutinefunction, (function, type(function).__call__))):
+        raise PipelineError(f"Stage '{stage}' is a coroutine function; a stage is a plain function. Remove 'async'.")
+    bound = function.keywords if isinstance(function, partial) else {}
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise PipelineError(f"The signature of stage '{stage}' cannot be read: {error}.") from error
+    positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    if not parameters or parameters[0].kind not in positional | {inspect.Parameter.VAR_POSITIONAL}:
+        raise PipelineError(
+            f"Stage '{stage}' takes no frame. Its first parameter must receive the frame of the previous stage."
+        )
+    needs = []
+    for parameter in parameters[1:]:
+        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+            continue
+        if parameter.name in fillable and parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
+            if parameter.name not in bound:
+                needs.append(parameter.name)
+        elif parameter.default is inspect.Parameter.empty:
+            raise PipelineError(
+                f"Stage '{stage}' has a parameter '{parameter.name}' that the pipeline cannot fill. It can fill: "
+                f"{', '.join(fillable) or 'nothing (it has no model and no dependencies)'}."
+                f"{nearest(parameter.name, fillable)}"
+            )
+    return tuple(needs)
+
+
+def run_stage(
+    stage: Stage, key: str, arguments: Mapping[str, Any], columns: Container[str], frame: pd.DataFrame
+) -> pd.DataFrame:
+    """Run a stage on a frame and return its frame.
+
+    Args:
+        stage: the stage.
+        key: the key column.
+        arguments: its parameters after the frame.
+        columns: names that a message may mention when the stage fails for want of one of them.
+        frame: the frame of the previous stage.
+
+    Raises:
+        StageError: the stage raised, or its frame breaks the rule.
+    """
+    try:
+        out = stage.function(frame, **arguments)
+    except StageError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = str(error) if isinstance(error, PipelineError) else describe(error, columns)
+        raise StageError(stage.name, f"Stage '{stage.name}' raised {what}") from error
+    check_keyed(stage.name, key, out)
+    return out
+
+
+def check_keyed(stage: str, key: str, frame: Any) -> None:
+    """Check that a stage returned a frame with distinct column names and a key column, unique and never null.
+
+    Raises:
+        StageError: what is wrong with the frame, and which stage returned it.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise StageError(stage, f"Stage '{stage}' returned {type(frame).__name__}; a stage returns a pandas DataFrame.")
+    if wrong := misnamed(frame):
+        raise StageError(stage, f"Stage '{stage}' returned {wrong}.")
+    if key not in frame.columns:
+        raise StageError(
+            stage,
+            f"Stage '{stage}' lost the key column '{key}'. It returned: {', '.join(map(str, frame.columns[:8]))}."
+            f"{nearest(key, map(str, frame.columns))}",
+        )
+    keys = frame[key]
+    if nulls := int(keys.isna().sum()):
+        raise StageError(
+            stage, f"Stage '{stage}' returned {plural(nulls, 'row')} with a null key '{key}'; a key is never null."
+        )
+    if not keys.is_unique:
+        sample = ", ".join(str(k) for k in keys[keys.duplicated()].unique()[:3])
+        raise StageError(
+            stage,
+            f"Stage '{stage}' returned {len(frame):,} rows for {keys.nunique():,} keys: '{key}' repeats {sample}. "
+            "A key is unique: look for a join that fans out.",
+        )
+
+
+def misnamed(frame: pd.DataFrame) -> str:
+    """Return what is wrong with a frame's column names, or the empty string: each must be text and occur once.
+
+    Example:
+        >>> misnamed(pd.DataFrame([[1, 2]], columns=["id", "id"]))
+        '1 column name(s) more than once: id'
+    """
+    if strange := [c for c in frame.columns if not isinstance(c, str)]:
+        kind = type(strange[0]).__name__
+        return f"{len(strange)} column name(s) that are not text, the first a {kind}; name columns with strings"
+    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+    return f"{len(twice)} column name(s) more than once: {', '.join(twice[:5])}" if twice else ""
+
+
+def describe(error: BaseException, columns: Container[str] = ()) -> str:
+    """Return an exception as ``Type in function (file:line)``, without its text, which may hold values of rows.
+
+    The name of a missing column or attribute is included where it is one of ``columns``.
+
+    Example:
+        >>> describe(KeyError("amount"), columns={"amount"}), describe(KeyError("alice"), columns={"amount"})
+        ("KeyError 'amount'", 'KeyError')
+    """
+    described = type(error).__name__
+    if isinstance(error, KeyError | AttributeError):
+        wanted = getattr(error, "name", None) or (error.args[0] if error.args else "")
+        known = (n for n in (str(wanted), *_QUOTED.findall(str(wanted))) if len(n) <= 60 and n in columns)
+        described += f" '{name}'" if (name := next(known, "")) else ""
+    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
+    if not frames:
+        return described
+    last = next((f for f in reversed(frames) if "site-packages" not in f.filename), frames[-1])
+    return f"{described} in {last.function} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"

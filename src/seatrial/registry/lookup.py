@@ -1,0 +1,137 @@
+"""The registry of an address, and what is done alike with every registry."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from seatrial import plugins
+from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, nearest
+from seatrial.events import Verdict
+from seatrial.io.bundle import directory_digest
+from seatrial.openapi.document import is_openapi
+from seatrial.registry.protocol import Fetched, Registry, Version
+from seatrial.registry.runs import run_payload
+from seatrial.trial import ChampionContract
+
+OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
+
+
+def of(uri: str) -> Registry:
+    """Return the registry of an address such as ``models:/payments/1``.
+
+    Raises:
+        UsageError: the address has no scheme, or one that no installed registry has.
+    """
+    scheme, colon, _ = uri.partition(":")
+    known = plugins.names("registries")
+    if not colon or scheme not in known:
+        others = f" Registries: {', '.join(f'{each}:' for each in known)}." if len(known) > 1 else ""
+        hint = nearest(scheme, known) if colon else ""
+        raise UsageError(
+            f"'{uri}' names no model version. Write {known[0]}:/NAME/VERSION or {known[0]}:/NAME@ALIAS.{others}{hint}"
+        )
+    return named(scheme)
+
+
+@cache
+def named(scheme: str) -> Registry:
+    """Return the registry of a scheme, made once.
+
+    Raises:
+        UsageError: no installed package has it, with the nearest name; or what it has is no registry.
+
+    Example:
+        >>> type(named("models")).__name__
+        'MLflowRegistry'
+    """
+    made = plugins.load("registries", scheme)()
+    if not isinstance(made, Registry):
+        raise plugins.misfit("registries", scheme, "a seatrial.registry.Registry", made)
+    return made
+
+
+def resolve(uri: str) -> Version:
+    """Return the version that an address means now.
+
+    Raises:
+        UsageError: no such address.
+        RegistryError: no such model, version or alias, or no answer.
+    """
+    return of(uri).resolve(uri)
+
+
+def fetch(version: Version, into: Path) -> Fetched:
+    """Download the version's model and reference below ``into``.
+
+    Raises:
+        RegistryError: no answer, or files that cannot be had.
+        ReferenceInvalid: the version carries no reference, or one that is damaged or of another run.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    registry = of(version.uri)
+    model = registry.download_model(version, into / "model")
+    reference = registry.fetch_reference(version, into / "reference")
+    return Fetched(version, model, directory_digest(model), reference)
+
+
+def promoted(scheme: str, name: str, alias: str) -> Version | None:
+    """Return the version of a model that an alias stands on, or None."""
+    registry = named(scheme)
+    try:
+        return registry.resolve(f"{scheme}:/{name}@{alias}")
+    except RegistryError:
+        if not registry.reachable():
+            raise
+        return None
+
+
+def champion_contract(version: Version, alias: str, into: Path) -> ChampionContract | None:
+    """Return the contract of the version that ``alias`` stands on; None where it stands on none.
+
+    The OpenAPI is that of its last pass: a later verdict that failed may be about a service that broke its word.
+
+    Args:
+        version: the one on trial.
+        alias: of the promoted one.
+        into: where the promoted version's reference is downloaded to.
+    """
+    best = promoted(version.scheme, version.name, alias)
+    if best is None:
+        return None
+    document, why = _stored_openapi(best)
+    reference = None
+    if best.number != version.number:
+        with contextlib.suppress(ReferenceInvalid):
+            reference = of(best.uri).fetch_reference(best, into).root
+    return ChampionContract(best.number, document, why, reference)
+
+
+def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
+    """Log part of a validation, which is no verdict on the version, and return the run's id.
+
+    Args:
+        verdict: the result.
+        fetched: the version.
+        artifacts: a directory to log: report, JUnit, JSON, suites.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
+    return of(fetched.version.uri).tracker.log_run(run_payload(verdict, fetched, ", partial"), artifacts)
+
+
+def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
+    """Return the OpenAPI kept with the version's last pass, or None and why."""
+    tracker = of(version.uri).tracker
+    text = next(tracker.artifacts(version, OPENAPI, most_bytes=OPENAPI_BYTES, passed=True), None)
+    if text is None:
+        return None, f"none of at most {OPENAPI_BYTES:,} bytes is stored with a verdict that it passed"
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    return (document, "") if is_openapi(document) else (None, "the stored one is no OpenAPI 3 document")

@@ -1,0 +1,35 @@
+"""The webhook by which an MLflow server tells that a version was registered."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from seatrial.errors import ProjectError
+from seatrial.registry.mlflow.client import client, spoken
+
+WEBHOOK = "seatrial"
+EVENTS = ["model_version.created"]
+TEXT = "Tells seatrial that a version was registered. Versions whose event is lost are found by the schedule."
+
+
+def put_webhook(url: str, secret: str) -> None:
+    """Have one webhook of ours at the MLflow server, to this address.
+
+    Raises:
+        ProjectError: ``MLFLOW_TRACKING_URI`` names no server: only a server sends webhooks.
+        RegistryError: no answer, or the server refuses the address.
+    """
+    where = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not where.startswith(("http://", "https://")):
+        raise ProjectError("MLFLOW_TRACKING_URI names no MLflow server, and only a server sends webhooks.")
+    wanted: dict[str, Any] = {"url": url, "events": EVENTS, "description": TEXT, "secret": secret, "status": "ACTIVE"}
+    with spoken("given its webhook", "the registry"):
+        registry = client()
+        ours = [w for w in registry.list_webhooks() if w.name == WEBHOOK]
+        for extra in ours[1:]:
+            registry.delete_webhook(extra.webhook_id)
+        if ours:
+            registry.update_webhook(ours[0].webhook_id, **wanted)
+        else:
+            registry.create_webhook(WEBHOOK, **wanted)

@@ -1,0 +1,1 @@
+"""Fixed probes of the contract check, by protocol: each target brings those of its own."""

@@ -1,0 +1,8 @@
+"""Arm a crash point in a process of the chaos benchmark and in what it starts; Python imports this as it begins."""
+
+import os
+
+from tests.support import crashes
+
+if place := os.environ.get(crashes.AT):
+    crashes.arm(place)
