@@ -62,7 +62,7 @@ def run_each(
     """Call ``work(task, report)`` for each task in a child and yield each result as soon as it is there.
 
     Args:
-        work: returns a JSON value; ``report`` tells the parent what is being done.
+        work: returns a JSON value; ``report`` sends the progress to the parent.
         tasks: one child each.
         seconds: limit for one task; then its process group is killed.
         jobs: children at once; as many as there are processors by default.
