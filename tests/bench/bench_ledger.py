@@ -84,14 +84,14 @@ def measured(url: str, subjects: int) -> dict[str, float]:
         found["  of it this process"] = 1000 * (time.process_time() - busy)
 
         def poll(n: int) -> None:
-            ledger.marks()
+            ledger.watermarks()
             assert ledger.observe([*listing[-20:], *fresh[10 * n : 10 * n + 10]]) == (10 if n else 0)
 
         found["a poll, 10 new"] = milliseconds(poll)
         claimed = []
         found["claim"] = milliseconds(lambda _: claimed.append(ledger.claim("bench")))
         found["commit"] = milliseconds(lambda n: ledger.commit(claimed[n], PASS, [("tags", {})]))
-        found["next effect"] = milliseconds(lambda _: ledger.applied(ledger.next_effect()))
+        found["next effect"] = milliseconds(lambda _: ledger.complete_effect(ledger.next_effect()))
         assert ledger.next_effect() is None
         found["nothing to do"] = milliseconds(lambda _: ledger.next_effect())
     return found

@@ -180,7 +180,7 @@ def main() -> int:
             while len(expected) < chosen.versions or (fleet.places and len(expected) < 3 * chosen.versions):
                 good = dice.random() < 0.7
                 expected[chaos.register(project, good=good)] = "pass" if good else "fail"
-                strays |= set(chaos.unearned(project))
+                strays |= set(chaos.unauthorised_aliases(project))
                 if dice.random() < chosen.strikes:
                     fleet.strike()
                 fleet.look_after()
@@ -190,7 +190,7 @@ def main() -> int:
             until = time.monotonic() + 60 * chosen.minutes
             while time.monotonic() < until:
                 with contextlib.suppress(SeatrialError):
-                    strays |= set(chaos.unearned(project))
+                    strays |= set(chaos.unauthorised_aliases(project))
                     if chaos.settled(ledger, len(expected)):
                         break
                 fleet.look_after()

@@ -155,9 +155,9 @@ def test_the_verdict_in_another_registry_is_verified(ran: Run) -> None:
     assert again.returncode == 0, again
 
 
-def test_a_fixture_of_another_source_is_made_labelled_and_compared_with(ran: Run) -> None:
-    """Every combination, labelled by the version, and the service must answer the same."""
-    made = ran("fixtures", "make", "every", "--label", "folder:/parcels/1")
+def test_a_fixture_of_another_source_is_made_predicted_and_compared_with(ran: Run) -> None:
+    """Every combination, with the predictions of the version, and the service must give the same response."""
+    made = ran("fixtures", "make", "every", "--predict-with", "folder:/parcels/1")
     assert made.returncode == 0, made
     assert "every: 12 rows by grid" in made.stdout
     assert ran("fixtures", "check", "every").returncode == 0

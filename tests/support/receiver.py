@@ -1,4 +1,4 @@
-"""A webhook receiver for tests: the real one on a port, with short patience, that notes in a file what it started.
+"""A webhook receiver for tests: the real one on a port, with short time limits, that records in a file what it started.
 
 Run as a script: ``python receiver.py PORT SECRET NOTES``.
 """
@@ -15,7 +15,7 @@ from seatrial.promotion.triggers.delivery import Delivery
 
 
 class Notes:
-    """An inbox that remembers ids; what it is given twice it has seen."""
+    """An inbox that remembers ids, and detects repeated ones."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""A small shop in a project of its own: what an exam can be held of in a few seconds."""
+"""A small shop in a project of its own: small enough for a mutation test in a few seconds."""
 
 from __future__ import annotations
 

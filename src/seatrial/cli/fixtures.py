@@ -1,4 +1,4 @@
-"""What ``seatrial fixtures`` does: make what is declared, make it again to see whether it is the same, show it."""
+"""What ``seatrial fixtures`` does: make declared fixtures, check them by making them again, show them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from pathlib import Path
 
 from seatrial import registry
 from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS, FixtureError, UsageError
-from seatrial.fixtures import label, spec, spec_file, store
-from seatrial.fixtures import make as fixture
+from seatrial.fixtures import check as checking
+from seatrial.fixtures import fixture, spec, spec_file, store
+from seatrial.fixtures import make as making
+from seatrial.fixtures.predictions import reference_from_predictions
 from seatrial.fixtures.sources.private.budget import LEDGER
 from seatrial.io.files import atomic_write
 from seatrial.project import Project
-from seatrial.reference.provenance import PROVES
+from seatrial.reference.provenance import PREDICTIONS, PROVES
 from seatrial.reference.snapshot import Reference
 
 FILE = "fixtures.toml"
-Tell = Callable[[str], object]
+Print = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A project with what it declares.
+    """A project and the fixtures that it declares.
 
     Attributes:
         project: the project.
@@ -38,7 +40,7 @@ class Workspace:
 
     @classmethod
     def find(cls, directory: str | Path) -> Workspace:
-        """Read the project at ``directory`` or above it; FixtureError says what its ``fixtures.toml`` lacks."""
+        """Read the project at ``directory`` or above it; FixtureError if its ``fixtures.toml`` cannot be used."""
         project = Project.find(directory)
         project.activate()
         declared = spec_file.read(project.expectations / FILE)
@@ -52,113 +54,115 @@ class Workspace:
 
 
 def make(
-    directory: str | Path, name: str | None, tell: Tell, *, model_uri: str | None = None, label_uri: str | None = None
+    directory: str | Path, name: str | None, out: Print, *, model_uri: str | None = None, predict_uri: str | None = None
 ) -> int:
     """Make a fixture, or all that are declared, and store them beside the model.
 
     Args:
         directory: the project's.
         name: of one fixture; None for all.
-        tell: hears what a person wants to know.
-        model_uri: the version whose reference is imitated, and which refers to the fixtures from then on; by default
-            the one that labels.
-        label_uri: the version whose answers become the fixtures' reference.
+        out: prints a line.
+        model_uri: the version whose reference is imitated, and which then refers to the fixtures; by default that of
+            ``predict_uri``.
+        predict_uri: the version whose predictions become the fixtures' reference.
     """
-    ground = Workspace.find(directory)
-    wanted = ground.named(name)
-    with _reference(model_uri or label_uri) as (version, reference):
-        for declared in wanted:
-            made = fixture.make(declared, ground.home, reference=reference, budget=ground.declared.budget)
-            _ignore(ground)
-            tell(fixture.show(made.root))
-            if version is not None and store.keeps(version):
+    workspace = Workspace.find(directory)
+    chosen = workspace.named(name)
+    with _reference(model_uri or predict_uri) as (version, reference):
+        for declared in chosen:
+            made = making.make(declared, workspace.home, reference=reference, budget=workspace.declared.budget)
+            _ignore(workspace)
+            out(fixture.show(made.root))
+            if version is not None and store.supports(version):
                 link = store.store(made, version)
-                tell(f"  stored     {version.uri} refers to {link.path} of run {link.run_id}")
+                out(f"  stored     {version.uri} refers to {link.path} of run {link.run_id}")
             elif version is not None:
-                tell(f"  not stored beside the model: the registry of '{version.scheme}:' keeps no fixtures")
-    if label_uri is not None:
-        _label(ground, wanted, label_uri, tell)
+                out(f"  not stored beside the model: the registry of '{version.scheme}:' stores no fixtures")
+    if predict_uri is not None:
+        _predict(workspace, chosen, predict_uri, out)
     return EXIT_PASS
 
 
-def check(directory: str | Path, name: str | None, tell: Tell, *, model_uri: str | None = None) -> int:
-    """Make fixtures again, elsewhere, and say whether they are the same; 2 for drift, which is no fault of a model.
+def check(directory: str | Path, name: str | None, out: Print, *, model_uri: str | None = None) -> int:
+    """Make fixtures again, elsewhere, and report whether they are the same; 2 for drift, no model failure.
 
-    A fixture that is not in the project, because it is too large for version control, is taken from the version.
+    A fixture that is too large for version control, and so not in the project, is downloaded from the version.
     """
-    ground = Workspace.find(directory)
+    workspace = Workspace.find(directory)
     same = True
     with _reference(model_uri) as (version, reference):
-        links = store.referred(version) if version is not None and store.keeps(version) else {}
-        for declared in ground.named(name):
-            root = ground.home / declared.name
+        links = store.referred(version) if version is not None and store.supports(version) else {}
+        for declared in workspace.named(name):
+            root = workspace.home / declared.name
             if version is not None and declared.name in links and not root.exists():
                 store.fetch(version, declared.name, root)
-            found = fixture.check(root, reference=reference, wanted=declared)
+            found = checking.check(root, reference=reference, declaration=declared)
             link = links.get(declared.name)
             if version is not None and link is not None and link.digest != found.digest:
-                words = f"{version.uri} refers to {link.digest[:19]}…, and this is {found.digest[:19]}…"
-                found = replace(found, reasons=(*found.reasons, words))
-            tell(str(found))
+                reason = f"{version.uri} refers to {link.digest[:19]}…, and this is {found.digest[:19]}…"
+                found = replace(found, reasons=(*found.reasons, reason))
+            out(str(found))
             same = same and found.ok
     return EXIT_PASS if same else EXIT_INCONCLUSIVE
 
 
-def show(directory: str | Path, name: str | None, tell: Tell) -> int:
-    """Say what fixtures there are, how they were made, what they cost and how good they are."""
-    ground = Workspace.find(directory)
-    for declared in ground.named(name):
-        root = ground.home / declared.name
+def show(directory: str | Path, name: str | None, out: Print) -> int:
+    """Describe the fixtures: their rows, how they were made, their privacy, quality and leaks."""
+    workspace = Workspace.find(directory)
+    for declared in workspace.named(name):
+        root = workspace.home / declared.name
         if name is None and not root.exists():
-            tell(
-                f"{declared.name}: {declared.source}, not made. Make it with 'seatrial fixtures make {declared.name}'."
-            )
+            out(f"{declared.name}: {declared.source}, not made yet. Make it: seatrial fixtures make {declared.name}")
             continue
-        tell(fixture.show(root))
-        if (labelled := labelled_at(ground.project, declared.name)).is_dir():
-            said = Reference.load(labelled).manifest["labelled"]
-            tell(f"  labelled   by {said['by']}: proves {said['proves']}")
+        out(fixture.show(root))
+        if (predicted := predictions_at(workspace.project, declared.name)).is_dir():
+            source = Reference.load(predicted).manifest[PREDICTIONS]
+            out(f"  predicted  by {source['by']}: proves {source['proves']}")
     return EXIT_PASS
 
 
-def labelled_at(project: Project, name: str) -> Path:
-    """Return where the reference lies that a version's answers on a fixture make."""
+def predictions_at(project: Project, name: str) -> Path:
+    """Return the directory of the reference made of model predictions on a fixture."""
     return project.state / "fixtures" / name
 
 
-def labelled(directory: str | Path, name: str) -> Path:
-    """Return the directory of a labelled fixture; UsageError when it is not labelled, or was made anew since.
+def predicted_reference(directory: str | Path, name: str) -> Path:
+    """Return the directory of a fixture's reference made of model predictions.
 
     Raises:
-        FixtureError: nothing of that name is declared, or it was not made.
+        UsageError: there is no such reference, or the fixture was made again since.
+        FixtureError: no fixture of that name is declared, or it was not made.
     """
-    ground = Workspace.find(directory)
-    declared = ground.declared[name]
-    root = labelled_at(ground.project, declared.name)
-    again = f"Label it with 'seatrial fixtures make {name} --label models:/NAME@ALIAS'."
+    workspace = Workspace.find(directory)
+    declared = workspace.declared[name]
+    root = predictions_at(workspace.project, declared.name)
+    advice = f"Record predictions: seatrial fixtures make {name} --predict-with models:/NAME@ALIAS"
     if not root.is_dir():
-        raise UsageError(f"Fixture '{name}' has no answers to compare with. {again}")
-    if Reference.load(root).manifest["labelled"]["fixture_digest"] != fixture.Fixture.load(ground.home / name).digest:
-        raise UsageError(f"Fixture '{name}' was made anew since it was labelled. {again}")
+        raise UsageError(f"Fixture '{name}' has no reference. {advice}")
+    if (
+        Reference.load(root).manifest[PREDICTIONS]["fixture_digest"]
+        != fixture.Fixture.load(workspace.home / name).digest
+    ):
+        raise UsageError(f"Fixture '{name}' was made again after its reference. {advice}")
     return root
 
 
-def _label(ground: Workspace, wanted: list[spec.FixtureSpec], uri: str, tell: Tell) -> None:
+def _predict(workspace: Workspace, chosen: list[spec.FixtureSpec], uri: str, out: Print) -> None:
     version = registry.resolve(uri)
-    pipeline = ground.project.pipeline()
-    policy = ground.project.policy(pipeline)
-    with tempfile.TemporaryDirectory(prefix="seatrial-label-") as scratch:
+    pipeline = workspace.project.pipeline()
+    policy = workspace.project.policy(pipeline)
+    with tempfile.TemporaryDirectory(prefix="seatrial-predictions-") as scratch:
         by = registry.fetch(version, Path(scratch))
         by.reference.matches(pipeline)
-        for declared in wanted:
-            made = fixture.Fixture.load(ground.home / declared.name)
-            label.label(made, by, pipeline, labelled_at(ground.project, made.name), policy=policy)
-            tell(f"{made.name}: labelled by {version.uri}: proves {PROVES}")
+        for declared in chosen:
+            made = fixture.Fixture.load(workspace.home / declared.name)
+            reference_from_predictions(made, by, pipeline, predictions_at(workspace.project, made.name), policy=policy)
+            out(f"{made.name}: reference made of the predictions of {version.uri}; a pass proves {PROVES}.")
 
 
 @contextmanager
 def _reference(uri: str | None) -> Iterator[tuple[registry.Version | None, Reference | None]]:
-    """Yield the version and its reference, on this disk for as long as the block lasts."""
+    """Yield the version and its reference, which is on this disk while the block runs."""
     if uri is None:
         yield None, None
         return
@@ -167,13 +171,13 @@ def _reference(uri: str | None) -> Iterator[tuple[registry.Version | None, Refer
         yield version, registry.of(uri).fetch_reference(version, Path(scratch) / "reference")
 
 
-def _ignore(ground: Workspace) -> None:
-    """List what is too large for version control, and the lock, in the directory's ``.gitignore``."""
-    most = ground.declared.storage.max_git_mb
+def _ignore(workspace: Workspace) -> None:
+    """Write fixtures that are too large for version control, and the lock, to the directory's ``.gitignore``."""
+    most = workspace.declared.storage.max_git_mb
     limit = most * 1e6
     sizes = {
-        p.parent.name: sum(f.stat().st_size for f in p.parent.iterdir()) for p in ground.home.glob("*/manifest.json")
+        p.parent.name: sum(f.stat().st_size for f in p.parent.iterdir()) for p in workspace.home.glob("*/manifest.json")
     }
     large = [f"/{name}/" for name, size in sorted(sizes.items()) if size > limit]
-    said = f"# Written by 'seatrial fixtures make': larger than {most:g} MB, kept in MLflow.\n"
-    atomic_write(ground.home / ".gitignore", (said + "\n".join([f"/.{LEDGER}.lock", *large]) + "\n").encode())
+    head = f"# Written by 'seatrial fixtures make': larger than {most:g} MB, stored in the registry.\n"
+    atomic_write(workspace.home / ".gitignore", (head + "\n".join([f"/.{LEDGER}.lock", *large]) + "\n").encode())

@@ -1,4 +1,4 @@
-"""``seatrial fixtures``: reference data that is declared, made, checked and shown."""
+"""``seatrial fixtures``: make, check and show declared reference data."""
 
 from __future__ import annotations
 
@@ -18,50 +18,51 @@ def make(
     name: str | None = None,
     *,
     model: str | None = None,
-    label: str | None = None,
+    predict_with: str | None = None,
     project: Path = Path(),
     quiet: Quiet = False,
 ) -> int:
-    """Make one fixture, or all that are declared, and keep them in the project and beside the model.
+    """Make one fixture, or all that are declared, and store them in the project and beside the model.
 
     Args:
-        name: of the fixture; all of them by default.
+        name: of the fixture; all by default.
         model: the version whose reference they imitate, models:/NAME/VERSION or models:/NAME@ALIAS; by default that of
-            label.
-        label: the version, such as models:/NAME@champion, whose answers 'seatrial validate --fixture' compares with.
+            predict-with.
+        predict_with: the version, such as models:/NAME@champion, whose predictions become the fixture's reference:
+            'seatrial validate --fixture' compares with it. A pass proves sameness, not correctness.
         project: the project's directory.
         quiet: print nothing.
     """
     from seatrial.cli.fixtures import make as command
 
-    return command(project, name, _teller(quiet), model_uri=model, label_uri=label)
+    return command(project, name, _printer(quiet), model_uri=model, predict_uri=predict_with)
 
 
 @app.command
 def check(name: str | None = None, *, model: str | None = None, project: Path = Path()) -> int:
-    """Make fixtures again from their manifests: 0 when they are the same, 2 and the reasons when they drifted.
+    """Make fixtures again from their manifests: 0 when they are the same, 2 with the reasons when they drifted.
 
     Args:
-        name: of the fixture; all of them by default.
-        model: the version whose reference they were made from.
+        name: of the fixture; all by default.
+        model: the version from whose reference they were made.
         project: the project's directory.
     """
     from seatrial.cli.fixtures import check as command
 
-    return command(project, name, _teller(), model_uri=model)
+    return command(project, name, _printer(), model_uri=model)
 
 
 @app.command
 def show(name: str | None = None, *, project: Path = Path()) -> int:
-    """Show what fixtures there are, how they were made, what they cost and how good they are.
+    """Show the fixtures: their rows, how they were made, their privacy, quality and leaks.
 
     Args:
-        name: of the fixture; all of them by default.
+        name: of the fixture; all by default.
         project: the project's directory.
     """
     from seatrial.cli.fixtures import show as command
 
-    return command(project, name, _teller())
+    return command(project, name, _printer())
 
 
 @app.command
@@ -93,7 +94,7 @@ def select(
     from seatrial.cli.golden import select as command
 
     return command(
-        project, requests, to, _teller(quiet), rows=rows, model_uri=model, boundaries=boundary or [],
+        project, requests, to, _printer(quiet), rows=rows, model_uri=model, boundaries=boundary or [],
         by_branches=not skip_branches, seed=seed,
     )  # fmt: skip
 
@@ -124,18 +125,18 @@ def refresh(
     """
     from seatrial.cli.golden import refresh as command
 
-    return command(project, golden, requests, _teller(quiet), who=who, why=why, model_uri=model, seed=seed)
+    return command(project, golden, requests, _printer(quiet), who=who, why=why, model_uri=model, seed=seed)
 
 
-def _teller(quiet: bool = False) -> Callable[[str], None]:
+def _printer(quiet: bool = False) -> Callable[[str], None]:
     from rich.console import Console
 
     from seatrial.sinks.text import neutral
 
     out = Console()
 
-    def tell(text: str) -> None:
+    def lines(text: str) -> None:
         for line in [] if quiet else text.split("\n"):
             out.print(neutral(line, 1_000), markup=False, highlight=False, soft_wrap=True)
 
-    return tell
+    return lines

@@ -14,14 +14,14 @@ from seatrial.engine import loaded
 from seatrial.errors import RegistryError, UsageError
 from seatrial.io.files import atomic_write
 from seatrial.mutation.candidates import Candidates
-from seatrial.mutation.report import Progress, show
+from seatrial.mutation.report import MutationProgress, show
 from seatrial.mutation.results import MutationReport
-from seatrial.mutation.run import KINDS, examine
+from seatrial.mutation.run import KINDS, run_mutation_test
 from seatrial.project import Project
 from seatrial.sinks.files import slug
 
 
-def exam(
+def mutate(
     directory: Path,
     model_uri: str | None = None,
     *,
@@ -32,20 +32,23 @@ def exam(
     killers: Path | None = None,
     quiet: bool = False,
 ) -> int:
-    """Hold the exam of a project and return the exit code.
+    """Run the mutation test of a project and return the exit code.
 
     Args:
         directory: the project's.
-        model_uri: the version; the promoted or the newest one by default.
-        kinds: of faults; all by default.
-        minimum: the kill share to reach; the policy's by default.
-        settings: ``sample``, ``rows``, ``jobs``, ``seed`` of :func:`~seatrial.mutation.run.examine`.
-        json: where everything is written to.
-        killers: where the requests that would have killed survivors are written to.
+        model_uri: the version; the champion, else the newest one, by default.
+        kinds: of mutants; all by default.
+        minimum: the mutation score to reach, 0 to 1; the policy's by default.
+        settings: ``sample``, ``rows``, ``jobs``, ``seed`` of :func:`~seatrial.mutation.run.run_mutation_test`.
+        json: the file for the whole result.
+        killers: the file for the requests that would have killed survivors.
         quiet: print the last line alone.
+
+    Raises:
+        UsageError: a minimum that is no share.
     """
     if minimum is not None and not 0 < minimum <= 1:
-        raise UsageError(f"--minimum {minimum:g}: a share lies above 0 and is at most 1, such as 0.95.")
+        raise UsageError(f"--minimum is {minimum:g}. A mutation score is above 0 and at most 1, for example 0.95.")
     project = Project.find(directory)
     project.activate()
     pipeline = project.pipeline()
@@ -53,25 +56,25 @@ def exam(
     version = registry.resolve(model_uri or newest(project.registry, pipeline.name, policy.promote))
     fetched = registry.fetch(version, project.state / "versions" / slug(f"{version.name}-{version.number}"))
     out = Console()
-    with tempfile.TemporaryDirectory(prefix="seatrial-exam-") as scratch:
-        found = examine(
+    with tempfile.TemporaryDirectory(prefix="seatrial-mutation-") as scratch:
+        report = run_mutation_test(
             pipeline, fetched.reference, model=loaded(pipeline, fetched.model), policy=policy, kinds=kinds or KINDS,
-            minimum=policy.mutation.minimum if minimum is None else minimum, keep=Path(scratch),
-            hear=Progress(Console(stderr=True, quiet=quiet)), **(settings or {}),
+            minimum=policy.mutation.minimum if minimum is None else minimum, directory=Path(scratch),
+            on_progress=MutationProgress(Console(stderr=True, quiet=quiet)), **(settings or {}),
         )  # fmt: skip
         if killers is not None:
-            _write_killers(found, Path(scratch), killers)
+            _write_killers(report, Path(scratch), killers)
     if json is not None:
-        atomic_write(json, found.to_json().encode())
-    show(found, out, brief=quiet)
-    return found.exit_code
+        atomic_write(json, report.to_json().encode())
+    show(report, out, brief=quiet)
+    return report.exit_code
 
 
 def newest(scheme: str, name: str, alias: str | None) -> str:
-    """Return the URI of the promoted version of a model, or of its newest one.
+    """Return the URI of the champion of a model, or of its newest version.
 
     Raises:
-        RegistryError: it has none.
+        RegistryError: the model has no version.
     """
     if alias and (best := registry.promoted(scheme, name, alias)):
         return best.uri
@@ -81,11 +84,11 @@ def newest(scheme: str, name: str, alias: str | None) -> str:
     return max(versions, key=lambda version: int(version.number)).uri
 
 
-def _write_killers(found: MutationReport, root: Path, to: Path) -> None:
+def _write_killers(report: MutationReport, root: Path, to: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = sorted({a.rows[0] for a in found.survivors if a.rows})
+    rows = sorted({m.rows[0] for m in report.survivors if m.rows})
     if not rows:
         return
     requests = Candidates.load(root).reference.requests.iloc[rows].reset_index(drop=True)

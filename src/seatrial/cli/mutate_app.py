@@ -1,4 +1,4 @@
-"""``seatrial mutate``: how much a pass of this project is worth."""
+"""``seatrial mutate``: how well the reference and policy of a project detect mutants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cyclopts import Parameter
 def mutate(
     model_uri: str | None = None,
     *,
-    kinds: Annotated[list[Literal["mutant", "frame"]] | None, Parameter(consume_multiple=True, negative="")] = None,
+    kinds: Annotated[list[Literal["code", "frame"]] | None, Parameter(consume_multiple=True, negative="")] = None,
     sample: int | None = None,
     rows: int = 20_000,
     minimum: float | None = None,
@@ -22,24 +22,24 @@ def mutate(
     seed: int = 0,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Seed faults into the pipeline and see which of them its reference and policy catch.
+    """Run a mutation test: change the pipeline in many small ways and see which changes its checks detect.
 
-    Exit code 0 when the share of killed faults reaches the minimum, 1 when not, 2 when it could not be told.
+    Exit code 0 when the mutation score reaches the minimum, 1 when it does not, 2 when the test is inconclusive.
 
     Args:
-        model_uri: the version whose model and reference are used; the promoted one, or else the newest, by default.
-        kinds: mutant (of the stages' code), frame (faults on what stages answer); both by default.
-        sample: seed so many faults, drawn with the seed; all by default.
-        rows: rows made beyond the reference, to settle which faults are equivalent; 0 for none.
-        minimum: the share of faults that must be killed; what [mutation] of service.toml says, or 0.95.
-        json: write everything here.
-        killers: write the requests that would have killed survivors here, as Parquet. They look like your data.
-        jobs: faults at once; as many as there are processors by default.
+        model_uri: the version whose model and reference are used; the champion, else the newest one, by default.
+        kinds: code (mutants of the stages' code), frame (mutants of what stages return); both by default.
+        sample: evaluate so many mutants, drawn with the seed; all by default.
+        rows: rows generated beyond the reference, to decide which mutants are equivalent; 0 for none.
+        minimum: the mutation score to reach, above 0 and at most 1; [mutation] minimum of service.toml by default.
+        json: write the whole result to this file.
+        killers: write the requests that would have killed survivors to this Parquet file. They look like your data.
+        jobs: mutants at once; as many as there are processors by default.
         project: the project's directory.
         seed: of every random choice.
-        quiet: print the last line and nothing else.
+        quiet: print the last line alone.
     """
-    from seatrial.cli.mutate import exam as command
+    from seatrial.cli.mutate import mutate as command
 
     settings = {"sample": sample, "rows": rows, "jobs": jobs, "seed": seed}
     return command(

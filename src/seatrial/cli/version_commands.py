@@ -45,9 +45,9 @@ def validate(
 
     chosen: dict[str, object] = {"only": only, "skip": skip, "live": live, "in_process": in_process}
     if fixture is not None:
-        from seatrial.cli.fixtures import labelled
+        from seatrial.cli.fixtures import predicted_reference
 
-        chosen["reference"] = str(labelled(project, fixture))
+        chosen["reference"] = str(predicted_reference(project, fixture))
     verdict = command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet)
     return verdict.exit_code
 
@@ -118,5 +118,5 @@ def verify(model_uri: str, *, project: Path = Path(), quiet: Flag = False) -> in
 
     verification = command(project, model_uri)
     if not quiet:
-        print(verification.why)  # noqa: T201
+        print(verification.reason)  # noqa: T201
     return verification.exit_code

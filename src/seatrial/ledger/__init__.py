@@ -1,19 +1,20 @@
-"""Which registered version has which verdict: jobs with leases and fencing tokens, verdicts, and effects to apply."""
+"""The verdicts of registered versions: jobs with leases and fencing tokens, verdicts, and effects to apply."""
 
 from seatrial.ledger.database import url_for
+from seatrial.ledger.jobs import ATTEMPTS
 from seatrial.ledger.migrate import LedgerError
-from seatrial.ledger.records import JOB, Effect, Facts, Fenced, Job, Registered, StoredVerdict, identity
-from seatrial.ledger.store import ATTEMPTS, Ledger
+from seatrial.ledger.records import JOB, Facts, Fenced, Job, OutboxEffect, Registered, StoredVerdict, identity
+from seatrial.ledger.store import Ledger
 
 __all__ = [
     "ATTEMPTS",
     "JOB",
-    "Effect",
     "Facts",
     "Fenced",
     "Job",
     "Ledger",
     "LedgerError",
+    "OutboxEffect",
     "Registered",
     "StoredVerdict",
     "identity",

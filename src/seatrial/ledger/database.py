@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from seatrial.errors import UsageError
 
 URL = "SEATRIAL_LEDGER_URL"
-BUSY_SECONDS = 60  # for which a writer waits for another one's transaction
+BUSY_SECONDS = 60  # that a writer waits for another transaction
 CLOCKS = {
     # unixepoch('subsec') needs SQLite 3.42; a Julian day in a double is exact to 0.1 ms
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -24,7 +24,7 @@ CLOCKS = {
 
 
 def url_for(state: Path) -> str:
-    """Return where the ledger is: ``SEATRIAL_LEDGER_URL``, else ``ledger.db`` in the project's state directory."""
+    """Return the ledger's address: ``SEATRIAL_LEDGER_URL``, else ``ledger.db`` in the project's state directory."""
     return os.environ.get(URL) or f"sqlite:///{state / 'ledger.db'}"
 
 
@@ -37,25 +37,29 @@ def connect(url: str) -> Engine:
     """Return an engine for the ledger's address.
 
     Raises:
-        UsageError: not an address of SQLite or PostgreSQL, or its driver is missing.
+        UsageError: the address is not of SQLite or PostgreSQL, or the driver is missing.
     """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql":
             driver = parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
-            # A worker that is frozen while it writes holds up the others: here until it is cut off, in SQLite's case
-            # until it is woken or ended.
+            # A worker that is frozen in a transaction blocks the others: here until the server ends its session, with
+            # SQLite until the worker continues or ends.
             options = f"-c idle_in_transaction_session_timeout={BUSY_SECONDS}s {driver.query.get('options', '')}"
             arguments = {"connect_timeout": 10, "options": options.strip()}
             return create_engine(driver, pool_pre_ping=True, pool_size=2, connect_args=arguments)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(url)
-        raise UsageError(f"{URL} is of '{parsed.drivername}'. A ledger is in SQLite or in PostgreSQL.")
+        raise UsageError(
+            f"{URL} is an address of '{parsed.drivername}'. Allowed: sqlite:///PATH or postgresql://HOST/NAME."
+        )
     except ArgumentError as error:
-        raise UsageError(f"{URL} is no database address. Write sqlite:///PATH or postgresql://…/NAME.") from error
+        raise UsageError(
+            f"{URL} is not a database address. Allowed: sqlite:///PATH or postgresql://HOST/NAME."
+        ) from error
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"{URL} needs the module {error.name}. Install it: pip install 'seatrial[postgres]'."
+            f"{URL} needs the module {error.name}, which is missing. Install it: pip install 'seatrial[postgres]'."
         ) from error
 
 
@@ -71,7 +75,7 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(connection: Any) -> None:
-        # One that reads first and writes later would fail where another wrote in between.
+        # A transaction that reads first and writes later would fail if another one wrote in between.
         reads = connection.get_execution_options().get("reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
@@ -79,7 +83,7 @@ def _sqlite(url: str) -> Engine:
 
 
 def _write_ahead(connection: Any) -> None:
-    """Switch to a write-ahead log. Where several open a new file at once, SQLite refuses this without waiting."""
+    """Switch to a write-ahead log. If several open a new file at once, SQLite refuses this without waiting."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What the ledger knows of the past: verdicts, the pass that stands, and which passes moved an alias."""
+"""Queries of past verdicts: all of a model, the valid pass of a version, and the passes that moved an alias."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ _job, _outbox, _subject, _verdict = schema.job, schema.outbox, schema.subject, s
 
 
 class History(Transactions):
-    """Reads, and nothing but reads."""
+    """Read-only queries."""
 
     def verdicts(self, name: str, number: str = "") -> list[StoredVerdict]:
-        """Return every verdict of a model, or of all that ever was its version ``number``, in order of time."""
+        """Return every verdict of a model, or of every version that ever had this ``number``, oldest first."""
         rows = select(_verdict, _subject).join(_subject, _subject.c.id == _verdict.c.subject)
-        wanted: list[ColumnElement[bool]] = [_subject.c.model == name]
+        conditions: list[ColumnElement[bool]] = [_subject.c.model == name]
         if number:
-            wanted.append(_subject.c.version == number)
+            conditions.append(_subject.c.version == number)
         order = (_subject.c.created, _subject.c.id, _verdict.c.created_at, _verdict.c.epoch)
         with self._reading() as connection:
-            return [_kept(row) for row in connection.execute(rows.where(*wanted).order_by(*order))]
+            return [_stored(row) for row in connection.execute(rows.where(*conditions).order_by(*order))]
 
     def passing(self, subject: Subject, policy_digest: str | None = None) -> StoredVerdict | None:
-        """Return the pass that stands for a version, or None: its latest verdict that is a pass or a fail.
+        """Return the valid pass of a version, or None: its latest verdict that is a pass or a fail.
 
-        One that could not be judged again keeps the pass it had. A pass of other content is none.
+        A later inconclusive or error verdict does not revoke a pass. A pass of other content does not count.
 
         Args:
-            subject: with model, version and time of creation; with a digest only a pass of that content counts.
-            policy_digest: when given, only verdicts under this policy count.
+            subject: has model, version and time of creation; if it has a digest, only a pass of that content counts.
+            policy_digest: if given, only verdicts under this policy count.
         """
         evaluated = [
-            kept
-            for kept in self.verdicts(subject.model, subject.version)
-            if kept.created == subject.created
-            and kept.outcome in (Outcome.PASS, Outcome.FAIL)
-            and subject.digest in ("", kept.facts.digest)
-            and policy_digest in (None, kept.facts.policy_digest)
+            stored
+            for stored in self.verdicts(subject.model, subject.version)
+            if stored.created == subject.created
+            and stored.outcome in (Outcome.PASS, Outcome.FAIL)
+            and subject.digest in ("", stored.facts.digest)
+            and policy_digest in (None, stored.facts.policy_digest)
         ]
         return evaluated[-1] if evaluated and evaluated[-1].outcome is Outcome.PASS else None
 
-    def stood(self, name: str, alias: str) -> list[StoredVerdict]:
-        """Return the passes that put an alias of a model on their version, the latest first."""
+    def alias_history(self, name: str, alias: str) -> list[StoredVerdict]:
+        """Return the passing verdicts that moved an alias of a model to their version, latest first."""
         moved = select(_verdict, _subject, _outbox.c.result).select_from(_outbox)
         moved = moved.join(_verdict, and_(*(_verdict.c[c] == _outbox.c[c] for c in ("subject", "epoch"))))
         moved = moved.join(_subject, _subject.c.id == _outbox.c.subject)
         moved = moved.where(_outbox.c.model == name, _outbox.c.effect == "alias", _outbox.c.state == "done")
         with self._reading() as connection:
             rows = connection.execute(moved.order_by(_outbox.c.id.desc()).limit(50)).all()
-        return [_kept(row) for row in rows if alias in json.loads(row.result)]
+        return [_stored(row) for row in rows if alias in json.loads(row.result)]
 
     def open_jobs(self) -> int:
         """Return how many jobs have no verdict yet."""
@@ -63,7 +63,7 @@ class History(Transactions):
             return connection.execute(select(func.count()).where(_job.c.state == "open")).scalar_one()
 
 
-def _kept(row: Any) -> StoredVerdict:
+def _stored(row: Any) -> StoredVerdict:
     facts = Facts(
         Outcome(row.outcome), row.summary, row.digest, row.policy_digest, row.reference_digest, row.evidence_digest
     )

@@ -1,4 +1,4 @@
-"""Bring a database to the tables that this version of seatrial knows."""
+"""Migrate a database to the tables that this version of seatrial needs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from seatrial.errors import SeatrialError
 
-VERSION_TABLE = "seatrial_ledger_version"  # of its own: a database may hold other applications' tables too
-HEAD = "0002"
+VERSION_TABLE = "seatrial_ledger_version"  # not Alembic's default: other applications may use the database too
+HEAD = "0001"
 _LOCK = 7_325_341  # any number, the same for all
 
 
@@ -18,10 +18,10 @@ class LedgerError(SeatrialError):
 
 
 def migrate(engine: Engine) -> None:
-    """Make or update the tables, once, whoever else starts at the same moment.
+    """Create or update the tables, once, also when several processes start at the same moment.
 
     Raises:
-        LedgerError: the database was made by a newer seatrial.
+        LedgerError: the database was written by a newer seatrial.
     """
     with engine.connect().execution_options(reads=True) as connection:
         if _version(connection) == HEAD:
@@ -29,13 +29,13 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        stands = _version(connection)
-        if stands == HEAD:
+        current = _version(connection)
+        if current == HEAD:
             return
-        if stands is not None and stands > HEAD:
+        if current is not None and current > HEAD:
             raise LedgerError(
-                f"The ledger at {engine.url.render_as_string()} is of step {stands}; this seatrial knows {HEAD}. "
-                "Install the newer seatrial that wrote it."
+                f"The ledger at {engine.url.render_as_string()} has schema version {current}; this "
+                f"seatrial supports {HEAD}. Install the newer seatrial that wrote it."
             )
         from alembic import command
         from alembic.config import Config

@@ -1,4 +1,4 @@
-"""The outbox: what is to be told to the world because of a verdict, taken one by one and in order."""
+"""The outbox: the effects of verdicts on the registry, claimed one by one and in order."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, exists, or_, select, text, update
 
 from seatrial.ledger import schema
-from seatrial.ledger.records import Effect, Fenced, Job
-from seatrial.ledger.transactions import LEASE_SECONDS, WORDS, Transactions, of, pause_seconds
+from seatrial.ledger.records import Fenced, Job, OutboxEffect
+from seatrial.ledger.transactions import LEASE_SECONDS, TEXT_LENGTH, Transactions, pause_seconds, row_of
 
-PAUSED = "waits:"
+POSTPONED = "postponed:"
 _LOCK = 7_325_342  # any number, the same for all
 _outbox, _subject, _verdict = schema.outbox, schema.subject, schema.verdict
 
 
 class Outbox(Transactions):
-    """Effects that wait, are taken for a lease, and end done or dropped."""
+    """Effects that are open, are claimed with a lease, and end done or dropped."""
 
-    def next_effect(self, lease_seconds: float = LEASE_SECONDS, *, job: Job | None = None) -> Effect | None:
-        """Take an effect that is due, for as long as the lease; None when none is.
+    def next_effect(self, lease_seconds: float = LEASE_SECONDS, *, job: Job | None = None) -> OutboxEffect | None:
+        """Claim an effect that is due, for as long as the lease; None when none is due.
 
-        A version's effects come one after the other, in the order of its verdicts, and of one model's aliases one is
-        moved at a time: MLflow has no compare-and-set.
+        The effects of a version are claimed one after the other, in the order of its verdicts. Only one alias effect of
+        a model is claimed at a time, because MLflow has no compare-and-set.
 
         Args:
-            lease_seconds: after which somebody else may take it.
-            job: take what is to be told of this job's version alone; somebody waits for it, so pauses are over.
+            lease_seconds: after which another worker may claim it.
+            job: claim effects of this job's version alone, postponed ones included, because a person waits for it.
         """
         earlier, moving = _outbox.alias("earlier"), _outbox.alias("moving")
         with self._writing() as (connection, now):
@@ -46,100 +46,93 @@ class Outbox(Transactions):
             if job is None:
                 due = due.where(_outbox.c.due_at <= now)
             else:
-                paused = _outbox.c.result.like(f"{PAUSED}%")
+                paused = _outbox.c.result.like(f"{POSTPONED}%")
                 due = due.where(_outbox.c.subject == job.subject, or_(_outbox.c.due_at <= now, paused))
             row = connection.execute(due.order_by(_outbox.c.due_at, _outbox.c.id).limit(1)).one_or_none()
             if row is None:
                 return None
-            taken = {"token": row.token + 1, "attempt": row.attempt + 1, "due_at": now + lease_seconds, "result": ""}
-            connection.execute(update(_outbox).where(_outbox.c.id == row.id).values(**taken))
+            claimed = {"token": row.token + 1, "attempt": row.attempt + 1, "due_at": now + lease_seconds, "result": ""}
+            connection.execute(update(_outbox).where(_outbox.c.id == row.id).values(**claimed))
             return self._effect(connection, row)
 
-    def applied(self, effect: Effect, result: str = "") -> None:
-        """Note that an effect took place, and what it gave to those after it.
+    def complete_effect(self, effect: OutboxEffect, result: str = "") -> None:
+        """Record that an effect was applied, and its result for the effects that follow.
 
         Raises:
-            Fenced: somebody else has it by now.
+            Fenced: another worker has claimed it meanwhile.
         """
         self._close(effect, state="done", result=result)
 
-    def postponed(self, effect: Effect, why: str) -> None:
+    def postpone_effect(self, effect: OutboxEffect, reason: str) -> None:
         """Try an effect again after a pause.
 
         Raises:
-            Fenced: somebody else has it by now.
+            Fenced: another worker has claimed it meanwhile.
         """
         with self._writing() as (connection, now):
             self._close(
                 effect,
                 due_at=now + pause_seconds(effect.attempt),
-                result=f"{PAUSED} {why}"[:WORDS],
+                result=f"{POSTPONED} {reason}"[:TEXT_LENGTH],
                 connection=connection,
             )
 
-    def dropped(self, effect: Effect, why: str) -> None:
-        """Give an effect up, with those of its verdict that come after it: it can never take place.
+    def drop_effect(self, effect: OutboxEffect, reason: str) -> None:
+        """Drop an effect that can never be applied, with the later effects of its verdict.
 
         Raises:
-            Fenced: somebody else has it by now.
+            Fenced: another worker has claimed it meanwhile.
         """
         with self._writing() as (connection, _):
-            self._close(effect, state="dropped", result=why[:WORDS], connection=connection)
+            self._close(effect, state="dropped", result=reason[:TEXT_LENGTH], connection=connection)
             rest = and_(_outbox.c.subject == effect.version.subject, _outbox.c.epoch == effect.version.epoch)
-            connection.execute(delete(schema.evidence).where(*of(schema.evidence, effect.version)))
+            connection.execute(delete(schema.evidence).where(*row_of(schema.evidence, effect.version)))
             later = update(_outbox).where(rest, _outbox.c.state == "open", _outbox.c.id > effect.id)
-            connection.execute(later.values(state="dropped", result=why[:WORDS]))
+            connection.execute(later.values(state="dropped", result=reason[:TEXT_LENGTH]))
 
-    def evidence(self, effect: Effect) -> bytes:
-        """Return the archive that was committed with the effect's verdict; empty when it was logged already."""
+    def evidence(self, effect: OutboxEffect) -> bytes:
+        """Return the archive that was committed with the effect's verdict; empty once it was logged."""
         with self._reading() as connection:
-            found = select(schema.evidence.c.content).where(*of(schema.evidence, effect.version))
+            found = select(schema.evidence.c.content).where(*row_of(schema.evidence, effect.version))
             return bytes(connection.execute(found).scalar() or b"")
 
-    def logged(self, effect: Effect) -> None:
-        """Let go of the archive: its files are kept elsewhere now."""
+    def discard_evidence(self, effect: OutboxEffect) -> None:
+        """Delete the archive of an effect's verdict, because its files have been logged."""
         with self._writing() as (connection, _):
-            connection.execute(delete(schema.evidence).where(*of(schema.evidence, effect.version)))
+            connection.execute(delete(schema.evidence).where(*row_of(schema.evidence, effect.version)))
 
     def effects(self, job: Job) -> dict[str, tuple[str, str]]:
         """Return the state and the result of each effect of a job's verdict: ``open``, ``done`` or ``dropped``."""
         with self._reading() as connection:
-            rows = select(_outbox.c.effect, _outbox.c.state, _outbox.c.result).where(*of(_outbox, job))
+            rows = select(_outbox.c.effect, _outbox.c.state, _outbox.c.result).where(*row_of(_outbox, job))
             return {effect: (state, result) for effect, state, result in connection.execute(rows)}
 
-    def waiting(self) -> list[tuple[str, str, str]]:
-        """Return what is not done yet of what was decided: model and version, effect, and why it waits."""
+    def pending_effects(self) -> list[tuple[str, str, str]]:
+        """Return the open effects, at most 100: model and version, effect, and why it was postponed."""
         with self._reading() as connection:
             joined = select(_subject.c.model, _subject.c.version, _outbox.c.effect, _outbox.c.result)
             joined = joined.join(_outbox, _outbox.c.subject == _subject.c.id).where(_outbox.c.state == "open")
             return [(f"{m} {v}", e, r) for m, v, e, r in connection.execute(joined.order_by(_outbox.c.id).limit(100))]
 
-    def _effect(self, connection: Connection, row: Any) -> Effect:
+    def _effect(self, connection: Connection, row: Any) -> OutboxEffect:
         about = connection.execute(select(_subject).where(_subject.c.id == row.subject)).one()
         done = and_(_outbox.c.subject == row.subject, _outbox.c.epoch == row.epoch, _outbox.c.state == "done")
         results = dict(connection.execute(select(_outbox.c.effect, _outbox.c.result).where(done)).tuples().all())
         evaluated = select(_verdict).where(_verdict.c.subject == row.subject, _verdict.c.epoch == row.epoch)
         digest = connection.execute(evaluated).one().digest
         version = Job(
-            row.subject,
-            row.epoch,
-            0,
-            0,
-            False,
-            about.model,
-            about.version,
-            about.created,
-            about.run_id,
-            about.model_id,
-            about.scheme,
-        )
+            row.subject, row.epoch, 0, 0, False, about.model, about.version, about.created, about.run_id,
+            about.model_id, about.scheme,
+        )  # fmt: skip
         body = json.loads(row.body)
-        return Effect(row.id, row.token + 1, version.key, row.effect, body, version, digest, row.attempt + 1, results)
+        return OutboxEffect(
+            row.id, row.token + 1, version.key, row.effect, body, version, digest, row.attempt + 1, results
+        )
 
-    def _close(self, effect: Effect, *, connection: Connection | None = None, **values: Any) -> None:
+    def _close(self, effect: OutboxEffect, *, connection: Connection | None = None, **values: Any) -> None:
         mine = update(_outbox).where(_outbox.c.id == effect.id, _outbox.c.token == effect.token)
         mine = mine.where(_outbox.c.state == "open").values(**values)
         with contextlib.ExitStack() as stack:
             held = connection or stack.enter_context(self._writing())[0]
             if held.execute(mine).rowcount != 1:
-                raise Fenced(f"Somebody else has taken over '{effect.kind}' of {effect.version.uri}.")
+                raise Fenced(f"Another worker has claimed '{effect.kind}' of {effect.version.uri} meanwhile.")

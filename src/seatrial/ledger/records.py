@@ -1,4 +1,4 @@
-"""What goes into the ledger and what comes out of it."""
+"""The records of the ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seatrial.events import Outcome
 
 
 class Fenced(SeatrialError):
-    """The lease ran out and somebody else has the job: whatever was found here counts for nothing."""
+    """The lease ran out and another worker has the job: nothing found under this lease is written."""
 
 
 class Registered(Protocol):
@@ -34,22 +34,22 @@ class Registered(Protocol):
 
     @property
     def run_id(self) -> str:
-        """The run that logged it, or nothing."""
+        """The run that logged it, or empty."""
 
     @property
     def model_id(self) -> str:
-        """The LoggedModel behind it, or nothing."""
+        """The LoggedModel behind it, or empty."""
 
     @property
     def scheme(self) -> str:
-        """Of its address, by which its registry is found."""
+        """The scheme of its address, which identifies its registry."""
 
 
 def identity(version: Registered) -> str:
-    """Return the subject's id: a digest of all that a version keeps for life.
+    """Return the subject's id: a digest of everything in a version that never changes.
 
-    Name and number come again after a deletion. The registry's address is left out: one registry is reached by more
-    than one, and the server of a laptop has another port every day.
+    Name and number are used again after a deletion. The registry's address is left out: one registry may have several
+    addresses, and a local server may have another port every day.
     """
     parts = [version.name, str(version.number), int(version.created), version.run_id, version.model_id]
     return sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
@@ -59,7 +59,7 @@ def identity(version: Registered) -> str:
 class Job:
     """A claimed job: validate this version, and commit with this token before the lease ends.
 
-    ``attempt`` counts from 1. A job whose last attempt died is claimed once more, ``exhausted``: to be given the
+    ``attempt`` counts from 1. A job whose last attempt died is claimed once more as ``exhausted``, to commit the
     verdict `error`.
     """
 
@@ -78,18 +78,18 @@ class Job:
 
     @property
     def uri(self) -> str:
-        """``models:/name/number``, with its registry's scheme."""
+        """The address, such as ``models:/name/number``, with the scheme of its registry."""
         return f"{self.scheme}:/{self.name}/{self.number}"
 
     @property
     def key(self) -> str:
-        """What tells this verdict from every other: subject and epoch."""
+        """The unique key of this verdict: subject and epoch."""
         return f"{self.subject}/{self.epoch}"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Of a verdict. Digests are ``sha256:<hex>``, or empty where the trial did not get that far."""
+    """The content of a verdict. Digests are ``sha256:<hex>``, or empty where the trial did not compute them."""
 
     outcome: Outcome
     summary: str
@@ -101,7 +101,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class StoredVerdict:
-    """A verdict as the ledger keeps it; ``created_at`` is in seconds since 1970."""
+    """A committed verdict; ``created_at`` is in seconds since 1970."""
 
     name: str
     number: str
@@ -112,22 +112,22 @@ class StoredVerdict:
 
     @property
     def outcome(self) -> Outcome:
-        """How it ended."""
+        """The outcome."""
         return self.facts.outcome
 
 
 @dataclass(frozen=True)
-class Effect:
-    """Something to tell the world because of a verdict.
+class OutboxEffect:
+    """A change that a verdict makes in the registry.
 
     Attributes:
-        id: its place in the outbox.
+        id: its position in the outbox.
         key: subject and epoch of the verdict.
-        kind: what to do, such as ``tags`` or ``alias:champion``.
-        body: with what.
-        version: of which version.
-        digest: of the content that was judged.
-        results: what the verdict's earlier effects gave, by kind.
+        kind: for example ``tags`` or ``alias``.
+        body: the arguments, as JSON.
+        version: the version that is changed.
+        digest: of the content that was validated.
+        results: of the verdict's earlier effects, by kind.
     """
 
     id: int
@@ -142,4 +142,4 @@ class Effect:
 
 
 JOB: ContextVar[Job | None] = ContextVar("seatrial_job", default=None)
-"""The claimed job that a validation in this context is for; none when a person asked for it."""
+"""The claimed job that a validation in this context belongs to; None when a person started it."""

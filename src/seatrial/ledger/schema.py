@@ -1,6 +1,6 @@
-"""The ledger's tables. ``migrations/`` makes them; a test holds the two to each other.
+"""The ledger's tables. ``migrations/`` creates them; a test compares the two.
 
-Times are seconds since 1970 by the database's own clock: the clocks of workers decide nothing.
+Times are seconds since 1970 by the database's own clock; the clocks of workers are not used.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from sqlalchemy import (
 
 OUTCOMES = "outcome IN ('pass', 'fail', 'inconclusive', 'error')"
 OPEN = text("state = 'open'")
-NUMBER = BigInteger().with_variant(Integer, "sqlite")  # the one type that SQLite counts up by itself
+NUMBER = BigInteger().with_variant(Integer, "sqlite")  # the one type that SQLite increments automatically
 
 
-class Words(TypeDecorator[str]):
-    """Text that strangers choose: NUL bytes and lone surrogates, which databases refuse, are replaced."""
+class UntrustedText(TypeDecorator[str]):
+    """Untrusted text: NUL bytes and lone surrogates, which databases refuse, are replaced."""
 
     impl, cache_ok = Text, True
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002  SQLAlchemy's
-        """Return what a database takes."""
+        """Return text that every database accepts."""
         return None if value is None else value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
@@ -47,31 +47,31 @@ metadata = MetaData()
 inbox = Table(
     "inbox",
     metadata,
-    Column("delivery_id", Words, primary_key=True),
+    Column("delivery_id", UntrustedText, primary_key=True),
     Column("received_at", Float, nullable=False),
     Column("body_sha", String(64), nullable=False),
-    Column("model", Words, nullable=False),
-    Column("version", Words, nullable=False),
+    Column("model", UntrustedText, nullable=False),
+    Column("version", UntrustedText, nullable=False),
     Index("inbox_received", "received_at"),
 )
 
-# A registered version as it was first seen. Name and number come back after a deletion: the id covers more.
+# A registered version as it was first listed. Name and number are used again after a deletion; the id is unique.
 subject = Table(
     "subject",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("model", Words, nullable=False),
+    Column("model", UntrustedText, nullable=False),
     Column("version", String(32), nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("run_id", String(64), nullable=False),
     Column("model_id", String(64), nullable=False),
     Column("first_seen", Float, nullable=False),
-    Column("scheme", String(64), nullable=False, server_default="models"),  # of the registry's addresses
+    Column("scheme", String(64), nullable=False),  # of its registry's addresses
     Index("subject_named", "model", "version"),
 )
 
-# Something to validate. Open until it has its verdict; nobody claims it before ``due_at``, which is the end of a
-# claimed job's lease and of a failed one's pause.
+# A version to validate. Open until it has its verdict; it cannot be claimed before ``due_at``, the end of its lease or
+# of the pause after a failed attempt.
 job = Table(
     "job",
     metadata,
@@ -82,14 +82,14 @@ job = Table(
     Column("rank", BigInteger, nullable=False),
     Column("token", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("owner", Words, nullable=False),
-    Column("error", Words, nullable=False),
+    Column("owner", UntrustedText, nullable=False),
+    Column("error", UntrustedText, nullable=False),
     PrimaryKeyConstraint("subject", "epoch", name="job_pk"),
     CheckConstraint("state IN ('open', 'done', 'gone')", name="job_state"),
     Index("job_open", "due_at", "rank", sqlite_where=OPEN, postgresql_where=OPEN),
 )
 
-# Insert-only: triggers refuse every change, and a verdict whose token is not the job's latest.
+# Insert-only: triggers refuse every change, and a verdict whose token is not the latest of its job.
 verdict = Table(
     "verdict",
     metadata,
@@ -101,7 +101,7 @@ verdict = Table(
     Column("policy_digest", String(80), nullable=False),
     Column("reference_digest", String(80), nullable=False),
     Column("evidence_digest", String(80), nullable=False),
-    Column("summary", Words, nullable=False),
+    Column("summary", UntrustedText, nullable=False),
     Column("created_at", Float, nullable=False),
     PrimaryKeyConstraint("subject", "epoch", name="verdict_pk"),
     UniqueConstraint("subject", "epoch", "outcome", name="verdict_outcome_unique"),
@@ -109,7 +109,7 @@ verdict = Table(
     CheckConstraint(OUTCOMES, name="verdict_outcome"),
 )
 
-# What is still to be told to the world. It cannot stand without its verdict, and no alias without a pass.
+# The effects of verdicts. An effect needs its verdict, and an alias effect needs a pass.
 outbox = Table(
     "outbox",
     metadata,
@@ -117,14 +117,14 @@ outbox = Table(
     Column("subject", String(64), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("outcome", String(16), nullable=False),
-    Column("model", Words, nullable=False),
+    Column("model", UntrustedText, nullable=False),
     Column("effect", String(120), nullable=False),
-    Column("body", Words, nullable=False),
+    Column("body", UntrustedText, nullable=False),
     Column("state", String(8), nullable=False),
     Column("due_at", Float, nullable=False),
     Column("token", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("result", Words, nullable=False),
+    Column("result", UntrustedText, nullable=False),
     UniqueConstraint("subject", "epoch", "effect", name="outbox_once"),
     ForeignKeyConstraint(
         ["subject", "epoch", "outcome"],
@@ -138,7 +138,7 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 
-# The files of a verdict, kept until they are logged elsewhere: whoever applies the effects may be another machine.
+# The files of a verdict, stored until they are logged: another machine may apply the effects.
 evidence = Table(
     "evidence",
     metadata,
@@ -149,9 +149,9 @@ evidence = Table(
     ForeignKeyConstraint(["subject", "epoch"], ["verdict.subject", "verdict.epoch"], name="evidence_of_verdict"),
 )
 
-# How far the registry has been read: the newest change seen, and when all of it was listed.
-mark = Table(
-    "mark",
+# How far the registry has been read: the newest change, and the time of the last full listing.
+watermark = Table(
+    "watermark",
     metadata,
     Column("name", String(40), primary_key=True),
     Column("value", Float, nullable=False),

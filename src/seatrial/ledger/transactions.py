@@ -1,4 +1,4 @@
-"""A database that is spoken to in short transactions, by its own clock, and whose failures are one sentence."""
+"""Short transactions by the database's own clock, with readable errors."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from seatrial.ledger.database import clock
 from seatrial.ledger.migrate import LedgerError
 from seatrial.ledger.records import Job
 
-WORDS = 2_000  # kept of an error or a summary
+TEXT_LENGTH = 2_000  # characters stored of an error or a summary
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 300.0  # before another attempt, doubled each time
 LEASE_SECONDS = 60.0
 
 
 class Transactions:
-    """Reading and writing, each in a transaction of its own.
+    """Reads and writes, each in a transaction of its own.
 
     Attributes:
-        offset_seconds: added to the database's clock. Tests move time with it.
+        offset_seconds: added to the database's clock, so that tests can move time.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -33,19 +33,19 @@ class Transactions:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[tuple[Connection, float]]:
-        with spoken(self._engine), self._engine.begin() as connection:
+        with readable_errors(self._engine), self._engine.begin() as connection:
             yield connection, self._now(connection)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with spoken(self._engine), self._engine.connect().execution_options(reads=True) as connection:
+        with readable_errors(self._engine), self._engine.connect().execution_options(reads=True) as connection:
             yield connection
 
     def _now(self, connection: Connection) -> float:
         return float(connection.execute(select(self._clock)).scalar_one()) + self.offset_seconds
 
     def _new(self, table: Any, rows: list[dict[str, Any]] | None = None, replacing: str = "") -> Any:
-        """Return an INSERT that leaves a row alone which is there, or replaces one column of it."""
+        """Return an INSERT that does not change an existing row, or replaces one column of it."""
         dialect: Any = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(table)
         if rows:
@@ -57,25 +57,25 @@ class Transactions:
 
 
 @contextlib.contextmanager
-def spoken(engine: Engine) -> Iterator[None]:
-    """Turn a database that cannot be reached into one sentence; whatever breaks a rule of the ledger stays as it is."""
+def readable_errors(engine: Engine) -> Iterator[None]:
+    """Turn the failure of a database into a LedgerError; a violated constraint of the ledger is raised unchanged."""
     try:
         yield
     except DBAPIError as error:
         if type(error) not in (OperationalError, DatabaseError) and not error.connection_invalidated:
             raise
-        words = str(error.orig).strip().splitlines()[0][:300] if str(error.orig).strip() else type(error.orig).__name__
+        reason = str(error.orig).strip().splitlines()[0][:300] if str(error.orig).strip() else type(error.orig).__name__
         raise LedgerError(
-            f"The ledger at {engine.url.render_as_string()} cannot be used: {words}. "
-            "Check SEATRIAL_LEDGER_URL and that the database is up."
+            f"The ledger at {engine.url.render_as_string()} cannot be used: {reason}. "
+            "Check SEATRIAL_LEDGER_URL and whether the database is running."
         ) from error
 
 
 def pause_seconds(attempt: int) -> float:
-    """Return how long to wait after the failed attempt: doubled each time, with a limit."""
+    """Return the seconds to wait after a failed attempt: doubled each time, with a limit."""
     return min(PAUSE_SECONDS * 2.0 ** min(max(attempt - 1, 0), 10), LONGEST_PAUSE_SECONDS)
 
 
-def of(table: Any, job: Job) -> tuple[ColumnElement[bool], ...]:
+def row_of(table: Any, job: Job) -> tuple[ColumnElement[bool], ...]:
     """Return the condition for the row of a job's subject and epoch."""
     return table.c.subject == job.subject, table.c.epoch == job.epoch

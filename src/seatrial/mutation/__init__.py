@@ -1,1 +1,1 @@
-"""The exam: faults seeded into a pipeline that is in order, to see which of them its reference and policy catch."""
+"""Mutation test: small changes of a passing pipeline, to see which of them its reference and policy detect."""

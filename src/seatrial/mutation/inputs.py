@@ -1,4 +1,4 @@
-"""What a stage is fed when two versions of its code are told apart, and what each makes of it."""
+"""Inputs on which two versions of a stage's code are compared, and the results of each."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ import pandas as pd
 
 from seatrial.errors import StageError
 from seatrial.mutation.candidates import Candidates
-from seatrial.mutation.equivalence import Answer
+from seatrial.mutation.equivalence import StageResult
 from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline
 from seatrial.reference.snapshot import Reference
 
-ONE_BY_ONE = 20  # rows that are also sent each by itself
+SINGLE_ROWS = 20  # rows that are also sent one by one
 
 
 @dataclass(frozen=True)
-class Feed:
-    """One way to ask a stage.
+class StageInput:
+    """One input of a stage, in one or several batches.
 
     Attributes:
-        what: in words.
+        what: a description for people.
         stage: the stage.
-        batches: its inputs, one call each.
-        lost: the dependency that is lost meanwhile: its declared fallback stands in for it.
-        candidates: that the rows are of, where a row of them can be told by its key.
+        batches: frames, one call each.
+        unavailable: the dependency that is unavailable meanwhile: its declared fallback replaces it.
+        candidates: that the rows come from, where a row can be found by its key.
     """
 
     what: str
     stage: str
     batches: Sequence[pd.DataFrame]
-    lost: str | None = None
+    unavailable: str | None = None
     candidates: Candidates | None = None
 
-    def answers(self, pipeline: Pipeline, *, model: Any, clients: Mapping[str, Any]) -> list[Answer]:
-        """Return what the stage makes of each batch; an exception by its name."""
-        if self.lost is not None:
-            fallback = pipeline.dependencies[self.lost].fallback
+    def results(self, pipeline: Pipeline, *, model: Any, clients: Mapping[str, Any]) -> list[StageResult]:
+        """Return the result of each batch; an exception by its name."""
+        if self.unavailable is not None:
+            fallback = pipeline.dependencies[self.unavailable].fallback
             assert fallback is not None
-            clients = {**clients, self.lost: fallback()}
+            clients = {**clients, self.unavailable: fallback()}
         step = pipeline.step(self.stage, model=model, clients=clients)
-        found: list[Answer] = []
+        found: list[StageResult] = []
         for batch in self.batches:
             try:
                 found.append(step(batch.reset_index(drop=True).copy()))
@@ -52,12 +52,12 @@ class Feed:
                 found.append(type(error.__cause__ or error).__name__)
         return found
 
-    def killers(self, original: Answer, changed: Answer, parity: Callable[..., Parity]) -> list[int]:
-        """Return some candidates on which the policy, and not only the bits, tells two answers apart.
+    def killers(self, original: StageResult, changed: StageResult, parity: Callable[..., Parity]) -> list[int]:
+        """Return some candidates on which two results differ by the policy, and not only in their bits.
 
         Args:
-            original: what the stage makes of all candidates.
-            changed: what it makes of them with the fault.
+            original: the result of the stage on all candidates.
+            changed: its result with the mutant.
             parity: compares two frames by the policy's tolerances.
         """
         if self.candidates is None or isinstance(original, str) or isinstance(changed, str):
@@ -79,19 +79,19 @@ class Feed:
         return {str(k): n for n, k in enumerate(first)} if len(first) == len(reference.requests) else {}
 
 
-def feeds(
+def stage_inputs(
     pipeline: Pipeline, stages: Sequence[str], reference: Reference, candidates: Candidates | None
-) -> Iterator[Feed]:
-    """Yield every way to ask some stages: all rows at once, none, one by one, and with each dependency lost."""
+) -> Iterator[StageInput]:
+    """Yield the inputs of some stages: all rows at once, none, one by one, and with each dependency unavailable."""
     for stage in stages:
         given = reference.input_of(stage)
-        yield Feed("on the reference", stage, [given])
+        yield StageInput("on the reference", stage, [given])
         if candidates is not None:
             rows = candidates.reference.input_of(stage)
-            yield Feed(f"on {len(rows):,} rows beyond it", stage, [rows], candidates=candidates)
+            yield StageInput(f"on {len(rows):,} rows beyond it", stage, [rows], candidates=candidates)
             given = rows
-        yield Feed("on one row at a time", stage, [given.iloc[[n]] for n in range(min(ONE_BY_ONE, len(given)))])
-        yield Feed("on a request of no rows", stage, [given.iloc[:0]])
+        yield StageInput("on one row at a time", stage, [given.iloc[[n]] for n in range(min(SINGLE_ROWS, len(given)))])
+        yield StageInput("on a request of no rows", stage, [given.iloc[:0]])
         for name in pipeline.stage(stage).needs:
             if name in pipeline.dependencies and pipeline.dependencies[name].fallback:
-                yield Feed(f"while '{name}' is lost", stage, [reference.input_of(stage)], lost=name)
+                yield StageInput(f"while '{name}' is unavailable", stage, [reference.input_of(stage)], unavailable=name)

@@ -1,125 +1,119 @@
-"""Mutants of stage code: one small change of the source each, made by the operators of mutmut.
-
-mutmut 3 is chosen because its operators are plain functions from a node of libcst to changed nodes, usable without its
-runner, and because they drop and replace arguments of calls, which is where most of the meaning of pandas code
-stands; cosmic-ray's do not, and bring a database and a distribution layer along. Annotations, decorators and docstrings
-are left alone, and so are ``len`` and ``isinstance``, as mutmut itself does.
-"""
+"""What a mutation test puts into a pipeline: a code mutant, or a frame mutant that changes what a stage returns."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import Any
 
-from seatrial.errors import UsageError
-from seatrial.mutation.reachability import Definition
+import pandas as pd
 
-if TYPE_CHECKING:
-    import libcst as cst
+from seatrial.errors import ProjectError
+from seatrial.mutation.code_changes import CodeChange
+from seatrial.mutation.operators.frames import OPERATORS
+from seatrial.mutation.patching import load_patched
+from seatrial.pipeline import Pipeline
 
-UNCALLED = ("len", "isinstance")  # as in mutmut: their mutants are crashes or nothing
+
+class Inapplicable(Exception):
+    """A frame mutant whose operator cannot be applied to this frame: it was never in the pipeline."""
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """One change of one file.
+class FrameMutant:
+    """A change of what one stage returns.
+
+    Example::
+
+        FrameMutant("times_1000", "features", ("amount",)).apply(pipeline)
 
     Attributes:
-        file: the file.
-        line: where the change begins, from 1.
-        number: among the changes of this file, in the order they were made.
-        definition: the function or constant it stands in.
-        stages: the stages whose code reaches that, in path order.
+        operator: name of the operator.
+        stage: the stage whose frame changes.
+        on: the columns it is applied to, or the key for an operator of the whole frame.
     """
 
-    file: Path
-    line: int
-    number: int
-    definition: str
+    operator: str
+    stage: str
+    on: tuple[str, ...]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stage it originates in."""
+        return (self.stage,)
+
+    def apply(self, pipeline: Pipeline) -> Pipeline:
+        """Return the pipeline with the stage wrapped."""
+        change = OPERATORS[self.operator].apply
+
+        def mutated(out: pd.DataFrame) -> pd.DataFrame:
+            if not len(out):
+                return out
+            try:
+                return change(out, *self.on)
+            except Exception as error:
+                raise Inapplicable from error
+
+        return with_stages(pipeline, **{self.stage: _then(pipeline.stage(self.stage).function, mutated)})
+
+    def __str__(self) -> str:
+        whole = OPERATORS[self.operator].fits is None
+        return f"{self.operator} of {self.stage}{'' if whole else f'.{self.on[0]}'}"
+
+
+@dataclass(frozen=True)
+class CodeMutant:
+    """A change of the code that some stages reach."""
+
+    change: CodeChange
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that reach it, in path order."""
+        return self.change.stages
+
+    def apply(self, pipeline: Pipeline) -> Pipeline:
+        """Load the pipeline again with the changed code; raises whatever loading raises."""
+        if pipeline.source is None:
+            raise ProjectError(f"Pipeline '{pipeline.name}' was not loaded from a project; its code cannot be changed.")
+        loaded = load_patched(pipeline.source, self.change.file, self.change.source)
+        loaded.service = None
+        return loaded
+
+    def __str__(self) -> str:
+        return f"{self.change.file.name}:{self.change.line} in {self.change.definition}"
+
+
+@dataclass(frozen=True)
+class Original:
+    """No change at all: a pipeline that every check must pass."""
+
     stages: tuple[str, ...]
 
-    @property
-    def source(self) -> str:
-        """The file's text with the change."""
-        module, changes = _changes(self.file)
-        _, original, mutated = changes[self.number]
-        text: str = module.deep_replace(original, mutated).code
-        return text
+    def apply(self, pipeline: Pipeline) -> Pipeline:
+        """Return the pipeline unchanged, loaded again where it was loaded from a file."""
+        loaded = with_stages(pipeline) if pipeline.source is None else load_patched(pipeline.source)
+        loaded.service = None
+        return loaded
 
-    @property
-    def diff(self) -> str:
-        """The change as the lines taken out and put in."""
-        before, after = _changes(self.file)[0].code.splitlines(), self.source.splitlines()
-        lines = list(difflib.unified_diff(before, after, lineterm="", n=0))[2:]
-        return "\n".join(line for line in lines if not line.startswith("@@"))
+    def __str__(self) -> str:
+        return "no mutant"
 
 
-def mutants_of(definitions: Sequence[Definition]) -> list[Mutant]:
-    """Return every mutant of the definitions, by file and line.
-
-    Raises:
-        UsageError: mutmut is not installed.
-    """
-    found = []
-    for file in dict.fromkeys(d.file for d in definitions):
-        inside = [d for d in definitions if d.file == file]
-        for number, (line, _, _) in enumerate(_changes(file)[1]):
-            here = [d for d in inside if d.first_line <= line <= d.last_line]
-            if here:
-                stages = dict.fromkeys(s for d in here for s in d.stages)
-                found.append(Mutant(file, line, number, here[0].name, tuple(stages)))
-    return sorted(found, key=lambda m: (str(m.file), m.line, m.number))
+Mutant = FrameMutant | CodeMutant | Original
 
 
-def _changes(file: Path) -> tuple[Any, list[tuple[int, cst.CSTNode, cst.CSTNode]]]:
-    """Return the parsed file, and for each change its line, the node and what stands in its place."""
-    return _changes_of(file.read_text(encoding="utf-8"))
+def with_stages(pipeline: Pipeline, **changed: Callable[..., pd.DataFrame]) -> Pipeline:
+    """Return the pipeline with other functions for some stages, and without its service."""
+    functions: dict[str, Any] = {name: pipeline.stage(name).function for name in pipeline.stages} | changed
+    dependencies = list(pipeline.dependencies.values())
+    return Pipeline(pipeline.name, key=pipeline.key, model=pipeline.model, dependencies=dependencies, **functions)
 
 
-@lru_cache(maxsize=64)
-def _changes_of(text: str) -> tuple[Any, list[tuple[int, cst.CSTNode, cst.CSTNode]]]:
-    try:
-        import libcst as cst
-        from libcst.metadata import MetadataWrapper, PositionProvider
-        from mutmut.mutation.mutators import mutation_operators
-    except ImportError as error:
-        raise UsageError("Mutants of stage code are made by mutmut: pip install 'seatrial[mutation]'.") from error
+def _then(stage: Callable[..., pd.DataFrame], change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[..., Any]:
+    @wraps(stage)
+    def changed(frame: pd.DataFrame, **needs: Any) -> pd.DataFrame:
+        return change(stage(frame, **needs))
 
-    class Changes(cst.CSTVisitor):  # type: ignore[misc]
-        METADATA_DEPENDENCIES = (PositionProvider,)
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.found: list[tuple[int, cst.CSTNode, cst.CSTNode]] = []
-            self.line = 1
-
-        def on_visit(self, node: cst.CSTNode) -> bool:
-            if _left_alone(cst, node):
-                return False
-            position = self.get_metadata(PositionProvider, node, None)
-            self.line = position.start.line if position else self.line
-            seen = {wrapper.module.code_for_node(node)}
-            for kind, operator in mutation_operators:
-                for mutated in operator(node) if isinstance(node, kind) else ():
-                    text = wrapper.module.code_for_node(mutated)
-                    if text not in seen:
-                        seen.add(text)
-                        self.found.append((self.line, node, mutated))
-            return True
-
-    wrapper = MetadataWrapper(cst.parse_module(text))
-    visitor = Changes()
-    wrapper.visit(visitor)
-    return wrapper.module, visitor.found
-
-
-def _left_alone(cst: Any, node: Any) -> bool:
-    if isinstance(node, cst.Annotation | cst.Decorator | cst.Import | cst.ImportFrom):
-        return True
-    if isinstance(node, cst.Expr) and isinstance(node.value, cst.SimpleString | cst.ConcatenatedString):
-        return True  # a docstring
-    return isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in UNCALLED
+    return changed

@@ -1,7 +1,7 @@
-"""Load a project's pipeline anew with the text of one of its files changed, on disk nothing.
+"""Load a project's pipeline again with the text of one of its files changed; nothing changes on disk.
 
-It takes the place of what was loaded from that folder before, for functions may import their neighbours late: for a
-process that ends after.
+It replaces what was loaded from that folder before, because functions may import their neighbours late. For a process
+that ends afterwards.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from seatrial.mutation.reachability import modules_of
 from seatrial.pipeline import Pipeline
 
 
-def transplanted(source: tuple[Path, str], file: Path | None = None, text: str = "") -> Pipeline:
-    """Return the pipeline at ``source`` as it is when ``file`` holds ``text``.
+def load_patched(source: tuple[Path, str], file: Path | None = None, text: str = "") -> Pipeline:
+    """Return the pipeline at ``source`` as it would be if ``file`` held ``text``.
 
     Args:
         source: the pipeline's file and its name there.
         file: the file that is changed; none by default.
-        text: what it holds.
+        text: its content.
 
     Raises:
-        ProjectError: the name holds no pipeline any more.
+        ProjectError: the name is no longer a pipeline.
         Exception: whatever the changed files raise while they load.
     """
     path, name = source[0].resolve(), source[1]
@@ -40,7 +40,7 @@ def transplanted(source: tuple[Path, str], file: Path | None = None, text: str =
     folder = str(path.parent)  # first: another project in this process may have a neighbour of the same name
     sys.path[:] = [folder, *(place for place in sys.path if place != folder)]
     title = f"seatrial_file_{path.parent.name}_{path.stem}"
-    loader = _Changed(title, str(path), text) if file is not None and file.resolve() == path else None
+    loader = _PatchedLoader(title, str(path), text) if file is not None and file.resolve() == path else None
     spec = spec_from_file_location(title, path, loader=loader)
     assert spec is not None
     assert spec.loader is not None
@@ -53,8 +53,8 @@ def transplanted(source: tuple[Path, str], file: Path | None = None, text: str =
     return found
 
 
-class _Changed(SourceFileLoader):
-    """Loads a file as if it held another text; its compiled form is neither read nor kept."""
+class _PatchedLoader(SourceFileLoader):
+    """Loads a file as if it held another text; its compiled form is neither read nor written."""
 
     def __init__(self, name: str, path: str, text: str) -> None:
         super().__init__(name, path)
@@ -65,7 +65,7 @@ class _Changed(SourceFileLoader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds everything where it is, and hands the one changed file to its own loader."""
+    """Finds everything where it is, and loads the changed file with its own loader."""
 
     def __init__(self, file: Path, text: str) -> None:
         self.file, self.text = file, text
@@ -76,5 +76,5 @@ class _Finder(MetaPathFinder):
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or not spec.origin or Path(spec.origin).resolve() != self.file:
             return None
-        spec.loader = _Changed(fullname, spec.origin, self.text)
+        spec.loader = _PatchedLoader(fullname, spec.origin, self.text)
         return spec

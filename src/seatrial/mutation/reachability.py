@@ -1,8 +1,8 @@
 """Which definitions a stage's code reaches: by name, through the files of the pipeline's own folder.
 
-What only runs outside a replay (a client of a dependency, training, the wiring of the pipeline) is reached by no stage:
-a fault there is not for a reference to catch. Annotations are not code. Methods of objects that a stage is handed, such
-as a model, are not reached by name either.
+Code that only runs outside a replay (a client of a dependency, training, the wiring of the pipeline) is reached by no
+stage: a reference cannot detect a mutant there. Annotations are not code. Methods of objects that a stage receives,
+such as a model, are not reached by name either.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Definition:
     stages: tuple[str, ...]
 
 
-def reached(pipeline: Pipeline, folder: Path) -> list[Definition]:
+def reachable_definitions(pipeline: Pipeline, folder: Path) -> list[Definition]:
     """Return the definitions in files below ``folder`` that the stages reach, by file and line."""
     modules = {Path(m.__file__).resolve(): _File(m) for m in modules_of(folder)}
     stages: dict[tuple[Path, str], list[str]] = {}
@@ -50,7 +50,7 @@ def reached(pipeline: Pipeline, folder: Path) -> list[Definition]:
 
 def modules_of(folder: Path) -> list[Any]:
     """Return the loaded modules whose files lie below ``folder``, those of installed packages left out."""
-    below = (f"{folder}{os.sep}", f"{folder.resolve()}{os.sep}")  # of thousands of modules: no look at the disk
+    below = (f"{folder}{os.sep}", f"{folder.resolve()}{os.sep}")  # of thousands of modules: no access to the disk
     found = []
     for name, module in list(sys.modules.items()):
         file = os.path.abspath(getattr(module, "__file__", None) or "")

@@ -1,4 +1,4 @@
-"""An exam on a terminal: the shares by stage, the survivors and what would have killed them, one line to remember."""
+"""A mutation test on a terminal: scores by stage, survivors with the rows that would have killed them, a last line."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from seatrial.mutation.results import EQUIVALENT, KILLED, SURVIVED, MutantResult
 from seatrial.sinks.text import neutral
 
 SHOWN = 20  # survivors, and equivalent mutants
-LINES = 6  # of one difference
+LINES = 6  # of one diff
 
 
-class Progress:
-    """Says on one line how far an exam is, where a person is looking."""
+class MutationProgress:
+    """Shows on one line how far a mutation test is, where the console is a terminal."""
 
     def __init__(self, console: Console) -> None:
-        self.console, self.what = console, ""
+        self.console = console
 
     def __call__(self, what: str, done: int, of: int) -> None:
-        """Hear that ``done`` of ``of`` are done."""
+        """Show that ``done`` of ``of`` are done."""
         if self.console.quiet or not self.console.is_terminal:
             return
         counted = f" {done:,} of {of:,}" if of > 1 else ""
@@ -34,39 +34,40 @@ class Progress:
         self.console.file.flush()
 
 
-def show(exam: MutationReport, console: Console, *, brief: bool = False) -> None:
-    """Print an exam; text from outside reaches the terminal as visible characters only."""
+def show(report: MutationReport, console: Console, *, brief: bool = False) -> None:
+    """Print a report; text from outside reaches the terminal as visible characters only."""
     if not brief:
-        console.print(_shares(exam))
-        _list(console, "Survivors: these would have been released", exam.survivors)
-        equal = [a for a in exam.answers if a.outcome == EQUIVALENT and a.kind == "mutant"]
-        _list(console, "Equivalent: no answer changed anywhere, so they do not count", equal)
-    console.print(Text(last_line(exam), style="bold"), soft_wrap=True)
+        console.print(_scores(report))
+        _list(console, "Survived: these mutants would have been released", report.survivors)
+        equal = [m for m in report.mutants if m.outcome == EQUIVALENT and m.kind == "code"]
+        _list(console, "Equivalent: no result changed on any input, so these do not count", equal)
+    console.print(Text(last_line(report), style="bold"), soft_wrap=True)
 
 
-def last_line(exam: MutationReport) -> str:
-    """Return the one line to remember."""
-    tally = exam.tally()
-    if not tally.counting:
-        return "exam not judged: no fault was seeded that changes an answer"
-    word = {EXIT_PASS: "exam passed", EXIT_FAIL: "exam failed"}[exam.exit_code]
-    ground = f"{exam.candidates:,} rows beyond the reference" if exam.candidates else "the reference alone"
+def last_line(report: MutationReport) -> str:
+    """Return the summary in one line."""
+    tally = report.tally()
+    if not tally.scored:
+        return "mutation test inconclusive: no mutant changes a result"
+    outcome = {EXIT_PASS: "mutation test passed", EXIT_FAIL: "mutation test failed"}[report.exit_code]
+    tried = f"{report.candidates:,} rows beyond the reference" if report.candidates else "the reference alone"
     return (
-        f"{word}: {share(tally.kill_share)} of {plural(tally.counting, 'fault')} killed ({share(exam.minimum)} asked), "
-        f"{share(tally.right_share)} of them in the right stage; {tally.count(EQUIVALENT):,} equivalent on {ground}"
-        + (f"; {exam.remark}" if exam.remark and not exam.candidates else "")
+        f"{outcome}: mutation score {share(tally.mutation_score)} of {plural(tally.scored, 'mutant')} "
+        f"(minimum {share(report.minimum)}), {share(tally.right_stage_share)} of the killed in the right stage; "
+        f"{tally.count(EQUIVALENT):,} equivalent on {tried}"
+        + (f"; {report.remark}" if report.remark and not report.candidates else "")
     )
 
 
-def _shares(exam: MutationReport) -> Table:
+def _scores(report: MutationReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bright_black", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("stage", overflow="fold", min_width=12)
-    for name in ("faults", "killed", "survived", "equivalent", "share killed", "right stage"):
+    for name in ("mutants", "killed", "survived", "equivalent", "mutation score", "right stage"):
         table.add_column(name, justify="right", no_wrap=True)
-    for stage in (*exam.stages, None):
-        tally = exam.tally(stage)
-        counts = (len(tally.answers), *map(tally.count, (KILLED, SURVIVED, EQUIVALENT)))
-        shares = (tally.kill_share, tally.right_share)
+    for stage in (*report.stages, None):
+        tally = report.tally(stage)
+        counts = (len(tally.mutants), *map(tally.count, (KILLED, SURVIVED, EQUIVALENT)))
+        shares = (tally.mutation_score, tally.right_stage_share)
         table.add_row(
             Text(neutral(stage or "all", 40)),
             *(f"{n:,}" for n in counts),
@@ -75,27 +76,26 @@ def _shares(exam: MutationReport) -> Table:
     return table
 
 
-def _list(console: Console, title: str, answers: list[MutantResult] | tuple[MutantResult, ...]) -> None:
-    if not answers:
+def _list(console: Console, title: str, mutants: list[MutantResult] | tuple[MutantResult, ...]) -> None:
+    if not mutants:
         return
-    console.print(Text(f"{title} ({len(answers):,})", style="bold"))
-    for answer in answers[:SHOWN]:
-        for line in _told(answer):
+    console.print(Text(f"{title} ({len(mutants):,})", style="bold"))
+    for mutant in mutants[:SHOWN]:
+        for line in _lines(mutant):
             console.print(Text(neutral(line, 200)), soft_wrap=True)
-    if (more := len(answers) - SHOWN) > 0:
-        console.print(Text(f"  and {more:,} more; --json FILE has them all"))
+    if (more := len(mutants) - SHOWN) > 0:
+        console.print(Text(f"  and {more:,} more; --json FILE lists all"))
     console.print()
 
 
-def _told(answer: MutantResult) -> Iterator[str]:
-    where = ", ".join(answer.stages)
-    yield f"  {answer.name} ({where})"
-    yield from (f"      {line}" for line in answer.diff.splitlines()[:LINES])
-    if answer.outcome != SURVIVED:
+def _lines(mutant: MutantResult) -> Iterator[str]:
+    yield f"  {mutant.name} ({', '.join(mutant.stages)})"
+    yield from (f"      {line}" for line in mutant.diff.splitlines()[:LINES])
+    if mutant.outcome != SURVIVED:
         return
-    yield from (f"    differs {how}" for how in answer.differs)
-    if answer.origins:
-        yield f"    a row that would have killed it: {answer.origins[0]} (--killers FILE writes it)"
-    elif answer.differs:
-        yield "    no row was found that would have killed it"
-    yield from (f"    told as a warning: {said}" for said in answer.told)
+    yield from (f"    differs {where}" for where in mutant.differences)
+    if mutant.origins:
+        yield f"    a row that would have killed it: {mutant.origins[0]} (--killers FILE writes it)"
+    elif mutant.differences:
+        yield "    no row that would have killed it was found"
+    yield from (f"    reported as a warning: {message}" for message in mutant.warnings)

@@ -1,4 +1,4 @@
-"""What an exam found, fault by fault, and the sums of it."""
+"""The result of a mutation test: the outcome of each mutant, and the mutation score."""
 
 from __future__ import annotations
 
@@ -8,121 +8,128 @@ from dataclasses import asdict, dataclass, field
 
 from seatrial.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 
-KILLED, SURVIVED, EQUIVALENT, STILLBORN, UNSEEDED = "killed", "survived", "equivalent", "stillborn", "unseeded"
+KILLED, SURVIVED, EQUIVALENT, STILLBORN = "killed", "survived", "equivalent", "stillborn"
+INAPPLICABLE = "inapplicable"
 
 
 @dataclass(frozen=True)
 class MutantResult:
-    """One fault and what became of it.
+    """One mutant and its outcome.
 
     Attributes:
-        name: what was seeded, where.
-        kind: ``mutant`` of the code, or ``frame`` for a fault on a stage's answer.
+        name: what was changed, and where.
+        kind: ``code`` or ``frame``.
         stages: the stages it is in; several reach a helper that they share.
-        outcome: ``killed``; ``survived``: it changes answers and the verdict was pass; ``equivalent``: it changed
-            nothing anywhere; ``stillborn``: the changed code does not load; ``unseeded``: the frame does not take it.
-        named: the stage that the verdict names, for a killed one.
-        how: why it was killed.
-        file: of a mutant, with its line from 1 and the lines taken out and put in.
-        differs: where a survivor's answers are others, in words.
+        outcome: ``killed``; ``survived``: it changes results and the verdict was pass; ``equivalent``: it changed no
+            result on any input; ``stillborn``: the changed code does not load; ``inapplicable``: its operator cannot
+            be applied to the frame.
+        reported_stage: the stage that the verdict names, for a killed one.
+        reason: why it was killed.
+        file: of a code mutant, with its line from 1 and the removed and added lines.
+        differences: where a survivor's results differ, one sentence each.
         rows: requests that would have killed it, by their number among the candidates.
-        origins: where those come from.
-        told: what the checks said of a survivor without failing it.
+        origins: where those requests come from.
+        warnings: what the checks reported of a survivor without failing it.
     """
 
     name: str
     kind: str
     stages: tuple[str, ...]
     outcome: str
-    named: str | None = None
-    how: str = ""
+    reported_stage: str | None = None
+    reason: str = ""
     file: str = ""
     line: int = 0
     diff: str = ""
-    differs: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
     origins: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
-    def right(self) -> bool:
-        """The verdict names a stage that the fault is in."""
-        return self.named in self.stages
+    def in_right_stage(self) -> bool:
+        """Whether the verdict names a stage that the mutant is in."""
+        return self.reported_stage in self.stages
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of some answers; shares are of those that count, and 1 of nothing is NaN."""
+    """Counts of some mutants. A share of nothing is NaN.
 
-    answers: Sequence[MutantResult] = field(repr=False)
+    Example::
+
+        report.tally("features").mutation_score
+    """
+
+    mutants: Sequence[MutantResult] = field(repr=False)
 
     def count(self, outcome: str) -> int:
-        """Return how many ended so."""
-        return sum(a.outcome == outcome for a in self.answers)
+        """Return how many have this outcome."""
+        return sum(m.outcome == outcome for m in self.mutants)
 
     @property
-    def counting(self) -> int:
-        """Faults that a reference can kill: killed and survived."""
+    def scored(self) -> int:
+        """Mutants that count towards the score: killed and survived."""
         return self.count(KILLED) + self.count(SURVIVED)
 
     @property
-    def kill_share(self) -> float:
-        """Killed among those that count."""
-        return self.count(KILLED) / self.counting if self.counting else float("nan")
+    def mutation_score(self) -> float:
+        """Killed divided by killed and survived, 0 to 1."""
+        return self.count(KILLED) / self.scored if self.scored else float("nan")
 
     @property
-    def right_share(self) -> float:
-        """Killed in the right stage among the killed."""
+    def right_stage_share(self) -> float:
+        """Share of the killed mutants for which the verdict names the right stage, 0 to 1."""
         killed = self.count(KILLED)
-        return sum(a.right for a in self.answers if a.outcome == KILLED) / killed if killed else float("nan")
+        return sum(m.in_right_stage for m in self.mutants if m.outcome == KILLED) / killed if killed else float("nan")
 
 
 @dataclass(frozen=True)
 class MutationReport:
-    """The result of an exam.
+    """The result of a mutation test.
 
     Attributes:
         pipeline: its name.
         stages: in path order.
-        answers: one a fault.
-        minimum: the kill share asked for.
-        candidates: how many rows beyond the reference settled equivalence; 0 with the reason in ``remark``.
-        seeded_of: how many faults there were to draw from.
-        seed: of the draw and the candidates.
-        seconds: that it took.
+        mutants: one result a mutant.
+        minimum: the mutation score to reach, 0 to 1.
+        candidates: rows beyond the reference on which equivalence was decided; 0 with the reason in ``remark``.
+        available: how many mutants there were to sample from.
+        seed: of the sample and the candidates.
+        seconds: that the test took.
         remark: what could not be done.
     """
 
     pipeline: str
     stages: tuple[str, ...]
-    answers: tuple[MutantResult, ...]
+    mutants: tuple[MutantResult, ...]
     minimum: float
     reference_digest: str
     policy_digest: str
     candidates: int = 0
-    seeded_of: int = 0
+    available: int = 0
     seed: int = 0
     seconds: float = 0.0
     remark: str = ""
 
     def tally(self, stage: str | None = None, kind: str | None = None) -> Tally:
-        """Count the answers of a stage (the first that a fault is in) or a kind; all by default."""
+        """Count the mutants of a stage (the first that a mutant is in) or of a kind; all by default."""
         return Tally([
-            a for a in self.answers if (stage is None or a.stages[:1] == (stage,)) and (kind is None or a.kind == kind)
+            m for m in self.mutants if (stage is None or m.stages[:1] == (stage,)) and (kind is None or m.kind == kind)
         ])  # fmt: skip
 
     @property
     def survivors(self) -> tuple[MutantResult, ...]:
-        """The faults that would have been released."""
-        return tuple(a for a in self.answers if a.outcome == SURVIVED)
+        """The mutants that would have been released."""
+        return tuple(m for m in self.mutants if m.outcome == SURVIVED)
 
     @property
     def exit_code(self) -> int:
-        """0 when enough were killed, 1 when not, 2 when there was nothing to kill."""
+        """0 when the score reaches the minimum, 1 when it does not, 2 when no mutant counts towards it."""
         tally = self.tally()
-        if not tally.counting:
+        if not tally.scored:
             return EXIT_INCONCLUSIVE
-        return EXIT_PASS if tally.kill_share >= self.minimum else EXIT_FAIL
+        return EXIT_PASS if tally.mutation_score >= self.minimum else EXIT_FAIL
 
     def to_json(self) -> str:
         """Return everything as strict JSON text; no cell of any row is in it."""
@@ -132,7 +139,7 @@ class MutationReport:
             "survived": tally.count(SURVIVED),
             "equivalent": tally.count(EQUIVALENT),
             "stillborn": tally.count(STILLBORN),
-            "kill_share": tally.kill_share if tally.counting else None,
-            "right_stage_share": tally.right_share if tally.count(KILLED) else None,
+            "mutation_score": tally.mutation_score if tally.scored else None,
+            "right_stage_share": tally.right_stage_share if tally.count(KILLED) else None,
         }
         return json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)

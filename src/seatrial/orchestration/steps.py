@@ -204,7 +204,7 @@ class Reconciliation:
         for warning in warnings:
             get_run_logger().warning(warning)
         message = "; ".join([counted(self.new, "new version"), *self.results, *warnings])
-        restored = all(alias.back for alias in self.unauthorised)
+        restored = all(alias.restored_to for alias in self.unauthorised)
         return Completed(message=message) if restored else Failed(message=message)
 
 
@@ -226,7 +226,7 @@ def reconcile_run_name() -> str:
 
 def scan(run: Reconciliation, model: str = "") -> bool:
     """Record every version that is new; return whether the whole registry was listed."""
-    found = reconciling.look(run.ledger, run.project, model=model)
+    found = reconciling.scan_registry(run.ledger, run.project, model=model)
     run.new = found.new
     return found.full
 
@@ -238,7 +238,7 @@ def apply_effects(run: Reconciliation) -> None:
 
 def check_aliases(run: Reconciliation, hashing: bool = False) -> None:
     """Find aliases on versions without a passing verdict, and put them back where the policy says so."""
-    run.unauthorised = aliases.watch(run.ledger, run.project, hashing=hashing)
+    run.unauthorised = aliases.check_aliases(run.ledger, run.project, hashing=hashing)
     if run.unauthorised:
         create_markdown_artifact(
             key="unauthorised-aliases",

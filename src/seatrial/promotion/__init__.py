@@ -1,1 +1,1 @@
-"""What a verdict does: effects, aliases, signed statements, and their verification."""
+"""What follows from a verdict: effects, aliases, signed statements, and their verification."""

@@ -23,23 +23,23 @@ from seatrial.io.files import atomic_write, write_once
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, SSlibKey
 
-FILE = "verdict.dsse.json"  # among the artifacts of the verdict's run
+FILE = "verdict.dsse.json"  # an artifact of the verdict's run
 SIGNING_KEY, PUBLIC_KEY = "SEATRIAL_SIGNING_KEY", "SEATRIAL_PUBLIC_KEY"
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 PAYLOAD = "application/vnd.in-toto+json"
 MAX_BYTES = 2**20
-MAX_TESTS = 1_000  # named in a statement; what failed comes first
+MAX_TESTS = 1_000  # named of each result
 OTHERS = 0o007
 
 
-class NotSigned(SeatrialError):
-    """An envelope that is no statement of ours: damaged, of another kind, or signed by another key."""
+class InvalidEnvelope(SeatrialError):
+    """An envelope without a valid statement: damaged, of another kind, or signed by another key."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What was signed: which content of which version was judged, under what, when, and with what outcome.
+    """The content of an envelope: the version and digest that were validated, the policy, the time and the outcome.
 
     Digests are ``sha256:<hex>``. ``created`` is the version's creation and ``evaluated`` the signing, both in
     milliseconds since 1970.
@@ -56,12 +56,17 @@ class Statement:
 
 
 def envelope(verdict: Verdict, state: Path, *, evaluated: int | None = None) -> bytes:
-    """Return the signed statement of a whole validation; the project's key is made when there is none.
+    """Return the signed statement of a complete validation; the project's key is generated if there is none.
+
+    Example::
+
+        content = envelope(verdict, project.state)
+        statement = verify(content, public_key(project.state))
 
     Args:
-        verdict: of a registered version, with every check asked: part of a validation is never signed.
-        state: the project's state directory, where its key is.
-        judged: when, in milliseconds since 1970; now by default.
+        verdict: of a registered version, with every check run: part of a validation is never signed.
+        state: the project's state directory, which contains its key.
+        evaluated: the time in milliseconds since 1970; now by default.
 
     Raises:
         UsageError: the signing key cannot be read, or others can read it.
@@ -74,7 +79,7 @@ def envelope(verdict: Verdict, state: Path, *, evaluated: int | None = None) -> 
 
 
 def statement(verdict: Verdict, evaluated: int | None = None) -> dict[str, Any]:
-    """Return the in-toto statement of a verdict. Only a pass is PASSED: what could not be judged is FAILED."""
+    """Return the in-toto statement of a verdict. Only a pass is PASSED; what was not evaluated is FAILED."""
     subject = verdict.subject
     errors = {_test(f) for f in verdict.findings if f.severity is Severity.ERROR} | {
         _test(u) for u in verdict.not_evaluated
@@ -107,44 +112,44 @@ def statement(verdict: Verdict, evaluated: int | None = None) -> dict[str, Any]:
             "failedTests": sorted(errors)[:MAX_TESTS],
             "seatrial": {
                 "outcome": verdict.outcome.value,
-                "judged": int(time.time() * 1000) if evaluated is None else evaluated,
+                "evaluated": int(time.time() * 1000) if evaluated is None else evaluated,
             },
         },
     }
 
 
 def verify(content: bytes, key: SSlibKey) -> Statement:
-    """Return what an envelope states when ``key`` signed it.
+    """Return the statement of an envelope that ``key`` signed.
 
     Raises:
-        NotSigned: too long, not such an envelope, or not signed by the key.
+        InvalidEnvelope: it is too long, not a DSSE envelope, or not signed by the key.
     """
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import VerificationError
 
     if len(content) > MAX_BYTES:
-        raise NotSigned(f"The envelope is longer than {MAX_BYTES:,} bytes.")
+        raise InvalidEnvelope(f"The envelope is longer than {MAX_BYTES:,} bytes.")
     try:
         read = Envelope.from_dict(strict_json.loads(content))
         read.verify([key], 1)
     except VerificationError as error:
-        raise NotSigned("The envelope is signed by another key, or was altered after it was signed.") from error
-    except Exception as error:  # whatever a stranger's bytes make the library raise
-        raise NotSigned(f"This is no DSSE envelope: {type(error).__name__}.") from error
+        raise InvalidEnvelope("The envelope is signed by another key, or was changed after it was signed.") from error
+    except Exception as error:  # whatever untrusted bytes make the library raise
+        raise InvalidEnvelope(f"This is not a DSSE envelope: {type(error).__name__}.") from error
     try:
         return _read(read.payload_type, strict_json.loads(read.payload))
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise NotSigned("The envelope is signed, and holds no verdict of seatrial.") from error
+        raise InvalidEnvelope("The envelope is signed, but contains no verdict of seatrial.") from error
 
 
-def _read(kind: str, said: Mapping[str, Any]) -> Statement:
-    (subject,), predicate = said["subject"], said["predicate"]
+def _read(kind: str, payload: Mapping[str, Any]) -> Statement:
+    (subject,), predicate = payload["subject"], payload["predicate"]
     about, ours = subject["annotations"], predicate["seatrial"]
     under = {c["name"]: "sha256:" + next(iter(c["digest"].values())) for c in predicate["configuration"]}
     outcome = Outcome(ours["outcome"])
-    kinds = (kind, said["_type"], said["predicateType"], predicate["result"] == "PASSED")
+    kinds = (kind, payload["_type"], payload["predicateType"], predicate["result"] == "PASSED")
     if kinds != (PAYLOAD, STATEMENT, TEST_RESULT, outcome is Outcome.PASS):
-        raise ValueError("not a test result, or one that says two things")
+        raise ValueError("not a test result, or one that contradicts itself")
     return Statement(
         model=about["model"],
         version=about["version"],
@@ -153,35 +158,38 @@ def _read(kind: str, said: Mapping[str, Any]) -> Statement:
         policy_digest=under["policy"],
         reference_digest=under["reference"],
         outcome=outcome,
-        evaluated=int(ours["judged"]),
+        evaluated=int(ours["evaluated"]),
     )
 
 
 def signing_key(state: Path) -> CryptoSigner:
-    """Return the key that verdicts are signed with: ``SEATRIAL_SIGNING_KEY``, else the project's, made on first use.
+    """Return the key that signs verdicts: ``SEATRIAL_SIGNING_KEY``, else the project's, generated on first use.
 
     Raises:
-        UsageError: the file is no Ed25519 key in PEM, cannot be read, or others can read it.
+        UsageError: the file is not an Ed25519 key in PEM, cannot be read, or other users can read it.
     """
     from securesystemslib.signer import CryptoSigner
 
     path = _private_path(state)
     if not path.exists():
         if SIGNING_KEY in os.environ:
-            raise UsageError(f"There is no signing key at {path}, which {SIGNING_KEY} names.")
+            raise UsageError(
+                f"There is no signing key at {path}, which {SIGNING_KEY} names. "
+                f"Make one: openssl genpkey -algorithm ed25519 -out {path}"
+            )
         write_once(path, CryptoSigner.generate_ed25519().private_bytes)
     if path.stat().st_mode & OTHERS:
-        raise UsageError(f"Others can read the signing key {path}. Make it yours alone: chmod 600 {path}")
+        raise UsageError(f"Other users can read the signing key {path}. Make it private: chmod 600 {path}")
     key = _load(path, private=True)
     _publish(path.with_suffix(".pub"), key.public_key())
     return CryptoSigner(key)
 
 
 def public_key(state: Path) -> SSlibKey:
-    """Return the key that verdicts are verified with: ``SEATRIAL_PUBLIC_KEY``, else the one beside the signing key.
+    """Return the key that verifies verdicts: ``SEATRIAL_PUBLIC_KEY``, else the one beside the signing key.
 
     Raises:
-        UsageError: there is none, or it is no Ed25519 key in PEM.
+        UsageError: there is none, or it is not an Ed25519 key in PEM.
     """
     from securesystemslib.signer import SSlibKey
 
@@ -189,8 +197,8 @@ def public_key(state: Path) -> SSlibKey:
     path = Path(named) if named else _private_path(state).with_suffix(".pub")
     if not path.is_file():
         raise UsageError(
-            f"There is no public key at {path}. It is written beside the signing key with the first verdict; "
-            f"name it with {PUBLIC_KEY} where verdicts are signed elsewhere."
+            f"There is no public key at {path}. It is written beside the signing key with the first verdict. "
+            f"If verdicts are signed elsewhere, set {PUBLIC_KEY} to its path."
         )
     return SSlibKey.from_crypto(_load(path, private=False))
 
@@ -200,7 +208,7 @@ def _private_path(state: Path) -> Path:
 
 
 def _publish(path: Path, key: Any) -> None:
-    """Write the public key beside the signing key where that can be done: it may be on a read-only mount."""
+    """Write the public key beside the signing key, unless the folder is read-only."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     if not path.exists():
@@ -220,9 +228,9 @@ def _load(path: Path, *, private: bool) -> Any:
     except OSError as error:
         raise UsageError(f"The {what} key {path} cannot be read: {error.strerror}.") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{path} is no {what} key in PEM without a password.") from error
+        raise UsageError(f"{path} is not a {what} key in PEM without a password.") from error
     if not isinstance(key, Ed25519PrivateKey | Ed25519PublicKey):
-        raise UsageError(f"{path} is no Ed25519 key. Make one: openssl genpkey -algorithm ed25519 -out {path}")
+        raise UsageError(f"{path} is not an Ed25519 key. Make one: openssl genpkey -algorithm ed25519 -out {path}")
     return key
 
 

@@ -1,4 +1,4 @@
-"""Keep a verdict: commit it to the ledger together with its files and with all that it is to do to the world."""
+"""Commit a verdict to the ledger, with its files and its effects on the registry."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ from seatrial.policy.service import promotion
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion import attestation
-from seatrial.promotion.effects import ALIAS, DESCRIBE, LOG, TAGS, WAITS, apply
+from seatrial.promotion.effects import ALIAS, DESCRIBE, LOG, POSTPONED, TAGS, apply
 from seatrial.registry import Fetched
-from seatrial.registry.runs import descriptions, run_body
+from seatrial.registry.runs import description_texts, run_payload
 
-EVIDENCE_BYTES = 256 * 2**20  # kept in the ledger until they are logged
-WAIT_SECONDS = 60.0  # for somebody else who is at the effects of our verdict
+EVIDENCE_BYTES = 256 * 2**20  # stored in the ledger until they are logged
+WAIT_SECONDS = 60.0  # for another worker that applies the effects of this verdict
 
 
 def owner() -> str:
-    """Return who this process is, for people who read the ledger."""
+    """Return the host and process id, for people who read the ledger."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def commit_verdict(
     project: Project, verdict: Verdict, fetched: Fetched, directory: Path, *, whole: bool = True, page: str = ""
 ) -> str:
-    """Write a verdict for good: into the ledger, and when a person asked for it at once into the world too.
+    """Commit the verdict. If a person started the validation, also apply its effects before returning.
 
     Args:
-        project: whose ledger, policy and key.
-        verdict: what was found.
-        fetched: the version it is about, as it was downloaded for the trial.
-        directory: report, JUnit, JSON and what checks attached; all of it is kept.
-        whole: every check was asked. Part of a validation is logged, and is no verdict on the version.
+        project: has the ledger, the policy and the key.
+        verdict: the verdict.
+        fetched: the version, as it was downloaded for the trial.
+        directory: report, JUnit, JSON and attachments of checks; all files are stored.
+        whole: every check was run. Part of a validation is logged, but is no verdict on the version.
         page: the address of the flow run's page, for the version's description.
 
     Returns:
-        The MLflow run's id; empty for a job, whose effects are applied by whoever claimed it.
+        The MLflow run's id; empty for a job, whose effects are applied by the worker that claimed it.
 
     Raises:
-        Fenced: somebody else has the job by now; nothing was written.
-        RegistryError: the verdict stands in the ledger, and what it should do to MLflow could not be done yet.
-        SeatrialError: policy or version changed while the trial ran; nothing was written.
+        Fenced: another worker has the job; nothing was written.
+        RegistryError: the verdict is in the ledger, but its effects could not be applied yet.
+        SeatrialError: the policy or the version changed during the trial; nothing was written.
     """
     if not whole:
         return registry.record(verdict, fetched, directory)
     job = JOB.get()
     if job is not None and identity(fetched.version) != job.subject:
         raise SeatrialError(
-            f"{job.uri} was deleted and registered anew while it was waiting; the new one has its own job."
+            f"{job.uri} was deleted and registered again before it was validated. The new version has its own job."
         )
     if policy_digest(project.expectations) != verdict.policy_digest:
         raise SeatrialError(
-            f"The policy at {project.expectations} changed while {fetched.version.uri} was on trial. No verdict was "
-            "written; validate the version again."
+            f"The policy at {project.expectations} changed while {fetched.version.uri} was validated. No verdict was "
+            f"written. Validate it again: seatrial validate {fetched.version.uri}"
         )
     crash_points.point("after-run")
     atomic_write(directory / attestation.FILE, attestation.envelope(verdict, project.state))
@@ -78,35 +78,35 @@ def commit_verdict(
         if job is not None:
             ledger.commit(job, facts, planned, archive(directory))
             return ""
-        job = ledger.again(fetched.version, owner())
+        job = ledger.claim_version(fetched.version, owner())
         ledger.commit(job, facts, planned, archive(directory))
-        return _at_once(ledger, job)
+        return _apply_now(ledger, job)
 
 
-def give_up(ledger: Ledger, job: Job, why: str) -> None:
-    """Write the verdict `error` for a version that could not be validated in any attempt.
+def give_up(ledger: Ledger, job: Job, reason: str) -> None:
+    """Commit the verdict `error` for a version that could not be validated in any attempt.
 
     Raises:
-        Fenced: somebody else has the job by now.
+        Fenced: another worker has the job.
     """
-    words = (
-        f"error: no attempt of {job.attempt - job.exhausted} came to an end. The last one: {why or 'its process died'}"
-    )
+    attempts = job.attempt - job.exhausted
+    last = reason or "the process died"
+    summary = f"error: all {attempts} validation attempts crashed or timed out. Last: {last}"
     tags = {"seatrial.verdict": Outcome.ERROR.value, "seatrial.run_id": "", "seatrial.subject_digest": ""}
-    block = f"**error** · {_literal(str(Subject(job.name, job.number)))}\n\n{_literal(words)}"
+    block = f"**error** · {_literal(str(Subject(job.name, job.number)))}\n\n{_literal(summary)}"
     planned: list[tuple[str, dict[str, Any]]] = [(TAGS, {"tags": tags}), (DESCRIBE, {"blocks": [block]})]
-    ledger.commit(job, Facts(Outcome.ERROR, words), planned)
+    ledger.commit(job, Facts(Outcome.ERROR, summary), planned)
 
 
 def effects_of(
     verdict: Verdict, fetched: Fetched, promote: str = "", page: str = ""
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Return what the verdict is to do, in order, as the ledger keeps it.
+    """Return the effects of a verdict, in order, as the ledger stores them.
 
     Args:
-        verdict: of a whole validation.
-        fetched: the version it is about.
-        promote: an alias to move on a pass, besides ``validated``.
+        verdict: of a complete validation.
+        fetched: the version.
+        promote: an alias to move on a pass, in addition to ``validated``.
         page: the address of the flow run's page.
     """
     tags = {
@@ -115,29 +115,29 @@ def effects_of(
         "seatrial.policy_digest": verdict.policy_digest,
     }
     planned: list[tuple[str, dict[str, Any]]] = [
-        (LOG, run_body(verdict, fetched)),
+        (LOG, run_payload(verdict, fetched)),
         (TAGS, {"tags": tags}),
-        (DESCRIBE, {"blocks": descriptions(verdict), "page": page}),
+        (DESCRIBE, {"blocks": description_texts(verdict), "page": page}),
     ]
     if verdict.outcome is Outcome.PASS:
         planned.append((ALIAS, {"aliases": list(dict.fromkeys(filter(None, [registry.VALIDATED, promote])))}))
     return planned
 
 
-def _at_once(ledger: Ledger, job: Job) -> str:
+def _apply_now(ledger: Ledger, job: Job) -> str:
     """Apply the effects of a verdict that a person waits for, and return the run's id."""
     until = time.monotonic() + WAIT_SECONDS
     while True:
-        trouble = apply(ledger, job=job)
+        problems = apply(ledger, job=job)
         states = ledger.effects(job)
-        if given_up := [result for state, result in states.values() if state == "dropped"]:
-            raise RegistryError(given_up[0])
+        if dropped := [result for state, result in states.values() if state == "dropped"]:
+            raise RegistryError(dropped[0])
         if all(state == "done" for state, _ in states.values()):
             return states[LOG][1]
-        waits = [words for words in trouble if WAITS in words]
-        if waits or time.monotonic() > until:
-            why = waits[0] if waits else "somebody else is at it"
-            raise RegistryError(f"The verdict is in the ledger; MLflow does not show all of it yet: {why}")
+        postponed = [problem for problem in problems if POSTPONED in problem]
+        if postponed or time.monotonic() > until:
+            why = postponed[0] if postponed else "Another worker is applying its effects."
+            raise RegistryError(f"The verdict is in the ledger, but not all of it is in MLflow yet. {why}")
         time.sleep(0.2)
 
 

@@ -1,7 +1,7 @@
-"""What a verdict does to the world: a run in MLflow, tags and a description on the version, on a pass the alias.
+"""The effects of a verdict on the registry: a run, tags and a description on the version, and on a pass the alias.
 
-Effects are taken from the ledger's outbox, in order, by whoever comes first; all they need is there. Each may be begun
-again at any line and takes place once.
+Any worker claims them from the ledger's outbox, in order; the outbox contains all they need. Each is idempotent: it
+can be started again after a crash at any line.
 """
 
 from __future__ import annotations
@@ -17,70 +17,71 @@ from typing import Any
 from seatrial import registry
 from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
-from seatrial.ledger import Effect, Fenced, Job, Ledger, identity
+from seatrial.ledger import Fenced, Job, Ledger, OutboxEffect, identity
 from seatrial.process import crash_points
 
 LOG, TAGS, DESCRIBE, ALIAS = "log-run", "tags", "describe", "alias"
-WAITS = " waits: "  # in what is said of an effect that is tried again
-TRIES = 20  # of an effect that MLflow answers and refuses
+POSTPONED = " was postponed: "  # in the message of an effect that is tried again
+TRIES = 20  # of an effect that a reachable registry refuses
 
 
-class Never(SeatrialError):
-    """An effect that can never take place: its version went, or is not what was judged."""
+class PermanentFailure(SeatrialError):
+    """An effect that can never be applied: its version is gone, or its files are not those that were validated."""
 
 
 def apply(ledger: Ledger, *, job: Job | None = None, lease_seconds: float = 120.0) -> list[str]:
-    """Apply every effect that is due, or those of one job; return what was given up or has to wait, in words.
+    """Apply every effect that is due, or those of one job; return a message for each that was dropped or postponed.
 
     Args:
-        ledger: where they wait.
-        job: those of its version alone, until one has to wait.
-        lease_seconds: for which an effect is ours; within it a model is downloaded and hashed again.
+        ledger: contains the effects.
+        job: apply those of its version alone, until one is postponed.
+        lease_seconds: for one effect; long enough to download a model and hash it again.
     """
-    trouble = []
+    problems = []
     while (effect := ledger.next_effect(lease_seconds, job=job)) is not None:
         try:
-            ledger.applied(effect, _DO[effect.kind](ledger, effect))
+            ledger.complete_effect(effect, _HANDLERS[effect.kind](ledger, effect))
             if effect.kind == LOG:
-                ledger.logged(effect)
+                ledger.discard_evidence(effect)
             crash_points.point("after-effect")
         except Fenced as error:
-            trouble.append(str(error))
+            problems.append(str(error))
         except Exception as error:  # noqa: BLE001  whatever it was, the effect waits and is tried again
-            trouble.append(_not_now(ledger, effect, error))
-            if job is not None and WAITS in trouble[-1]:
-                break  # who asked hears why, and others try again later
-    return trouble
+            problems.append(_postpone_or_drop(ledger, effect, error))
+            if job is not None and POSTPONED in problems[-1]:
+                break  # the person who waits gets the reason, and a worker tries again later
+    return problems
 
 
-def _not_now(ledger: Ledger, effect: Effect, error: Exception) -> str:
-    """Have an effect wait, or give it up when it can never take place; return that in words."""
+def _postpone_or_drop(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
+    """Postpone an effect, or drop it if it can never be applied; return a message."""
     what = f"'{effect.kind}' of {effect.version.uri}"
     try:
-        if isinstance(error, Never) or (effect.attempt >= TRIES and registry.of(effect.version.uri).reachable()):
-            ledger.dropped(effect, str(error))
-            return f"{what} was given up: {error}"
-        ledger.postponed(effect, f"{type(error).__name__}: {error}")
+        refused = effect.attempt >= TRIES and registry.of(effect.version.uri).reachable()
+        if isinstance(error, PermanentFailure) or refused:
+            ledger.drop_effect(effect, str(error))
+            return f"{what} was dropped: {error}"
+        ledger.postpone_effect(effect, f"{type(error).__name__}: {error}")
     except Fenced as fenced:
         return str(fenced)
-    return f"{what}{WAITS}{error}"
+    return f"{what}{POSTPONED}{error}"
 
 
-def _log(ledger: Ledger, effect: Effect) -> str:
+def _log(ledger: Ledger, effect: OutboxEffect) -> str:
     with tempfile.TemporaryDirectory(prefix="seatrial-verdict-") as folder:
         unpack(ledger.evidence(effect), Path(folder))
         return registry.of(effect.version.uri).tracker.log_run(effect.body, Path(folder), effect.key)
 
 
-def _tag(_: Ledger, effect: Effect) -> str:
-    _still(effect)
+def _tag(_: Ledger, effect: OutboxEffect) -> str:
+    _registered_version(effect)
     tags = {"seatrial.run_id": effect.results.get(LOG, ""), **effect.body["tags"]}
     registry.of(effect.version.uri).tag(effect.version.name, effect.version.number, tags)
     return ""
 
 
-def _describe(_: Ledger, effect: Effect) -> str:
-    _still(effect)
+def _describe(_: Ledger, effect: OutboxEffect) -> str:
+    _registered_version(effect)
     run_id, page = effect.results.get(LOG, ""), effect.body.get("page", "")
     registry.of(effect.version.uri).describe(
         effect.version.name, effect.version.number, effect.body["blocks"], run_id, page
@@ -88,14 +89,14 @@ def _describe(_: Ledger, effect: Effect) -> str:
     return ""
 
 
-def _alias(ledger: Ledger, effect: Effect) -> str:
-    """Move the aliases to a version that passed, whose files are still those that passed; return those moved.
+def _alias(ledger: Ledger, effect: OutboxEffect) -> str:
+    """Move the aliases to a passing version whose files have not changed; return those moved.
 
-    An alias is never moved from a later version that passed too to an earlier one.
+    An alias is never moved from a later passing version to an earlier one.
     """
-    version = _still(effect)
+    version = _registered_version(effect)
     if ledger.passing(registry.subject_of(version, effect.digest)) is None:
-        raise Never(f"{version.uri} has a later verdict that is no pass. No alias was moved.")
+        raise PermanentFailure(f"A later verdict of {version.uri} is not a pass. No alias was moved.")
     unchanged(version, effect.digest)
     moved = []
     for alias in effect.body["aliases"]:
@@ -114,29 +115,34 @@ def _passed(ledger: Ledger, version: Any) -> bool:
 
 
 def unchanged(version: Any, digest: str) -> None:
-    """Hash a version's files again and raise Never when they are not those that were judged."""
+    """Hash a version's files again and raise PermanentFailure if they are not those that were validated."""
     with tempfile.TemporaryDirectory(prefix="seatrial-again-") as again:
         now = directory_digest(registry.of(version.uri).download_model(version, Path(again) / "model"))
     if now != digest:
-        raise Never(
-            f"The files of {version.uri} changed after they were on trial ({digest[:19]}… became {now[:19]}…). "
-            "No alias was moved; validate the version again."
+        raise PermanentFailure(
+            f"The files of {version.uri} changed after their validation ({digest[:19]}… became {now[:19]}…). "
+            f"No alias was moved. Validate it again: seatrial validate {version.uri}"
         )
 
 
-def _still(effect: Effect) -> Any:
-    """Return the version as it is registered now; Never when it went, or is another of the same number."""
+def _registered_version(effect: OutboxEffect) -> Any:
+    """Return the version as it is registered now; PermanentFailure if it is not, or is another of the same number."""
     version = registry.of(effect.version.uri).present(effect.version.name, effect.version.number)
     if version is None or identity(version) != effect.version.subject:
-        raise Never(f"{effect.version.uri} is not registered any more.")
+        raise PermanentFailure(f"{effect.version.uri} is no longer registered.")
     return version
 
 
 def unpack(content: bytes, into: Path) -> None:
-    """Write the files of an archive below a directory. It came from our own ledger; its names are contained anyway."""
+    """Write the files of an archive below a directory; extraction never leaves the directory."""
     if content:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             packed.extractall(into)
 
 
-_DO: Mapping[str, Callable[[Ledger, Effect], str]] = {LOG: _log, TAGS: _tag, DESCRIBE: _describe, ALIAS: _alias}
+_HANDLERS: Mapping[str, Callable[[Ledger, OutboxEffect], str]] = {
+    LOG: _log,
+    TAGS: _tag,
+    DESCRIBE: _describe,
+    ALIAS: _alias,
+}

@@ -1,7 +1,7 @@
-"""Bring the ledger to what the registry has, and the registry to what the ledger says.
+"""Reconcile ledger and registry: new versions become jobs, and jobs get their verdicts.
 
-A webhook, a schedule and a person all end up here, as often as they like and several at once: what is to be done is
-read from registry and ledger alone.
+A webhook, a schedule and a person may start this as often as they like and at the same time: the work to do is derived
+from registry and ledger alone.
 """
 
 from __future__ import annotations
@@ -19,39 +19,41 @@ from seatrial.project import Project
 from seatrial.promotion.commit import give_up, owner
 from seatrial.promotion.triggers import polling
 
-LEASE_SECONDS = 60.0  # renewed three times in each; a worker that died is missed after one
+LEASE_SECONDS = 60.0  # renewed every third of it; the job of a dead worker is due after one
 
 
-class Scan(NamedTuple):
+class RegistryScan(NamedTuple):
     """How many versions were new, and whether the whole registry was listed."""
 
     new: int
     full: bool
 
 
-def look(ledger: Ledger, project: Project, *, model: str = "") -> Scan:
-    """List what changed in the registry, now and then all of it, and note what is new.
+def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> RegistryScan:
+    """List what changed in the registry, from time to time all of it, and record new versions in the ledger.
 
     Args:
-        ledger: where it is noted.
-        project: whose models are looked at.
-        model: look at this one alone, on somebody's word that there is something to see.
+        ledger: records the versions.
+        project: its models are listed.
+        model: list this one alone, for example because a webhook named it.
 
     Raises:
-        RegistryError: no answer.
-        LedgerError: the database does not answer.
+        RegistryError: the registry does not answer.
+        LedgerError: the database cannot be used.
     """
-    marks, now = ledger.marks(), ledger.now()
-    plan, found = polling.next_look(marks, now), registry.named(project.registry)
+    watermarks, now = ledger.watermarks(), ledger.now()
+    plan = polling.plan_scan(watermarks, now)
+    here = registry.named(project.registry)
     if model:
-        return Scan(ledger.observe(polling.wanted(found.changed_since(model=model), project.models)), full=False)
-    seen = found.changed_since(plan.since)
-    after = polling.marks_after(plan, seen, marks, now)
-    return Scan(ledger.observe(polling.wanted(seen, project.models), after), plan.full)
+        new = ledger.observe(polling.matching_models(here.changed_since(model=model), project.models))
+        return RegistryScan(new, full=False)
+    listed = here.changed_since(plan.since)
+    after = polling.watermarks_after(plan, listed, watermarks, now)
+    return RegistryScan(ledger.observe(polling.matching_models(listed, project.models), after), plan.full)
 
 
 def jobs(ledger: Ledger, most: int = 0, lease_seconds: float = LEASE_SECONDS) -> Iterator[Job]:
-    """Claim what is due, one job after the other, at most ``most`` of them where that is not 0."""
+    """Claim due jobs one after the other; at most ``most`` of them, or all if that is 0."""
     claimed = 0
     while not most or claimed < most:
         crash_points.point("before-claim")
@@ -64,54 +66,58 @@ def jobs(ledger: Ledger, most: int = 0, lease_seconds: float = LEASE_SECONDS) ->
 
 
 def attempt(ledger: Ledger, job: Job, run: Callable[[Job], None], lease_seconds: float = LEASE_SECONDS) -> str:
-    """Have a claimed job run, and see to it that it ends somehow; return how, in words.
+    """Run a claimed job so that it ends in a verdict or is released; return its result in one sentence.
 
     Args:
-        ledger: where it was claimed.
+        ledger: in which it was claimed.
         job: the job.
-        run: validates the version; it keeps the verdict by :func:`seatrial.promotion.commit.keep`.
-        lease_seconds: renewed as long as ``run`` runs.
+        run: validates the version and commits by :func:`seatrial.promotion.commit.commit_verdict`.
+        lease_seconds: renewed while ``run`` runs.
     """
     try:
         if job.exhausted:
             give_up(ledger, job, job.error)
-            return f"{job.uri}: given up"
-        there = registry.of(job.uri).present(job.name, job.number)
-        if there is None or identity(there) != job.subject:
-            ledger.drop(job, "not registered any more")
-            return f"{job.uri}: not registered any more"
-        with _held(ledger, job, lease_seconds):
+            return _gave_up(job, job.error)
+        registered = registry.of(job.uri).present(job.name, job.number)
+        if registered is None or identity(registered) != job.subject:
+            ledger.drop(job, "no longer registered")
+            return f"{job.uri} is no longer registered."
+        with _lease_renewed(ledger, job, lease_seconds):
             run(job)
         evaluated = [
             k for k in ledger.verdicts(job.name, job.number) if (k.created, k.epoch) == (job.created, job.epoch)
         ]
         if evaluated:
-            return f"{job.uri}: {evaluated[-1].outcome.value}"
+            return f"{job.uri}: {evaluated[-1].outcome.value}."
         return _failed(ledger, job, "the flow ended without a verdict")
     except Fenced as error:
         return str(error)
     except LedgerError:
         raise  # the lease runs out by itself
     except Exception as error:  # noqa: BLE001  whatever it was, the version gets its verdict
-        return _failed(ledger, job, f"{type(error).__name__}: {error}", counted=not _of_the_place(error, job))
+        return _failed(ledger, job, f"{type(error).__name__}: {error}", counted=not _is_environment_error(error, job))
     except BaseException:
         with contextlib.suppress(Fenced, LedgerError):
             ledger.release(job, "interrupted", counted=False)
         raise
 
 
-def _failed(ledger: Ledger, job: Job, why: str, *, counted: bool = True) -> str:
+def _failed(ledger: Ledger, job: Job, reason: str, *, counted: bool = True) -> str:
     try:
-        if ledger.release(job, why, counted=counted):
-            return f"{job.uri}: to be tried again ({why})"
-        give_up(ledger, job, why)
+        if ledger.release(job, reason, counted=counted):
+            return f"{job.uri} will be tried again: {reason}"
+        give_up(ledger, job, reason)
     except Fenced as error:
         return str(error)
-    return f"{job.uri}: given up ({why})"
+    return _gave_up(job, reason)
 
 
-def _of_the_place(error: BaseException | None, job: Job) -> bool:
-    """Say whether an error is no fault of the version: registry or orchestration are down."""
+def _gave_up(job: Job, reason: str) -> str:
+    return f"{job.uri} has the verdict error after its last attempt: {reason or 'the process died'}"
+
+
+def _is_environment_error(error: BaseException | None, job: Job) -> bool:
+    """Return whether an error is not the version's: the registry or the orchestration server is down."""
     import httpx
 
     while error is not None:
@@ -124,8 +130,8 @@ def _of_the_place(error: BaseException | None, job: Job) -> bool:
 
 
 @contextlib.contextmanager
-def _held(ledger: Ledger, job: Job, lease_seconds: float) -> Iterator[None]:
-    """Keep the lease from another thread, and let whoever concludes in this context know the job."""
+def _lease_renewed(ledger: Ledger, job: Job, lease_seconds: float) -> Iterator[None]:
+    """Renew the lease from another thread, and set the job that a verdict in this context belongs to."""
     over = threading.Event()
 
     def beat() -> None:

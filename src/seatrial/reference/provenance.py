@@ -1,21 +1,22 @@
-"""The remark on a reference made of model predictions: it proves sameness, not correctness."""
+"""The finding on a reference made of model predictions: a pass proves sameness, not correctness."""
 
 from __future__ import annotations
 
 from seatrial.events import Evaluated, Event, Finding, Severity
 from seatrial.reference.snapshot import Reference
 
+PREDICTIONS = "predictions"  # in the manifest of a reference made of model predictions: where they are from
 PROVES = "sameness, not correctness"
 
 
 def provenance_findings(reference: Reference) -> list[Event]:
-    """Return the remark on a reference made of model predictions; nothing for a reference that training made."""
-    made = reference.manifest.get("labelled")
-    if not isinstance(made, dict):
+    """Return the remark on a reference made of model predictions; nothing on one that training recorded."""
+    source = reference.manifest.get(PREDICTIONS)
+    if not isinstance(source, dict):
         return []
     message = (
-        f"The reference is fixture '{made['fixture']}', made of the predictions of {made['by']}: "
+        f"The reference is fixture '{source['fixture']}', made of the predictions of {source['by']}: "
         f"a pass proves {PROVES}."
     )
-    remark = Finding("labels", None, message, severity=Severity.INFO, cause="labelled", evidence=dict(made))
-    return [remark, Evaluated("labels", None, compared=1)]
+    remark = Finding("predictions", None, message, severity=Severity.INFO, cause="predictions", evidence=dict(source))
+    return [remark, Evaluated("predictions", None, compared=1)]

@@ -1,4 +1,4 @@
-"""The registry of an address, and what is done alike with every registry."""
+"""The registry of an address, and the operations that are the same for every registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
 from seatrial.openapi.document import is_openapi
 from seatrial.registry.protocol import Fetched, Registry, Version
-from seatrial.registry.runs import run_body
+from seatrial.registry.runs import run_payload
 from seatrial.trial import ChampionContract
 
 OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
@@ -59,7 +59,7 @@ def resolve(uri: str) -> Version:
 
     Raises:
         UsageError: no such address.
-        RegistryError: no such model, version or alias, or no answer.
+        RegistryError: there is no such model, version or alias, or the registry does not answer.
     """
     return of(uri).resolve(uri)
 
@@ -68,7 +68,7 @@ def fetch(version: Version, into: Path) -> Fetched:
     """Download the version's model and reference below ``into``.
 
     Raises:
-        RegistryError: no answer, or files that cannot be had.
+        RegistryError: the registry does not answer, or the files cannot be downloaded.
         ReferenceInvalid: the version carries no reference, or one that is damaged or of another run.
     """
     into.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def fetch(version: Version, into: Path) -> Fetched:
 
 
 def promoted(scheme: str, name: str, alias: str) -> Version | None:
-    """Return the version of a model that an alias stands on, or None."""
+    """Return the version of a model that has an alias, or None."""
     registry = named(scheme)
     try:
         return registry.resolve(f"{scheme}:/{name}@{alias}")
@@ -90,14 +90,14 @@ def promoted(scheme: str, name: str, alias: str) -> Version | None:
 
 
 def champion_contract(version: Version, alias: str, into: Path) -> ChampionContract | None:
-    """Return the contract of the version that ``alias`` stands on; None where it stands on none.
+    """Return the contract of the version that has ``alias``; None where none has it.
 
-    The OpenAPI is that of its last pass: a later verdict that failed may be about a service that broke its word.
+    The OpenAPI is that of its last pass: a later verdict that failed may be of a service that broke its contract.
 
     Args:
         version: the one on trial.
-        alias: of the promoted one.
-        into: where the promoted version's reference is downloaded to.
+        alias: of the champion.
+        into: where the reference of the champion is downloaded to.
     """
     best = promoted(version.scheme, version.name, alias)
     if best is None:
@@ -111,21 +111,21 @@ def champion_contract(version: Version, alias: str, into: Path) -> ChampionContr
 
 
 def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
-    """Log what is no verdict on the version, such as part of a validation, and return the run's id.
+    """Log part of a validation, which is no verdict on the version, and return the run's id.
 
     Args:
-        verdict: what was found.
-        fetched: the version it is about.
-        artifacts: a directory to log whole: report, JUnit, JSON, suites.
+        verdict: the result.
+        fetched: the version.
+        artifacts: a directory to log: report, JUnit, JSON, suites.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
-    return of(fetched.version.uri).tracker.log_run(run_body(verdict, fetched, ", in part"), artifacts)
+    return of(fetched.version.uri).tracker.log_run(run_payload(verdict, fetched, ", partial"), artifacts)
 
 
 def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
-    """Return the OpenAPI kept with the version's last pass, or None and why."""
+    """Return the OpenAPI stored with the version's last pass, or None and why."""
     tracker = of(version.uri).tracker
     text = next(tracker.artifacts(version, OPENAPI, most_bytes=OPENAPI_BYTES, passed=True), None)
     if text is None:

@@ -74,13 +74,13 @@ class Tracker(Protocol):
         """Log a run with every file of a directory, and return its id.
 
         Args:
-            body: what it says, as :func:`seatrial.registry.runs.run_body` returns it.
+            body: the content, as :func:`seatrial.registry.runs.run_payload` returns it.
             artifacts: the directory.
             key: of the verdict. A run with that key is completed, or left as it is where it ended: whoever logs may
                 die at any line and begin again.
 
         Raises:
-            RegistryError: no answer.
+            RegistryError: the registry does not answer.
         """
         ...
 
@@ -94,7 +94,7 @@ class Tracker(Protocol):
             passed: those of passing verdicts alone.
 
         Raises:
-            RegistryError: no answer.
+            RegistryError: the registry does not answer.
         """
         ...
 
@@ -106,7 +106,7 @@ class Registry(Protocol):
     An extension registers its class, or a function that makes one, as an entry point of the group
     ``seatrial.registries``, under the scheme of its addresses: ``SCHEME:/NAME/VERSION`` and ``SCHEME:/NAME@ALIAS``. It
     is called without arguments and reads from the environment where its server or folder is. Every method may be
-    called from several threads, and raises RegistryError where there is no answer.
+    called from several threads, and raises RegistryError if the registry does not answer.
 
     Example:
         >>> isinstance(of("models:/payments/1"), Registry)
@@ -144,7 +144,7 @@ class Registry(Protocol):
         ...
 
     def move_alias(self, name: str, alias: str, number: str) -> bool:
-        """Put an alias on a version; False where somebody else put it elsewhere at the same moment."""
+        """Move an alias to a version; False if another process moved it elsewhere at the same moment."""
         ...
 
     def download_model(self, version: Version, into: Path) -> Path:
@@ -181,8 +181,8 @@ class Registry(Protocol):
 
 
 @dataclass(frozen=True)
-class Link:
-    """What a version states of a fixture: its digest, the run whose artifacts hold it, and where in them it lies."""
+class FixtureLink:
+    """The reference of a version to a fixture: its digest, the run with its artifacts, and its path among them."""
 
     digest: str
     run_id: str
@@ -191,17 +191,17 @@ class Link:
 
 @runtime_checkable
 class FixtureStore(Protocol):
-    """A registry that keeps fixtures beside its models: stored once by digest, referred to by each version."""
+    """A registry that stores fixtures beside its models: stored once by digest, referred to by each version."""
 
-    def store_fixture(self, version: Version, name: str, digest: str, folder: Path) -> Link:
+    def store_fixture(self, version: Version, name: str, digest: str, folder: Path) -> FixtureLink:
         """Store the files of a fixture, unless another version's run holds them, and refer to them."""
         ...
 
-    def fixtures(self, version: Version) -> Mapping[str, Link]:
+    def fixtures(self, version: Version) -> Mapping[str, FixtureLink]:
         """Return the fixtures that a version refers to, by name."""
         ...
 
-    def download_fixture(self, link: Link, into: Path) -> Path:
+    def download_fixture(self, link: FixtureLink, into: Path) -> Path:
         """Download the files of a fixture into a directory and return where they are."""
         ...
 

@@ -1,4 +1,4 @@
-"""What a verdict's run says, and what its version's description does, in a form that every tracker can carry."""
+"""The content of a verdict's run and of its version's description, as JSON that every tracker can store."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from seatrial.sinks.markdown import findings_markdown
 
 STATUS = {Outcome.PASS: "FINISHED", Outcome.FAIL: "FAILED"}
 PARAM_LENGTH = 500
-ROOMS = (4700, 2500, 800, 200)  # what is tried until it fits beside what people wrote
+BLOCK_LENGTHS = (4700, 2500, 800, 200)  # tried in turn until one fits beside the text of people
 
 
-def run_body(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, Any]:
-    """Return all that the run says beside its files, as JSON can carry it."""
+def run_payload(verdict: Verdict, fetched: Fetched, suffix: str = "") -> dict[str, Any]:
+    """Return the content of the run without its files, as JSON."""
     version, reference = fetched.version, fetched.reference
     totals = [
         Measurement("run", None, "findings", len(verdict.errors)),
-        Measurement("run", None, "questions", len(verdict.evaluated)),
+        Measurement("run", None, "cases", len(verdict.evaluated)),
         Measurement("run", None, "seconds", verdict.seconds),
     ]
     params = {
@@ -32,7 +32,7 @@ def run_body(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, An
     }
     return {
         "model": version.name,
-        "name": f"version {version.number}: {verdict.outcome.value}{more}",
+        "name": f"version {version.number}: {verdict.outcome.value}{suffix}",
         "status": STATUS.get(verdict.outcome, "KILLED"),
         "at": int(time.time() * 1000),
         "model_id": version.model_id,
@@ -48,12 +48,12 @@ def run_body(verdict: Verdict, fetched: Fetched, more: str = "") -> dict[str, An
     }
 
 
-def metric_name(measured: Measurement) -> str:
-    """Return ``check/stage/column/name`` with whatever MLflow refuses in a metric's name replaced."""
-    parts = (measured.check, measured.stage, measured.column, measured.name)
+def metric_name(measurement: Measurement) -> str:
+    """Return ``check/stage/column/name``; characters that MLflow refuses in a metric's name are replaced."""
+    parts = (measurement.check, measurement.stage, measurement.column, measurement.name)
     return "/".join(re.sub(r"[^\w\-. :]", "_", part, flags=re.ASCII)[:60] for part in parts if part)
 
 
-def descriptions(verdict: Verdict) -> list[str]:
+def description_texts(verdict: Verdict) -> list[str]:
     """Return the verdict for a description, the longest text first."""
-    return [findings_markdown(verdict, room) for room in ROOMS]
+    return [findings_markdown(verdict, length) for length in BLOCK_LENGTHS]

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from seatrial.fixtures import spec_file
-from seatrial.fixtures.make import check, make
+from seatrial.fixtures.check import check
+from seatrial.fixtures.make import make
 from seatrial.fixtures.sources.base import Source, SourceRequest, SourceResult
 from seatrial.reference.snapshot import Reference
 from seatrial.testing.registered import require
@@ -42,7 +43,8 @@ def source_conforms(source: Source, declared: dict[str, Any], folder: Path, refe
     )
     if wanted.rows:
         require(
-            made.table.num_rows == wanted.rows, f"It made {made.table.num_rows:,} rows; {wanted.rows:,} are declared."
+            made.table.num_rows == wanted.rows,
+            f"It made {made.table.num_rows:,} rows; {wanted.rows:,} are declared.",
         )
     require(all(made.table.column_names), "A column has no name.")
     for name in made.libraries:
@@ -51,5 +53,5 @@ def source_conforms(source: Source, declared: dict[str, Any], folder: Path, refe
         except metadata.PackageNotFoundError as error:
             raise AssertionError(f"SourceResult.libraries names '{name}', which is not installed.") from error
     fixture = make(wanted, folder, reference=reference)
-    again = check(fixture.root, reference=reference, wanted=wanted)
+    again = check(fixture.root, reference=reference, declaration=wanted)
     require(again.ok, f"Made again from its manifest, the fixture is not the same: {again}")

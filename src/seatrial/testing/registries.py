@@ -11,7 +11,7 @@ from seatrial.events import Outcome
 from seatrial.io.bundle import directory_digest
 from seatrial.reference.snapshot import Reference
 from seatrial.registry.protocol import Fetched, Registry, Tracker, Version
-from seatrial.registry.runs import descriptions, run_body
+from seatrial.registry.runs import description_texts, run_payload
 from seatrial.testing.registered import require
 from seatrial.testing.samples import sample_reference, sample_verdict
 
@@ -50,7 +50,7 @@ def registry_conforms(registry: Registry, scheme: str, register: Register, folde
     verdict = sample_verdict()
     for _ in range(2):  # whoever applies an effect may die at any line and begin again
         registry.tag(NAME, first, {"seatrial.verdict": "pass"})
-        registry.describe(NAME, first, descriptions(verdict), "", "")
+        registry.describe(NAME, first, description_texts(verdict), "", "")
     _runs(registry.tracker, fetched, folder)
 
 
@@ -101,7 +101,7 @@ def _runs(tracker: Tracker, fetched: Fetched, folder: Path) -> None:
     results.mkdir()
     for outcome, text in ((Outcome.FAIL, b"fail"), (Outcome.PASS, b"pass")):
         (results / "note.txt").write_bytes(text)
-        body = run_body(sample_verdict(outcome), fetched)
+        body = run_payload(sample_verdict(outcome), fetched)
         body["params"]["version"] = version.number
         ids = {tracker.log_run(body, results, key=f"key-{outcome}") for _ in range(2)}
         require(len(ids) == 1, "log_run logged two runs under one key.")

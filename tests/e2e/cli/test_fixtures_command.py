@@ -183,7 +183,7 @@ def change_a_library(project: Project) -> None:
         (change_a_library, "numpy was 1.0.0"),
     ],
 )
-def test_what_is_not_as_it_was_made_is_told(broken, words: str, made: Project, seatrial: Command) -> None:
+def test_drift_is_reported(broken, words: str, made: Project, seatrial: Command) -> None:
     """An edited row, a lost manifest, another library: 2 and the reason, never a failure of the model."""
     broken(made)
     before = listed(made)
@@ -198,7 +198,7 @@ def test_what_is_not_as_it_was_made_is_told(broken, words: str, made: Project, s
     ("name", "said", "message"),
     [
         ("people", ('like = "amount"', 'provider = "nmae"'), "Did you mean 'name'"),
-        ("people", ('like = "amount"', 'like = "amuont"'), "The profile lacks 'amuont'"),
+        ("people", ('like = "amount"', 'like = "amuont"'), "The profile has no column 'amuont'"),
         ("people", ("rows = 50", "rwos = 50"), "Did you mean 'rows'"),
         ("shop", ("fee < amount", "fee < amuont"), "cannot be evaluated"),
         ("shop", ("[storage]", "[storages]"), "Did you mean 'storage'"),
@@ -217,19 +217,21 @@ def test_what_cannot_be_made_leaves_nothing(name, said, message: str, made: Proj
     assert listed(made) == before
 
 
-def test_a_label_proves_sameness_and_every_result_says_so(made: Project, seatrial: Command, tmp_path: Path) -> None:
-    """A version's answers are the reference; code that gives other answers on the version's own is refused."""
-    words = ["fixtures", "make", "shop", "--label", "models:/shop/1", "--project", made.root]
+def test_model_predictions_prove_sameness_and_results_state_it(
+    made: Project, seatrial: Command, tmp_path: Path
+) -> None:
+    """A version's predictions are the reference; code that does not match the version's own reference is refused."""
+    words = ["fixtures", "make", "shop", "--predict-with", "models:/shop/1", "--project", made.root]
     ran = seatrial(*words)
     assert ran.code == 0, ran
-    assert "labelled by models:/shop/1: proves sameness, not correctness" in ran.out
-    assert "labelled   by models:/shop/1" in seatrial("fixtures", "show", "shop", "--project", made.root).out
+    assert "made of the predictions of models:/shop/1; a pass proves sameness, not correctness" in ran.out
+    assert "predicted  by models:/shop/1" in seatrial("fixtures", "show", "shop", "--project", made.root).out
     reference = Reference.load(made.state / "fixtures" / "shop")
-    said = reference.manifest["labelled"]
-    assert (said["by"], said["fixture_digest"]) == ("models:/shop/1", digest(made))
+    source = reference.manifest["predictions"]
+    assert (source["by"], source["fixture_digest"]) == ("models:/shop/1", digest(made))
     verdict = run(data.pipeline(), reference, ["golden"])
     assert verdict.outcome is Outcome.PASS
-    assert [f.cause for f in verdict.findings] == ["labelled"]
+    assert [f.cause for f in verdict.findings] == ["predictions"]
     html.HtmlReport(tmp_path / "report.html").verdict(verdict)
     for result in (verdict.to_json(), (tmp_path / "report.html").read_text()):
         assert "made of the predictions of models:/shop/1: a pass proves sameness, not correctness" in result
@@ -239,7 +241,10 @@ def test_a_label_proves_sameness_and_every_result_says_so(made: Project, seatria
     finally:
         (made.root / "pipeline.py").write_text(PIPELINE)
     assert moved.code == 2
-    assert "stage 'prediction' gives other answers in risk. Check out the code of that version." in moved.err
+    assert (
+        "stage 'prediction' does not match the version's own reference, in risk. Check out the code of that version."
+        in moved.err
+    )
     assert Reference.load(reference.root).digest == reference.digest
 
 

@@ -147,10 +147,10 @@ def test_outside_a_project_it_says_how_to_make_one(seatrial: Command, tmp_path: 
     assert "seatrial init" in message
 
 
-def test_what_a_version_answered_on_a_fixture_is_compared_with_in_part(
+def test_a_partial_validation_compares_with_model_predictions(
     payments: Project, broken: Project, seatrial: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The verdict says that a pass proves sameness, and is none on the version; what is not labelled is told."""
+    """The verdict states that a pass proves sameness, and is none on the version; a missing reference is an error."""
     monkeypatch.setenv("PAYMENTS_STORE_URL", f"sqlite:///{payments.state / 'payments.db'}")
     path = broken.expectations / "fixtures.toml"
     path.write_text(
@@ -158,8 +158,8 @@ def test_what_a_version_answered_on_a_fixture_is_compared_with_in_part(
     )
     words = ["validate", "models:/payments/1", "--fixture", "synthetic", "--only", "golden", "--in-process"]
     message = only_one_message(seatrial(*words, "--project", broken.root))
-    assert "Label it with 'seatrial fixtures make synthetic --label models:/NAME@ALIAS'" in message
-    made = seatrial("fixtures", "make", "synthetic", "--label", "models:/payments/1", "--project", broken.root)
+    assert "Record predictions: seatrial fixtures make synthetic --predict-with models:/NAME@ALIAS" in message
+    made = seatrial("fixtures", "make", "synthetic", "--predict-with", "models:/payments/1", "--project", broken.root)
     assert made.code == 0, made
     before = tagged("1")
     ran = seatrial(*words, "--project", broken.root)

@@ -1,4 +1,4 @@
-"""``seatrial verify`` for a deploy script: 0, 1 or 2, and no hand that can write to MLflow talks it into a 0."""
+"""``seatrial verify`` for a deploy script: 0, 1 or 2, and nothing that anyone can write to MLflow makes it 0."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Shop:
         )
 
     def store(self, version: Any, envelope: bytes) -> None:
-        """Put an envelope where those of a version are."""
+        """Store an envelope with a version."""
         registry, name = client(), f"seatrial/{version.name}"
         experiment = registry.get_experiment_by_name(name)
         run = registry.create_run(experiment.experiment_id if experiment else registry.create_experiment(name))
@@ -74,7 +74,7 @@ def shop(payments: Project, tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.fixture
 def verify(shop: Shop, seatrial: Command) -> Command:
-    """Ask of a version; return exit code and words."""
+    """Verify a version; return exit code and output."""
 
     def ask(version: Any) -> tuple[int, str]:
         uri = version if isinstance(version, str) else f"models:/{version.name}/{version.version}"
@@ -93,7 +93,7 @@ def test_a_signed_pass_of_this_content_under_this_policy_is_a_yes(shop: Shop, ve
     weights = Path(client().get_model_version_download_uri(NAME, version.version)) / "weights.txt"
     weights.write_text("other weights")
     code, words = verify(f"models:/{NAME}@champion")
-    assert (code, "are not those that were judged" in words) == (1, True)
+    assert (code, "are not those that were validated" in words) == (1, True)
     weights.write_text("content of its own")
     policy = shop.project.expectations / "service.toml"
     before = policy.read_text()
@@ -116,9 +116,9 @@ def test_tags_and_aliases_set_by_hand_are_nothing(shop: Shop, verify: Command) -
 
 
 def test_signatures_of_others_and_of_other_versions_are_nothing(shop: Shop, verify: Command, tmp_path: Path) -> None:
-    """A stranger's key, rubbish, and our own signature under a version of the same content."""
+    """Another key, invalid content, and our own signature under a version of the same content."""
     first, second = shop.register("same"), shop.register("same")
-    shop.store(second, attestation.envelope(shop.verdict(second), tmp_path / "stranger"))
+    shop.store(second, attestation.envelope(shop.verdict(second), tmp_path / "other"))
     shop.store(second, b"{}")
     shop.store(second, b"x" * (attestation.MAX_BYTES + 1))
     shop.store(second, shop.sign(shop.verdict(first)))
@@ -153,7 +153,7 @@ def test_the_newest_verdict_that_decided_counts(shop: Shop, verify: Command, out
     assert verify(version)[0] == code
 
 
-def test_what_cannot_be_told_is_2(shop: Shop, verify: Command, payments: Project, seatrial: Command) -> None:
+def test_what_cannot_be_verified_is_2(shop: Shop, verify: Command, payments: Project, seatrial: Command) -> None:
     """No such version, and no key to verify with."""
     code, words = verify(f"models:/{NAME}/999")
     assert (code, "no version '999'" in words) == (2, True)

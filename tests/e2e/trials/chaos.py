@@ -195,24 +195,24 @@ def rounds(root, environ, crash_at="", stops=False):
         os.kill(os.getpid(), signal.SIGSTOP)
         try:
             validated(project, job.uri)
-            woken.write_text("its verdict was kept")
+            woken.write_text("its verdict was committed")
         except SeatrialError as error:
             woken.write_text(type(error).__name__)
             raise
 
     while True:
         with contextlib.suppress(SeatrialError), Ledger.of(project.state) as ledger:
-            reconcile.look(ledger, project)
+            reconcile.scan_registry(ledger, project)
             effects.apply(ledger, lease_seconds=LEASE_SECONDS)
             for job in reconcile.jobs(ledger, lease_seconds=LEASE_SECONDS):
                 reconcile.attempt(ledger, job, trial, LEASE_SECONDS)
                 effects.apply(ledger, lease_seconds=LEASE_SECONDS)
-            aliases.watch(ledger, project)
+            aliases.check_aliases(ledger, project)
         time.sleep(0.1)
 
 
-def unearned(project):
-    """Return the aliases that stand, at this moment, on versions without a pass in the ledger."""
+def unauthorised_aliases(project):
+    """Return the aliases that are, at this moment, on versions without a pass in the ledger."""
     from seatrial import registry
     from seatrial.errors import RegistryError
     from seatrial.ledger import Ledger
@@ -226,7 +226,7 @@ def unearned(project):
 
 def settled(ledger, versions):
     """Whether every version has its verdict and every verdict was told."""
-    return len(ledger.verdicts(MODEL)) >= versions and not ledger.open_jobs() and not ledger.waiting()
+    return len(ledger.verdicts(MODEL)) >= versions and not ledger.open_jobs() and not ledger.pending_effects()
 
 
 def wrong(project, expected):
@@ -238,8 +238,8 @@ def wrong(project, expected):
     found, client = [], mlflow_client.client()
     with Ledger.of(project.state) as ledger:
         kept = ledger.verdicts(MODEL)
-        if ledger.open_jobs() or ledger.waiting():
-            found.append(f"not done: {ledger.open_jobs()} jobs, {ledger.waiting()}")
+        if ledger.open_jobs() or ledger.pending_effects():
+            found.append(f"not done: {ledger.open_jobs()} jobs, {ledger.pending_effects()}")
     counted = Counter(k.number for k in kept)
     found += [f"version {n} has {c} verdicts" for n, c in counted.items() if c != 1]
     found += [f"version {n} has no verdict" for n in expected if n not in counted]
@@ -266,5 +266,5 @@ def wrong(project, expected):
     if {a: str(n) for a, n in stand.items()} != {"validated": newest, "champion": newest}:
         found.append(f"the aliases are {stand}; the newest pass is {newest}")
     elif not (answer := verify(project.root, f"models:/{MODEL}@champion")).holds:
-        found.append(answer.why)
+        found.append(answer.reason)
     return found

@@ -9,7 +9,7 @@ from seatrial import Reference
 CHECK = """
 import sys
 from seatrial import Reference
-from seatrial.fixtures.make import check
+from seatrial.fixtures.check import check
 for path in sys.argv[2:]:
     print(check(path, reference=Reference.load(sys.argv[1])))
 """

@@ -1,4 +1,4 @@
-"""Every version has one verdict and no alias stands where it was not earned, whoever dies or meddles meanwhile."""
+"""Every version has one verdict and no alias is unauthorised, whoever dies or interferes meanwhile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seatrial.events import Outcome
 from seatrial.ledger import ATTEMPTS, JOB, Ledger
 from seatrial.process import crash_points
 from seatrial.promotion import effects, reconcile
-from seatrial.promotion.aliases import watch
+from seatrial.promotion.aliases import check_aliases
 from seatrial.registry.mlflow.client import client as mlflow_client
 from tests.e2e.trials import chaos
 from tests.support import waiting
@@ -91,7 +91,7 @@ def test_a_person_asks_and_everything_is_told_at_once(project):
     chaos.validated(made, f"models:/tiny-hand/{number}")
     with Ledger.of(made.state) as ledger:
         assert [(k.outcome, k.epoch) for k in ledger.verdicts("tiny-hand")] == [(Outcome.PASS, 0), (Outcome.PASS, 1)]
-        assert ledger.waiting() == []
+        assert ledger.pending_effects() == []
     experiment = client.get_experiment_by_name("seatrial/tiny-hand")
     runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"])
     assert [r.info.status for r in runs] == ["FINISHED", "FINISHED"]
@@ -114,7 +114,7 @@ def test_a_later_pass_keeps_the_alias(project):
 
 
 def test_an_alias_moved_by_hand_is_found_and_put_back(project):
-    """On a version that failed, or that nobody judged: reported each time, moved only where the policy says so."""
+    """On a version that failed, or that has no verdict: reported each time, moved only where the policy says so."""
     made = project[0]
     good, bad = by_hand(made, "tiny-stray"), by_hand(made, "tiny-stray", good=False)
     not_evaluated = chaos.register(made, name="tiny-stray")
@@ -122,20 +122,22 @@ def test_an_alias_moved_by_hand_is_found_and_put_back(project):
     written = policy.read_text(encoding="utf-8")
     with Ledger.of(made.state) as ledger:
 
-        def strays():
-            return [s for s in watch(ledger, made, hashing=True) if s.model == "tiny-stray"]
+        def unauthorised():
+            return [s for s in check_aliases(ledger, made, hashing=True) if s.model == "tiny-stray"]
 
-        assert strays() == []
+        assert unauthorised() == []
         mlflow_client().set_registered_model_alias("tiny-stray", "champion", bad)
-        assert [(s.alias, s.number, s.why, s.back) for s in strays()] == [("champion", bad, "its verdict is fail", "")]
+        assert [(s.alias, s.number, s.reason, s.restored_to) for s in unauthorised()] == [
+            ("champion", bad, "its verdict is fail", "")
+        ]
         assert aliases("tiny-stray")["champion"] == bad
         mlflow_client().set_registered_model_alias("tiny-stray", "champion", not_evaluated)
         policy.write_text(written + "restore = true\n", encoding="utf-8")
         try:
-            assert [(s.why, s.back) for s in strays()] == [("it has no verdict", good)]
+            assert [(s.reason, s.restored_to) for s in unauthorised()] == [("it has no verdict", good)]
         finally:
             policy.write_text(written, encoding="utf-8")
-        assert strays() == []
+        assert unauthorised() == []
     assert aliases("tiny-stray") == {"validated": good, "champion": good}
 
 
@@ -151,21 +153,21 @@ def test_files_that_changed_after_the_verdict_move_no_alias(project):
         client.log_artifact(version.run_id, str(made.root / "weight.json"), "model")
 
     with Ledger.of(made.state) as ledger:
-        token = JOB.set(ledger.again(version, "the one who runs it"))
+        token = JOB.set(ledger.claim_version(version, "the one who runs it"))
         try:
             chaos.validated(made, version.uri)
         finally:
             JOB.reset(token)
         overwrite("4.0")
-        assert any("changed after they were on trial" in words for words in effects.apply(ledger))
-        assert ledger.waiting() == []
+        assert any("changed after their validation" in words for words in effects.apply(ledger))
+        assert ledger.pending_effects() == []
         assert aliases("tiny-swapped") == {}
         overwrite("2.0")
         chaos.validated(made, version.uri)
         assert aliases("tiny-swapped") == {"validated": number, "champion": number}
         overwrite("4.0")
-        found = [s.why for s in watch(ledger, made, hashing=True) if s.model == "tiny-swapped"]
-        assert set(found) == {"its files are not those that passed"}
+        found = [s.reason for s in check_aliases(ledger, made, hashing=True) if s.model == "tiny-swapped"]
+        assert set(found) == {"its files are not the files that passed"}
 
 
 def test_what_cannot_be_validated_gets_the_verdict_error(project):
@@ -178,7 +180,7 @@ def test_what_cannot_be_validated_gets_the_verdict_error(project):
     client.create_model_version("tiny-bare", f"{run.info.artifact_uri}/model", run.info.run_id)
     with Ledger.of(made.state) as ledger:
         ledger.observe(registry.named("models").changed_since(model="tiny-bare"))
-        for words in ("to be tried again", *["to be tried again"] * (ATTEMPTS - 2), "given up"):
+        for words in (*["will be tried again"] * (ATTEMPTS - 1), "has the verdict error"):
             (job,) = reconcile.jobs(ledger, 1)
             assert words in reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri))
             ledger.offset_seconds += 400
@@ -222,7 +224,7 @@ def test_trouble_that_leaves_no_verdict(project, monkeypatch):
         assert [k.number for k in ledger.verdicts("tiny-trouble")] == [number]
         mlflow_client().delete_model_version("tiny-trouble", number)
         assert effects.apply(ledger)
-        assert ledger.waiting() == []
+        assert ledger.pending_effects() == []
 
 
 def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker):
@@ -241,7 +243,7 @@ def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker)
         dying = worker(place)
         dying.join(PATIENCE_SECONDS)
         assert dying.exitcode == -signal.SIGKILL, f"nobody died {place}"
-        assert chaos.unearned(made) == [], place
+        assert chaos.unauthorised_aliases(made) == [], place
     one_more()
     stopped = worker(stops=True)
     until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED, "nobody stopped in a trial")
@@ -251,7 +253,7 @@ def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker)
         server.kill()
         server.start().wait()
         one_more()
-        until(lambda: chaos.settled(ledger, len(expected)), lambda: f"{ledger.open_jobs()} {ledger.waiting()}")
+        until(lambda: chaos.settled(ledger, len(expected)), lambda: f"{ledger.open_jobs()} {ledger.pending_effects()}")
         assert all(o.is_alive() for o in others)
         os.kill(stopped.pid, signal.SIGCONT)
         until((made.root / chaos.WOKEN).is_file, "the one who was woken did not end its trial")
@@ -266,10 +268,10 @@ def test_recreated_under_the_same_number_it_gets_a_verdict_of_its_own(project, w
     worker()
     assert chaos.register(made, name="tiny-again") == "1"
     with Ledger.of(made.state) as ledger:
-        until(lambda: len(ledger.verdicts("tiny-again")) == 1 and not ledger.waiting(), "no first verdict")
+        until(lambda: len(ledger.verdicts("tiny-again")) == 1 and not ledger.pending_effects(), "no first verdict")
         mlflow_client().delete_registered_model("tiny-again")
         assert chaos.register(made, name="tiny-again", good=False) == "1"
-        until(lambda: len(ledger.verdicts("tiny-again")) == 2 and not ledger.waiting(), "no second verdict")
+        until(lambda: len(ledger.verdicts("tiny-again")) == 2 and not ledger.pending_effects(), "no second verdict")
         assert [k.outcome.value for k in ledger.verdicts("tiny-again")] == ["pass", "fail"]
     again = mlflow_client().get_model_version("tiny-again", "1")
     assert again.tags["seatrial.verdict"] == "fail"

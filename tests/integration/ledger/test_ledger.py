@@ -70,8 +70,8 @@ def test_a_worker_that_was_stopped_past_its_lease_and_woken_is_refused(tmp_path)
             threading.Event().wait(0.05)
         ledger.commit(job, FAIL)
         os.kill(sleeper.pid, signal.SIGCONT)
-        said, _ = sleeper.communicate("go on\n", timeout=120)
-        assert said == "fenced\n"
+        output, _ = sleeper.communicate("go on\n", timeout=120)
+        assert output == "fenced\n"
         assert [k.outcome for k in ledger.verdicts("payments")] == [Outcome.FAIL]
 
 

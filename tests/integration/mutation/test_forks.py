@@ -1,4 +1,4 @@
-"""The parts of an exam: what is reached, what is changed, what is alike, and what a child may break."""
+"""Children of a mutation test: a patched pipeline, and what a child may break."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.mutation.forks import each
-from seatrial.mutation.patching import transplanted
-from tests.support import shop as exam_shop
+from seatrial.mutation.forks import run_each
+from seatrial.mutation.patching import load_patched
+from tests.support import shop as small_shop
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    return exam_shop.make(tmp_path_factory.mktemp("shop"))
+    return small_shop.make(tmp_path_factory.mktemp("shop"))
 
 
 def test_a_changed_helper_is_what_the_pipeline_imports(shop):
@@ -23,23 +23,23 @@ def test_a_changed_helper_is_what_the_pipeline_imports(shop):
     source, helper = shop.pipeline.source, shop.folder / "prices.py"
 
     def rate(text, _):
-        pipeline = transplanted(source, helper, text) if text else transplanted(source)
+        pipeline = load_patched(source, helper, text) if text else load_patched(source)
         return float(pipeline.stage("priced").function.__globals__["RATE"])
 
-    changed = exam_shop.PRICES.replace("1.5", "9.0")
-    assert [e.value for _, e in each(rate, [changed, ""], seconds=60, jobs=1)] == [9.0, 1.5]
-    assert helper.read_text() == exam_shop.PRICES
+    changed = small_shop.PRICES.replace("1.5", "9.0")
+    assert [e.value for _, e in run_each(rate, [changed, ""], seconds=60, jobs=1)] == [9.0, 1.5]
+    assert helper.read_text() == small_shop.PRICES
 
 
 # --- children --------------------------------------------------------------------------------------------
 
 
 def test_what_a_child_breaks_it_breaks_for_itself():
-    """An endless loop ends at the deadline, a crash and an exit are told, and the others answer."""
+    """An endless loop ends at the deadline, a crash and an exit are reported, and the others return."""
     here = Path.cwd()
 
-    def work(task, say):
-        say(f"at {task}")
+    def work(task, report):
+        report(f"at {task}")
         os.chdir("/")
         if task == "loop":
             while True:
@@ -53,27 +53,27 @@ def test_what_a_child_breaks_it_breaks_for_itself():
         return task.upper()
 
     tasks = ["loop", "exit", "raise", "memory", "fine"]
-    ended = dict(each(work, tasks, seconds=5, jobs=5))
-    assert {t: e.how for t, e in ended.items()} == {
-        "loop": "late", "exit": "died", "raise": "raised", "memory": "raised", "fine": "answered"
+    ended = dict(run_each(work, tasks, seconds=5, jobs=5))
+    assert {t: e.status for t, e in ended.items()} == {
+        "loop": "timed out", "exit": "died", "raise": "raised", "memory": "raised", "fine": "returned"
     }  # fmt: skip
     assert ended["fine"].value == "FINE"
     assert ended["exit"].reason == "its process ended with code 7"
     assert ended["raise"].reason == "ValueError: no"
     assert ended["memory"].reason.startswith("MemoryError")
-    assert ended["loop"].reason == "no end within 5 s"
-    assert all(ended[t].said == f"at {t}" for t in tasks)
+    assert ended["loop"].reason == "it did not end within 5 s"
+    assert all(ended[t].progress == f"at {t}" for t in tasks)
     assert Path.cwd() == here
 
 
-def test_children_end_with_whoever_asked(tmp_path):
-    """A caller that stops listening leaves no child behind."""
+def test_children_end_with_their_caller(tmp_path):
+    """A caller that stops iterating leaves no child behind."""
 
     def work(task, _):
         (tmp_path / str(task)).write_text(str(os.getpid()))
         time.sleep(60 * task)
 
-    running = each(work, [0, 1, 1], seconds=100, jobs=3)
+    running = run_each(work, [0, 1, 1], seconds=100, jobs=3)
     next(running)
     pids = [int(f.read_text()) for f in tmp_path.iterdir() if f.read_text()]
     running.close()

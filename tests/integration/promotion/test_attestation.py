@@ -1,4 +1,4 @@
-"""Signed verdicts: what a signature holds, and what is refused. JSON from strangers: what is not read."""
+"""Signed verdicts: keys of the environment, and a digest that public tools compute."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_keys_named_in_the_environment_are_used(tmp_path: Path, monkeypatch: pyt
     assert attestation.verify(signed, attestation.public_key(tmp_path)).outcome is Outcome.PASS
     subprocess.run(["openssl", "genpkey", "-algorithm", "x25519", "-out", mine], check=True, capture_output=True)
     monkeypatch.setenv("SEATRIAL_SIGNING_KEY", str(mine))
-    with pytest.raises(UsageError, match="no Ed25519 key"):
+    with pytest.raises(UsageError, match="not an Ed25519 key"):
         attestation.signing_key(tmp_path)
 
 

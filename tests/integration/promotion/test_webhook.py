@@ -1,4 +1,4 @@
-"""The webhook receiver on a real port: what it accepts, and what strangers send it over real sockets."""
+"""The webhook receiver on a real port: what it accepts, and untrusted input over real sockets."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Server:
         return [json.loads(line) for line in self.notes.read_text().splitlines()] if self.notes.exists() else []
 
     def settled(self) -> list[list[str]]:
-        """Return what was started once a last, honest delivery was."""
+        """Return what was started once a last, valid delivery was."""
         last = f"last-{uuid.uuid4()}"
         assert self.send(request(event(), identity=last)) == 202
-        until(lambda: any(s[0] == last for s in self.started()), "The last delivery was never noted.")
+        until(lambda: any(s[0] == last for s in self.started()), "The last delivery was never recorded.")
         return [s for s in self.started() if s[0] != last]
 
 
@@ -67,8 +67,8 @@ def status(peer: socket.socket) -> int:
 
 
 def event(**data: Any) -> bytes:
-    said = {"name": "shop", "version": "3", "source": "models:/m-1", "run_id": None, "tags": {}, "description": None}
-    body = {"entity": "model_version", "action": "created", "timestamp": "now", "data": {**said, **data}}
+    given = {"name": "shop", "version": "3", "source": "models:/m-1", "run_id": None, "tags": {}, "description": None}
+    body = {"entity": "model_version", "action": "created", "timestamp": "now", "data": {**given, **data}}
     return json.dumps(body).encode()
 
 
@@ -110,8 +110,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process.wait(30)
 
 
-def test_an_honest_delivery_starts_one_run_and_its_replay_none(server: Server) -> None:
-    """202 for both; the second one is known."""
+def test_a_valid_delivery_starts_one_run_and_its_replay_none(server: Server) -> None:
+    """202 for both; the second one is recognised."""
     identity = str(uuid.uuid4())
     for _ in range(3):
         assert server.send(request(event(name="twice"), identity=identity)) == 202
@@ -135,7 +135,7 @@ def altered(raw: bytes) -> bytes:
     return raw.replace(b'"version": "3"', b'"version": "4"')
 
 
-def strangers() -> dict[str, tuple[bytes, int]]:
+def untrusted_requests() -> dict[str, tuple[bytes, int]]:
     """Return each of them, signed now: a signature holds for minutes, and this module may wait longer for its turn."""
     return {
         "body altered": (altered(request(event(name="forged"))), 401),
@@ -178,16 +178,16 @@ def strangers() -> dict[str, tuple[bytes, int]]:
     }
 
 
-@pytest.mark.parametrize("who", strangers())
-def test_a_stranger_is_refused(server: Server, who: str) -> None:
+@pytest.mark.parametrize("who", untrusted_requests())
+def test_untrusted_input_is_refused(server: Server, who: str) -> None:
     """With the status that fits."""
-    raw, expected = strangers()[who]
+    raw, expected = untrusted_requests()[who]
     assert server.send(raw) == expected
 
 
-def test_no_stranger_started_anything(server: Server) -> None:
-    """All of them again, then an honest delivery: nothing was noted but honest ones. A bad secret signs nothing."""
-    for raw, _ in strangers().values():
+def test_no_untrusted_input_starts_anything(server: Server) -> None:
+    """All of them again, then a valid delivery: only valid ones were recorded. A wrong secret signs nothing."""
+    for raw, _ in untrusted_requests().values():
         server.send(raw)
     stamp = str(int(time.time()))
     other = sign(b"another secret", "mine", stamp, event(name="forged"))
@@ -196,14 +196,14 @@ def test_no_stranger_started_anything(server: Server) -> None:
 
 
 def test_other_events_are_accepted_and_start_nothing(server: Server) -> None:
-    """An alias that moved is none of our business."""
+    """An alias that moved starts nothing here."""
     body = json.dumps({"entity": "model_version_alias", "action": "created", "data": {"name": "forged"}}).encode()
     assert server.send(request(body)) == 202
     assert not [s for s in server.settled() if "forged" in s[1]]
 
 
-def test_a_ledger_that_fails_keeps_nobody_waiting(server: Server) -> None:
-    """The delivery is accepted, its run is left to the schedule, and the next one is noted."""
+def test_a_ledger_that_fails_blocks_no_delivery(server: Server) -> None:
+    """The delivery is accepted, its run is left to the schedule, and the next one is recorded."""
     assert server.send(request(event(name="broken"))) == 202
     assert not [s for s in server.settled() if s[1] == "broken"]
 
@@ -238,8 +238,8 @@ def test_a_body_without_a_length_is_bounded_too(server: Server) -> None:
     assert server.send(raw + b"\r\n0\r\n\r\n") == 413
 
 
-def test_whoever_is_slow_is_shown_the_door_and_nobody_waits_for_him(server: Server) -> None:
-    """A head by drops, a body by drops, and silence: closed or 408, while honest deliveries are answered."""
+def test_a_slow_client_is_disconnected_and_blocks_nobody(server: Server) -> None:
+    """A head by drops, a body by drops, and silence: closed or 408, while valid deliveries are answered."""
     with server.connect() as head, server.connect() as body, server.connect() as silent:
         head.sendall(b"POST /mlflow HTTP/1.1\r\n")
         body.sendall(request(event(), content_length="5000"))

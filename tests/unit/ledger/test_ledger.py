@@ -1,4 +1,4 @@
-"""The ledger on real databases: whatever order things happen in, a version gets one verdict, and it stays."""
+"""The ledger: in any order of events, a version gets one verdict, and it never changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EFFECTS = [("log-run", {"n": 1}), ("tags", {}), ("alias", {"aliases": ["validate
 
 @dataclass(frozen=True)
 class Version:
-    """What a registry says of a version."""
+    """A version as a registry lists it."""
 
     number: str
     created: int
@@ -47,7 +47,7 @@ def versions(count):
 
 @pytest.fixture
 def url(tmp_path):
-    """The address of a new ledger; tests/integration runs every test that uses it on PostgreSQL too."""
+    """The address of a new ledger on SQLite; tests/integration runs the same tests on PostgreSQL."""
     return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
 
 
@@ -100,15 +100,15 @@ def test_workers_at_once_never_have_the_same_job(url, ledger):
     assert len(ledger.verdicts("payments")) == 40
 
 
-def test_a_version_that_was_seen_is_not_new(ledger):
+def test_a_version_that_was_observed_is_not_new(ledger):
     """Listed twice, listed doubled, or listed by two reconcilers: one job."""
     assert ledger.observe([*versions(2), *versions(2)]) == 2
     assert ledger.observe(versions(3)) == 1
     assert ledger.open_jobs() == 3
 
 
-def test_deleted_and_recreated_under_the_same_number_it_is_judged_anew(ledger):
-    """The old verdict is there, is of the old one, and lets the new one pass nothing."""
+def test_deleted_and_recreated_under_the_same_number_it_is_validated_again(ledger):
+    """The old verdict remains, belongs to the old version, and does not count for the new one."""
     old, new = Version("1", 1_000), Version("1", 2_000, run_id="other")
     ledger.observe([old])
     ledger.commit(ledger.claim("a"), PASS)
@@ -130,7 +130,7 @@ def test_a_commit_after_the_lease_went_to_another_is_refused(ledger):
     assert (second.token, second.attempt) == (first.token + 1, 2)
     assert not ledger.renew(first)
     for refused in (lambda: ledger.commit(first, PASS, EFFECTS, b"x"), lambda: ledger.release(first, "late")):
-        with pytest.raises(Fenced, match="somebody else has it"):
+        with pytest.raises(Fenced, match="another worker has claimed it"):
             refused()
     assert rows(ledger, schema.verdict) == rows(ledger, schema.outbox) == rows(ledger, schema.evidence) == []
     ledger.commit(second, FAIL)
@@ -188,7 +188,7 @@ def test_the_database_itself_refuses(ledger, statement):
     """No verdict changes or goes, no alias moves without a pass, no verdict comes in under another token."""
     ledger.observe(versions(1))
     ledger.commit(ledger.claim("a"), FAIL)
-    ledger.again(versions(1)[0], "a")
+    ledger.claim_version(versions(1)[0], "a")
     before = rows(ledger, schema.verdict)
     with pytest.raises(DBAPIError), ledger._engine.begin() as connection:
         connection.execute(text(statement))
@@ -211,8 +211,8 @@ def test_failed_attempts_are_repeated_after_a_pause_and_bounded(ledger):
     assert ledger.claim("b").exhausted
 
 
-def test_trouble_of_the_place_costs_no_attempt(ledger):
-    """However often the registry is down, the version is tried when it is up."""
+def test_an_error_of_the_environment_costs_no_attempt(ledger):
+    """However often the registry is down, the version is validated when it is up."""
     ledger.observe(versions(1))
     for _ in range(3 * ATTEMPTS):
         job = ledger.claim("a")
@@ -221,30 +221,30 @@ def test_trouble_of_the_place_costs_no_attempt(ledger):
     assert not ledger.claim("a").exhausted
 
 
-def test_a_person_asks_again(ledger):
-    """An open job is taken over, one that somebody is at is left to them, and after a verdict there is a new epoch."""
+def test_a_person_starts_a_validation(ledger):
+    """An open job is claimed, a claimed one is left to its worker, and after a verdict there is a new epoch."""
     version = versions(1)[0]
     ledger.observe([version])
-    mine = ledger.again(version, "a person")
+    mine = ledger.claim_version(version, "a person")
     assert mine.epoch == 0
-    theirs = ledger.again(version, "another person")
+    theirs = ledger.claim_version(version, "another person")
     assert theirs.epoch == 1
     ledger.commit(theirs, FAIL)
     ledger.commit(mine, PASS)
-    assert ledger.again(version, "a person").epoch == 2
-    assert ledger.again(Version("9", 9_000), "a person").epoch == 0
+    assert ledger.claim_version(version, "a person").epoch == 2
+    assert ledger.claim_version(Version("9", 9_000), "a person").epoch == 0
     assert [(k.epoch, k.outcome) for k in ledger.verdicts("payments", "1")] == [(1, Outcome.FAIL), (0, Outcome.PASS)]
 
 
-def test_a_pass_stands_until_a_fail(ledger):
-    """What could not be judged takes nothing back; another policy or other content has no pass."""
+def test_a_pass_is_valid_until_a_fail(ledger):
+    """An inconclusive or error verdict revokes nothing; another policy or other content has no pass."""
     version = versions(1)[0]
-    for outcome, stands in [("pass", True), ("error", True), ("inconclusive", True), ("fail", False), ("error", False)]:
+    for outcome, valid in [("pass", True), ("error", True), ("inconclusive", True), ("fail", False), ("error", False)]:
         facts = Facts(Outcome(outcome), "", digest="sha256:content", policy_digest="sha256:policy")
-        ledger.commit(ledger.again(version, "a"), facts)
+        ledger.commit(ledger.claim_version(version, "a"), facts)
         found = ledger.passing(version.subject)
-        assert bool(found) is stands, outcome
-    ledger.commit(ledger.again(version, "a"), PASS)
+        assert bool(found) is valid, outcome
+    ledger.commit(ledger.claim_version(version, "a"), PASS)
     evaluated = Subject("payments", "1", created=version.created, digest="sha256:content")
     assert ledger.passing(evaluated, "sha256:policy")
     assert ledger.passing(evaluated, "sha256:other") is None
@@ -261,23 +261,23 @@ def test_effects_come_in_order_and_one_at_a_time(ledger):
     ledger.offset_seconds += LEASE + 1
     second = ledger.next_effect(LEASE)
     with pytest.raises(Fenced):
-        ledger.applied(first, "the run of one who slept")
-    ledger.applied(second, "run-1")
-    ledger.logged(second)
+        ledger.complete_effect(first, "the run of an expired lease")
+    ledger.complete_effect(second, "run-1")
+    ledger.discard_evidence(second)
     tags = ledger.next_effect(LEASE)
     assert (tags.kind, tags.results, tags.digest) == ("tags", {"log-run": "run-1"}, "sha256:content")
     assert ledger.evidence(tags) == b""
-    ledger.postponed(tags, "MLflow is down")
+    ledger.postpone_effect(tags, "MLflow is down")
     assert ledger.next_effect() is None
-    assert ledger.waiting()[0] == ("payments 1", "tags", "waits: MLflow is down")
-    asked = ledger.next_effect(LEASE, job=tags.version)
-    assert asked.kind == "tags", "somebody waits for it: the pause is over"
-    ledger.postponed(asked, "MLflow is down")
+    assert ledger.pending_effects()[0] == ("payments 1", "tags", "postponed: MLflow is down")
+    claimed = ledger.next_effect(LEASE, job=tags.version)
+    assert claimed.kind == "tags", "a person waits for it: the pause is over"
+    ledger.postpone_effect(claimed, "MLflow is down")
     ledger.offset_seconds += 400
-    ledger.dropped(ledger.next_effect(), "its version went")
+    ledger.drop_effect(ledger.next_effect(), "its version went")
     ledger.offset_seconds += 400
     assert ledger.next_effect() is None
-    assert ledger.waiting() == []
+    assert ledger.pending_effects() == []
 
 
 def test_a_version_is_known_by_the_scheme_of_its_registry(ledger):
@@ -296,15 +296,18 @@ def test_of_one_models_aliases_one_is_moved_at_a_time(ledger):
         ledger.commit(ledger.claim("a"), PASS, [("alias", {"aliases": ["validated"]})])
     first = ledger.next_effect(LEASE)
     assert ledger.next_effect() is None
-    ledger.applied(first, '["validated"]')
+    ledger.complete_effect(first, '["validated"]')
     second = ledger.next_effect(LEASE)
-    ledger.applied(second, '["validated"]')
-    assert [k.number for k in ledger.stood("payments", "validated")] == [second.version.number, first.version.number]
-    assert ledger.stood("payments", "champion") == []
+    ledger.complete_effect(second, '["validated"]')
+    assert [k.number for k in ledger.alias_history("payments", "validated")] == [
+        second.version.number,
+        first.version.number,
+    ]
+    assert ledger.alias_history("payments", "champion") == []
 
 
 def test_a_delivery_counts_once(ledger):
-    """A replay is told apart from a new delivery; what is a week old is forgotten."""
+    """A replay is distinguished from a new delivery; what is a week old is deleted."""
     assert ledger.deliver("delivery-1", "00")
     assert not ledger.deliver("delivery-1", "00", "payments", "1")
     ledger.offset_seconds += 8 * 86_400
@@ -312,10 +315,10 @@ def test_a_delivery_counts_once(ledger):
     assert len(rows(ledger, schema.inbox)) == 1
 
 
-def test_text_that_a_stranger_chose_is_kept(ledger):
+def test_untrusted_text_is_stored(ledger):
     """NUL bytes and lone surrogates in names, reasons and results stop no verdict."""
-    strange = Version("1", 1_000, name="a\x00b\ud800'; --")
-    ledger.observe([strange])
+    untrusted = Version("1", 1_000, name="a\x00b\ud800'; --")
+    ledger.observe([untrusted])
     job = ledger.claim("a")
     assert ledger.release(job, "x\x00\udfff")
     ledger.offset_seconds += 400
@@ -326,11 +329,11 @@ def test_text_that_a_stranger_chose_is_kept(ledger):
 # --- what cannot be opened -------------------------------------------------------------------------------
 
 
-def test_a_ledger_that_cannot_be_had_is_one_sentence(tmp_path):
+def test_a_ledger_that_cannot_be_opened_is_one_sentence(tmp_path):
     """Another kind of database, a server that is down, a file that is none, a newer ledger."""
-    with pytest.raises(UsageError, match="SQLite or in PostgreSQL"):
+    with pytest.raises(UsageError, match=r"address of 'mysql'\. Allowed: sqlite"):
         Ledger.open("mysql://127.0.0.1/x")
-    with pytest.raises(UsageError, match="no database address"):
+    with pytest.raises(UsageError, match="not a database address"):
         Ledger.open("ledger.db")
     with pytest.raises(LedgerError, match="cannot be used"):
         Ledger.open("postgresql://someone:secret@127.0.0.1:1/x")
@@ -380,8 +383,8 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.registered)
     @rule(data=st.data(), worker=st.sampled_from("ab"))
-    def a_person_asks(self, data, worker):
-        self.held[worker] = self.ledger.again(data.draw(st.sampled_from(self.registered)), worker, LEASE)
+    def a_person_starts(self, data, worker):
+        self.held[worker] = self.ledger.claim_version(data.draw(st.sampled_from(self.registered)), worker, LEASE)
 
     @rule(seconds=st.sampled_from([1, 30, 61, 400]))
     def time_passes(self, seconds):
@@ -443,7 +446,7 @@ class Histories(RuleBasedStateMachine):
         if effect is None:
             return
         try:
-            self.ledger.applied(effect, "result")
+            self.ledger.complete_effect(effect, "result")
         except Fenced:
             return
         assert effect.key in self.committed

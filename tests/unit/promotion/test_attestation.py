@@ -1,4 +1,4 @@
-"""Signed verdicts: what a signature holds, and what is refused. JSON from strangers: what is not read."""
+"""Signed verdicts: what a signature covers, and what is refused. Untrusted JSON: what is not read."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def test_what_was_signed_reads_back_and_is_an_in_toto_test_result(tmp_path: Path
     read = attestation.verify(signed, attestation.public_key(tmp_path))
     assert (read.model, read.version, read.created, read.outcome) == ("shop", "3", 17, Outcome.PASS)
     assert (read.digest, read.policy_digest) == ("sha256:" + "ab" * 32, "sha256:" + "cd" * 32)
-    said = payload(signed)
-    assert said["_type"] == "https://in-toto.io/Statement/v1"
-    assert said["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
-    assert said["subject"][0]["digest"] == {"dirHash": "ab" * 32}
-    assert said["predicate"]["passedTests"] == ["raw · golden"]
+    read_back = payload(signed)
+    assert read_back["_type"] == "https://in-toto.io/Statement/v1"
+    assert read_back["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
+    assert read_back["subject"][0]["digest"] == {"dirHash": "ab" * 32}
+    assert read_back["predicate"]["passedTests"] == ["raw · golden"]
 
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.PASS])
 def test_only_a_pass_is_passed(outcome: Outcome) -> None:
-    """Inconclusive is never PASSED, and what was not judged is named among what did not pass."""
+    """Inconclusive is never PASSED, and what was not evaluated is named among what did not pass."""
     stated = attestation.statement(
         verdict(
             outcome,
@@ -105,25 +105,25 @@ def forged(envelope: dict[str, Any], how: str, other: bytes) -> bytes:
     ],
 )  # fmt: skip
 def test_what_the_key_did_not_sign_is_refused(tmp_path: Path, how: str) -> None:
-    """Each forgery is NotSigned, never a statement and never a traceback."""
+    """Each forgery is InvalidEnvelope, never a statement and never a traceback."""
     signed = attestation.envelope(verdict(Outcome.FAIL), tmp_path / "ours")
     other = attestation.envelope(verdict(Outcome.FAIL), tmp_path / "theirs")
     key = attestation.public_key(tmp_path / "ours")
     attestation.verify(signed, key)
     for content in (forged(json.loads(signed), how, other), other):
-        with pytest.raises(attestation.NotSigned):
+        with pytest.raises(attestation.InvalidEnvelope):
             attestation.verify(content, key)
 
 
-def test_a_signed_statement_that_says_two_things_is_refused(tmp_path: Path) -> None:
+def test_a_signed_statement_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
     """PASSED beside an outcome that is none."""
     from securesystemslib.dsse import Envelope
 
-    said = attestation.statement(verdict(Outcome.FAIL))
-    said["predicate"]["result"] = "PASSED"
-    envelope = Envelope(json.dumps(said).encode(), attestation.PAYLOAD, {})
+    stated = attestation.statement(verdict(Outcome.FAIL))
+    stated["predicate"]["result"] = "PASSED"
+    envelope = Envelope(json.dumps(stated).encode(), attestation.PAYLOAD, {})
     envelope.sign(attestation.signing_key(tmp_path))
-    with pytest.raises(attestation.NotSigned, match="holds no verdict"):
+    with pytest.raises(attestation.InvalidEnvelope, match="contains no verdict"):
         attestation.verify(json.dumps(envelope.to_dict()).encode(), attestation.public_key(tmp_path))
 
 

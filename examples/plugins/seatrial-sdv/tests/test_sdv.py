@@ -15,7 +15,8 @@ from seatrial_sdv.source import PYTHON, SYNTHESIZER, make_sdv
 from seatrial import Pipeline, Reference, capture
 from seatrial.errors import FixtureError
 from seatrial.fixtures import spec_file
-from seatrial.fixtures.make import check, make
+from seatrial.fixtures.check import check
+from seatrial.fixtures.make import make
 from seatrial.testing import registered
 
 WANTED = {

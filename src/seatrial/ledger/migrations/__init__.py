@@ -1,1 +1,1 @@
-"""How the ledger's tables came to be, step by step (Alembic)."""
+"""The migrations of the ledger's tables (Alembic)."""

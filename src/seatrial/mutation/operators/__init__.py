@@ -1,1 +1,1 @@
-"""What is changed in a mutant: one file a kind of change."""
+"""Frame operators of mutation tests: one file a kind of change."""

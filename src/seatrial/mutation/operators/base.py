@@ -1,4 +1,4 @@
-"""The list of faults on frames, and what columns one can be for."""
+"""The list of frame operators, and the predicates on columns that they apply to."""
 
 from __future__ import annotations
 
@@ -11,72 +11,72 @@ import numpy as np
 import pandas as pd
 from pandas.api import types as is_
 
-EVERY = 10  # a fault of some rows is of every tenth
+EVERY = 10  # an operator that changes some rows changes every tenth
 
-Fault = Callable[..., pd.DataFrame]
+Change = Callable[..., pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A fault, and the columns it is for: a predicate on a column, or None for the whole frame.
+class FrameOperator:
+    """A change of a frame, and the columns it applies to: a predicate on a column, or None for the whole frame.
 
-    It is applied to the frame and the column, of the whole frame to the frame and the name of the key; a fault of
-    ``pairs`` is given the next column of the same type too.
+    It is called with the frame and the column, for the whole frame with the frame and the name of the key; an operator
+    with ``pairs`` also receives the next column of the same type.
     """
 
     name: str
-    apply: Fault
+    apply: Change
     fits: Callable[[pd.Series], bool] | None
     pairs: bool = False
 
 
-KINDS: dict[str, Kind] = {}
+OPERATORS: dict[str, FrameOperator] = {}
 
 
-def fault(fits: Callable[[pd.Series], bool] | None = None, *, pairs: bool = False) -> Callable[[Fault], Fault]:
-    """Put a function on the list under its own name."""
+def operator(fits: Callable[[pd.Series], bool] | None = None, *, pairs: bool = False) -> Callable[[Change], Change]:
+    """Register a function as an operator under its own name."""
 
-    def listed(function: Fault) -> Fault:
-        KINDS[function.__name__] = Kind(function.__name__, function, fits, pairs)
+    def register(function: Change) -> Change:
+        OPERATORS[function.__name__] = FrameOperator(function.__name__, function, fits, pairs)
         return function
 
-    return listed
+    return register
 
 
 def is_decimal(column: pd.Series) -> bool:
-    """Whether an object column holds decimals."""
+    """Return whether an object column holds decimals."""
     return column.dtype == object and isinstance(first_of(column), Decimal)
 
 
 def is_number(column: pd.Series) -> bool:
-    """Whether it holds numbers, decimals among them, and not booleans."""
+    """Return whether it holds numbers, decimals among them, and not booleans."""
     return bool(is_.is_numeric_dtype(column) and not is_.is_bool_dtype(column)) or is_decimal(column)
 
 
 def is_measure(column: pd.Series) -> bool:
-    """Whether it holds numbers with a fraction."""
+    """Return whether it holds numbers with a fraction."""
     return bool(is_.is_float_dtype(column)) or is_decimal(column)
 
 
 def is_text(column: pd.Series) -> bool:
-    """Whether it holds text or categories of text."""
+    """Return whether it holds text or categories of text."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return is_text(pd.Series(column.cat.categories))
     return bool(is_.is_string_dtype(column)) and isinstance(first_of(column), str)
 
 
 def is_flag(column: pd.Series) -> bool:
-    """Whether it holds booleans."""
+    """Return whether it holds booleans."""
     return bool(is_.is_bool_dtype(column))
 
 
 def is_instant(column: pd.Series) -> bool:
-    """Whether it holds dates with times."""
+    """Return whether it holds dates with times."""
     return bool(is_.is_datetime64_any_dtype(column))
 
 
 def is_list(column: pd.Series) -> bool:
-    """Whether it holds lists."""
+    """Return whether it holds lists."""
     return column.dtype == object and isinstance(first_of(column), list | np.ndarray)
 
 

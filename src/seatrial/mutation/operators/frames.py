@@ -1,32 +1,32 @@
-"""Faults on a frame that happen in production, each a function from the frame and a column to the frame with the fault.
+"""Frame operators: changes of a frame that happen in production, each a function from frame and column to a frame.
 
-A fault is seeded by wrapping a stage: its code stays, its answer is what the fault makes of it. Which columns a fault
-is for stands in its ``fits``; a fault of the whole frame fits none and is given the key's name.
+A frame mutant wraps a stage: its code is unchanged, its result is changed by the operator. ``fits`` says which columns
+an operator applies to; for an operator of the whole frame it is None, and the operator receives the key's name.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from seatrial.mutation.operators import numbers, rows, text  # noqa: F401  each puts its faults on the list
-from seatrial.mutation.operators.base import KINDS, Kind
+from seatrial.mutation.operators import numbers, rows, text  # noqa: F401  each registers its operators
+from seatrial.mutation.operators.base import OPERATORS, FrameOperator
 
-__all__ = ["KINDS", "faults_of"]
+__all__ = ["OPERATORS", "applicable_operators"]
 
 
-def faults_of(frame: pd.DataFrame, key: str) -> list[tuple[Kind, tuple[str, ...]]]:
-    """Return every fault that fits a frame, with what it is applied to beside the frame."""
-    found: list[tuple[Kind, tuple[str, ...]]] = []
+def applicable_operators(frame: pd.DataFrame, key: str) -> list[tuple[FrameOperator, tuple[str, ...]]]:
+    """Return every operator that applies to a frame, with the columns it is called with."""
+    found: list[tuple[FrameOperator, tuple[str, ...]]] = []
     columns = [c for c in frame.columns if c != key]
-    for kind in KINDS.values():
-        if kind.fits is None:
-            found.append((kind, (key,)))
+    for operator in OPERATORS.values():
+        if operator.fits is None:
+            found.append((operator, (key,)))
             continue
-        for column in (c for c in columns if kind.fits(frame[c])):
+        for column in (c for c in columns if operator.fits(frame[c])):
             alike = [c for c in columns if frame[c].dtype == frame[column].dtype]
             other = alike[(alike.index(column) + 1) % len(alike)]
-            if not kind.pairs:
-                found.append((kind, (column,)))
+            if not operator.pairs:
+                found.append((operator, (column,)))
             elif alike.index(column) < len(alike) - 1 or len(alike) > 2:
-                found.append((kind, (column, other)))
+                found.append((operator, (column, other)))
     return found

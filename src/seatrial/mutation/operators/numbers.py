@@ -1,4 +1,4 @@
-"""Faults on numbers: units, signs, logarithms, precision, types."""
+"""Frame operators on numbers: units, signs, logarithms, precision, types."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pandas as pd
 from pandas.api import types as is_
 
 from seatrial.mutation.operators.base import (
-    fault,
     has_nulls,
     is_decimal,
     is_flag,
     is_instant,
     is_measure,
     is_number,
+    operator,
     with_values,
 )
 
@@ -24,42 +24,42 @@ MILES = 1.609344  # kilometres
 
 
 def is_integer(column: pd.Series) -> bool:
-    """Whether its type is one of integers."""
+    """Return whether its type is one of integers."""
     return bool(is_.is_integer_dtype(column))
 
 
-@fault(is_number)
+@operator(is_number)
 def times_1000(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """A unit a thousand times smaller: kilometres arrive as metres."""
     return with_values(frame, column, scaled(frame[column], 1000))
 
 
-@fault(is_number)
+@operator(is_number)
 def times_one_hundredth(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """A unit a hundred times larger: cents are taken for the whole."""
     return with_values(frame, column, scaled(frame[column], 0.01))
 
 
-@fault(is_measure)
+@operator(is_measure)
 def miles_for_kilometres(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Miles where training had kilometres."""
     return with_values(frame, column, scaled(frame[column], 1 / MILES))
 
 
-@fault(is_number)
+@operator(is_number)
 def negated(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The sign is the other one."""
     return with_values(frame, column, scaled(frame[column], -1))
 
 
-@fault(is_measure)
+@operator(is_measure)
 def logarithm(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The logarithm of the value and one."""
     with np.errstate(all="ignore"):
         return frame.assign(**{column: np.log1p(frame[column].astype("float64"))})
 
 
-@fault(is_number)
+@operator(is_number)
 def clipped(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The smallest and the largest hundredth are cut to what bounds them."""
     known = frame[column].dropna()
@@ -69,14 +69,14 @@ def clipped(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return with_values(frame, column, frame[column].mask(frame[column] < low, low).mask(frame[column] > high, high))
 
 
-@fault(is_measure)
+@operator(is_measure)
 def rounded(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Two decimals are kept."""
     two = [v if pd.isna(v) else round(v, 2) for v in frame[column]] if is_decimal(frame[column]) else None
     return with_values(frame, column, frame[column].round(2) if two is None else two)
 
 
-@fault(is_measure)
+@operator(is_measure)
 def truncated(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The fraction is cut off."""
     whole = [v if pd.isna(v) else v.__trunc__() for v in frame[column]] if is_decimal(frame[column]) else None
@@ -85,7 +85,7 @@ def truncated(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     )
 
 
-@fault(is_number)
+@operator(is_number)
 def through_float32(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The values pass through a column of float32 and come back in their own type."""
     if is_decimal(frame[column]):
@@ -94,19 +94,19 @@ def through_float32(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return with_values(frame, column, narrow.round() if is_integer(frame[column]) else narrow)
 
 
-@fault(is_integer)
+@operator(is_integer)
 def through_float64(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Integers pass through a column of float64 and come back: beyond 2^53 they are others."""
     return with_values(frame, column, frame[column].astype("Float64"))
 
 
-@fault(is_integer)
+@operator(is_integer)
 def integers_as_floats(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Integers stay float64."""
     return frame.assign(**{column: frame[column].astype("Float64").astype("float64")})
 
 
-@fault(lambda c: is_number(c) or is_flag(c) or is_instant(c))
+@operator(lambda c: is_number(c) or is_flag(c) or is_instant(c))
 def as_text(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The values are text."""
     return frame.assign(**{column: frame[column].astype("string")})

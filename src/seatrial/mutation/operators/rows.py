@@ -1,4 +1,4 @@
-"""Faults on rows and whole columns: lost, doubled, moved, renamed."""
+"""Frame operators on rows and whole columns: lost, duplicated, moved, renamed."""
 
 from __future__ import annotations
 
@@ -9,91 +9,91 @@ from seatrial.mutation.operators.base import (
     EVERY,
     any_column,
     every_tenth,
-    fault,
     has_nulls,
     is_decimal,
     is_flag,
     is_list,
     is_number,
+    operator,
     with_values,
 )
 
 
-@fault()
+@operator()
 def dropped_rows(frame: pd.DataFrame, _: str) -> pd.DataFrame:
     """Every tenth row is lost."""
     return frame[np.arange(len(frame)) % EVERY != EVERY - 1].reset_index(drop=True)
 
 
-@fault()
+@operator()
 def duplicated_row(frame: pd.DataFrame, _: str) -> pd.DataFrame:
     """The first row comes twice."""
     return pd.concat([frame, frame.iloc[:1]], ignore_index=True)
 
 
-@fault()
+@operator()
 def shifted_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
     """Every row has the values of the row before: keys and values were put together by position."""
     moved = frame.iloc[np.roll(np.arange(len(frame)), 1)].reset_index(drop=True)
     return moved.assign(**{key: frame[key].array})[list(frame.columns)]
 
 
-@fault()
+@operator()
 def shuffled_rows(frame: pd.DataFrame, _: str) -> pd.DataFrame:
     """The rows come in another order, each whole."""
     return frame.iloc[np.random.default_rng(0).permutation(len(frame))].reset_index(drop=True)
 
 
-@fault()
+@operator()
 def reordered_columns(frame: pd.DataFrame, _: str) -> pd.DataFrame:
     """The columns come in another order, each whole."""
     return frame[list(frame.columns[::-1])]
 
 
-@fault(has_nulls)
+@operator(has_nulls)
 def dropped_nulls(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Rows in which the column is null are lost."""
     return frame.dropna(subset=[column]).reset_index(drop=True)
 
 
-@fault(any_column)
+@operator(any_column)
 def missing_column(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The column is lost."""
     return frame.drop(columns=column)
 
 
-@fault(any_column)
+@operator(any_column)
 def renamed_column(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The column has another name."""
     return frame.rename(columns={column: f"{column}_"})
 
 
-@fault(any_column, pairs=True)
+@operator(any_column, pairs=True)
 def swapped_columns(frame: pd.DataFrame, column: str, other: str) -> pd.DataFrame:
     """The column and the next one of its type have each other's values."""
     return frame.assign(**{column: frame[other], other: frame[column]})
 
 
-@fault(any_column)
+@operator(any_column)
 def stale_values(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Every tenth row still has the value of the row before."""
     return with_values(frame, column, frame[column].where(~every_tenth(frame), frame[column].shift(1)))
 
 
-@fault(any_column)
+@operator(any_column)
 def shifted_values(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Every row has the column's value of the row before."""
     return with_values(frame, column, frame[column].array[np.roll(np.arange(len(frame)), 1)])
 
 
-@fault(any_column)
+@operator(any_column)
 def lost_values(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Every tenth value is null."""
     kept = frame[column].astype("boolean") if is_flag(frame[column]) else frame[column]
     return frame.assign(**{column: kept.mask(every_tenth(frame))})
 
 
-@fault(has_nulls)
+@operator(has_nulls)
 def default_fill(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Nulls are filled: with 0, false, an empty list, or the most frequent value."""
     known = frame[column].dropna()

@@ -1,8 +1,8 @@
-"""The receiver of MLflow's registry webhooks: a small ASGI application that believes little and answers at once.
+"""The receiver of MLflow's registry webhooks: a small ASGI application for untrusted requests.
 
-A delivery is a hint to look now, nothing more. What is refused starts nothing; what is accepted is answered 202 first,
-then noted in the ledger, which knows a replay, and only then a reconcile run is asked for. A delivery that is lost here
-costs a minute: the schedule finds its version.
+A delivery is only a hint to scan the registry now. A refused one starts nothing. An accepted one is answered with 202,
+then recorded in the ledger, which detects a replay, and then a reconcile run is started. A delivery that is lost costs
+a minute: the scheduled run finds its version.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PORT = 4300
 HEAD_SECONDS = 5.0  # from the connection to the end of the request's head
 BODY_SECONDS = 5.0
 CONNECTIONS = 64
-WAITING = 1_000  # accepted deliveries not yet noted; beyond it the sender is asked to come again
+QUEUE_LENGTH = 1_000  # accepted deliveries not yet recorded; above it the sender must try again
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,10 +37,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Inbox(Protocol):
-    """Where deliveries are noted: the ledger."""
+    """Records deliveries: the ledger."""
 
     def deliver(self, delivery_id: str, body_sha: str, name: str, number: str) -> bool:
-        """Note a delivery; False when it was noted before."""
+        """Record a delivery; False when it was recorded before."""
 
 
 class Receiver:
@@ -49,26 +49,26 @@ class Receiver:
     Args:
         secret: shared with MLflow.
         inbox: the ledger; called from one thread of its own.
-        dispatch: asks for a reconcile run, given the new deliveries of a moment; called from the same thread.
+        dispatch: starts a reconcile run for the new deliveries; called from the same thread.
     """
 
     def __init__(self, secret: bytes, inbox: Inbox, dispatch: Callable[[Sequence[Delivery]], None]) -> None:
         self._secret, self._inbox, self._dispatch = secret, inbox, dispatch
-        self._accepted: asyncio.Queue[Delivery] = asyncio.Queue(WAITING)
+        self._accepted: asyncio.Queue[Delivery] = asyncio.Queue(QUEUE_LENGTH)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request, or begin and end with the server."""
+        """Answer one request, or start and stop with the server."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._lifespan(receive, send)
             return
         if scope["type"] != "http":
             return
         try:
-            status, said = await self._answer(scope, receive)
+            status, payload = await self._answer(scope, receive)
         except Refused as refused:
-            status, said = refused.status, {"refused": str(refused)}
-        body = json.dumps(said).encode()
-        # One request a connection: what is left of a refused body is not read, and nobody holds a connection.
+            status, payload = refused.status, {"error": str(refused)}
+        body = json.dumps(payload).encode()
+        # One request a connection: the rest of a refused body is not read, and no client occupies a connection.
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -78,20 +78,20 @@ class Receiver:
         if scope["path"] == "/health" and scope["method"] == "GET":
             return 200, {"status": "ready"}
         if scope["path"] != PATH:
-            raise Refused(404, f"deliveries go to {PATH}")
+            raise Refused(404, f"Send deliveries to {PATH}.")
         if scope["method"] != "POST":
-            raise Refused(405, "a delivery is sent by POST")
+            raise Refused(405, "Send deliveries by POST.")
         envelope = envelope_of(scope["headers"], time.time())
         delivery = read(self._secret, envelope, await _body(receive))
         if delivery is None:
-            return 202, {"accepted": "nothing to do"}
+            return 202, {"status": "ignored"}
         try:
             self._accepted.put_nowait(delivery)
         except asyncio.QueueFull:
-            raise Refused(503, "too many deliveries at once") from None
-        return 202, {"accepted": "will look"}
+            raise Refused(503, "Too many deliveries at once. Try again later.") from None
+        return 202, {"status": "accepted"}
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         worker = asyncio.create_task(self._work())
         await send({"type": "lifespan.startup.complete"})
@@ -107,17 +107,18 @@ class Receiver:
             while not self._accepted.empty():
                 batch.append(self._accepted.get_nowait())
             try:
-                await asyncio.to_thread(self._note, batch)
-            except Exception as error:  # noqa: BLE001  whatever it was, the schedule finds the versions
-                print(f"Not noted: {type(error).__name__}. The next scheduled run looks.", file=sys.stderr)  # noqa: T201
+                await asyncio.to_thread(self._record, batch)
+            except Exception as error:  # noqa: BLE001  the scheduled run finds the versions
+                message = f"Delivery not recorded: {type(error).__name__}. The next scheduled run finds its version."
+                print(message, file=sys.stderr)  # noqa: T201
             finally:
                 for _ in batch:
                     self._accepted.task_done()
 
-    def _note(self, batch: Sequence[Delivery]) -> None:
+    def _record(self, batch: Sequence[Delivery]) -> None:
         new = [d for d in batch if self._inbox.deliver(d.id, d.body_sha, d.name, d.number)]
         if new:
-            self._dispatch(new)  # one run looks at everything: a burst starts one
+            self._dispatch(new)  # one run scans everything, so a burst starts one
 
 
 async def _body(receive: Receive) -> bytes:
@@ -127,18 +128,18 @@ async def _body(receive: Receive) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Refused(400, "the body ended early")
+                    raise Refused(400, "The body ended early.")
                 content += message.get("body", b"")
                 if len(content) > BODY_BYTES:
-                    raise Refused(413, f"a delivery has at most {BODY_BYTES:,} bytes")
+                    raise Refused(413, f"The body of a request is limited to {BODY_BYTES:,} bytes.")
                 if not message.get("more_body"):
                     return bytes(content)
     except TimeoutError:
-        raise Refused(408, f"the body did not arrive within {BODY_SECONDS:g} s") from None
+        raise Refused(408, f"The body did not arrive within {BODY_SECONDS:g} s.") from None
 
 
 def secret(state: Path) -> bytes:
-    """Return the secret shared with MLflow: ``SEATRIAL_WEBHOOK_SECRET``, else the project's, made on first use.
+    """Return the secret shared with MLflow: ``SEATRIAL_WEBHOOK_SECRET``, else the project's, generated on first use.
 
     Raises:
         UsageError: it is shorter than 16 characters.
@@ -149,33 +150,33 @@ def secret(state: Path) -> bytes:
             write_once(path, secrets.token_urlsafe(32).encode())
         given = path.read_text(encoding="utf-8").strip()
     if len(given) < SECRET_LENGTH:
-        raise UsageError(f"The secret of the webhook is shorter than {SECRET_LENGTH} characters. Choose a longer one.")
+        raise UsageError(f"{SECRET} must have at least {SECRET_LENGTH} characters. Choose a longer secret.")
     return given.encode()
 
 
 def serve(receiver: Receiver, *, host: str = "127.0.0.1", port: int = PORT) -> None:
-    """Answer until the process is told to end.
+    """Serve until the process receives a signal to stop.
 
-    Connections, the head, the body and the time for each are bounded: a stranger can neither fill the memory nor hold
-    the receiver.
+    Connections, the head, the body and the time for each are bounded, so that a client can neither fill the memory nor
+    block the receiver.
     """
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    class Impatient(H11Protocol):
+    class TimeLimited(H11Protocol):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self.loop.call_later(HEAD_SECONDS, self._hang_up)
+            self.loop.call_later(HEAD_SECONDS, self._close_without_head)
 
-        def _hang_up(self) -> None:
-            if not getattr(self, "cycle", None):  # no whole head yet
+        def _close_without_head(self) -> None:
+            if not getattr(self, "cycle", None):  # no complete head yet
                 self.transport.close()
 
     uvicorn.run(
         receiver,
         host=host,
         port=port,
-        http=Impatient,
+        http=TimeLimited,
         ws="none",
         lifespan="on",
         log_level="warning",

@@ -1,4 +1,4 @@
-"""What is kept with a version in MLflow: its model and its reference, downloaded to this disk."""
+"""The model and the reference of a version in MLflow: downloaded to this disk, or stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fetch_reference(version: Version, into: Path) -> Reference:
     """Download the version's reference to ``into``, which is emptied first, and verify it.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
         ReferenceInvalid: the version carries no reference, or one that is damaged or of another run.
     """
     import mlflow
@@ -66,9 +66,9 @@ def store_reference(reference: Reference, run_id: str) -> None:
 
 
 def can_take_reference(version: Version) -> None:
-    """Raise RegistryError unless the version has a run to keep a reference with, and none is there yet."""
+    """Raise RegistryError unless the version has a run to store a reference in, and has none yet."""
     if not version.run_id:
-        raise RegistryError(f"{version.uri} was registered without a run; a reference is kept with the model's run.")
+        raise RegistryError(f"{version.uri} was registered without a run, and references are stored in runs.")
     with spoken("looked up", version.uri):
         stated = client().get_run(version.run_id).data.tags.get(REFERENCE_TAG)
     if stated:

@@ -1,7 +1,7 @@
-"""Fixtures beside the models in MLflow: stored once under their digest, referred to by every version that uses them.
+"""Fixtures in MLflow: stored once under their digest, referred to by every version that uses them.
 
-The artifacts lie in the run of the version that stored them first, ``seatrial/fixtures/<digest>``. A version refers to
-a fixture by a tag, ``seatrial.fixture.<name>``: its digest and the run that holds it.
+The artifacts are in the run of the version that stored them first, ``seatrial/fixtures/<digest>``. A version refers to
+a fixture by a tag, ``seatrial.fixture.<name>``: its digest and the run with its artifacts.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Any
 
 from seatrial.errors import RegistryError
 from seatrial.registry.mlflow.client import client, spoken
-from seatrial.registry.protocol import Link, Version
+from seatrial.registry.protocol import FixtureLink, Version
 
 FIXTURES_PATH = "seatrial/fixtures"  # of a run's artifacts
 TAG = "seatrial.fixture."  # of a version, followed by the fixture's name
-MOST = 10_000  # versions of a model that are looked through
+MOST = 10_000  # versions of a model that are searched
 
 
-def store_fixture(version: Version, name: str, digest: str, folder: Path) -> Link:
-    """Store the files of a fixture with the run of the version, unless another version's run holds them.
+def store_fixture(version: Version, name: str, digest: str, folder: Path) -> FixtureLink:
+    """Store the files of a fixture in the run of the version, unless another version's run has them.
 
     Raises:
-        RegistryError: no answer, or a version that was registered without a run.
+        RegistryError: the registry does not answer, or the version was registered without a run.
     """
     if not version.run_id:
-        raise RegistryError(f"{version.uri} was registered without a run; a fixture is kept with the model's run.")
+        raise RegistryError(f"{version.uri} was registered without a run, and a fixture is stored in the model's run.")
     with spoken("given a fixture", version.uri):
         registry = client()
         same = (link for link in _links(registry, version.name) if link.digest == digest)
@@ -38,34 +38,34 @@ def store_fixture(version: Version, name: str, digest: str, folder: Path) -> Lin
     return link
 
 
-def fixtures(version: Version) -> Mapping[str, Link]:
-    """Return the fixtures that a version refers to, by name; RegistryError where there is no answer."""
+def fixtures(version: Version) -> Mapping[str, FixtureLink]:
+    """Return the fixtures that a version refers to, by name; RegistryError if the registry does not answer."""
     with spoken("looked up", version.uri):
         return _of(client().get_model_version(version.name, version.number))
 
 
-def download_fixture(link: Link, into: Path) -> Path:
-    """Download the files of a fixture into a directory; RegistryError where there is no answer."""
+def download_fixture(link: FixtureLink, into: Path) -> Path:
+    """Download the files of a fixture into a directory; RegistryError if the registry does not answer."""
     with spoken("downloaded", f"fixture {link.digest}"):
         return Path(client().download_artifacts(link.run_id, link.path, dst_path=str(into)))
 
 
-def _link(digest: str, run_id: str) -> Link:
-    return Link(digest, run_id, f"{FIXTURES_PATH}/{digest.removeprefix('sha256:')}")
+def _link(digest: str, run_id: str) -> FixtureLink:
+    return FixtureLink(digest, run_id, f"{FIXTURES_PATH}/{digest.removeprefix('sha256:')}")
 
 
-def _links(registry: Any, name: str) -> list[Link]:
+def _links(registry: Any, name: str) -> list[FixtureLink]:
     versions = registry.search_model_versions("name = '{}'".format(name.replace("'", "''")), max_results=MOST)
     return list(dict.fromkeys(link for version in versions for link in _of(version).values()))
 
 
-def _of(version: Any) -> dict[str, Link]:
+def _of(version: Any) -> dict[str, FixtureLink]:
     tags = {k.removeprefix(TAG): v.split() for k, v in version.tags.items() if k.startswith(TAG)}
     return {name: _link(*parts) for name, parts in tags.items() if len(parts) == 2}
 
 
-def _is_whole(registry: Any, link: Link, folder: Path) -> bool:
-    """Whether the run still holds every file; a run that was deleted holds none."""
+def _is_whole(registry: Any, link: FixtureLink, folder: Path) -> bool:
+    """Return whether the run still has every file; a deleted run has none."""
     try:
         if registry.get_run(link.run_id).info.lifecycle_stage != "active":
             return False

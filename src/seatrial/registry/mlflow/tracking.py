@@ -1,7 +1,7 @@
-"""A verdict in MLflow: a run of its own in ``seatrial/<model>``, tags and a description on the version.
+"""A verdict in MLflow: a run in ``seatrial/<model>``, tags and a description on the version.
 
-Each piece may be written twice and is there once: whoever writes may die at any line and begin again. A run is found
-by its key before it is made, its numbers carry the time of the verdict, and it ends when all of it is there.
+Each write is idempotent, because a worker may die at any line and another one starts again. A run is searched by its
+key before it is created, its metrics have the time of the verdict, and it is terminated when it is complete.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from seatrial.process import crash_points
 from seatrial.registry.mlflow.client import client, spoken
 from seatrial.registry.protocol import Version
 
-MOST_RUNS = 200  # the newest of a version that are looked through
+MOST_RUNS = 200  # the newest of a version that are read
 PASSED_RUNS = 10  # of those that passed
-KEY_TAG = "seatrial.key"  # of the run: which verdict it is of
+KEY_TAG = "seatrial.key"  # of the run: the key of its verdict
 _ADDRESS = re.compile(r"https?://[\w.:\-\[\]/]+", re.ASCII)
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
 BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
 
 
 def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
-    """Log the run that ``run_body`` described, with every file of a directory, and return its id.
+    """Log the run that ``run_payload`` returned, with every file of a directory, and return its id.
 
     Args:
-        body: what it says.
+        body: the content.
         artifacts: the directory.
-        key: of the verdict; a run that has it is gone on with, or left as it is when it ended.
+        key: of the verdict; an existing run with this key is completed, or left unchanged if it is terminated.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
     with spoken("given its verdict", f"models:/{body['model']}"):
         registry = client()
-        run = _found(registry, body, key) or _made(registry, body, key)
+        run = _existing_run(registry, body, key) or _created_run(registry, body, key)
         run_id: str = run.info.run_id
         crash_points.point("mid-effect")
         if run.info.status != "RUNNING":
@@ -46,7 +46,7 @@ def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
             _log_numbers(registry, run_id, body)
             registry.log_artifacts(run_id, str(artifacts))
         except BaseException:
-            if not key:  # nobody will go on with it
+            if not key:  # nobody will complete it
                 registry.set_terminated(run_id, "KILLED")
             raise
         registry.set_terminated(run_id, body["status"])
@@ -61,28 +61,28 @@ def _experiment(registry: Any, model: str) -> str:
     if experiment is None:
         try:
             return str(registry.create_experiment(name))
-        except MlflowException:  # somebody else was first
+        except MlflowException:  # another worker was first
             experiment = registry.get_experiment_by_name(name)
             if experiment is None:
                 raise
     return str(experiment.experiment_id)
 
 
-def _found(registry: Any, body: Mapping[str, Any], key: str) -> Any:
-    """Return the run of this verdict, the first of them; None when there is none or it has no key."""
+def _existing_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+    """Return the first run of this verdict; None when there is none or it has no key."""
     if not key:
         return None
     runs = registry.search_runs([_experiment(registry, body["model"])], f"tags.`{KEY_TAG}` = '{key}'", max_results=10)
     return min(runs, key=lambda r: (r.info.start_time, r.info.run_id), default=None)
 
 
-def _made(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+def _created_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
     tags = {KEY_TAG: key} if key else {}
     run = registry.create_run(_experiment(registry, body["model"]), run_name=body["name"], tags=tags)
-    first = _found(registry, body, key)
+    first = _existing_run(registry, body, key)
     if first is None or first.info.run_id == run.info.run_id:
         return run
-    registry.delete_run(run.info.run_id)  # somebody who was thought dead made one at the same moment
+    registry.delete_run(run.info.run_id)  # another worker created one at the same moment
     return first
 
 
@@ -112,7 +112,7 @@ def artifacts(version: Version, name: str, *, most_bytes: int, passed: bool = Fa
     """Yield the files of that name of the version's runs, the newest first; a longer file is left out.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
     with spoken("looked up", version.uri), tempfile.TemporaryDirectory(prefix="seatrial-artifacts-") as folder:
         registry = client()
@@ -141,13 +141,13 @@ def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
 
 
 def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
-    """Put the verdict into the version's description, in a marked block; what people wrote round it stays.
+    """Write the verdict into a marked block of the version's description; text of people around it is not changed.
 
     Args:
         name: of the registered model.
         number: of the version.
-        texts: the verdict, the longest text first; the first that fits is taken.
-        run_id: the run that holds the report.
+        texts: the verdict, the longest text first; the first that fits is used.
+        run_id: the run with the report.
         page: the address of the flow run's page.
     """
     with spoken("described", f"models:/{name}/{number}"):
@@ -163,11 +163,11 @@ def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: st
 
 
 def _links(registry: Any, run_id: str, page: str) -> str:
-    """Return links to report, run and flow run; those within MLflow hold under whatever address it is reached."""
+    """Return links to report, run and flow run; those within MLflow are relative to its address."""
     links = []
     if run_id:
         run = f"#/experiments/{registry.get_run(run_id).info.experiment_id}/runs/{run_id}"
-        links = [f"[Report]({run}/artifacts/report.html)", f"[every number]({run})"]
+        links = [f"[Report]({run}/artifacts/report.html)", f"[all metrics]({run})"]
     if _ADDRESS.fullmatch(page):
-        links.append(f"[what ran]({page})")
+        links.append(f"[flow run]({page})")
     return " · ".join(links)

@@ -1,4 +1,4 @@
-"""Which versions are registered, which of them is meant, and where the aliases stand."""
+"""The registered versions of MLflow, and their aliases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seatrial.errors import RegistryError, UsageError, nearest
 from seatrial.registry.mlflow.client import client, registry_uri, spoken
 from seatrial.registry.protocol import Version
 
-PAGE, ALL = 200, 10_000  # versions or models asked for at once
+PAGE, ALL = 200, 10_000  # versions or models in one request
 _URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))$")
 
 
@@ -18,7 +18,7 @@ def resolve(uri: str) -> Version:
 
     Raises:
         UsageError: not such a URI.
-        RegistryError: no such model, version or alias, or no answer.
+        RegistryError: there is no such model, version or alias, or the registry does not answer.
     """
     match = _URI.match(uri)
     if not match:
@@ -41,7 +41,7 @@ def present(name: str, number: str) -> Version | None:
     """Return the version as it is registered now, or None when it is not.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
     with spoken("looked up", f"models:/{name}/{number}"):
         try:
@@ -60,7 +60,7 @@ def changed_since(since: float = 0.0, *, model: str = "") -> list[Version]:
         model: this registered model's alone.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
     found: list[Version] = []
     only = {"filter_string": "name = '{}'".format(model.replace("'", "''"))} if model else {}
@@ -81,7 +81,7 @@ def aliases() -> dict[str, dict[str, str]]:
     """Return every registered model with its aliases: model to alias to version's number.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
     found: dict[str, dict[str, str]] = {}
     with spoken("listed", "The models"):
@@ -95,12 +95,12 @@ def aliases() -> dict[str, dict[str, str]]:
 
 
 def move_alias(name: str, alias: str, number: str) -> bool:
-    """Put an alias on a version; False when somebody else put it elsewhere at the same moment.
+    """Move an alias to a version; False if another process moved it elsewhere at the same moment.
 
     MLflow has no compare-and-set: all that can be done is to look again afterwards.
 
     Raises:
-        RegistryError: no answer.
+        RegistryError: the registry does not answer.
     """
     with spoken("given an alias", f"models:/{name}/{number}"):
         registry = client()

@@ -1,4 +1,4 @@
-"""The webhook by which an MLflow server tells that a version was registered."""
+"""The webhook of an MLflow server, sent when a version is registered."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ TEXT = "Tells seatrial that a version was registered. Versions whose event is lo
 
 
 def put_webhook(url: str, secret: str) -> None:
-    """Have one webhook of ours at the MLflow server, to this address.
+    """Create or update the one webhook of seatrial at the MLflow server.
 
     Raises:
         ProjectError: ``MLFLOW_TRACKING_URI`` names no server: only a server sends webhooks.
-        RegistryError: no answer, or the server refuses the address.
+        RegistryError: the server does not answer, or refuses the address.
     """
     where = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
     if not where.startswith(("http://", "https://")):
         raise ProjectError("MLFLOW_TRACKING_URI names no MLflow server, and only a server sends webhooks.")
-    wanted: dict[str, Any] = {"url": url, "events": EVENTS, "description": TEXT, "secret": secret, "status": "ACTIVE"}
+    settings: dict[str, Any] = {"url": url, "events": EVENTS, "description": TEXT, "secret": secret, "status": "ACTIVE"}
     with spoken("given its webhook", "the registry"):
         registry = client()
         ours = [w for w in registry.list_webhooks() if w.name == WEBHOOK]
         for extra in ours[1:]:
             registry.delete_webhook(extra.webhook_id)
         if ours:
-            registry.update_webhook(ours[0].webhook_id, **wanted)
+            registry.update_webhook(ours[0].webhook_id, **settings)
         else:
-            registry.create_webhook(WEBHOOK, **wanted)
+            registry.create_webhook(WEBHOOK, **settings)

@@ -14,9 +14,9 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 SQLITE = """
 CREATE TRIGGER verdict_never_changes BEFORE UPDATE ON verdict
 BEGIN SELECT RAISE(ABORT, 'a verdict never changes'); END;
-CREATE TRIGGER verdict_never_goes BEFORE DELETE ON verdict
-BEGIN SELECT RAISE(ABORT, 'a verdict never goes'); END;
-CREATE TRIGGER verdict_of_the_latest_token BEFORE INSERT ON verdict
+CREATE TRIGGER verdict_is_never_deleted BEFORE DELETE ON verdict
+BEGIN SELECT RAISE(ABORT, 'a verdict is never deleted'); END;
+CREATE TRIGGER verdict_has_the_latest_token BEFORE INSERT ON verdict
 WHEN NOT EXISTS (
   SELECT 1 FROM job
   WHERE job.subject = NEW.subject AND job.epoch = NEW.epoch AND job.token = NEW.token AND job.state = 'done'
@@ -25,7 +25,7 @@ BEGIN SELECT RAISE(ABORT, 'not the latest token of its job'); END;
 """
 
 POSTGRESQL = """
-CREATE FUNCTION seatrial_verdict_stays() RETURNS trigger LANGUAGE plpgsql AS
+CREATE FUNCTION seatrial_verdict_is_insert_only() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'a verdict never changes'; END $$;
 CREATE FUNCTION seatrial_verdict_token() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN
@@ -35,16 +35,16 @@ $$ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER verdict_never_changes BEFORE UPDATE OR DELETE ON verdict
-FOR EACH ROW EXECUTE FUNCTION seatrial_verdict_stays();
-CREATE TRIGGER verdict_never_goes BEFORE TRUNCATE ON verdict
-FOR EACH STATEMENT EXECUTE FUNCTION seatrial_verdict_stays();
-CREATE TRIGGER verdict_of_the_latest_token BEFORE INSERT ON verdict
+FOR EACH ROW EXECUTE FUNCTION seatrial_verdict_is_insert_only();
+CREATE TRIGGER verdict_is_never_deleted BEFORE TRUNCATE ON verdict
+FOR EACH STATEMENT EXECUTE FUNCTION seatrial_verdict_is_insert_only();
+CREATE TRIGGER verdict_has_the_latest_token BEFORE INSERT ON verdict
 FOR EACH ROW EXECUTE FUNCTION seatrial_verdict_token();
 """
 
 
 def upgrade() -> None:
-    """Make every table and the triggers that keep verdicts as they are."""
+    """Create every table, and the triggers that make verdicts insert-only."""
     here = sa.text("state = 'open'")
     partly: dict[str, Any] = {"sqlite_where": here, "postgresql_where": here}
     op.create_table(
@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(64), nullable=False),
         sa.Column("model_id", sa.String(64), nullable=False),
         sa.Column("first_seen", sa.Float, nullable=False),
+        sa.Column("scheme", sa.String(64), nullable=False),
     )
     op.create_index("subject_named", "subject", ["model", "version"])
     op.create_table(
@@ -134,7 +135,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["subject", "epoch"], ["verdict.subject", "verdict.epoch"], name="evidence_of_verdict"),
     )
     op.create_table(
-        "mark", sa.Column("name", sa.String(40), primary_key=True), sa.Column("value", sa.Float, nullable=False)
+        "watermark", sa.Column("name", sa.String(40), primary_key=True), sa.Column("value", sa.Float, nullable=False)
     )
     if op.get_bind().dialect.name == "postgresql":
         op.get_bind().exec_driver_sql(POSTGRESQL)

@@ -1,13 +1,13 @@
 """What a pass of the payments example is worth, and whether 500 chosen rows are worth 5,000 drawn at random.
 
-python tests/bench/bench_exam.py [--kinds mutant frame] [--sample N] [--rows 20000]
-    [--only exam|selection] [--pool 10000] [--chosen 500] [--drawn 5000] [--draws 1]
+python tests/bench/bench_mutation.py [--kinds code frame] [--sample N] [--rows 20000]
+    [--only mutation|selection] [--pool 10000] [--chosen 500] [--drawn 5000] [--draws 1]
 
-1. The exam of the reference that training captures: kill share and share of the right stage, mutants and frame faults
-   apart. As equivalence is decided by rows, the share with every equivalent mutant counted as a survivor is the bound
-   from below.
+1. The mutation test of the reference that training captures: mutation score and share of the right stage, code and
+   frame mutants apart. As equivalence is decided by rows, the score with every equivalent mutant counted as a survivor
+   is its lower bound.
 2. Golden sets: 500 rows selected from a pool of requests against 5,000 drawn from it at random, by the mutants that the
-   comparison with training kills.
+   comparison with the reference kills.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from seatrial.cli.scaffold import init
 from seatrial.engine import loaded
 from seatrial.fixtures.golden.select import select
 from seatrial.io.loading import load_file
-from seatrial.mutation import judge
-from seatrial.mutation.forks import each
+from seatrial.mutation import evaluate
+from seatrial.mutation.forks import run_each
 from seatrial.mutation.results import EQUIVALENT, KILLED, STILLBORN, SURVIVED
-from seatrial.mutation.run import KINDS, examine, seedable
+from seatrial.mutation.run import KINDS, mutants_of, run_mutation_test
 from seatrial.pipeline import Pipeline
 from seatrial.project import Project
 
@@ -46,29 +46,30 @@ def trained(root: Path) -> tuple[Project, Any]:
     return project, registry.fetch(registry.resolve("models:/payments/1"), root / "fetched")
 
 
-def exam(pipeline: Pipeline, reference: Reference, policy: Policy, model: Any, stated: argparse.Namespace) -> None:
-    """Print the shares of an exam and what survives it."""
-    found = examine(
+def mutation(pipeline: Pipeline, reference: Reference, policy: Policy, model: Any, stated: argparse.Namespace) -> None:
+    """Print the scores of a mutation test and its survivors."""
+    report = run_mutation_test(
         pipeline, reference, model=model, policy=policy, kinds=stated.kinds, sample=stated.sample, rows=stated.rows,
-        seconds=SECONDS, hear=told(),
+        seconds=SECONDS, on_progress=progress(),
     )  # fmt: skip
     for kind in KINDS:
-        tally = found.tally(kind=kind)
+        tally = report.tally(kind=kind)
         killed, survived, equal = map(tally.count, (KILLED, SURVIVED, EQUIVALENT))
         if not killed:
             continue
-        print(f"{kind}: {len(tally.answers):,} seeded, {killed:,} killed, {survived:,} survived, {equal:,} equivalent, "
-              f"{tally.count(STILLBORN):,} stillborn")  # fmt: skip
-        print(f"  kill share {tally.kill_share:.2%} (limit 95 %), right stage {tally.right_share:.2%} (limit 95 %); "
+        print(f"{kind}: {len(tally.mutants):,} mutants, {killed:,} killed, {survived:,} survived, "
+              f"{equal:,} equivalent, {tally.count(STILLBORN):,} stillborn")  # fmt: skip
+        print(f"  mutation score {tally.mutation_score:.2%} (limit 95 %), right stage "
+              f"{tally.right_stage_share:.2%} (limit 95 %); "
               f"with every equivalent as a survivor {killed / (killed + survived + equal):.2%}")  # fmt: skip
-    print(f"  {found.seconds:,.0f} s, {found.candidates:,} rows beyond the reference {found.remark}")
-    for answer in found.survivors:
-        print(f"  survived: {answer.name} {'; '.join(answer.differs)}")
-        print("".join(f"      {line}\n" for line in answer.diff.splitlines()), end="")
-    for answer in found.answers:
-        if answer.kind == "mutant" and answer.outcome == EQUIVALENT:
+    print(f"  {report.seconds:,.0f} s, {report.candidates:,} rows beyond the reference {report.remark}")
+    for mutant in report.survivors:
+        print(f"  survived: {mutant.name} {'; '.join(mutant.differences)}")
+        print("".join(f"      {line}\n" for line in mutant.diff.splitlines()), end="")
+    for mutant in report.mutants:
+        if mutant.kind == "code" and mutant.outcome == EQUIVALENT:
             print(
-                f"  equivalent: {answer.name} {' '.join(line for line in answer.diff.splitlines() if line[0] == '+')}"
+                f"  equivalent: {mutant.name} {' '.join(line for line in mutant.diff.splitlines() if line[0] == '+')}"
             )
 
 
@@ -94,29 +95,29 @@ def selection(pipeline: Pipeline, model: Any, traffic: Any, stated: argparse.Nam
 
 
 def kills(pipeline: Pipeline, requests: Any, rows: Sequence[int], model: Any) -> set[str]:
-    """Return the mutants that a reference of these rows kills, by the comparison with training."""
+    """Return the mutants that a reference of these rows kills, by the comparison with the reference."""
     reference = capture(pipeline, requests.iloc[rows].reset_index(drop=True), model=model)
-    room = judge.Room(pipeline, reference, Policy(), model, reference.clients())
+    context = evaluate.MutationContext(pipeline, reference, Policy(), model, reference.clients())
     for stage in reference.stages:
         reference.input_of(stage), reference.frame(stage)
-    hear, found = told(), set()
-    every = seedable(pipeline, reference, ["mutant"])
-    for n, (seeded, ended) in enumerate(each(partial(judge.by_kernel, room), every, seconds=SECONDS)):
-        hear(f"{len(rows):,} rows", n, len(every))
-        if ended.value is None or ended.value["outcome"] in (judge.KILLED, judge.CHAINED):
-            found.add(f"{seeded} {seeded.mutant.diff}")
+    show, found = progress(), set()
+    every = mutants_of(pipeline, reference, ["code"])
+    for n, (mutant, ended) in enumerate(run_each(partial(evaluate.by_comparison, context), every, seconds=SECONDS)):
+        show(f"{len(rows):,} rows", n, len(every))
+        if ended.value is None or ended.value["outcome"] in (evaluate.KILLED, evaluate.CHAIN_ONLY):
+            found.add(f"{mutant} {mutant.change.diff}")
     return found
 
 
-def told() -> Any:
-    """Say now and then how far it is."""
+def progress() -> Any:
+    """Return a function that prints progress now and then."""
     begin = time.perf_counter()
 
-    def hear(what: str, done: int, of: int) -> None:
+    def show(what: str, done: int, of: int) -> None:
         if done % 100 == 0:
             print(f"    {time.perf_counter() - begin:6.0f} s  {what} {done:,} of {of:,}", flush=True)
 
-    return hear
+    return show
 
 
 def main() -> None:
@@ -128,15 +129,15 @@ def main() -> None:
     options.add_argument("--chosen", type=int, default=500)
     options.add_argument("--drawn", type=int, default=5_000)
     options.add_argument("--draws", type=int, default=1)
-    options.add_argument("--only", choices=["exam", "selection"])
+    options.add_argument("--only", choices=["mutation", "selection"])
     stated = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         project, fetched = trained(Path(scratch))
         pipeline = project.pipeline()
         model = loaded(pipeline, fetched.model)
         if stated.only != "selection":
-            exam(pipeline, fetched.reference, project.policy(pipeline), model, stated)
-        if stated.only != "exam":
+            mutation(pipeline, fetched.reference, project.policy(pipeline), model, stated)
+        if stated.only != "mutation":
             traffic = load_file(project.pipeline_file.parent / "payments_traffic.py")
             selection(pipeline, model, traffic, stated)
 
