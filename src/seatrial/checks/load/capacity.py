@@ -12,9 +12,9 @@ import numpy as np
 from seatrial.checks.load.runs import Loaded
 from seatrial.errors import SeatrialError, TargetError
 from seatrial.events import Measurement
-from seatrial.loadgen.capacity import CapacityProbe, knee
-from seatrial.loadgen.statistics import Holds, Plan, judge, required
-from seatrial.loadgen.validity import void
+from seatrial.loadgen.capacity import CapacityProbe, find_max_rate
+from seatrial.loadgen.statistics import Decision, Plan, evaluate, required_requests
+from seatrial.loadgen.validity import invalid_reasons
 from seatrial.pipeline import SERVICE
 from seatrial.targets.http import Http
 
@@ -36,10 +36,10 @@ def search(name: str, loaded: Loaded, told: Callable[[int, int, str], object], *
     ``held`` says whether the objective's own rate did; the search goes up from there, or down.
     """
     slo = loaded.slo
-    fewest = required(MISSES, percentile=slo.percentile, confidence=slo.confidence)
+    fewest = required_requests(MISSES, percentile=slo.percentile, confidence=slo.confidence)
     tried: list[CapacityProbe] = []
 
-    def try_rate(rate: float) -> Holds:
+    def try_rate(rate: float) -> Decision:
         requests = max(fewest, math.ceil(rate * PROBE_LIMITS * slo.limit_seconds))
         if not loaded.affords(requests, rate):
             raise _SpentError("The budget is spent.")
@@ -47,18 +47,18 @@ def search(name: str, loaded: Loaded, told: Callable[[int, int, str], object], *
         told(len(tried), PROBES, f"does it hold {rate:,.4g} requests/s")
         run, _ = loaded.run(1_000 + len(tried), requests, rate)
         plan = Plan(1, requests, slo.percentile, slo.confidence)
-        late = void(run, slo.limit_seconds)
-        holds: Holds = "unshown" if late else judge([run.misses(slo.limit_seconds)], plan).holds
-        tried.append(CapacityProbe(rate, holds))
-        return holds
+        late = invalid_reasons(run, slo.limit_seconds)
+        decision: Decision = "inconclusive" if late else evaluate([run.misses(slo.limit_seconds)], plan).decision
+        tried.append(CapacityProbe(rate, decision))
+        return decision
 
     known, start = (slo.rate, 2 * slo.rate) if held else (0.0, slo.rate / 2)
     try:
-        found = knee(try_rate, start, known=known, precision=PRECISION, probes=PROBES)
+        found = find_max_rate(try_rate, start, known=known, precision=PRECISION, probes=PROBES)
         best, above = found.rate, found.above
     except _SpentError:
-        best = max((p.rate for p in tried if p.holds == "held"), default=known)
-        above = min((p.rate for p in tried if p.holds == "broken"), default=np.inf)
+        best = max((p.rate for p in tried if p.decision == "held"), default=known)
+        above = min((p.rate for p in tried if p.decision == "violated"), default=np.inf)
     if best:
         yield Measurement(name, SERVICE, "knee", best, "requests/s")
     if np.isfinite(above):

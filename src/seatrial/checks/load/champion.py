@@ -12,9 +12,10 @@ from itertools import count
 from seatrial.checks.load.runs import Loaded, shape, started
 from seatrial.errors import TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated
-from seatrial.loadgen.comparison import MIN_PAIRS, compare, order
-from seatrial.loadgen.statistics import quantile, required
-from seatrial.loadgen.validity import void
+from seatrial.loadgen.comparison import MIN_PAIRS, compare_runs, interleaved_order
+from seatrial.loadgen.estimates import quantile
+from seatrial.loadgen.statistics import required_requests
+from seatrial.loadgen.validity import invalid_reasons
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
 
@@ -39,7 +40,7 @@ def side_by_side(name: str, loaded: Loaded, trial: Trial) -> Iterator[Event]:
         )
         return
     rule = {"percentile": loaded.slo.percentile, "confidence": loaded.slo.confidence}
-    requests = load.pair_requests or required(MISSES, **rule)
+    requests = load.pair_requests or required_requests(MISSES, **rule)
     one = shape(load, loaded.slo.rate, requests)[0].seconds
     pairs = max(0, min(load.pairs, math.floor((loaded.until - time.monotonic() - 2 * one) / (2 * one))))
     if pairs < MIN_PAIRS:
@@ -70,25 +71,25 @@ def _compared(
         each.run(next(number), requests, slo.rate)
     figures: dict[str, list[float]] = {"champion": [], "challenger": []}
     worthless = 0
-    for n, turn in enumerate(order(pairs, challenger.seed)):
+    for n, turn in enumerate(interleaved_order(pairs, challenger.seed)):
         pair: dict[str, float] = {}
         late = False
         for which in turn:
             trial.on_progress(2 + 2 * n + len(pair), 2 * pairs + 2, f"{which}, pair {n + 1} of {pairs}")
             run, _ = sides[which].run(next(number), requests, slo.rate)
             pair[which] = quantile(run.latencies, slo.percentile)
-            late |= bool(void(run, slo.limit_seconds))
+            late |= bool(invalid_reasons(run, slo.limit_seconds))
         worthless += late
         if not late:
             for side, figure in pair.items():
                 figures[side].append(figure)
-    found = compare(figures["champion"], figures["challenger"], margin=margin, alpha=ALPHA)
+    found = compare_runs(figures["champion"], figures["challenger"], margin=margin, alpha=ALPHA)
     yield Measurement(name, SERVICE, "pairs compared", found.pairs, "pairs")
     for label, value in (("", found.ratio), (" lower bound", found.low), (" upper bound", found.high)):
         if math.isfinite(value):
             yield Measurement(name, SERVICE, f"time over the promoted version's{label}", value)
     said = f"p{slo.percentile * 100:g} at {slo.rate:g} requests/s"
-    if found.answer == "regression":
+    if found.conclusion == "regression":
         yield Finding(
             name, SERVICE,
             f"This version is slower than the promoted one: of {said}, {found.reason} (each bound at {1 - ALPHA:.0%}, "
@@ -96,7 +97,7 @@ def _compared(
             cause=CAUSE, advice="Profile one request of both: what does this version do that the other does not?",
             evidence={"rows": 2 * found.pairs * requests, "pairs": found.pairs, "seed": challenger.seed},
         )  # fmt: skip
-    elif found.answer != "none":
+    elif found.conclusion != "no regression":
         void_ = f"; {worthless} pairs were void, the generator was late" if worthless else ""
         yield NotEvaluated(
             name, SERVICE,

@@ -26,7 +26,7 @@ from seatrial.checks.serving.matrix import places, seconds
 from seatrial.checks.serving.service import can_start
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
-from seatrial.loadgen.affinity import EVERYWHERE, apart
+from seatrial.loadgen.affinity import UNRESTRICTED, reserve_cores
 from seatrial.loadgen.statistics import Plan
 from seatrial.loadgen.validity import BATCHES
 from seatrial.pipeline import SERVICE
@@ -49,7 +49,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         return
     try:
         plan = plan_of(slo, load)
-        cores = apart(load.workers) if load.own_core else EVERYWHERE
+        cores = reserve_cores(load.workers) if load.own_core else UNRESTRICTED
     except UsageError as error:
         yield NotEvaluated(NAME, SERVICE, f"[load]: {error}")
         return

@@ -13,10 +13,11 @@ import pandas as pd
 
 from seatrial.checks.load.runs import shape
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
+from seatrial.loadgen.estimates import bounds, quantile
 from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.results import OUTCOMES, LoadRun
-from seatrial.loadgen.statistics import Plan, bounds, judge, plan, quantile, required
-from seatrial.loadgen.validity import Warmup, void, warmup
+from seatrial.loadgen.statistics import Plan, evaluate, plan_for, required_requests
+from seatrial.loadgen.validity import Warmup, invalid_reasons, warmup
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Load, Slo
 
@@ -59,9 +60,9 @@ def plan_of(slo: Slo, load: Load) -> Plan:
     Raises:
         UsageError: runs or requests that cannot show the percentile.
     """
-    usual = plan(load.utilisation)
+    usual = plan_for(load.utilisation)
     rule = {"percentile": slo.percentile, "confidence": slo.confidence}
-    scale = required(0, **rule) / required(0)
+    scale = required_requests(0, **rule) / required_requests(0)
     requests = load.requests or math.ceil(usual.requests * scale)
     return Plan(load.runs or usual.runs, shape(load, slo.rate, requests)[1], **rule)
 
@@ -97,16 +98,16 @@ def conclusion(name: str, runs: Runs) -> Iterator[Event]:
     reasons = [
         f"run {n + 1} is void: {reason}"
         for n, run in enumerate(runs.offered)
-        for reason in void(run, slo.limit_seconds)
+        for reason in invalid_reasons(run, slo.limit_seconds)
     ]
     if runs.lead is not None:
-        reasons += [f"the warm-up is void: {reason}" for reason in void(runs.lead, slo.limit_seconds)]
+        reasons += [f"the warm-up is void: {reason}" for reason in invalid_reasons(runs.lead, slo.limit_seconds)]
     if reasons:
         yield NotEvaluated(name, SERVICE, f"{limit}: {'; '.join(reasons)}. {ADVICE}")
         return
-    evaluated = judge([part > slo.limit_seconds for part in runs.latencies()], plan_)
+    evaluated = evaluate([part > slo.limit_seconds for part in runs.latencies()], plan_)
     total = sum(evaluated.requests)
-    if evaluated.holds == "broken":
+    if evaluated.decision == "violated":
         share = max(m / n for m, n in zip(evaluated.misses, evaluated.requests, strict=True) if n)
         worst = max((quantile(part, slo.percentile) for part in runs.latencies()), default=math.inf)
         took = f"{worst * 1e3:,.0f} ms" if math.isfinite(worst) else "no answer in time"
@@ -119,11 +120,11 @@ def conclusion(name: str, runs: Runs) -> Iterator[Event]:
             evidence={"rows": total, "missed": sum(evaluated.misses), **_ends(runs)},
         )  # fmt: skip
         yield Evaluated(name, SERVICE, compared=total)
-    elif not runs.warmup.settled:
+    elif not runs.warmup.stable:
         yield NotEvaluated(
             name, SERVICE, f"{limit}: the latency had not settled within the first run. Make runs longer."
         )
-    elif evaluated.holds == "held":
+    elif evaluated.decision == "held":
         yield Evaluated(name, SERVICE, compared=total)
     else:
         least = min(evaluated.requests, default=0)
@@ -136,7 +137,7 @@ def conclusion(name: str, runs: Runs) -> Iterator[Event]:
             f"{limit} is not shown at {slo.confidence:.0%} confidence: {told} missed it ({few}); "
             f"{evaluated.needed:,} requests a run would bear so many misses.",
         )  # fmt: skip
-    if evaluated.holds == "held" and not evaluated.independent:
+    if evaluated.decision == "held" and not evaluated.independent:
         yield Measurement(name, SERVICE, "autocorrelation of misses", evaluated.correlation)
 
 

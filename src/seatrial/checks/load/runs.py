@@ -14,10 +14,10 @@ from seatrial.checks.serving.expected import Expected
 from seatrial.checks.serving.service import serve
 from seatrial.events import Finding
 from seatrial.formatting import part_of
-from seatrial.loadgen.affinity import EVERYWHERE, Cores, on
+from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
+from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
-from seatrial.loadgen.statistics import too_many
 from seatrial.loadgen.workers import offer_by
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Load, Slo
@@ -36,7 +36,7 @@ class Loaded:
     load: Load
     seed: int
     until: float = math.inf
-    cores: Cores = EVERYWHERE
+    cores: Cores = UNRESTRICTED
 
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
@@ -50,7 +50,7 @@ class Loaded:
         rng = np.random.default_rng([self.seed, number])
         rows = np.resize(rng.permutation(len(self.expected.payloads)), requests)
         sampled = rng.choice(requests, min(samples, requests), replace=False)
-        with on(self.cores.generator):
+        with pinned_to(self.cores.generator):
             found = offer_by(
                 min(self.load.workers, requests),
                 self.url,
@@ -70,7 +70,7 @@ class Loaded:
 
 def started(trial: Trial, model_path: str | None, cores: Cores) -> Running:
     """Start the pipeline's service with a model, on its cores; use it in a ``with`` block."""
-    with on(cores.service):
+    with pinned_to(cores.service):
         return serve(trial.pipeline, model_path=model_path)
 
 
@@ -114,7 +114,7 @@ def held_against(name: str, expected: Expected, run: LoadRun, rows: np.ndarray, 
             Finding(name, SERVICE, f"Under load {part_of(len(told) - len(read), len(told))} cannot be read. {why}",
                     cause="no-answer", evidence={"rows": len(told), "missing": len(told) - len(read)})
         )  # fmt: skip
-    if too_many(degraded, len(read), 1 - slo.percentile):
+    if exceeds_share(degraded, len(read), 1 - slo.percentile):
         findings.append(
             Finding(
                 name, SERVICE,

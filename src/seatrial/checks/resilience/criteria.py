@@ -11,8 +11,8 @@ import numpy as np
 from seatrial.checks.resilience.observation import Observation
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import WITHIN
+from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import TIMED_OUT
-from seatrial.loadgen.statistics import too_many
 from seatrial.policy.service import Slo
 
 CRITERIA = (
@@ -139,7 +139,7 @@ def _values(seen: Observation) -> Iterator[Broken]:
 
 def _whole(row: Scenario, seen: Observation) -> Broken | None:
     degraded, of = int((seen.uses & seen.labelled).sum()), int(seen.uses.sum())
-    if not (row.whole and too_many(degraded, of, NEEDLESS)):
+    if not (row.whole and exceeds_share(degraded, of, NEEDLESS)):
         return None
     words, left = "were degraded though the dependency answered in time", (1 - WITHIN) * seen.ground.loss.timeout
     if seen.usual > left:
@@ -151,7 +151,7 @@ def _whole(row: Scenario, seen: Observation) -> Broken | None:
 def _deadline(seen: Observation) -> Broken | None:
     over = seen.seconds > seen.ground.loss.deadline
     never = int((seen.run.outcome == TIMED_OUT).sum())
-    if never or too_many(int(over.sum()), len(over), 0.01):
+    if never or exceeds_share(int(over.sum()), len(over), 0.01):
         took = f"{never} never came" if never else f"the slowest took {seen.seconds.max() * 1e3:,.0f} ms"
         words = f"took longer than the deadline of {seen.ground.loss.deadline * 1e3:,.0f} ms; {took}"
         return Broken("deadline", words, int(over.sum()), len(over))
@@ -168,7 +168,7 @@ def _bystanders(seen: Observation, slo: Slo | None) -> Iterator[Broken | None]:
     parts |= {f"of '{path}'": run.latencies for path, run in seen.others.items()}
     for words, seconds in parts.items():
         over = int((seconds > limit).sum())
-        if too_many(over, len(seconds), allowed):
+        if exceeds_share(over, len(seconds), allowed):
             yield Broken("bystanders", f"{words} took longer than {limit * 1e3:,.0f} ms or failed", over, len(seconds))
 
 
@@ -177,7 +177,7 @@ def _breaker(row: Scenario, seen: Observation) -> Broken | None:
         return None
     later = seen.uses & (seen.run.scheduled > seen.run.scheduled[-1] / 2)
     waited = later & (seen.seconds > 0.8 * seen.ground.loss.timeout)
-    if too_many(int(waited.sum()), int(later.sum()), 0.5):  # a breaker that tries again now and then lets some wait
+    if exceeds_share(int(waited.sum()), int(later.sum()), 0.5):  # a breaker tries again now and then
         words = "still waited for the dependency in the second half of the fault: nothing leaves it alone"
         return Broken("breaker", words, int(waited.sum()), int(later.sum()))
     return None
