@@ -4,7 +4,7 @@ import pytest
 
 from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.errors import PolicyError
-from seatrial.faults.proxy.dependency import over_tcp
+from seatrial.faults.proxy.dependency import is_proxied
 from seatrial.policy.service import FailurePolicy, Load, Slo
 from seatrial.policy.settings import read
 
@@ -21,9 +21,9 @@ OF_ANSWERS = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_k
         ("kafka://broker:9092", True), ("sqlite:///file.db", False), ("sqlite://", False), ("kafka://b", False),
     ],
 )  # fmt: skip
-def test_only_what_is_reached_over_tcp_has_a_wire(url, known):
+def test_only_a_url_with_host_and_port_has_a_proxy(url, known):
     """A file has no port to stand in front of, and an unknown scheme must say its port."""
-    assert over_tcp(url) is known
+    assert is_proxied(url) is known
 
 
 def test_rows_follow_the_address_and_the_policy():
