@@ -4,7 +4,7 @@
 
 1. Throughput: requests a second and a CPU-second of each generator flat out against the same stub server.
 2. Punctuality: p99 of the lag when offering half of Locust's best rate.
-3. Truth: a service of known latencies that stalls for 2 s; p50, p99, p99.9 against what the schedule says,
+3. Truth: a service of known latencies that stalls for 2 s; p50, p99, p99.9 against what follows from the schedule,
    and what a closed loop of the same mean rate reports.
 4. Workers: the same schedule sent by one process and shared by two, histograms of the two merged.
 
@@ -31,10 +31,10 @@ from pathlib import Path
 import numpy as np
 
 from seatrial.loadgen.client import offer
+from seatrial.loadgen.estimates import quantile
 from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.schedule import Schedule, constant, poisson
-from seatrial.loadgen.statistics import quantile
-from seatrial.loadgen.validity import void
+from seatrial.loadgen.validity import invalid_reasons
 from seatrial.loadgen.workers import offer_by
 from tests.support.load_shapes import percentile_seconds
 
@@ -98,7 +98,7 @@ def through_a_stall(url: str, rate: float, seconds: float, stall: float) -> list
     begin, done = schedule.at[index], schedule.at + delays
     truth = np.where((done >= begin) & (done < begin + stall), begin + stall, done) - schedule.at
     run = offer(url, schedule, payloads, connections=4096, timeout_seconds=30)
-    for reason in void(run, 0.1):
+    for reason in invalid_reasons(run, 0.1):
         print(f"   VOID: {reason}")
     closed = closed_loop(url, payloads)
     return [
@@ -143,7 +143,7 @@ def shared(url: str, rate: float, seconds: float) -> list[tuple[str, float, floa
     payloads = [b"d%.3f" % each for each in delays]
     one, two = (offer_by(workers, url, schedule, payloads, connections=256) for workers in (1, 2))
     for run in (one, two):
-        if reasons := void(run, 0.25):
+        if reasons := invalid_reasons(run, 0.25):
             print("   VOID:", "; ".join(reasons))
     owners = schedule.owners(2)
     merged = merge(histogram(two.latencies[owners == n]) for n in range(2))

@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from seatrial.loadgen.statistics import PLANS, Plan, allowed
+from seatrial.loadgen.statistics import PLANS, Plan, allowed_misses
 
 # utilisation: (runs, requests a run) to look at
 GRID = {
@@ -42,7 +42,7 @@ def misses(rng: np.random.Generator, runs: int, requests: int, utilisation: floa
 
 def passed(rng: np.random.Generator, plan: Plan, utilisation: float, trials: int) -> tuple[float, float]:
     """Share of trials in which every run held: (on the limit, 20 % better)."""
-    most = allowed(plan.requests, percentile=plan.percentile, confidence=plan.confidence)
+    most = allowed_misses(plan.requests, percentile=plan.percentile, confidence=plan.confidence)
     together = max(1, 4_000_000 // plan.requests)
     counts = [
         misses(rng, min(together, trials * plan.runs - done), plan.requests, utilisation)

@@ -1,1 +1,1 @@
-"""Faults: on the wire to a dependency, and on its answers. Each is undone when its block ends."""
+"""Faults on the connections of a dependency and on its responses. Each is undone when its block ends."""

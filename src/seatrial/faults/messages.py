@@ -24,7 +24,12 @@ class BadMessage(ValueError):
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request: its headers with the names as they came, its body without transfer coding."""
+    """A request: its headers with their names as they came, its body without transfer coding.
+
+    Example:
+        >>> HttpRequest("POST", "/features", (("Accept", "*/*"),), b"{}").method
+        'POST'
+    """
 
     method: str
     target: str
@@ -34,10 +39,11 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A response: its headers with the names as they came, its body without transfer coding.
+    """A response: its headers with their names as they came, its body without transfer coding.
 
-    >>> HttpResponse(429, (("Retry-After", "7"),)).header("retry-after")
-    '7'
+    Example:
+        >>> HttpResponse(429, (("Retry-After", "7"),)).header("retry-after")
+        '7'
     """
 
     status: int
@@ -99,7 +105,7 @@ class ClientSide:
 
     @property
     def reusable(self) -> bool:
-        """Whether another request can be sent: the last one was answered, and neither side ended the connection."""
+        """Whether another request can be sent: the last one got its response, and neither side ended the connection."""
         states = {self._http.our_state, self._http.their_state}
         return states in ({h11.IDLE}, {h11.DONE}) and not self._reader.at_eof()
 
@@ -168,5 +174,5 @@ def _decoded(head: h11.Request | h11.Response) -> Headers:
 
 def _end_to_end(headers: Headers, *framing: tuple[str, str]) -> list[tuple[bytes, bytes]]:
     """Return the headers that hold for more than one connection, and those of this one, as bytes."""
-    kept = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*kept, *framing)]
+    end_to_end = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*end_to_end, *framing)]

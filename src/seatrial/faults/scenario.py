@@ -1,4 +1,4 @@
-"""A fault scenario: one way a dependency can fail, and what still has to hold meanwhile."""
+"""A fault scenario: one way in which a dependency can fail, and what must hold meanwhile."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from seatrial.faults.network import Fault
-from seatrial.faults.responses import AnswerFault
+from seatrial.faults.base import Fault
+from seatrial.faults.responses import ResponseFault
 
-LAST = 1_000  # the order of a scenario that does not state one: after the built-in ones
+LAST = 1_000  # the order of a scenario that states none: after the built-in ones
 
 
 class TimeoutPolicy(Protocol):
@@ -28,9 +28,9 @@ class Scenario:
 
     Attributes:
         name: as ``faults`` in service.toml names it.
-        fault: what is placed: a ``Fault`` on the connection, or an ``AnswerFault`` on the dependency's HTTP answers.
-        whole: answers must stay as recorded, since nothing is lost within the time-out.
-        waits: whoever calls the dependency waits for the whole time-out, so that a breaker has to open.
+        fault: what is placed: a ``Fault`` on the connection, or a ``ResponseFault`` on the dependency's HTTP responses.
+        whole: nothing is lost within the time-out, so answers must stay as recorded.
+        waits: callers of the dependency wait for the whole time-out, so that a circuit breaker has to open.
         order: its place in the experiment, lowest first. Built-in scenarios have 10 to 130; those that need the
             service's connections still open come first.
 
@@ -40,15 +40,15 @@ class Scenario:
     """
 
     name: str
-    fault: Fault | AnswerFault
+    fault: Fault | ResponseFault
     whole: bool = False
     waits: bool = False
     order: int = LAST
 
     @property
     def transport(self) -> Literal["tcp", "http"]:
-        """Over which transport it applies: ``http`` where answers are changed, else every TCP dependency."""
-        return "http" if isinstance(self.fault, AnswerFault) else "tcp"
+        """The transport it needs: ``http`` where it changes responses, else ``tcp``, which every dependency has."""
+        return "http" if isinstance(self.fault, ResponseFault) else "tcp"
 
 
 ScenarioFactory = Callable[[TimeoutPolicy], Scenario]

@@ -1,4 +1,4 @@
-"""The built-in fault scenarios: what can happen to a dependency, in the terms of its own time-out."""
+"""The built-in fault scenarios: how a dependency can fail, relative to its own time-out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seatrial.faults.network import Down, Latency, LimitData, ResetPeer, Slicer,
 from seatrial.faults.responses import Blanks, Errors, MissingKeys, TooManyRequests, WrongSchema
 from seatrial.faults.scenario import Scenario, TimeoutPolicy
 
-WITHIN = 0.8  # of the time-out: slow, and in time
+WITHIN = 0.8  # share of the time-out: slow, but in time
 TRICKLE_PIECES = 20  # bytes that come within one time-out
 
 
@@ -21,11 +21,11 @@ def scenarios(
 
     Args:
         policy: the dependency's.
-        transports: ``("tcp",)``, or ``("tcp", "http")`` where its answers can be changed.
+        transports: ``("tcp",)``, or ``("tcp", "http")`` where its responses can be changed.
         chosen: names of scenarios.
 
     Raises:
-        UsageError: no installed package has a fault of that name, or what it has is none.
+        UsageError: no installed package registers a fault of that name, or what it registers is not a scenario.
 
     Example:
         >>> from types import SimpleNamespace
@@ -44,38 +44,38 @@ def _make(name: str, policy: TimeoutPolicy) -> Scenario:
     return made
 
 
-def _ms(policy: TimeoutPolicy) -> float:
+def _timeout_ms(policy: TimeoutPolicy) -> float:
     return policy.timeout_ms or 0.0
 
 
 def latency_within(policy: TimeoutPolicy) -> Scenario:
-    """Answers come late and within the time-out. First, while its connections are still open: nothing is lost."""
-    return Scenario("latency_within", Latency(latency=WITHIN * _ms(policy)), whole=True, order=10)
+    """Responses come late, but within the time-out. It runs first, while the service's connections are open."""
+    return Scenario("latency_within", Latency(latency=WITHIN * _timeout_ms(policy)), whole=True, order=10)
 
 
 def slicer(_: TimeoutPolicy) -> Scenario:
-    """Answers come in small pieces, at full speed."""
+    """Responses come in small pieces, at full speed."""
     return Scenario("slicer", Slicer(average_size=16, size_variation=8), whole=True, order=20)
 
 
 def latency_beyond(policy: TimeoutPolicy) -> Scenario:
-    """Answers come after twice the time-out."""
-    return Scenario("latency_beyond", Latency(latency=2 * _ms(policy)), waits=True, order=30)
+    """Responses come after twice the time-out."""
+    return Scenario("latency_beyond", Latency(latency=2 * _timeout_ms(policy)), waits=True, order=30)
 
 
 def trickle(policy: TimeoutPolicy) -> Scenario:
-    """Answers come byte by byte, so that no read times out and the whole takes too long."""
-    fault = Slicer(average_size=1, delay=_ms(policy) * 1e3 / TRICKLE_PIECES)
+    """Responses come byte by byte: no read times out, but the whole takes too long."""
+    fault = Slicer(average_size=1, delay=_timeout_ms(policy) * 1e3 / TRICKLE_PIECES)
     return Scenario("trickle", fault, waits=True, order=40)
 
 
 def down(_: TimeoutPolicy) -> Scenario:
-    """Nobody listens."""
+    """Connections are refused."""
     return Scenario("down", Down(), order=50)
 
 
 def timeout(_: TimeoutPolicy) -> Scenario:
-    """Connections open and nothing is ever answered."""
+    """Connections open, and no response ever comes."""
     return Scenario("timeout", Timeout(), waits=True, order=60)
 
 
@@ -90,25 +90,25 @@ def limit_data(_: TimeoutPolicy) -> Scenario:
 
 
 def errors(_: TimeoutPolicy) -> Scenario:
-    """Every answer is a 503."""
+    """Every response is a 503."""
     return Scenario("errors", Errors(), order=90)
 
 
 def too_many_requests(_: TimeoutPolicy) -> Scenario:
-    """Every answer is a 429 with Retry-After."""
+    """Every response is a 429 with Retry-After."""
     return Scenario("too_many_requests", TooManyRequests(), order=100)
 
 
 def wrong_schema(_: TimeoutPolicy) -> Scenario:
-    """Fields of the answers have other names."""
+    """Fields of the responses have other names."""
     return Scenario("wrong_schema", WrongSchema(), order=110)
 
 
 def nulls(_: TimeoutPolicy) -> Scenario:
-    """Values of the answers are null."""
+    """Values in the responses are null."""
     return Scenario("nulls", Blanks(), order=120)
 
 
 def missing_keys(_: TimeoutPolicy) -> Scenario:
-    """Entries of the answers are missing."""
+    """Entries are missing from the responses."""
     return Scenario("missing_keys", MissingKeys(), order=130)

@@ -1,7 +1,7 @@
-"""Load: a schedule made up front, a client that keeps to it, and statistics that do not flatter.
+"""Load: an open-loop generator, a schedule drawn beforehand, and the statistics of its runs.
 
 schedule = poisson(constant(rate=200, seconds=60), seed=7, requests=10_000)
 run = offer("http://127.0.0.1:8000/score", schedule, payloads)
-reasons = void(run, limit_seconds=0.1)              # what the generator itself got wrong
-judged = judge([run.misses(0.1)], Plan(runs=1, requests=10_000))
+reasons = invalid_reasons(run, limit_seconds=0.1)   # where the generator itself fell short
+result = evaluate([run.misses(0.1)], Plan(runs=1, requests=10_000))
 """

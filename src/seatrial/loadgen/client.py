@@ -1,7 +1,7 @@
-"""An open-loop HTTP/1.1 load generator: it sends when the schedule says so, whatever the service is doing.
+"""An open-loop HTTP/1.1 load generator: it sends on schedule, whatever the service does.
 
 Latency counts from the moment a request was *due*, so that a stall costs every request that fell into it
-and not only the one that met it (Tene, How NOT to Measure Latency, 2013: coordinated omission).
+and not only the one under way (Tene, How NOT to Measure Latency, 2013: coordinated omission).
 """
 
 from __future__ import annotations
@@ -36,16 +36,31 @@ def offer(
     allow_hosts: Collection[str] = (),
     start_at: float | None = None,
 ) -> LoadRun:
-    """Send request ``i`` of the schedule with payload ``i mod len(payloads)`` and wait for every end.
+    """Send every request of the schedule when it is due, and wait until each has ended.
 
-    Runs an event loop of its own: from asynchronous code call it in a thread. ``timeout_seconds`` counts from
-    the time a request was due and is total. At most ``connections`` are open; a request that finds none free
-    waits, and its latency runs. The answers to the indices in ``keep`` are kept. ``start_at`` is a
-    ``time.monotonic()`` moment at which several generators begin together.
+    It runs an event loop of its own: from asynchronous code, call it in a thread.
+
+    Args:
+        url: such as ``http://127.0.0.1:8000/score``.
+        schedule: when each request is due.
+        payloads: bodies; request ``i`` carries ``payloads[i % len(payloads)]``.
+        method: of every request.
+        headers: of every request; they replace or join those of :func:`~seatrial.loadgen.http1.request_bytes`.
+        timeout_seconds: counts from when a request was due, and is total.
+        connections: the most that are open at once. A request that finds none free waits, and its latency runs.
+        keep: indices of requests whose responses are returned.
+        allow_hosts: hosts, besides this machine, that may be loaded.
+        start_at: the moment, by ``time.monotonic()``, at which several generators begin together.
 
     Raises:
         UsageError: a host other than this machine that is not in ``allow_hosts``, or a load out of bounds.
-        TargetError: nobody listens at ``url`` before the first request is due.
+        TargetError: nothing listens at ``url`` before the first request is due.
+
+    Example:
+        >>> schedule = poisson(constant(rate=200, seconds=60), seed=7, requests=10_000)
+        >>> run = offer("http://127.0.0.1:8000/score", schedule, [b'{"amount": 12.5}'])
+        >>> run.counts()
+        {'status 200': 10000}
     """
     host, port, path = _address(url, allow_hosts)
     _within_bounds(schedule, payloads, timeout_seconds, connections)
@@ -59,10 +74,10 @@ def _address(url: str, allow_hosts: Collection[str]) -> tuple[str, int, str]:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "http" or not host:
-        raise UsageError(f"Load goes to an address like http://127.0.0.1:8000/score, not to '{url}'.")
+        raise UsageError(f"The address of a load is like http://127.0.0.1:8000/score; found '{url}'.")
     host = "127.0.0.1" if host == "localhost" else host
     if host not in allow_hosts and not _loopback(host):
-        raise UsageError(f"Load is sent to this machine only. To load '{host}' on purpose, name it in allow_hosts.")
+        raise UsageError(f"Load is sent to this machine only. To load '{host}', add it to allow_hosts.")
     return host, parts.port or 80, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
@@ -82,10 +97,10 @@ def _within_bounds(schedule: Schedule, payloads: Sequence[bytes], timeout: float
         ("connections", connections, MAX_CONNECTIONS),
     ):
         if not 0 < value <= most:
-            raise UsageError(f"A load run of {value:g} {what} is out of bounds; above 0, at most {most:g}.")
+            raise UsageError(f"A load run of {value:,g} {what} is out of bounds. Allowed: above 0, at most {most:,g}.")
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if connections > files - _OTHER_FILES:
         raise UsageError(
-            f"{connections} connections do not fit into {files} open files, {_OTHER_FILES} of which are kept free. "
-            f"Type `ulimit -n {connections + _OTHER_FILES}` first, or ask for fewer."
+            f"{connections:,} connections do not fit into {files:,} open files, {_OTHER_FILES} of which are reserved. "
+            f"Type 'ulimit -n {connections + _OTHER_FILES}' first, or set fewer: [load] connections."
         )

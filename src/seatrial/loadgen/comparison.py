@@ -1,7 +1,7 @@
-"""Is the challenger slower than the champion? The run is the unit, never the request.
+"""Whether the challenger is slower than the champion. The run is the unit, never the request.
 
-Requests of one run share its luck: pooled over two runs of the same service, a Mann-Whitney test raises a
-false alarm more often than not. So both are run again and again, interleaved, and the pairs are compared.
+Requests of one run share its conditions: pooled over two runs of the same service, a Mann-Whitney test raises a
+false alarm more often than not. So both services are run repeatedly, interleaved, and the pairs are compared.
 """
 
 from __future__ import annotations
@@ -15,15 +15,24 @@ import numpy as np
 
 from seatrial.errors import UsageError
 
-Answer = Literal["regression", "none", "not enough runs"]
+Conclusion = Literal["regression", "no regression", "not enough runs"]
 MIN_PAIRS = 5
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """``ratio``: challenger over champion, geometric mean over the pairs, between ``low`` and ``high``."""
+    """What pairs of runs show.
 
-    answer: Answer
+    Attributes:
+        conclusion: ``not enough runs`` is inconclusive, and never a pass.
+        ratio: challenger over champion, the geometric mean over the pairs.
+        low: one-sided lower bound of the ratio.
+        high: one-sided upper bound of the ratio.
+        pairs: how many could be used.
+        reason: a clause for a message.
+    """
+
+    conclusion: Conclusion
     ratio: float
     low: float
     high: float
@@ -31,32 +40,49 @@ class Comparison:
     reason: str
 
 
-def order(pairs: int, seed: int) -> tuple[tuple[Literal["champion", "challenger"], ...], ...]:
-    """Return who runs first in each pair: half the pairs each way, in a seeded order, so that drift cancels."""
+def interleaved_order(pairs: int, seed: int) -> tuple[tuple[Literal["champion", "challenger"], ...], ...]:
+    """Return who runs first in each pair: half the pairs each way, in a seeded order, so that drift cancels.
+
+    Example:
+        >>> interleaved_order(2, seed=1)
+        (('champion', 'challenger'), ('challenger', 'champion'))
+    """
     first = np.arange(pairs) % 2 == 0
     np.random.default_rng(seed).shuffle(first)
     return tuple(("champion", "challenger") if each else ("challenger", "champion") for each in first)
 
 
-def compare(
+def compare_runs(
     champion: Sequence[float], challenger: Sequence[float], *, margin: float = 0.05, alpha: float = 0.05
 ) -> Comparison:
-    """Compare one figure a run, such as its p99 in seconds, pair by pair.
+    """Compare one figure per run, such as its p99 in seconds, pair by pair.
 
-    A paired t-test on the logarithms, each side at level ``alpha``. ``none``: the challenger is shown to be
+    A paired t-test on the logarithms, each side at level ``alpha``. ``no regression``: the challenger is shown to be
     less than ``margin`` slower (non-inferiority). ``regression``: it is shown to be slower by more than that.
-    Otherwise ``not enough runs``. A run without the figure (infinite: too many requests had no good answer)
-    counts against the challenger when it is the challenger's in two pairs or more; the champion's own makes
-    its pair worthless.
+    Otherwise ``not enough runs``. A run without the figure (infinite: too many requests had no good response) counts
+    against the challenger where two of its runs or more have none; a champion's run without it makes its pair
+    unusable.
+
+    Args:
+        champion: one figure above 0 per run, shape (pairs,).
+        challenger: the figures of the runs paired with them, shape (pairs,).
+        margin: how much slower still counts as not slower.
+        alpha: level of each one-sided bound.
 
     Raises:
         UsageError: sequences of different length, or figures that are not above 0.
+
+    Example:
+        >>> compare_runs([0.100, 0.110, 0.105, 0.098, 0.102], [0.101, 0.109, 0.105, 0.099, 0.101]).conclusion
+        'no regression'
     """
     before, after = np.asarray(champion, dtype=float), np.asarray(challenger, dtype=float)
     if before.shape != after.shape or before.ndim != 1:
-        raise UsageError(f"{len(before)} champion runs cannot be paired with {len(after)} of the challenger.")
+        raise UsageError(
+            f"Every run of the champion needs one of the challenger: found {len(before)} and {len(after)}."
+        )
     if not ((before > 0).all() and (after > 0).all()):
-        raise UsageError("Every run needs a figure above 0.")
+        raise UsageError("Every run needs a figure above 0, infinite where it has none.")
     usable = np.isfinite(before)
     failed = int((usable & np.isinf(after)).sum())
     if failed >= 2:
@@ -69,13 +95,15 @@ def compare(
         reason = f"{count} usable pairs of {len(before)}; at least {MIN_PAIRS} are needed, none with failed runs"
         return Comparison("not enough runs", _ratio(logs), 0.0, math.inf, count, reason)
     low, high = _interval(logs, alpha)
-    bounds = f"challenger over champion is between {low:.3f} and {high:.3f}"
+    conclusion: Conclusion
     if high < 1 + margin:
-        return Comparison("none", _ratio(logs), low, high, count, f"{bounds}, below the margin of {1 + margin:g}")
-    if low > 1 + margin:
-        return Comparison("regression", _ratio(logs), low, high, count, f"{bounds}, above the margin of {1 + margin:g}")
-    reason = f"{bounds}: it cannot be told on which side of the margin of {1 + margin:g} it is"
-    return Comparison("not enough runs", _ratio(logs), low, high, count, reason)
+        conclusion, side = "no regression", "below the margin of"
+    elif low > 1 + margin:
+        conclusion, side = "regression", "above the margin of"
+    else:
+        conclusion, side = "not enough runs", "on both sides of the margin of"
+    reason = f"challenger over champion is between {low:.3f} and {high:.3f}, {side} {1 + margin:g}"
+    return Comparison(conclusion, _ratio(logs), low, high, count, reason)
 
 
 def _ratio(logs: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The event loop's side of the open-loop client: who sends when, on which connection, and how each request ends."""
+"""The open-loop client on its event loop: when each request is sent, on which connection, and how it ends."""
 
 from __future__ import annotations
 
@@ -12,51 +12,68 @@ from time import monotonic
 import numpy as np
 
 from seatrial.errors import TargetError
-from seatrial.loadgen.http1 import Connection
+from seatrial.loadgen.http1 import HttpConnection
 from seatrial.loadgen.results import ANSWERED, BROKEN, REFUSED, TIMED_OUT, UNSENT, LoadRun, RequestResult
 from seatrial.loadgen.schedule import Schedule
 
 _IDLE_SECONDS = 2.0  # servers drop idle connections, uvicorn after 5 s; a race lost to that is not the service's
-# Out of descriptors, ports or memory: this machine's doing, and no answer of the service.
-_OURS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+# Out of descriptors, ports or memory: a limit of this machine, and no refusal of the service.
+_LOCAL_ERRORS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 _GRACE_SECONDS = 5.0
-_BATCH = 32  # requests sent before answers are looked at again
+_BATCH = 32  # requests sent before responses are read again
 
 
 class Generator:
-    """One run of one schedule. Times inside are ``time.monotonic()``; the result counts from the start.
+    """One run of one schedule.
 
-    The columns are lists until the end: reading one element of an array costs ten times more.
+    Times inside are those of ``time.monotonic()``; the result counts from the start of the schedule. The columns are
+    lists until the end: to read one element of an array costs ten times more.
+
+    Args:
+        host: such as ``127.0.0.1``.
+        port: where the service listens.
+        requests: as they go over the wire, from :func:`~seatrial.loadgen.http1.request_bytes`; used in turn.
+        timeout: in seconds, from when a request was due.
+        connections: the most that are open at once.
+        keep: indices of requests whose responses are returned.
     """
 
     def __init__(
         self, host: str, port: int, requests: list[bytes], *, timeout: float, connections: int, keep: frozenset[int]
     ) -> None:
         self.host, self.port, self.requests = host, port, requests
-        self.timeout, self.most, self.keep = timeout, connections, keep
+        self.timeout, self.max_connections, self.keep = timeout, connections, keep
         self.due: list[float] = []
         self.sent: list[float] = []
         self.done: list[float] = []
         self.status: list[int] = []
         self.outcome: list[int] = []
         self.answers: list[RequestResult] = []
-        self.every: set[Connection] = set()
-        self.idle: list[Connection] = []
-        self.busy: dict[int, Connection] = {}
+        self.open: set[HttpConnection] = set()
+        self.idle: list[HttpConnection] = []
+        self.busy: dict[int, HttpConnection] = {}
         self.waiting: deque[int] = deque()
         self.connecting: set[asyncio.Task[None]] = set()
         self.waited = self.next = self.ended = self.oldest = 0
 
     async def run(self, schedule: Schedule, start_at: float | None) -> LoadRun:
-        """Send everything, wait until every request has ended, and leave no connection behind."""
+        """Send everything, wait until every request has ended, and close every connection.
+
+        Args:
+            schedule: when each request is due.
+            start_at: the moment, by ``time.monotonic()``, from which the schedule counts; at once by default.
+
+        Raises:
+            TargetError: nothing listens before the first request is due.
+        """
         self.loop, self.finished = asyncio.get_running_loop(), asyncio.Event()
         try:
-            await self.loop.create_connection(lambda: Connection(self), self.host, self.port)
+            await self.loop.create_connection(lambda: HttpConnection(self), self.host, self.port)
         except OSError as error:
-            raise TargetError(f"Nobody answers at {self.host}:{self.port}: {error.strerror or error}.") from error
+            raise TargetError(f"Nothing listens at {self.host}:{self.port}: {error.strerror or error}.") from error
         start = monotonic() + 0.01 if start_at is None else start_at
         self.due = (schedule.at + start).tolist()
-        count, connections = len(self.due), self.most
+        count, connections = len(self.due), self.max_connections
         self.sent, self.done = [math.nan] * count, [math.nan] * count
         self.status, self.outcome = [0] * count, [UNSENT] * count
         self.loop.call_at(self.due[0], self._tick)
@@ -66,10 +83,10 @@ class Generator:
             with suppress(TimeoutError):  # what has not ended by then counts as never sent
                 await asyncio.wait_for(self.finished.wait(), latest - monotonic())
         finally:
-            self.most = 0
+            self.max_connections = 0
             for task in list(self.connecting):
                 task.cancel()
-            for connection in list(self.every):
+            for connection in list(self.open):
                 connection.close()
             await asyncio.sleep(0)
         return LoadRun(
@@ -95,7 +112,7 @@ class Generator:
 
     def _dispatch(self, index: int, now: float) -> None:
         while self.idle:
-            connection = self.idle.pop()  # the one used last: few stay warm, the others grow old and are closed
+            connection = self.idle.pop()  # the one used last: few stay in use, the others idle and are closed
             if now - connection.idle_since < _IDLE_SECONDS:
                 self._send(connection, index)
                 return
@@ -104,35 +121,35 @@ class Generator:
         self._open_more()
         self.waited += len(self.waiting) > len(self.connecting)
 
-    def _send(self, connection: Connection, index: int) -> None:
+    def _send(self, connection: HttpConnection, index: int) -> None:
         self.busy[index] = connection
         connection.send(index, self.requests[index % len(self.requests)])
 
     def _open_more(self) -> None:
-        while len(self.connecting) < len(self.waiting) and len(self.connecting) + len(self.every) < self.most:
+        while len(self.connecting) < len(self.waiting) and len(self.connecting) + len(self.open) < self.max_connections:
             self.connecting.add(self.loop.create_task(self._connect()))
 
     async def _connect(self) -> None:
         try:
-            await self.loop.create_connection(lambda: Connection(self), self.host, self.port)
+            await self.loop.create_connection(lambda: HttpConnection(self), self.host, self.port)
         except OSError as error:
             if self.waiting:
                 index = self.waiting.popleft()
-                if error.errno in _OURS:
+                if error.errno in _LOCAL_ERRORS:
                     self.sent[index] = math.nan
-                self._end(index, UNSENT if error.errno in _OURS else REFUSED)
+                self._end(index, UNSENT if error.errno in _LOCAL_ERRORS else REFUSED)
         finally:
             if (task := asyncio.current_task()) is not None:
                 self.connecting.discard(task)
-            self._open_more()  # what came in meanwhile counted on this one
+            self._open_more()  # requests that fell due meanwhile waited for this one
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: HttpConnection) -> None:
         """Give a new connection its first request."""
-        self.every.add(connection)
+        self.open.add(connection)
         self._free(connection)
 
-    def answered(self, connection: Connection, index: int, status: int, body: bytes) -> None:
-        """End a request well; one that has expired stays expired."""
+    def answered(self, connection: HttpConnection, index: int, status: int, body: bytes) -> None:
+        """Record a response; a request that has expired stays expired."""
         if self.busy.pop(index, None) is None:
             return
         self.status[index] = status
@@ -141,16 +158,16 @@ class Generator:
         self._end(index, ANSWERED)
         self._free(connection)
 
-    def lost(self, connection: Connection, index: int) -> None:
-        """End the request of a connection that broke; never send it again, for it may have had its effect."""
-        self.every.discard(connection)
+    def lost(self, connection: HttpConnection, index: int) -> None:
+        """Record the request of a broken connection as lost; it may have had its effect, so it is never sent again."""
+        self.open.discard(connection)
         if connection in self.idle:
             self.idle.remove(connection)
         if index >= 0 and self.busy.pop(index, None) is not None:
             self._end(index, BROKEN)
         self._open_more()
 
-    def _free(self, connection: Connection) -> None:
+    def _free(self, connection: HttpConnection) -> None:
         if connection.transport is None or connection.transport.is_closing():
             return
         if self.waiting:

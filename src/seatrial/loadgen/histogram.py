@@ -1,4 +1,4 @@
-"""Latency histograms that several workers, or several runs, can be summed from: HdrHistogram, microseconds."""
+"""Latency histograms that add up over workers and runs: HdrHistogram, in microseconds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,23 @@ LOWEST, HIGHEST, DIGITS = 1, 3_600_000_000, 3  # 1 µs to 1 h at three significa
 
 
 def histogram(latencies_seconds: ArrayLike) -> HdrHistogram:
-    """Return the histogram; a request without an answer (infinite) is counted at the highest value, 1 h."""
+    """Return the histogram of latencies in seconds, shape (requests,).
+
+    A request without a good response (infinite) is counted at the highest value, 1 h.
+
+    Raises:
+        ValueError: a latency that is not a number.
+
+    Example:
+        >>> histogram([0.010, 0.020, float("inf")]).get_total_count()
+        3
+    """
     from hdrh.histogram import HdrHistogram
 
     counted = HdrHistogram(LOWEST, HIGHEST, DIGITS)
     seconds = np.asarray(latencies_seconds, dtype=float)
     if np.isnan(seconds).any():
-        raise ValueError("A latency that is not a number cannot be counted.")
+        raise ValueError("A latency is not a number, so it cannot be counted.")
     micros = np.clip(np.nan_to_num(np.rint(seconds * 1e6), posinf=HIGHEST), LOWEST, HIGHEST).astype(np.int64)
     for value, count in zip(*np.unique(micros, return_counts=True), strict=True):
         counted.record_value(int(value), int(count))
@@ -29,7 +39,7 @@ def histogram(latencies_seconds: ArrayLike) -> HdrHistogram:
 
 
 def merge(histograms: Iterable[HdrHistogram | bytes]) -> HdrHistogram:
-    """Return the sum; each part is a histogram or its ``encode()``."""
+    """Return the sum of histograms; each is an HdrHistogram or its ``encode()``."""
     from hdrh.histogram import HdrHistogram
 
     total = HdrHistogram(LOWEST, HIGHEST, DIGITS)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as the load generator sends and reads it: one request out, one response back, never two at once.
+"""HTTP/1.1 of the load generator: one request at a time on a connection, and its response.
 
 Requests are written by h11, which refuses what cannot be sent; they are made once, before the run. Responses are read
 by httptools (llhttp, the parser of Node.js), with which one core offers eight times as many as with h11.
@@ -55,29 +55,38 @@ def request_bytes(
 class ConnectionOwner(Protocol):
     """Receives what becomes of a connection and of the request on it."""
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: HttpConnection) -> None:
         """Handle a connection that can take its first request."""
 
-    def answered(self, connection: Connection, index: int, status: int, body: bytes) -> None:
+    def answered(self, connection: HttpConnection, index: int, status: int, body: bytes) -> None:
         """Handle the whole response to request ``index``; the connection is idle, or closing."""
 
-    def lost(self, connection: Connection, index: int) -> None:
+    def lost(self, connection: HttpConnection, index: int) -> None:
         """Handle a connection that is gone; ``index`` is the request it had not answered, or -1."""
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One keep-alive connection, without pipelining.
 
     Anything that is not HTTP/1.1, is longer than 64 MiB, or was not requested, drops the connection.
 
     Attributes:
         index: the request under way, or -1.
-        idle_since: ``time.monotonic()`` at which the owner put it aside.
+        idle_since: when its last response was complete, by ``time.monotonic()``.
     """
 
     __slots__ = (
-        "_body", "_ends_itself", "_owner", "_parser", "_reusable", "_size", "_status", "_whole",
-        "idle_since", "index", "transport",
+        "_body",
+        "_complete",
+        "_framed",
+        "_owner",
+        "_parser",
+        "_reusable",
+        "_size",
+        "_status",
+        "idle_since",
+        "index",
+        "transport",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner) -> None:
@@ -88,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._body: list[bytes] = []
         self._size = self._status = 0
-        self._ends_itself = self._whole = self._reusable = False
+        self._framed = self._complete = self._reusable = False
 
     def send(self, index: int, data: bytes) -> None:
         """Write request ``index``; the connection must be idle."""
@@ -97,7 +106,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(data)
 
     def close(self) -> None:
-        """Drop the connection at once, whatever it was doing."""
+        """Drop the connection at once, with the request under way."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -110,13 +119,13 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Complete a response that ends with its connection; any other is lost."""
         index, self.index = self.index, -1
-        if index >= 0 and self._status and not self._ends_itself:
+        if index >= 0 and self._status and not self._framed:
             self._owner.answered(self, index, self._status, b"".join(self._body))
             index = -1
         self._owner.lost(self, index)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; report the response once it is whole."""
+        """Parse what came in, and report the response once it is complete."""
         self._size += len(data)
         stays = self.index >= 0 and self._size <= MAX_RESPONSE_BYTES
         if stays:
@@ -124,23 +133,23 @@ class Connection(asyncio.Protocol):
                 self._parser.feed_data(data)
             except (HttpParserError, HttpParserUpgrade):
                 stays = False
-        if not stays or (self._whole and not self._reusable):
+        if not stays or (self._complete and not self._reusable):
             self.close()
-        if self._whole:
+        if self._complete:
             index, status, body = self.index, self._status, b"".join(self._body)
             self.index, self._size, self._status = -1, 0, 0
             self._body.clear()
-            self._ends_itself = self._whole = False
+            self._framed = self._complete = False
             self._owner.answered(self, index, status, body)
 
     def on_header(self, name: bytes, _: bytes) -> None:
-        """Note, for the parser, what says where the body ends."""
+        """Note for the parser whether a header states where the body ends."""
         if name.lower() in _BODY_HEADERS:
-            self._ends_itself = True
+            self._framed = True
 
     def on_headers_complete(self) -> None:
-        """Take the status from the parser; after an interim response (1xx) the real one follows."""
-        if self._whole:
+        """Take the status from the parser; after an interim response (1xx) the final one follows."""
+        if self._complete:
             raise ValueError("a second response to one request")
         status = self._parser.get_status_code()
         self._status = status if status >= 200 else 0
@@ -151,5 +160,5 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Take the end of the response from the parser."""
-        self._whole = self._status > 0
+        self._complete = self._status > 0
         self._reusable = self._parser.should_keep_alive()  # the parser forgets it when the callback returns

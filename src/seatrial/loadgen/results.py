@@ -1,4 +1,4 @@
-"""What became of every request of a load run."""
+"""How every request of a load run ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTCOMES = ("answered", "timed out", "connection refused", "connection broken", 
 
 @dataclass(frozen=True)
 class RequestResult:
-    """One answer that was kept: what the service said to request ``index``."""
+    """The response to request ``index`` of the schedule, with its body as it came."""
 
     index: int
     status: int
@@ -25,11 +25,18 @@ class RequestResult:
 
 @dataclass(frozen=True, eq=False)
 class LoadRun:
-    """One load run. All arrays have one row a scheduled request, in the order of the schedule.
+    """One load run. Every array has the shape (requests,), in the order of the schedule.
 
-    ``scheduled``, ``sent`` and ``done`` are seconds from the start; ``sent`` is when the generator handed the
-    request over, and nan where it never came to that. ``outcome`` indexes ``OUTCOMES``, ``status`` is the HTTP
-    status or 0. ``waited`` counts requests that found every connection busy.
+    Attributes:
+        scheduled: when each request was due, in seconds from the start.
+        sent: when the generator sent it or began to connect for it, in seconds from the start; NaN where it was not
+            sent.
+        done: when it ended, in seconds from the start; NaN where it had not ended when the run did.
+        status: of the HTTP response; 0 where there is none.
+        outcome: an index into ``OUTCOMES``.
+        connections: the most that could be open at once.
+        waited: how many requests found every connection busy.
+        answers: the responses to the requests named by ``keep``.
     """
 
     scheduled: NDArray[np.float64]
@@ -46,12 +53,12 @@ class LoadRun:
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """Which requests got an answer with a status from 200 to 399."""
+        """Which requests got a response with a status from 200 to 399."""
         return np.asarray((self.outcome == ANSWERED) & (self.status >= 200) & (self.status < 400))
 
     @property
     def latencies(self) -> NDArray[np.float64]:
-        """Seconds from when each request was *due* to its answer; infinite where there was no good answer."""
+        """Seconds from when each request was *due* to its response; infinite where there was no good one."""
         return np.where(self.good, self.done - self.scheduled, np.inf)
 
     @property
@@ -60,11 +67,11 @@ class LoadRun:
         return np.where(np.isnan(self.sent), np.inf, self.sent - self.scheduled)
 
     def misses(self, limit_seconds: float) -> NDArray[np.bool_]:
-        """Which requests were not well answered within the limit."""
+        """Which requests got no good response within the limit."""
         return self.latencies > limit_seconds
 
     def counts(self) -> dict[str, int]:
-        """How many requests ended in which way; the values add up to the number scheduled."""
+        """Return how many requests ended in which way, by status or outcome; they add up to the number scheduled."""
         named = dict(zip(OUTCOMES, np.bincount(self.outcome, minlength=len(OUTCOMES)).tolist(), strict=True))
         seen, times = np.unique(self.status[self.outcome == ANSWERED], return_counts=True)
         by_status = {f"status {status}": int(count) for status, count in zip(seen, times, strict=True)}
@@ -73,16 +80,23 @@ class LoadRun:
 
 
 def merged(runs: Sequence[LoadRun], places: Sequence[NDArray[np.int64]]) -> LoadRun:
-    """Return what several workers did at the same time as one run.
+    """Return the simultaneous runs of several workers as one run.
 
-    ``places``: for each worker, where each of its requests stands in the whole schedule.
+    Args:
+        runs: one for each worker.
+        places: for each worker, the index in the whole schedule of each of its requests, shape (requests of it,).
 
     Raises:
         UsageError: places that leave a request out or name one twice.
+
+    Example:
+        >>> whole = merged([odd_run, even_run], [np.arange(1, 20, 2), np.arange(0, 20, 2)])
+        >>> len(whole)
+        20
     """
     place = np.concatenate([np.asarray(each) for each in places]) if runs else np.zeros(0, dtype=int)
     if not runs or not np.array_equal(np.sort(place), np.arange(sum(len(run) for run in runs))):
-        raise UsageError("Runs are merged when together they hold every request of a schedule once.")
+        raise UsageError("The runs do not hold every request of the schedule exactly once, so they cannot be merged.")
     order = np.argsort(place)
     columns = {
         name: np.concatenate([getattr(run, name) for run in runs])[order]

@@ -1,8 +1,8 @@
 """When each request is due, decided before the first one is sent.
 
-A generator that waits for an answer before it sends again stops asking while the service stalls, and so
-never sees the stall. Here the arrivals are drawn up front, from a seeded Poisson process, and nothing the
-service does can move them.
+A generator that waits for a response before it sends again stops sending while the service stalls, and so does not
+measure the stall. Here the arrivals are drawn beforehand, from a seeded Poisson process, and nothing the service does
+can move them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seatrial.errors import UsageError
+from seatrial.formatting import plural
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A rate that changes over time: straight lines between the corners ``(seconds, requests a second)``.
+    """A rate that changes over time: straight lines between the corners ``(seconds, requests/s)``.
 
     Two corners at the same second are a step.
+
+    Example:
+        >>> Profile(((0, 4), (60, 10), (75, 10))).peak
+        10
 
     Raises:
         UsageError: fewer than two corners, time that runs backwards, a negative rate, or no load at all.
@@ -32,11 +37,13 @@ class Profile:
     def __post_init__(self) -> None:
         corners = np.asarray(self.corners, dtype=float)
         if corners.ndim != 2 or corners.shape[0] < 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
-            raise UsageError("A rate profile needs two or more corners (seconds, requests a second).")
+            raise UsageError(
+                "A rate profile needs two or more corners [seconds, requests/s], such as [[0, 5], [60, 20]]."
+            )
         if corners[0, 0] != 0 or (np.diff(corners[:, 0]) < 0).any() or (corners[:, 1] < 0).any():
-            raise UsageError("A rate profile starts at second 0, goes forward in time, and has no negative rate.")
+            raise UsageError("A rate profile starts at second 0, never goes back in time, and has no negative rate.")
         if not self.expected > 0:
-            raise UsageError("The rate profile asks for no requests at all.")
+            raise UsageError("The rate profile has a rate of 0 throughout; set a rate above 0 at some corner.")
 
     @property
     def seconds(self) -> float:
@@ -45,12 +52,12 @@ class Profile:
 
     @property
     def expected(self) -> float:
-        """How many requests the profile asks for on average: the area below it."""
+        """How many requests arrive on average: the area below the profile."""
         return float(self._area()[-1])
 
     @property
     def peak(self) -> float:
-        """The highest rate, in requests a second."""
+        """The highest rate, in requests/s."""
         return max(rate for _, rate in self.corners)
 
     def scaled(self, peak: float) -> Profile:
@@ -58,7 +65,7 @@ class Profile:
         return Profile(tuple((at, rate * peak / self.peak) for at, rate in self.corners))
 
     def repeated(self, times: int) -> Profile:
-        """Return the profile over and over, so many times."""
+        """Return the profile repeated so many times."""
         return Profile(tuple((n * self.seconds + at, rate) for n in range(times) for at, rate in self.corners))
 
     def _area(self) -> Floats:
@@ -66,8 +73,8 @@ class Profile:
         steps = np.diff(at) * (rate[1:] + rate[:-1]) / 2
         return np.concatenate([[0.0], np.cumsum(steps)])
 
-    def when(self, area: Floats) -> Floats:
-        """Return the second at which each cumulated number of requests is reached: the inverse of the area."""
+    def times_at(self, area: Floats) -> Floats:
+        """Return the second at which each cumulated number of requests is reached, shape (n,): the inverse area."""
         at, rate = np.asarray(self.corners, dtype=float).T
         total = self._area()
         piece = np.clip(np.searchsorted(total, area, side="right") - 1, 0, len(at) - 2)
@@ -81,13 +88,24 @@ class Profile:
 
 
 def constant(rate: float, seconds: float) -> Profile:
-    """Return ``rate`` requests a second, all the way."""
+    """Return a profile of ``rate`` requests/s throughout.
+
+    Example:
+        >>> constant(rate=200, seconds=60).expected
+        12000.0
+    """
     return Profile(((0.0, rate), (seconds, rate)))
 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """``at``: seconds from the start at which each request is due, sorted, shape (requests,)."""
+    """When each request is due.
+
+    Attributes:
+        at: in seconds from the start, sorted, shape (requests,).
+        seconds: how long the schedule lasts.
+        seed: with which it was drawn; None where it was not.
+    """
 
     at: Floats
     seconds: float
@@ -98,7 +116,7 @@ class Schedule:
 
     @property
     def rate(self) -> float:
-        """Requests a second, on average."""
+        """The average rate, in requests/s."""
         return len(self.at) / self.seconds
 
     def peak(self, window: float) -> int:
@@ -106,29 +124,41 @@ class Schedule:
         return int((np.searchsorted(self.at, self.at + window, side="left") - np.arange(len(self.at))).max())
 
     def share(self, worker: int, workers: int) -> Schedule:
-        """Return the part of one of several workers; the parts are disjoint and together the whole.
+        """Return the share of one of several workers; the shares are disjoint, and together the whole.
 
-        Each arrival goes to a worker by a seeded throw of dice, so that every part is again a Poisson process
-        at ``1 / workers`` of the rate (thinning; Kingman, Poisson Processes, 1993, section 5.1).
+        Each arrival is assigned to a worker at random by the seed, so that every share is again a Poisson process at
+        ``1 / workers`` of the rate (thinning; Kingman, Poisson Processes, 1993, section 5.1).
+
+        Raises:
+            UsageError: a worker's number that is not below ``workers``; they count from 0.
         """
         if not 0 <= worker < workers:
-            raise UsageError(f"There is no worker {worker} among {workers}; they count from 0.")
+            raise UsageError(f"Worker {worker} does not exist. Allowed: 0 to {workers - 1}.")
         return Schedule(self.at[self.owners(workers) == worker], self.seconds, self.seed)
 
     def owners(self, workers: int) -> NDArray[np.int64]:
-        """Return the worker that each request falls to."""
+        """Return the worker of each request, shape (requests,)."""
         return np.random.default_rng([self.seed or 0, workers]).integers(workers, size=len(self.at))
 
 
 def poisson(profile: Profile, seed: int, *, requests: int | None = None) -> Schedule:
-    """Draw a Poisson process that follows ``profile``.
+    """Draw the arrivals of a Poisson process whose rate follows ``profile``.
 
     With ``requests`` the process is drawn given that count, so that a run whose size was fixed beforehand has
-    exactly that size: arrivals are then independent draws from the profile's density, sorted (Kingman, 2.4).
+    exactly that size: arrivals are then independent draws from the profile's density, sorted (Kingman, Poisson
+    Processes, 1993, section 2.4).
+
+    Raises:
+        UsageError: no request falls into the schedule.
+
+    Example:
+        >>> schedule = poisson(constant(rate=200, seconds=60), seed=7, requests=10_000)
+        >>> len(schedule), schedule.seconds
+        (10000, 60)
     """
     rng = np.random.default_rng(seed)
     count = int(rng.poisson(profile.expected)) if requests is None else requests
     if count < 1:
-        raise UsageError(f"The schedule holds {count} requests; give it more time or a higher rate.")
+        raise UsageError(f"The schedule holds {plural(count, 'request')}. Set more time or a higher rate.")
     area = np.sort(rng.random(count)) * profile.expected
-    return Schedule(profile.when(area), profile.seconds, seed)
+    return Schedule(profile.times_at(area), profile.seconds, seed)

@@ -1,4 +1,4 @@
-"""When a percentile may be said to hold.
+"""When a run shows that a percentile holds.
 
 The rule is the early stopping of MLPerf LoadGen: with ``t`` requests over the limit and ``h`` under it, the
 percentile ``p`` holds with confidence ``c`` when ``I_p(h, t + 1) <= 1 - c``, ``I`` being the regularised
@@ -30,26 +30,42 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from seatrial.errors import UsageError
+from seatrial.formatting import plural, share
+from seatrial.loadgen.estimates import autocorrelation, require_shares
 
-Holds = Literal["held", "broken", "unshown"]
+Decision = Literal["held", "violated", "inconclusive"]
+"""What runs show of a percentile's limit; ``inconclusive`` is never a pass."""
 
 # (up to this utilisation, runs, requests a run) for p99, from the table above.
 PLANS = ((0.0, 1, 5_000), (0.5, 3, 10_000), (0.8, 5, 60_000))
 
 
 def holds(requests: int, misses: int, *, percentile: float = 0.99, confidence: float = 0.99) -> bool:
-    """Say whether so many misses among so many requests show that the percentile is within its limit."""
+    """Return whether so many misses among so many requests show that the percentile is within its limit.
+
+    Raises:
+        UsageError: a percentile or confidence that is not between 0 and 1.
+
+    Example:
+        >>> holds(2_010, 10), holds(2_009, 10)
+        (True, False)
+    """
     from scipy.special import betainc
 
-    _check(percentile, confidence)
+    require_shares(percentile=percentile, confidence=confidence)
     return bool(requests > misses and betainc(requests - misses, misses + 1, percentile) <= 1 - confidence)
 
 
-def required(misses: int, *, percentile: float = 0.99, confidence: float = 0.99) -> int:
-    """Return the fewest requests, misses included, that can hold the percentile with so many misses."""
+def required_requests(misses: int, *, percentile: float = 0.99, confidence: float = 0.99) -> int:
+    """Return the fewest requests, misses included, with which the percentile holds despite so many misses.
+
+    Example:
+        >>> required_requests(0), required_requests(10)
+        (459, 2010)
+    """
     low, high = misses, misses + 1
     while not holds(high, misses, percentile=percentile, confidence=confidence):
         low, high = high, 2 * high
@@ -63,8 +79,13 @@ def required(misses: int, *, percentile: float = 0.99, confidence: float = 0.99)
 
 
 @cache
-def allowed(requests: int, *, percentile: float = 0.99, confidence: float = 0.99) -> int:
-    """Return the most misses with which so many requests still hold the percentile; -1 where not even none."""
+def allowed_misses(requests: int, *, percentile: float = 0.99, confidence: float = 0.99) -> int:
+    """Return the most misses with which the percentile still holds; -1 where it does not even without one.
+
+    Example:
+        >>> allowed_misses(2_010), allowed_misses(458)
+        (10, -1)
+    """
     low, high = -1, requests
     while high - low > 1:
         middle = (low + high) // 2
@@ -75,15 +96,13 @@ def allowed(requests: int, *, percentile: float = 0.99, confidence: float = 0.99
     return low
 
 
-def _check(percentile: float, confidence: float) -> None:
-    for name, value in (("percentile", percentile), ("confidence", confidence)):
-        if not 0 < value < 1:
-            raise UsageError(f"The {name} is a share between 0 and 1, like 0.99; {value:g} is not.")
-
-
 @dataclass(frozen=True)
 class Plan:
-    """What is fixed before the first request: ``runs`` independent runs of ``requests`` each."""
+    """What is fixed before the first request: ``runs`` independent runs of ``requests`` each.
+
+    Raises:
+        UsageError: too few runs or requests to show the percentile at all.
+    """
 
     runs: int
     requests: int
@@ -91,25 +110,34 @@ class Plan:
     confidence: float = 0.99
 
     def __post_init__(self) -> None:
-        least = required(0, percentile=self.percentile, confidence=self.confidence)
+        least = required_requests(0, percentile=self.percentile, confidence=self.confidence)
         if self.runs < 1 or self.requests < least:
             raise UsageError(
-                f"{self.runs} runs of {self.requests} requests cannot show p{self.percentile * 100:g} at "
-                f"{self.confidence:.0%}, even without a miss. It takes 1 run or more of {least} or more."
+                f"{plural(self.runs, 'run')} of {plural(self.requests, 'request')} cannot show "
+                f"p{self.percentile * 100:g} at {share(self.confidence)}, even without a miss. "
+                f"At least 1 run of {least:,} is needed."
             )
 
 
-def plan(utilisation: float) -> Plan:
-    """Return the plan for a p99 that passes a service standing on its limit at most twice in a hundred trials.
+def plan_for(utilisation: float) -> Plan:
+    """Return the plan for a p99 that passes a service exactly at its limit in at most 2 of 100 trials.
+
+    Args:
+        utilisation: share of its capacity at which the service runs under the limit's rate.
 
     Raises:
-        UsageError: a utilisation outside 0 to 0.8; beyond that no number of runs that anyone waits for helps.
+        UsageError: a utilisation outside 0 to 0.8; beyond that no practicable number of runs is enough.
+
+    Example:
+        >>> plan_for(0.5)
+        Plan(runs=3, requests=10000, percentile=0.99, confidence=0.99)
     """
     for most, runs, requests in PLANS:
         if 0 <= utilisation <= most:
             return Plan(runs, requests)
     raise UsageError(
-        f"There is no plan for a utilisation of {utilisation:g}. Put the limit's rate at half the capacity, 0.5."
+        f"There is no plan for a utilisation of {utilisation:g}. Allowed: 0 to {PLANS[-1][0]:g}. "
+        "Choose a rate that is half the capacity or less, and set utilisation to 0.5."
     )
 
 
@@ -117,13 +145,18 @@ def plan(utilisation: float) -> Plan:
 class RuleResult:
     """What the runs of a plan show together.
 
-    ``held``: every run holds by the rule. ``broken``: in some run more than the allowed share missed.
-    ``unshown``: neither; ``needed`` requests a run would have been enough for the misses of the worst run.
-    ``correlation`` is the highest lag-1 autocorrelation of misses; where ``independent`` is false the
-    confidence of a single run does not mean what it says, and only the number of runs protects.
+    Attributes:
+        decision: ``held`` where every run holds by the rule, ``violated`` where in some run more than the allowed
+            share missed the limit, ``inconclusive`` otherwise.
+        misses: of each run, shape (runs,).
+        requests: of each run, shape (runs,).
+        needed: requests per run that would have been enough for the misses of the worst run.
+        correlation: the highest lag-1 autocorrelation of the misses.
+        independent: whether that is within what independent requests give. Where it is not, the confidence of a
+            single run is overstated, and only the number of runs protects.
     """
 
-    holds: Holds
+    decision: Decision
     misses: tuple[int, ...]
     requests: tuple[int, ...]
     needed: int
@@ -131,69 +164,35 @@ class RuleResult:
     independent: bool
 
 
-def judge(runs: Sequence[ArrayLike], plan: Plan) -> RuleResult:
-    """Judge the misses of each run, arrays of booleans in the order of the schedule, by the plan.
+def evaluate(runs: Sequence[ArrayLike], plan: Plan) -> RuleResult:
+    """Evaluate the misses of each run by the plan.
 
-    Fewer or more runs than planned, or fewer requests in one of them, show nothing: ``unshown``.
+    More or fewer runs than planned, or fewer requests in one of them, are inconclusive.
+
+    Args:
+        runs: for each run, whether each request missed the limit, booleans of shape (requests,) in the order of the
+            schedule.
+        plan: what was fixed before the first request.
+
+    Example:
+        >>> evaluate([np.zeros(2_010, dtype=bool)], Plan(runs=1, requests=2_010)).decision
+        'held'
     """
     columns = [np.asarray(run, dtype=bool) for run in runs]
     misses, requests = tuple(int(each.sum()) for each in columns), tuple(len(each) for each in columns)
     rule = {"percentile": plan.percentile, "confidence": plan.confidence}
     complete = len(columns) == plan.runs and min(requests, default=0) >= plan.requests
     correlations = [autocorrelation(each) for each in columns]
-    outcome: Holds = "unshown"
+    decision: Decision = "inconclusive"
     if any(t > n * (1 - plan.percentile) and n >= plan.requests for t, n in zip(misses, requests, strict=True)):
-        outcome = "broken"
+        decision = "violated"
     elif complete and all(holds(n, t, **rule) for t, n in zip(misses, requests, strict=True)):
-        outcome = "held"
+        decision = "held"
     return RuleResult(
-        outcome,
+        decision,
         misses,
         requests,
-        needed=max(plan.requests, required(max(misses, default=0), **rule)),
+        needed=max(plan.requests, required_requests(max(misses, default=0), **rule)),
         correlation=max(correlations, default=0.0),
         independent=all(value <= 1.96 / math.sqrt(max(n, 1)) for value, n in zip(correlations, requests, strict=True)),
     )
-
-
-def autocorrelation(values: ArrayLike) -> float:
-    """Return the lag-1 autocorrelation; 0 where nothing varies. Independent values stay within 1.96/√n."""
-    column = np.asarray(values, dtype=float)
-    column = column - column.mean() if len(column) else column
-    power = float(column @ column)
-    return float(column[1:] @ column[:-1]) / power if power > 0 else 0.0
-
-
-def quantile(latencies: ArrayLike, percentile: float) -> float:
-    """Return the smallest value that at least this share of the values do not exceed; values may be infinite."""
-    _check(percentile, 0.5)
-    column = np.asarray(latencies, dtype=float)
-    rank = math.ceil(percentile * len(column) - 1e-9)
-    return float(np.partition(column, rank - 1)[rank - 1]) if len(column) else math.nan
-
-
-def bounds(latencies: ArrayLike, percentile: float, *, confidence: float = 0.99) -> tuple[float, float]:
-    """Return a lower and an upper bound of a percentile, each of which holds with ``confidence``.
-
-    Order statistics at binomial ranks: nothing is assumed about the distribution, only that the values are
-    independent (David and Nagaraja, Order Statistics, 2003, section 7.1). A bound that the sample is too
-    small for is ±inf: a p99 has no upper bound below 299 values at 95 % or 459 at 99 %.
-    """
-    from scipy.stats import binom
-
-    _check(percentile, confidence)
-    column: NDArray[np.float64] = np.sort(np.asarray(latencies, dtype=float))
-    count = len(column)
-    upper = int(binom.ppf(confidence, count, percentile)) + 1  # P(X_(r) >= q) = P(Bin <= r - 1)
-    lower = int(binom.isf(confidence, count, percentile))  # P(X_(r) <= q) = P(Bin >= r)
-    return (
-        float(column[lower - 1]) if 1 <= lower <= count else -math.inf,
-        float(column[upper - 1]) if 1 <= upper <= count else math.inf,
-    )
-
-
-def too_many(count: int, of: int, allowed: float) -> bool:
-    """Whether so many of them are more than ``allowed`` explains: 1 in 100 at most by chance (binomial)."""
-    from scipy.stats import binom
-
-    return count > 0 and float(binom.sf(count - 1, of, allowed)) < 0.01

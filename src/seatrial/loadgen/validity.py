@@ -1,4 +1,4 @@
-"""Whether a run may be judged at all: has the service warmed up, and did the generator do what it was asked."""
+"""Whether a run can be evaluated: the service has warmed up, and the generator kept to its schedule."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seatrial.formatting import share as percent
 from seatrial.loadgen.results import LoadRun
 
 MAX_LAG_SECONDS, MAX_LAG_SHARE, MIN_RATE_SHARE = 0.001, 0.05, 0.99
@@ -16,33 +17,48 @@ BATCHES, _STEP = 50, 5.2
 
 @dataclass(frozen=True)
 class Warmup:
-    """``requests`` to leave out at the start, how many times slower they were, and whether the rest is steady."""
+    """The warm-up of a service.
+
+    Attributes:
+        requests: how many to leave out at the start.
+        factor: how many times slower those were.
+        stable: whether the latency of the rest does not change any more.
+    """
 
     requests: int
     factor: float
-    settled: bool
+    stable: bool
 
 
 def warmup(latencies: ArrayLike, *, factor: float = 1.1) -> Warmup:
-    """Find where the service stopped getting faster, or slower.
+    """Find where the latency of a service stopped changing.
 
-    A change point in the logarithms of the medians of 50 batches; batches take the queue's own correlation
-    out. A change counts when it stands out of the noise and the level differs by ``factor`` or more. What
-    follows a slow start must show no further change, or the run has not settled.
+    It is a change point in the logarithms of the medians of 50 batches; batches take the queue's own correlation
+    out. A change counts where it exceeds the noise and the level differs by ``factor`` or more. What follows a slow
+    start must show no further change, or the run is not stable. A run of fewer than 50 requests is not either.
+
+    Args:
+        latencies: in seconds, in the order of the schedule, shape (requests,); infinite where there is no response.
+        factor: the smallest change of the level that counts.
+
+    Example:
+        >>> found = warmup([0.3] * 2_000 + [0.1] * 8_000)
+        >>> found.requests, round(found.factor), found.stable
+        (2000, 3, True)
     """
     column = np.asarray(latencies, dtype=float)
     size = len(column) // BATCHES
     if size < 1:
-        return Warmup(0, 1.0, settled=False)
+        return Warmup(0, 1.0, stable=False)
     medians = np.median(column[: size * BATCHES].reshape(BATCHES, size), axis=1)
     levels = np.log(np.clip(medians, 1e-9, 1e9))
     at, change = _change(levels)
     if at == 0 or 1 / factor < change < factor:
-        return Warmup(0, 1.0, settled=True)
+        return Warmup(0, 1.0, stable=True)
     if change <= 1 / factor or at > BATCHES // 2:
-        return Warmup(0, change, settled=False)  # it grows slower, or half the run is warm-up
+        return Warmup(0, change, stable=False)  # it becomes slower, or more than half the run is warm-up
     further, again = _change(levels[at:])
-    return Warmup(at * size, change, settled=further == 0 or 1 / factor < again < factor)
+    return Warmup(at * size, change, stable=further == 0 or 1 / factor < again < factor)
 
 
 def _change(levels: NDArray[np.float64]) -> tuple[int, float]:
@@ -50,7 +66,7 @@ def _change(levels: NDArray[np.float64]) -> tuple[int, float]:
 
     The step in the mean that is largest in units of its standard error (Hawkins, JASA 72, 1977). The noise
     is taken from successive differences, which a step does not inflate. The limit of 5.2 is exceeded by 1 in
-    1 000 of 20 000 simulated series of 50 independent normal values.
+    1,000 of 20,000 simulated series of 50 independent normal values.
     """
     count, total = len(levels), float(levels.sum())
     noise = 1.4826 * float(np.median(np.abs(np.diff(levels)))) / math.sqrt(2)
@@ -64,12 +80,16 @@ def _change(levels: NDArray[np.float64]) -> tuple[int, float]:
     return int(cuts[cut]), math.exp(float(steps[cut]))
 
 
-def void(run: LoadRun, limit_seconds: float) -> tuple[str, ...]:
-    """Return why the generator's own work makes this run worthless; empty when it may be judged.
+def invalid_reasons(run: LoadRun, limit_seconds: float) -> tuple[str, ...]:
+    """Return why the generator makes this run invalid, as clauses; empty where the run can be evaluated.
 
-    Too late: the 99th percentile of its lag is over 1 ms or over 5 % of the limit. Too slow: it reached less
-    than 99 % of the asked rate. Too narrow: within one limit more requests fall due than it has connections,
-    so that a service within its limit would still have made them wait.
+    It was late: the 99th percentile of its lag is above 1 ms or above 5 % of the limit. It was slow: it reached less
+    than 99 % of the scheduled rate. It was too narrow: within one limit more requests fall due than it has
+    connections, so that they wait even where the service holds its limit.
+
+    Example:
+        >>> invalid_reasons(run, limit_seconds=0.1)
+        ('the generator was late: p99 of its lag is 3.20 ms, allowed 1.00 ms',)
     """
     if not len(run):
         return ("nothing was sent",)
@@ -80,11 +100,13 @@ def void(run: LoadRun, limit_seconds: float) -> tuple[str, ...]:
     sent = run.sent[~np.isnan(run.sent)]
     share = len(sent) / len(run) * min(1.0, run.scheduled[-1] / sent.max() if len(sent) and sent.max() > 0 else 0.0)
     if share < MIN_RATE_SHARE:
-        reasons.append(f"the generator reached {share:.1%} of the asked rate, needed {MIN_RATE_SHARE:.0%}")
+        reasons.append(
+            f"the generator reached {percent(share)} of the scheduled rate, needed {percent(MIN_RATE_SHARE)}"
+        )
     due = np.searchsorted(run.scheduled, run.scheduled + limit_seconds) - np.arange(len(run))
     if run.waited and int(due.max()) > run.connections:
         reasons.append(
-            f"{run.waited} requests found all {run.connections} connections busy, and up to {int(due.max())} fall "
-            f"due within one limit of {limit_seconds:g} s: give it that many connections"
+            f"{run.waited:,} requests found all {run.connections:,} connections busy, and up to {int(due.max()):,} "
+            f"fall due within one limit of {limit_seconds:g} s: set [load] connections to that"
         )
     return tuple(reasons)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from seatrial.faults.base import Fault, Signal, seeded_random
 from seatrial.faults.messages import HttpResponse
-from seatrial.faults.network import Down, Fault, Signal, chance
-from seatrial.faults.responses import AnswerFault
+from seatrial.faults.network import Down
+from seatrial.faults.responses import ResponseFault
 from seatrial.faults.scenario import Scenario, ScenarioFactory
 from seatrial.testing.registered import require
 
@@ -47,7 +48,7 @@ def fault_conforms(name: str, factory: ScenarioFactory) -> None:
         require(isinstance(scenario, Scenario), f"Fault '{name}' returned a {type(scenario).__name__}, not a Scenario.")
         require(scenario.name == name, f"Fault '{name}' made a scenario named '{scenario.name}'.")
         require(factory(policy) == scenario, f"Fault '{name}' made another scenario from the same policy.")
-        if isinstance(scenario.fault, AnswerFault):
+        if isinstance(scenario.fault, ResponseFault):
             _changes(scenario)
         else:
             _acts(scenario, scenario.fault)
@@ -55,16 +56,16 @@ def fault_conforms(name: str, factory: ScenarioFactory) -> None:
 
 def _acts(scenario: Scenario, fault: Fault) -> None:
     hits: list[bool] = []
-    stage = fault.begin(chance(0, 1, 1), lambda: hits.append(True))
+    transform = fault.begin(seeded_random(0, 1, 1), lambda: hits.append(True))
     came: list[tuple[float, bytes | Signal]] = []
     items: list[bytes | Signal] = [Signal.START, *PIECES, Signal.END]
     for at, item in enumerate(items):
-        for due, out in stage(float(at), item):
+        for due, out in transform(float(at), item):
             require(due >= at, f"Fault '{scenario.name}' let something out before it came in.")
             came.append((due, out))
     require(
         hits or isinstance(fault, Down),
-        f"Fault '{scenario.name}' did not call 'hit' for {len(PIECES)} pieces of data: a fault that is not seen to "
+        f"Fault '{scenario.name}' did not call 'on_hit' for {len(PIECES)} pieces of data: a fault that is not seen to "
         "fire makes its experiment inconclusive.",
     )
     out = b"".join(item for _, item in came if isinstance(item, bytes))
@@ -75,7 +76,7 @@ def _acts(scenario: Scenario, fault: Fault) -> None:
 
 def _changes(scenario: Scenario) -> None:
     fault = scenario.fault
-    assert isinstance(fault, AnswerFault)
+    assert isinstance(fault, ResponseFault)
     changed = [fault.change(ANSWER, 3, number) for number in range(1, 20)]
     require(any(changed), f"Fault '{scenario.name}' changed none of 19 answers.")
     for number, each in enumerate(changed, 1):

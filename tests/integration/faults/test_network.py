@@ -1,4 +1,4 @@
-"""Every fault of the TCP proxy against a real server: it fires, it does what it says, and it is gone afterwards."""
+"""Every fault of the TCP proxy against a real server: it is counted, does what it states, and is undone."""
 
 import contextlib
 import os
@@ -10,18 +10,9 @@ from functools import partial
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.faults.network import (
-    Bandwidth,
-    Down,
-    Latency,
-    LimitData,
-    ResetPeer,
-    Slicer,
-    SlowClose,
-    Timeout,
-    chance,
-)
-from seatrial.faults.proxy.tcp import TcpProxy, endpoint
+from seatrial.faults.base import seeded_random
+from seatrial.faults.network import Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout
+from seatrial.faults.proxy.tcp import TcpProxy, address_of
 from seatrial.process.event_loop import Background
 from tests.support.waiting import until
 
@@ -53,13 +44,13 @@ def echo():
 
 
 @pytest.fixture
-def wire(echo):
+def proxy(echo):
     with TcpProxy("127.0.0.1", echo, seed=3) as proxy:
         yield proxy
 
 
-def connected(wire):
-    return socket.create_connection(wire.address, timeout=LONG)
+def connected(proxy):
+    return socket.create_connection(proxy.address, timeout=LONG)
 
 
 def exchange(connection, data=b"ping"):
@@ -74,35 +65,35 @@ def received(connection, count):
     return got
 
 
-def unanswered(wire):
+def unanswered(proxy):
     """Whether a connection is dropped without an answer."""
     try:
-        with connected(wire) as connection:
+        with connected(proxy) as connection:
             return exchange(connection) == b""
     except ConnectionError:
         return True
 
 
-def test_without_a_fault_bytes_pass_unchanged_both_ways(wire):
+def test_without_a_fault_bytes_pass_unchanged_both_ways(proxy):
     data = os.urandom(3_000_000)
-    with connected(wire) as connection:
+    with connected(proxy) as connection:
         sender = threading.Thread(target=connection.sendall, args=(data,))
         sender.start()
         assert received(connection, len(data)) == data
         sender.join()
-    assert wire.connections == 1
+    assert proxy.connections == 1
 
 
-def test_a_half_closed_connection_still_answers(wire):
-    with connected(wire) as connection:
-        connection.sendall(b"last words")
+def test_a_half_closed_connection_still_answers(proxy):
+    with connected(proxy) as connection:
+        connection.sendall(b"last data")
         connection.shutdown(socket.SHUT_WR)
-        assert received(connection, 100) == b"last words"
+        assert received(connection, 100) == b"last data"
 
 
-def test_latency_delays_and_keeps_order_and_is_undone(wire):
-    with connected(wire) as connection:
-        with wire.fault(Latency(latency=60, jitter=20)) as hits:
+def test_latency_delays_and_keeps_order_and_is_undone(proxy):
+    with connected(proxy) as connection:
+        with proxy.fault(Latency(latency=60, jitter=20)) as hits:
             begun = time.monotonic()
             assert exchange(connection, b"abc") == b"abc"
             assert time.monotonic() - begun >= 0.04
@@ -115,24 +106,24 @@ def test_latency_delays_and_keeps_order_and_is_undone(wire):
         assert hits.count == before
 
 
-def test_data_held_back_is_let_go_when_the_fault_is_undone(wire):
-    with connected(wire) as connection:
-        with wire.fault(Latency(latency=60_000)) as hits:
+def test_delayed_data_is_released_when_the_fault_is_undone(proxy):
+    with connected(proxy) as connection:
+        with proxy.fault(Latency(latency=60_000)) as hits:
             connection.sendall(b"late")
             eventually(lambda: hits.count)
         assert received(connection, 4) == b"late"
 
 
-def test_bandwidth_takes_the_time_its_rate_needs(wire):
-    with connected(wire) as connection, wire.fault(Bandwidth(rate=100)) as hits:
+def test_bandwidth_takes_the_time_its_rate_needs(proxy):
+    with connected(proxy) as connection, proxy.fault(Bandwidth(rate=100)) as hits:
         begun = time.monotonic()
         assert len(exchange(connection, bytes(10_000))) == 10_000
         assert time.monotonic() - begun >= 0.099
         assert hits.count
 
 
-def test_slow_close_holds_the_end_back(wire):
-    with connected(wire) as connection, wire.fault(SlowClose(delay=80)) as hits:
+def test_slow_close_delays_the_end(proxy):
+    with connected(proxy) as connection, proxy.fault(SlowClose(delay=80)) as hits:
         begun = time.monotonic()
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1) == b""
@@ -140,16 +131,16 @@ def test_slow_close_holds_the_end_back(wire):
         assert hits.count == 1
 
 
-def test_timeout_swallows_and_closes(wire):
-    with connected(wire) as connection, wire.fault(Timeout(timeout=50)) as hits:
+def test_timeout_drops_data_and_closes(proxy):
+    with connected(proxy) as connection, proxy.fault(Timeout(timeout=50)) as hits:
         connection.sendall(b"anyone?")
         assert connection.recv(1) == b""
         assert hits.count == 1
 
 
-def test_timeout_zero_never_answers_and_closes_its_connections_when_undone(wire):
-    with connected(wire) as connection:
-        with wire.fault(Timeout()) as hits:
+def test_timeout_zero_never_answers_and_closes_its_connections_when_undone(proxy):
+    with connected(proxy) as connection:
+        with proxy.fault(Timeout()) as hits:
             connection.sendall(b"anyone?")
             connection.settimeout(0.05)
             with pytest.raises(TimeoutError):
@@ -157,22 +148,22 @@ def test_timeout_zero_never_answers_and_closes_its_connections_when_undone(wire)
             assert hits.count == 1
         connection.settimeout(LONG)
         assert connection.recv(1) == b""
-    with connected(wire) as fresh:
+    with connected(proxy) as fresh:
         assert exchange(fresh) == b"ping"
 
 
 @pytest.mark.parametrize("stream", ["upstream", "downstream"])
 def test_reset_peer_resets(wire, stream):
-    with connected(wire) as connection, wire.fault(ResetPeer(timeout=5, stream=stream)) as hits:
+    with connected(proxy) as connection, proxy.fault(ResetPeer(timeout=5, stream=stream)) as hits:
         connection.sendall(b"x")
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
         assert hits.count == 1
 
 
-def test_slicer_cuts_and_loses_nothing(wire):
+def test_slicer_cuts_and_loses_nothing(proxy):
     data = os.urandom(400)
-    with connected(wire) as connection, wire.fault(Slicer(average_size=50, size_variation=10, delay=3000)) as hits:
+    with connected(proxy) as connection, proxy.fault(Slicer(average_size=50, size_variation=10, delay=3000)) as hits:
         connection.sendall(data)
         pieces, got = 0, b""
         while len(got) < len(data):
@@ -183,8 +174,8 @@ def test_slicer_cuts_and_loses_nothing(wire):
         assert hits.count
 
 
-def test_limit_data_cuts_off_after_its_bytes(wire):
-    with connected(wire) as connection, wire.fault(LimitData(bytes=10)) as hits:
+def test_limit_data_cuts_off_after_its_bytes(proxy):
+    with connected(proxy) as connection, proxy.fault(LimitData(bytes=10)) as hits:
         assert exchange(connection, b"12345") == b"12345"
         assert hits.count == 0
         connection.sendall(b"6789012345")
@@ -192,51 +183,51 @@ def test_limit_data_cuts_off_after_its_bytes(wire):
         assert hits.count == 1
 
 
-def test_down_cuts_live_connections_and_refuses_new_ones(wire):
-    with connected(wire) as connection:
+def test_down_cuts_live_connections_and_refuses_new_ones(proxy):
+    with connected(proxy) as connection:
         exchange(connection)
-        with wire.fault(Down()) as hits:
+        with proxy.fault(Down()) as hits:
             assert connection.recv(1) == b""
             for _ in range(3):
                 with pytest.raises(ConnectionRefusedError):
-                    connected(wire)
+                    connected(proxy)
             assert hits.count == 1
-    with connected(wire) as fresh:
+    with connected(proxy) as fresh:
         assert exchange(fresh) == b"ping"
 
 
-def test_down_without_a_live_connection_is_met_once_and_then_refuses(wire):
-    with wire.fault(Down()) as hits:
+def test_down_without_a_live_connection_resets_once_and_then_refuses(proxy):
+    with proxy.fault(Down()) as hits:
         assert hits.count == 0
-        assert unanswered(wire)
+        assert unanswered(proxy)
         eventually(lambda: hits.count == 1)
         with pytest.raises(ConnectionRefusedError):
-            connected(wire)
-    with connected(wire) as fresh:
+            connected(proxy)
+    with connected(proxy) as fresh:
         assert exchange(fresh) == b"ping"
 
 
-def test_down_is_whole_and_single(wire):
-    with pytest.raises(UsageError, match="as a whole"), wire.fault(Down(toxicity=0.5)):
+def test_down_holds_for_the_whole_dependency_once(proxy):
+    with pytest.raises(UsageError, match="whole dependency"), proxy.fault(Down(toxicity=0.5)):
         pass
-    with wire.fault(Down()), pytest.raises(UsageError, match="no second"), wire.fault(Down()):
+    with proxy.fault(Down()), pytest.raises(UsageError, match="no second"), proxy.fault(Down()):
         pass
-    with connected(wire) as connection:
+    with connected(proxy) as connection:
         assert exchange(connection) == b"ping"
 
 
-def test_a_fault_is_undone_when_its_block_raises(wire):
-    with pytest.raises(KeyError), wire.fault(Timeout()):
+def test_a_fault_is_undone_when_its_block_raises(proxy):
+    with pytest.raises(KeyError), proxy.fault(Timeout()):
         raise KeyError
-    with connected(wire) as connection:
+    with connected(proxy) as connection:
         assert exchange(connection) == b"ping"
 
 
-def test_faults_stack(wire):
+def test_faults_stack(proxy):
     with (
-        connected(wire) as connection,
-        wire.fault(Latency(latency=30)) as slow,
-        wire.fault(Slicer(average_size=3)) as cut,
+        connected(proxy) as connection,
+        proxy.fault(Latency(latency=30)) as slow,
+        proxy.fault(Slicer(average_size=3)) as cut,
     ):
         begun = time.monotonic()
         assert exchange(connection, b"0123456789") == b"0123456789"
@@ -245,8 +236,8 @@ def test_faults_stack(wire):
         assert cut.count == 1
 
 
-def test_a_fault_that_nobody_met_has_no_hits(wire):
-    with connected(wire) as connection, wire.fault(Latency(latency=1, stream="upstream")) as hits:
+def test_a_fault_that_was_not_hit_counts_nothing(proxy):
+    with connected(proxy) as connection, proxy.fault(Latency(latency=1, stream="upstream")) as hits:
         assert connection.fileno() > 0
     assert hits.count == 0
 
@@ -262,12 +253,12 @@ def test_toxicity_hits_the_same_connections_for_the_same_seed(echo):
                     pattern.append(hits.count > before)
             return pattern
 
-    expected = [chance(9, 1, number).random() < 0.5 for number in range(1, 13)]
+    expected = [seeded_random(9, 1, number).random() < 0.5 for number in range(1, 13)]
     assert hit_pattern(9) == hit_pattern(9) == expected
     assert 0 < sum(expected) < 12
 
 
-def test_a_dependency_that_is_not_there_drops_the_client():
+def test_a_client_of_an_unreachable_dependency_is_dropped():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         with TcpProxy("127.0.0.1", free.getsockname()[1]) as proxy:
@@ -293,12 +284,12 @@ def test_nothing_is_left_behind(echo):
     eventually(lambda: descriptors() == before)  # the echo server's own sockets close a moment later
 
 
-def test_a_url_is_led_through_the_wire(wire):
-    host, port = wire.address
-    assert wire.through("postgresql+psycopg://me:secret@db:5432/x?a=1") == (
+def test_a_url_leads_through_the_proxy(proxy):
+    host, port = proxy.address
+    assert proxy.through("postgresql+psycopg://me:secret@db:5432/x?a=1") == (
         f"postgresql+psycopg://me:secret@{host}:{port}/x?a=1"
     )
-    assert endpoint("postgresql+psycopg://me:secret@db/x") == ("db", 5432)
+    assert address_of("postgresql+psycopg://me:secret@db/x") == ("db", 5432)
     with pytest.raises(UsageError) as error:
-        endpoint("ftp://me:secret@db/x")
+        address_of("ftp://me:secret@db/x")
     assert "secret" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Faults on HTTP answers, through the real reverse proxy: the service sees them, they are counted and undone."""
+"""Faults on HTTP responses, through the real reverse proxy: the service gets them, they are counted and undone."""
 
 import contextlib
 import http.client
@@ -40,7 +40,7 @@ class Quiet(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def say(self, status, body=b"", *, close=False):
+    def respond(self, status, body=b"", *, close=False):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -51,22 +51,22 @@ class Quiet(BaseHTTPRequestHandler):
 class Store(Quiet):
     def do_GET(self):
         if self.path == "/text":
-            self.say(200, b"plain")
+            self.respond(200, b"plain")
         elif self.path == "/chunked":
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             self.wfile.write(b'4\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n')
         elif self.path == "/drop":
-            self.say(200, b"{}", close=True)
+            self.respond(200, b"{}", close=True)
         elif self.path == "/none":
             self.send_response(204)
             self.end_headers()
         else:
-            self.say(200, json.dumps(ANSWER).encode())
+            self.respond(200, json.dumps(ANSWER).encode())
 
     def do_POST(self):
-        self.say(200, self.rfile.read(int(self.headers["Content-Length"])))
+        self.respond(200, self.rfile.read(int(self.headers["Content-Length"])))
 
 
 @pytest.fixture
@@ -76,71 +76,71 @@ def proxy():
 
 
 @pytest.fixture
-def ask(proxy):
+def get(proxy):
     connection = http.client.HTTPConnection(*proxy.address, timeout=5)
 
-    def ask(path="/features", method="GET", body=None):
+    def get(path="/features", method="GET", body=None):
         connection.request(method, path, body)
         answer = connection.getresponse()
         return answer, answer.read()
 
-    yield ask
+    yield get
     connection.close()
 
 
-def test_without_a_fault_answers_pass_unchanged(proxy, ask):
-    assert json.loads(ask()[1]) == ANSWER
-    assert ask(method="POST", body=b"x" * 200_000)[1] == b"x" * 200_000
-    assert ask("/chunked")[1] == b'{"a": 1}'
-    assert ask("/none")[0].status == 204
-    assert ask("/drop")[1] == b"{}"
-    assert ask()[0].status == 200
+def test_without_a_fault_responses_pass_unchanged(proxy, get):
+    assert json.loads(get()[1]) == ANSWER
+    assert get(method="POST", body=b"x" * 200_000)[1] == b"x" * 200_000
+    assert get("/chunked")[1] == b'{"a": 1}'
+    assert get("/none")[0].status == 204
+    assert get("/drop")[1] == b"{}"
+    assert get()[0].status == 200
     assert proxy.requests == len(proxy.times) == 6
 
 
-def test_errors_hit_their_share_and_are_undone(proxy, ask):
+def test_errors_hit_their_share_and_are_undone(proxy, get):
     with proxy.fault(Errors(share=0.3, status=503)) as hits:
-        statuses = [ask()[0].status for _ in range(60)]
+        statuses = [get()[0].status for _ in range(60)]
     assert hits.count == statuses.count(503)
     assert 8 <= hits.count <= 28
     assert statuses == [503 if chosen(str(number), 0.3, 5) else 200 for number in range(1, 61)]
-    assert ask()[0].status == 200
+    assert get()[0].status == 200
 
 
-def test_too_many_requests_says_when_to_come_back(proxy, ask):
+def test_too_many_requests_states_when_to_retry(proxy, get):
     with proxy.fault(TooManyRequests(retry_after=7)) as hits:
-        answer, _ = ask()
+        answer, _ = get()
     assert (answer.status, answer.headers["Retry-After"], hits.count) == (429, "7", 1)
 
 
-def test_missing_keys_are_the_same_ones_every_time_and_the_others_untouched(proxy, ask):
+def test_missing_keys_are_the_same_ones_every_time_and_the_others_untouched(proxy, get):
     with proxy.fault(MissingKeys(share=0.2, inside="features")) as hits:
-        first, again = (json.loads(ask()[1])["features"] for _ in range(2))
+        first, again = (json.loads(get()[1])["features"] for _ in range(2))
     assert first == again == {key: value for key, value in FEATURES.items() if not chosen(key, 0.2, 5)}
     assert 3 <= len(FEATURES) - len(first) <= 18
     assert hits.count == 2
 
 
-def test_missing_keys_of_a_list_are_those_of_its_key_field(proxy, ask):
+def test_missing_keys_of_a_list_are_those_of_its_key_field(proxy, get):
     rows = [{"id": f"t-{number}"} for number in range(50)]
     with proxy.fault(MissingKeys(share=0.2, key="id")):
-        left = json.loads(ask(method="POST", body=json.dumps(rows))[1])
+        left = json.loads(get(method="POST", body=json.dumps(rows))[1])
     assert left == [row for row in rows if not chosen(row["id"], 0.2, 5)] != rows
 
 
 @pytest.mark.parametrize(("blank", "seen"), [("null", None), ("empty", ""), ("nan", math.nan)])
-def test_values_are_blanked(proxy, ask, blank, seen):
+def test_values_are_blanked(proxy, get, blank, seen):
     with proxy.fault(Blanks(blank=blank, share=0.5)):
-        values = [each["amount"] for each in json.loads(ask()[1])["features"].values()]
+        values = [each["amount"] for each in json.loads(get()[1])["features"].values()]
     blanked = [each for each in values if each != each or each == seen]
     assert 10 <= len(blanked) <= 40
 
 
-def test_the_schema_is_changed(proxy, ask):
+def test_the_schema_is_changed(proxy, get):
     with proxy.fault(WrongSchema()):
-        assert json.loads(ask()[1])["features"]["t-1"] == {"amount_v2": 1.1, "country_v2": "NA"}
+        assert json.loads(get()[1])["features"]["t-1"] == {"amount_v2": 1.1, "country_v2": "NA"}
     with proxy.fault(WrongSchema(how="retype")):
-        assert json.loads(ask()[1])["features"]["t-1"] == {"amount": "1.1", "country": {"value": "NA"}}
+        assert json.loads(get()[1])["features"]["t-1"] == {"amount": "1.1", "country": {"value": "NA"}}
 
 
 def test_what_the_fault_cannot_touch_is_not_counted(proxy, ask):
@@ -180,48 +180,48 @@ def test_attributes_out_of_range_are_refused():
 
 
 class ToxiproxyApi(Quiet):
-    """A stand-in that speaks the part of Toxiproxy's API we use and keeps what it was told; it proxies nothing."""
+    """A fake of the part of Toxiproxy's API that is used; it records the settings and proxies nothing."""
 
     proxies: ClassVar[dict] = {}
 
     def do_POST(self):
-        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        settings = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         parts = self.path.strip("/").split("/")
         if parts == ["proxies"]:
-            if told["name"] in self.proxies:
-                self.say(409, b'{"error": "proxy already exists"}')
+            if settings["name"] in self.proxies:
+                self.respond(409, b'{"error": "proxy already exists"}')
                 return
-            self.proxies[told["name"]] = {**told, "listen": "127.0.0.1:21212", "toxics": {}}
-            self.say(201, json.dumps(self.proxies[told["name"]]).encode())
+            self.proxies[settings["name"]] = {**settings, "listen": "127.0.0.1:21212", "toxics": {}}
+            self.respond(201, json.dumps(self.proxies[settings["name"]]).encode())
         elif len(parts) == 2:
-            self.proxies[parts[1]].update(told)
-            self.say(200, b"{}")
+            self.proxies[parts[1]].update(settings)
+            self.respond(200, b"{}")
         else:
-            self.proxies[parts[1]]["toxics"][told["name"]] = told
-            self.say(200, json.dumps(told).encode())
+            self.proxies[parts[1]]["toxics"][settings["name"]] = settings
+            self.respond(200, json.dumps(settings).encode())
 
     def do_DELETE(self):
         parts = self.path.strip("/").split("/")
         removed = self.proxies if len(parts) == 2 else self.proxies[parts[1]]["toxics"]
-        self.say(204 if removed.pop(parts[-1], None) else 404)
+        self.respond(204 if removed.pop(parts[-1], None) else 404)
 
 
-def test_toxiproxy_is_told_the_same_faults_and_told_to_forget_them():
+def test_toxiproxy_gets_the_same_faults_and_loses_them_again():
     with running(ToxiproxyApi) as api:
         with Toxiproxy(api, "store", "redis://me:pw@db/0") as proxy:
-            kept = ToxiproxyApi.proxies["store"]
-            assert kept["upstream"] == "db:6379"
+            recorded = ToxiproxyApi.proxies["store"]
+            assert recorded["upstream"] == "db:6379"
             assert proxy.through("redis://me:pw@db/0") == "redis://me:pw@127.0.0.1:21212/0"
             expected = {"name": "seatrial-1", "type": "latency", "stream": "downstream", "toxicity": 0.5}
             expected["attributes"] = {"latency": 500, "jitter": 20}
             with contextlib.suppress(KeyError), proxy.fault(Latency(latency=500, jitter=20, toxicity=0.5)) as hits:
                 assert hits is None
-                assert list(kept["toxics"].values()) == [expected]
+                assert list(recorded["toxics"].values()) == [expected]
                 raise KeyError
-            assert kept["toxics"] == {}
+            assert recorded["toxics"] == {}
             with proxy.fault(Down()):
-                assert not kept["enabled"]
-            assert kept["enabled"]
+                assert not recorded["enabled"]
+            assert recorded["enabled"]
             with pytest.raises(TargetError, match="already exists"), Toxiproxy(api, "store", "redis://db"):
                 pass
         assert ToxiproxyApi.proxies == {}

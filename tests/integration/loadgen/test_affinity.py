@@ -9,11 +9,11 @@ from seatrial.checks.load import runs
 from seatrial.checks.load.runs import LoadSession, start_service
 from seatrial.checks.serving.expected import expected
 from seatrial.events import Evaluated, Measurement, NotEvaluated
-from seatrial.loadgen.affinity import apart
+from seatrial.loadgen.affinity import reserve_cores
 from seatrial.policy.service import Load, Slo
 from tests.integration.checks.test_load import SMALL, run_check, trial
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not list its cores")
 ALL = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 two_cores = pytest.mark.skipif(len(ALL) < 2, reason="one core cannot be shared out")
 
@@ -24,15 +24,15 @@ def cores_of(pid):
 
 
 @two_cores
-def test_service_and_generator_meet_on_no_core(monkeypatch):
+def test_service_and_generator_share_no_core(monkeypatch):
     """Each is where it belongs while requests are sent; afterwards this thread is where it was."""
-    cores, seen, offer_by = apart(1), [], runs.offer_by
+    cores, seen, offer_by = reserve_cores(1), [], runs.offer_by
 
-    def looked(*args, **options):
+    def watched(*args, **options):
         seen.append((os.sched_getaffinity(0), cores_of(running.pid)))
         return offer_by(*args, **options)
 
-    monkeypatch.setattr(runs, "offer_by", looked)
+    monkeypatch.setattr(runs, "offer_by", watched)
     made = trial("")
     with start_service(made, None, cores) as running:
         slo = Slo(limit_ms=100, rate=100)

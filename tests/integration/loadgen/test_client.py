@@ -15,10 +15,10 @@ import pytest
 
 from seatrial.errors import TargetError
 from seatrial.loadgen.client import offer
+from seatrial.loadgen.estimates import quantile
 from seatrial.loadgen.results import OUTCOMES
 from seatrial.loadgen.schedule import constant, poisson
-from seatrial.loadgen.statistics import quantile
-from seatrial.loadgen.validity import void
+from seatrial.loadgen.validity import invalid_reasons
 from seatrial.process.event_loop import Background
 from tests.support.load_shapes import recorded
 from tests.support.paths import SUPPORT
@@ -60,7 +60,7 @@ def serving(answer):
         background.stop()
 
 
-def saying(*pieces):
+def writing(*pieces):
     async def answer(_, writer):
         for piece in pieces:
             writer.write(piece)
@@ -71,7 +71,7 @@ def saying(*pieces):
 
 
 def test_latencies_are_the_truth_through_a_stall(stub):
-    """No answer is said to be sooner than the server let it go, and the stall costs everyone who fell into it.
+    """No latency is shorter than the server took, and a stall counts for every request that fell due in it.
 
     True on a machine of any kind: what a busy one adds is in the server's own stamps, but for the reading of
     the answer, and of many answers some are read at once. How near the percentiles come is for ``bench_load.py``.
@@ -94,8 +94,8 @@ def test_latencies_are_the_truth_through_a_stall(stub):
     assert (delays > 0.1).sum() == 1  # all that a closed loop would have seen of it
 
 
-def test_payloads_go_round_and_chosen_answers_are_kept(stub):
-    with serving(saying(OK)) as (url, seen):
+def test_payloads_are_used_in_turn_and_chosen_responses_are_returned(stub):
+    with serving(writing(OK)) as (url, seen):
         run = offer(url, recorded(np.arange(7) / 100), [b"a", b"bb", b"ccc"], keep=[2, 5], connections=1)
     assert seen == [b"a", b"bb", b"ccc", b"a", b"bb", b"ccc", b"a"]
     assert [(each.index, each.status, each.body) for each in run.answers] == [(2, 200, b"ok"), (5, 200, b"ok")]
@@ -112,7 +112,7 @@ def test_payloads_go_round_and_chosen_answers_are_kept(stub):
     ],
 )
 def test_an_answer_is_read_whole_however_it_arrives(pieces):
-    with serving(saying(*pieces)) as (url, _):
+    with serving(writing(*pieces)) as (url, _):
         run = offer(url, recorded([0, 0.01, 0.02]), keep=range(3))
     assert [(each.status, each.body) for each in run.answers] == [(200, b"ok")] * 3
     assert run.good.all()
@@ -121,7 +121,7 @@ def test_an_answer_is_read_whole_however_it_arrives(pieces):
 @pytest.mark.parametrize(
     "head", [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.0 200 OK\r\n\r\nok"]
 )
-def test_a_server_that_closes_after_each_answer_is_asked_on_new_connections(head):
+def test_a_server_that_closes_after_each_answer_gets_new_connections(head):
     async def answer(_, writer):
         writer.write(head)
         await writer.drain()
@@ -166,7 +166,7 @@ def test_waiting_for_a_connection_counts_as_latency_and_is_reported():
     assert run.counts() == {"status 200": 4, "timed out": 1}
     assert run.waited >= 4
     assert run.latencies[1] > 0.25  # it was due at 700 ms, and sent when the first had timed out
-    assert void(run, 1.0)
+    assert invalid_reasons(run, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -204,17 +204,17 @@ def test_a_service_that_dies_is_counted_to_the_last_request():
     assert sum(counts.values()) == 20
 
 
-def test_nobody_there_is_an_error_before_the_load_begins():
+def test_an_address_without_a_service_is_an_error_before_the_load_begins():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        with pytest.raises(TargetError, match="Nobody answers"):
+        with pytest.raises(TargetError, match="Nothing listens"):
             offer(f"http://127.0.0.1:{free.getsockname()[1]}/", recorded([0, 1]))
 
 
-def test_running_out_of_descriptors_is_the_generators_doing():
+def test_running_out_of_descriptors_is_the_generators_fault():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     complaints = []
-    with serving(saying()) as (url, _), pytest.MonkeyPatch.context() as patch:
+    with serving(writing()) as (url, _), pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio.BaseEventLoop, "call_exception_handler", lambda _, context: complaints.append(context))
         taken = [os.open(os.devnull, os.O_RDONLY)]
         resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 100, hard))
@@ -229,12 +229,12 @@ def test_running_out_of_descriptors_is_the_generators_doing():
     assert counts["never sent"] > 0
     assert "connection refused" not in counts
     assert sum(counts.values()) == 40
-    assert void(run, 1.0)
+    assert invalid_reasons(run, 1.0)
     assert not [each for each in complaints if "seatrial/load" in repr(each)]
 
 
-def test_a_generator_that_is_kept_from_its_core_is_void(stub):
-    """A thread that holds the interpreter makes every request late: the run says so, whatever the service did."""
+def test_a_run_of_a_generator_without_its_core_is_invalid(stub):
+    """A thread that holds the interpreter makes every request late: the run reports it, whatever the service did."""
     stop, before = threading.Event(), sys.getswitchinterval()
 
     def hold():
@@ -250,7 +250,7 @@ def test_a_generator_that_is_kept_from_its_core_is_void(stub):
         stop.set()
         holder.join()
         sys.setswitchinterval(before)
-    assert "the generator was late" in " ".join(void(run, 0.1))
+    assert "the generator was late" in " ".join(invalid_reasons(run, 0.1))
 
 
 def test_every_request_ends_in_one_of_the_ways(stub):

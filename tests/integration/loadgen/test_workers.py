@@ -1,4 +1,4 @@
-"""Several processes offer one schedule: together they send every request once, and see what one would have seen."""
+"""Several processes offer one schedule: together they send every request once, and measure what one would have."""
 
 import subprocess
 import sys
@@ -8,9 +8,9 @@ import pytest
 
 from seatrial.errors import TargetError, UsageError
 from seatrial.loadgen.client import offer
+from seatrial.loadgen.estimates import quantile
 from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.schedule import poisson
-from seatrial.loadgen.statistics import quantile
 from seatrial.loadgen.workers import offer_by
 from tests.support.load_shapes import ramp, recorded
 from tests.support.paths import SUPPORT
@@ -20,13 +20,13 @@ STUB = SUPPORT / "stub.py"
 
 @pytest.fixture(scope="module")
 def stub():
-    """The URL of a server whose requests say how long they take, in a process of its own."""
+    """The URL of a server whose requests state how long they take, in a process of its own."""
     with subprocess.Popen([sys.executable, STUB], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
         process.stdin.close()
 
 
-def test_two_workers_see_the_distribution_of_one(stub):
+def test_two_workers_measure_the_distribution_of_one(stub):
     """Same schedule, same latencies, whoever sends: every request once, and the histograms of the parts add up."""
     schedule = poisson(ramp(50, 250, 2), 5)
     delays = np.random.default_rng(5).integers(30, 60, len(schedule)) / 1000
@@ -48,9 +48,9 @@ def test_two_workers_see_the_distribution_of_one(stub):
         assert quantile(added, 0.1) < 0.05 * quantile(delays, 0.5)
 
 
-def test_what_a_worker_cannot_do_is_told():
-    """Nobody listens, or there are more workers than requests: the words are those of one generator."""
-    with pytest.raises(TargetError, match="Nobody answers"):
+def test_errors_of_workers_are_those_of_one_generator():
+    """Nothing listens, or there are more workers than requests."""
+    with pytest.raises(TargetError, match="Nothing listens"):
         offer_by(2, "http://127.0.0.1:1/", recorded(np.arange(20) / 100))
-    with pytest.raises(UsageError, match="1 to 2 workers"):
+    with pytest.raises(UsageError, match="1 to 2"):
         offer_by(3, "http://127.0.0.1:1/", recorded([0, 1]))

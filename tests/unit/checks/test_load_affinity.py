@@ -6,17 +6,17 @@ import pytest
 
 from seatrial.errors import UsageError
 from seatrial.events import NotEvaluated
-from seatrial.loadgen.affinity import EVERYWHERE, apart, on
+from seatrial.loadgen.affinity import UNRESTRICTED, pinned_to, reserve_cores
 from tests.integration.checks.test_load import SMALL, run_check, trial
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not say its cores")
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not list its cores")
 ALL = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
 def test_too_few_cores_are_reported_before_the_service_starts():
     """As many workers as there are cores leave none for the service."""
     with pytest.raises(UsageError, match=rf"takes {len(ALL)} .* there are {len(ALL)}"):
-        apart(len(ALL))
+        reserve_cores(len(ALL))
     (event,) = run_check(
         trial("", slo={"limit_ms": 100, "rate": 100}, load={**SMALL, "reserve_cores": True, "workers": len(ALL)})
     )
@@ -26,5 +26,5 @@ def test_too_few_cores_are_reported_before_the_service_starts():
 
 def test_without_the_setting_nobody_is_moved():
     """The default leaves every core to both."""
-    with on(EVERYWHERE.generator):
+    with pinned_to(UNRESTRICTED.generator):
         assert os.sched_getaffinity(0) == ALL

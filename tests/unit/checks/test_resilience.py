@@ -4,7 +4,7 @@ import pytest
 
 from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.errors import PolicyError
-from seatrial.faults.proxy.dependency import over_tcp
+from seatrial.faults.proxy.dependency import is_proxied
 from seatrial.policy.service import FailurePolicy, Load, Slo
 from seatrial.policy.settings import validated
 
@@ -21,9 +21,9 @@ OVER_HTTP = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_ke
         ("kafka://broker:9092", True), ("sqlite:///file.db", False), ("sqlite://", False), ("kafka://b", False),
     ],
 )  # fmt: skip
-def test_a_proxy_needs_a_dependency_that_is_reached_over_tcp(url, known):
+def test_a_proxy_needs_a_dependency_that_is_reached_is_proxied(url, known):
     """A file has no port to put a proxy in front of, and an unknown scheme needs a port."""
-    assert over_tcp(url) is known
+    assert is_proxied(url) is known
 
 
 def test_scenarios_follow_the_address_and_the_policy():

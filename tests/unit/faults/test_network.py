@@ -1,16 +1,11 @@
-"""Every fault of the TCP proxy against a real server: it fires, it does what it says, and it is gone afterwards."""
+"""Faults of a connection have Toxiproxy's names, and refuse attributes out of range."""
 
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.faults.network import (
-    TOXICS,
-    Bandwidth,
-    Latency,
-    Signal,
-    Slicer,
-    chance,
-)
+from seatrial.faults.base import Signal, seeded_random
+from seatrial.faults.network import Bandwidth, Latency, Slicer
+from seatrial.faults.toxiproxy import TOXICS
 
 
 @pytest.mark.parametrize(
@@ -28,9 +23,9 @@ def test_attributes_out_of_range_are_refused(make):
         make()
 
 
-def test_the_kinds_are_toxiproxys():
+def test_the_faults_are_those_of_toxiproxy():
     assert list(TOXICS) == [
         "down", "timeout", "latency", "bandwidth", "slow_close", "reset_peer", "slicer", "limit_data",
     ]  # fmt: skip
-    stage = TOXICS["latency"](latency=1).begin(chance(0, 1, 1), lambda: None)
-    assert list(stage(0.0, Signal.START)) == []
+    transform = TOXICS["latency"](latency=1).begin(seeded_random(0, 1, 1), lambda: None)
+    assert list(transform(0.0, Signal.START)) == []

@@ -8,7 +8,7 @@ import pytest
 from seatrial.errors import UsageError
 from seatrial.loadgen import http1
 from seatrial.loadgen.client import offer
-from seatrial.loadgen.http1 import Connection, request_bytes
+from seatrial.loadgen.http1 import HttpConnection, request_bytes
 from tests.support.load_shapes import recorded
 
 
@@ -53,7 +53,7 @@ class Socket(asyncio.Transport):
 
 
 class Results:
-    """An owner that remembers what became of the requests."""
+    """An owner that remembers how the requests ended."""
 
     def __init__(self):
         self.answers, self.losses = [], []
@@ -70,7 +70,7 @@ class Results:
 
 @pytest.fixture
 def connection():
-    opened = Connection(Results())
+    opened = HttpConnection(Results())
     opened.connection_made(Socket())
     return opened
 
@@ -94,9 +94,9 @@ def received(connection, *pieces, index=7):
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\n\r\n", 200, b"ok", False),
     ],
 )
-def test_a_response_is_read_alike_at_once_and_byte_by_byte(response, status, body, dropped):
+def test_a_response_is_read_the_same_at_once_and_byte_by_byte(response, status, body, dropped):
     for pieces in ([response], [bytes([byte]) for byte in response]):
-        connection = Connection(Results())
+        connection = HttpConnection(Results())
         connection.connection_made(Socket())
         assert received(connection, *pieces) == ([(7, status, body)], dropped)
 

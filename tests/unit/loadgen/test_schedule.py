@@ -1,4 +1,4 @@
-"""Schedules are seeded, follow their profile, and can be shared out without changing what is sent."""
+"""Schedules are seeded, follow their profile, and can be divided among workers without changing what is sent."""
 
 import numpy as np
 import pytest
@@ -104,6 +104,6 @@ def test_the_peak_counts_the_fullest_window():
         lambda: poisson(constant(10, 10), 0).share(2, 2),
     ],
 )
-def test_what_makes_no_load_is_refused(make):
+def test_a_schedule_without_load_is_refused(make):
     with pytest.raises(UsageError):
         make()

@@ -1,4 +1,4 @@
-"""The statistics of load give the published figures, and refuse to pass what was not shown."""
+"""The statistics of load give the published figures, and pass nothing that was not shown."""
 
 import math
 from dataclasses import replace
@@ -8,21 +8,12 @@ import pytest
 
 from seatrial.errors import UsageError
 from seatrial.loadgen.capacity import find_max_rate
-from seatrial.loadgen.comparison import compare, order
+from seatrial.loadgen.comparison import compare_runs, interleaved_order
+from seatrial.loadgen.estimates import autocorrelation, bounds, quantile
 from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.results import LoadRun, RequestResult, merged
-from seatrial.loadgen.statistics import (
-    Plan,
-    allowed,
-    autocorrelation,
-    bounds,
-    holds,
-    judge,
-    plan,
-    quantile,
-    required,
-)
-from seatrial.loadgen.validity import void, warmup
+from seatrial.loadgen.statistics import Plan, allowed_misses, evaluate, holds, plan_for, required_requests
+from seatrial.loadgen.validity import invalid_reasons, warmup
 from tests.support.load_shapes import percentile_seconds
 
 
@@ -37,9 +28,9 @@ from tests.support.load_shapes import percentile_seconds
 )
 def test_the_rule_needs_the_published_numbers_of_requests(percentile, needed):
     misses = [0, 1, 2, 5, 10, 20, 50, 100]
-    assert [required(each, percentile=percentile) for each in misses] == needed
-    assert [allowed(each, percentile=percentile) for each in needed] == misses
-    assert [allowed(each - 1, percentile=percentile) for each in needed] == [-1, 0, 1, 4, 9, 19, 49, 99]
+    assert [required_requests(each, percentile=percentile) for each in misses] == needed
+    assert [allowed_misses(each, percentile=percentile) for each in needed] == misses
+    assert [allowed_misses(each - 1, percentile=percentile) for each in needed] == [-1, 0, 1, 4, 9, 19, 49, 99]
 
 
 def test_the_rule_is_the_binomial_tail():
@@ -58,35 +49,35 @@ def misses(count, requests):
 
 def test_all_runs_must_hold():
     three = Plan(3, 2010)
-    assert judge([misses(10, 2010)] * 3, three).holds == "held"
-    assert judge([misses(10, 2010)] * 2 + [misses(11, 2010)], three).holds == "unshown"
-    assert judge([misses(10, 2010)] * 2 + [misses(21, 2010)], three).holds == "broken"
+    assert evaluate([misses(10, 2010)] * 3, three).decision == "held"
+    assert evaluate([misses(10, 2010)] * 2 + [misses(11, 2010)], three).decision == "inconclusive"
+    assert evaluate([misses(10, 2010)] * 2 + [misses(21, 2010)], three).decision == "violated"
 
 
 @pytest.mark.parametrize("runs", [[], [misses(0, 2010)] * 2, [misses(0, 2010)] * 4, [misses(0, 2009)] * 3])
-def test_what_was_not_planned_shows_nothing(runs):
-    assert judge(runs, Plan(3, 2010)).holds == "unshown"
+def test_runs_other_than_planned_are_inconclusive(runs):
+    assert evaluate(runs, Plan(3, 2010)).decision == "inconclusive"
 
 
-def test_an_unshown_limit_says_how_many_requests_would_show_it():
-    assert judge([misses(11, 2010)], Plan(1, 2010)).needed == required(11)
+def test_an_inconclusive_result_states_how_many_requests_are_needed():
+    assert evaluate([misses(11, 2010)], Plan(1, 2010)).needed == required_requests(11)
 
 
-def test_misses_in_a_row_are_called_dependent():
+def test_consecutive_misses_are_not_independent():
     lump = np.zeros(2010, dtype=bool)
     lump[500:510] = True
-    evaluated = judge([lump], Plan(1, 2010))
+    evaluated = evaluate([lump], Plan(1, 2010))
     assert evaluated.correlation > 0.8
     assert not evaluated.independent
-    assert judge([np.zeros(2010, dtype=bool)], Plan(1, 2010)).independent
+    assert evaluate([np.zeros(2010, dtype=bool)], Plan(1, 2010)).independent
 
 
 def test_a_plan_too_small_to_show_anything_is_refused():
     with pytest.raises(UsageError, match="459"):
         Plan(3, 458)
-    with pytest.raises(UsageError, match="half the capacity"):
-        plan(0.9)
-    assert plan(0.5).runs == plan(0.3).runs >= 3
+    with pytest.raises(UsageError, match="half the capacity or less"):
+        plan_for(0.9)
+    assert plan_for(0.5).runs == plan_for(0.3).runs >= 3
 
 
 def test_a_p99_has_no_upper_bound_in_a_small_sample():
@@ -98,7 +89,7 @@ def test_a_p99_has_no_upper_bound_in_a_small_sample():
     assert bounds([], 0.99) == (-math.inf, math.inf)
 
 
-def test_bounds_cover_the_truth_as_often_as_they_say():
+def test_bounds_cover_the_truth_as_often_as_their_confidence_states():
     rng = np.random.default_rng(8)
     truth = -math.log(0.05)
     found = np.array([bounds(rng.exponential(size=400), 0.95, confidence=0.9) for _ in range(1500)])
@@ -119,32 +110,32 @@ def test_autocorrelation_of_independent_values_is_small():
     assert autocorrelation([]) == 0.0
 
 
-def steady(count, rng):
+def stable_latencies(count, rng):
     return rng.gamma(4, 0.01, count)
 
 
 @pytest.mark.parametrize("slow", [400, 2_000, 4_000])
 def test_warm_up_is_found_where_it_ends(slow):
     rng = np.random.default_rng(2)
-    found = warmup(np.concatenate([3 * steady(slow, rng), steady(10_000 - slow, rng)]))
+    found = warmup(np.concatenate([3 * stable_latencies(slow, rng), stable_latencies(10_000 - slow, rng)]))
     assert found.requests == pytest.approx(slow, abs=200)
     assert found.factor == pytest.approx(3, rel=0.1)
-    assert found.settled
+    assert found.stable
 
 
-def test_a_steady_run_has_no_warm_up():
+def test_a_stable_run_has_no_warm_up():
     rng = np.random.default_rng(3)
-    found = [warmup(steady(10_000, rng)) for _ in range(200)]
-    assert sum(each.requests > 0 or not each.settled for each in found) <= 2
+    found = [warmup(stable_latencies(10_000, rng)) for _ in range(200)]
+    assert sum(each.requests > 0 or not each.stable for each in found) <= 2
 
 
 @pytest.mark.parametrize("trend", [np.linspace(1, 3, 8_000), np.linspace(3, 1, 8_000)])
-def test_a_run_that_keeps_changing_has_not_settled(trend):
-    assert not warmup(steady(8_000, np.random.default_rng(4)) * trend).settled
+def test_a_run_that_keeps_changing_is_not_stable(trend):
+    assert not warmup(stable_latencies(8_000, np.random.default_rng(4)) * trend).stable
 
 
-def test_too_few_requests_cannot_be_called_settled():
-    assert not warmup([0.1] * 49).settled
+def test_too_few_requests_are_not_stable():
+    assert not warmup([0.1] * 49).stable
 
 
 def offered(lag=0.0, rate=1000.0, count=2000, **changes):
@@ -154,26 +145,26 @@ def offered(lag=0.0, rate=1000.0, count=2000, **changes):
     return LoadRun(**{**columns, "outcome": np.zeros(count, np.uint8), "connections": 64, **changes})
 
 
-def test_a_generator_that_did_its_work_is_not_void():
-    assert void(offered(), 0.1) == ()
+def test_a_run_of_a_punctual_generator_is_valid():
+    assert invalid_reasons(offered(), 0.1) == ()
 
 
 @pytest.mark.parametrize(("lag", "limit"), [(0.0011, 1.0), (0.0006, 0.01)])
-def test_a_late_generator_voids_the_run(lag, limit):
-    assert "late" in " ".join(void(offered(lag=lag), limit))
+def test_a_late_generator_makes_the_run_invalid(lag, limit):
+    assert "late" in " ".join(invalid_reasons(offered(lag=lag), limit))
 
 
-def test_a_slow_generator_voids_the_run():
+def test_a_slow_generator_makes_the_run_invalid():
     slow = np.arange(2000) / 1000 * 1.02
-    assert "of the asked rate" in " ".join(void(offered(sent=slow), 0.1))
+    assert "of the scheduled rate" in " ".join(invalid_reasons(offered(sent=slow), 0.1))
     unsent = np.where(np.arange(2000) < 1900, np.arange(2000) / 1000, np.nan)
-    assert "of the asked rate" in " ".join(void(offered(sent=unsent), 0.1))
-    assert void(offered(count=0), 0.1) == ("nothing was sent",)
+    assert "of the scheduled rate" in " ".join(invalid_reasons(offered(sent=unsent), 0.1))
+    assert invalid_reasons(offered(count=0), 0.1) == ("nothing was sent",)
 
 
-def test_too_few_connections_void_the_run_only_where_they_were_the_bottleneck():
-    assert "connections busy" in " ".join(void(offered(waited=3), 0.1))
-    assert void(offered(waited=3), 0.05) == ()
+def test_too_few_connections_make_the_run_invalid_only_where_they_were_the_bottleneck():
+    assert "connections busy" in " ".join(invalid_reasons(offered(waited=3), 0.1))
+    assert invalid_reasons(offered(waited=3), 0.05) == ()
 
 
 def test_latency_counts_from_when_the_request_was_due():
@@ -241,48 +232,48 @@ def pairs(seed, factor=1.0, count=10, noise=0.04):
     return draw(), factor * draw()
 
 
-def test_equal_services_are_seldom_called_a_regression():
-    answers = [compare(*pairs(seed)).answer for seed in range(400)]
-    assert answers.count("regression") <= 24
-    assert answers.count("none") >= 200
+def test_equal_services_are_seldom_a_regression():
+    conclusions = [compare_runs(*pairs(seed)).conclusion for seed in range(400)]
+    assert conclusions.count("regression") <= 24
+    assert conclusions.count("no regression") >= 200
 
 
 def test_a_slower_challenger_is_a_regression():
-    answers = [compare(*pairs(seed, 1.15)).answer for seed in range(200)]
-    assert answers.count("regression") >= 190
-    assert answers.count("none") <= 2
+    conclusions = [compare_runs(*pairs(seed, 1.15)).conclusion for seed in range(200)]
+    assert conclusions.count("regression") >= 190
+    assert conclusions.count("no regression") <= 2
 
 
 def test_a_challenger_that_stands_on_the_margin_is_seldom_decided():
-    """Neither slower beyond the margin nor within it: each is said wrongly in 5 of 100 at most."""
-    answers = [compare(*pairs(seed, 1.05)).answer for seed in range(400)]
-    assert answers.count("regression") <= 32
-    assert answers.count("none") <= 32
+    """Neither slower beyond the margin nor within it: each is concluded wrongly in at most 5 of 100."""
+    conclusions = [compare_runs(*pairs(seed, 1.05)).conclusion for seed in range(400)]
+    assert conclusions.count("regression") <= 32
+    assert conclusions.count("no regression") <= 32
 
 
 def test_few_or_noisy_runs_are_not_enough():
-    assert compare([1, 1, 1, 1], [1, 1, 1, 1]).answer == "not enough runs"
-    assert compare(*pairs(1, noise=0.5)).answer == "not enough runs"
-    assert compare([], []).answer == "not enough runs"
+    assert compare_runs([1, 1, 1, 1], [1, 1, 1, 1]).conclusion == "not enough runs"
+    assert compare_runs(*pairs(1, noise=0.5)).conclusion == "not enough runs"
+    assert compare_runs([], []).conclusion == "not enough runs"
 
 
 def test_a_challenger_that_fails_its_requests_is_a_regression():
-    assert compare([1.0] * 10, [1.0] * 8 + [math.inf] * 2).answer == "regression"
-    assert compare([1.0] * 10, [1.0] * 9 + [math.inf]).answer == "not enough runs"
-    assert compare([math.inf] * 10, [1.0] * 10).answer == "not enough runs"
+    assert compare_runs([1.0] * 10, [1.0] * 8 + [math.inf] * 2).conclusion == "regression"
+    assert compare_runs([1.0] * 10, [1.0] * 9 + [math.inf]).conclusion == "not enough runs"
+    assert compare_runs([math.inf] * 10, [1.0] * 10).conclusion == "not enough runs"
 
 
 def test_pairs_are_interleaved_half_each_way():
-    first = [each[0] for each in order(10, 4)]
+    first = [each[0] for each in interleaved_order(10, 4)]
     assert first.count("champion") == 5
-    assert order(10, 4) == order(10, 4) != order(10, 5)
+    assert interleaved_order(10, 4) == interleaved_order(10, 4) != interleaved_order(10, 5)
 
 
 def test_figures_that_cannot_be_paired_are_refused():
     with pytest.raises(UsageError):
-        compare([1.0], [1.0, 2.0])
+        compare_runs([1.0], [1.0, 2.0])
     with pytest.raises(UsageError):
-        compare([0.0] * 5, [1.0] * 5)
+        compare_runs([0.0] * 5, [1.0] * 5)
 
 
 def test_histograms_of_parts_sum_to_the_histogram_of_the_whole():

@@ -28,8 +28,8 @@ FRAME = pd.DataFrame(
 
 KINDS = {
     "float64": (st.floats(width=64), "float64"),
-    "float32": (st.floats(width=32), "float32"),
-    "float16": (st.floats(width=16), "float16"),
+    "float32": (st.integers(0, 2**32 - 1).map(lambda bits: np.uint32(bits).view("float32").item()), "float32"),
+    "float16": (st.integers(0, 2**16 - 1).map(lambda bits: np.uint16(bits).view("float16").item()), "float16"),
     "int64": (st.integers(-(2**63), 2**63 - 1), "int64"),
     "uint64": (st.integers(0, 2**64 - 1), "uint64"),
     "int8": (st.integers(-128, 127), "int8"),

@@ -11,8 +11,8 @@ import pandas as pd
 from seatrial.checks.serving.expected import Expected
 from seatrial.events import Finding
 from seatrial.formatting import part_of, share
+from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import LoadRun
-from seatrial.loadgen.statistics import too_many
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Slo
 
@@ -62,7 +62,7 @@ def compare_samples(name: str, expected: Expected, run: LoadRun, rows: np.ndarra
                 evidence={"rows": len(objects), "missing": unreadable},
             )
         )  # fmt: skip
-    if too_many(degraded, len(read), 1 - slo.percentile):
+    if exceeds_share(degraded, len(read), 1 - slo.percentile):
         findings.append(
             Finding(
                 name, SERVICE,

@@ -14,8 +14,8 @@ from seatrial.errors import SeatrialError, TargetError
 from seatrial.events import Measurement
 from seatrial.loadgen import capacity
 from seatrial.loadgen.capacity import CapacityProbe
-from seatrial.loadgen.statistics import Holds, Plan, judge, required
-from seatrial.loadgen.validity import void
+from seatrial.loadgen.statistics import Decision, Plan, evaluate, required_requests
+from seatrial.loadgen.validity import invalid_reasons
 from seatrial.pipeline import SERVICE
 from seatrial.targets.http import Http
 
@@ -43,10 +43,10 @@ def find_max_rate(
         met: whether the objective was met at its own rate; the search goes up from there, or down.
     """
     slo = session.slo
-    fewest = required(MISSES, percentile=slo.percentile, confidence=slo.confidence)
+    fewest = required_requests(MISSES, percentile=slo.percentile, confidence=slo.confidence)
     probes: list[CapacityProbe] = []
 
-    def probe(rate: float) -> Holds:
+    def probe(rate: float) -> Decision:
         requests = max(fewest, math.ceil(rate * PROBE_LIMITS * slo.limit_seconds))
         if not session.affords(requests, rate):
             raise _BudgetSpentError("The time budget of the search is spent.")
@@ -54,18 +54,18 @@ def find_max_rate(
         on_progress(len(probes), PROBES, f"maximum sustainable rate: probe at {rate:,.4g} requests/s")
         run, _ = session.run(1_000 + len(probes), requests, rate)
         plan = Plan(1, requests, slo.percentile, slo.confidence)
-        invalid = void(run, slo.limit_seconds)
-        holds: Holds = "unshown" if invalid else judge([run.misses(slo.limit_seconds)], plan).holds
-        probes.append(CapacityProbe(rate, holds))
-        return holds
+        invalid = invalid_reasons(run, slo.limit_seconds)
+        decision: Decision = "inconclusive" if invalid else evaluate([run.misses(slo.limit_seconds)], plan).decision
+        probes.append(CapacityProbe(rate, decision))
+        return decision
 
     known, start = (slo.rate, 2 * slo.rate) if met else (0.0, slo.rate / 2)
     try:
         found = capacity.find_max_rate(probe, start, known=known, precision=PRECISION, probes=PROBES)
         best, above = found.rate, found.above
     except _BudgetSpentError:
-        best = max((p.rate for p in probes if p.holds == "held"), default=known)
-        above = min((p.rate for p in probes if p.holds == "broken"), default=np.inf)
+        best = max((p.rate for p in probes if p.decision == "held"), default=known)
+        above = min((p.rate for p in probes if p.decision == "violated"), default=np.inf)
     if best:
         yield Measurement(name, SERVICE, "maximum sustainable rate", best, "requests/s")
     if np.isfinite(above):

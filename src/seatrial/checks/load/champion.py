@@ -13,9 +13,10 @@ from seatrial.checks.load.runs import LoadSession, shape, start_service
 from seatrial.errors import TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import plural, seconds, share
-from seatrial.loadgen.comparison import MIN_PAIRS, Comparison, compare, order
-from seatrial.loadgen.statistics import quantile, required
-from seatrial.loadgen.validity import void
+from seatrial.loadgen.comparison import MIN_PAIRS, Comparison, compare_runs, interleaved_order
+from seatrial.loadgen.estimates import quantile
+from seatrial.loadgen.statistics import required_requests
+from seatrial.loadgen.validity import invalid_reasons
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
 
@@ -42,7 +43,7 @@ def compare_with_champion(name: str, session: LoadSession, trial: Trial) -> Iter
         )  # fmt: skip
         return
     rule = {"percentile": session.slo.percentile, "confidence": session.slo.confidence}
-    requests = load.pair_requests or required(MISSES, **rule)
+    requests = load.pair_requests or required_requests(MISSES, **rule)
     one = shape(load, session.slo.rate, requests)[0].seconds
     pairs = max(0, min(load.pairs, math.floor((session.until - time.monotonic() - 2 * one) / (2 * one))))
     if pairs < MIN_PAIRS:
@@ -73,19 +74,19 @@ def _compared(
         each.run(next(number), requests, slo.rate)
     figures: dict[str, list[float]] = {"champion": [], "challenger": []}
     invalid_pairs = 0
-    for n, turn in enumerate(order(pairs, challenger.seed)):
+    for n, turn in enumerate(interleaved_order(pairs, challenger.seed)):
         pair: dict[str, float] = {}
         invalid = False
         for which in turn:
             trial.on_progress(2 + 2 * n + len(pair), 2 * pairs + 2, f"{which}, pair {n + 1} of {pairs}")
             run, _ = sides[which].run(next(number), requests, slo.rate)
             pair[which] = quantile(run.latencies, slo.percentile)
-            invalid |= bool(void(run, slo.limit_seconds))
+            invalid |= bool(invalid_reasons(run, slo.limit_seconds))
         invalid_pairs += invalid
         if not invalid:
             for side, figure in pair.items():
                 figures[side].append(figure)
-    found = compare(figures["champion"], figures["challenger"], margin=margin, alpha=ALPHA)
+    found = compare_runs(figures["champion"], figures["challenger"], margin=margin, alpha=ALPHA)
     yield Measurement(name, SERVICE, "pairs compared", found.pairs, "pairs")
     for label, value in (("", found.ratio), (" lower bound", found.low), (" upper bound", found.high)):
         if math.isfinite(value):
@@ -98,7 +99,7 @@ def _result(
 ) -> Iterator[Event]:
     slo = challenger.slo
     figure = f"{percentile_name(slo.percentile)} at {slo.rate:,g} requests/s"
-    if found.answer == "regression":
+    if found.conclusion == "regression":
         yield Finding(
             name, SERVICE,
             f"This version is slower than the champion. For {figure}, {found.reason} (each bound at "
@@ -106,7 +107,7 @@ def _result(
             cause=CAUSE, advice="Profile one request of both versions and compare what they do.",
             evidence={"rows": 2 * found.pairs * requests, "pairs": found.pairs, "seed": challenger.seed},
         )  # fmt: skip
-    elif found.answer != "none":
+    elif found.conclusion != "no regression":
         late = (
             f" Because the generator was late, {plural(invalid_pairs, 'pair')} could not be used."
             if invalid_pairs

@@ -30,7 +30,7 @@ from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import seconds as duration
 from seatrial.formatting import share
-from seatrial.loadgen.affinity import EVERYWHERE, apart
+from seatrial.loadgen.affinity import UNRESTRICTED, reserve_cores
 from seatrial.loadgen.statistics import Plan
 from seatrial.loadgen.validity import BATCHES
 from seatrial.pipeline import SERVICE
@@ -56,7 +56,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         return
     try:
         plan = plan_of(slo, load)
-        cores = apart(load.workers) if load.reserve_cores else EVERYWHERE
+        cores = reserve_cores(load.workers) if load.reserve_cores else UNRESTRICTED
     except UsageError as error:
         yield NotEvaluated(NAME, SERVICE, f"[load] of service.toml cannot be used. {error}")
         return

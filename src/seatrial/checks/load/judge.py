@@ -12,9 +12,11 @@ import numpy as np
 from seatrial.checks.load.runs import shape
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import plural, seconds, share
+from seatrial.loadgen import statistics
+from seatrial.loadgen.estimates import bounds, quantile
 from seatrial.loadgen.results import LoadRun
-from seatrial.loadgen.statistics import Plan, RuleResult, bounds, judge, plan, quantile, required
-from seatrial.loadgen.validity import Warmup, void, warmup
+from seatrial.loadgen.statistics import Plan, RuleResult, plan_for, required_requests
+from seatrial.loadgen.validity import Warmup, invalid_reasons, warmup
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Load, Slo
 
@@ -63,9 +65,9 @@ def plan_of(slo: Slo, load: Load) -> Plan:
     Raises:
         UsageError: the declared runs or requests cannot show the percentile.
     """
-    usual = plan(load.utilisation)
+    usual = plan_for(load.utilisation)
     rule = {"percentile": slo.percentile, "confidence": slo.confidence}
-    scale = required(0, **rule) / required(0)
+    scale = required_requests(0, **rule) / required_requests(0)
     requests = load.requests or math.ceil(usual.requests * scale)
     return Plan(load.runs or usual.runs, shape(load, slo.rate, requests)[1], **rule)
 
@@ -104,22 +106,22 @@ def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
             name, SERVICE, f"The objective ({objective}) was not evaluated. {' '.join(invalid)} {ADVICE}"
         )
         return
-    result = judge([part > slo.limit_seconds for part in finished.latencies()], finished.plan)
+    result = statistics.evaluate([part > slo.limit_seconds for part in finished.latencies()], finished.plan)
     total = sum(result.requests)
-    if result.holds == "broken":
+    if result.decision == "violated":
         yield _missed(name, finished, result, objective)
         yield Evaluated(name, SERVICE, compared=total)
-    elif not finished.warmup.settled:
+    elif not finished.warmup.stable:
         yield NotEvaluated(
             name, SERVICE,
             f"The objective ({objective}) was not evaluated: the latency had not settled within the first run. Raise "
             "requests in [load] of service.toml.",
         )  # fmt: skip
-    elif result.holds == "held":
+    elif result.decision == "held":
         yield Evaluated(name, SERVICE, compared=total)
     else:
         yield NotEvaluated(name, SERVICE, _not_shown(finished, result, objective))
-    if result.holds == "held" and not result.independent:
+    if result.decision == "held" and not result.independent:
         yield Measurement(name, SERVICE, "autocorrelation of misses", result.correlation)
 
 
@@ -132,9 +134,9 @@ def _invalid(finished: FinishedRuns) -> Iterator[str]:
     """Yield a sentence for each reason that makes a run invalid."""
     limit = finished.slo.limit_seconds
     for n, run in enumerate(finished.runs):
-        yield from (f"Run {n + 1} is invalid: {reason}." for reason in void(run, limit))
+        yield from (f"Run {n + 1} is invalid: {reason}." for reason in invalid_reasons(run, limit))
     if finished.lead is not None:
-        yield from (f"The warm-up is invalid: {reason}." for reason in void(finished.lead, limit))
+        yield from (f"The warm-up is invalid: {reason}." for reason in invalid_reasons(finished.lead, limit))
 
 
 def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: str) -> Finding:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seatrial.checks.serving.expected import Expected
 from seatrial.checks.serving.service import serve
-from seatrial.loadgen.affinity import EVERYWHERE, Cores, on
+from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
 from seatrial.loadgen.workers import offer_by
@@ -41,7 +41,7 @@ class LoadSession:
     load: Load
     seed: int
     until: float = math.inf
-    cores: Cores = EVERYWHERE
+    cores: Cores = UNRESTRICTED
 
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
@@ -62,7 +62,7 @@ class LoadSession:
         rng = np.random.default_rng([self.seed, number])
         rows = np.resize(rng.permutation(len(self.expected.payloads)), requests)
         sampled = rng.choice(requests, min(samples, requests), replace=False)
-        with on(self.cores.generator):
+        with pinned_to(self.cores.generator):
             finished = offer_by(
                 min(self.load.workers, requests),
                 self.url,
@@ -82,7 +82,7 @@ class LoadSession:
 
 def start_service(trial: Trial, model_path: str | None, cores: Cores) -> Running:
     """Start the pipeline's service with a model, on its cores; use it in a ``with`` block."""
-    with on(cores.service):
+    with pinned_to(cores.service):
         return serve(trial.pipeline, model_path=model_path)
 
 

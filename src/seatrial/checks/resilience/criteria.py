@@ -12,8 +12,8 @@ from seatrial.checks.resilience.observation import Observation
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import WITHIN
 from seatrial.formatting import part_of, plural, seconds
+from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import TIMED_OUT
-from seatrial.loadgen.statistics import too_many
 from seatrial.policy.service import Slo
 
 CRITERIA = (
@@ -163,7 +163,7 @@ def _values(observation: Observation) -> Iterator[Violation]:
 
 def _needless_fallback(scenario: Scenario, observation: Observation) -> Violation | None:
     degraded, of = int((observation.uses & observation.flagged).sum()), int(observation.uses.sum())
-    if not (scenario.whole and too_many(degraded, of, NEEDLESS)):
+    if not (scenario.whole and exceeds_share(degraded, of, NEEDLESS)):
         return None
     message = "were degraded although the dependency answered in time"
     left = (1 - WITHIN) * observation.baseline.policy.timeout
@@ -180,7 +180,7 @@ def _deadline(observation: Observation) -> Violation | None:
     limit = observation.baseline.policy.deadline
     over = observation.seconds > limit
     never = int((observation.run.outcome == TIMED_OUT).sum())
-    if never or too_many(int(over.sum()), len(over), 0.01):
+    if never or exceeds_share(int(over.sum()), len(over), 0.01):
         slowest = f"the slowest took {seconds(observation.seconds.max())}"
         took = f"{never:,} of them never got an answer" if never else slowest
         message = f"took longer than the deadline of {seconds(limit)}; {took}"
@@ -200,7 +200,7 @@ def _unaffected(observation: Observation, slo: Slo | None) -> Iterator[Violation
     parts |= {f"requests to '{path}'": run.latencies for path, run in observation.unaffected.items()}
     for noun, took in parts.items():
         over = int((took > limit).sum())
-        if too_many(over, len(took), allowed):
+        if exceeds_share(over, len(took), allowed):
             yield Violation("unaffected", f"took longer than {seconds(limit)} or failed", over, len(took), noun)
 
 
@@ -210,7 +210,7 @@ def _circuit_breaker(scenario: Scenario, observation: Observation) -> Violation 
         return None
     later = observation.uses & (due > due[-1] / 2)
     waited = later & (observation.seconds > 0.8 * policy.timeout)
-    if too_many(int(waited.sum()), int(later.sum()), 0.5):  # a breaker that tries again now and then lets some wait
+    if exceeds_share(int(waited.sum()), int(later.sum()), 0.5):  # a half-open breaker lets some requests wait
         message = "in the second half of the fault still waited for the dependency; no circuit breaker opened"
         return Violation("circuit-breaker", message, int(waited.sum()), int(later.sum()))
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seatrial.checks.serving.service import can_start
-from seatrial.faults.proxy.dependency import over_tcp
+from seatrial.faults.proxy.dependency import is_proxied
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import scenarios
 from seatrial.policy.service import FailurePolicy
@@ -33,7 +33,7 @@ def why_not(trial: Trial, dependency: str) -> str:
     url = trial.pipeline.dependencies[dependency].url
     if not can_start(trial):
         return "the pipeline has no service that can be started here"
-    if not over_tcp(url):
+    if not is_proxied(url):
         return f"'{dependency}' is not reached over TCP ({url.partition(':')[0]}): there is no wire to put a fault on"
     if trial.policy.failure_policy(dependency).timeout_ms is None:
         return f"[dependencies.{dependency}] of service.toml does not say timeout_ms"

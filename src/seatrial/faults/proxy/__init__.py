@@ -1,1 +1,1 @@
-"""A proxy between a service and what it depends on, where faults of the network are placed."""
+"""Proxies between a service and its dependencies, on which faults are placed."""

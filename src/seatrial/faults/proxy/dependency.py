@@ -1,37 +1,53 @@
-"""A proxy between a service and one dependency."""
+"""The proxies between a service and one dependency."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from seatrial.faults.network import Fault
+from seatrial.faults.base import Fault
 from seatrial.faults.proxy.http import HttpProxy
-from seatrial.faults.proxy.tcp import DEFAULT_PORTS, FaultCounter, TcpProxy, endpoint
-from seatrial.faults.responses import AnswerFault
+from seatrial.faults.proxy.tcp import DEFAULT_PORTS, FaultCounter, TcpProxy, address_of
+from seatrial.faults.responses import ResponseFault
 
 
-def over_tcp(url: str) -> bool:
-    """Whether a dependency's URL names a host and a port that a wire can be put in front of."""
+def is_proxied(url: str) -> bool:
+    """Return whether a proxy can stand before a dependency: its URL has a host and a port.
+
+    Example:
+        >>> is_proxied("redis://127.0.0.1:6379/0"), is_proxied("sqlite:///orders.db")
+        (True, False)
+    """
     scheme, separator, rest = url.partition("://")
     known = scheme.split("+")[0] in DEFAULT_PORTS
     return bool(separator) and rest[:1] not in ("", "/") and (known or ":" in rest.rpartition("@")[2])
 
 
 class DependencyProxy:
-    """The proxies between the service and one dependency: TCP faults on the wire, for HTTP also faults on answers."""
+    """The proxies between a service and one dependency: one for its connections, over HTTP also one for its responses.
+
+    Args:
+        url: the dependency's.
+        seed: decides what a fault with a share or a toxicity hits.
+
+    Example:
+        >>> with DependencyProxy("redis://127.0.0.1:6379/0", seed=7) as proxy:
+        ...     service = start(store=proxy.through)
+        ...     with proxy.fault(Latency(latency=500)) as hits:
+        ...         ...
+    """
 
     def __init__(self, url: str, *, seed: int = 0) -> None:
         self.url, self.seed = url, seed
         self._stack = ExitStack()
-        self._reverse: HttpProxy | None = None
+        self._http: HttpProxy | None = None
 
     def __enter__(self) -> DependencyProxy:
-        host, port = endpoint(self.url)
+        host, port = address_of(self.url)
         if self.url.startswith("http:"):
-            self._reverse = self._stack.enter_context(HttpProxy(self.url, seed=self.seed))
-            host, port = self._reverse.address
-        self.wire = self._stack.enter_context(TcpProxy(host, port, seed=self.seed))
+            self._http = self._stack.enter_context(HttpProxy(self.url, seed=self.seed))
+            host, port = self._http.address
+        self._tcp = self._stack.enter_context(TcpProxy(host, port, seed=self.seed))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -39,27 +55,27 @@ class DependencyProxy:
 
     @property
     def port(self) -> int:
-        """Where the service reaches it."""
-        return self.wire.address[1]
+        """The port of 127.0.0.1 on which the service reaches the dependency."""
+        return self._tcp.address[1]
 
     @property
     def through(self) -> str:
-        """The dependency's URL as the service is given it."""
-        return self.wire.through(self.url)
+        """The dependency's URL through the proxy, for the service."""
+        return self._tcp.through(self.url)
 
     @property
     def calls(self) -> int:
-        """How often it was called so far: requests where they can be told apart, new connections where not."""
-        return max(self.wire.connections, self._reverse.requests if self._reverse else 0)
+        """How often the dependency was called so far: requests over HTTP, otherwise new connections."""
+        return max(self._tcp.connections, self._http.requests if self._http else 0)
 
     @contextmanager
-    def fault(self, fault: Fault | AnswerFault) -> Iterator[FaultCounter]:
-        """Place a fault until the block ends."""
+    def fault(self, fault: Fault | ResponseFault) -> Iterator[FaultCounter]:
+        """Place a fault until the block ends; the counter shows how often it did something."""
         with self._placed(fault) as hits:
             yield hits
 
-    def _placed(self, fault: Fault | AnswerFault) -> AbstractContextManager[FaultCounter]:
+    def _placed(self, fault: Fault | ResponseFault) -> AbstractContextManager[FaultCounter]:
         if isinstance(fault, Fault):
-            return self.wire.fault(fault)
-        assert self._reverse is not None
-        return self._reverse.fault(fault)
+            return self._tcp.fault(fault)
+        assert self._http is not None
+        return self._http.fault(fault)

@@ -1,4 +1,4 @@
-"""A reverse proxy between the service and a dependency that speaks HTTP, on which answer faults are placed."""
+"""A reverse proxy between a service and an HTTP dependency, on which response faults are placed."""
 
 from __future__ import annotations
 
@@ -11,26 +11,37 @@ from time import monotonic
 from urllib.parse import urlsplit, urlunsplit
 
 from seatrial.faults.messages import BadMessage, ClientSide, HttpResponse, ServerSide
-from seatrial.faults.proxy.tcp import FaultCounter, endpoint
-from seatrial.faults.responses import AnswerFault
+from seatrial.faults.proxy.tcp import FaultCounter, address_of
+from seatrial.faults.responses import ResponseFault
 from seatrial.process.event_loop import Background
 
-_BAD_GATEWAY = HttpResponse(502, (), b"the dependency did not answer", "Bad Gateway")
-_KEPT_TIMES = 100_000
+_BAD_GATEWAY = HttpResponse(502, (), b"The dependency did not respond.", "Bad Gateway")
+_MAX_TIMES = 100_000
 
 
 class HttpProxy:
-    """The proxy for ``url``, on a free port of 127.0.0.1; a context manager that leaves nothing behind.
+    """A reverse proxy of ``url`` on a free port of 127.0.0.1; nothing is left behind when its block ends.
 
-    ``requests`` counts what the service asked; ``times`` holds when (``time.monotonic()``), the last 100 000,
-    so that retries can be counted and those before their time be seen.
+    Args:
+        url: the dependency's.
+        seed: decides which responses and values a fault's share hits.
+
+    Attributes:
+        address: host and port of the proxy.
+        requests: how many came in so far.
+        times: when the last 100,000 came in, by ``time.monotonic()``; they show retries that come too early.
+
+    Example:
+        >>> with HttpProxy("http://127.0.0.1:9000/features", seed=7) as proxy:
+        ...     with proxy.fault(Errors(share=0.5)) as hits:
+        ...         ...
     """
 
     def __init__(self, url: str, *, seed: int = 0) -> None:
-        self.upstream, self.seed = endpoint(url), seed
+        self.upstream, self.seed = address_of(url), seed
         self.requests = 0
-        self.times: deque[float] = deque(maxlen=_KEPT_TIMES)
-        self._faults: list[tuple[AnswerFault, FaultCounter]] = []
+        self.times: deque[float] = deque(maxlen=_MAX_TIMES)
+        self._faults: list[tuple[ResponseFault, FaultCounter]] = []
 
     def __enter__(self) -> HttpProxy:
         self._background = Background(f"reverse proxy of {self.upstream[0]}:{self.upstream[1]}")
@@ -47,8 +58,8 @@ class HttpProxy:
         return urlunsplit(urlsplit(url)._replace(netloc=f"{self.address[0]}:{self.address[1]}"))
 
     @contextmanager
-    def fault(self, fault: AnswerFault) -> Iterator[FaultCounter]:
-        """Change answers until the block ends; the hits count the answers that were changed."""
+    def fault(self, fault: ResponseFault) -> Iterator[FaultCounter]:
+        """Change responses until the block ends; the counter shows how many were changed."""
         placed = fault, FaultCounter()
         self._background.call(lambda: self._faults.append(placed))
         try:
@@ -68,7 +79,7 @@ class HttpProxy:
                 self.times.append(monotonic())
                 response = None
                 if upstream is not None and upstream.reusable:
-                    # The dependency may drop an idle connection just now: unanswered, the request is sent anew.
+                    # A dependency may close an idle connection at any time: the request is then sent once more.
                     with contextlib.suppress(ConnectionError):
                         response = await upstream.send(request)
                 if response is None:
@@ -83,9 +94,9 @@ class HttpProxy:
             with contextlib.suppress(OSError, BadMessage):
                 await client.write(_BAD_GATEWAY, close=True)
         finally:
-            for side in (client, upstream):
-                if side is not None:
-                    side.close()
+            for connection in (client, upstream):
+                if connection is not None:
+                    connection.close()
 
     def _changed(self, response: HttpResponse, number: int) -> HttpResponse:
         for fault, hits in self._faults:

@@ -1,12 +1,12 @@
 """A TCP proxy between the service and one of its dependencies, on which faults are placed for a while.
 
-    with Wire("127.0.0.1", 6379, seed=7) as wire:
-        service = start(store=wire.through("redis://127.0.0.1:6379/0"))
-        with wire.fault(Latency(latency=500)) as hits:
+    with TcpProxy("127.0.0.1", 6379, seed=7) as proxy:
+        service = start(store=proxy.through("redis://127.0.0.1:6379/0"))
+        with proxy.fault(Latency(latency=500)) as hits:
             ...
         assert hits.count > 0
 
-Whatever happens inside the inner block, the fault is gone after it; after the outer one nothing is left.
+The fault is undone after the inner block, also where that raises; after the outer one nothing is left behind.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from seatrial.errors import TargetError, UsageError
-from seatrial.faults.network import Down, Fault, chance
-from seatrial.faults.proxy.connection import Link
+from seatrial.faults.base import Fault, seeded_random
+from seatrial.faults.network import Down
+from seatrial.faults.proxy.connection import ProxiedConnection
 from seatrial.process.event_loop import Background
 
 DEFAULT_PORTS = {"http": 80, "postgresql": 5432, "postgres": 5432, "mysql": 3306, "redis": 6379, "mongodb": 27017}
@@ -29,7 +30,7 @@ _BACKLOG = 4096
 
 @dataclass
 class FaultCounter:
-    """How often a fault did something. Zero means that it was never met, and nothing was shown."""
+    """How often a fault did something. Zero means that it was never hit, and that nothing was shown."""
 
     count: int = 0
 
@@ -38,26 +39,44 @@ class FaultCounter:
         self.count += 1
 
 
-def endpoint(url: str) -> tuple[str, int]:
-    """Return host and port of a dependency's URL; schemes like ``postgresql+psycopg`` have their usual port."""
+def address_of(url: str) -> tuple[str, int]:
+    """Return host and port of a dependency's URL; a scheme such as ``postgresql+psycopg`` has its usual port.
+
+    Raises:
+        UsageError: no host or no port; passwords are left out of the message.
+
+    Example:
+        >>> address_of("postgresql+psycopg://me:secret@db/orders")
+        ('db', 5432)
+    """
     parts = urlsplit(url)
     port = parts.port or DEFAULT_PORTS.get(parts.scheme.split("+")[0])
     if not parts.hostname or port is None:
         shown = url.rpartition("@")[2]  # never the password
-        raise UsageError(f"There is no host and port in '{shown}'; say it like redis://127.0.0.1:6379/0.")
+        raise UsageError(f"'{shown}' has no host and port. Write it as in redis://127.0.0.1:6379/0.")
     return parts.hostname, port
 
 
 class TcpProxy:
-    """The proxy. Listens on a free port of 127.0.0.1 and passes everything to ``host:port``.
+    """A proxy on a free port of 127.0.0.1 that passes everything to ``host:port``.
 
-    ``connections`` counts what was accepted so far, ``open`` what is open now.
+    Args:
+        host: of the dependency.
+        port: of the dependency.
+        seed: decides which connections a fault's toxicity hits.
+
+    Attributes:
+        address: host and port of the proxy.
+        connections: how many were accepted so far.
+
+    Raises:
+        TargetError: the proxy cannot listen.
     """
 
     def __init__(self, host: str, port: int, *, seed: int = 0) -> None:
         self.upstream, self.seed = (host, port), seed
         self.connections = 0
-        self._links: dict[Link, int] = {}
+        self._open: dict[ProxiedConnection, int] = {}
         self._faults: dict[int, tuple[Fault, FaultCounter]] = {}
         self._applied = 0
         self._server: asyncio.Server | None = None
@@ -65,12 +84,12 @@ class TcpProxy:
         self._connecting: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> TcpProxy:
-        # Bound but never listening, it keeps the port ours while the listener is down, and has it refused.
-        self._keeper = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._keeper.bind(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self._keeper.getsockname()
-        self._background = Background(f"wire to {self.upstream[0]}:{self.upstream[1]}")
+        # Bound but never listening, it reserves the port while the listener is down, so that attempts are refused.
+        self._port_holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._port_holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._port_holder.bind(("127.0.0.1", 0))
+        self.address: tuple[str, int] = self._port_holder.getsockname()
+        self._background = Background(f"proxy of {self.upstream[0]}:{self.upstream[1]}")
         self._background.run(self._listen())
         return self
 
@@ -79,12 +98,12 @@ class TcpProxy:
             self._background.run(self._close())
         finally:
             self._background.stop()
-            self._keeper.close()
+            self._port_holder.close()
 
     @property
     def open(self) -> int:
         """How many connections are open now."""
-        return len(self._links)
+        return len(self._open)
 
     def through(self, url: str) -> str:
         """Return the dependency's URL with this proxy's address in place of its own."""
@@ -94,7 +113,7 @@ class TcpProxy:
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[FaultCounter]:
-        """Place a fault on the connections there are and those that come, until the block ends.
+        """Place a fault on present and future connections until the block ends.
 
         Raises:
             UsageError: a second ``Down`` at the same time, or a ``Down`` for a share of the connections.
@@ -111,23 +130,25 @@ class TcpProxy:
     async def _place(self, number: int, fault: Fault, hits: FaultCounter) -> None:
         if isinstance(fault, Down):
             if self._down is not None or fault.toxicity < 1:
-                raise UsageError("A dependency is down as a whole, and once: Down() takes no toxicity and no second.")
+                raise UsageError(
+                    "Down() ends the whole dependency: it takes no toxicity, and no second Down() at a time."
+                )
             self._down = hits
-            for link in list(self._links):
+            for connection in list(self._open):
                 hits.add()
-                link.close()
+                connection.close()
             if hits.count:
                 self._stop_listening()
         else:
-            for link, connection in list(self._links.items()):
-                link.apply(number, fault, chance(self.seed, number, connection), hits.add)
+            for connection, ordinal in list(self._open.items()):
+                connection.apply(number, fault, seeded_random(self.seed, number, ordinal), hits.add)
         self._faults[number] = fault, hits
 
     async def _undo(self, number: int, fault: Fault) -> None:
         if self._faults.pop(number, None) is None:
             return
-        for link in list(self._links):
-            link.undo(number, fault)
+        for connection in list(self._open):
+            connection.undo(number, fault)
         if isinstance(fault, Down):
             self._down = None
             if self._server is None:
@@ -139,7 +160,9 @@ class TcpProxy:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self.address)
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: Link(self, loop).client, sock=listener, backlog=_BACKLOG)
+            self._server = await loop.create_server(
+                lambda: ProxiedConnection(self, loop).client, sock=listener, backlog=_BACKLOG
+            )
         except OSError as error:
             listener.close()
             raise TargetError(f"The proxy cannot listen on port {self.address[1]}: {error.strerror}.") from error
@@ -149,36 +172,36 @@ class TcpProxy:
             self._server.close()
             self._server = None
 
-    def arrived(self, link: Link) -> None:
-        """Connect a new client through, unless the dependency is down."""
+    def connected(self, connection: ProxiedConnection) -> None:
+        """Connect a new client to the dependency, unless that is down."""
         self.connections += 1
-        self._links[link] = self.connections
+        self._open[connection] = self.connections
         if self._down is not None:
             self._down.add()
-            link.reset()
+            connection.reset()
             self._stop_listening()
             return
         for number, (fault, hits) in self._faults.items():
-            link.apply(number, fault, chance(self.seed, number, self.connections), hits.add)
-        task = link.loop.create_task(self._connect(link))
+            connection.apply(number, fault, seeded_random(self.seed, number, self.connections), hits.add)
+        task = connection.loop.create_task(self._connect(connection))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, link: Link) -> None:
+    async def _connect(self, connection: ProxiedConnection) -> None:
         try:
-            await link.loop.create_connection(lambda: link.server, *self.upstream)
+            await connection.loop.create_connection(lambda: connection.server, *self.upstream)
         except OSError:
-            link.reset()
+            connection.reset()
 
-    def gone(self, link: Link) -> None:
-        """Forget a closed link."""
-        self._links.pop(link, None)
+    def disconnected(self, connection: ProxiedConnection) -> None:
+        """Remove a closed connection."""
+        self._open.pop(connection, None)
 
     async def _close(self) -> None:
         self._stop_listening()
-        while self._links or self._connecting:
-            for link in list(self._links):
-                link.reset()
+        while self._open or self._connecting:
+            for connection in list(self._open):
+                connection.reset()
             for task in list(self._connecting):
                 task.cancel()
             await asyncio.sleep(0)
