@@ -196,14 +196,14 @@ def test_the_runs_of_workers_merge_in_the_order_of_the_schedule():
 
 @pytest.mark.parametrize("capacity", [3.0, 100.0, 777.0])
 def test_the_maximum_rate_is_found_within_its_precision(capacity):
-    found = find_max_rate(lambda rate: "held" if rate <= capacity else "broken", 50)
+    found = find_max_rate(lambda rate: "held" if rate <= capacity else "violated", 50)
     assert found.bounded
     assert found.rate <= capacity < found.above <= found.rate * 1.051
 
 
 def test_the_maximum_rate_is_never_below_what_is_known_to_hold():
     """A service that held its objective and nothing above it: the known rate is the result, not run again."""
-    found = find_max_rate(lambda rate: "held" if rate <= 16 else "broken", 32, known=16)
+    found = find_max_rate(lambda rate: "held" if rate <= 16 else "violated", 32, known=16)
     assert found.rate == 16
     assert 16 < found.above <= 16 * 1.051
     assert min(p.rate for p in found.probes) > 16
@@ -213,13 +213,13 @@ def test_the_maximum_rate_is_never_below_what_is_known_to_hold():
 
 def test_a_bound_from_above_was_shown():
     """A probe that shows nothing ends the doubling and is no rate that the service does not hold."""
-    found = find_max_rate(lambda rate: "held" if rate <= 60 else "unshown", 50)
+    found = find_max_rate(lambda rate: "held" if rate <= 60 else "inconclusive", 50)
     assert 50 < found.rate <= 60
     assert not found.bounded
 
 
 def test_what_could_not_be_shown_is_no_capacity():
-    assert find_max_rate(lambda _: "unshown", 50).rate == 0
+    assert find_max_rate(lambda _: "inconclusive", 50).rate == 0
     endless = find_max_rate(lambda _: "held", 50, most=1000)
     assert endless.rate == 1000
     assert not endless.bounded
