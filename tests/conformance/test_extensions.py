@@ -189,7 +189,7 @@ def test_what_is_no_extension_of_its_kind_is_refused(package) -> None:
         "thing = 3\ndef make(_): return 3\ndef none(): return 3\n",
     )
     from seatrial.faults.scenarios import scenarios
-    from seatrial.policy.service import FailurePolicy
+    from seatrial.policy.failures import FailurePolicy
     from seatrial.registry import lookup
     from seatrial.sinks.base import make_sink
 

@@ -14,7 +14,7 @@ from seatrial import registry
 from seatrial.errors import EXIT_PASS, FixtureError, UsageError
 from seatrial.fixtures.golden.refresh import refresh as replace_set
 from seatrial.fixtures.golden.select import select as choose
-from seatrial.io import bundle
+from seatrial.io import parquet
 from seatrial.io.files import atomic_write
 from seatrial.io.tables import read_table
 from seatrial.pipeline import Pipeline
@@ -68,7 +68,7 @@ def select(
             pipeline, reference, rows, model=model, boundaries=thresholds, seed=seed, by_branches=by_branches
         )
         file = Path(scratch) / "chosen.parquet"
-        bundle.write_frame(_rows(pipeline, reference, candidates, chosen.keys), file, "the requests")
+        parquet.write_frame(_rows(pipeline, reference, candidates, chosen.keys), file, "the requests")
         atomic_write(to, file.read_bytes())
     out(f"{chosen}\nWrote {to}.")
     return EXIT_PASS

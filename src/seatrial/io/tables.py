@@ -9,7 +9,7 @@ import pandas as pd
 
 from seatrial.errors import UsageError
 from seatrial.io import strict_json
-from seatrial.io.bundle import read_frame
+from seatrial.io.parquet import read_frame
 
 KINDS = (".parquet", ".csv", ".jsonl", ".ndjson")
 DEPTH = 500  # of one line

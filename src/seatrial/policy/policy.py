@@ -12,10 +12,10 @@ from seatrial.io.bundle import directory_digest
 from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
+from seatrial.policy.failures import FailurePolicy
 from seatrial.policy.service import (
     FILE,
     Contract,
-    FailurePolicy,
     Golden,
     Load,
     Mutation,

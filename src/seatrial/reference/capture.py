@@ -12,7 +12,7 @@ import pandas as pd
 
 from seatrial import plugins
 from seatrial.errors import PipelineError, StageError
-from seatrial.io import bundle
+from seatrial.io import bundle, parquet
 from seatrial.parity.compare import Tolerance, compare
 from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, check_keyed, misnamed
@@ -69,13 +69,13 @@ def capture(
     outputs: dict[str, pd.DataFrame] = {}
     stages: dict[str, Any] = {}
     profiles: dict[str, Any] = {}
-    bundle.write_frame(requests, root / "requests.parquet", "the requests")
+    parquet.write_frame(requests, root / "requests.parquet", "the requests")
     fresh = requests
     for stage in pipeline.stages:
         step = pipeline.step(stage, model=model, clients=recorders, columns=_columns(outputs, given))
         out = outputs[stage] = _something(stage, step(fresh.copy()))
         fresh = _given(stage, given[stage], out, pipeline.key) if stage in given else out
-        bundle.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
+        parquet.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
         stages[stage] = {
             "rows": len(fresh),
             "given": stage in given,
@@ -83,7 +83,7 @@ def capture(
         }
         profiles[stage] = profile(fresh)
     if labels is not None:
-        bundle.write_frame(_labels(labels, fresh, pipeline.key), root / "labels.parquet", "the labels")
+        parquet.write_frame(_labels(labels, fresh, pipeline.key), root / "labels.parquet", "the labels")
     (root / "profile.json").write_text(json.dumps(profiles, sort_keys=True, allow_nan=False), encoding="utf-8")
     manifest = {
         "kind": "reference",
@@ -199,7 +199,7 @@ def _labels(labels: pd.DataFrame, last: pd.DataFrame, key: str) -> pd.DataFrame:
 def _write_answers(name: str, answers: Answers, root: Path) -> dict[str, Any]:
     parts = []
     for n, lookup in enumerate(answers.lookups.values()):
-        bundle.write_frame(lookup.asked, root / f"answers/{name}-{n}-asked.parquet", f"the keys asked of '{name}'")
-        bundle.write_frame(lookup.rows, root / f"answers/{name}-{n}-rows.parquet", f"the answers of '{name}'")
+        parquet.write_frame(lookup.asked, root / f"answers/{name}-{n}-asked.parquet", f"the keys asked of '{name}'")
+        parquet.write_frame(lookup.rows, root / f"answers/{name}-{n}-rows.parquet", f"the answers of '{name}'")
         parts.append({**lookup.layout, "on": list(lookup.on)})
     return {"lookups": parts, "calls": dict(answers.calls)}

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import ReferenceInvalid, nearest
-from seatrial.io import bundle
+from seatrial.io import bundle, parquet
 from seatrial.pipeline import Pipeline
 from seatrial.reference.lookup import Lookup
 from seatrial.reference.recording import Answers, Replayer
@@ -152,7 +152,7 @@ class Reference:
     def _read(self, name: str) -> pd.DataFrame:
         with self._lock:
             if name not in self._frames:
-                self._frames[name] = bundle.read_frame(self.root / name)
+                self._frames[name] = parquet.read_frame(self.root / name)
             return shared(self._frames[name])
 
     def __repr__(self) -> str:

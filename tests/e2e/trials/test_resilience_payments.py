@@ -16,7 +16,8 @@ from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.faults.proxy.dependency import DependencyProxy
-from seatrial.policy.service import FailurePolicy, service_settings
+from seatrial.policy.failures import FailurePolicy
+from seatrial.policy.service import service_settings
 from seatrial.targets.http import Http
 from seatrial.trial import Trial
 from tests.e2e.trials.weather import STORE, payments_over_postgres

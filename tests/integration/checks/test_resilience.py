@@ -22,7 +22,8 @@ from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
-from seatrial.policy.service import FailurePolicy, service_settings
+from seatrial.policy.failures import FailurePolicy
+from seatrial.policy.service import service_settings
 from seatrial.trial import Trial
 from tests.support.paths import SUPPORT
 from tests.support.weather_service import NoScales, Scales, total, weigh

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.errors import ReferenceInvalid
-from seatrial.io import bundle
+from seatrial.io import bundle, parquet
 from seatrial.parity.compare import compare
 
 DAYS = pd.Series(pd.to_datetime(["2020-03-29", None, "2021-01-01"]))
@@ -74,8 +74,8 @@ def frame_of(column: pd.Series, rows: int = 3) -> pd.DataFrame:
 
 
 def round_trip(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    bundle.write_frame(frame, path / "x.parquet", "stage 'features'")
-    return bundle.read_frame(path / "x.parquet")
+    parquet.write_frame(frame, path / "x.parquet", "stage 'features'")
+    return parquet.read_frame(path / "x.parquet")
 
 
 @pytest.mark.parametrize("rows", [3, 0])
@@ -99,11 +99,11 @@ def test_categories_keep_their_order_over_row_groups(ordered, tmp_path):
     kinds = pd.CategoricalDtype(["z", "m", "a", "never"], ordered=ordered)
     cells = pd.Series(["a"] * 700 + ["m"] * 700 + ["z"] * 700).astype(kinds)
     frame = pd.DataFrame({"k": range(2100), "x": cells})
-    bundle.write_frame(frame, tmp_path / "x.parquet", "x")
+    parquet.write_frame(frame, tmp_path / "x.parquet", "x")
     with pq.ParquetFile(tmp_path / "x.parquet") as file:
         pq.write_table(file.read(), tmp_path / "groups.parquet", row_group_size=100)
     for name in ("x", "groups"):
-        back = bundle.read_frame(tmp_path / f"{name}.parquet")
+        back = parquet.read_frame(tmp_path / f"{name}.parquet")
         pd.testing.assert_frame_equal(back, frame)
         assert back["x"].cat.categories.tolist() == ["z", "m", "a", "never"]
 
@@ -145,7 +145,7 @@ UNFIT = {
 def test_what_parquet_cannot_carry_is_refused(name, rows, tmp_path):
     """The column is named when the frame is written, not when somebody reads it."""
     with pytest.raises(ReferenceInvalid, match=r"^Column 'x' of stage 'features' cannot be kept as Parquet"):
-        bundle.write_frame(frame_of(UNFIT[name], rows), tmp_path / "x.parquet", "stage 'features'")
+        parquet.write_frame(frame_of(UNFIT[name], rows), tmp_path / "x.parquet", "stage 'features'")
     assert not (tmp_path / "x.parquet").exists()
 
 
@@ -156,7 +156,7 @@ def test_a_file_larger_than_memory_is_refused_before_it_is_read(tmp_path):
     pq.write_table(table, tmp_path / "bomb.parquet")
     assert (tmp_path / "bomb.parquet").stat().st_size < 2_000_000
     with pytest.raises(ReferenceInvalid, match=r"bomb.parquet holds 600,000,000 cells; at most 500,000,000 are read"):
-        bundle.read_frame(tmp_path / "bomb.parquet")
+        parquet.read_frame(tmp_path / "bomb.parquet")
 
 
 def forged(key: bytes, value: bytes) -> Callable[[Path], None]:
@@ -185,10 +185,10 @@ def forged(key: bytes, value: bytes) -> Callable[[Path], None]:
 def test_a_spoilt_file_is_refused(spoil, tmp_path):
     """Truncated, empty, foreign or forged: one message with the file's name."""
     path = tmp_path / "x.parquet"
-    bundle.write_frame(frame_of(COLUMNS["ordered"]), path, "x")
+    parquet.write_frame(frame_of(COLUMNS["ordered"]), path, "x")
     spoil(path)
     with pytest.raises(ReferenceInvalid, match=r"x\.parquet (cannot be read|has column types)"):
-        bundle.read_frame(path)
+        parquet.read_frame(path)
 
 
 # --- the directory ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from seatrial.errors import ReferenceInvalid, UsageError
-from seatrial.io.bundle import write_frame
+from seatrial.io.parquet import write_frame
 from seatrial.io.tables import read_table
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import SeatrialError, StageError
-from seatrial.io import bundle, strict_json
+from seatrial.io import parquet, strict_json
 from seatrial.io.loading import import_sooner, load_file
 from seatrial.pipeline import describe
 from seatrial.reference.snapshot import Reference
@@ -92,7 +92,7 @@ def replay(
         if done.returncode or not answers.is_file():
             return FreshProcess(failed=f"the fresh process ended with exit code {done.returncode} before it answered")
         response: dict[str, Any] = strict_json.loads(answers.read_bytes(), any_text=True)
-        frames = {s: bundle.read_frame(Path(out) / f"{s}.parquet") for s in response["answered"]}
+        frames = {s: parquet.read_frame(Path(out) / f"{s}.parquet") for s in response["answered"]}
         return FreshProcess(frames, response["errors"], response["unreadable"], response["failed"])
 
 
@@ -112,7 +112,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             step = pipeline.step(stage, model=model, clients=clients, columns=reference.columns)
             frame = step(reference.input_of(stage).copy())
-            bundle.write_frame(frame, Path(request["out"]) / f"{stage}.parquet", f"stage '{stage}'")
+            parquet.write_frame(frame, Path(request["out"]) / f"{stage}.parquet", f"stage '{stage}'")
             response["answered"].append(stage)
         except StageError as error:
             response["errors"][stage] = str(error)

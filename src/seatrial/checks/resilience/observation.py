@@ -13,7 +13,7 @@ import pandas as pd
 from seatrial.checks.resilience.monitor import ResourceUsage
 from seatrial.checks.serving.expected import Expected
 from seatrial.loadgen.results import ANSWERED, LoadRun
-from seatrial.policy.service import FailurePolicy
+from seatrial.policy.failures import FailurePolicy
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from seatrial.checks.serving.service import can_start
 from seatrial.faults.proxy.dependency import is_proxied
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import scenarios
-from seatrial.policy.service import FailurePolicy
+from seatrial.policy.failures import FailurePolicy
 from seatrial.trial import Trial
 
 
