@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PYPROJECT = "pyproject.toml"
 
-# Whoever starts seatrial may have set any of these; what they set stands.
+# Whoever starts seatrial may have set any of these; what they set is kept.
 QUIET = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",

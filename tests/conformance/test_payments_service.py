@@ -143,6 +143,6 @@ def test_the_service_refuses_what_it_was_not_made_for(trial):
 
 def test_an_answer_that_cannot_be_made_in_time_says_so(trial):
     """A deadline of the caller's own ends the call, and the service goes on."""
-    with pytest.raises(AnswerError, match="gave no whole answer within"):
+    with pytest.raises(AnswerError, match="did not send a complete response within"):
         live_service(trial).target.send(trial.reference.requests["payload"].iloc[0], seconds=1e-4)
     assert live_service(trial).running.ended() is None

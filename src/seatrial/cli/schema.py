@@ -143,7 +143,7 @@ def _title(name: str) -> str:
 
 
 def _inner(raw: dict[str, Any], field: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """Return the table that a field is, and how its tables are told apart where it holds several by name."""
+    """Return the table that a field is, and what names its tables where it holds several."""
     node = resolved(raw, field)
     if "properties" in node:
         return "", node

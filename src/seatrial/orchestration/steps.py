@@ -146,11 +146,11 @@ def show_reference(version: registry.Version, reference: Reference) -> str:
 
 
 def promoted_versions(project: Project, alias: str = "") -> list[str]:
-    """Return the address of the promoted version of each model of the project.
+    """Return the URI of the champion of each model of the project.
 
     Args:
         project: whose models are listed.
-        alias: the alias that marks a promoted version; by default the one the policy names.
+        alias: the alias of the champion; by default the one the policy names.
     """
     alias = alias or promotion(project.expectations).alias or registry.VALIDATED
     by_model = registry.named(project.registry).aliases()

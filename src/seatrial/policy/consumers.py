@@ -59,7 +59,7 @@ class Example:
         path: where it goes; None for the service's own path of prediction.
         status: that it expects.
         response: the part of the answer that it reads; None where it reads nothing.
-        tolerance: how far numbers may stray, relative to the expected one.
+        tolerance: largest relative difference of a number from the expected one.
     """
 
     name: str

@@ -24,9 +24,9 @@ class Quality:
         label: the label column, with 1 or true for the event.
         score: the column of the stage that holds the score.
         limits: metric name (see ``seatrial.metrics``) to its lowest (or for losses highest) acceptable value.
-        slices: columns of any earlier stage; each value with enough rows is judged by itself.
-        margin: how much worse than the promoted version still counts as not worse, stated beforehand: in the metric's
-            own unit where higher is better, for losses a share of the promoted version's value.
+        slices: columns of any earlier stage; each value with enough rows is evaluated separately.
+        margin: how much worse than the champion still counts as not worse, stated beforehand: in the metric's
+            own unit where higher is better, for losses a share of the champion's value.
         confidence: of the paired bootstrap's one-sided bound.
     """
 
@@ -51,7 +51,7 @@ class StagePolicy:
     """What must hold of one stage's frame.
 
     Attributes:
-        tolerances: column to how far it may stray from training.
+        tolerances: by column, the largest difference from training.
         expectations: called with the reference, gives Great Expectations expectations for the real frame.
         quality: limits on what the predictions are worth.
         show: columns whose values may appear in reports; every other column shows keys and counts alone.

@@ -3,13 +3,13 @@
 Run as a script: ``python -I -S guard.py SETTINGS COMMAND…``. Standard input is a pipe that the caller holds open:
 however the caller ends, SIGKILL included, the pipe closes and the command goes. SETTINGS is a JSON object:
 
-- ``log``, ``log_bytes``: where the first bytes of what the command says are kept;
+- ``log``, ``log_bytes``: where the first bytes of the command's output are kept;
 - ``grace_seconds``: between asking the command to end and ending it;
 - ``keep``: file descriptors that the command inherits;
 - ``memory_bytes``, ``processes``: what it and all it started may take together.
 
 Whatever leaves the session is found by its parents: orphans come to this process.
-Standard output tells ``pid N``, then ``code N``, ``stopped N`` or ``over WHAT FOUND ALLOWED``; or ``failed WHY``.
+Standard output carries ``pid N``, then ``code N``, ``stopped N`` or ``over WHAT FOUND ALLOWED``; or ``failed WHY``.
 It uses the standard library alone and starts in some 30 ms.
 """
 
@@ -37,7 +37,7 @@ _LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
 class Log:
-    """What the command says, the first ``limit`` bytes of it."""
+    """The command's output, the first ``limit`` bytes of it."""
 
     def __init__(self, path: str, limit: int) -> None:
         self.file: BinaryIO = Path(path).open("wb", buffering=0)  # noqa: SIM115  open as long as this process
@@ -118,7 +118,7 @@ def watch(child: subprocess.Popen[bytes], log: Log, stop: Callable[[], str], unt
 
 
 def drain(child: subprocess.Popen[bytes], log: Log) -> None:
-    """Keep what was said last; a grandchild that holds the pipe is not waited for."""
+    """Keep the last output; a grandchild that holds the pipe is not waited for."""
     assert child.stdout is not None
     os.set_blocking(child.stdout.fileno(), False)
     with contextlib.suppress(BlockingIOError):

@@ -45,7 +45,7 @@ class Running:
     Attributes:
         url: ``http://127.0.0.1:<port>``.
         values: what its command's blanks were filled with.
-        log: the file with what it said; removed when it ends as it should, kept when something failed or it was named.
+        log: the file with its output; removed when it ends as it should, kept when something failed or it was named.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Running:
                 self._keep = True
                 said = "\n".join(f"  {_PASSWORD.sub('://***@', line)[:300]}" for line in lines)
                 return f"Its log ends with:\n{said}\nAll of it: {self.log}"
-        return "It said nothing."
+        return "It wrote no output."
 
     def listens(self) -> bool:
         """Whether it, or a process it started, listens on its port: somebody else's answer is not its answer."""

@@ -76,7 +76,7 @@ def _processor() -> dict[str, str]:
 
 
 def _blas() -> dict[str, str]:
-    """Return which BLAS numpy calls, and which of its kernels runs on this processor, where threadpoolctl tells."""
+    """Return which BLAS numpy calls, and which of its kernels runs on this processor, as threadpoolctl reports them."""
     built = _numpy().get("Build Dependencies", {}).get("blas", {})
     found = {"library": f"{built.get('name')} {built.get('version')}"} if built else {}
     try:

@@ -64,7 +64,7 @@ def make_sink(name: str, path: Path) -> Sink:
 
 
 def requested(words: Iterable[str]) -> list[Guarded]:
-    """Return the sinks that ``--sink NAME=FILE`` asks for; a file is relative to the current directory.
+    """Return the sinks that ``--sink NAME=FILE`` names; a file is relative to the current directory.
 
     Raises:
         UsageError: not NAME=FILE, no such sink, or a file that is a directory.

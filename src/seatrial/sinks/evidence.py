@@ -132,7 +132,7 @@ def evidence(entries: Mapping[str, Any]) -> Evidence:
         if name in ("rows", "compared") and "mismatches" in entries and value is _whole(entries):
             continue  # "3 of 5,000" shows it already
         if isinstance(value, Real) and (not math.isfinite(float(value)) or (name in NONZERO and not value)):
-            continue  # a relative difference from zero is infinite, and tells nothing
+            continue  # a relative difference from zero is infinite, and no evidence
         if isinstance(value, Real) and (label := _label(name)):
             numbers.append((label, _number(name, value, entries)))
         elif name in TEXTS and isinstance(value, str):

@@ -30,15 +30,15 @@ def connect(url: str, **options: Any) -> Target:
     scheme = url.partition(":")[0]
     schemes = plugins.names("targets")
     if scheme not in schemes:
-        plain = " Say what it speaks: 'rest+" + url + "'." if scheme in ("http", "https") else ""
+        plain = " Name the protocol, such as 'rest+" + url + "'." if scheme in ("http", "https") else ""
         raise UsageError(
-            f"No target knows '{scheme}:'. Known: {', '.join(schemes)}.{plain or nearest(scheme, schemes)}"
+            f"There is no target '{scheme}:'. Available: {', '.join(schemes)}.{plain or nearest(scheme, schemes)}"
         )
     factory = plugins.load("targets", scheme)
     try:
         made = factory(url, **options)
     except TypeError as error:
-        raise UsageError(f"The target '{scheme}' takes other options: {error}.") from error
+        raise UsageError(f"The target '{scheme}' does not accept these options: {error}.") from error
     if not isinstance(made, Target):
         raise plugins.misfit("targets", scheme, "a seatrial.targets.protocol.Target", made)
     return made

@@ -42,9 +42,9 @@ class Http:
         try:
             self.url = httpx.URL(_PROTOCOL.sub("", url))
         except httpx.InvalidURL as error:
-            raise UsageError(f"'{url}' is no address: {error}.") from error
+            raise UsageError(f"'{url}' is not a URL: {error}.") from error
         if self.url.scheme not in ("http", "https") or not self.url.host:
-            raise UsageError(f"'{url}' is no address of a service; say it like http://127.0.0.1:8000/score.")
+            raise UsageError(f"'{url}' is not the URL of a service. Example: http://127.0.0.1:8000/score.")
         self.seconds, self.limit_bytes, self.connections = seconds, limit_bytes, connections
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -91,7 +91,7 @@ class Http:
             TargetError: nobody answered.
             AnswerError: the answer did not end in time, was too long, broke HTTP or pointed to another host.
         """
-        return self._run(self._ask(method, path, body_of(payload), headers, seconds or self.seconds))
+        return self._run(self._exchange(method, path, body_of(payload), headers, seconds or self.seconds))
 
     def send_all(
         self,
@@ -107,7 +107,7 @@ class Http:
         An error stands in its request's place. None stands for what was not sent, after ``FAILURES`` requests
         without an answer, after ``all_seconds``, or when a gigabyte of answers is kept.
         """
-        return self._run(self._ask_all(payloads, path, headers, seconds or self.seconds, all_seconds))
+        return self._run(self._send_all(payloads, path, headers, seconds or self.seconds, all_seconds))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
@@ -120,7 +120,7 @@ class Http:
             under_way.cancel()
             raise
 
-    async def _ask_all(
+    async def _send_all(
         self,
         payloads: Sequence[Any],
         path: str | None,
@@ -128,27 +128,27 @@ class Http:
         seconds: float,
         all_seconds: float,
     ) -> list[Response | TargetError | None]:
-        told: list[Response | TargetError | None] = [None] * len(payloads)
+        results: list[Response | TargetError | None] = [None] * len(payloads)
         waiting = iter(range(len(payloads)))
         until, failures, kept = time.monotonic() + all_seconds, 0, 0
 
-        async def one_after_the_other() -> None:
+        async def worker() -> None:
             nonlocal failures, kept
             for n in waiting:
                 if failures >= FAILURES or kept > LIMIT_ALL_BYTES or time.monotonic() > until:
                     return
                 try:
-                    answer = await self._ask("POST", path, body_of(payloads[n]), headers, seconds)
-                    kept += len(answer.body)
-                    told[n] = answer
+                    response = await self._exchange("POST", path, body_of(payloads[n]), headers, seconds)
+                    kept += len(response.body)
+                    results[n] = response
                 except TargetError as error:
                     failures += 1
-                    told[n] = error
+                    results[n] = error
 
-        await asyncio.gather(*(one_after_the_other() for _ in range(self.connections)))
-        return told
+        await asyncio.gather(*(worker() for _ in range(self.connections)))
+        return results
 
-    async def _ask(
+    async def _exchange(
         self, method: str, path: str | None, body: bytes | None, headers: Mapping[str, str] | None, seconds: float
     ) -> Response:
         begin = time.perf_counter()
@@ -168,27 +168,27 @@ class Http:
                         url = onward
                     finally:
                         await response.aclose()
-                raise AnswerError(f"{self._where(path)} redirects in a circle: more than {REDIRECTS} times.")
+                raise AnswerError(f"{self._where(path)} redirected more than {REDIRECTS} times.")
         except TimeoutError as error:
-            raise AnswerError(f"{self._where(path)} gave no whole answer within {seconds:g} s.") from error
+            raise AnswerError(f"{self._where(path)} did not send a complete response within {seconds:g} s.") from error
         except (httpx.ConnectError, httpx.ConnectTimeout, OSError) as error:
-            raise TargetError(f"Nobody answers at {self._where(path)}: {error or 'no connection'}.") from error
+            raise TargetError(f"No connection to {self._where(path)}: {error or 'refused'}.") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise AnswerError(f"{self._where(path)} broke its answer off: {_said(error)}.") from error
+            raise AnswerError(f"{self._where(path)} did not send a complete response: {_reason(error)}.") from error
 
     async def _read(self, response: httpx.Response) -> bytes:
-        told = response.headers.get("content-encoding", "identity").lower()
-        if told != "identity":
-            raise AnswerError(f"The answer is {told}-encoded, though the request accepts none of that.")
+        encoding = response.headers.get("content-encoding", "identity").lower()
+        if encoding != "identity":
+            raise AnswerError(f"The response is encoded as {encoding}, which the request does not accept.")
         length = response.headers.get("content-length", "")
         if length.isdigit() and int(length) > self.limit_bytes:
-            raise AnswerError(f"The answer is {int(length):,} bytes long; at most {self.limit_bytes:,} are read.")
+            raise AnswerError(f"The response is {int(length):,} bytes long; at most {self.limit_bytes:,} are read.")
         parts, size = [], 0
         assert isinstance(response.stream, httpx.AsyncByteStream)
         async for part in response.stream:
             size += len(part)
             if size > self.limit_bytes:
-                raise AnswerError(f"The answer does not end within {self.limit_bytes:,} bytes.")
+                raise AnswerError(f"The response is longer than {self.limit_bytes:,} bytes.")
             parts.append(part)
         return b"".join(parts)
 
@@ -200,7 +200,7 @@ class Http:
         if (to.scheme, to.host, to.port) != (url.scheme, url.host, url.port):
             raise AnswerError(
                 f"{url.scheme}://{url.netloc.decode()} redirects to another host, "
-                f"'{to.host or to.scheme}'; requests stay where they were sent."
+                f"'{to.host or to.scheme}'; it was not followed."
             )
         return to if response.status_code in (307, 308) else None
 
@@ -216,5 +216,5 @@ class Http:
         await self._transport.aclose()
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(error).rstrip(".")[:200] or type(error).__name__

@@ -92,8 +92,8 @@ def _launch(service: Service, values: Mapping[str, str], cwd: str | os.PathLike[
     blanks = {name for text in told for name in _BLANK.findall(text)}
     if "port" not in blanks:
         raise UsageError(
-            "The service's command does not say its port: write '{port}' where it belongs, in command or env, "
-            "or reach a service that runs already by its address."
+            "The service's command does not contain its port. Write '{port}' in command or env where it belongs, "
+            "or give the URL of a service that already runs."
         )
     ports = {name: str(free_port()) for name in blanks if name.endswith("_port")}
     filled = {**values, **ports, "port": str(port)}
@@ -111,7 +111,7 @@ def _launch(service: Service, values: Mapping[str, str], cwd: str | os.PathLike[
 
 def _wait(service: Service, running: Running) -> None:
     until = time.monotonic() + service.ready_seconds
-    last = "It never answered."
+    last = "It never responded."
     refused = False
     with Http(running.url, connections=1, limit_bytes=2**20) as http:
         while (left := until - time.monotonic()) > 0:
@@ -123,9 +123,9 @@ def _wait(service: Service, running: Running) -> None:
                     if answer.ok:
                         return
                     refused = True
-                    last = f"'{service.ready}' answers {answer.status}."
+                    last = f"'{service.ready}' returned status {answer.status}."
                 else:
-                    last = "Its port is answered by another process."
+                    last = "Another process listens on its port."
             except TargetError as error:
                 last = str(error)
             time.sleep(LOOK_SECONDS)

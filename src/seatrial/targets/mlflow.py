@@ -21,7 +21,7 @@ class MLflow(Http):
     """A served MLflow model. It takes the model's inputs and answers its predictions, in the order of the rows.
 
     Args:
-        url: the server; its ``/invocations`` is asked.
+        url: the server; requests go to its ``/invocations``.
         key: the column that names a row; it stays here and is put beside the answers.
         form: how rows are written. ``instances`` and ``inputs`` are for models of tensors: one tensor a column, or,
             where the frame has one column of lists, that alone.
@@ -50,7 +50,7 @@ class MLflow(Http):
         return self
 
     def payload(self, frame: pd.DataFrame) -> bytes:
-        """Return the body that asks for these rows."""
+        """Return the request body for these rows."""
         inputs = frame.drop(columns=self.key) if self.key in frame.columns else frame
         if self.form == "csv":
             return _csv(inputs)
@@ -111,7 +111,7 @@ def numbered(name: str, n: int) -> str:
 
 
 def beside_key(frame: pd.DataFrame, key: str | None, columns: dict[str, list[Any]]) -> pd.DataFrame:
-    """Return the answered columns beside the keys they were asked for; AnswerError unless the rows are as many."""
+    """Return the predicted columns with the keys of their requests; AnswerError unless there is one row for each."""
     for name, cells in columns.items():
         if len(cells) != len(frame):
             raise AnswerError(f"The service gave {len(cells):,} answers in '{name}' to {len(frame):,} rows.")

@@ -57,7 +57,7 @@ class Target(Protocol):
 
 @runtime_checkable
 class Exchanging(Protocol):
-    """A target that shows each response as it came, so that what went wrong is told request by request.
+    """A target that shows each response as it came, so that errors are reported request by request.
 
     Attributes:
         batch: where several requests go in one message; None where it takes one at a time.

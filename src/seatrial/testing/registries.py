@@ -62,7 +62,7 @@ def _lookups(registry: Registry, scheme: str, version: Version, second: str) -> 
     _raises(RegistryError, lambda: registry.resolve(f"{scheme}:/{NAME}/77"), "resolving a version that is not there")
     _raises(RegistryError, lambda: registry.resolve(f"{scheme}:/{NAME}@nobody"), "resolving an alias that is not there")
     _raises(RegistryError, lambda: registry.resolve(f"{scheme}:/nobody/1"), "resolving a model that is not there")
-    _raises(UsageError, lambda: registry.resolve(f"{scheme}:nonsense"), "resolving what is no address")
+    _raises(UsageError, lambda: registry.resolve(f"{scheme}:nonsense"), "resolving what is not a URI")
     listed = [v.number for v in registry.changed_since(0) if v.name == NAME]
     require(sorted(listed, key=int) == [version.number, second], f"changed_since(0) lists the versions {listed}.")
     require(
@@ -105,7 +105,7 @@ def _runs(tracker: Tracker, fetched: Fetched, folder: Path) -> None:
         body["params"]["version"] = version.number
         ids = {tracker.log_run(body, results, key=f"key-{outcome}") for _ in range(2)}
         require(len(ids) == 1, "log_run logged two runs under one key.")
-        time.sleep(0.002)  # runs are told apart by the millisecond
+        time.sleep(0.002)  # runs are ordered by their millisecond
     found = list(tracker.artifacts(version, "note.txt", most_bytes=100))
     require(found == [b"pass", b"fail"], f"artifacts yields {found}; the newest run comes first.")
     passed = list(tracker.artifacts(version, "note.txt", most_bytes=100, passed=True))

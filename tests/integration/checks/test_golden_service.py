@@ -53,9 +53,9 @@ def test_a_service_killed_in_the_middle_is_a_finding_and_leaves_nothing():
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("gigabyte", "The answer is 1,073,741,824 bytes long; at most"),
-        ("endless", "The answer does not end within|gave no whole answer within 1 s"),
-        ("drips", "gave no whole answer within 1 s"),
+        ("gigabyte", "The response is 1,073,741,824 bytes long; at most"),
+        ("endless", "The response is longer than|did not send a complete response within 1 s"),
+        ("drips", "did not send a complete response within 1 s"),
         ("cut", "The answer is not JSON"),
         ("elsewhere", "redirects to another host, '203.0.113.7'"),
     ],
@@ -82,7 +82,7 @@ def test_a_service_that_hangs_is_given_up():
     verdict = validate("hangs", {"timeout_seconds": 0.3}, batch=None)
     finding = origins(verdict)[0]
     assert finding.cause == "no-answer"
-    assert "gave no whole answer within 0.3 s" in finding.message
+    assert "did not send a complete response within 0.3 s" in finding.message
 
 
 def test_a_service_that_cannot_start_is_never_a_pass():

@@ -117,7 +117,7 @@ def test_a_service_that_is_never_ready_ends_within_its_time():
     pid = int(str(told.value).split("ends with:")[1].split()[0])
     assert gone(pid)
     with (
-        pytest.raises(AnswerError, match="'/health' answers 503"),
+        pytest.raises(AnswerError, match="'/health' returned status 503"),
         start(service(ready_seconds=2.0, env={"STATUS": "503"})),
     ):
         pass
@@ -179,7 +179,7 @@ def test_blanks_are_filled_or_named():
     assert fill('{model.path} {"a": 1} {}', {"model.path": "/m"}) == '/m {"a": 1} {}'
     with pytest.raises(UsageError, match=r"Did you mean 'model\.path'"):
         fill("{model.pth}", {"model.path": "/m", "port": "1"})
-    with pytest.raises(UsageError, match="does not say its port"), start(Service(command=["true"])):
+    with pytest.raises(UsageError, match="does not contain its port"), start(Service(command=["true"])):
         pass
 
 

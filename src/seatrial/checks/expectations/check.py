@@ -22,7 +22,7 @@ NAME = "expectations"
 
 
 def run(trial: Trial, place: str | None) -> Iterator[Event]:
-    """Judge a stage replay, or the current answers of a live dependency."""
+    """Evaluate a stage replay, or the current answers of a live dependency."""
     assert place is not None
     if place in trial.pipeline.stages:
         yield from judge(trial, place, name=NAME)

@@ -1,4 +1,4 @@
-"""Judge a stage replay with Great Expectations and with the parity kernel, and require that they agree."""
+"""Evaluate a stage replay with Great Expectations and with the parity kernel, and require that they agree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seatrial.trial import Replay, Trial
 
 
 def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -> Iterator[Event]:
-    """Judge one stage by checkpoint and kernel and yield the events.
+    """Evaluate one stage by checkpoint and kernel and yield the events.
 
     Args:
         trial: the trial.

@@ -18,7 +18,7 @@ def scenarios_of(loss: FailurePolicy, url: str) -> Sequence[Scenario]:
 
 
 def places(trial: Trial) -> Sequence[str]:
-    """Return the dependencies that are asked about."""
+    """Return the dependencies that are tested."""
     return [name for name in trial.pipeline.dependencies if not why_not(trial, name)]
 
 
@@ -36,7 +36,7 @@ def why_not(trial: Trial, dependency: str) -> str:
     if not is_proxied(url):
         return f"'{dependency}' is not reached over TCP ({url.partition(':')[0]}): there is no wire to put a fault on"
     if trial.policy.failure_policy(dependency).timeout_ms is None:
-        return f"[dependencies.{dependency}] of service.toml does not say timeout_ms"
+        return f"[dependencies.{dependency}] of service.toml does not set timeout_ms"
     return ""
 
 

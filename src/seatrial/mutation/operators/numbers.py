@@ -36,7 +36,7 @@ def times_1000(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 
 @operator(is_number)
 def times_one_hundredth(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A unit a hundred times larger: cents are taken for the whole."""
+    """A unit a hundred times larger: cents in place of the currency unit."""
     return with_values(frame, column, scaled(frame[column], 0.01))
 
 

@@ -71,7 +71,7 @@ def _categories(expected: Column, actual: Column, bounds: Bounds) -> Cells:
 
 
 def _recoded(expected: Column, actual: Column) -> Array | None:
-    """Return the codes of ``actual`` in the numbering of ``expected``; None where that cannot be told."""
+    """Return the codes of ``actual`` in the numbering of ``expected``; None where there is no such numbering."""
     known, other = expected.categories, actual.categories
     assert known is not None
     assert other is not None

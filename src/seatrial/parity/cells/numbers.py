@@ -145,7 +145,7 @@ def _integers(e: Array, a: Array, nulls_e: Array | None, nulls_a: Array | None, 
 
 
 def _measured(e: Array, a: Array, rows: Array, flips: Array, *, bounds: Bounds, unit: int) -> Cells:
-    """Judge unequal integers; distances are taken exactly, then stated as float64, ``unit`` being 1."""
+    """Compare unequal integers; distances are taken exactly, then stated as float64, ``unit`` being 1."""
     wide = np.uint64 if e.dtype == np.uint64 else np.int64
     e, a = e.astype(wide, copy=False), a.astype(wide, copy=False)
     size = _distance(e, a).astype(np.float64) / unit

@@ -19,7 +19,7 @@ def client() -> Any:
 
 
 def reachable() -> bool:
-    """Say whether the registry answers."""
+    """Return whether the registry responds."""
     try:
         client().search_registered_models(max_results=1)
     except Exception:  # noqa: BLE001  any failure is the answer

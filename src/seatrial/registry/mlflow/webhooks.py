@@ -10,7 +10,7 @@ from seatrial.registry.mlflow.client import client, spoken
 
 WEBHOOK = "seatrial"
 EVENTS = ["model_version.created"]
-TEXT = "Tells seatrial that a version was registered. Versions whose event is lost are found by the schedule."
+TEXT = "Notifies seatrial of a new version. Versions whose event is lost are found by the schedule."
 
 
 def put_webhook(url: str, secret: str) -> None:

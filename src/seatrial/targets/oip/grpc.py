@@ -133,7 +133,7 @@ class OipGrpc:
             if code == "RESOURCE_EXHAUSTED" and "larger than max" in said:
                 raise AnswerError(f"The answer of {self.url} is longer than {self.limit_bytes:,} bytes.") from error
             if code == "UNAVAILABLE" and "connect" in said.lower():
-                raise TargetError(f"Nobody answers at {self.url}.") from error
+                raise TargetError(f"No connection to {self.url}.") from error
             return Answered(STATUS.get(code, 500), {"grpc-status": code}, said.encode(), spent)
         spent = time.perf_counter() - begin
         if spent > limit:  # gRPC's own timer is coarser than the clock
@@ -170,7 +170,7 @@ class OipGrpc:
                 call(b"", timeout=seconds, wait_for_ready=True)
             except grpc.RpcError as error:  # any status but this one is an answer
                 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                    raise TargetError(f"Nobody answers at {self.url}.") from error
+                    raise TargetError(f"No connection to {self.url}.") from error
             self._met = True
 
     def outputs(self, response: Response) -> list[Tensor]:

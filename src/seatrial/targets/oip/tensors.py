@@ -63,7 +63,7 @@ def columns_of(outputs: Sequence[Tensor], rows: int) -> dict[str, list[Any]]:
         if size != len(tensor.data) or (tensor.shape and tensor.shape[0] != rows) or (rows and size % rows):
             raise AnswerError(
                 f"Output '{tensor.name}' has shape {list(tensor.shape)} and {len(tensor.data):,} values; "
-                f"{rows:,} rows were asked."
+                f"{rows:,} rows were requested."
             )
         wide = size // rows if rows else 1
         for n in range(wide):
