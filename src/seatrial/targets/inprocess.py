@@ -1,4 +1,4 @@
-"""The path itself, or any step, spoken to as a target: what a wire is compared with."""
+"""Targets without a process: the path itself or any step, and a service that is a function."""
 
 from __future__ import annotations
 
@@ -87,12 +87,13 @@ class InProcess:
 class InProcessService(Rest):
     """A JSON service without a process: requests are real HTTP messages, and a function answers each of them.
 
-    Golden and contract speak to it as to any service. What needs a process of its own (load, resilience, the
-    environment of the service) does not run.
+    Golden and contract test it as any service. What needs a process of its own (load, resilience, the environment of
+    the service) does not run.
 
     Args:
-        handler: a function from ``httpx.Request`` to ``httpx.Response``, called from the connections' thread; an ASGI
-            application is ``httpx.ASGITransport(app)``.
+        handler: a function from ``httpx.Request`` to ``httpx.Response``, called from the connections' thread. What it
+            raises is a response with status 500, as in any web framework. An ASGI application is
+            ``httpx.ASGITransport(app)``.
         path: where one request goes.
         options: ``key``, ``batch`` and the others of :class:`~seatrial.targets.rest.Rest`.
 
@@ -108,7 +109,7 @@ class InProcessService(Rest):
 
     def _connect(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:  # noqa: ARG002  there are no connections
         handler = self._handler
-        return handler if isinstance(handler, httpx.AsyncBaseTransport) else httpx.MockTransport(handler)
+        return handler if isinstance(handler, httpx.AsyncBaseTransport) else httpx.MockTransport(_answering(handler))
 
     def root(self, *, seconds: float, connections: int = 8) -> Http:
         """Return another client of the same function, from its root."""
@@ -123,11 +124,21 @@ def from_file(url: str, **_: Any) -> InProcess:
     """
     file, _separator, name = url.removeprefix("inprocess:").partition(":")
     if not name:
-        raise UsageError(f"'{url}' names no step; say it like inprocess:path/to/file.py:name.")
+        raise UsageError(f"'{url}' names no step. Example: inprocess:path/to/file.py:name.")
     found = getattr(load_file(Path(file)), name, None)
     if not callable(found) and not isinstance(found, Pipeline):
         raise UsageError(f"{file} defines no step or pipeline '{name}'.")
     return InProcess(found)
+
+
+def _answering(handler: Handler) -> Handler:
+    def respond(request: httpx.Request) -> httpx.Response:
+        try:
+            return handler(request)
+        except Exception as error:  # noqa: BLE001  whatever the service raises is its answer
+            return httpx.Response(500, json={"detail": type(error).__name__})
+
+    return respond
 
 
 def _answer(status: int, content: Any, begin: float) -> Response:

@@ -8,10 +8,8 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service, capture, run
 from seatrial.checks.contract.generate import GenerationError, generate
-from seatrial.events import Severity
 from seatrial.io.loading import load_file
 from seatrial.pipeline import SERVICE
-from seatrial.policy.consumers import Example, Pinned
 from seatrial.policy.service import service_settings
 from tests.support.paths import SUPPORT
 
@@ -28,13 +26,13 @@ def respond(frame):
     return frame.assign(level="low")
 
 
-def verdict_on(fault, command=None, *, openapi=None, pinned=None, **contract):
+def verdict_on(fault, command=None, *, openapi=None, **contract):
     command = command or [sys.executable, str(TINY), "{port}", fault]
     service = Service(command, predict="/score", openapi=openapi, ready_seconds=60 if fault else 1, cwd=TINY.parent)
     pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
     texts = [json.dumps({"id": f"t{n}", "x": n / 3, "at": "2025-03-01T10:00:00+00:00"}) for n in range(5)]
     reference = capture(pipeline, pd.DataFrame({"payload": texts}, dtype="string"))
-    policy = Policy(service=service_settings({"contract": contract}), pinned=pinned or Pinned())
+    policy = Policy(service=service_settings({"contract": contract}))
     return run(pipeline, reference, ["contract"], policy=policy)
 
 
@@ -57,7 +55,7 @@ def test_a_service_that_ends_by_itself_is_a_finding():
 
 def test_a_service_that_hangs_is_not_evaluated_after_its_deadline():
     """Without an answered request no probes are sent: the verdict is inconclusive, with the reason."""
-    verdict = verdict_on("hangs", seconds=0.5)
+    verdict = verdict_on("hangs", timeout_seconds=0.5)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "no probes were sent, because the service answers no request of the reference" in verdict.summary
 
@@ -75,36 +73,6 @@ def test_an_openapi_path_that_breaks_http_is_a_finding():
     )
     verdict = verdict_on("x", [sys.executable, "-c", talking, "{port}"], openapi="/openapi.json")
     assert [(f.stage, f.cause) for f in verdict.errors] == [(SERVICE, "no-answer")]
-
-
-def test_a_500_is_a_finding_without_any_document():
-    """A service without declared fields gets the probes that no service may answer with status 500."""
-    verdict = verdict_on("crashes")
-    found = {(f.column, f.cause) for f in verdict.errors}
-    assert ("x", "status-500") in found
-    assert verdict.not_evaluated == ()
-
-
-def test_a_document_that_is_no_openapi_is_a_finding():
-    """A path that returns something else gives a warning, and an error where a document is pinned."""
-    verdict = verdict_on("none", openapi="/openapi.json")
-    (finding,) = (f for f in verdict.findings if f.cause == "no-openapi")
-    assert finding.severity is Severity.WARNING
-    pinned = Pinned(openapi={"openapi": "3.1.0", "paths": {}})
-    verdict = verdict_on("none", openapi="/openapi.json", pinned=pinned)
-    (finding,) = (f for f in verdict.findings if f.cause == "no-openapi")
-    assert finding.severity is Severity.ERROR
-
-
-def test_a_consumer_example_is_replayed():
-    """The status, and each field that the consumer reads."""
-    body = {"id": "t1", "x": 3.0, "at": "2025-03-01T10:00:00+00:00"}
-    fine = Example("shop/fine", body, response={"id": "t1", "score": 2.0, "level": "high"})
-    percent = Example("shop/percent", body, response={"score": 200.0})
-    gone = Example("shop/gone", body, status=404)
-    verdict = verdict_on("none", pinned=Pinned((fine, percent, gone)))
-    found = {(f.evidence["example"], f.column, f.cause) for f in verdict.findings if "example" in f.evidence}
-    assert found == {("shop/percent", "score", "unit-factor"), ("shop/gone", None, "status-200")}
 
 
 def test_without_schemathesis_the_error_names_the_package_to_install(monkeypatch):
