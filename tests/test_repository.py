@@ -226,6 +226,32 @@ def test_every_module_says_what_it_is():
     assert not missing
 
 
+OWN_WORDS = r"goes? to sea|as in training|born here|bystander|heavy weather|the knee|not asked|unearned"
+
+
+def test_only_the_fields_words_are_used():
+    """A practitioner needs no translation."""
+    read = [p for p in tracked() if p.relative_to(ROOT).parts[0] in ("src", "flows", "docs", "README.md")]
+    assert read
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in read
+        for match in re.finditer(OWN_WORDS, path.read_text(encoding="utf-8"), re.IGNORECASE)
+    ]
+    assert not found
+
+
+def test_the_library_stays_easy_to_find_ones_way_in():
+    """At most 30 names in its root, 15 files in a folder, 250 lines in a file."""
+    root = {p.stem for p in LIBRARY.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()}
+    assert len(root - {"__init__", "__main__"}) <= 30
+    folders = [LIBRARY, *(p for p in LIBRARY.rglob("*") if p.is_dir() and p.name != "__pycache__")]
+    crowded = {str(d.relative_to(LIBRARY)): n for d in folders if (n := sum(p.is_file() for p in d.iterdir())) > 15}
+    assert not crowded
+    lengths = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in LIBRARY.rglob("*.py")}
+    assert not {path: lines for path, lines in lengths.items() if lines > 250}
+
+
 # --- tests -----------------------------------------------------------------------------------------------
 
 

@@ -238,7 +238,7 @@ def test_a_person_finds_the_verdict_on_the_pages(up: Up, failed: dict[str, Any],
     said = page.inner_text("body")
     assert "fail · tiny version 2" in said
     assert "\\" not in said
-    ran, report = (page.get_by_role("link", name=n, exact=True).get_attribute("href") for n in ("what ran", "Report"))
+    ran, report = (page.get_by_role("link", name=n, exact=True).get_attribute("href") for n in ("flow run", "Report"))
     page.goto(f"{up.mlflow}/{report}")
     page.get_by_text("report.html").first.wait_for()
 

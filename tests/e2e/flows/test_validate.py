@@ -163,7 +163,7 @@ def test_the_champion_contract_is_compared_with_the_next_version(payments: Proje
     assert verdict.first_failing_stage == "service"
     found = {(f.check, f.stage, f.column, f.cause): f.message for f in verdict.errors}
     renamed = found["contract", "service", "reasons", "openapi-renamed"]
-    assert "Readers of the answers break" in renamed
+    assert "This breaks readers of its answers" in renamed
     percent = found["contract", "service", "probability", "scale"]
     assert "recorded to answer" in percent
     compared = {m.name: m.value for m in verdict.measurements}

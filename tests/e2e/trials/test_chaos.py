@@ -213,7 +213,7 @@ def test_trouble_that_leaves_no_verdict(project, monkeypatch):
         ledger.offset_seconds += 400
         (job,) = reconcile.jobs(ledger, 1)
         assert job.attempt == 2
-        assert "to be tried again" in reconcile.attempt(ledger, job, goes_away)
+        assert "will be tried again" in reconcile.attempt(ledger, job, goes_away)
         monkeypatch.undo()
         ledger.offset_seconds += 400
         (job,) = reconcile.jobs(ledger, 1)

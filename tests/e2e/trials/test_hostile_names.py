@@ -203,7 +203,7 @@ def test_no_cell_leaves_the_process(outputs):
         assert SECRET.lower() not in text.lower(), path
         assert not re.search(r"1[ ,.]?234[ ,.]?[5-9]\d\d", text), path
     if name in ("clean", "scrambled", "restless", "another-store"):
-        assert f"found {SHOWN}" in texts["json"]
+        assert f"the observed value is {SHOWN}" in texts["json"]
 
 
 def test_no_output_acts(outputs):

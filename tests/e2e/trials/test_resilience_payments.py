@@ -70,7 +70,7 @@ def experiment(ground):
             if fault == "burst":
                 return run_burst(at)[1]
             with between.fault(scenarios[fault].fault) as hits:
-                seen = at.send(at.steady(loss.seconds), unaffected=True)
+                seen = at.send(at.steady(loss.fault_seconds), unaffected=True)
             return list(under_fault(scenarios[fault], replace(seen, hits=hits.count), None))
 
         yield broken

@@ -210,7 +210,7 @@ def evaluate(made):
 
 def test_faults_on_answers_of_an_http_dependency(scales):
     """Errors and nulls are refused by a service that validates them, and it falls back as declared."""
-    events = evaluate(trial(scales, faults=["errors", "nulls"], rate=20.0, seconds=1.0))
+    events = evaluate(trial(scales, faults=["errors", "nulls"], rate=20.0, fault_seconds=1.0))
     assert [e.message for e in events if isinstance(e, Finding)] == []
     assert [e.reason for e in events if isinstance(e, NotEvaluated)] == []
     (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
@@ -220,7 +220,7 @@ def test_faults_on_answers_of_an_http_dependency(scales):
 def test_a_fallback_without_its_flag_is_a_finding_on_the_dependency(scales):
     """The service falls back without the flag: the finding names the dependency, the fault and the criterion."""
     before = set(psutil.Process().children(recursive=True))
-    events = evaluate(trial(scales, fault="flag", faults=["errors"], rate=20.0, seconds=1.0))
+    events = evaluate(trial(scales, fault="flag", faults=["errors"], rate=20.0, fault_seconds=1.0))
     findings = [e for e in events if isinstance(e, Finding)]
     assert {(f.stage, f.cause) for f in findings} == {("scales", "degraded-flag")}
     assert findings[0].evidence["fault"] == "errors"

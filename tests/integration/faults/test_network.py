@@ -153,7 +153,7 @@ def test_timeout_zero_never_answers_and_closes_its_connections_when_undone(proxy
 
 
 @pytest.mark.parametrize("stream", ["upstream", "downstream"])
-def test_reset_peer_resets(wire, stream):
+def test_reset_peer_resets(proxy, stream):
     with connected(proxy) as connection, proxy.fault(ResetPeer(timeout=5, stream=stream)) as hits:
         connection.sendall(b"x")
         with pytest.raises(ConnectionResetError):
