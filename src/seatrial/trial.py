@@ -205,12 +205,12 @@ class ChampionContract:
     Attributes:
         version: the champion's version.
         openapi: the OpenAPI document of its service when it last passed; None where none is stored.
-        why: why there is no document; empty where there is one.
+        reason: why there is no document; empty where there is one.
         reference: the folder of its reference, for its recorded responses; None where it has none, or is the version
             under validation.
     """
 
     version: str
     openapi: Mapping[str, Any] | None = field(default=None, repr=False)
-    why: str = ""
+    reason: str = ""
     reference: Path | None = None

@@ -76,7 +76,7 @@ def newest(scheme: str, name: str, alias: str | None) -> str:
     Raises:
         RegistryError: the model has no version.
     """
-    if alias and (best := registry.promoted(scheme, name, alias)):
+    if alias and (best := registry.with_alias(scheme, name, alias)):
         return best.uri
     versions = registry.named(scheme).changed_since(model=name)
     if not versions:

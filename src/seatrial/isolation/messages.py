@@ -31,7 +31,7 @@ class ChampionRecord(Strict):
 
     version: str
     openapi: dict[str, Any] | None
-    why: str
+    reason: str
     reference: str | None
 
 
@@ -170,7 +170,7 @@ def champion_record(contract: ChampionContract | None) -> ChampionRecord | None:
         return None
     reference = None if contract.reference is None else str(contract.reference)
     openapi = None if contract.openapi is None else dict(contract.openapi)
-    return ChampionRecord(version=contract.version, openapi=openapi, why=contract.why, reference=reference)
+    return ChampionRecord(version=contract.version, openapi=openapi, reason=contract.reason, reference=reference)
 
 
 def champion_contract(record: ChampionRecord | None) -> ChampionContract | None:
@@ -178,7 +178,7 @@ def champion_contract(record: ChampionRecord | None) -> ChampionContract | None:
     if record is None:
         return None
     reference = None if record.reference is None else Path(record.reference)
-    return ChampionContract(record.version, record.openapi, record.why, reference)
+    return ChampionContract(record.version, record.openapi, record.reason, reference)
 
 
 def _read(adapter: TypeAdapter[T], message: Mapping[str, Any]) -> T:

@@ -56,18 +56,18 @@ class ContractChange:
     Attributes:
         compat: what it means to those who rely on the first.
         side: of the exchange it is on.
-        where: the operation, such as ``POST /score``.
+        operation: such as ``POST /score``.
         field: the path of the field, ``reasons[]`` for the items of a list; empty for the whole.
-        what: a slug: ``type``, ``removed``, ``required``, ``enum``, ``limit`` and so on.
-        words: what was, and what is.
+        kind: of the change: ``type``, ``removed``, ``required``, ``enum``, ``limit`` and so on.
+        message: what was before, and what is now.
     """
 
     compat: Compat
     side: Side
-    where: str
+    operation: str
     field: str
-    what: str
-    words: str
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class SchemaPair:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     side: Side
-    where: str
+    operation: str
     at: str = ""
     way: frozenset[tuple[str, str]] = field(default_factory=frozenset)
 
@@ -85,7 +85,7 @@ class SchemaPair:
         """One field further in; ``[]`` for the items of a list."""
         return replace(self, at=self.at + name if name == "[]" else f"{self.at}.{name}".lstrip("."))
 
-    def change(self, what: str, effect: Effect | Compat, words: str) -> ContractChange:
+    def change(self, kind: str, effect: Effect | Compat, message: str) -> ContractChange:
         """A change here."""
         compat = effect if isinstance(effect, Compat) else MEANS[self.side][effect]
-        return ContractChange(compat, self.side, self.where, self.at, what, words)
+        return ContractChange(compat, self.side, self.operation, self.at, kind, message)

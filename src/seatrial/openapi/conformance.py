@@ -31,7 +31,7 @@ def conforms(document: Mapping[str, Any], schema: Any, value: Any) -> str:
     return f"'{where}' {problem}" if where else problem
 
 
-def strange(document: Mapping[str, Any], schema: Any, value: Any) -> str:
+def lacks_documented_fields(document: Mapping[str, Any], schema: Any, value: Any) -> str:
     """Return how an object that breaks no rule still is none of this schema: it has not one of the named fields."""
     if not isinstance(value, Mapping):
         return ""

@@ -123,7 +123,7 @@ def _responses(pair: SchemaPair, old: Mapping[str, Any], new: Mapping[str, Any])
             words = f"It no longer answers {status}" + (f", and answers {', '.join(others)}." if others else ".")
             yield pair.change("status", gone, words)
             continue
-        inner = SchemaPair(pair.before, pair.after, pair.side, f"{pair.where} {status}")
+        inner = SchemaPair(pair.before, pair.after, pair.side, f"{pair.operation} {status}")
         old_response, new_response = resolve(pair.before, node), resolve(pair.after, now[there])
         if old_response.get("content") and not new_response.get("content"):
             yield inner.change("media-type", Compat.BREAKING, "It answers no body any more.")

@@ -98,7 +98,7 @@ class Validation:
         """Download the champion's model where the policy compares with it, unless it is this very version."""
         version, description = self.fetched.version, self._process.description
         alias = description.promote if description.compares else None
-        champion = registry.promoted(version.scheme, version.name, alias) if alias else None
+        champion = registry.with_alias(version.scheme, version.name, alias) if alias else None
         if champion is None or champion.number == version.number:
             return None
         return registry.of(champion.uri).download_model(champion, self.fetched.model.parent / "champion")

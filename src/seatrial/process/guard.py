@@ -64,7 +64,7 @@ class Limits:
         begin = time.monotonic()
         if begin < self.next_look or not (self.memory_bytes or self.processes):
             return ""
-        tree = below()
+        tree = descendants()
         _reap(but=child)
         self.next_look = time.monotonic() + (time.monotonic() - begin) / _LOOK_SHARE
         if self.processes and len(tree) > self.processes:
@@ -74,7 +74,7 @@ class Limits:
         return ""
 
 
-def below() -> dict[int, int]:
+def descendants() -> dict[int, int]:
     """Return this process's descendants, each with the bytes of memory it holds. Without /proc nothing is known."""
     parents, held = {}, {}
     with contextlib.suppress(OSError):
@@ -89,7 +89,7 @@ def below() -> dict[int, int]:
     return {pid: held[pid] for pid in found}
 
 
-def tell(word: str) -> None:
+def report(word: str) -> None:
     """Tell the caller, if it still listens."""
     with contextlib.suppress(OSError):
         os.write(1, f"{word}\n".encode())
@@ -133,7 +133,7 @@ def end(child: subprocess.Popen[bytes], log: Log, grace: float) -> None:
         watch(child, log, lambda: "", time.monotonic() + grace)
     _signal(os.killpg, child.pid, signal.SIGKILL)
     until = time.monotonic() + _ALL_GONE_SECONDS
-    while (left := below()) and time.monotonic() < until:  # who was born while we looked is seen the next time
+    while (left := descendants()) and time.monotonic() < until:  # who was born while we looked is seen the next time
         for pid in left:
             _signal(os.kill, pid, signal.SIGKILL)
         _reap(but=child.pid)
@@ -176,11 +176,11 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
             preexec_fn=die_with_us,  # noqa: PLW1509  one thread
         )
     except OSError as error:
-        tell(f"failed {error.strerror}: {command[0]}")
+        report(f"failed {error.strerror}: {command[0]}")
         return 1
     for fd in keep:
         os.close(fd)
-    tell(f"pid {child.pid}")
+    report(f"pid {child.pid}")
 
     def stop() -> str:
         return "stopped" if stopped or os.getppid() != caller else limits.broken(child.pid)
@@ -188,7 +188,7 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
     word = watch(child, log, stop)
     end(child, log, 0.0 if word.startswith("over") else float(settings["grace_seconds"]))
     drain(child, log)
-    tell(word if word.startswith("over") else f"{word} {child.returncode}")
+    report(word if word.startswith("over") else f"{word} {child.returncode}")
     return 0
 
 

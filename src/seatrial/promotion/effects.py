@@ -100,7 +100,7 @@ def _alias(ledger: Ledger, effect: OutboxEffect) -> str:
     unchanged(version, effect.digest)
     moved = []
     for alias in effect.body["aliases"]:
-        holder = registry.promoted(version.scheme, version.name, alias)
+        holder = registry.with_alias(version.scheme, version.name, alias)
         if holder is not None and holder.number == version.number:
             moved.append(alias)
         elif holder is not None and int(holder.number) > int(version.number) and _passed(ledger, holder):

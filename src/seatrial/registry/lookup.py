@@ -78,7 +78,7 @@ def fetch(version: Version, into: Path) -> Fetched:
     return Fetched(version, model, directory_digest(model), reference)
 
 
-def promoted(scheme: str, name: str, alias: str) -> Version | None:
+def with_alias(scheme: str, name: str, alias: str) -> Version | None:
     """Return the version of a model that has an alias, or None."""
     registry = named(scheme)
     try:
@@ -99,15 +99,15 @@ def champion_contract(version: Version, alias: str, into: Path) -> ChampionContr
         alias: of the champion.
         into: where the reference of the champion is downloaded to.
     """
-    best = promoted(version.scheme, version.name, alias)
+    best = with_alias(version.scheme, version.name, alias)
     if best is None:
         return None
-    document, why = _stored_openapi(best)
+    document, reason = _stored_openapi(best)
     reference = None
     if best.number != version.number:
         with contextlib.suppress(ReferenceInvalid):
             reference = of(best.uri).fetch_reference(best, into).root
-    return ChampionContract(best.number, document, why, reference)
+    return ChampionContract(best.number, document, reason, reference)
 
 
 def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:

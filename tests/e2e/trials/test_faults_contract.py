@@ -147,7 +147,7 @@ def test_a_changed_meaning_is_found_where_no_schema_shows_it(payments, before, v
 def test_a_champion_without_a_document_is_information(verdict_on):
     """Nothing was compared, and the finding has the reason; it fails nothing."""
     verdict, _ = verdict_on(
-        "clean", examples=False, generated_requests=0, champion_contract=ChampionContract("1", why="none is stored")
+        "clean", examples=False, generated_requests=0, champion_contract=ChampionContract("1", reason="none is stored")
     )
     assert verdict.outcome is Outcome.PASS
     (finding,) = verdict.findings

@@ -26,7 +26,7 @@ def holding(field, *, required=True, **more):
 
 def classes(old, new, what=None):
     """Return (request, response): the worst class of the changes on each side, None where nothing changed."""
-    changes = [c for c in openapi_diff(document(old), document(new)) if what in (None, c.what)]
+    changes = [c for c in openapi_diff(document(old), document(new)) if what in (None, c.kind)]
     rank = list(Compat)
     return tuple(
         min((c.compat for c in changes if c.side == side), key=rank.index, default=None)
@@ -142,9 +142,9 @@ def test_a_change_of_an_objects_fields_is_classed_on_each_side(name):
 def test_a_renamed_field_is_named_with_its_new_name():
     """One field gone and one of the same form come is told as renamed."""
     new = {"type": "object", "properties": {"y": TEXT}, "required": ["y"]}
-    told = [c for c in openapi_diff(document(holding(TEXT)), document(new)) if c.what == "renamed"]
+    told = [c for c in openapi_diff(document(holding(TEXT)), document(new)) if c.kind == "renamed"]
     assert {(c.side, c.field) for c in told} == {("request", "x"), ("response", "x")}
-    assert "'y'" in told[0].words
+    assert "'y'" in told[0].message
 
 
 def test_references_are_followed_and_those_in_a_circle_end():
@@ -154,7 +154,7 @@ def test_references_are_followed_and_those_in_a_circle_end():
     new = copy.deepcopy(old)
     assert openapi_diff(old, new) == []
     new["components"]["schemas"]["Node"]["properties"]["x"] = WHOLE
-    assert {(c.field, c.what) for c in openapi_diff(old, new)} == {("x", "type")}
+    assert {(c.field, c.kind) for c in openapi_diff(old, new)} == {("x", "type")}
     loop = document({"$ref": "#/components/schemas/A"}) | {
         "components": {"schemas": {"A": {"$ref": "#/components/schemas/A"}}}
     }
@@ -179,7 +179,7 @@ def test_references_are_followed_and_those_in_a_circle_end():
 def test_a_change_of_an_operation_is_classed(old, new, what, compat):
     """Status codes, parameters, media types and credentials."""
     changes = [
-        c for c in openapi_diff(document(holding(TEXT), **old), document(holding(TEXT), **new)) if c.what == what
+        c for c in openapi_diff(document(holding(TEXT), **old), document(holding(TEXT), **new)) if c.kind == what
     ]
     assert compat in {c.compat for c in changes}
 
@@ -188,7 +188,7 @@ def test_routes_and_methods_that_go_break_and_those_that_come_do_not():
     """A path parameter's name is nobody's business."""
     old, new = document(TEXT), document(TEXT)
     new["paths"]["/other"] = new["paths"].pop("/score")
-    told = {(c.where, c.what, c.compat) for c in openapi_diff(old, new)}
+    told = {(c.operation, c.kind, c.compat) for c in openapi_diff(old, new)}
     assert told == {("POST /score", "route", BREAKING), ("POST /other", "route", COMPATIBLE)}
     for name, side in (("id", old), ("key", new)):
         side["paths"] = {
@@ -202,7 +202,7 @@ def test_what_alternatives_refer_to_is_compared_too():
     one, two = ({"type": "object", "properties": {n: {"$ref": "#/components/schemas/X"}}} for n in "ab")
     old = document({"anyOf": [one, two]}) | {"components": {"schemas": {"X": TEXT}}}
     new = copy.deepcopy(old) | {"components": {"schemas": {"X": WHOLE}}}
-    assert {(c.field, c.what) for c in openapi_diff(old, new)} == {("a", "type"), ("b", "type")}
+    assert {(c.field, c.kind) for c in openapi_diff(old, new)} == {("a", "type"), ("b", "type")}
 
 
 def test_a_document_that_cannot_be_read_is_unknown_and_never_the_same():

@@ -79,7 +79,7 @@ def _nothing_to_compare(name: str, trial: Trial, document: Mapping[str, Any] | N
         yield Finding(
             name, SERVICE,
             f"The OpenAPI was not compared, because champion version {champion.version} has no stored document: "
-            f"{champion.why}.",
+            f"{champion.reason}.",
             cause="nothing-to-compare", severity=Severity.INFO,
             advice="Validate the champion again, or pin its document as expectations/contract/openapi.json.",
         )  # fmt: skip
@@ -88,15 +88,16 @@ def _nothing_to_compare(name: str, trial: Trial, document: Mapping[str, Any] | N
 def _finding(name: str, change: ContractChange, source: str, unknown: Severity) -> Finding:
     breaking = change.compat is Compat.BREAKING
     who = "requests of existing callers" if change.side == "request" else "readers of its answers"
-    place = " ".join(part for part in (change.where, change.side) if part)
+    place = " ".join(part for part in (change.operation, change.side) if part)
     field = f", field '{change.field}'" if change.field else ""
     effect = f"This breaks {who}." if breaking else f"It is not known whether this breaks {who}."
     return Finding(
-        name, SERVICE, f"{place[0].upper()}{place[1:]}{field}: {change.words} {effect}",
+        name, SERVICE, f"{place[0].upper()}{place[1:]}{field}: {change.message} {effect}",
         column=change.field.split(".")[-1].removesuffix("[]") or None if change.field else None,
         severity=Severity.ERROR if breaking else unknown,
-        cause=f"openapi-{change.what}",
+        cause=f"openapi-{change.kind}",
         advice=f"Keep the field or operation of {source} beside the new one, or agree on the change with its consumers "
         "and pin the new document as expectations/contract/openapi.json.",
-        evidence={"class": change.compat.value, "side": change.side, "operation": change.where, "field": change.field},
+        evidence={"class": change.compat.value, "side": change.side, "operation": change.operation,
+                  "field": change.field},
     )  # fmt: skip

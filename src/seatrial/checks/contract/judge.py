@@ -14,7 +14,7 @@ from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Severity
 from seatrial.io import frame_json
-from seatrial.openapi.conformance import conforms, strange
+from seatrial.openapi.conformance import conforms, lacks_documented_fields
 from seatrial.openapi.schema import UnreadableError
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Expect, Probe
@@ -147,7 +147,7 @@ def _refused(session: Session, probe: Probe, response: Response) -> Iterator[Pro
             yield Problem("error-shape", None, probe.description, str(error))
         return
     if schema is not None:
-        mismatch = _schema_error(session, schema, answer) or strange(session.document, schema, answer)
+        mismatch = _schema_error(session, schema, answer) or lacks_documented_fields(session.document, schema, answer)
         if mismatch:
             yield Problem("error-shape", None, probe.description, _not_as_documented(response, mismatch))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seatrial.errors import ReferenceInvalid, RegistryError
 from seatrial.reference.snapshot import Reference
-from seatrial.registry.mlflow.client import client, spoken
+from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
 
 REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts
@@ -19,7 +19,7 @@ def download_model(version: Version, into: Path) -> Path:
     import mlflow
 
     shutil.rmtree(into, ignore_errors=True)
-    with spoken("downloaded", version.uri):
+    with registry_errors("downloaded", version.uri):
         source = client().get_model_version_download_uri(version.name, version.number)
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
 
@@ -40,7 +40,7 @@ def fetch_reference(version: Version, into: Path) -> Reference:
     if not version.run_id:
         raise ReferenceInvalid(without + " This version was registered without a run.")
     shutil.rmtree(into, ignore_errors=True)
-    with spoken("downloaded", f"the reference of {version.uri}"):
+    with registry_errors("downloaded", f"the reference of {version.uri}"):
         registry = client()
         stated = registry.get_run(version.run_id).data.tags.get(REFERENCE_TAG)
         if not registry.list_artifacts(version.run_id, REFERENCE_PATH):
@@ -60,7 +60,7 @@ def fetch_reference(version: Version, into: Path) -> Reference:
 def store_reference(reference: Reference, run_id: str) -> None:
     """Store the reference with an MLflow run, beside the model the run logged, and its digest as the run's tag."""
     registry = client()
-    with spoken("stored with run", run_id):
+    with registry_errors("stored with run", run_id):
         registry.log_artifacts(run_id, str(reference.root), REFERENCE_PATH)
         registry.set_tag(run_id, REFERENCE_TAG, reference.digest)
 
@@ -69,7 +69,7 @@ def can_take_reference(version: Version) -> None:
     """Raise RegistryError unless the version has a run to store a reference in, and has none yet."""
     if not version.run_id:
         raise RegistryError(f"{version.uri} was registered without a run, and references are stored in runs.")
-    with spoken("looked up", version.uri):
+    with registry_errors("looked up", version.uri):
         stated = client().get_run(version.run_id).data.tags.get(REFERENCE_TAG)
     if stated:
         raise RegistryError(

@@ -28,7 +28,7 @@ def reachable() -> bool:
 
 
 @contextlib.contextmanager
-def spoken(what: str, uri: str) -> Iterator[None]:
+def registry_errors(what: str, uri: str) -> Iterator[None]:
     """Turn whatever MLflow raises into one sentence."""
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException

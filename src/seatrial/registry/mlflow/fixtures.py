@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import RegistryError
-from seatrial.registry.mlflow.client import client, spoken
+from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import FixtureLink, Version
 
 FIXTURES_PATH = "seatrial/fixtures"  # of a run's artifacts
@@ -27,7 +27,7 @@ def store_fixture(version: Version, name: str, digest: str, folder: Path) -> Fix
     """
     if not version.run_id:
         raise RegistryError(f"{version.uri} was registered without a run, and a fixture is stored in the model's run.")
-    with spoken("given a fixture", version.uri):
+    with registry_errors("given a fixture", version.uri):
         registry = client()
         same = (link for link in _links(registry, version.name) if link.digest == digest)
         link = next((link for link in same if _is_whole(registry, link, folder)), None)
@@ -40,13 +40,13 @@ def store_fixture(version: Version, name: str, digest: str, folder: Path) -> Fix
 
 def fixtures(version: Version) -> Mapping[str, FixtureLink]:
     """Return the fixtures that a version refers to, by name; RegistryError if the registry does not answer."""
-    with spoken("looked up", version.uri):
+    with registry_errors("looked up", version.uri):
         return _of(client().get_model_version(version.name, version.number))
 
 
 def download_fixture(link: FixtureLink, into: Path) -> Path:
     """Download the files of a fixture into a directory; RegistryError if the registry does not answer."""
-    with spoken("downloaded", f"fixture {link.digest}"):
+    with registry_errors("downloaded", f"fixture {link.digest}"):
         return Path(client().download_artifacts(link.run_id, link.path, dst_path=str(into)))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.process import crash_points
-from seatrial.registry.mlflow.client import client, spoken
+from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
 
 MOST_RUNS = 200  # the newest of a version that are read
@@ -35,7 +35,7 @@ def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
     Raises:
         RegistryError: the registry does not answer.
     """
-    with spoken("given its verdict", f"models:/{body['model']}"):
+    with registry_errors("given its verdict", f"models:/{body['model']}"):
         registry = client()
         run = _existing_run(registry, body, key) or _created_run(registry, body, key)
         run_id: str = run.info.run_id
@@ -114,7 +114,7 @@ def artifacts(version: Version, name: str, *, most_bytes: int, passed: bool = Fa
     Raises:
         RegistryError: the registry does not answer.
     """
-    with spoken("looked up", version.uri), tempfile.TemporaryDirectory(prefix="seatrial-artifacts-") as folder:
+    with registry_errors("looked up", version.uri), tempfile.TemporaryDirectory(prefix="seatrial-artifacts-") as folder:
         registry = client()
         experiment = registry.get_experiment_by_name(experiment_of(version.name))
         if experiment is None:
@@ -134,7 +134,7 @@ def artifacts(version: Version, name: str, *, most_bytes: int, passed: bool = Fa
 
 def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
     """Set tags of a version."""
-    with spoken("tagged", f"models:/{name}/{number}"):
+    with registry_errors("tagged", f"models:/{name}/{number}"):
         registry = client()
         for key, value in tags.items():
             registry.set_model_version_tag(name, number, key, value)
@@ -150,7 +150,7 @@ def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: st
         run_id: the run with the report.
         page: the address of the flow run's page.
     """
-    with spoken("described", f"models:/{name}/{number}"):
+    with registry_errors("described", f"models:/{name}/{number}"):
         registry = client()
         written = registry.get_model_version(name, number).description or ""
         before, _, rest = written.partition(BEGIN)

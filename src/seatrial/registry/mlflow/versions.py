@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from seatrial.errors import RegistryError, UsageError, nearest
-from seatrial.registry.mlflow.client import client, registry_uri, spoken
+from seatrial.registry.mlflow.client import client, registry_errors, registry_uri
 from seatrial.registry.protocol import Version
 
 PAGE, ALL = 200, 10_000  # versions or models in one request
@@ -25,7 +25,7 @@ def resolve(uri: str) -> Version:
         raise UsageError(f"'{uri}' names no model version. Write models:/NAME/VERSION or models:/NAME@ALIAS.")
     name, number, alias = match["name"], match["version"], match["alias"]
     registry = client()
-    with spoken("looked up", uri):
+    with registry_errors("looked up", uri):
         try:
             version = (
                 registry.get_model_version_by_alias(name, alias) if alias else registry.get_model_version(name, number)
@@ -43,7 +43,7 @@ def present(name: str, number: str) -> Version | None:
     Raises:
         RegistryError: the registry does not answer.
     """
-    with spoken("looked up", f"models:/{name}/{number}"):
+    with registry_errors("looked up", f"models:/{name}/{number}"):
         try:
             return _version(client().get_model_version(name, number))
         except Exception as error:
@@ -64,7 +64,7 @@ def changed_since(since: float = 0.0, *, model: str = "") -> list[Version]:
     """
     found: list[Version] = []
     only = {"filter_string": "name = '{}'".format(model.replace("'", "''"))} if model else {}
-    with spoken("listed", "The versions"):
+    with registry_errors("listed", "The versions"):
         registry, token = client(), None
         while True:
             page = registry.search_model_versions(
@@ -84,7 +84,7 @@ def aliases() -> dict[str, dict[str, str]]:
         RegistryError: the registry does not answer.
     """
     found: dict[str, dict[str, str]] = {}
-    with spoken("listed", "The models"):
+    with registry_errors("listed", "The models"):
         registry, token = client(), None
         while True:
             page = registry.search_registered_models(max_results=PAGE, page_token=token)
@@ -102,7 +102,7 @@ def move_alias(name: str, alias: str, number: str) -> bool:
     Raises:
         RegistryError: the registry does not answer.
     """
-    with spoken("given an alias", f"models:/{name}/{number}"):
+    with registry_errors("given an alias", f"models:/{name}/{number}"):
         registry = client()
         registry.set_registered_model_alias(name, alias, number)
         return str(registry.get_model_version_by_alias(name, alias).version) == number

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from seatrial.errors import ProjectError
-from seatrial.registry.mlflow.client import client, spoken
+from seatrial.registry.mlflow.client import client, registry_errors
 
 WEBHOOK = "seatrial"
 EVENTS = ["model_version.created"]
@@ -24,7 +24,7 @@ def put_webhook(url: str, secret: str) -> None:
     if not where.startswith(("http://", "https://")):
         raise ProjectError("MLFLOW_TRACKING_URI names no MLflow server, and only a server sends webhooks.")
     settings: dict[str, Any] = {"url": url, "events": EVENTS, "description": TEXT, "secret": secret, "status": "ACTIVE"}
-    with spoken("given its webhook", "the registry"):
+    with registry_errors("given its webhook", "the registry"):
         registry = client()
         ours = [w for w in registry.list_webhooks() if w.name == WEBHOOK]
         for extra in ours[1:]:
