@@ -135,7 +135,7 @@ class IsolatedTrial:
         self._seed, self._reference_digest = seed, reference.digest
         try:
             number = self._rpc.begin(
-                messages.Load,
+                messages.LoadVersion,
                 model=str(model),
                 reference=str(reference.root),
                 champion=None if champion is None else str(champion),
@@ -167,7 +167,7 @@ class IsolatedTrial:
             for reply in self._rpc.replies(number, seconds, f"{case}, case_seconds"):
                 if isinstance(reply, messages.Emitted):
                     events.append(reply.event)
-                elif isinstance(reply, messages.Progress):
+                elif isinstance(reply, messages.CaseProgress):
                     if on_progress is not None:
                         on_progress(reply.done, reply.of, reply.next)
                 elif not isinstance(reply, messages.Done):

@@ -48,7 +48,7 @@ class Open(Message):
     root: str
 
 
-class Load(Message):
+class LoadVersion(Message):
     """Load the reference, the models and the checks. Paths are text; ``only`` is None for all checks."""
 
     request: Literal["load"] = "load"
@@ -75,7 +75,7 @@ class Close(Message):
     request: Literal["close"] = "close"
 
 
-Request: TypeAlias = Open | Load | RunCase | Close
+Request: TypeAlias = Open | LoadVersion | RunCase | Close
 
 
 class Opened(Message):
@@ -99,7 +99,7 @@ class Loaded(Message):
     not_run: list[str]
 
 
-class Progress(Message):
+class CaseProgress(Message):
     """How far a case is: ``done`` of ``of`` pieces, and what comes next."""
 
     reply: Literal["progress"] = "progress"
@@ -129,7 +129,7 @@ class Emitted(Message):
     event: Annotated[Event, PlainValidator(read_event)]
 
 
-Reply: TypeAlias = Opened | Loaded | Emitted | Progress | Done | Failed
+Reply: TypeAlias = Opened | Loaded | Emitted | CaseProgress | Done | Failed
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="request")])
 _REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="reply")])
 

@@ -77,7 +77,9 @@ class Worker:
         """Send a reply."""
         self.channel.send(reply.model_dump())
 
-    def reply(self, request: messages.Open | messages.Load) -> messages.Opened | messages.Loaded | messages.Failed:
+    def reply(
+        self, request: messages.Open | messages.LoadVersion
+    ) -> messages.Opened | messages.Loaded | messages.Failed:
         """Return the reply to a request, or what made it fail."""
         try:
             return self.open(request) if isinstance(request, messages.Open) else self.load(request)
@@ -104,7 +106,7 @@ class Worker:
             serves=self.pipeline.service is not None,
         )
 
-    def load(self, request: messages.Load) -> messages.Loaded:
+    def load(self, request: messages.LoadVersion) -> messages.Loaded:
         """Load the version and what it is compared with, and return the cases that will run."""
         chosen = checks.named(request.only, skip=request.skip)
         trial = Trial(

@@ -52,7 +52,7 @@ class Log:
                 self.file.write(b"\n(the log ends here: its limit is reached)\n")
 
 
-class Limits:
+class ResourceLimits:
     """Look now and then at what the command and all it started take."""
 
     def __init__(self, memory_bytes: int | None, processes: int | None) -> None:
@@ -162,7 +162,7 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
     if _LIBC is not None:
         _LIBC.prctl(_SUBREAPER, 1, 0, 0, 0)
     log = Log(settings["log"], settings["log_bytes"])
-    limits = Limits(settings.get("memory_bytes"), settings.get("processes"))
+    limits = ResourceLimits(settings.get("memory_bytes"), settings.get("processes"))
     keep = settings.get("keep", [])
     die_with_us = (lambda: _LIBC.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)) if _LIBC is not None else None
     try:

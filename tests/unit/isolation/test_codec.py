@@ -119,7 +119,7 @@ def test_a_refusal_shows_no_value() -> None:
     "request_",
     [
         messages.Open(id=1, root="/project"),
-        messages.Load(
+        messages.LoadVersion(
             id=2, model="m", reference="r", champion=None, live=["store"], only=None, skip=[], seed=3,
             champion_contract=messages.champion_record(ChampionContract("1", {"openapi": "3.1.0"}, "", Path("/r"))),
         ),

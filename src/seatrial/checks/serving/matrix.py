@@ -41,7 +41,7 @@ def why_not(trial: Trial, dependency: str) -> str:
 
 
 def usual_seconds(loss: FailurePolicy, rows: int) -> float:
-    """Return about how long a matrix takes: each row its fault and its healing, a start and a crowd before them."""
+    """Return about how long the scenarios take: each its fault and its recovery, a start and a burst before them."""
     return rows * (loss.fault_seconds + CLEAN) + 10 * CLEAN
 
 
