@@ -98,7 +98,7 @@ def _overall(case: QualityInput, data: LabelledSample, gain: MetricGain) -> Iter
         enough = f" About {needed:,} rows would be enough." if needed else ""
         yield case.finding(
             f"There are not enough rows to decide whether {name} is worse than the champion's by more than "
-            f"{_figure(margin)}: on {_size(data, gain.metric)} the gain is {gain.gain:+,.4g}, between {low:+,.4g} and "
+            f"{_figure(margin)}. On {_size(data, gain.metric)} the gain is {gain.gain:+,.4g}, between {low:+,.4g} and "
             f"{high:+,.4g}.{enough}",
             "too-few-rows",
             severity=Severity.WARNING,
@@ -131,7 +131,7 @@ def _slices(case: QualityInput, data: LabelledSample) -> Iterator[tuple[str, str
 
 
 def _size(data: LabelledSample, m: Metric) -> str:
-    events = f", {plural(int(data.labels.sum()), 'event')}" if m.of == "events" else ""
+    events = f" ({plural(int(data.labels.sum()), 'event')})" if m.of == "events" else ""
     return f"{plural(len(data), 'row')}{events}"
 
 
