@@ -1,10 +1,10 @@
-"""Expectations of the features. Tolerances are for columns whose last digits may differ; the others are exact."""
+"""Expectations of the features. Columns without a tolerance are compared exactly."""
 
 import great_expectations.expectations as gxe
 
 from seatrial import Tolerance
 
-tolerances = {"log_amount": Tolerance(rtol=1e-12)}  # the logarithm may differ by a last digit between processors
+tolerances = {"log_amount": Tolerance(rtol=1e-12)}  # the logarithm may differ in the last digit between CPUs
 
 
 def expectations(reference):

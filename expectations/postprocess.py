@@ -1,4 +1,4 @@
-"""Expectations of the decisions: a probability is between 0 and 1, and there are three decisions."""
+"""Expectations of the decisions: a probability is between 0 and 1, a decision is one of three values."""
 
 import great_expectations.expectations as gxe
 

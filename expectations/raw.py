@@ -1,4 +1,4 @@
-"""Expectations of parsed requests, beyond matching the reference."""
+"""Expectations of parsed requests, in addition to the comparison with the reference."""
 
 import great_expectations.expectations as gxe
 

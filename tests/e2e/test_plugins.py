@@ -124,7 +124,7 @@ def test_they_are_listed_with_their_packages(ran: Run) -> None:
 def test_a_whole_validation_uses_each_of_them_and_passes(ran: Run, project: Path) -> None:
     """Check, target, fault, sink and registry, by settings and command line; the report shows what they found."""
     done = ran("validate", "folder:/parcels/1", "--sink", "jsonl=out/events.jsonl", "--sink", "junit=out/junit.xml")
-    assert done.returncode == 0, done
+    assert done.returncode == 0, done.stdout + done.stderr
     events = [json.loads(line) for line in (project / "out" / "events.jsonl").read_text().splitlines()]
     assert events[-1]["outcome"] == "pass"
     evaluated = {(e["check"], e["stage"]): e["compared"] for e in events if e["event"] == "Evaluated"}
@@ -149,7 +149,7 @@ def test_a_whole_validation_uses_each_of_them_and_passes(ran: Run, project: Path
 def test_the_verdict_in_another_registry_is_verified(ran: Run) -> None:
     """By signature and content, as with MLflow; and reconciling finds nothing to do."""
     done = ran("verify", "folder:/parcels@champion")
-    assert done.returncode == 0, done
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "folder:/parcels/1 passed" in done.stdout
     again = ran("reconcile")
     assert again.returncode == 0, again
@@ -162,7 +162,7 @@ def test_a_fixture_of_another_source_is_made_predicted_and_compared_with(ran: Ru
     assert "every: 12 rows by grid" in made.stdout
     assert ran("fixtures", "check", "every").returncode == 0
     done = ran("validate", "folder:/parcels/1", "--fixture", "every", "--only", "golden", "bounds")
-    assert done.returncode == 0, done
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "sameness, not correctness" in " ".join(done.stdout.split())
 
 

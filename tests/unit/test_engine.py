@@ -133,7 +133,10 @@ def test_a_run_without_cases_does_not_pass(checks, reference):
     """No check, or checks that apply to no stage."""
     verdict = run(PIPELINE, reference, checks)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.summary == "inconclusive: No check was selected, or none applies to this pipeline."
+    assert (
+        verdict.summary
+        == "inconclusive: No check was selected, or none applies to this pipeline. List the checks: seatrial plugins"
+    )
 
 
 def test_a_stage_that_breaks_under_a_check_is_a_finding_of_the_stage(reference):

@@ -127,7 +127,7 @@ def test_what_a_models_process_sees_and_takes_is_set(root):
     assert (project.environment, project.limits.memory_mb, project.limits.processes) == (("SHOP_URL",), 512, 128)
     for text, message in (
         ('environment = ["SEATRIAL_SIGNING_KEY"]', "SEATRIAL_SIGNING_KEY, which is seatrial's own"),
-        ('environment = "SHOP_URL"', "'environment' must be a list of variables' names; found \"SHOP_URL\""),
+        ('environment = "SHOP_URL"', 'must be a list of names of environment variables; found "SHOP_URL"'),
         ("[tool.seatrial.isolation]\nmemory = 512", "setting 'memory' is not known.*Did you mean 'memory_mb'"),
     ):
         settings(root, before + text)

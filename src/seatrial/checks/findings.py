@@ -140,10 +140,10 @@ def _evidence(c: ColumnParity) -> dict[str, Any]:
         "allowed": c.allowed,
         "share": (c.mismatches + c.null_flips) / c.rows,
         "null_flips": c.null_flips,
-        "max_abs_diff": c.max_abs_diff,
-        "max_rel_diff": c.max_rel_diff,
         "keys": list(c.worst_keys[:5]),
     }
+    if c.max_abs_diff:  # cells of text, and nulls, have no distance
+        found |= {"max_abs_diff": c.max_abs_diff, "max_rel_diff": c.max_rel_diff}
     if c.direction:
         found["direction"] = c.direction
     if c.psi:

@@ -1,4 +1,4 @@
-"""The command line. Each command calls one library function. Exit codes: 0 pass, 1 fail, 2 not evaluated."""
+"""The command line. Each command calls one library function. Exit codes: 0 pass, 1 fail, 2 inconclusive or error."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import (
+    App,
+    CoercionError,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnusedCliTokensError,
+)
 
 from seatrial import __version__
 from seatrial.cli import project_commands, server_commands, version_commands
+from seatrial.cli.exit_codes import DEBUG, SUCCESS, VERDICT, exit_codes
 from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS, SeatrialError
 from seatrial.io.loading import import_sooner
-
-DEBUG = "--debug"
 
 app = App(
     name="seatrial",
     version=__version__,
     help="Integration tests and a promotion gate for machine-learning services.",
-    help_epilogue=f"Exit codes: 0 pass, 1 fail, 2 not evaluated. {DEBUG} also prints the traceback of an error.",
+    help_epilogue=VERDICT,
     suppress_keyboard_interrupt=False,  # main reports the interruption
 )
 VERSIONS = Group.create_ordered("Model versions")
@@ -32,24 +39,46 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     SERVERS: (server_commands.up, server_commands.deploy, server_commands.webhook, server_commands.reconcile),
     PROJECTS: (project_commands.init, project_commands.demo, project_commands.upgrade),
 }
+EXIT_CODES: dict[Callable[..., int], str] = {  # of the others: SUCCESS
+    version_commands.validate: VERDICT,
+    version_commands.stress: VERDICT,
+    version_commands.verify: exit_codes("0 allowed, 1 not allowed, 2 unknown or error"),
+    server_commands.reconcile: exit_codes("0 success, 1 an alias is on a version without a pass, 2 error"),
+    project_commands.demo: exit_codes("0 the demo ended as expected, 2 it did not, or error"),
+    project_commands.upgrade: exit_codes("0 success, 1 an edited file is out of date, 2 error"),
+}
+EXAMPLES: dict[str, str] = {  # the arguments that each command requires
+    "validate": "models:/payments/1",
+    "stress": "models:/payments/1",
+    "capture": "models:/payments/1 requests.parquet",
+    "verify": "models:/payments/1",
+    "init": "my-project",
+    "schema": "service",
+    "fixtures select": "candidates.parquet --to golden.parquet",
+    "fixtures refresh": "golden requests.parquet --who Ada --why 'night payments added'",
+}
+TYPES: dict[object, str] = {int: "an integer", float: "a number"}
 for group, commands in COMMANDS.items():
     for command in commands:
-        app.command(command, group=group)
+        app.command(command, group=group, help_epilogue=EXIT_CODES.get(command, SUCCESS))
 app.command(  # these are imported when they are called
     "seatrial.cli.mutate_app:mutate", name="mutate", group=VERSIONS,
-    help="Measure by mutation tests how many faults in the pipeline its reference and policy detect.",
+    help="Run a mutation test: how many faults in the pipeline do its reference and expectations detect?",
+    help_epilogue=exit_codes("0 the mutation score reaches the minimum, 1 it does not, 2 inconclusive or error"),
 )  # fmt: skip
 app.command(
     "seatrial.cli.fixtures_app:app", name="fixtures", group=PROJECTS,
-    help="Make, check and show the reference data that expectations/fixtures.toml declares.",
+    help="Generate, check and show the fixtures that expectations/fixtures.toml declares.",
 )  # fmt: skip
 app.command(
     "seatrial.cli.plugins:plugins", name="plugins", group=PROJECTS,
-    help="List every check, target, fault, sink, registry and fixture source that is installed, with its package.",
+    help="List the installed checks, targets, faults, sinks, registries and fixture sources, with their packages.",
+    help_epilogue=SUCCESS,
 )  # fmt: skip
 app.command(
     "seatrial.cli.schema:show", name="schema", group=PROJECTS,
-    help="Print the JSON Schema of a settings file, with which an editor completes and checks that file.",
+    help="Print the JSON Schema of a settings file, for completion and validation in an editor.",
+    help_epilogue=SUCCESS,
 )  # fmt: skip
 
 
@@ -64,10 +93,11 @@ def main(arguments: list[str] | None = None) -> None:
     debug = DEBUG in words
     try:
         code = app(
-            [word for word in words if word != DEBUG], exit_on_error=False, print_error=True,
+            [word for word in words if word != DEBUG], exit_on_error=False, print_error=False,
             result_action="return_value",
         )  # fmt: skip
-    except CycloptsError:
+    except CycloptsError as error:
+        print(f"seatrial: {_misuse(error)}", file=sys.stderr)  # noqa: T201
         code = EXIT_INCONCLUSIVE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  every error ends as one message
         if debug:
@@ -76,6 +106,27 @@ def main(arguments: list[str] | None = None) -> None:
         code = getattr(error, "exit_code", EXIT_INCONCLUSIVE)
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else EXIT_PASS)
+
+
+def _misuse(error: CycloptsError) -> str:
+    """Return what is wrong with the words of a command line."""
+    name = " ".join(error.command_chain or ())
+    argument = error.argument
+    if isinstance(error, MissingArgumentError) and argument is not None:
+        positional = argument.index is not None and error.keyword is None and not argument.tokens
+        missing = argument.name.removeprefix("--").upper() if positional else f"The value of {argument.name}"
+        example = EXAMPLES.get(name) if argument.required else None
+        advice = f"Example: seatrial {name} {example}" if example else f"See: seatrial {name} --help"
+        return f"{missing} is missing. {advice}"
+    if isinstance(error, UnknownCommandError):
+        commands = " ".join(("seatrial", *(error.command_chain or ())))
+        return f"{str(error).partition(' Available commands')[0]} All commands: {commands} --help"
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f'Unexpected argument "{error.unused_tokens[0]}". See: seatrial {name} --help'
+    if isinstance(error, CoercionError) and error.token is not None and error.target_type in TYPES:
+        given = error.token.keyword or (argument.name if argument is not None else "the argument")
+        return f'{given} must be {TYPES[error.target_type]}; found "{error.token.value}".'
+    return str(error)
 
 
 def _message(error: BaseException) -> str:

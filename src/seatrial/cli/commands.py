@@ -37,9 +37,9 @@ def validate(
         directory: of the project.
         model_uri: the version.
         chosen: parameters of the flow, such as ``only`` and ``skip``; those that are empty keep the flow's default.
-        seed: of every random choice.
+        seed: random seed.
         sinks: files to write besides those in the project's state, each as ``NAME=FILE``.
-        quiet: print the one-line verdict alone.
+        quiet: print only the one-line verdict.
         flow: ``validate`` or ``stress``.
 
     Raises:
@@ -87,11 +87,16 @@ def run_and_show(
             f"Flow '{flow}' ended without a verdict. Its log is on the Prefect dashboard. For the traceback, run the "
             "command again with --debug."
         )
-    results = directory_for(project.state, verdict.subject, "" if flow == "validate" else flow)
+    from seatrial.orchestration.validation import LEAVING_OUT, results_kind  # loaded by the flow; slow before it
+
+    partial = flow == "validate" and any(parameters.get(name) for name in LEAVING_OUT)
+    results = directory_for(project.state, verdict.subject, results_kind(flow, partial=partial))
     if quiet:
         out.print(neutral(f"{verdict.subject}: {verdict.summary}"), markup=False, highlight=False, soft_wrap=True)
     else:
         show(verdict, out)
+        if partial:
+            out.print("Partial validation: the verdict of the version is unchanged.", markup=False, highlight=False)
         out.print(f"Report: {results / REPORT}", markup=False, highlight=False, soft_wrap=True)
     if failures := [sink.failure for sink in written if sink.failure]:
         raise SeatrialError("\n".join(failures))
@@ -101,8 +106,8 @@ def run_and_show(
 def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int = 0, quiet: bool = False) -> int:
     """Run the project's reconcile flow once, or repeatedly, and print its results.
 
-    Returns 0, or 1 where an alias is on a version that did not pass. With ``every`` it ends by Ctrl-C alone: a
-    registry that is down now may be up in a minute.
+    Returns 0, or 1 if an alias is on a version that did not pass. With ``every`` it ends only by Ctrl-C: a registry
+    that is down now may be up in a minute.
     """
     project = Project.find(directory)
     project.activate()
@@ -157,7 +162,7 @@ def capture(
         }  # fmt: skip
         run_flow(project, "capture", parameters, wait, ())
     if not quiet:
-        Console().print(f"The reference of {model_uri} is stored beside its model.", markup=False, highlight=False)
+        Console().print(f"The reference of {model_uri} is stored with its model.", markup=False, highlight=False)
 
 
 def _warn_outdated(project: Project) -> None:

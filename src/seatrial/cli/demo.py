@@ -17,10 +17,11 @@ from seatrial.project import Project
 from seatrial.sinks.text import neutral
 
 EXAMPLE_MODULES = ("circuitbreaker", "sklearn", "skops")  # of the extra "demo"
+DEMO = "demo"  # the file in a project's state by which the demo knows its own project
 
 
 def demo(directory: Path, *, quiet: bool = False) -> int:
-    """Validate a good release, then one with training-serving skew, in a project of its own.
+    """Validate a good release, then one with training-serving skew, in a separate project.
 
     Returns 0 where the first passes and the second fails at stage ``features``, else 2.
     """
@@ -29,9 +30,6 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
 
     if missing := [name for name in EXAMPLE_MODULES if find_spec(name) is None]:
         raise UsageError(f"The demo's payments service needs {', '.join(missing)}: pip install 'seatrial[demo]'.")
-    servers = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "SEATRIAL_LEDGER_URL")
-    for name in (*servers, "PAYMENTS_STORE_URL"):
-        os.environ.pop(name, None)  # the demo registers models, never beside real ones
     out = Console()
 
     def say(text: str) -> None:
@@ -39,9 +37,20 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
             out.print(f"\n{text}", style="bold", markup=False, highlight=False)
 
     directory = directory.resolve()
+    state = directory / ".seatrial"
     if not (directory / "pyproject.toml").is_file():
         init(directory, quiet=True)
-    shutil.rmtree(directory / ".seatrial", ignore_errors=True)
+    elif not (state / DEMO).is_file():
+        raise UsageError(
+            f"{directory} has a project that is not the demo's, and the demo starts with empty state. "
+            "Name another directory: seatrial demo DIRECTORY"
+        )
+    servers = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "SEATRIAL_LEDGER_URL")
+    for name in (*servers, "PAYMENTS_STORE_URL"):
+        os.environ.pop(name, None)  # the demo registers models, never beside real ones
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir()
+    (state / DEMO).touch()
     project = Project.find(directory)
     project.activate()
     verdicts = []
@@ -54,7 +63,8 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
         say("seatrial validates version 1.")
         verdicts.append(run_and_show(project, {"model_uri": "models:/payments/1"}, wait, quiet=quiet))
         say(
-            "Training now takes the hour from the customer's clock; the service does not. seatrial validates version 2."
+            "Training now uses the hour in the customer's time zone; the service does not. "
+            "seatrial validates version 2."
         )
         train(release=2)
         verdicts.append(run_and_show(project, {"model_uri": "models:/payments/2"}, wait, quiet=quiet))

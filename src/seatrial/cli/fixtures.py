@@ -1,4 +1,4 @@
-"""What ``seatrial fixtures`` does: make declared fixtures, check them by making them again, show them."""
+"""What ``seatrial fixtures`` does: generate declared fixtures, regenerate them to detect drift, show them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Workspace:
 def make(
     directory: str | Path, name: str | None, out: Print, *, model_uri: str | None = None, predict_uri: str | None = None
 ) -> int:
-    """Make a fixture, or all that are declared, and store them beside the model.
+    """Generate a fixture, or all declared ones, and store them with the model.
 
     Args:
         directory: the project's.
@@ -77,14 +77,14 @@ def make(
                 link = store.store(made, version)
                 out(f"  stored     {version.uri} refers to {link.path} of run {link.run_id}")
             elif version is not None:
-                out(f"  not stored beside the model: the registry of '{version.scheme}:' stores no fixtures")
+                out(f"  not stored with the model: the registry of '{version.scheme}:' stores no fixtures")
     if predict_uri is not None:
         _predict(workspace, chosen, predict_uri, out)
     return EXIT_PASS
 
 
 def check(directory: str | Path, name: str | None, out: Print, *, model_uri: str | None = None) -> int:
-    """Make fixtures again, elsewhere, and report whether they are the same; 2 for drift, no model failure.
+    """Regenerate fixtures in a temporary directory and report drift, which returns 2; it is no model failure.
 
     A fixture that is too large for version control, and so not in the project, is downloaded from the version.
     """
@@ -96,10 +96,15 @@ def check(directory: str | Path, name: str | None, out: Print, *, model_uri: str
             root = workspace.home / declared.name
             if version is not None and declared.name in links and not root.exists():
                 store.fetch(version, declared.name, root)
+            if not root.exists():
+                raise FixtureError(f"There is no fixture at {root}. Generate it: {_command('make', declared)}")
             found = checking.check(root, reference=reference, declaration=declared)
             link = links.get(declared.name)
             if version is not None and link is not None and link.digest != found.digest:
                 reason = f"{version.uri} refers to {link.digest[:19]}…, and this is {found.digest[:19]}…"
+                found = replace(found, reasons=(*found.reasons, reason))
+            if version is None and not found.ok and _imitates(declared):
+                reason = f"to compare with the version it was generated from: {_command('check', declared)}"
                 found = replace(found, reasons=(*found.reasons, reason))
             out(str(found))
             same = same and found.ok
@@ -107,12 +112,12 @@ def check(directory: str | Path, name: str | None, out: Print, *, model_uri: str
 
 
 def show(directory: str | Path, name: str | None, out: Print) -> int:
-    """Describe the fixtures: their rows, how they were made, their privacy, quality and leaks."""
+    """Describe the fixtures: rows, provenance, privacy, similarity to the reference, and leakage."""
     workspace = Workspace.find(directory)
     for declared in workspace.named(name):
         root = workspace.home / declared.name
         if name is None and not root.exists():
-            out(f"{declared.name}: {declared.source}, not made yet. Make it: seatrial fixtures make {declared.name}")
+            out(f"{declared.name}: {declared.source}, not generated yet. Generate it: {_command('make', declared)}")
             continue
         out(fixture.show(root))
         if (predicted := predictions_at(workspace.project, declared.name)).is_dir():
@@ -157,7 +162,18 @@ def _predict(workspace: Workspace, chosen: list[spec.FixtureSpec], uri: str, out
         for declared in chosen:
             made = fixture.Fixture.load(workspace.home / declared.name)
             reference_from_predictions(made, by, pipeline, predictions_at(workspace.project, made.name), policy=policy)
-            out(f"{made.name}: reference made of the predictions of {version.uri}; a pass proves {PROVES}.")
+            out(f"{made.name}: predictions of {version.uri} recorded as its reference; a pass proves {PROVES}.")
+
+
+def _imitates(declared: spec.FixtureSpec) -> bool:
+    """Return whether the fixture is generated from a version's reference."""
+    return declared.source != "fake" or any(c.like or c.given for c in declared.columns.values())
+
+
+def _command(name: str, declared: spec.FixtureSpec) -> str:
+    """Return the command line that generates or checks the fixture."""
+    model = " --model models:/NAME/VERSION" if _imitates(declared) else ""
+    return f"seatrial fixtures {name} {declared.name}{model}"
 
 
 @contextmanager

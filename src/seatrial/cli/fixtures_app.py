@@ -1,4 +1,4 @@
-"""``seatrial fixtures``: make, check and show declared reference data."""
+"""``seatrial fixtures``: generate, check and show declared fixtures, and select and replace golden requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-app = App(name="fixtures", help="Make, check and show the reference data that expectations/fixtures.toml declares.")
+from seatrial.cli.exit_codes import SUCCESS, exit_codes
+
+app = App(
+    name="fixtures",
+    help="Generate, check and show the fixtures that expectations/fixtures.toml declares.",
+    help_epilogue=SUCCESS,
+)
 
 Quiet = Annotated[bool, Parameter(negative="")]
 
@@ -22,15 +28,15 @@ def make(
     project: Path = Path(),
     quiet: Quiet = False,
 ) -> int:
-    """Make one fixture, or all that are declared, and store them in the project and beside the model.
+    """Generate one fixture, or all declared ones, and store them in the project and with the model.
 
     Args:
-        name: of the fixture; all by default.
-        model: the version whose reference they imitate, models:/NAME/VERSION or models:/NAME@ALIAS; by default that of
-            predict-with.
-        predict_with: the version, such as models:/NAME@champion, whose predictions become the fixture's reference:
-            'seatrial validate --fixture' compares with it. A pass proves sameness, not correctness.
-        project: the project's directory.
+        name: fixture name; all by default.
+        model: version whose reference is imitated, as models:/NAME/VERSION or models:/NAME@ALIAS; by default that of
+            --predict-with.
+        predict_with: version, such as models:/NAME@champion, whose predictions on the fixture are recorded, for
+            'seatrial validate --fixture'. A pass then proves sameness, not correctness.
+        project: project directory.
         quiet: print nothing.
     """
     from seatrial.cli.fixtures import make as command
@@ -38,14 +44,16 @@ def make(
     return command(project, name, _printer(quiet), model_uri=model, predict_uri=predict_with)
 
 
-@app.command
+@app.command(help_epilogue=exit_codes("0 the fixtures are the same, 2 drift or error"))
 def check(name: str | None = None, *, model: str | None = None, project: Path = Path()) -> int:
-    """Make fixtures again from their manifests: 0 when they are the same, 2 with the reasons when they drifted.
+    """Regenerate fixtures from their manifests and report drift, with its reasons.
 
     Args:
-        name: of the fixture; all by default.
-        model: the version from whose reference they were made.
-        project: the project's directory.
+        name: fixture name; all by default.
+        model: version whose reference they were generated from, as models:/NAME/VERSION or models:/NAME@ALIAS; needed
+            by
+            fixtures that imitate a reference.
+        project: project directory.
     """
     from seatrial.cli.fixtures import check as command
 
@@ -54,11 +62,11 @@ def check(name: str | None = None, *, model: str | None = None, project: Path = 
 
 @app.command
 def show(name: str | None = None, *, project: Path = Path()) -> int:
-    """Show the fixtures: their rows, how they were made, their privacy, quality and leaks.
+    """Show the fixtures: rows, provenance, privacy, similarity to the reference, and leakage.
 
     Args:
-        name: of the fixture; all by default.
-        project: the project's directory.
+        name: fixture name; all by default.
+        project: project directory.
     """
     from seatrial.cli.fixtures import show as command
 
@@ -78,17 +86,17 @@ def select(
     project: Path = Path(),
     quiet: Quiet = False,
 ) -> int:
-    """Select the requests of a golden set from many candidates, and print what even all of them do not cover.
+    """Select the requests of a golden set from many candidates, and print what no candidate covers.
 
     Args:
-        requests: the candidates as they arrive: Parquet, CSV or JSON lines.
-        to: the Parquet file to write the selected requests to.
-        rows: how many requests are selected at most.
-        model: the version whose model the stages use, models:/NAME/VERSION or models:/NAME@ALIAS.
-        boundary: STAGE.COLUMN=NUMBER: a threshold on which a decision depends; may be repeated.
-        skip_branches: select without a search for the requests that take each branch of the stages' code.
-        seed: of every choice between equals.
-        project: the project's directory.
+        requests: file of candidate requests, one per row: Parquet, CSV or JSON lines.
+        to: Parquet file to write the selected requests to.
+        rows: maximum number of selected requests.
+        model: version whose model the stages use, as models:/NAME/VERSION or models:/NAME@ALIAS.
+        boundary: decision threshold, as STAGE.COLUMN=NUMBER, for example prediction.risk=0.5; may be repeated.
+        skip_branches: ignore the branch coverage of the stages' code.
+        seed: seed for tie-breaking.
+        project: project directory.
         quiet: print nothing.
     """
     from seatrial.cli.golden import select as command
@@ -111,16 +119,16 @@ def refresh(
     project: Path = Path(),
     quiet: Quiet = False,
 ) -> int:
-    """Replace a golden set by new requests and what the pipeline returns for them, and print the difference.
+    """Replace the requests of a golden set, record what the pipeline returns for them, and print the difference.
 
     Args:
-        golden: the directory of the golden set; made where there is none.
-        requests: the new set's requests: Parquet, CSV or JSON lines.
-        who: the person who changes the set; recorded in its manifest, as is why.
-        why: the reason.
-        model: the version whose model the stages use, models:/NAME/VERSION or models:/NAME@ALIAS.
-        seed: the seed the requests were drawn with.
-        project: the project's directory.
+        golden: directory of the golden set; created if it does not exist.
+        requests: file of the new requests, one per row: Parquet, CSV or JSON lines.
+        who: person who changes the set; recorded in its manifest.
+        why: reason for the change; recorded in its manifest.
+        model: version whose model the stages use, as models:/NAME/VERSION or models:/NAME@ALIAS.
+        seed: random seed with which the requests were sampled.
+        project: project directory.
         quiet: print nothing.
     """
     from seatrial.cli.golden import refresh as command

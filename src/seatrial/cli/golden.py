@@ -44,11 +44,11 @@ def select(
         requests: the file of candidate requests: Parquet, CSV or JSON lines.
         to: the Parquet file to write.
         out: prints a line.
-        rows: how many requests are chosen at most.
+        rows: maximum number of requests.
         model_uri: the version whose model the stages use; needed where a stage takes one.
         boundaries: each ``STAGE.COLUMN=NUMBER``, a threshold on which a decision depends.
         by_branches: find by coverage.py which requests take which branch of the stages' code.
-        seed: of every choice between equals.
+        seed: seed for tie-breaking.
 
     Raises:
         UsageError: an output that is not a Parquet file, or is the input; a boundary that is no such pair.
@@ -95,7 +95,7 @@ def refresh(
         who: the person who changes the set.
         why: the reason.
         model_uri: the version whose model the stages use; needed where a stage takes one.
-        seed: the seed the requests were drawn with.
+        seed: random seed with which the requests were sampled.
 
     Raises:
         FixtureError: no name or no reason, or a set of another pipeline; the set that stands is untouched.

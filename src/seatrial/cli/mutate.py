@@ -36,19 +36,19 @@ def mutate(
 
     Args:
         directory: the project's.
-        model_uri: the version; the champion, else the newest one, by default.
+        model_uri: the version; by default the champion, else the newest one.
         kinds: of mutants; all by default.
-        minimum: the mutation score to reach, 0 to 1; the policy's by default.
+        minimum: the minimum mutation score, 0 to 1; by default that of service.toml.
         settings: ``sample``, ``rows``, ``jobs``, ``seed`` of :func:`~seatrial.mutation.run.run_mutation_test`.
         json: the file for the whole result.
         killers: the file for the requests that would have killed survivors.
-        quiet: print the last line alone.
+        quiet: print only the summary line.
 
     Raises:
         UsageError: a minimum that is no share.
     """
     if minimum is not None and not 0 < minimum <= 1:
-        raise UsageError(f"--minimum is {minimum:g}. A mutation score is above 0 and at most 1, for example 0.95.")
+        raise UsageError(f"--minimum must be above 0 and at most 1; found {minimum:g}. Example: --minimum 0.95")
     project = Project.find(directory)
     project.activate()
     pipeline = project.pipeline()

@@ -27,17 +27,19 @@ def mutate(
     Exit code 0 when the mutation score reaches the minimum, 1 when it does not, 2 when the test is inconclusive.
 
     Args:
-        model_uri: the version whose model and reference are used; the champion, else the newest one, by default.
-        kinds: code (mutants of the stages' code), frame (mutants of what stages return); both by default.
-        sample: evaluate so many mutants, drawn with the seed; all by default.
-        rows: rows generated beyond the reference, to decide which mutants are equivalent; 0 for none.
-        minimum: the mutation score to reach, above 0 and at most 1; [mutation] minimum of service.toml by default.
-        json: write the whole result to this file.
-        killers: write the requests that would have killed survivors to this Parquet file. They look like your data.
-        jobs: mutants at once; as many as there are processors by default.
-        project: the project's directory.
-        seed: of every random choice.
-        quiet: print the last line alone.
+        model_uri: version whose model and reference are used; by default the champion, else the newest version.
+        kinds: code (mutants of the stages' code), frame (mutants of the data frames that stages return); both by
+            default.
+        sample: evaluate at most this many mutants, sampled with the seed; all by default.
+        rows: rows to generate in addition to the reference, to detect equivalent mutants; 0: none.
+        minimum: minimum mutation score, above 0 and at most 1; by default [mutation] minimum of service.toml.
+        json: write the complete result to this file, as JSON.
+        killers: write requests that would have killed the survivors to this Parquet file. They resemble your data;
+            treat them as sensitive.
+        jobs: mutants to evaluate in parallel; 0: number of CPUs.
+        project: project directory.
+        seed: random seed.
+        quiet: print only the summary line.
     """
     from seatrial.cli.mutate import mutate as command
 

@@ -18,10 +18,10 @@ from seatrial.sinks.text import neutral
 
 
 def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """List every check, target, fault, sink, registry and fixture source that is installed, with its package.
+    """List the installed checks, targets, faults, sinks, registries and fixture sources, with their packages.
 
     Args:
-        json: print them as JSON, for programs.
+        json: print JSON.
     """
     out = Console()
     extensions = listed()

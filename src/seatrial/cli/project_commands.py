@@ -1,4 +1,4 @@
-"""The commands that write or renew a project: init, demo, upgrade."""
+"""The commands that create or update a project: init, demo, upgrade."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from seatrial.errors import EXIT_FAIL, EXIT_PASS
 
 
 def init(directory: Path, *, quiet: Flag = False) -> int:
-    """Write a new project with an example pipeline that validates as it is.
+    """Create a project with an example pipeline that passes validation.
 
     Args:
-        directory: of the new project; it must not exist, or be empty.
+        directory: directory to create; an existing one must be empty.
         quiet: print nothing.
     """
     from seatrial.cli.scaffold import init as command
@@ -25,11 +25,11 @@ def init(directory: Path, *, quiet: Flag = False) -> int:
 
 
 def demo(directory: Path = Path("seatrial-demo"), *, quiet: Flag = False) -> int:
-    """Train a model and validate it; then release one with training-serving skew, and see it fail.
+    """Validate two versions of an example model: the first passes, the second has training-serving skew and fails.
 
     Args:
-        directory: of the demo's own project, written anew. Nothing outside it is changed.
-        quiet: print the two verdicts and nothing else.
+        directory: directory to create; that of an earlier demo is started anew.
+        quiet: print only the two verdicts.
     """
     from seatrial.cli.demo import demo as command
 
@@ -43,14 +43,14 @@ def upgrade(
     project: Path = Path(),
     quiet: Flag = False,
 ) -> int:
-    """Renew the project's own copies of flows and deployment files, and show what changed since they were copied.
+    """Update the project's own copies of flows and deployment files, and show what changed since they were copied.
 
-    A project needs no copies. Exit code 1 where an edited file is outdated and was left as it is.
+    A project needs no copies. An edited file that is out of date is left unchanged, with exit code 1.
 
     Args:
-        copy: first copy these into the project, to change them: flows, deployments, or both.
-        force: also replace files that were edited.
-        project: the project's directory.
+        copy: first copy these into the project, so that you can edit them: flows, deployments, or both.
+        force: also overwrite edited files.
+        project: project directory.
         quiet: print nothing.
     """
     from seatrial.orchestration.upgrade import upgrade as command

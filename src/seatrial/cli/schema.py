@@ -1,4 +1,4 @@
-"""JSON Schemas of the files that a project writes, for editors, and the reference pages made of the same models.
+"""JSON Schemas of a project's settings files, for editors, and the reference pages, from the same Pydantic models.
 
 ``python -m seatrial.cli.schema docs`` writes both below ``docs/``; a test says when they are out of date.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -29,7 +30,7 @@ MODELS: Mapping[str, tuple[str, str]] = {
 JSON = ("contract-example",)  # the others are TOML, which has no null
 ROOTS: Mapping[str, tuple[str, ...]] = {"pyproject-tool-seatrial": ("tool", "seatrial")}
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the one that every TOML editor knows
-MADE = "<!-- Made from the settings' models by 'python -m seatrial.cli.schema docs'. Do not edit. -->"
+MADE = "<!-- Generated from the Pydantic models by 'python -m seatrial.cli.schema docs'. Do not edit. -->"
 
 
 class _Untitled(GenerateJsonSchema):
@@ -50,7 +51,7 @@ def schema(name: str) -> dict[str, Any]:
 
     Example:
         >>> schema("service")["properties"]["slo"]["description"][:30]
-        'The objective under load. With'
+        'The service-level objective. W'
     """
     made: dict[str, Any] = _for_editors(_raw(name), null=name in JSON)
     return {"$schema": DRAFT, "title": name, **made}
@@ -105,16 +106,16 @@ def reference(name: str) -> str:
         lines += [node["description"].replace("``", "`"), ""]
         rows = [_row(raw, n, field, node) for n, field in node["properties"].items() if not _inner(raw, field)]
         if rows:
-            lines += ["| setting | value | default | what it decides |", "|---|---|---|---|", *rows, ""]
+            lines += ["| setting | value | default | description |", "|---|---|---|---|", *rows, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def show(name: str, *, to: Path | None = None) -> int:
-    """Print the JSON Schema of a settings file, with which an editor completes and checks that file.
+    """Print the JSON Schema of a settings file, for completion and validation in an editor.
 
     Args:
         name: service, fixtures, pyproject-tool-seatrial or contract-example.
-        to: write it to this file in place of printing it.
+        to: write it to this file instead of printing it.
     """
     if to is None:
         print(text(name), end="")  # noqa: T201
@@ -169,8 +170,14 @@ def _row(raw: dict[str, Any], name: str, field: dict[str, Any], node: dict[str, 
     default = "required" if name in node.get("required", ()) else _default(field.get("default"))
     example = field.get("examples", [None])[0]
     more = f" Example: `{literal(example)}`." if example is not None else ""
-    cells = (f"`{name}`", f"{allowed(kind)}{unit}", default, f"{field['description']}{more}")
+    cells = (f"`{name}`", f"{_type(kind)}{unit}", default, f"{field['description']}{more}")
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _type(node: dict[str, Any]) -> str:
+    """Return which values are allowed, as a table cell: without the article of a sentence."""
+    found = re.sub("^an? ", "", allowed(node))
+    return "boolean" if found == "true or false" else found
 
 
 def _default(value: Any) -> str:

@@ -18,10 +18,10 @@ def up(
     """Run MLflow, Prefect, a webhook receiver and a worker on this machine, and validate every registered version.
 
     Args:
-        mlflow_port: 5000 by default, or a free one where that is in use.
-        prefect_port: 4200 by default, or a free one where that is in use.
-        receiver_port: 4300 by default, or a free one where that is in use.
-        project: the project's directory.
+        mlflow_port: port of MLflow; by default 5000, or a free one if that is in use.
+        prefect_port: port of Prefect; by default 4200, or a free one if that is in use.
+        receiver_port: port of the webhook receiver; by default 4300, or a free one if that is in use.
+        project: project directory.
     """
     from seatrial.orchestration.stack import up as command
 
@@ -34,8 +34,8 @@ def deploy(*, receiver: str | None = None, project: Path = Path(), quiet: Flag =
     """Create the deployments and automations on the Prefect server of PREFECT_API_URL, and the webhook on MLflow.
 
     Args:
-        receiver: the address of 'seatrial webhook' as the MLflow server reaches it; without it there is no webhook.
-        project: the project's directory.
+        receiver: URL of 'seatrial webhook' as seen from the MLflow server; without it no webhook is created.
+        project: project directory.
         quiet: print nothing.
     """
     from seatrial.orchestration.deploy import deploy as command
@@ -50,9 +50,9 @@ def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()
     """Receive MLflow's registry webhooks and start a validation for each, until Ctrl-C.
 
     Args:
-        host: the address to listen on.
-        port: the port to listen on.
-        project: the project's directory.
+        host: address to listen on.
+        port: port to listen on.
+        project: project directory.
     """
     from seatrial.orchestration.deploy import receive
 
@@ -68,14 +68,14 @@ def reconcile(
     project: Path = Path(),
     quiet: Flag = False,
 ) -> int:
-    """Validate every registered version that has no verdict yet, and update the registry from the ledger.
+    """Validate every registered version that has no verdict yet, and write all verdicts of the ledger to the registry.
 
     Args:
-        every: repeat after this many seconds, until Ctrl-C.
-        model: reconcile this registered model alone.
-        most: validate at most this many versions.
-        project: the project's directory.
-        quiet: print nothing but errors.
+        every: repeat after this many seconds, until Ctrl-C; 0: once.
+        model: reconcile only this registered model; empty: all models.
+        most: validate at most this many versions; 0: no limit.
+        project: project directory.
+        quiet: print only errors.
     """
     from seatrial.cli.commands import reconcile as command
 

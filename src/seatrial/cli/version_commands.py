@@ -27,19 +27,22 @@ def validate(
     seed: int = 0,
     quiet: Flag = False,
 ) -> int:
-    """Validate a registered version against its reference, and commit the verdict.
+    """Validate a registered version against its reference, and record the verdict.
 
     Args:
-        model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
-        only: run these checks alone. A partial validation is logged, and commits no verdict on the version.
-        skip: leave these checks out.
-        live: query these dependencies again and compare with their recorded answers.
-        in_process: leave out the live service.
-        fixture: compare with a version's predictions on this fixture, instead of the version's own reference; partial.
-        sink: NAME=FILE: also write the verdict there, such as junit=junit.xml; may be repeated.
-        project: the project's directory.
-        seed: of every random choice.
-        quiet: print the one-line verdict and nothing else.
+        model_uri: version as models:/NAME/VERSION or models:/NAME@ALIAS.
+        only: run only these checks (names: seatrial plugins). Such a validation is partial: it is logged, and the
+            verdict of the version does not change.
+        skip: checks to skip (names: seatrial plugins); the validation is partial.
+        live: dependencies of the pipeline, by name, to query live and compare with their recorded responses.
+        in_process: skip the checks of the live service; the validation is partial.
+        fixture: compare with the predictions recorded on this fixture instead of the version's own reference; the
+            validation is partial.
+        sink: also write the verdict to a file, as NAME=FILE, for example junit=junit.xml (names: seatrial plugins); may
+            be repeated.
+        project: project directory.
+        seed: random seed.
+        quiet: print only the one-line verdict.
     """
     from seatrial.cli.commands import validate as command
 
@@ -62,16 +65,17 @@ def stress(
     seed: int = 0,
     quiet: Flag = False,
 ) -> int:
-    """Run the load and resilience checks on a registered version. Its verdict does not change.
+    """Run the load and resilience checks on a registered version; its verdict does not change.
 
     Args:
-        model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
-        only: load or resilience alone.
-        skip: the one to leave out.
-        sink: NAME=FILE: also write the verdict there, such as junit=junit.xml; may be repeated.
-        project: the project's directory.
-        seed: of every random choice.
-        quiet: print the one-line verdict and nothing else.
+        model_uri: version as models:/NAME/VERSION or models:/NAME@ALIAS.
+        only: run only this check: load or resilience.
+        skip: check to skip: load or resilience.
+        sink: also write the verdict to a file, as NAME=FILE, for example junit=junit.xml (names: seatrial plugins); may
+            be repeated.
+        project: project directory.
+        seed: random seed.
+        quiet: print only the one-line verdict.
     """
     from seatrial.cli.commands import validate as command
 
@@ -89,15 +93,16 @@ def capture(
     project: Path = Path(),
     quiet: Flag = False,
 ) -> int:
-    """Capture the reference of a registered version, and store it beside its model.
+    """Capture the reference of a registered version, and store it with its model.
 
     Args:
-        model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
-        requests: the request rows as they arrive: Parquet, CSV or JSON lines.
-        given: STAGE=FILE: a frame that training itself used; may be repeated.
-        labels: the key column and the true labels, for the quality check.
-        seed: the seed the requests were drawn with, recorded in the manifest.
-        project: the project's directory.
+        model_uri: version as models:/NAME/VERSION or models:/NAME@ALIAS.
+        requests: file of raw requests, one per row: Parquet, CSV or JSON lines.
+        given: data frame that training used for a stage, as STAGE=FILE, for example features=training.parquet; may be
+            repeated.
+        labels: file with the key column and the true labels, for the quality check.
+        seed: random seed with which the requests were sampled; recorded in the manifest.
+        project: project directory.
         quiet: print nothing.
     """
     from seatrial.cli.commands import capture as command
@@ -107,12 +112,12 @@ def capture(
 
 
 def verify(model_uri: str, *, project: Path = Path(), quiet: Flag = False) -> int:
-    """Verify that this exact version passed, by its signed verdict, under the present policy.
+    """Verify by its signed verdict that this exact version passed under the current policy (expectations/).
 
     Args:
-        model_uri: the version: models:/NAME/VERSION or models:/NAME@ALIAS.
-        project: the project's directory.
-        quiet: print nothing; the exit code is 0 where it passed, 1 where it did not, 2 where this is unknown.
+        model_uri: version as models:/NAME/VERSION or models:/NAME@ALIAS.
+        project: project directory.
+        quiet: print nothing.
     """
     from seatrial.promotion.verify import verify as command
 

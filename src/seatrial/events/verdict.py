@@ -181,7 +181,8 @@ def total(
         if (case.check, case.stage) not in ended
     ]
     if not planned:
-        not_evaluated.append(NotEvaluated("run", None, "No check was selected, or none applies to this pipeline."))
+        reason = "No check was selected, or none applies to this pipeline. List the checks: seatrial plugins"
+        not_evaluated.append(NotEvaluated("run", None, reason))
     if any(f.severity is Severity.ERROR for f in findings):
         outcome = Outcome.FAIL
     elif any(n.crashed for n in not_evaluated):

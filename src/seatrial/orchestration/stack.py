@@ -56,7 +56,7 @@ def serving(
     for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
         if os.environ.get(name, "").startswith("http"):
             raise UsageError(
-                f"{name} names a running server, and 'seatrial up' starts its own. Unset it; or use your servers: "
+                f"{name} is already set to a server; 'seatrial up' starts its own. Unset it, or use your servers: "
                 f"seatrial deploy, seatrial webhook, prefect worker start --pool {POOL}"
             )
     project = Project.find(directory)

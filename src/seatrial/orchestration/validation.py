@@ -30,6 +30,7 @@ from seatrial.sinks.files import directory_for, write_results
 
 Kind = Literal["validate", "stress"]
 STRESS_CHECKS = ("load", "resilience")
+LEAVING_OUT = ("only", "skip", "in_process", "reference")  # an option of these makes a validation partial
 
 
 class Validation:
@@ -45,9 +46,9 @@ class Validation:
         self.project, self.cases = project, list[Case]()
         self.events: list[Event] = []
         self._process, self._folder, self._kind = process, folder, kind
+        self._complete = not any(options[name] for name in LEAVING_OUT)
         self._in_process, self._reference = options.pop("in_process"), options.pop("reference")
         self._options, self._start = options, time.perf_counter()
-        self._complete = not (options["only"] or options["skip"] or self._in_process or self._reference)
         self._fetched: registry.Fetched | None = None
         self._verdict: Verdict | None = None
 
@@ -130,7 +131,8 @@ class Validation:
     def commit(self) -> str:
         """Write the verdict's files and commit it to ledger and registry; a stress test is logged and commits none."""
         validates = self._kind == "validate"
-        directory = directory_for(self.project.state, self.verdict.subject, "" if validates else self._kind)
+        kind = results_kind(self._kind, partial=not self._complete)
+        directory = directory_for(self.project.state, self.verdict.subject, kind)
         write_results(self.verdict, self.events, directory)
         if not validates:
             return registry.record(self.verdict, self.fetched, directory)
@@ -146,6 +148,11 @@ class Validation:
         skipped = self._process.not_run if not self.cases else ()
         note = f" ({'; '.join(skipped)})" if skipped else ""
         return verdict_state(self.verdict, f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
+
+
+def results_kind(kind: str, *, partial: bool) -> str:
+    """Return the kind of folder for the results: those of a partial validation never replace a verdict's."""
+    return kind if kind != "validate" else "partial" if partial else ""
 
 
 def uses_service(case: Case) -> bool:

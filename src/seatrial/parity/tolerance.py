@@ -60,7 +60,7 @@ class Tolerance:
             if value is not None and not (_number(value) and math.isfinite(value) and value >= 0):
                 raise PolicyError(f"{name}={value!r} is no tolerance. Allowed: a finite number, 0 or more.")
         if self.ulp is not None and not isinstance(self.ulp, int):
-            raise PolicyError(f"ulp={self.ulp!r} is no tolerance. Allowed: a whole number, 0 or more.")
+            raise PolicyError(f"ulp={self.ulp!r} is no tolerance. Allowed: an integer, 0 or more.")
         if not (_number(self.share) and 0 <= self.share <= 1):
             raise PolicyError(f"share={self.share!r} is no share of rows. Allowed: 0 to 1 (0.01 is 1 %).")
         if not isinstance(self.as_set, bool):

@@ -1,4 +1,4 @@
-"""What teams keep in ``expectations/contract/``: examples of those who ask the service, and a pinned OpenAPI.
+"""What teams keep in ``expectations/contract/``: examples of the service's clients, and a pinned OpenAPI document.
 
 An example is a file ``expectations/contract/<consumer>/<name>.json``::
 
@@ -6,7 +6,7 @@ An example is a file ``expectations/contract/<consumer>/<name>.json``::
      "status": 200,
      "response": {"decision": "approve"}}
 
-``response`` is what the consumer reads and no more: what it does not name may be anything.
+``response`` holds the fields that the consumer reads; all other fields may have any value.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ class Request(Settings):
     method: str = setting("POST", min_length=1, says="HTTP method.")
     path: str | None = setting(
         None, pattern="^/(?:[^/]|$)", example="/score", allowed="a path on the service that begins with one '/'",
-        says="Where the request goes; by default the service's own path of prediction.",
+        says="Path of the request; by default the prediction path.",
     )  # fmt: skip
-    headers: Mapping[str, str] = setting({}, says="HTTP headers, by name.", allowed="an object of names and texts")
-    body: Any = setting(None, says="Body of the request; null for none.")
+    headers: Mapping[str, str] = setting({}, says="HTTP headers, by name.", allowed="an object of strings")
+    body: Any = setting(None, says="Body of the request; null: none.")
 
 
 class ExampleFile(Settings):
-    """The file expectations/contract/CONSUMER/NAME.json: a request of a consumer, and what it reads of the answer."""
+    """The file expectations/contract/CONSUMER/NAME.json: a request of a consumer, and the response that it expects."""
 
-    request: Request = setting(says="What the consumer sends.")
+    request: Request = setting(says="Request that the consumer sends.")
     status: int = setting(200, ge=100, le=599, says="HTTP status that the consumer expects.")
     response: Any = setting(
-        None, says="The part of the answer that the consumer reads. What it does not name may be anything."
+        None, says="Response fields that the consumer reads, with their values. All other fields may have any value."
     )
-    tolerance: float = setting(1e-9, ge=0, says="Largest relative difference of a number from the expected one.")
-    note: str = setting("", says="Why the consumer needs it.")
+    tolerance: float = setting(1e-9, ge=0, says="Maximum relative difference of a number from the expected one.")
+    note: str = setting("", says="Why the consumer needs this example.")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A request that a consumer sends, and what it reads of the answer.
+    """A request that a consumer sends, and what it reads of the response.
 
     Attributes:
         name: ``consumer/file``.
         body: of the request, JSON; None for none.
-        path: where it goes; None for the service's own path of prediction.
+        path: where it goes; None for the prediction path.
         status: that it expects.
-        response: the part of the answer that it reads; None where it reads nothing.
+        response: the part of the response that it reads; None where it reads nothing.
         tolerance: largest relative difference of a number from the expected one.
     """
 
@@ -98,7 +98,7 @@ def load_pinned(folder: Path) -> Pinned:
         if path == folder / DOCUMENT:
             document = _json(path)
             if not isinstance(document, dict) or "paths" not in document:
-                raise PolicyError(f"{path} is no OpenAPI document: it has no 'paths'.")
+                raise PolicyError(f"{path} is not an OpenAPI document: it has no 'paths'.")
         elif path.parent == folder:
             raise PolicyError(f"{path} belongs to no consumer. Put examples in {folder}/<consumer>/.")
         else:

@@ -48,7 +48,7 @@ class Policy:
         root = Path(directory)
         if not root.is_dir():
             raise PolicyError(
-                f"There is no policy at {root}. 'seatrial init' writes one, or name another with --project."
+                f"There is no policy at {root}. 'seatrial init' creates one; --project selects another project."
             )
         stages = {}
         for path in sorted(root.glob("*.py")):

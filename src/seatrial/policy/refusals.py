@@ -160,13 +160,13 @@ def allowed(node: dict[str, Any]) -> str:
     kind = "number" if "number" in kinds else next(iter(kinds), None)
     if kind == "array":
         items = node.get("items", {})
-        inner = {"string": " of texts", "array": " of lists"}.get(items.get("type"), " of numbers" if items else "")
+        inner = {"string": " of strings", "array": " of lists"}.get(items.get("type"), " of numbers" if items else "")
         return f"a list{inner}"
     return {
-        "integer": f"a whole number{_range(node)}",
+        "integer": f"an integer{_range(node)}",
         "number": f"a number{_range(node)}",
         "boolean": "true or false",
-        "string": "text in quotes, not empty" if node.get("minLength") else "text in quotes",
+        "string": "a non-empty string" if node.get("minLength") else "a string",
         "object": "a table",
     }.get(str(kind), "any value")
 

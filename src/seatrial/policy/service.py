@@ -16,71 +16,70 @@ GENERATED = 100
 
 
 class Promotion(Settings):
-    """What a pass does to the registry besides setting the alias ``validated``."""
+    """What a pass changes in the registry, in addition to the alias ``validated``."""
 
-    alias: str = setting("", says="Alias that a pass moves to the version; empty for none.", example="champion")
-    restore: bool = setting(
-        False, says="Whether an alias that was moved by hand to a version without a pass is moved back."
-    )
+    alias: str = setting("", says="Alias that is moved to a version that passes; empty: none.", example="champion")
+    restore: bool = setting(False, says="Move an alias back that was moved by hand to a version without a pass.")
 
 
 class Golden(Settings):
-    """How the live service is compared with the recorded answers."""
+    """How responses of the live service are compared with the recorded ones."""
 
     varying: List[str] = setting(
-        (), says="Fields of an answer that must vary, such as times and ids. They are not compared.",
+        (), says="Response fields that vary by nature, such as times and ids. They are not compared.",
         example=["answered_at"],
     )  # fmt: skip
     wide_integers: List[str] = setting(
-        (), says="Fields that may carry integers beyond 2^53 as JSON numbers; readers of doubles lose digits.",
+        (), says="Fields that may hold integers beyond 2^53 as JSON numbers; clients that parse doubles lose digits.",
         example=["customer_id"],
     )  # fmt: skip
     single_requests: int = setting(
-        200, ge=1, says="Requests that are sent one by one where the service takes batches too; drawn with the seed."
+        200, ge=1, says="Requests sent one by one if the service also accepts batches; sampled with the seed."
     )
-    batch_size: int = setting(100, ge=1, says="Requests in one batch.")
-    timeout_seconds: float = setting(30.0, gt=0, unit="s", says="Deadline of one answer.")
+    batch_size: int = setting(100, ge=1, says="Requests per batch.")
+    timeout_seconds: float = setting(30.0, gt=0, unit="s", says="Time limit for one response.")
     degraded_field: str = setting(
-        "degraded", says="Field that is true where an answer was made without a dependency; its request is sent again."
+        "degraded",
+        says="Response field that is true if the response was made without a dependency; the request is sent again.",
     )
 
 
 class Contract(Settings):
-    """How the contract of the live service is evaluated."""
+    """How the API contract of the live service is checked."""
 
     coercion: Weight = setting(
-        "error", says='Severity where a value of another type is accepted silently: "1" for 1, 1.5 for an integer.'
+        "error", says='Severity if a value of another type is accepted silently: "1" for 1, 1.5 for an integer.'
     )
     unknown_fields: Weight = setting(
-        "error", says="Severity where a field that is not declared is accepted; a misspelt field is one of them."
+        "error", says="Severity if undeclared fields are accepted, including misspelt ones."
     )
-    unknown_changes: Weight = setting(
-        "warning", says="Severity of a change of the OpenAPI document that may or may not break clients."
-    )
+    unknown_changes: Weight = setting("warning", says="Severity of an OpenAPI change that may or may not be breaking.")
     generated_requests: int | None = setting(
         None, ge=0, lt=1_000_000, example=GENERATED,
-        says=f"Requests generated from the OpenAPI document, 0 for none. Where it is not set, {GENERATED} if "
-        "schemathesis is installed; where it is set, they must be sent.",
+        says=f"Requests generated from the OpenAPI document; 0: none. By default {GENERATED} if schemathesis is "
+        "installed. A value above 0 requires schemathesis.",
     )  # fmt: skip
     generated_seconds: float = setting(
-        20.0, gt=0, lt=1_000_000, unit="s", says="Time for all generated requests together."
+        20.0, gt=0, lt=1_000_000, unit="s", says="Time limit for all generated requests together."
     )  # fmt: skip
-    timeout_seconds: float = setting(10.0, gt=0, lt=1_000_000, unit="s", says="Deadline of one answer.")
+    timeout_seconds: float = setting(10.0, gt=0, lt=1_000_000, unit="s", says="Time limit for one response.")
 
 
 class Slo(Settings):
-    """The objective under load: ``percentile`` of the answers come within ``limit_ms`` at the highest ``rate``."""
+    """The service-level objective: ``percentile`` of the responses arrive within ``limit_ms`` at ``rate``."""
 
     limit_ms: float = setting(
-        gt=0, unit="ms", example=250, says="Limit of the latency, counted from when a request was scheduled."
+        gt=0, unit="ms", example=250, says="Latency limit, measured from the scheduled send time of a request."
     )
     rate: float = setting(
         gt=0, unit="requests/s", example=10,
-        says="Highest rate of the Poisson arrivals. Choose half of what the service can take, or less.",
+        says="Peak rate of the Poisson arrivals. Choose at most half of the service's capacity.",
     )  # fmt: skip
-    percentile: float = setting(0.99, gt=0, lt=1, says="Share of the answers that must come within the limit.")
-    confidence: float = setting(0.99, gt=0, lt=1, says="Confidence with which a pass is shown.")
-    path: Text | None = setting(None, example="/score", says="Path that is loaded; by default the service's predict.")
+    percentile: float = setting(0.99, gt=0, lt=1, says="Share of the responses that must arrive within the limit.")
+    confidence: float = setting(0.99, gt=0, lt=1, says="Confidence level of a pass.")
+    path: Text | None = setting(
+        None, example="/score", says="Path that receives the load; by default the prediction path."
+    )
 
     @property
     def limit_seconds(self) -> float:
@@ -89,82 +88,91 @@ class Slo(Settings):
 
 
 class Load(Settings):
-    """How much load is offered. All of it is fixed before the first request."""
+    """The load test. Its size is fixed before the first request."""
 
     runs: int | None = setting(
-        None, ge=1, example=3, says="Independent runs, all of which must hold; by default what utilisation needs."
+        None,
+        ge=1,
+        example=3,
+        says="Independent runs. All must meet the objective; by default as many as utilisation needs.",
     )
     requests: int | None = setting(
-        None, ge=1, example=2000, says="Requests of one run; by default what the percentile needs."
+        None, ge=1, example=2000, says="Requests per run; by default as many as the percentile needs."
     )
     utilisation: float = setting(
         0.5, gt=0, le=0.8,
-        says="Share of its capacity at which the service runs under the objective's rate. Beyond 0.8 no number of runs "
-        "is enough.",
+        says="Share of the service's capacity that the objective's rate uses. Above 0.8 no number of runs is enough.",
     )  # fmt: skip
     profile: Corners = setting(
         (), example=[[0, 5], [60, 20]],
         allowed="a list of corners [seconds, requests/s]",
-        says="How the rate changes: corners [seconds, requests/s] with straight lines between them. Only its shape "
-        "counts: its highest rate becomes the objective's, and a run is a whole number of repetitions.",
+        says="Rate over time: corners [seconds, requests/s], linear between them. It is scaled so that its peak is the "
+        "objective's rate, and repeated; a run consists of complete repetitions.",
     )  # fmt: skip
     budget_seconds: float = setting(
-        600.0, gt=0, unit="s", says="Time for the whole check; what does not fit in it is not evaluated."
+        600.0, gt=0, unit="s", says="Time limit for the load check; what does not fit is not evaluated."
     )
-    workers: int = setting(1, ge=1, says="Processes of the generator that share the schedule, one core each.")
+    workers: int = setting(1, ge=1, says="Processes of the load generator, one CPU core each.")
     reserve_cores: bool = setting(
-        False, says="Reserve as many cores as there are workers for the generator. The service runs on the others."
+        False, says="Reserve one CPU core per worker for the load generator. The service runs on the other cores."
     )
-    connections: int = setting(128, ge=1, says="Connections open at once.")
-    timeout_seconds: float = setting(10.0, gt=0, unit="s", says="After this a request counts as lost.")
-    samples: int = setting(200, ge=1, says="Answers of each run that are compared with the recorded ones.")
+    connections: int = setting(128, ge=1, says="Maximum number of open connections.")
+    timeout_seconds: float = setting(
+        10.0, gt=0, unit="s", says="Time limit for one response; a later one counts as lost."
+    )
+    samples: int = setting(200, ge=1, says="Responses per run that are compared with the recorded ones.")
     margin: float | None = setting(
         None, gt=0, example=0.05,
-        says="How much slower than the champion still counts as not slower. The two are compared where it is set.",
+        says="Accepted slowdown against the champion, as a share. If set, the version is compared with the champion.",
     )  # fmt: skip
-    pairs: int = setting(10, ge=1, says="Interleaved runs of each of the two; fewer where the budget holds no more.")
+    pairs: int = setting(
+        10, ge=1, says="Interleaved runs of the version and of the champion; fewer if the time budget runs out."
+    )
     pair_requests: int | None = setting(
         None, ge=1, example=500,
-        says="Requests of one such run; by default the fewest that show the percentile with two misses.",
+        says="Requests per interleaved run; by default the minimum for the percentile with two late responses.",
     )  # fmt: skip
-    find_max_rate: bool = setting(True, says="Search for the maximum sustainable rate with what is left of the budget.")
+    find_max_rate: bool = setting(True, says="Search for the maximum sustainable rate in the remaining time.")
 
 
 class Stress(Settings):
-    """Load and resilience together."""
+    """The load and resilience checks together."""
 
     budget_seconds: float | None = setting(
         None, gt=0, unit="s", example=1800,
-        says="Time for load and resilience together: first the objective, then every dependency its share, then "
-        "the comparison with the champion and the maximum sustainable rate. By default each has its own budget.",
+        says="Time limit for the load and resilience checks together: first the objective, then a share for each "
+        "dependency, then the comparison with the champion and the maximum sustainable rate. By default each check has "
+        "its own limit.",
     )  # fmt: skip
 
 
 class Mutation(Settings):
-    """What ``seatrial mutate`` must reach with the reference and this policy."""
+    """What ``seatrial mutate`` must reach with the reference and these expectations."""
 
     minimum: float = setting(
         0.95,
         gt=0,
         le=1,
-        says="Mutation score: share of the mutants that change an answer which must be killed.",
+        says="Minimum mutation score: share of killed mutants among those that change a response.",
     )
 
 
 class ServiceSettings(Settings):
-    """The file expectations/service.toml: what a validation of this service does, and what must hold."""
+    """The file expectations/service.toml: what a validation of this service runs, and what must hold."""
 
-    promotion: Promotion = setting(Promotion(), says="What a pass does to the registry.")
-    dependencies: Mapping[str, FailurePolicy] = setting({}, says="By the name of a dependency of the pipeline.")
-    golden: Golden = setting(Golden(), says="Comparison of the live service with the recorded answers.")
-    contract: Contract = setting(Contract(), says="Evaluation of the service's contract.")
-    slo: Slo | None = setting(None, says="The objective under load. Without it the service is not put under load.")
-    load: Load = setting(Load(), says="How much load is offered.")
-    stress: Stress = setting(Stress(), says="What load and resilience may take together.")
+    promotion: Promotion = setting(Promotion(), says="What a pass changes in the registry.")
+    dependencies: Mapping[str, FailurePolicy] = setting(
+        {}, says="One table per dependency of the pipeline, by its name."
+    )
+    golden: Golden = setting(Golden(), says="Comparison of the live service's responses with the recorded ones.")
+    contract: Contract = setting(Contract(), says="Checks of the API contract.")
+    slo: Slo | None = setting(None, says="The service-level objective. Without it no load test runs.")
+    load: Load = setting(Load(), says="The load test.")
+    stress: Stress = setting(Stress(), says="Time limit of the load and resilience checks together.")
     mutation: Mutation = setting(Mutation(), says="The mutation test.")
     checks: OfChecks = setting(
         {}, example={"bounds": {"response": {"amount": [0, 100]}}},
-        says="Settings of checks of other packages, by the check's name; each check reads its own strictly.",
+        says="Settings of checks from other packages, by the check's name; unknown keys are rejected by each check.",
     )  # fmt: skip
 
 

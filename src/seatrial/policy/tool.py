@@ -7,18 +7,18 @@ from seatrial.policy.values import Registry, Text, Variables
 
 
 class Limits(Settings):
-    """Limits of the process that loads a model. Memory and processes are counted over all that it starts (Linux)."""
+    """Limits of the process that loads a model. On Linux, memory and process limits include child processes."""
 
     load_seconds: float = setting(
-        300.0, gt=0, unit="s", says="Time to read the pipeline and the policy, and again to load the models."
+        300.0, gt=0, unit="s", says="Time limit to read pipeline and expectations, and again to load the models."
     )
-    case_seconds: float = setting(1800.0, gt=0, unit="s", says="Time for one case, such as a whole load test.")
+    case_seconds: float = setting(1800.0, gt=0, unit="s", says="Time limit for one case, such as a whole load test.")
     memory_mb: int = setting(
-        8192, ge=1, unit="MiB", says="Resident memory. Pages that two processes share count twice."
+        8192, ge=1, unit="MiB", says="Maximum resident memory. Memory shared by two processes counts twice."
     )
-    processes: int = setting(128, ge=1, says="Processes at a time, those of the services under test included.")
-    file_mb: int = setting(4096, ge=1, unit="MiB", says="Size of the largest file that may be written.")
-    log_mb: int = setting(16, ge=1, unit="MiB", says="How much of its output is stored.")
+    processes: int = setting(128, ge=1, says="Maximum number of processes, including those of the services under test.")
+    file_mb: int = setting(4096, ge=1, unit="MiB", says="Maximum size of a written file.")
+    log_mb: int = setting(16, ge=1, unit="MiB", says="Maximum size of the stored output.")
 
 
 class ToolSettings(Settings):
@@ -26,21 +26,23 @@ class ToolSettings(Settings):
 
     pipeline: str = setting(
         pattern="^[^:]+:.+$", example="path/to/file.py:name", allowed='"path/to/file.py:name"',
-        says="The pipeline: its file, from the project's root, and its name there.",
+        says="File of the pipeline, relative to the project's root, and the name of the pipeline in it.",
     )  # fmt: skip
-    expectations: Text = setting("expectations", says="Directory of the policy, from the project's root.")
-    flows: Text = setting("flows", says="Directory of the Prefect flows, from the project's root.")
-    state: Text = setting(".seatrial", says="Directory of the local state, from the project's root.")
+    expectations: Text = setting(
+        "expectations", says="Directory of the expectations and settings, relative to the project's root."
+    )
+    flows: Text = setting("flows", says="Directory of the project's own Prefect flows, relative to the project's root.")
+    state: Text = setting(".seatrial", says="Directory of the local state, relative to the project's root.")
     registry: Registry = setting(
         "models", example="models",
-        says="Scheme of the registry that 'seatrial reconcile' watches; 'seatrial plugins' lists what is installed.",
+        says="URI scheme of the registry that 'seatrial reconcile' reads; 'seatrial plugins' lists the installed ones.",
     )  # fmt: skip
     models: List[Text] = setting(
         ("*",), min_length=1, example=["payments-*"], allowed="a list of patterns of registered models",
-        says="Patterns of the registered models that belong to this project.",
+        says="Name patterns of the registered models that belong to this project.",
     )  # fmt: skip
     environment: Variables = setting(
-        (), example=["PAYMENTS_STORE_URL"], allowed="a list of variables' names",
-        says="Variables that the process which loads a model may see, besides those of any program.",
+        (), example=["PAYMENTS_STORE_URL"], allowed="a list of names of environment variables",
+        says="Environment variables that are passed to the process that loads a model, in addition to the usual ones.",
     )  # fmt: skip
     isolation: Limits = setting(Limits(), says="Limits of the process that loads a model.")

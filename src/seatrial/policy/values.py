@@ -48,7 +48,7 @@ def _check(name: str) -> str:
 
 def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
     if strange := [name for name in names if not name.isidentifier()]:
-        refuse(((), f"'environment' must be a list of variables' names; found '{strange[0]}'. "
+        refuse(((), f"'environment' must be a list of names of environment variables; found '{strange[0]}'. "
                     'Example: environment = ["PAYMENTS_STORE_URL"].'))  # fmt: skip
     if ours := [name for name in names if name.startswith("SEATRIAL_")]:
         refuse(((), f"'environment' names {ours[0]}, which is seatrial's own: a model never sees it. Remove it."))

@@ -95,7 +95,7 @@ def _verification(version: Version, digest: str, policy: str, read: list[Stateme
             f"{newest.policy_digest[:19]}…, now {policy[:19]}…. {advice}",
         )
     if newest.outcome is not Outcome.PASS:
-        return Verification(False, f"The verdict of {version.uri} is {newest.outcome.value} ({when}).")
+        return Verification(False, f"The verdict of {version.uri} is {newest.outcome.value} ({when}). {advice}")
     return Verification(True, f"{version.uri} passed on {when}: content {digest[:19]}…, policy {policy[:19]}….")
 
 

@@ -32,7 +32,8 @@ def of(uri: str) -> Registry:
         others = f" Registries: {', '.join(f'{each}:' for each in known)}." if len(known) > 1 else ""
         hint = nearest(scheme, known) if colon else ""
         raise UsageError(
-            f"'{uri}' names no model version. Write {known[0]}:/NAME/VERSION or {known[0]}:/NAME@ALIAS.{others}{hint}"
+            f"'{uri}' is not the URI of a model version. Write {known[0]}:/NAME/VERSION or {known[0]}:/NAME@ALIAS."
+            f"{others}{hint}"
         )
     return named(scheme)
 

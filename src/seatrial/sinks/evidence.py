@@ -37,7 +37,7 @@ NUMBERS: Mapping[str, str] = {
     "lower": "lower than the reference",
     "effect": "effect size",
     "psi": "PSI",
-    "psi_critical": "critical PSI",
+    "psi_critical": "PSI threshold",
     "statistic": "statistic",
     "p_value": "p-value",
     "limit": "limit",
@@ -83,7 +83,7 @@ KEYS: Mapping[str, str] = {
 """Lists of row keys that are shown, with their labels; ``{"count": 5000, "sample": [...]}`` is such a list too."""
 
 TEXTS: Mapping[str, str] = {
-    "direction": "direction",
+    "direction": "direction of the differences",
     "dtype_expected": "type in the reference",
     "dtype_actual": "type now",
     "fault": "fault",

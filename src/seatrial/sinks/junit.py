@@ -100,7 +100,8 @@ def _headline(finding: Finding) -> str:
 
 
 def _lines(finding: Finding) -> str:
-    lines = [f"{finding.severity.value}: {_headline(finding)}"]
+    severity = "" if finding.severity is Severity.ERROR else f"{finding.severity.value}: "
+    lines = [f"{severity}{_headline(finding)}"]
     lines += [f"  cause: {finding.cause}"] if finding.cause else []
     lines += [f"  {shown}"] if (shown := str(evidence(finding.evidence))) else []
     lines += [f"  what to do: {finding.advice}"] if finding.advice else []

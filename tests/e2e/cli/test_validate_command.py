@@ -85,7 +85,10 @@ def test_a_fail_ends_with_1_and_one_line_when_quiet(payments: Project, seatrial:
         (["models:/paymints/1"], "There is no registered model 'paymints'. Registered: payments"),
         (["models:/payments/77"], "Model 'payments' has no version '77'. Versions: 1, 2"),
         (["models:/payments@champoin"], "Model 'payments' has no alias 'champoin'."),
-        (["payments"], "'payments' names no model version. Write models:/NAME/VERSION or models:/NAME@ALIAS."),
+        (
+            ["payments"],
+            "'payments' is not the URI of a model version. Write models:/NAME/VERSION or models:/NAME@ALIAS.",
+        ),
         (["models:/payments/1", "--only", "expectation"], "Did you mean 'expectations'?"),
     ],
 )
@@ -165,5 +168,7 @@ def test_a_partial_validation_compares_with_model_predictions(
     ran = seatrial(*words, "--project", broken.root)
     assert ran.code == 0, ran
     assert "a pass proves sameness, not correctness" in " ".join(ran.out.split())
+    assert "Partial validation: the verdict of the version is unchanged." in ran.out
+    assert (broken.state / "reports" / "payments-1-partial" / "report.html").is_file()
     assert tagged("1") == before
     assert "seatrial.fixture.synthetic" in before

@@ -165,7 +165,7 @@ def test_the_champion_contract_is_compared_with_the_next_version(payments: Proje
     renamed = found["contract", "service", "reasons", "openapi-renamed"]
     assert "This breaks readers of its answers" in renamed
     percent = found["contract", "service", "probability", "scale"]
-    assert "recorded to answer" in percent
+    assert "compared with the champion's recorded answers" in percent
     compared = {m.name: m.value for m in verdict.measurements}
     assert compared["openapi operations compared"] == 3
     assert compared["answers compared with the champion"] == 700
@@ -178,7 +178,7 @@ def test_a_champion_without_an_openapi_is_reported(payments: Project, passed: Ve
     there = champion_contract(resolve("models:/payments/2"), "champion", payments.state / "promised")
     assert there is not None
     assert there.openapi is not None
-    assert (there.version, there.why) == ("1", "")
+    assert (there.version, there.reason) == ("1", "")
     registry.log_text(run_id, "{}", "openapi.json")
     try:
         broken = champion_contract(resolve("models:/payments/1"), "champion", payments.state / "promised")

@@ -235,7 +235,7 @@ def test_examples_and_a_pinned_document_are_read_from_their_folder(tmp_path):
         (
             "shop/x.json",
             {"request": {}, "status": "200"},
-            "'status' must be a whole number from 100 to 599",
+            "'status' must be an integer from 100 to 599",
         ),
         ("shop/x.json", {"request": {}, "tolerance": -1}, "'tolerance' must be a number of at least 0; found -1"),
         ("openapi.json", {}, "no 'paths'"),
@@ -253,7 +253,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, name, con
     [
         ("coercion = 'eror'", 'one of "error", "warning", "allow"; found "eror"'),
         ("coersion = 'error'", "Did you mean 'coercion'"),
-        ("generated_requests = 1.5", "a whole number of at least 0 and below 1,000,000; found 1.5"),
+        ("generated_requests = 1.5", "an integer of at least 0 and below 1,000,000; found 1.5"),
         ("generated_requests = -1", "of at least 0 and below 1,000,000; found -1"),
         ("timeout_seconds = 0", "a number above 0 and below 1,000,000; found 0"),
         ("timeout_seconds = true", "must be a number.*; found true"),

@@ -43,13 +43,13 @@ def test_scenarios_follow_the_address_and_the_policy():
         (Slo, {"rate": 5}, r"required setting 'limit_ms' is missing. Example: limit_ms = 250 \(ms\)."),
         (Slo, {"limit": 5}, "mean 'limit_ms'"),
         (Slo, {"limit_ms": 5, "rate": 5, "percentile": 99}, "a number above 0 and below 1; found 99"),
-        (Load, {"runs": 1.5}, "a whole number of at least 1; found 1.5"),
+        (Load, {"runs": 1.5}, "an integer of at least 1; found 1.5"),
         (Load, {"utilisation": 0.9}, "a number above 0 and at most 0.8; found 0.9"),
         (Load, {"profile": [[0, 5]]}, "two or more corners"),
         (Load, {"profile": [5, 6]}, r"a list of corners \[seconds, requests/s\]; found \[5, 6\]"),
         (FailurePolicy, {"faults": ["dwon"]}, "mean 'down'"),
         (FailurePolicy, {"timeout_ms": float("nan")}, "a number above 0; found nan"),
-        (FailurePolicy, {"unaffected": "/health"}, 'a list of texts; found "/health"'),
+        (FailurePolicy, {"unaffected": "/health"}, 'a list of strings; found "/health"'),
     ],
 )
 def test_service_toml_is_strict(kind, table, says):

@@ -75,9 +75,9 @@ def test_every_setting_is_described_and_its_default_and_example_are_allowed(name
     ("text", "place"),
     [
         ("[slo]\nlimit_ms = 5", "[slo]: required setting 'rate' is missing. Example: rate = 10 (requests/s)."),
-        ("[load]\nruns = '3'", "[load]: 'runs' must be a whole number of at least 1; found \"3\". Example: runs = 3."),
+        ("[load]\nruns = '3'", "[load]: 'runs' must be an integer of at least 1; found \"3\". Example: runs = 3."),
         ("[load]\nkne = true", "[load]: setting 'kne' is not known"),
-        ("[golden]\nvarying = 'x'", "[golden]: 'varying' must be a list of texts; found \"x\""),
+        ("[golden]\nvarying = 'x'", "[golden]: 'varying' must be a list of strings; found \"x\""),
         ("[contract]\ncoercion = 'eror'", '[contract]: \'coercion\' must be one of "error", "warning", "allow"'),
         (
             "[dependencies.a]\nlive = 1",

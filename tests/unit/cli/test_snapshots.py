@@ -32,6 +32,8 @@ ERRORS = {
     "unknown-command": "validat models:/payments/1",
     "unknown-option": "validate models:/payments/1 --seeds 3",
     "missing-argument": "validate",
+    "missing-value": "validate models:/payments/1 --seed",
+    "unexpected-argument": "validate models:/payments/1 payments",
     "wrong-type": "validate models:/payments/1 --seed three",
     "unknown-choice": "upgrade --copy flow",
     "no-project": "validate models:/payments/1 --project {empty}",

@@ -184,8 +184,8 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     ("settings", "message"),
     [
         ({"memory": 3}, "setting 'memory' is not known.*Did you mean 'memory_mb'"),
-        ({"memory_mb": 0}, "'memory_mb' must be a whole number of at least 1; found 0"),
-        ({"processes": 1.5}, "must be a whole number of at least 1; found 1.5"),
+        ({"memory_mb": 0}, "'memory_mb' must be an integer of at least 1; found 0"),
+        ({"processes": 1.5}, "must be an integer of at least 1; found 1.5"),
         ({"load_seconds": True}, "must be a number above 0; found true"),
         (json.loads("[]"), r"'isolation' must be a table, \[isolation\]; found \[\]"),
     ],

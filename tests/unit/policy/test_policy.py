@@ -99,7 +99,7 @@ def test_a_file_of_no_stage_is_refused(tmp_path):
         ("[promotion]\naliass = 'x'", r"\[promotion\]: setting 'aliass' is not known. Known: alias.*mean 'alias'"),
         (
             "[promotion]\nalias = 3",
-            r"\[promotion\]: 'alias' must be text in quotes; found 3. Example: alias = \"champion\"\.",
+            r"\[promotion\]: 'alias' must be a string; found 3. Example: alias = \"champion\"\.",
         ),
         ("promotion = 'champion'", r"'promotion' must be a table, \[promotion\]; found \"champion\"\."),
         ("[dependencies.stor]\nlive = true", "dependency 'stor' is not known. Known: store.*mean 'store'"),
@@ -128,6 +128,6 @@ def test_text_that_is_not_unicode_is_refused(tmp_path):
 
 def test_no_policy_is_said(tmp_path):
     """A directory that is not there is a mistake; an empty one is a policy of defaults."""
-    with pytest.raises(PolicyError, match=r"There is no policy at .*nowhere. 'seatrial init' writes one"):
+    with pytest.raises(PolicyError, match=r"There is no policy at .*nowhere. 'seatrial init' creates one"):
         Policy.load(tmp_path / "nowhere", PIPELINE)
     assert policy(tmp_path).stages == {}

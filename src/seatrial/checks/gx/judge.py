@@ -102,8 +102,9 @@ def _measured(name: str, stage: str, parity: Parity) -> Iterator[Measurement]:
     if cells:
         wrong = sum(c.mismatches + c.null_flips for c in differ)
         yield Measurement(name, stage, "mismatch_share", wrong / cells)
-        finite = [c.max_rel_diff for c in parity.columns if math.isfinite(c.max_rel_diff)]
-        yield Measurement(name, stage, "max_rel_diff", max(finite, default=0.0))
+        largest = max((c.max_rel_diff for c in parity.columns), default=0.0)
+        if math.isfinite(largest):  # relative to zero it is infinite, and the largest of the others would mislead
+            yield Measurement(name, stage, "max_rel_diff", largest)
     for c in differ:
         yield Measurement(name, stage, "mismatch_share", (c.mismatches + c.null_flips) / c.rows, column=c.column)
         if math.isfinite(c.max_rel_diff):

@@ -31,7 +31,9 @@ def init(directory: str | Path, *, quiet: bool = False) -> Path:
     """
     to = Path(directory).resolve()
     if to.is_file() or (to.is_dir() and any(to.iterdir())):
-        raise UsageError(f"{to} exists and is not empty. Name a new directory: seatrial init changes no existing file.")
+        raise UsageError(
+            f"{to} exists and is not empty. Choose a new directory: seatrial init changes no existing file."
+        )
     root = packaged()
     to.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
@@ -48,9 +50,9 @@ def init(directory: str | Path, *, quiet: bool = False) -> Path:
         shutil.rmtree(beside, ignore_errors=True)
     if not quiet:
         print(  # noqa: T201
-            f"Wrote a seatrial project to {to}. Try it as it is:\n\n"
-            f"  cd {to}\n  pip install 'seatrial[demo]'  # what the payments example imports\n"
+            f"Created a seatrial project in {to}. Try it:\n\n"
+            f"  cd {to}\n  pip install 'seatrial[demo]'  # dependencies of the payments example\n"
             "  python payments/train.py\n  seatrial validate models:/payments/1\n\n"
-            "Its README.md says what to change first."
+            "README.md describes what to change first."
         )
     return to

@@ -224,13 +224,11 @@ def hour_of_day(change: ColumnChange) -> Cause | None:
         zones = turns[np.argsort(-counts, kind="stable")[:ZONES]]
         if not (named and len(turn) >= 10 * ZONES and change.explains(np.isin(turn, zones))):
             return None
-        turned = (
-            f"hours of the day are turned by {len(zones)} different offsets, as if each row had a time zone of its own"
-        )
+        turned = f"hours of the day are shifted by {len(zones)} different offsets, as with a time zone per row"
         return Cause("shifted-timezone", f"{turned}, in {change.count(np.isin(turn, zones))}")
     by = " or ".join(f"{int(h) if h <= 12 else int(h) - 24:+d} h" for h in (common if summer else common[:1]))
     why = " (daylight saving)" if summer else ""
-    return Cause("shifted-timezone", f"hours of the day are turned by {by}{why} in {change.count(hits)}")
+    return Cause("shifted-timezone", f"hours of the day are shifted by {by}{why} in {change.count(hits)}")
 
 
 def _hours(values: Array) -> bool:

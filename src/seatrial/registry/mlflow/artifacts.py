@@ -73,6 +73,6 @@ def can_take_reference(version: Version) -> None:
         stated = client().get_run(version.run_id).data.tags.get(REFERENCE_TAG)
     if stated:
         raise RegistryError(
-            f"{version.uri} has a reference already ({stated[:19]}…), which its verdicts rest on. "
+            f"{version.uri} has a reference already ({stated[:19]}…), and its verdicts depend on it. "
             "Register a new version to capture another."
         )

@@ -22,7 +22,9 @@ def resolve(uri: str) -> Version:
     """
     match = _URI.match(uri)
     if not match:
-        raise UsageError(f"'{uri}' names no model version. Write models:/NAME/VERSION or models:/NAME@ALIAS.")
+        raise UsageError(
+            f"'{uri}' is not the URI of a model version. Write models:/NAME/VERSION or models:/NAME@ALIAS."
+        )
     name, number, alias = match["name"], match["version"], match["alias"]
     registry = client()
     with registry_errors("looked up", uri):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from seatrial import Dependency, Pipeline, Service
 
-SECONDS = 0.5
+SECONDS = 2.0
 HERE = Path(__file__).parent
 
 
