@@ -224,7 +224,7 @@ def test_model_predictions_prove_sameness_and_results_state_it(
     words = ["fixtures", "make", "shop", "--predict-with", "models:/shop/1", "--project", made.root]
     ran = seatrial(*words)
     assert ran.code == 0, ran
-    assert "made of the predictions of models:/shop/1; a pass proves sameness, not correctness" in ran.out
+    assert "predictions of models:/shop/1 recorded as its reference; a pass proves sameness, not correctness" in ran.out
     assert "predicted  by models:/shop/1" in seatrial("fixtures", "show", "shop", "--project", made.root).out
     reference = Reference.load(made.state / "fixtures" / "shop")
     source = reference.manifest["predictions"]
