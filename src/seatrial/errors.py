@@ -8,7 +8,8 @@ SeatrialError
 │   └── StageError      a stage failed or broke the rule; under validation this is a finding
 ├── ReferenceInvalid    a reference is missing, damaged, or belongs to something else
 ├── FixtureError        a fixture cannot be declared, made or trusted
-├── RegistryError       the model registry cannot be reached, or lacks the version
+├── RegistryError       the model registry cannot be reached, or lacks something
+│   └── VersionNotFound it responded, and has no such model, version or alias
 ├── IsolationError      the process that loads the model ended, exceeded a limit, or broke the protocol
 └── TargetError         a service cannot be started or reached
     └── AnswerError     a service sent an unusable response; under validation this is a finding
@@ -78,6 +79,10 @@ class FixtureError(SeatrialError):
 
 class RegistryError(SeatrialError):
     """The model registry cannot be reached, or does not hold what was requested."""
+
+
+class VersionNotFound(RegistryError):
+    """The registry responded, and has no such model, version or alias."""
 
 
 class IsolationError(SeatrialError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial import plugins
-from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, nearest
+from seatrial.errors import ReferenceInvalid, UsageError, VersionNotFound, nearest
 from seatrial.events import Verdict
 from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
@@ -60,7 +60,8 @@ def resolve(uri: str) -> Version:
 
     Raises:
         UsageError: no such address.
-        RegistryError: there is no such model, version or alias, or the registry does not answer.
+        VersionNotFound: there is no such model, version or alias.
+        RegistryError: the registry does not answer.
     """
     return of(uri).resolve(uri)
 
@@ -80,13 +81,14 @@ def fetch(version: Version, into: Path) -> Fetched:
 
 
 def with_alias(scheme: str, name: str, alias: str) -> Version | None:
-    """Return the version of a model that has an alias, or None."""
-    registry = named(scheme)
+    """Return the version of a model that has an alias; None only where the registry says that no version has it.
+
+    Raises:
+        RegistryError: the registry does not answer. It is never taken for a model without a champion.
+    """
     try:
-        return registry.resolve(f"{scheme}:/{name}@{alias}")
-    except RegistryError:
-        if not registry.reachable():
-            raise
+        return named(scheme).resolve(f"{scheme}:/{name}@{alias}")
+    except VersionNotFound:
         return None
 
 

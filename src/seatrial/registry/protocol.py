@@ -123,7 +123,13 @@ class Registry(Protocol):
         ...
 
     def resolve(self, uri: str) -> Version:
-        """Return the version that an address means now; UsageError for what is none of its addresses."""
+        """Return the version that an address means now.
+
+        Raises:
+            UsageError: what is none of its addresses.
+            VersionNotFound: the registry responded, and has no such model, version or alias.
+            RegistryError: it did not respond. Only the error before means that there is no champion.
+        """
         ...
 
     def present(self, name: str, number: str) -> Version | None:

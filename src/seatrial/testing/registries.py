@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from seatrial.errors import ReferenceInvalid, RegistryError, SeatrialError, UsageError
+from seatrial.errors import ReferenceInvalid, RegistryError, SeatrialError, UsageError, VersionNotFound
 from seatrial.events import Outcome
 from seatrial.io.bundle import directory_digest
 from seatrial.reference.snapshot import Reference
@@ -59,9 +59,11 @@ def _lookups(registry: Registry, scheme: str, version: Version, second: str) -> 
     require(version.created > 0, "A version states when it was registered, in milliseconds since 1970.")
     require(registry.present(NAME, version.number) == version, "present and resolve describe one version differently.")
     require(registry.present(NAME, "77") is None, "present returns None for a version that is not registered.")
-    _raises(RegistryError, lambda: registry.resolve(f"{scheme}:/{NAME}/77"), "resolving a version that is not there")
-    _raises(RegistryError, lambda: registry.resolve(f"{scheme}:/{NAME}@nobody"), "resolving an alias that is not there")
-    _raises(RegistryError, lambda: registry.resolve(f"{scheme}:/nobody/1"), "resolving a model that is not there")
+    _raises(VersionNotFound, lambda: registry.resolve(f"{scheme}:/{NAME}/77"), "resolving a version that is not there")
+    _raises(
+        VersionNotFound, lambda: registry.resolve(f"{scheme}:/{NAME}@nobody"), "resolving an alias that is not there"
+    )
+    _raises(VersionNotFound, lambda: registry.resolve(f"{scheme}:/nobody/1"), "resolving a model that is not there")
     _raises(UsageError, lambda: registry.resolve(f"{scheme}:nonsense"), "resolving what is not a URI")
     listed = [v.number for v in registry.changed_since(0) if v.name == NAME]
     require(sorted(listed, key=int) == [version.number, second], f"changed_since(0) lists the versions {listed}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from seatrial.errors import RegistryError, UsageError, nearest
+from seatrial.errors import UsageError, VersionNotFound, nearest
 from seatrial.registry.mlflow.client import client, registry_errors, registry_uri
 from seatrial.registry.protocol import Version
 
@@ -18,7 +18,8 @@ def resolve(uri: str) -> Version:
 
     Raises:
         UsageError: not such a URI.
-        RegistryError: there is no such model, version or alias, or the registry does not answer.
+        VersionNotFound: there is no such model, version or alias.
+        RegistryError: the registry does not answer.
     """
     match = _URI.match(uri)
     if not match:
@@ -35,7 +36,7 @@ def resolve(uri: str) -> Version:
         except Exception as error:
             if getattr(error, "error_code", "") not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
-            raise RegistryError(_missing(registry, name, number, alias)) from error
+            raise VersionNotFound(_missing(registry, name, number, alias)) from error
     return _version(version)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from seatrial import Reference
-from seatrial.errors import ReferenceInvalid, RegistryError, UsageError
+from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, VersionNotFound
 from seatrial.io.files import atomic_write
 from seatrial.registry import Version
 from seatrial_folder.tracker import FolderTracker
@@ -58,7 +58,7 @@ class FolderRegistry:
         number = match["number"] or self.aliases().get(match["name"], {}).get(match["alias"], "")
         version = self.present(match["name"], number) if number else None
         if version is None:
-            raise RegistryError(f"There is no {uri} in {self.root}. Models: {', '.join(self.aliases()) or 'none'}.")
+            raise VersionNotFound(f"There is no {uri} in {self.root}. Models: {', '.join(self.aliases()) or 'none'}.")
         return version
 
     def present(self, name: str, number: str) -> Version | None:
