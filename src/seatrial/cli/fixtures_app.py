@@ -51,8 +51,7 @@ def check(name: str | None = None, *, model: str | None = None, project: Path = 
     Args:
         name: fixture name; all by default.
         model: version whose reference they were generated from, as models:/NAME/VERSION or models:/NAME@ALIAS; needed
-            by
-            fixtures that imitate a reference.
+            by fixtures that imitate a reference.
         project: project directory.
     """
     from seatrial.cli.fixtures import check as command

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial import registry
+from seatrial.engine import loaded
 from seatrial.errors import EXIT_PASS, FixtureError, UsageError
 from seatrial.fixtures.golden.refresh import refresh as replace_set
 from seatrial.fixtures.golden.select import select as choose
@@ -63,7 +64,7 @@ def select(
     with tempfile.TemporaryDirectory(prefix="seatrial-select-") as scratch:
         path = _model_path(pipeline, model_uri, Path(scratch))
         reference = capture(pipeline, candidates, model=path, seed=seed)
-        model = None if path is None or pipeline.model is None else pipeline.model(str(path))
+        model = loaded(pipeline, path)
         chosen = choose(
             pipeline, reference, rows, model=model, boundaries=thresholds, seed=seed, by_branches=by_branches
         )
