@@ -3,7 +3,19 @@
 from seatrial.ledger.database import url_for
 from seatrial.ledger.jobs import ATTEMPTS
 from seatrial.ledger.migrate import LedgerError
-from seatrial.ledger.records import JOB, Facts, Fenced, Job, OutboxEffect, Registered, StoredVerdict, identity
+from seatrial.ledger.records import (
+    JOB,
+    Facts,
+    Fenced,
+    Job,
+    OutboxEffect,
+    Overtaken,
+    Registered,
+    Signed,
+    StoredVerdict,
+    identity,
+    run_key,
+)
 from seatrial.ledger.store import Ledger
 
 __all__ = [
@@ -15,8 +27,11 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "OutboxEffect",
+    "Overtaken",
     "Registered",
+    "Signed",
     "StoredVerdict",
     "identity",
+    "run_key",
     "url_for",
 ]  # fmt: skip

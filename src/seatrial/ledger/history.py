@@ -24,7 +24,7 @@ class History(Transactions):
         conditions: list[ColumnElement[bool]] = [_subject.c.model == name]
         if number:
             conditions.append(_subject.c.version == number)
-        order = (_subject.c.created, _subject.c.id, _verdict.c.created_at, _verdict.c.epoch)
+        order = (_subject.c.created, _subject.c.id, _verdict.c.number)
         with self._reading() as connection:
             return [_stored(row) for row in connection.execute(rows.where(*conditions).order_by(*order))]
 
@@ -65,6 +65,7 @@ class History(Transactions):
 
 def _stored(row: Any) -> StoredVerdict:
     facts = Facts(
-        Outcome(row.outcome), row.summary, row.digest, row.policy_digest, row.reference_digest, row.evidence_digest
-    )
-    return StoredVerdict(row.model, row.version, row.created, row.epoch, facts, row.created_at)
+        Outcome(row.outcome), row.summary, row.digest, row.policy_digest, row.reference_digest, row.evidence_digest,
+        row.code_digest,
+    )  # fmt: skip
+    return StoredVerdict(row.model, row.version, row.created, row.epoch, facts, row.created_at, row.number)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from seatrial.ledger import schema
-from seatrial.ledger.records import Facts, Fenced, Job, Registered, identity
+from seatrial.ledger.records import Facts, Fenced, Job, Registered, Signed, identity
+from seatrial.ledger.statements import next_number
 from seatrial.ledger.transactions import LEASE_SECONDS, TEXT_LENGTH, Transactions, pause_seconds, row_of
 from seatrial.process import crash_points
 
@@ -51,6 +53,19 @@ class Jobs(Transactions):
                 connection.execute(insert(_job), [job_row(subject, epoch, version, now)])
                 row = connection.execute(mine).one()
             return self._take(connection, row, owner, now + lease_seconds)
+
+    def validate_again(self, versions: Sequence[Job]) -> int:
+        """Make a new job for each version whose last one has its verdict; return how many."""
+        made = 0
+        with self._writing() as (connection, now):
+            for version in versions:
+                connection.execute(select(_subject.c.id).where(_subject.c.id == version.subject).with_for_update())
+                last = select(_job).where(_job.c.subject == version.subject).order_by(_job.c.epoch.desc()).limit(1)
+                row = connection.execute(last).one()
+                if row.state == "done":
+                    connection.execute(insert(_job), [job_row(version.subject, row.epoch + 1, version, now)])
+                    made += 1
+        return made
 
     def renew(self, job: Job, lease_seconds: float = LEASE_SECONDS) -> bool:
         """Renew the lease; False when another worker has the job."""
@@ -94,7 +109,12 @@ class Jobs(Transactions):
                 raise _fenced(job)
 
     def commit(
-        self, job: Job, facts: Facts, effects: Sequence[tuple[str, Mapping[str, Any]]] = (), evidence: bytes = b""
+        self,
+        job: Job,
+        facts: Facts,
+        effects: Sequence[tuple[str, Mapping[str, Any]]] = (),
+        evidence: bytes = b"",
+        signed: Signed | None = None,
     ) -> None:
         """Write the verdict, end the job and put its effects into the outbox: all or nothing.
 
@@ -103,20 +123,26 @@ class Jobs(Transactions):
             facts: the verdict.
             effects: kind and body, in the order of application.
             evidence: the verdict's files in one archive, stored until they are logged.
+            signed: its statement, with the next number of its subject; see :meth:`Statements.latest`.
 
         Raises:
             Fenced: another worker has the job, or it has its verdict. Nothing was written.
+            Overtaken: the statement does not follow the latest one any more. Nothing was written.
         """
         key = {"subject": job.subject, "epoch": job.epoch}
         with self._writing() as (connection, now):
             if not self._mine(connection, job, state="done", owner="", error=""):
                 raise _fenced(job)
+            number = next_number(connection, job, signed)
             row = {
                 **key, "outcome": facts.outcome.value, "token": job.token, "digest": facts.digest,
                 "policy_digest": facts.policy_digest, "reference_digest": facts.reference_digest,
                 "evidence_digest": facts.evidence_digest, "summary": facts.summary[:TEXT_LENGTH], "created_at": now,
+                "number": number, "code_digest": facts.code_digest,
             }  # fmt: skip
             connection.execute(insert(_verdict), [row])
+            if signed is not None:
+                connection.execute(insert(schema.statement), [{**key, **asdict(signed)}])
             crash_points.point("between-verdict-and-outbox")
             if effects:
                 common = {

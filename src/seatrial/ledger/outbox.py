@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, exists, or_, select, text, update
 
 from seatrial.ledger import schema
-from seatrial.ledger.records import Fenced, Job, OutboxEffect
+from seatrial.ledger.records import Fenced, Job, OutboxEffect, run_key
 from seatrial.ledger.transactions import LEASE_SECONDS, TEXT_LENGTH, Transactions, pause_seconds, row_of
 
 POSTPONED = "postponed:"
@@ -125,9 +125,8 @@ class Outbox(Transactions):
             about.model_id, about.scheme,
         )  # fmt: skip
         body = json.loads(row.body)
-        return OutboxEffect(
-            row.id, row.token + 1, version.key, row.effect, body, version, digest, row.attempt + 1, results
-        )
+        key = run_key(row.subject, row.epoch, connection.execute(select(schema.ledger.c.id)).scalar_one())
+        return OutboxEffect(row.id, row.token + 1, key, row.effect, body, version, digest, row.attempt + 1, results)
 
     def _close(self, effect: OutboxEffect, *, connection: Connection | None = None, **values: Any) -> None:
         mine = update(_outbox).where(_outbox.c.id == effect.id, _outbox.c.token == effect.token)

@@ -55,6 +55,11 @@ def identity(version: Registered) -> str:
     return sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
 
 
+def run_key(subject: str, epoch: int, ledger: str) -> str:
+    """Return the key of a verdict's run; the epochs of another ledger, made after this one was lost, are not its."""
+    return f"{subject}/{epoch}/{ledger}"
+
+
 @dataclass(frozen=True)
 class Job:
     """A claimed job: validate this version, and commit with this token before the lease ends.
@@ -81,11 +86,6 @@ class Job:
         """The address, such as ``models:/name/number``, with the scheme of its registry."""
         return f"{self.scheme}:/{self.name}/{self.number}"
 
-    @property
-    def key(self) -> str:
-        """The unique key of this verdict: subject and epoch."""
-        return f"{self.subject}/{self.epoch}"
-
 
 @dataclass(frozen=True)
 class Facts:
@@ -97,11 +97,33 @@ class Facts:
     policy_digest: str = ""
     reference_digest: str = ""
     evidence_digest: str = ""
+    code_digest: str = ""
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signed statement, as it is committed with its verdict.
+
+    Attributes:
+        number: of the verdict among those of its subject, from 1.
+        digest: of the statement.
+        previous: the digest of the statement before; empty for the first.
+        content: its envelope.
+    """
+
+    number: int
+    digest: str
+    previous: str
+    content: bytes
+
+
+class Overtaken(SeatrialError):
+    """Another verdict of the subject was committed since its latest number was read: sign again with the next."""
 
 
 @dataclass(frozen=True)
 class StoredVerdict:
-    """A committed verdict; ``created_at`` is in seconds since 1970."""
+    """A committed verdict; ``created_at`` is in seconds since 1970, ``order`` counts those of its version."""
 
     name: str
     number: str
@@ -109,6 +131,7 @@ class StoredVerdict:
     epoch: int
     facts: Facts
     created_at: float
+    order: int
 
     @property
     def outcome(self) -> Outcome:
@@ -122,7 +145,7 @@ class OutboxEffect:
 
     Attributes:
         id: its position in the outbox.
-        key: subject and epoch of the verdict.
+        key: of the verdict's run, unique.
         kind: for example ``tags`` or ``alias``.
         body: the arguments, as JSON.
         version: the version that is changed.

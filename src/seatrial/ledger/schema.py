@@ -89,7 +89,8 @@ job = Table(
     Index("job_open", "due_at", "rank", sqlite_where=OPEN, postgresql_where=OPEN),
 )
 
-# Insert-only: triggers refuse every change, and a verdict whose token is not the latest of its job.
+# Insert-only: triggers refuse every change, and a verdict whose token is not the latest of its job. ``number`` counts
+# the verdicts of a subject in the order of their commits; everything that asks for the newest one goes by it.
 verdict = Table(
     "verdict",
     metadata,
@@ -103,11 +104,41 @@ verdict = Table(
     Column("evidence_digest", String(80), nullable=False),
     Column("summary", UntrustedText, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("number", Integer, nullable=False, server_default="0"),
+    Column("code_digest", String(80), nullable=False, server_default=""),
     PrimaryKeyConstraint("subject", "epoch", name="verdict_pk"),
     UniqueConstraint("subject", "epoch", "outcome", name="verdict_outcome_unique"),
     ForeignKeyConstraint(["subject", "epoch"], ["job.subject", "job.epoch"], name="verdict_of_job"),
     CheckConstraint(OUTCOMES, name="verdict_outcome"),
+    Index("verdict_number", "subject", "number", unique=True),
 )
+
+# The signed statement of a verdict, as the registry has it too; each names the digest of the one before. Insert-only.
+statement = Table(
+    "statement",
+    metadata,
+    Column("subject", String(64), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("previous", String(80), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("subject", "epoch", name="statement_pk"),
+    ForeignKeyConstraint(["subject", "epoch"], ["verdict.subject", "verdict.epoch"], name="statement_of_verdict"),
+    Index("statement_number", "subject", "number", unique=True),
+)
+
+# The head of a subject that the registry shows: the number of its newest statement, and until when it is fresh.
+head = Table(
+    "head",
+    metadata,
+    Column("subject", String(64), ForeignKey("subject.id", name="head_of_subject"), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+# One row: what tells this ledger from one that was made after it was lost. A copy of the database keeps it.
+ledger = Table("ledger", metadata, Column("id", String(32), primary_key=True))
 
 # The effects of verdicts. An effect needs its verdict, and an alias effect needs a pass.
 outbox = Table(

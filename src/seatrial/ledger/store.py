@@ -11,9 +11,10 @@ from seatrial.ledger import schema
 from seatrial.ledger.database import connect, url_for
 from seatrial.ledger.history import History
 from seatrial.ledger.jobs import Jobs, job_row, subject_row
-from seatrial.ledger.migrate import migrate
+from seatrial.ledger.migrate import LedgerError, migrate
 from seatrial.ledger.outbox import Outbox
 from seatrial.ledger.records import Registered, identity
+from seatrial.ledger.statements import Statements
 from seatrial.ledger.transactions import readable_errors
 
 DELIVERY_RETENTION_SECONDS = 7 * 86_400.0
@@ -22,7 +23,7 @@ CHUNK, MANY = 500, 5_000  # values in one statement (SQLite allows 999); above M
 _job, _subject, _inbox = schema.job, schema.subject, schema.inbox
 
 
-class Ledger(Jobs, Outbox, History):
+class Ledger(Jobs, Outbox, History, Statements):
     """An open ledger. Several threads may use it, and several processes may open the same one.
 
     Example::
@@ -50,6 +51,25 @@ class Ledger(Jobs, Outbox, History):
     def of(cls, state: Path) -> Ledger:
         """Open the ledger of the project with this state directory."""
         return cls.open(url_for(state))
+
+    @classmethod
+    def reached(cls, state: Path) -> Ledger | None:
+        """Open the ledger of the project with this state directory where it is; None where it cannot be reached.
+
+        None is made: a file that does not exist is not the ledger.
+
+        Raises:
+            UsageError: the address is not of SQLite or PostgreSQL.
+        """
+        engine = connect(url_for(state))
+        database = engine.url.database
+        if engine.dialect.name == "sqlite" and not (database and Path(database).is_file()):
+            return None
+        engine.dispose()
+        try:
+            return cls.of(state)
+        except LedgerError:
+            return None
 
     def close(self) -> None:
         """Close every connection."""

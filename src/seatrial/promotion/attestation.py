@@ -1,84 +1,107 @@
 """Signed verdicts: an in-toto statement with a test-result predicate, in a DSSE envelope, by an Ed25519 key.
 
-Formats: https://github.com/in-toto/attestation (Statement v1, test-result v0.1) and
-https://github.com/secure-systems-lab/dsse. The subject's ``dirHash`` can be computed with ``sha256sum`` alone.
+Format: https://github.com/in-toto/attestation (Statement v1, test-result v0.1). The subjects are the model's files and
+the code; each ``dirHash`` can be computed with ``sha256sum`` alone. A statement is linked to the one before it about
+the same version, so that one that is missing is noticed.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from seatrial.errors import SeatrialError, UsageError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from seatrial.events import Outcome, Severity, Verdict
-from seatrial.io import strict_json
-from seatrial.io.files import atomic_write, write_once
+from seatrial.promotion.code import Code
+from seatrial.promotion.envelope import InvalidEnvelope, Opened, open_envelope, seal
 
 if TYPE_CHECKING:
-    from securesystemslib.signer import CryptoSigner, SSlibKey
+    from securesystemslib.signer import CryptoSigner, Key
 
 FILE = "verdict.dsse.json"  # an artifact of the verdict's run
-SIGNING_KEY, PUBLIC_KEY = "SEATRIAL_SIGNING_KEY", "SEATRIAL_PUBLIC_KEY"
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 PAYLOAD = "application/vnd.in-toto+json"
-MAX_BYTES = 2**20
 MAX_TESTS = 1_000  # named of each result
-OTHERS = 0o007
+MAX_NUMBER = 10**9  # of a statement: whoever can write to the registry cannot use up the numbers
+MAX_FILES, MAX_NAMES = 2_000, 256 * 2**10  # files that are named of each listing, and the characters of their names
 
 
-class InvalidEnvelope(SeatrialError):
-    """An envelope without a valid statement: damaged, of another kind, or signed by another key."""
+@dataclass(frozen=True)
+class Link:
+    """The place of a statement among those about its version.
+
+    Attributes:
+        ledger: the id of the ledger that numbered it.
+        epoch: of the validation in that ledger.
+        number: of the statement, from 1, in the order of the commits.
+        previous: the digest of the statement before; empty for the first.
+    """
+
+    ledger: str
+    epoch: int
+    number: int
+    previous: str = ""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """The content of an envelope: the version and digest that were validated, the policy, the time and the outcome.
+    """The content of an envelope: what was validated, under which policy, when, and the outcome.
 
     Digests are ``sha256:<hex>``. ``created`` is the version's creation and ``evaluated`` the signing, both in
-    milliseconds since 1970.
+    milliseconds since 1970; nothing is ordered by the latter. ``digest`` is the statement's own, ``model_digest`` that
+    of the model's files. ``trusted`` says whether a key of the ring signed it; ``keyid`` is the key that it claims.
     """
 
+    digest: str
+    trusted: bool
+    keyid: str
     model: str
     version: str
     created: int
-    digest: str
+    model_digest: str
+    code: Code
+    code_digest: str
     policy_digest: str
     reference_digest: str
+    evidence_digest: str
+    evidence: Mapping[str, str]
     outcome: Outcome
     evaluated: int
+    link: Link
 
 
-def envelope(verdict: Verdict, state: Path, *, evaluated: int | None = None) -> bytes:
-    """Return the signed statement of a complete validation; the project's key is generated if there is none.
+def envelope(
+    verdict: Verdict, code: Code, link: Link, signer: CryptoSigner, *,
+    evidence: Mapping[str, str] | None = None, evidence_digest: str = "", evaluated: int | None = None,
+) -> bytes:  # fmt: skip
+    """Return the signed statement of a complete validation.
 
     Example::
 
-        content = envelope(verdict, project.state)
-        statement = verify(content, public_key(project.state))
+        signer = signing_key(project.state)
+        content = envelope(verdict, read_code(project), Link(ledger.id, epoch=0, number=1), signer)
 
     Args:
         verdict: of a registered version, with every check run: part of a validation is never signed.
-        state: the project's state directory, which contains its key.
+        code: that was validated.
+        link: the statement's place.
+        signer: signs it.
+        evidence: the verdict's files with their SHA-256 in hex.
+        evidence_digest: of all of them.
         evaluated: the time in milliseconds since 1970; now by default.
-
-    Raises:
-        UsageError: the signing key cannot be read, or others can read it.
     """
-    from securesystemslib.dsse import Envelope
-
-    signed = Envelope(_canonical(statement(verdict, evaluated)), PAYLOAD, {})
-    signed.sign(signing_key(state))
-    return _canonical(signed.to_dict())
+    made = statement(verdict, code, link, evidence=evidence or {}, evidence_digest=evidence_digest, evaluated=evaluated)
+    return seal(made, PAYLOAD, signer)
 
 
-def statement(verdict: Verdict, evaluated: int | None = None) -> dict[str, Any]:
+def statement(
+    verdict: Verdict, code: Code, link: Link, *,
+    evidence: Mapping[str, str], evidence_digest: str = "", evaluated: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return the in-toto statement of a verdict. Only a pass is PASSED; what was not evaluated is FAILED."""
     subject = verdict.subject
     errors = {_test(f) for f in verdict.findings if f.severity is Severity.ERROR} | {
@@ -98,7 +121,12 @@ def statement(verdict: Verdict, evaluated: int | None = None) -> dict[str, Any]:
                     "created": subject.created,
                     "registry": subject.registry,
                 },
-            }
+            },
+            {
+                "name": "code",
+                "digest": {"dirHash": _hex(code.digest)},
+                "annotations": {"service": code.service, **_listing(code.files)},
+            },
         ],
         "predicateType": TEST_RESULT,
         "predicate": {
@@ -113,125 +141,100 @@ def statement(verdict: Verdict, evaluated: int | None = None) -> dict[str, Any]:
             "seatrial": {
                 "outcome": verdict.outcome.value,
                 "evaluated": int(time.time() * 1000) if evaluated is None else evaluated,
+                "ledger": link.ledger,
+                "epoch": link.epoch,
+                "number": link.number,
+                "previous": link.previous,
+                "evidence": {"digest": evidence_digest, **_listing(evidence)},
             },
         },
     }
 
 
-def verify(content: bytes, key: SSlibKey) -> Statement:
-    """Return the statement of an envelope that ``key`` signed.
+def read(content: bytes, ring: Sequence[Key]) -> Statement:
+    """Return the statement of an envelope, and in ``trusted`` whether a key of the ring signed it.
 
     Raises:
-        InvalidEnvelope: it is too long, not a DSSE envelope, or not signed by the key.
+        InvalidEnvelope: it is no envelope, or contains no verdict of seatrial.
     """
-    from securesystemslib.dsse import Envelope
-    from securesystemslib.exceptions import VerificationError
-
-    if len(content) > MAX_BYTES:
-        raise InvalidEnvelope(f"The envelope is longer than {MAX_BYTES:,} bytes.")
+    opened = open_envelope(content, ring)
     try:
-        read = Envelope.from_dict(strict_json.loads(content))
-        read.verify([key], 1)
-    except VerificationError as error:
-        raise InvalidEnvelope("The envelope is signed by another key, or was changed after it was signed.") from error
-    except Exception as error:  # whatever untrusted bytes make the library raise
-        raise InvalidEnvelope(f"This is not a DSSE envelope: {type(error).__name__}.") from error
-    try:
-        return _read(read.payload_type, strict_json.loads(read.payload))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise InvalidEnvelope("The envelope is signed, but contains no verdict of seatrial.") from error
+        return _statement(opened)
+    except (ValidationError, ValueError, KeyError, StopIteration) as error:
+        raise InvalidEnvelope("The envelope contains no verdict of seatrial.") from error
 
 
-def _read(kind: str, payload: Mapping[str, Any]) -> Statement:
-    (subject,), predicate = payload["subject"], payload["predicate"]
-    about, ours = subject["annotations"], predicate["seatrial"]
-    under = {c["name"]: "sha256:" + next(iter(c["digest"].values())) for c in predicate["configuration"]}
-    outcome = Outcome(ours["outcome"])
-    kinds = (kind, payload["_type"], payload["predicateType"], predicate["result"] == "PASSED")
-    if kinds != (PAYLOAD, STATEMENT, TEST_RESULT, outcome is Outcome.PASS):
-        raise ValueError("not a test result, or one that contradicts itself")
+def _statement(opened: Opened) -> Statement:
+    stated = _Stated.model_validate(opened.body)
+    (model, code), ours = stated.subject, stated.predicate.seatrial
+    about, listed = _Model.model_validate(model.annotations), _Listed.model_validate(code.annotations)
+    under = {c.name: "sha256:" + next(iter(c.digest.values())) for c in stated.predicate.configuration}
+    if opened.kind != PAYLOAD or (stated.predicate.result == "PASSED") != (ours.outcome is Outcome.PASS):
+        raise ValueError("another kind of payload, or a result that contradicts the outcome")
     return Statement(
-        model=about["model"],
-        version=about["version"],
-        created=int(about["created"]),
-        digest="sha256:" + subject["digest"]["dirHash"],
-        policy_digest=under["policy"],
-        reference_digest=under["reference"],
-        outcome=outcome,
-        evaluated=int(ours["evaluated"]),
-    )
+        opened.digest, opened.trusted, opened.keyid, about.model, about.version, about.created,
+        "sha256:" + model.digest["dirHash"], Code(listed.files, listed.service), "sha256:" + code.digest["dirHash"],
+        under["policy"], under["reference"], ours.evidence.digest, ours.evidence.files, ours.outcome, ours.evaluated,
+        Link(ours.ledger, ours.epoch, ours.number, ours.previous),
+    )  # fmt: skip
 
 
-def signing_key(state: Path) -> CryptoSigner:
-    """Return the key that signs verdicts: ``SEATRIAL_SIGNING_KEY``, else the project's, generated on first use.
-
-    Raises:
-        UsageError: the file is not an Ed25519 key in PEM, cannot be read, or other users can read it.
-    """
-    from securesystemslib.signer import CryptoSigner
-
-    path = _private_path(state)
-    if not path.exists():
-        if SIGNING_KEY in os.environ:
-            raise UsageError(
-                f"There is no signing key at {path}, which {SIGNING_KEY} names. "
-                f"Make one: openssl genpkey -algorithm ed25519 -out {path}"
-            )
-        write_once(path, CryptoSigner.generate_ed25519().private_bytes)
-    if path.stat().st_mode & OTHERS:
-        raise UsageError(f"Other users can read the signing key {path}. Make it private: chmod 600 {path}")
-    key = _load(path, private=True)
-    _publish(path.with_suffix(".pub"), key.public_key())
-    return CryptoSigner(key)
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
-def public_key(state: Path) -> SSlibKey:
-    """Return the key that verifies verdicts: ``SEATRIAL_PUBLIC_KEY``, else the one beside the signing key.
-
-    Raises:
-        UsageError: there is none, or it is not an Ed25519 key in PEM.
-    """
-    from securesystemslib.signer import SSlibKey
-
-    named = os.environ.get(PUBLIC_KEY)
-    path = Path(named) if named else _private_path(state).with_suffix(".pub")
-    if not path.is_file():
-        raise UsageError(
-            f"There is no public key at {path}. It is written beside the signing key with the first verdict. "
-            f"If verdicts are signed elsewhere, set {PUBLIC_KEY} to its path."
-        )
-    return SSlibKey.from_crypto(_load(path, private=False))
+class _Listed(_Strict):
+    files: dict[str, str]
+    count: int
+    digest: str = ""
+    service: str = ""
 
 
-def _private_path(state: Path) -> Path:
-    return Path(os.environ.get(SIGNING_KEY) or state / "keys" / "verdict.key")
+class _Model(_Strict):
+    model: str
+    version: str
+    created: int
 
 
-def _publish(path: Path, key: Any) -> None:
-    """Write the public key beside the signing key, unless the folder is read-only."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    if not path.exists():
-        with contextlib.suppress(UsageError):
-            atomic_write(path, key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+class _Resource(_Strict):
+    name: str
+    digest: dict[str, str]
+    annotations: dict[str, Any] = {}
 
 
-def _load(path: Path, *, private: bool) -> Any:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+class _Ours(_Strict):
+    outcome: Outcome = Field(strict=False)
+    evaluated: int
+    ledger: str
+    epoch: int = Field(ge=0)
+    number: int = Field(ge=1, le=MAX_NUMBER)
+    previous: str
+    evidence: _Listed
 
-    what = "signing" if private else "public"
-    try:
-        pem = path.read_bytes()
-        key = load_pem_private_key(pem, None) if private else load_pem_public_key(pem)
-    except OSError as error:
-        raise UsageError(f"The {what} key {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{path} is not a {what} key in PEM without a password.") from error
-    if not isinstance(key, Ed25519PrivateKey | Ed25519PublicKey):
-        raise UsageError(f"{path} is not an Ed25519 key. Make one: openssl genpkey -algorithm ed25519 -out {path}")
-    return key
+
+class _Predicate(_Strict):
+    result: str
+    configuration: list[_Resource]
+    seatrial: _Ours
+
+
+class _Stated(_Strict):
+    subject: list[_Resource] = Field(min_length=2, max_length=2)
+    predicate: _Predicate
+    type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
+    predicate_type: Literal["https://in-toto.io/attestation/test-result/v0.1"] = Field(alias="predicateType")
+
+
+def _listing(files: Mapping[str, str]) -> dict[str, Any]:
+    """Return how many files there are, and the first of them by name, as many as a statement may carry."""
+    kept: dict[str, str] = {}
+    characters = 0
+    for name in sorted(files)[:MAX_FILES]:
+        characters += len(name)
+        if characters > MAX_NAMES:
+            break
+        kept[name] = files[name]
+    return {"count": len(files), "files": kept}
 
 
 def _test(event: Any) -> str:
@@ -240,7 +243,3 @@ def _test(event: Any) -> str:
 
 def _hex(digest: str) -> str:
     return digest.removeprefix("sha256:")
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

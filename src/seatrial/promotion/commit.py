@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
+import contextlib
 import os
 import socket
 import time
-import zipfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial import registry
-from seatrial.errors import RegistryError, SeatrialError
+from seatrial.errors import RegistryError, SeatrialError, UsageError
 from seatrial.events import Outcome, Subject, Verdict
 from seatrial.io.files import atomic_write
-from seatrial.ledger import JOB, Facts, Job, Ledger, identity
+from seatrial.ledger import JOB, Facts, Job, Ledger, Overtaken, Signed, identity
 from seatrial.policy.policy import policy_digest
 from seatrial.policy.service import promotion
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion import attestation
+from seatrial.promotion.attestation import Link
+from seatrial.promotion.code import Code, changes, read_code
 from seatrial.promotion.effects import ALIAS, DESCRIBE, LOG, POSTPONED, TAGS, apply
-from seatrial.registry import Fetched
+from seatrial.promotion.envelope import open_envelope
+from seatrial.promotion.evidence import archive, bound, digest_of, files_of
+from seatrial.promotion.head import renew_heads
+from seatrial.promotion.keyring import signing_key, trusted_keys
+from seatrial.promotion.testimony import shown_head, testimony
+from seatrial.registry import Fetched, Version
 from seatrial.registry.runs import description_texts, run_payload
 
-EVIDENCE_BYTES = 256 * 2**20  # stored in the ledger until they are logged
+if TYPE_CHECKING:
+    from securesystemslib.signer import CryptoSigner
+
 WAIT_SECONDS = 60.0  # for another worker that applies the effects of this verdict
 
 
@@ -35,7 +43,14 @@ def owner() -> str:
 
 
 def commit_verdict(
-    project: Project, verdict: Verdict, fetched: Fetched, directory: Path, *, whole: bool = True, page: str = ""
+    project: Project,
+    verdict: Verdict,
+    fetched: Fetched,
+    directory: Path,
+    *,
+    code: Code | None = None,
+    whole: bool = True,
+    page: str = "",
 ) -> str:
     """Commit the verdict. If a person started the validation, also apply its effects before returning.
 
@@ -43,7 +58,8 @@ def commit_verdict(
         project: has the ledger, the policy and the key.
         verdict: the verdict.
         fetched: the version, as it was downloaded for the trial.
-        directory: report, JUnit, JSON and attachments of checks; all files are stored.
+        directory: report, JUnit, JSON and attachments of checks, of this validation alone; all files are stored.
+        code: that was validated, as it was read before the trial began; as it is now by default.
         whole: every check was run. Part of a validation is logged, but is no verdict on the version.
         page: the address of the flow run's page, for the version's description.
 
@@ -53,7 +69,7 @@ def commit_verdict(
     Raises:
         Fenced: another worker has the job; nothing was written.
         RegistryError: the verdict is in the ledger, but its effects could not be applied yet.
-        SeatrialError: the policy or the version changed during the trial; nothing was written.
+        SeatrialError: the policy, the code or the version changed during the trial; nothing was written.
     """
     if not whole:
         return registry.record(verdict, fetched, directory)
@@ -67,24 +83,77 @@ def commit_verdict(
             f"The policy at {project.expectations} changed while {fetched.version.uri} was validated. No verdict was "
             f"written. Validate it again: seatrial validate {fetched.version.uri}"
         )
+    now = read_code(project, code.service if code else None)
+    if code is not None and now.digest != code.digest:
+        raise SeatrialError(
+            f"The code changed while {fetched.version.uri} was validated: {changes(code.files, now.files)}. No verdict "
+            f"was written. Validate it again: seatrial validate {fetched.version.uri}. If the service writes that "
+            "file, name the files that are code: 'code' of [tool.seatrial]."
+        )
+    verdict = replace(verdict, subject=replace(verdict.subject, code_digest=now.digest))
     crash_points.point("after-run")
-    atomic_write(directory / attestation.FILE, attestation.envelope(verdict, project.state))
-    facts = Facts(
-        verdict.outcome, verdict.summary, verdict.subject.digest, verdict.policy_digest, verdict.reference_digest,
-        "sha256:" + hashlib.sha256((directory / attestation.FILE).read_bytes()).hexdigest(),
-    )  # fmt: skip
-    planned = effects_of(verdict, fetched, promotion(project.expectations).alias, page)
+    signer = signing_key(project.state)
+    bound(directory)
     with Ledger.of(project.state) as ledger:
+        held = job or ledger.claim_version(fetched.version, owner())
+        planned = effects_of(verdict, fetched, promotion(project.expectations).alias, page)
+        _commit_signed(project, ledger, held, verdict, now, fetched.version, directory, signer, planned)
         if job is not None:
-            ledger.commit(job, facts, planned, archive(directory))
             return ""
-        job = ledger.claim_version(fetched.version, owner())
-        ledger.commit(job, facts, planned, archive(directory))
-        return _apply_now(ledger, job)
+        run_id = _apply_now(ledger, held)
+        renew_heads(ledger, project, held.subject)
+        return run_id
 
 
-def give_up(ledger: Ledger, job: Job, reason: str) -> None:
-    """Commit the verdict `error` for a version that could not be validated in any attempt.
+def _commit_signed(
+    project: Project, ledger: Ledger, job: Job, verdict: Verdict, code: Code, version: Version, directory: Path,
+    signer: CryptoSigner, planned: list[tuple[str, dict[str, Any]]],
+) -> None:  # fmt: skip
+    """Sign the verdict as the next of its version and commit it; sign again where another one was committed first."""
+    files = files_of(directory)
+    evidence, ledger_id = digest_of(files), ledger.id
+    while True:
+        number, newest = ledger.latest(job.subject)
+        number, previous = _before(project, version, number, newest)
+        link = Link(ledger_id, job.epoch, number + 1, previous)
+        content = attestation.envelope(verdict, code, link, signer, evidence=files, evidence_digest=evidence)
+        atomic_write(directory / attestation.FILE, content)
+        digest = open_envelope(content, [signer.public_key]).digest
+        facts = Facts(
+            verdict.outcome, verdict.summary, verdict.subject.digest, verdict.policy_digest, verdict.reference_digest,
+            evidence, code.digest,
+        )  # fmt: skip
+        try:
+            ledger.commit(job, facts, planned, archive(directory), Signed(link.number, digest, previous, content))
+        except Overtaken:
+            continue
+        return
+
+
+def _before(project: Project, version: Version, number: int, newest: Signed | None) -> tuple[int, str]:
+    """Return the highest number about the version that ledger or registry has, and the digest of what to follow.
+
+    The registry is read where this ledger has no statement, since it may have been lost, and where the head says that
+    another ledger is further. A statement under a key that is not trusted counts too: it is only followed, and so
+    noticed if it vanishes. While the registry does not answer, the ledger alone counts.
+    """
+    try:
+        ring = trusted_keys(project.state)
+    except UsageError:
+        ring = []
+    digest = newest.digest if newest else ""
+    with contextlib.suppress(RegistryError):
+        shown = shown_head(version, ring)
+        if newest is None or (shown is not None and shown.head.number > number):
+            said = testimony(project.state, version, ring, None)
+            claims = [(s.link.number, s.digest) for s in said.statements.values()]
+            highest, theirs = max([*claims, *((tip.number, tip.digest) for tip in said.tips)], default=(0, ""))
+            number, digest = max(number, highest), digest or theirs
+    return number, digest
+
+
+def give_up(ledger: Ledger, job: Job, reason: str, project: Project) -> None:
+    """Commit the verdict `error` for a version that could not be validated in any attempt, with the code as it is.
 
     Raises:
         Fenced: another worker has the job.
@@ -95,7 +164,11 @@ def give_up(ledger: Ledger, job: Job, reason: str) -> None:
     tags = {"seatrial.verdict": Outcome.ERROR.value, "seatrial.run_id": "", "seatrial.subject_digest": ""}
     block = f"**error** · {_literal(str(Subject(job.name, job.number)))}\n\n{_literal(summary)}"
     planned: list[tuple[str, dict[str, Any]]] = [(TAGS, {"tags": tags}), (DESCRIBE, {"blocks": [block]})]
-    ledger.commit(job, Facts(Outcome.ERROR, summary), planned)
+    code = ""
+    with contextlib.suppress(SeatrialError):  # code that cannot be read has no digest, and the job ends nevertheless
+        code = read_code(project).digest
+    facts = Facts(Outcome.ERROR, summary, policy_digest=policy_digest(project.expectations), code_digest=code)
+    ledger.commit(job, facts, planned)
 
 
 def effects_of(
@@ -112,6 +185,7 @@ def effects_of(
     tags = {
         "seatrial.verdict": verdict.outcome.value,
         "seatrial.subject_digest": fetched.digest,
+        "seatrial.code_digest": verdict.subject.code_digest,
         "seatrial.policy_digest": verdict.policy_digest,
     }
     planned: list[tuple[str, dict[str, Any]]] = [
@@ -139,22 +213,6 @@ def _apply_now(ledger: Ledger, job: Job) -> str:
             why = postponed[0] if postponed else "Another worker is applying its effects."
             raise RegistryError(f"The verdict is in the ledger, but not all of it is in MLflow yet. {why}")
         time.sleep(0.2)
-
-
-def archive(directory: Path, limit: int = EVIDENCE_BYTES) -> bytes:
-    """Return the directory's files in one archive; beyond ``limit`` bytes the largest are left out and named."""
-    files = sorted((p for p in directory.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
-    packed, left, out = io.BytesIO(), limit, []
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as into:
-        for path in files:
-            left -= path.stat().st_size
-            if left >= 0:
-                into.write(path, path.relative_to(directory).as_posix())
-            else:
-                out.append(path.relative_to(directory).as_posix())
-        if out:
-            into.writestr("left-out.txt", "\n".join(out) + "\n")
-    return packed.getvalue()
 
 
 def _literal(text: str) -> str:

@@ -6,10 +6,8 @@ can be started again after a crash at any line.
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
 from seatrial.ledger import Fenced, Job, Ledger, OutboxEffect, identity
 from seatrial.process import crash_points
+from seatrial.promotion.evidence import unpack
 
 LOG, TAGS, DESCRIBE, ALIAS = "log-run", "tags", "describe", "alias"
 POSTPONED = " was postponed: "  # in the message of an effect that is tried again
@@ -131,13 +130,6 @@ def _registered_version(effect: OutboxEffect) -> Any:
     if version is None or identity(version) != effect.version.subject:
         raise PermanentFailure(f"{effect.version.uri} is no longer registered.")
     return version
-
-
-def unpack(content: bytes, into: Path) -> None:
-    """Write the files of an archive below a directory; extraction never leaves the directory."""
-    if content:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            packed.extractall(into)
 
 
 _HANDLERS: Mapping[str, Callable[[Ledger, OutboxEffect], str]] = {

@@ -14,9 +14,13 @@ from typing import NamedTuple
 from seatrial import registry
 from seatrial.errors import RegistryError
 from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity
+from seatrial.policy.policy import policy_digest
 from seatrial.process import crash_points
 from seatrial.project import Project
+from seatrial.promotion import attestation
+from seatrial.promotion.code import read_code
 from seatrial.promotion.commit import give_up, owner
+from seatrial.promotion.envelope import InvalidEnvelope
 from seatrial.promotion.triggers import polling
 
 LEASE_SECONDS = 60.0  # renewed every third of it; the job of a dead worker is due after one
@@ -52,6 +56,40 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
     return RegistryScan(ledger.observe(polling.matching_models(listed, project.models), after), plan.full)
 
 
+def validate_outdated(ledger: Ledger, project: Project, *, model: str = "") -> int:
+    """Make a new job for each version in use that has no verdict on the present code under the present policy.
+
+    In use are the newest version of each model, and the newest that passed.
+
+    Args:
+        ledger: has the verdicts and gets the jobs.
+        project: its code and its policy, as they are now.
+        model: of this one alone.
+
+    Returns:
+        How many versions will be validated again.
+
+    Raises:
+        ProjectError: the project's code cannot be named.
+    """
+    in_use = [c for c in ledger.in_use(model) if polling.matching_models([c.version], project.models)]
+    policy, now = policy_digest(project.expectations), dict[str, str]()
+    outdated = []
+    for current in in_use:
+        folder = _service_folder(current.statement)
+        if folder not in now:
+            now[folder] = read_code(project, folder).digest
+        if (policy, now[folder]) not in current.under:
+            outdated.append(current.version)
+    return ledger.validate_again(outdated)
+
+
+def _service_folder(statement: bytes) -> str:
+    with contextlib.suppress(InvalidEnvelope):
+        return attestation.read(statement, ()).code.service
+    return ""
+
+
 def jobs(ledger: Ledger, most: int = 0, lease_seconds: float = LEASE_SECONDS) -> Iterator[Job]:
     """Claim due jobs one after the other; at most ``most`` of them, or all if that is 0."""
     claimed = 0
@@ -65,18 +103,21 @@ def jobs(ledger: Ledger, most: int = 0, lease_seconds: float = LEASE_SECONDS) ->
         yield job
 
 
-def attempt(ledger: Ledger, job: Job, run: Callable[[Job], None], lease_seconds: float = LEASE_SECONDS) -> str:
+def attempt(
+    ledger: Ledger, project: Project, job: Job, run: Callable[[Job], None], lease_seconds: float = LEASE_SECONDS
+) -> str:
     """Run a claimed job so that it ends in a verdict or is released; return its result in one sentence.
 
     Args:
         ledger: in which it was claimed.
+        project: of the job.
         job: the job.
         run: validates the version and commits by :func:`seatrial.promotion.commit.commit_verdict`.
         lease_seconds: renewed while ``run`` runs.
     """
     try:
         if job.exhausted:
-            give_up(ledger, job, job.error)
+            give_up(ledger, job, job.error, project)
             return _gave_up(job, job.error)
         registered = registry.of(job.uri).present(job.name, job.number)
         if registered is None or identity(registered) != job.subject:
@@ -89,24 +130,25 @@ def attempt(ledger: Ledger, job: Job, run: Callable[[Job], None], lease_seconds:
         ]
         if evaluated:
             return f"{job.uri}: {evaluated[-1].outcome.value}."
-        return _failed(ledger, job, "the flow ended without a verdict")
+        return _failed(ledger, project, job, "the flow ended without a verdict")
     except Fenced as error:
         return str(error)
     except LedgerError:
         raise  # the lease runs out by itself
     except Exception as error:  # noqa: BLE001  whatever it was, the version gets its verdict
-        return _failed(ledger, job, f"{type(error).__name__}: {error}", counted=not _is_environment_error(error, job))
+        counted = not _is_environment_error(error, job)
+        return _failed(ledger, project, job, f"{type(error).__name__}: {error}", counted=counted)
     except BaseException:
         with contextlib.suppress(Fenced, LedgerError):
             ledger.release(job, "interrupted", counted=False)
         raise
 
 
-def _failed(ledger: Ledger, job: Job, reason: str, *, counted: bool = True) -> str:
+def _failed(ledger: Ledger, project: Project, job: Job, reason: str, *, counted: bool = True) -> str:
     try:
         if ledger.release(job, reason, counted=counted):
             return f"{job.uri} will be tried again: {reason}"
-        give_up(ledger, job, reason)
+        give_up(ledger, job, reason, project)
     except Fenced as error:
         return str(error)
     return _gave_up(job, reason)

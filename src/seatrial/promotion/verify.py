@@ -1,13 +1,14 @@
-"""Verify a registered version: its content has a passing verdict, signed, under the current policy.
+"""Verify a registered version: its files and the project's code have a passing verdict, signed, under this policy.
 
-Tags, aliases and run statuses are not trusted, because anyone can write them. The model's files are downloaded and
-hashed again, and a verdict counts by its signature.
+Tags, aliases and run statuses are not trusted, because anyone can write them. Files are hashed again, a verdict counts
+by its signature and its place in the chain, and the ledger or a fresh signed head says which one is the newest.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +17,15 @@ from seatrial import registry
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, RegistryError
 from seatrial.events import Outcome
 from seatrial.io.bundle import directory_digest
+from seatrial.ledger import Ledger, identity, run_key
 from seatrial.policy.policy import policy_digest
 from seatrial.project import Project
-from seatrial.promotion import attestation
-from seatrial.promotion.attestation import InvalidEnvelope, Statement
+from seatrial.promotion.attestation import Statement
+from seatrial.promotion.chain import CannotTell, chain_of
+from seatrial.promotion.code import Code, changes, read_code
+from seatrial.promotion.evidence import digest_of, files_of, unpack
+from seatrial.promotion.keyring import trusted_keys
+from seatrial.promotion.testimony import Testimony, testimony
 from seatrial.registry import Version
 
 
@@ -37,7 +43,7 @@ class Verification:
 
 
 def verify(directory: Path, model_uri: str) -> Verification:
-    """Return whether the version's current content has a passing verdict under the project's current policy.
+    """Return whether the version's content and the project's code have a passing verdict under the current policy.
 
     The newest verdict that is a pass or a fail counts; a later inconclusive or error verdict revokes nothing.
 
@@ -49,61 +55,116 @@ def verify(directory: Path, model_uri: str) -> Verification:
     Raises:
         UsageError: there is no project, no public key, or the URI is malformed.
         RegistryError: the registry does not answer, the version does not exist, or the alias moved meanwhile.
+        CannotTell: a statement is missing or of an unknown key, or nobody says which one is the newest.
     """
     project = Project.find(directory)
     project.activate()
-    key, policy = attestation.public_key(project.state), policy_digest(project.expectations)
+    ring, policy = trusted_keys(project.state), policy_digest(project.expectations)
     version = registry.resolve(model_uri)
     with tempfile.TemporaryDirectory(prefix="seatrial-verify-") as folder:
         digest = directory_digest(registry.of(model_uri).download_model(version, Path(folder) / "model"))
-    read, invalid = [], 0
-    for content in envelopes(version):
-        try:
-            read.append(attestation.verify(content, key))
-        except InvalidEnvelope:
-            invalid += 1
+    with contextlib.ExitStack() as stack:
+        ledger = Ledger.reached(project.state)
+        if ledger is not None:
+            stack.enter_context(ledger)
+        said = testimony(project.state, version, ring, ledger)
+        verification = _verification(project, version, digest, policy, said, ledger)
     now = registry.resolve(model_uri)
     if now != version and (now.number, now.created) != (version.number, version.created):
         raise RegistryError(
             f"{model_uri} moved from version {version.number} to {now.number} meanwhile. Run the command again."
         )
-    return _verification(version, digest, policy, read, invalid)
+    return verification
 
 
-def _verification(version: Version, digest: str, policy: str, read: list[Statement], invalid: int) -> Verification:
-    own = [s for s in read if (s.model, s.version, s.created) == (version.name, version.number, version.created)]
-    same = [s for s in own if s.digest == digest]
-    evaluated = [s for s in same if s.policy_digest == policy]
-    decided = [s for s in evaluated if s.outcome in (Outcome.PASS, Outcome.FAIL)]
-    newest = max(decided or evaluated or same or own, key=lambda s: s.evaluated, default=None)
+def _verification(
+    project: Project, version: Version, digest: str, policy: str, said: Testimony, ledger: Ledger | None
+) -> Verification:
     advice = f"Validate it: seatrial validate {version.uri}"
-    if newest is None:
-        others = f" Signed verdicts of another version: {len(read)}." if read else ""
-        others += f" Envelopes that are damaged or signed by another key: {invalid}." if invalid else ""
+    chain = chain_of(said.statements.values(), said.tips, version.uri)
+    if not (linked := chain.linked):
+        others = f" Signed verdicts of another version: {said.others}." if said.others else ""
+        others += f" Envelopes that are damaged: {said.invalid}." if said.invalid else ""
         return Verification(False, f"{version.uri} has no signed verdict.{others} {advice}")
-    when = datetime.fromtimestamp(newest.evaluated / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    same = [s for s in linked if s.model_digest == digest]
+    under = [s for s in same if s.policy_digest == policy]
+    code = {s.code.service: read_code(project, s.code.service) for s in under}
+    with_code = [s for s in under if s.code_digest == code[s.code.service].digest]
+    decided = [s for s in with_code if s.outcome in (Outcome.PASS, Outcome.FAIL)]
+    newest = (decided or with_code or under or same or linked)[0]
+    when = f"{datetime.fromtimestamp(newest.evaluated / 1000, UTC):%Y-%m-%d %H:%M UTC}"
     if not same:
-        return Verification(
-            False,
+        reason = (
             f"The files of {version.uri} are not those that were validated on {when}: their digest is {digest[:19]}…, "
-            f"that of the verdict {newest.digest[:19]}…. {advice}",
+            f"that of the verdict {newest.model_digest[:19]}…."
         )
-    if not evaluated:
-        return Verification(
-            False,
+    elif not under:
+        reason = (
             f"{version.uri} was validated ({newest.outcome.value}, {when}) under another policy: "
-            f"{newest.policy_digest[:19]}…, now {policy[:19]}…. {advice}",
+            f"{newest.policy_digest[:19]}…, now {policy[:19]}…."
         )
-    if newest.outcome is not Outcome.PASS:
-        return Verification(False, f"The verdict of {version.uri} is {newest.outcome.value} ({when}). {advice}")
-    return Verification(True, f"{version.uri} passed on {when}: content {digest[:19]}…, policy {policy[:19]}….")
+    elif not with_code:
+        reason = (
+            f"The code changed since {version.uri} was validated ({newest.outcome.value}, {when}): "
+            f"{_changed(newest, code[newest.code.service])}."
+        )
+    elif newest.outcome is not Outcome.PASS:
+        reason = f"The verdict of {version.uri} is {newest.outcome.value} ({when})."
+    else:
+        chain.settles(newest, version.uri)
+        _fresh(version, linked[0], said)
+        reason = _swapped(version, newest, ledger)
+    if reason:
+        return Verification(False, f"{reason} {advice}")
+    return Verification(
+        True,
+        f"{version.uri} passed on {when}: content {digest[:19]}…, code {newest.code_digest[:19]}…, "
+        f"policy {policy[:19]}….",
+    )
 
 
-def envelopes(version: Version) -> Iterator[bytes]:
-    """Return the envelopes of the version's newest runs, whoever wrote them; bounded in number and size.
+def _fresh(version: Version, newest: Statement, said: Testimony) -> None:
+    """Raise CannotTell unless the ledger, or a head that has not expired, says that no later statement exists."""
+    if said.reached:
+        if said.ledger is None or said.ledger.number < newest.link.number:
+            known = f"ends at statement {said.ledger.number}" if said.ledger else "has no statement about it"
+            raise CannotTell(
+                f"The ledger {known}, and the registry has number {newest.link.number} of {version.uri}: the ledger is "
+                "another one, was lost, or was restored from an older copy. Set SEATRIAL_LEDGER_URL, or validate the "
+                f"version again: seatrial validate {version.uri}"
+            )
+        return
+    expires = said.head.head.expires / 1000 if said.head else 0.0
+    if expires <= time.time():
+        what = f"expired at {datetime.fromtimestamp(expires, UTC):%Y-%m-%d %H:%M UTC}" if said.head else "is missing"
+        raise CannotTell(
+            f"Whether {version.uri} has a later verdict cannot be told: its signed head {what}, and the ledger cannot "
+            "be reached from here. 'seatrial reconcile' renews heads; or set SEATRIAL_LEDGER_URL."
+        )
 
-    Raises:
-        RegistryError: the registry does not answer.
-    """
-    tracker = registry.of(version.uri).tracker
-    return tracker.artifacts(version, attestation.FILE, most_bytes=attestation.MAX_BYTES)
+
+def _changed(statement: Statement, now: Code) -> str:
+    """Return which code files differ, as far as the statement names them."""
+    before, complete = statement.code.files, statement.code.digest == statement.code_digest
+    named = changes(before, now.files if complete else {n: d for n, d in now.files.items() if n in before})
+    return named or "a file beyond those that the statement names"
+
+
+def _swapped(version: Version, statement: Statement, ledger: Ledger | None) -> str:
+    """Return what is wrong with the verdict's files where they are stored; empty where they are as they were signed."""
+    subject, epoch = identity(version), statement.link.epoch
+    with tempfile.TemporaryDirectory(prefix="seatrial-evidence-") as folder:
+        there: Path | None = Path(folder) / "files"
+        waiting = ledger.archive(subject, epoch) if ledger and ledger.id == statement.link.ledger else b""
+        if there and waiting:
+            unpack(waiting, there)
+        else:
+            key = run_key(subject, epoch, statement.link.ledger)
+            there = registry.of(version.uri).tracker.files(version, key, Path(folder) / "files")
+        if there is None:
+            return ""  # deleted, for example because it is old: the statement stands without its files
+        files = files_of(there)
+    if digest_of(files) == statement.evidence_digest:
+        return ""
+    named = changes(statement.evidence, files) or "a file beyond those that the statement names"
+    return f"The evidence that is stored with the verdict of {version.uri} is not the one that was signed: {named}."

@@ -1,11 +1,14 @@
-"""The registry of an address, and the operations that are the same for every registry."""
+"""The registry of an address, and the operations that are the same for every registry.
+
+What a trial needs is imported where it is used: capture stores a reference beside nothing but pandas and pyarrow.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial import plugins
 from seatrial.errors import ReferenceInvalid, UsageError, VersionNotFound, nearest
@@ -14,8 +17,9 @@ from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
 from seatrial.openapi.document import is_openapi
 from seatrial.registry.protocol import Fetched, Registry, Version
-from seatrial.registry.runs import run_payload
-from seatrial.trial import ChampionContract
+
+if TYPE_CHECKING:
+    from seatrial.trial import ChampionContract
 
 OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
 
@@ -110,6 +114,8 @@ def champion_contract(version: Version, alias: str, into: Path) -> ChampionContr
     if best.number != version.number:
         with contextlib.suppress(ReferenceInvalid):
             reference = of(best.uri).fetch_reference(best, into).root
+    from seatrial.trial import ChampionContract
+
     return ChampionContract(best.number, document, reason, reference)
 
 
@@ -124,6 +130,8 @@ def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
     Raises:
         RegistryError: the registry does not answer.
     """
+    from seatrial.registry.runs import run_payload
+
     return of(fetched.version.uri).tracker.log_run(run_payload(verdict, fetched, ", partial"), artifacts)
 
 

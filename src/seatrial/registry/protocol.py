@@ -98,6 +98,14 @@ class Tracker(Protocol):
         """
         ...
 
+    def files(self, version: Version, key: str, into: Path) -> Path | None:
+        """Download every file of the verdict's run with this key to ``into``, and return it; None without a run.
+
+        Raises:
+            RegistryError: the registry does not answer.
+        """
+        ...
+
 
 @runtime_checkable
 class Registry(Protocol):
@@ -171,6 +179,10 @@ class Registry(Protocol):
 
     def tag(self, name: str, number: str, tags: Mapping[str, str]) -> None:
         """Set tags of a version."""
+        ...
+
+    def tags(self, name: str, number: str) -> Mapping[str, str]:
+        """Return the tags of a version."""
         ...
 
     def describe(self, name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:

@@ -39,6 +39,9 @@ class Sink:
     def verdict(self, verdict: Verdict) -> None:
         """Receive the verdict, after the last event."""
 
+    def results(self, directory: Path) -> None:
+        """Receive the folder with the files of the verdict, before the verdict itself."""
+
 
 SinkFactory = Callable[[Path], Sink]
 """Makes the sink that writes to a path."""
@@ -109,6 +112,10 @@ class Guarded(Sink):
     def verdict(self, verdict: Verdict) -> None:
         """Pass the verdict on."""
         self._pass_on(lambda: self._sink.verdict(verdict))
+
+    def results(self, directory: Path) -> None:
+        """Pass the folder on."""
+        self._pass_on(lambda: self._sink.results(directory))
 
     def _pass_on(self, call: Callable[[], None]) -> None:
         if self.failure:

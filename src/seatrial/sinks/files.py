@@ -1,10 +1,12 @@
-"""The files of a verdict, in one folder a version: report.html, junit.xml, verdict.json and attachments of checks."""
+"""The files of a verdict, in one folder a validation: report.html, junit.xml, verdict.json, attachments of checks."""
 
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from seatrial.sinks.base import make_sink
 
 SLUG_LENGTH = 80
 REPORT = "report.html"
+LATEST = "latest"  # a link to the folder of the latest validation
 FILES = {"html": REPORT, "junit": "junit.xml", "json": "verdict.json"}  # of every verdict, by the sink that writes it
 
 
@@ -27,9 +30,23 @@ def slug(text: str) -> str:
 
 
 def directory_for(state: Path, subject: Subject, kind: str = "") -> Path:
-    """Return the folder of a subject's results of a kind; it is always below ``state``, whatever the model's name."""
+    """Return the folder of all results of a subject and a kind; it is below ``state``, whatever the model's name."""
     name = slug(f"{subject.model}-{subject.version}" if subject.version else subject.model)
     return state / "reports" / (f"{name}-{kind}" if kind else name)
+
+
+def new_directory(state: Path, subject: Subject, kind: str = "") -> Path:
+    """Make the folder of one validation's results, which no other one uses, and return it.
+
+    The link ``latest`` beside it leads to the folder that was made last.
+    """
+    parent = directory_for(state, subject, kind)
+    made = parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    made.mkdir(parents=True)
+    beside = parent / f".{made.name}"
+    beside.symlink_to(made.name)
+    beside.replace(parent / LATEST)
+    return made
 
 
 def write_results(verdict: Verdict, events: Iterable[Event], directory: Path) -> Path:

@@ -51,6 +51,7 @@ def registry_conforms(registry: Registry, scheme: str, register: Register, folde
     for _ in range(2):  # whoever applies an effect may die at any line and begin again
         registry.tag(NAME, first, {"seatrial.verdict": "pass"})
         registry.describe(NAME, first, description_texts(verdict), "", "")
+    require(dict(registry.tags(NAME, first))["seatrial.verdict"] == "pass", "tags does not return what tag set.")
     _runs(registry.tracker, fetched, folder)
 
 
@@ -110,6 +111,10 @@ def _runs(tracker: Tracker, fetched: Fetched, folder: Path) -> None:
         time.sleep(0.002)  # runs are ordered by their millisecond
     found = list(tracker.artifacts(version, "note.txt", most_bytes=100))
     require(found == [b"pass", b"fail"], f"artifacts yields {found}; the newest run comes first.")
+    there = tracker.files(version, f"key-{Outcome.FAIL}", folder / "files")
+    names = {p.name: p.read_bytes() for p in there.rglob("*") if p.is_file()} if there else {}
+    require(names == {"note.txt": b"fail"}, f"files gave {sorted(names)} of a run; it has note.txt.")
+    require(tracker.files(version, "nobody", folder / "none") is None, "files returns None for a key of no run.")
     passed = list(tracker.artifacts(version, "note.txt", most_bytes=100, passed=True))
     require(passed == [b"pass"], f"artifacts of passing verdicts yields {passed}.")
     require(

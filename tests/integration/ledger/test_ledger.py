@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from seatrial.events import Outcome
-from seatrial.ledger import Ledger, database, schema
+from seatrial.ledger import Ledger, database, migrate, schema
 from seatrial.ledger.migrate import HEAD, VERSION_TABLE
 from tests.support.waiting import until
 from tests.unit.ledger.test_ledger import FAIL, versions
@@ -37,6 +40,30 @@ def test_the_migrations_make_the_tables_that_the_code_knows(ledger):
         found = compare_metadata(MigrationContext.configure(connection, opts=others), schema.metadata)
         assert found == []
         assert connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == HEAD
+
+
+def test_verdicts_of_the_schema_before_get_numbers(url):
+    """In the order in which they were committed; a verdict cannot be changed afterwards either."""
+    engine = database.connect(url)
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO subject VALUES ('s', 'shop', '1', 1, '', '', 0, 'models')"))
+        for epoch, at in ((0, 30.0), (1, 10.0), (2, 20.0)):
+            values = f"('s', {epoch}, 'done', 0, 0, 0, 0, '', '')"
+            connection.execute(text(f"INSERT INTO job VALUES {values}"))
+            values = f"('s', {epoch}, 'pass', 0, '', '', '', '', '', {at})"
+            connection.execute(text(f"INSERT INTO verdict VALUES {values}"))
+    engine.dispose()
+    with Ledger.open(url) as ledger:
+        assert [(k.epoch, k.order) for k in ledger.verdicts("shop")] == [(1, 1), (2, 2), (0, 3)]
+        assert ledger.statements("s") == []
+        with pytest.raises(DBAPIError, match="never changes"), ledger._engine.begin() as connection:
+            connection.execute(text("UPDATE verdict SET number = 9"))
 
 
 # --- a worker that sleeps past its lease -----------------------------------------------------------------

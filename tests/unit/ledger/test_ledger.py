@@ -15,7 +15,18 @@ from sqlalchemy.exc import DBAPIError
 
 from seatrial.errors import UsageError
 from seatrial.events import Outcome, Subject
-from seatrial.ledger import ATTEMPTS, Facts, Fenced, Ledger, LedgerError, identity, schema
+from seatrial.ledger import (
+    ATTEMPTS,
+    Facts,
+    Fenced,
+    Ledger,
+    LedgerError,
+    Overtaken,
+    Signed,
+    identity,
+    run_key,
+    schema,
+)  # fmt: skip
 from seatrial.ledger.migrate import VERSION_TABLE
 from seatrial.process import crash_points
 
@@ -350,6 +361,114 @@ def test_a_ledger_that_cannot_be_opened_is_one_sentence(tmp_path):
 # --- any order of things ---------------------------------------------------------------------------------
 
 
+# --- statements, heads, verdicts that are out of date -----------------------------------------------------
+
+
+def signed(number, previous="", content=b"envelope"):
+    return Signed(number, f"sha256:{number}", previous, content)
+
+
+def test_verdicts_are_numbered_in_the_order_of_their_commits(ledger):
+    """Whatever epoch they are of: the one that was claimed first is committed last, and is the latest."""
+    (version,) = versions(1)
+    ledger.observe([version])
+    early, late = ledger.claim("a"), ledger.claim_version(version, "b")
+    ledger.commit(late, PASS)
+    assert ledger.passing(version.subject)
+    ledger.offset_seconds = -600  # the database's clock is put back
+    ledger.commit(early, FAIL)
+    assert [(k.epoch, k.order, k.outcome) for k in ledger.verdicts("payments")] == [
+        (1, 1, Outcome.PASS), (0, 2, Outcome.FAIL),
+    ]  # fmt: skip
+    assert ledger.passing(version.subject) is None
+
+
+def test_a_statement_follows_the_newest_or_is_refused(ledger):
+    """Nothing of the refused one is written; a verdict without a statement takes a number too."""
+    (version,) = versions(1)
+    subject = identity(version)
+    ledger.observe([version])
+    assert ledger.latest(subject) == (0, None)
+    one, two, three = ledger.claim("a"), ledger.claim_version(version, "b"), ledger.claim_version(version, "c")
+    ledger.commit(one, PASS, signed=signed(1))
+    for wrong in (signed(1), signed(2), signed(2, "sha256:other")):
+        with pytest.raises(Overtaken):
+            ledger.commit(two, PASS, EFFECTS, b"files", wrong)
+    assert ledger.statements(subject) == [signed(1)]
+    ledger.commit(two, FAIL)
+    assert ledger.latest(subject) == (2, signed(1))
+    with pytest.raises(Overtaken):
+        ledger.commit(three, FAIL, signed=signed(2, "sha256:1"))
+    ledger.commit(three, FAIL, signed=signed(3, "sha256:1"))
+    assert ledger.statements(subject) == [signed(3, "sha256:1"), signed(1)]
+
+
+def test_the_first_statement_of_a_ledger_may_follow_one_of_another(ledger):
+    """It was lost; the numbers go on where the registry's end."""
+    ledger.observe(versions(1))
+    ledger.commit(ledger.claim("a"), PASS, signed=signed(7, "sha256:6"))
+    ledger.commit(ledger.claim_version(versions(1)[0], "a"), PASS)
+    assert [k.order for k in ledger.verdicts("payments")] == [7, 8]
+
+
+def test_a_statement_never_changes(ledger):
+    """Neither an update nor a deletion is carried out."""
+    ledger.observe(versions(1))
+    ledger.commit(ledger.claim("a"), PASS, signed=signed(1))
+    for change in ("UPDATE statement SET digest = 'x'", "DELETE FROM statement"):
+        with pytest.raises(DBAPIError, match="never"), ledger._engine.begin() as connection:
+            connection.execute(text(change))
+
+
+def test_a_head_is_due_when_it_is_behind_or_soon_expires(ledger):
+    """And stays due if a statement was committed while it was being renewed."""
+    (version,) = versions(1)
+    subject = identity(version)
+    ledger.observe([version])
+    assert ledger.due_heads(60.0, 10) == []
+    ledger.commit(ledger.claim("a"), PASS, signed=signed(1))
+    ((due, number, digest),) = ledger.due_heads(60.0, 10)
+    assert (due.uri, number, digest) == ("models:/payments/1", 1, "sha256:1")
+    ledger.commit(ledger.claim_version(version, "a"), PASS, signed=signed(2, "sha256:1"))
+    ledger.record_head(subject, 1, ledger.now() + 3_600)
+    assert [d.number for d in ledger.due_heads(60.0, 10)] == [2]
+    ledger.record_head(subject, 2, ledger.now() + 3_600)
+    assert ledger.due_heads(60.0, 10) == []
+    ledger.offset_seconds += 3_550
+    assert [d.number for d in ledger.due_heads(60.0, 10)] == [2]
+    assert ledger.due_heads(60.0, 10, "another") == []
+
+
+def test_in_use_are_the_newest_version_and_the_newest_that_passed(ledger):
+    """Of each model; not one that waits for its verdict, and not one that is gone."""
+    for name, outcomes in (("payments", "pass pass fail inconclusive"), ("churn", "fail"), ("fraud", "pass gone")):
+        for number, outcome in enumerate(outcomes.split(), start=1):
+            ledger.observe([Version(str(number), number, name)])
+            job = ledger.claim("a")
+            if outcome == "gone":
+                ledger.drop(job, "gone")
+            else:
+                ledger.commit(job, replace(PASS, outcome=Outcome(outcome), code_digest=f"sha256:{number}"))
+    found = {(c.version.name, c.version.number): c.under for c in ledger.in_use()}
+    assert set(found) == {("payments", "4"), ("payments", "2"), ("churn", "1"), ("fraud", "1")}
+    assert found["payments", "2"] == {("sha256:policy", "sha256:2")}
+    assert [c.version.name for c in ledger.in_use("churn")] == ["churn"]
+    again = [c.version for c in ledger.in_use("payments")]
+    assert ledger.validate_again(again) == 2
+    assert ledger.validate_again(again) == 0
+    assert ledger.in_use("payments") == []
+    assert {ledger.claim("a").epoch, ledger.claim("b").epoch} == {1}
+
+
+def test_a_ledger_is_known_by_its_id(ledger, tmp_path):
+    """A copy is the same one; another is not; one that is not there is not reached, and not made."""
+    assert len(ledger.id) == 32
+    assert Ledger.reached(tmp_path / "nowhere") is None
+    assert not (tmp_path / "nowhere").exists()
+    with Ledger.of(tmp_path / "other") as other, Ledger.reached(tmp_path / "other") as same:
+        assert other.id == same.id != ledger.id
+
+
 class Histories(RuleBasedStateMachine):
     """Two workers who may die or sleep anywhere, a registry that changes, a clock that jumps ahead."""
 
@@ -431,8 +550,9 @@ class Histories(RuleBasedStateMachine):
         else:
             assert latest
             assert not dies
-            assert job.key not in self.committed, "a second verdict"
-            self.committed[job.key] = outcome
+            key = run_key(job.subject, job.epoch, self.ledger.id)
+            assert key not in self.committed, "a second verdict"
+            self.committed[key] = outcome
         finally:
             crash_points.point = point
 
@@ -460,8 +580,12 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def one_verdict_for_each_that_was_committed(self):
         if hasattr(self, "ledger"):
-            kept = {f"{row.subject}/{row.epoch}": row.outcome for row in rows(self.ledger, schema.verdict)}
+            written, ledger = rows(self.ledger, schema.verdict), self.ledger.id
+            kept = {run_key(row.subject, row.epoch, ledger): row.outcome for row in written}
             assert kept == {key: outcome.value for key, outcome in self.committed.items()}
+            for version in self.registered:
+                numbers = sorted(row.number for row in written if row.subject == identity(version))
+                assert numbers == list(range(1, len(numbers) + 1)), "a number is missing or there twice"
 
     @invariant()
     def nobody_is_forgotten(self):
@@ -470,8 +594,8 @@ class Histories(RuleBasedStateMachine):
             jobs = {(row.subject, row.epoch): row for row in rows(self.ledger, schema.job)}
             for version in self.registered:
                 first = jobs[identity(version), 0]
-                assert (first.state == "done") is (f"{first.subject}/0" in self.committed)
-            held = [(j.key, j.token) for j in self.held.values() if j]
+                assert (first.state == "done") is (run_key(first.subject, 0, self.ledger.id) in self.committed)
+            held = [(j.subject, j.epoch, j.token) for j in self.held.values() if j]
             assert len(held) == len(set(held))
 
     def _latest(self, job):

@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 
-from seatrial.errors import UsageError
 from seatrial.events import Evaluated, Finding, NotEvaluated, Outcome, Severity, Subject, Verdict
 from seatrial.io import strict_json
 from seatrial.promotion import attestation
+from seatrial.promotion.attestation import Link
+from seatrial.promotion.code import Code
+from seatrial.promotion.envelope import MAX_BYTES, InvalidEnvelope, seal
+from seatrial.promotion.keyring import signing_key, trusted_keys
+
+CODE = Code({"pipeline.py": "ab" * 32}, "server")
+LINK = Link("ledger", 4, 2, "sha256:" + "01" * 32)
 
 
 def verdict(outcome: Outcome, **parts: Any) -> Verdict:
@@ -29,20 +35,28 @@ def verdict(outcome: Outcome, **parts: Any) -> Verdict:
     )
 
 
+def envelope(judged: Verdict, state: Path, **parts: Any) -> bytes:
+    return attestation.envelope(judged, CODE, LINK, signing_key(state), **parts)
+
+
 def payload(envelope: bytes) -> dict[str, Any]:
     return dict(json.loads(base64.b64decode(json.loads(envelope)["payload"])))
 
 
 def test_what_was_signed_reads_back_and_is_an_in_toto_test_result(tmp_path: Path) -> None:
-    """Subject, policy, reference, outcome; the statement names the public types and digests."""
-    signed = attestation.envelope(verdict(Outcome.PASS), tmp_path)
-    read = attestation.verify(signed, attestation.public_key(tmp_path))
+    """Subject, code, policy, reference, outcome, evidence, its place; the statement names public types and digests."""
+    evidence = {"report.html": "ba" * 32}
+    signed = envelope(verdict(Outcome.PASS), tmp_path, evidence=evidence, evidence_digest="sha256:" + "dc" * 32)
+    read = attestation.read(signed, trusted_keys(tmp_path))
     assert (read.model, read.version, read.created, read.outcome) == ("shop", "3", 17, Outcome.PASS)
-    assert (read.digest, read.policy_digest) == ("sha256:" + "ab" * 32, "sha256:" + "cd" * 32)
+    assert (read.code, read.code_digest, read.link, read.trusted) == (CODE, CODE.digest, LINK, True)
+    assert (read.evidence, read.evidence_digest) == (evidence, "sha256:" + "dc" * 32)
+    assert (read.model_digest, read.policy_digest) == ("sha256:" + "ab" * 32, "sha256:" + "cd" * 32)
     read_back = payload(signed)
     assert read_back["_type"] == "https://in-toto.io/Statement/v1"
     assert read_back["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
     assert read_back["subject"][0]["digest"] == {"dirHash": "ab" * 32}
+    assert read_back["subject"][1]["digest"] == {"dirHash": CODE.digest.removeprefix("sha256:")}
     assert read_back["predicate"]["passedTests"] == ["raw · golden"]
 
 
@@ -54,7 +68,10 @@ def test_only_a_pass_is_passed(outcome: Outcome) -> None:
             outcome,
             findings=(Finding("golden", "raw", "x"), Finding("quality", None, "y", severity=Severity.WARNING)),
             not_evaluated=(NotEvaluated("load", "service", "too few"),),
-        )
+        ),
+        CODE,
+        LINK,
+        evidence={},
     )["predicate"]
     assert stated["result"] == "FAILED"
     assert stated["failedTests"] == ["raw · golden", "service · load"]
@@ -62,18 +79,15 @@ def test_only_a_pass_is_passed(outcome: Outcome) -> None:
     assert stated["passedTests"] == []
 
 
-def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    """0600 in a folder of 0700; the second verdict is signed with the same key; others' reading is refused."""
-    attestation.envelope(verdict(Outcome.PASS), tmp_path)
-    key = tmp_path / "keys" / "verdict.key"
-    first = key.read_bytes()
-    assert key.stat().st_mode & 0o777 == 0o600
-    assert key.parent.stat().st_mode & 0o777 == 0o700
-    attestation.envelope(verdict(Outcome.FAIL), tmp_path)
-    assert key.read_bytes() == first
-    key.chmod(0o644)
-    with pytest.raises(UsageError, match="chmod 600"):
-        attestation.envelope(verdict(Outcome.PASS), tmp_path)
+def test_of_many_files_as_many_are_named_as_an_envelope_carries(tmp_path: Path) -> None:
+    """The digest covers all; the statement stays within its limit, and says how many there are."""
+    many = Code({f"{'folder/' * 30}{n}.py": "ab" * 32 for n in range(10_000)})
+    signed = attestation.envelope(verdict(Outcome.PASS), many, LINK, signing_key(tmp_path))
+    assert len(signed) < MAX_BYTES
+    read = attestation.read(signed, trusted_keys(tmp_path))
+    assert 500 < len(read.code.files) < 10_000
+    assert read.code_digest == many.digest
+    assert payload(signed)["subject"][1]["annotations"]["count"] == 10_000
 
 
 def forged(envelope: dict[str, Any], how: str, other: bytes) -> bytes:
@@ -90,10 +104,6 @@ def forged(envelope: dict[str, Any], how: str, other: bytes) -> bytes:
         envelope["payloadType"] = "text/plain"
     elif how == "signatures that are no list":
         envelope["signatures"] = "all of them"
-    elif how == "too long":
-        return b" " * 2**21
-    elif how == "not JSON":
-        return b"PASSED"
     return json.dumps(envelope).encode()
 
 
@@ -101,30 +111,50 @@ def forged(envelope: dict[str, Any], how: str, other: bytes) -> bytes:
     "how",
     [
         "payload altered", "signature of another key under this key's name", "no signature", "another type of payload",
-        "signatures that are no list", "too long", "not JSON",
+        "signatures that are no list",
     ],
 )  # fmt: skip
-def test_what_the_key_did_not_sign_is_refused(tmp_path: Path, how: str) -> None:
-    """Each forgery is InvalidEnvelope, never a statement and never a traceback."""
-    signed = attestation.envelope(verdict(Outcome.FAIL), tmp_path / "ours")
-    other = attestation.envelope(verdict(Outcome.FAIL), tmp_path / "theirs")
-    key = attestation.public_key(tmp_path / "ours")
-    attestation.verify(signed, key)
+def test_what_the_key_did_not_sign_is_not_trusted(tmp_path: Path, how: str) -> None:
+    """Each forgery is no statement, or one that is not trusted; never a traceback."""
+    signed = envelope(verdict(Outcome.FAIL), tmp_path / "ours")
+    other = envelope(verdict(Outcome.FAIL), tmp_path / "theirs")
+    ring = trusted_keys(tmp_path / "ours")
+    assert attestation.read(signed, ring).trusted
     for content in (forged(json.loads(signed), how, other), other):
-        with pytest.raises(attestation.InvalidEnvelope):
-            attestation.verify(content, key)
+        try:
+            assert not attestation.read(content, ring).trusted
+        except InvalidEnvelope:
+            assert content is not other
+    assert attestation.read(other, [*ring, *trusted_keys(tmp_path / "theirs")]).trusted
+    assert not attestation.read(signed, []).trusted
 
 
-def test_a_signed_statement_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
-    """PASSED beside an outcome that is none."""
-    from securesystemslib.dsse import Envelope
+@pytest.mark.parametrize("content", [b" " * 2**21, b"PASSED", b"{}", b'{"payload": 1}'])
+def test_what_is_no_envelope_is_refused(content: bytes) -> None:
+    """Too long, not JSON, another document."""
+    with pytest.raises(InvalidEnvelope):
+        attestation.read(content, [])
 
-    stated = attestation.statement(verdict(Outcome.FAIL))
-    stated["predicate"]["result"] = "PASSED"
-    envelope = Envelope(json.dumps(stated).encode(), attestation.PAYLOAD, {})
-    envelope.sign(attestation.signing_key(tmp_path))
-    with pytest.raises(attestation.InvalidEnvelope, match="contains no verdict"):
-        attestation.verify(json.dumps(envelope.to_dict()).encode(), attestation.public_key(tmp_path))
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stated: stated["predicate"].update(result="PASSED"),
+        lambda stated: stated["predicate"]["seatrial"].update(number=0),
+        lambda stated: stated["predicate"]["seatrial"].update(number=10**12),
+        lambda stated: stated["predicate"]["seatrial"].update(epoch="4"),
+        lambda stated: stated["subject"].pop(),
+        lambda stated: stated["subject"][0]["annotations"].update(created="17"),
+        lambda stated: stated["predicate"].pop("configuration"),
+        lambda stated: stated.update(predicateType="https://slsa.dev/provenance/v1"),
+    ],
+)  # fmt: skip
+def test_a_signed_statement_that_is_none_of_ours_is_refused(tmp_path: Path, change: Any) -> None:
+    """PASSED beside an outcome that is none, a number beyond every chain, a subject without code, another type."""
+    stated = attestation.statement(verdict(Outcome.FAIL), CODE, LINK, evidence={})
+    change(stated)
+    with pytest.raises(InvalidEnvelope, match="contains no verdict"):
+        attestation.read(seal(stated, attestation.PAYLOAD, signing_key(tmp_path)), trusted_keys(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,23 @@ SLACK_SECONDS = 600.0  # for clocks of registry servers that differ, and for lat
 FULL_SECONDS = 3_600.0  # between two listings of everything
 
 
-class ListedVersion(Protocol):
-    """A registered version with the time of its last change."""
+class Named(Protocol):
+    """A registered version, as far as its name."""
 
     @property
     def name(self) -> str:
         """The registered model."""
+
+
+class ListedVersion(Named, Protocol):
+    """A registered version with the time of its last change."""
 
     @property
     def changed(self) -> int:
         """Milliseconds since 1970 by the registry's clock."""
 
 
-V = TypeVar("V", bound=ListedVersion)
+V = TypeVar("V", bound=Named)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,19 @@ from seatrial.errors import RegistryError
 
 
 def client() -> Any:
-    """Return an MLflow client of the tracking server that ``MLFLOW_TRACKING_URI`` names."""
-    import mlflow
+    """Return an MLflow client of the tracking server that ``MLFLOW_TRACKING_URI`` names.
 
+    Raises:
+        RegistryError: MLflow is not installed.
+    """
+    try:
+        import mlflow
+    except ModuleNotFoundError as error:
+        if error.name != "mlflow":
+            raise
+        raise RegistryError(
+            "MLflow is not installed in this environment. Run: pip install mlflow-skinny, or mlflow; any 2.x or 3.x."
+        ) from error
     return mlflow.MlflowClient()
 
 
@@ -32,16 +42,26 @@ def registry_errors(what: str, uri: str) -> Iterator[None]:
     """Turn whatever MLflow raises into one sentence."""
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError) as error:
+    except Exception as error:
+        if not isinstance(error, (MlflowException, RequestException, *_database_errors())):
+            raise
         first = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         raise RegistryError(
             f"{uri} could not be {what} at MLflow ({registry_uri()}): {first}. "
             "Check MLFLOW_TRACKING_URI and that the server is up."
         ) from error
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    """Return the base of what a database under MLflow raises; MLflow's skinny package has no database."""
+    try:
+        from sqlalchemy.exc import SQLAlchemyError
+    except ImportError:
+        return ()
+    return (SQLAlchemyError,)
 
 
 def registry_uri() -> str:

@@ -11,6 +11,7 @@ class MLflowTracker:
 
     log_run = staticmethod(tracking.log_run)
     artifacts = staticmethod(tracking.artifacts)
+    files = staticmethod(tracking.files)
 
 
 class MLflowRegistry:
@@ -28,6 +29,7 @@ class MLflowRegistry:
     store_reference = staticmethod(artifacts.store_reference)
     can_take_reference = staticmethod(artifacts.can_take_reference)
     tag = staticmethod(tracking.tag)
+    tags = staticmethod(tracking.tags)
     describe = staticmethod(tracking.describe)
     store_fixture = staticmethod(stored.store_fixture)
     fixtures = staticmethod(stored.fixtures)

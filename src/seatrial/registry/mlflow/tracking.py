@@ -132,12 +132,34 @@ def artifacts(version: Version, name: str, *, most_bytes: int, passed: bool = Fa
                 yield Path(registry.download_artifacts(run.info.run_id, name, folder)).read_bytes()
 
 
+def files(version: Version, key: str, into: Path) -> Path | None:
+    """Download every artifact of the verdict's run with this key to ``into``, and return it; None without a run.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
+    with registry_errors("looked up", version.uri):
+        registry = client()
+        experiment = registry.get_experiment_by_name(experiment_of(version.name))
+        run = _existing_run(registry, {"model": version.name}, key) if experiment else None
+        if run is None or not registry.list_artifacts(run.info.run_id):
+            return None
+        into.mkdir(parents=True, exist_ok=True)
+        return Path(registry.download_artifacts(run.info.run_id, "", str(into)))
+
+
 def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
     """Set tags of a version."""
     with registry_errors("tagged", f"models:/{name}/{number}"):
         registry = client()
         for key, value in tags.items():
             registry.set_model_version_tag(name, number, key, value)
+
+
+def tags(name: str, number: str) -> dict[str, str]:
+    """Return the tags of a version."""
+    with registry_errors("looked up", f"models:/{name}/{number}"):
+        return dict(client().get_model_version(name, number).tags)
 
 
 def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:

@@ -109,8 +109,12 @@ class FolderRegistry:
     def tag(self, name: str, number: str, tags: Mapping[str, str]) -> None:
         """Set tags, in ``tags.json``."""
         file = self._model(name) / number / "tags.json"
-        before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        atomic_write(file, json.dumps({**before, **tags}, indent=1).encode())
+        atomic_write(file, json.dumps({**self.tags(name, number), **tags}, indent=1).encode())
+
+    def tags(self, name: str, number: str) -> Mapping[str, str]:
+        """Return the tags in ``tags.json``."""
+        file = self._model(name) / number / "tags.json"
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
     def describe(self, name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
         """Write the verdict to ``verdict.md``."""

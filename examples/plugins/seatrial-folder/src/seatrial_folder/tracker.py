@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from seatrial.registry import Version
 
+RUN = "run.json"
+
 
 class FolderTracker:
     """Runs below ``root``, one folder each."""
@@ -28,7 +30,7 @@ class FolderTracker:
             return same[0].name
         beside = Path(tempfile.mkdtemp(dir=home, prefix=".new-"))
         shutil.copytree(artifacts, beside, dirs_exist_ok=True)
-        (beside / "run.json").write_text(json.dumps(body), encoding="utf-8")
+        (beside / RUN).write_text(json.dumps(body), encoding="utf-8")
         run = home / f"{time.time_ns()}-{quote(key, safe='')}"
         beside.rename(run)
         return run.name
@@ -37,9 +39,17 @@ class FolderTracker:
         """Yield the files of that name, the newest run first."""
         home = self.root / quote(version.name, safe="") / version.number
         for run in sorted(home.glob("[0-9]*"), reverse=True):
-            tags = json.loads((run / "run.json").read_text(encoding="utf-8"))["tags"]
+            tags = json.loads((run / RUN).read_text(encoding="utf-8"))["tags"]
             file = run / name
             if passed and tags.get("seatrial.verdict") != "pass":
                 continue
             if file.is_file() and file.stat().st_size <= most_bytes:
                 yield file.read_bytes()
+
+    def files(self, version: Version, key: str, into: Path) -> Path | None:
+        """Copy the files of the run with this key to ``into``."""
+        home = self.root / quote(version.name, safe="") / version.number
+        runs = sorted(home.glob(f"*-{quote(key, safe='')}"))
+        if not runs:
+            return None
+        return Path(shutil.copytree(runs[0], into, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RUN)))
