@@ -1,5 +1,5 @@
 """``python -m seatrial``."""
 
-from seatrial.cli.app import main
+from seatrial.cli import main
 
 main()

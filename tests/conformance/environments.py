@@ -1,6 +1,7 @@
 """Environments of their own for what cannot share ours, made once and kept outside the checkout.
 
-``python tests/conformance/environments.py`` makes them all, so that no test waits for one.
+``python tests/conformance/environments.py`` makes them all, so that no test waits for one; it fails where the stacks
+that capture must run on cannot be made. A test that uses one that cannot be made is skipped with the reason.
 """
 
 import contextlib
@@ -23,6 +24,12 @@ UNREACHABLE = re.compile(
 
 KSERVE = ("kserve>=0.21,<0.22", "scikit-learn>=1.6")
 MLSERVER = ("mlserver>=1.7.1,<1.8", "mlserver-sklearn>=1.7.1,<1.8")
+TOOLS = ("pytest>=9,<9.2", "hypothesis>=6")
+OLD = (
+    "numpy>=1.26,<1.27", "pandas>=2.1,<2.2", "pyarrow>=15,<16", "scikit-learn>=1.4,<1.5", "mlflow-skinny>=2.16,<2.17",
+    *TOOLS,
+)  # fmt: skip
+OLDEST = ("numpy>=1.24,<1.25", "pandas>=2.0,<2.1", "pyarrow>=12,<13", "scikit-learn>=1.2,<1.3", *TOOLS)
 SDV = ("sdv>=1.30,<3", "pandas<3", "pyarrow", "torch==2.13.0")  # exact: a build for the processor alone matches it too
 
 
@@ -30,14 +37,22 @@ class IndexUnreachable(Exception):
     """The package index cannot be reached, so the environment cannot be made."""
 
 
-def environment(*requirements):
+class NoInterpreter(Exception):
+    """No interpreter of the release is on this machine."""
+
+
+def environment(*requirements, base=sys.executable):
     """Return the interpreter of an environment with these packages; made in the temporary directory when missing.
+
+    Args:
+        requirements: as an installer reads them.
+        base: the interpreter that it is made from.
 
     Raises:
         IndexUnreachable: the package index does not answer.
         subprocess.CalledProcessError: the packages cannot be installed for any other reason.
     """
-    asked = "\n".join([sys.version.split()[0], *sorted(requirements)])
+    asked = "\n".join([_release(base), *sorted(requirements)])
     root = Path(os.environ.get("SEATRIAL_TEST_ENVIRONMENTS", tempfile.gettempdir())) / "seatrial-environments"
     root.mkdir(parents=True, exist_ok=True)
     home = root / hashlib.sha256(asked.encode()).hexdigest()[:16]
@@ -48,7 +63,7 @@ def environment(*requirements):
             return python
         shutil.rmtree(home, ignore_errors=True)
         try:
-            for command in _commands(home, python, requirements):
+            for command in _commands(base, home, python, requirements):
                 subprocess.run(command, check=True, capture_output=True, text=True, env=_env())
         except subprocess.CalledProcessError as error:
             if UNREACHABLE.search(error.stderr or ""):
@@ -59,15 +74,48 @@ def environment(*requirements):
     return python
 
 
-def _commands(home, python, requirements):
+def old():
+    """Return the interpreter of a stack that many still train with."""
+    return environment(*OLD, base=interpreter("3.11"))
+
+
+def oldest():
+    """Return the interpreter of the oldest stack that capture and the worker run on."""
+    return environment(*OLDEST, base=interpreter("3.10", "3.11"))
+
+
+def interpreter(*releases):
+    """Return an interpreter of the first release that this machine has.
+
+    Raises:
+        NoInterpreter: it has none of them.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for release in releases:
+        named = [shutil.which(f"python{release}"), *sorted(pyenv.glob(f"{release}.*/bin/python"))]
+        for candidate in (sys.executable, *named):
+            if candidate and _release(candidate).startswith(f"{release}."):
+                return str(candidate)
+    raise NoInterpreter(f"there is no Python {' or '.join(releases)} on this machine")
+
+
+def _release(python):
+    """Return the version of an interpreter; the empty string where it does not start, as a shim of another release."""
+    if python == sys.executable:
+        return sys.version.split()[0]
+    asked = [str(python), "-c", "import sys; print(sys.version.split()[0])"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _commands(base, home, python, requirements):
     beside = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     if uv := shutil.which("uv", path=beside):
         return [
-            [uv, "venv", "--quiet", "--python", sys.executable, str(home)],
+            [uv, "venv", "--quiet", "--python", base, str(home)],
             [uv, "pip", "install", "--quiet", "--python", str(python), *requirements],
         ]
     return [
-        [sys.executable, "-m", "venv", str(home)],
+        [base, "-m", "venv", str(home)],
         [str(python), "-m", "pip", "install", "--quiet", "--no-compile", *requirements],
     ]
 
@@ -93,14 +141,28 @@ with contextlib.suppress(ImportError):
     def sdv_python():
         return os.environ.get("SEATRIAL_SDV_PYTHON") or _or_skip(*SDV)
 
+    @pytest.fixture(scope="session")
+    def old_python():
+        return _made_or_skip(old)
+
+    @pytest.fixture(scope="session")
+    def oldest_python():
+        return _made_or_skip(oldest)
+
     def _or_skip(*requirements):
+        return _made_or_skip(lambda: environment(*requirements))
+
+    def _made_or_skip(make):
         try:
-            return environment(*requirements)
+            return make()
         except IndexUnreachable as error:
             pytest.skip(f"the package index cannot be reached: {error}")
+        except NoInterpreter as error:
+            pytest.skip(str(error))
 
 
 if __name__ == "__main__":
+    print(old(), oldest(), sep="\n")  # noqa: T201  without them nothing shows that capture runs there
     for requirements in (SDV, MLSERVER, KSERVE):
         try:
             print(environment(*requirements))  # noqa: T201

@@ -1,8 +1,26 @@
 """The command line. ``main`` imports the commands when it is called."""
 
+import sys
+from typing import NoReturn
+
+OLDEST = (3, 11)  # Python of the commands; capture and the worker run on 3.10 too
+
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit with its code."""
-    from seatrial.cli.app import main as run
-
+    """Run a command and exit with its code; where it cannot run here at all, one sentence says why."""
+    if sys.version_info < OLDEST:
+        _refuse(
+            f"The commands need Python {'.'.join(map(str, OLDEST))} or newer, and this is {sys.version.split()[0]}."
+        )
+    try:
+        from seatrial.cli.app import main as run
+    except ModuleNotFoundError as error:
+        if (error.name or "seatrial").partition(".")[0] == "seatrial":
+            raise
+        _refuse(f"The commands need the package '{error.name}', which is not installed. Run: pip install seatrial")
     run(arguments)
+
+
+def _refuse(reason: str) -> NoReturn:
+    print(f"seatrial: {reason} Here, seatrial.capture alone can be used.", file=sys.stderr)  # noqa: T201
+    sys.exit(2)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum
 from typing import Any
 
 
-class Severity(StrEnum):
+class Severity(str, Enum):
     """The weight of a finding. Only ``error`` fails a version; ``warning`` and ``info`` are reported.
 
     Example:
@@ -19,6 +19,7 @@ class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+    __str__ = str.__str__
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from enum import StrEnum
+from enum import Enum
 from typing import Any
 
 from seatrial.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
@@ -14,7 +14,7 @@ from seatrial.events.event import Case, Evaluated, Event, Finding, Measurement, 
 from seatrial.formatting import plural
 
 
-class Outcome(StrEnum):
+class Outcome(str, Enum):
     """The outcome of a run. Only a version with outcome ``pass`` is promoted.
 
     Example:
@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     ERROR = "error"
+    __str__ = str.__str__
 
     @property
     def exit_code(self) -> int:
@@ -43,6 +44,7 @@ class Subject:
         registry: the address of the registry.
         created: when the version was registered, in milliseconds since 1970, UTC.
         digest: the digest of the version's files.
+        code_digest: the digest of the code that makes the path and the service.
 
     Example:
         >>> str(Subject("payments", "2")), str(Subject("payments"))
@@ -54,6 +56,7 @@ class Subject:
     registry: str = ""
     created: int = 0
     digest: str = ""
+    code_digest: str = ""
 
     def __str__(self) -> str:
         return f"{self.model} version {self.version}" if self.version else self.model

@@ -23,8 +23,11 @@ MANIFEST = "manifest.json"
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(2**18))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+    return digest.hexdigest()
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:
@@ -47,7 +50,17 @@ def directory_digest(root: Path, *, without: str = "") -> str:
     names = {os.fsencode(p.relative_to(root).as_posix()): p for p in files}
     if broken := [name for name in names if b"\n" in name]:
         raise ReferenceInvalid(f"The name of a file at {root} holds a line break: {broken[0][:80]!r}. Rename it.")
-    listing = b"".join(b"%s  %s\n" % (sha256(names[name]).encode(), name) for name in sorted(names))
+    return listing_digest({name: sha256(path) for name, path in names.items()})
+
+
+def listing_digest(files: Mapping[bytes, str]) -> str:
+    """Return the digest of files that are hashed already: name to SHA-256 in hex; see :func:`directory_digest`.
+
+    Example:
+        >>> listing_digest({b"a.txt": "00" * 32})[:15]
+        'sha256:817d0524'
+    """
+    listing = b"".join(b"%s  %s\n" % (files[name].encode(), name) for name in sorted(files))
     return "sha256:" + hashlib.sha256(listing).hexdigest()
 
 

@@ -37,9 +37,7 @@ def load_file(path: Path, error: type[UsageError] = UsageError) -> ModuleType:
         raise error(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     beside = str(path.parent)
-    added = beside not in sys.path
-    if added:
-        sys.path.insert(0, beside)
+    sys.path.insert(0, beside)  # though it may be there: another project's folder may come before it
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -52,7 +50,8 @@ def load_file(path: Path, error: type[UsageError] = UsageError) -> ModuleType:
         said = str(wrong) if isinstance(wrong, SeatrialError) else f"{type(wrong).__name__}: {wrong}."
         raise error(f"{path}, line {line}: {said} The file could not be loaded.") from wrong
     finally:
-        if added and beside in sys.path:  # a function of the file may import its neighbours later, behind all others
+        if beside in sys.path:
             sys.path.remove(beside)
+        if beside not in sys.path:  # a function of the file may import its neighbours later, behind all others
             sys.path.append(beside)
     return module

@@ -100,7 +100,7 @@ def of_arrow(values: Any) -> Column:  # noqa: PLR0911 - one return a family of t
     if isinstance(values, pa.ChunkedArray):
         values = values.chunk(0) if values.num_chunks == 1 else _joined(values)
     kind = values.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view():
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view":  # since pyarrow 16
         return Column("arrow", "string", values)
     if pa.types.is_dictionary(kind):
         categories = of_arrow(values.dictionary)

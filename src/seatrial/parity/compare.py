@@ -100,7 +100,7 @@ def compare(
                 else None,
             )
         )
-    settled = control_false_discoveries(drifts) if drifts else []
+    settled = control_false_discoveries(drifts) if distributions and drifts else drifts
     return Parity(
         key=key,
         rows_expected=len(expected),

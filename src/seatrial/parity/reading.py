@@ -46,7 +46,8 @@ def column(series: pd.Series) -> Column:  # noqa: PLR0911 - one return a family 
         return Column("category", f"category[{categories.logical}]{ordered}", codes, categories=categories)
     if isinstance(dtype, pd.DatetimeTZDtype):
         instants = series.to_numpy(dtype=f"M8[{dtype.unit}]").view("i8")
-        return Column("instant", f"timestamp[{dtype.tz}]", instants, unit=dtype.unit, zone=dtype.tz)
+        zone = pa.timestamp("s", dtype.tz).tz  # one name for an offset, whichever library's object holds it
+        return Column("instant", f"timestamp[{zone}]", instants, unit=dtype.unit, zone=dtype.tz)
     if isinstance(dtype, pd.StringDtype):
         return of_arrow(pa.array(series.array, from_pandas=True))
     if isinstance(dtype, pd.ArrowDtype):

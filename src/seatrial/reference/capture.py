@@ -14,11 +14,12 @@ from seatrial import plugins
 from seatrial.errors import PipelineError, StageError
 from seatrial.io import bundle, parquet
 from seatrial.parity.compare import Tolerance, compare
+from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, check_keyed, misnamed
 from seatrial.reference.environment import environment
 from seatrial.reference.profile import profile
-from seatrial.reference.recording import Answers, Recorder
+from seatrial.reference.recording import Answers, RecordingClient
 from seatrial.reference.snapshot import FORMAT, Reference
 
 EXACT = Tolerance(rtol=0.0, atol=0.0)
@@ -56,7 +57,9 @@ def capture(
     Raises:
         StageError: a stage that breaks the rule or is not repeatable.
         PipelineError: a given frame or labels that do not fit the path, or no rows at all.
+        RegistryError: the registry cannot store the reference.
     """
+    store = None if run_id is None else plugins.load("registries", registry)()
     _check_requests(requests)
     for stage in given or {}:
         pipeline.stage(stage)
@@ -65,7 +68,7 @@ def capture(
         model = pipeline.model(str(model))
     keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
     root = Path(keep.name)
-    recorders = {name: Recorder(name, client) for name, client in pipeline.connect().items()}
+    recorders = {name: RecordingClient(name, client) for name, client in pipeline.connect().items()}
     outputs: dict[str, pd.DataFrame] = {}
     stages: dict[str, Any] = {}
     profiles: dict[str, Any] = {}
@@ -79,7 +82,7 @@ def capture(
         stages[stage] = {
             "rows": len(fresh),
             "given": stage in given,
-            "columns": {c: str(t) for c, t in fresh.dtypes.items()},
+            "columns": {c: column(fresh[c]).logical for c in fresh.columns},  # the same on every release of pandas
         }
         profiles[stage] = profile(fresh)
     if labels is not None:
@@ -104,8 +107,8 @@ def capture(
         if found := _noise(stage, first, again, pipeline.key, noise):
             floors[stage] = found
     reference = Reference(root, bundle.seal(root, {**manifest, "noise": floors}), keep)
-    if run_id is not None:
-        plugins.load("registries", registry)().store_reference(reference, run_id)
+    if store is not None:
+        store.store_reference(reference, run_id)
     return reference
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from seatrial.errors import PipelineError
 from seatrial.io.exact_json import to_json
+from seatrial.reference.keys import index_of, order_of
 
 ROW = "__row__"  # position among the rows of one key: a key may have none, one or several
 VALUE = "value"  # the column of an answer that is not a frame
@@ -50,20 +51,6 @@ class Lookup:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"asked", "rows"}}
 
 
-def keys_of(value: Any) -> pd.DataFrame:
-    """Return keys as a frame, one column a key column, with the index they came with."""
-    if isinstance(value, pd.DataFrame | pd.MultiIndex):
-        frame = value if isinstance(value, pd.DataFrame) else value.to_frame(index=False)
-    else:
-        values = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
-        series = values if isinstance(values, pd.Series) else pd.Series(values)
-        name = getattr(value, "name", None)
-        frame = series.rename("key" if name is None else str(name)).to_frame()
-    if categories := {c: t.categories.dtype for c, t in frame.dtypes.items() if isinstance(t, pd.CategoricalDtype)}:
-        frame = frame.astype(categories)
-    return frame.set_axis([str(c) for c in frame.columns], axis=1)
-
-
 def lay_out(call: str, keys: pd.DataFrame, answer: Any) -> Lookup | None:
     """Return an answer laid out by key, or None when it cannot be told which key each part belongs to."""
     found = _by_key(keys, answer) if isinstance(answer, pd.DataFrame | pd.Series) else _by_value(keys, answer)
@@ -72,7 +59,7 @@ def lay_out(call: str, keys: pd.DataFrame, answer: Any) -> Lookup | None:
     form, on, body = found
     name = answer.name if isinstance(answer, pd.Series) else None
     asked = keys.set_axis(list(on), axis=1).reset_index(drop=True)
-    ordered, keep, nth = _order(_index(asked), _index(body[list(on)]))
+    ordered, keep, nth = order_of(index_of(asked), index_of(body[list(on)]), body)
     ordered = ordered or form == "mapping"  # its order is seldom meant, and often a set's
     rows = body.assign(**{ROW: nth})[keep]
     return Lookup(
@@ -106,8 +93,8 @@ class Table:
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
         on = list(lookup.on)
-        self._asked = _index(lookup.asked)
-        self._rows_of = self._asked.get_indexer(_index(lookup.rows[on]))
+        self._asked = index_of(lookup.asked)
+        self._rows_of = self._asked.get_indexer(index_of(lookup.rows[on]))
         known = self._rows_of[self._rows_of >= 0]
         self._sorted = np.flatnonzero(self._rows_of >= 0)[np.argsort(known, kind="stable")]
         self._counts = np.bincount(known, minlength=len(self._asked))
@@ -116,9 +103,9 @@ class Table:
     def answer(self, keys: pd.DataFrame) -> Any:
         """Return what was recorded for ``keys``; KeyError holds how many of them were never asked."""
         lookup, on = self.lookup, list(self.lookup.on)
-        wanted = self._asked.get_indexer(_index(keys)) if len(keys.columns) == len(on) else np.full(len(keys), -1)
+        wanted = self._asked.get_indexer(index_of(keys)) if len(keys.columns) == len(on) else np.full(len(keys), -1)
         if (wanted < 0).any():
-            raise KeyError(len(_index(keys[wanted < 0]).unique()))
+            raise KeyError(len(index_of(keys[wanted < 0]).unique()))
         if lookup.ordered:
             counts = self._counts[wanted]
             nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -154,7 +141,7 @@ def _by_value(keys: pd.DataFrame, answer: Any) -> tuple[str, tuple[str, ...], pd
     try:
         if isinstance(answer, Mapping) and len(on) == 1:
             known = pd.Series(list(answer), dtype=object)
-            if not _index(known.to_frame()).isin(_index(keys)).all():
+            if not index_of(known.to_frame()).isin(index_of(keys)).all():
                 return None
             known = known.astype(keys.dtypes.iloc[0]) if len(known) else keys.iloc[:0, 0]
             return "mapping", on, pd.DataFrame({on[0]: known, VALUE: _texts(answer.values())})
@@ -203,44 +190,16 @@ def _key_columns(frame: pd.DataFrame, keys: pd.DataFrame) -> tuple[str, ...]:
         return ()
     holding = [c for c in frame.columns if _within(frame[c], keys)]
     if len(frame) == len(keys):  # it may as well answer by position, and hold numbers that look like keys
-        in_order = [c for c in holding if _index(frame[[c]]).equals(_index(keys))]
+        in_order = [c for c in holding if index_of(frame[[c]]).equals(index_of(keys))]
         holding = in_order or [c for c in holding if frame[c].is_unique]
     return tuple(holding[:1])
 
 
 def _within(values: pd.Series | pd.Index, keys: pd.DataFrame) -> bool:
     try:
-        return bool(_index(values.to_frame()).isin(_index(keys)).all())
+        return bool(index_of(values.to_frame()).isin(index_of(keys)).all())
     except TypeError:  # lists and mappings are no keys
         return False
-
-
-def _index(keys: pd.DataFrame) -> pd.Index:
-    """Return keys as one index in which equal keys are equal, whatever their dtypes; a null is None."""
-    plain = [_cells(keys[c]) for c in keys.columns]
-    values = plain[0] if len(plain) == 1 else list(zip(*plain, strict=True))
-    return pd.Index(values, dtype=object, tupleize_cols=False)
-
-
-def _cells(column: pd.Series) -> list[Any]:
-    cells = column.tolist()
-    nulls = column.isna().to_numpy()
-    return [None if null else cell for cell, null in zip(cells, nulls, strict=True)] if nulls.any() else cells
-
-
-def _order(asked: pd.Index, rows: pd.Index) -> tuple[bool, np.ndarray, np.ndarray]:
-    """Return whether the rows follow the asked keys, which rows answer a key's first asking, and each row's place."""
-    distinct = asked.unique()
-    wanted, of = distinct.get_indexer(asked), distinct.get_indexer(rows)
-    codes = rows.factorize(use_na_sentinel=False)[0]
-    nth = pd.Series(codes).groupby(codes).cumcount().to_numpy(dtype="int64")
-    every = np.ones(len(rows), dtype=bool)
-    if (of < 0).any():
-        return False, every, nth
-    times, counts = np.bincount(wanted, minlength=len(distinct)), np.bincount(of, minlength=len(distinct))
-    if (counts % times).any() or not np.array_equal(np.repeat(wanted, (counts // times)[wanted]), of):
-        return False, every, nth
-    return True, nth < (counts // times)[of], nth
 
 
 def _sorted(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:

@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seatrial.parity.reading import column as read
+
 QUANTILES = np.linspace(0, 1, 21)
 TOP = 20
 
 
 def profile(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return for each column: dtype, rows, nulls, distinct values, and numbers or most common values by its type."""
+    """Return for each column: its type, rows, nulls, distinct values, and numbers or most common values by its type."""
     return {str(name): _column(frame[name]) for name in frame.columns}
 
 
 def _column(column: pd.Series) -> dict[str, Any]:
     known = column.dropna()
     facts: dict[str, Any] = {
-        "dtype": str(column.dtype),
+        "type": read(column).logical,
         "rows": len(column),
         "nulls": int(len(column) - len(known)),
     }

@@ -10,16 +10,19 @@ from __future__ import annotations
 import datetime
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from seatrial.errors import PipelineError
-from seatrial.io.exact_json import same, scalar, to_json
-from seatrial.reference.lookup import Lookup, Table, keys_of, lay_out, merged
+from seatrial.io.exact_json import scalar, to_json
+from seatrial.pipeline import Answered, describe
+from seatrial.reference.keys import keys_of
+from seatrial.reference.lookup import Lookup, Table, lay_out, merged
 
 KEYS = "<keys>"  # stands for the keys in a call's recorded arguments
 
@@ -37,7 +40,7 @@ class Answers:
         return sum(len(lookup.asked) for lookup in self.lookups.values()) + len(self.calls)
 
 
-class Recorder:
+class RecordingClient:
     """Stands before a live client and keeps what it answers."""
 
     def __init__(self, name: str, client: Any) -> None:
@@ -80,7 +83,7 @@ class Recorder:
         return Answers(lookups, dict(sorted(self._calls.items())))
 
 
-class Replayer:
+class RecordedClient:
     """Stands in for a client and answers from the record. Several threads may call it."""
 
     def __init__(self, name: str, answers: Answers) -> None:
@@ -124,8 +127,33 @@ class Replayer:
         )
 
 
-def ask_again(name: str, client: Any, lookup: Lookup) -> pd.DataFrame:
-    """Ask a live client for all the keys of a recorded lookup; return its rows in the recorded layout."""
+def repeat(name: str, client: Any, answers: Answers, calls: Sequence[str]) -> Answered:
+    """Repeat recorded calls on a live client.
+
+    Args:
+        name: of the dependency.
+        client: of the dependency.
+        answers: what it answered at capture.
+        calls: those of its calls that are repeated.
+
+    Raises:
+        PipelineError: the client raised, or answers in another shape than at capture.
+    """
+    lookups, plain = {}, {}
+    try:
+        for call in calls:
+            if call in answers.lookups:
+                lookups[call] = _look_up_again(name, client, answers.lookups[call])
+            else:
+                plain[call] = _call_again(name, client, call)
+    except PipelineError:
+        raise
+    except Exception as error:
+        raise PipelineError(f"The recorded calls could not be sent to '{name}' again: {describe(error)}.") from error
+    return Answered(lookups, plain)
+
+
+def _look_up_again(name: str, client: Any, lookup: Lookup) -> pd.DataFrame:
     method, (args, kwargs) = json.loads(lookup.call)
     keys = lookup.asked if len(lookup.on) > 1 else lookup.asked[lookup.on[0]]
     answer = getattr(client, method)(
@@ -137,13 +165,12 @@ def ask_again(name: str, client: Any, lookup: Lookup) -> pd.DataFrame:
     return again.rows
 
 
-def answers_otherwise(name: str, client: Any, text: str, was: str) -> bool:
-    """Repeat a recorded plain call on a live client; return whether its answer is another one than it was."""
+def _call_again(name: str, client: Any, text: str) -> str:
     method, arguments = json.loads(text)
     now = getattr(client, method)
     if arguments is not None:
         now = now(*arguments[0], **arguments[1])
-    return not same(_answered(name, method, now), was)
+    return _answered(name, method, now)
 
 
 def _split(name: str, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[pd.DataFrame | None, str]:
@@ -169,7 +196,7 @@ def _whole(name: str, method: str, args: tuple[Any, ...], kwargs: Mapping[str, A
 
 def _is_column(value: Any) -> bool:
     one_dimensional = isinstance(value, np.ndarray) and value.ndim == 1
-    return one_dimensional or isinstance(value, pd.Series | pd.Index | pd.DataFrame)
+    return one_dimensional or isinstance(value, pd.Series | pd.Index | pd.DataFrame | ExtensionArray)
 
 
 def _is_list_of_scalars(value: Any) -> bool:

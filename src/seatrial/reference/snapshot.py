@@ -12,8 +12,8 @@ import pandas as pd
 from seatrial.errors import ReferenceInvalid, nearest
 from seatrial.io import bundle, parquet
 from seatrial.pipeline import Pipeline
-from seatrial.reference.lookup import Lookup
-from seatrial.reference.recording import Answers, Replayer
+from seatrial.reference.record import answers_of, write_record
+from seatrial.reference.recording import Answers, RecordedClient
 
 FORMAT = 1
 COPY_ON_WRITE = int(pd.__version__.partition(".")[0]) >= 3
@@ -110,26 +110,15 @@ class Reference:
 
     def answers(self, dependency: str) -> Answers:
         """Return what a dependency answered at capture."""
-        recorded = self.manifest["dependencies"].get(dependency)
-        if recorded is None:
-            known = list(self.manifest["dependencies"])
-            raise ReferenceInvalid(
-                f"The reference has no answers of dependency '{dependency}'. Recorded: {', '.join(known) or 'none'}."
-                f"{nearest(dependency, known)}"
-            )
-        lookups = [
-            Lookup(
-                **{**part, "on": tuple(part["on"])},
-                asked=self._read(f"answers/{dependency}-{n}-asked.parquet"),
-                rows=self._read(f"answers/{dependency}-{n}-rows.parquet"),
-            )
-            for n, part in enumerate(recorded["lookups"])
-        ]  # fmt: skip
-        return Answers({lookup.call: lookup for lookup in lookups}, recorded["calls"])
+        return answers_of(dependency, self.manifest["dependencies"], self._read)
 
-    def clients(self) -> dict[str, Replayer]:
+    def clients(self) -> dict[str, RecordedClient]:
         """Return a stand-in for every dependency that answers as it did at capture."""
-        return {name: Replayer(name, self.answers(name)) for name in self.manifest["dependencies"]}
+        return {name: RecordedClient(name, self.answers(name)) for name in self.manifest["dependencies"]}
+
+    def write_record(self, folder: Path) -> None:
+        """Write what the dependencies answered into a folder, for a process that runs stages."""
+        write_record(self.root, self.manifest, self.columns, folder)
 
     def matches(self, pipeline: Pipeline) -> None:
         """Raise ReferenceInvalid unless this reference was captured with this pipeline and holds all its stages."""

@@ -31,6 +31,17 @@ def test_a_file_may_import_its_neighbours_now_and_later(tmp_path):
     assert sys.path[0] != str(tmp_path)
 
 
+def test_its_own_neighbours_come_first_while_it_loads(tmp_path, monkeypatch):
+    """Though its folder is on the path already, behind another with a neighbour of the same name; there it stays."""
+    written(tmp_path / "other" / "same_neighbour.py", "VALUE = 'other'")
+    written(tmp_path / "own" / "same_neighbour.py", "VALUE = 'own'")
+    path = [str(tmp_path / "other"), str(tmp_path / "own"), *sys.path]
+    monkeypatch.setattr(sys, "path", list(path))
+    main = load_file(written(tmp_path / "own" / "main.py", "from same_neighbour import VALUE"))
+    assert main.VALUE == "own"
+    assert sys.path == path
+
+
 def test_neighbours_shadow_no_library_later(tmp_path):
     """A folder with a file named like a library stands behind all others once the file is loaded."""
     written(tmp_path / "colorsys.py", "raise RuntimeError('shadowed')")

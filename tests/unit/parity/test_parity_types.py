@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -58,6 +60,14 @@ SAME_TYPE = {
     "zoned timestamps of two units": (
         series(["2024-01-01", None], "datetime64[ns, Europe/Berlin]"),
         series(["2024-01-01", None], "datetime64[s, Europe/Berlin]"),
+    ),
+    "an offset by two libraries": (
+        pd.Series(pd.to_datetime(["2024-01-01", None], utc=True)).dt.tz_convert(dt.timezone(dt.timedelta(hours=1))),
+        series(["2024-01-01T00:00Z", None], pd.ArrowDtype(pa.timestamp("us", "+01:00"))),
+    ),
+    "a zone by two libraries": (
+        pd.Series(pd.to_datetime(["2024-01-01", None], utc=True)).dt.tz_convert(ZoneInfo("Europe/Berlin")),
+        pd.Series(pd.to_datetime(["2024-01-01", None], utc=True)).dt.tz_convert(dateutil.tz.gettz("Europe/Berlin")),
     ),
     "durations of two units": (
         series([dt.timedelta(1), None], "timedelta64[ns]"),
