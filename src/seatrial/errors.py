@@ -11,6 +11,7 @@ SeatrialError
 ├── RegistryError       the model registry cannot be reached, or lacks something
 │   └── VersionNotFound it responded, and has no such model, version or alias
 ├── IsolationError      the process that loads the model ended, exceeded a limit, or broke the protocol
+├── EnvironmentUnavailable  the environment that the project's code is to run in cannot be made
 └── TargetError         a service cannot be started or reached
     └── AnswerError     a service sent an unusable response; under validation this is a finding
 """
@@ -87,6 +88,10 @@ class VersionNotFound(RegistryError):
 
 class IsolationError(SeatrialError):
     """The process that loads the model ended, exceeded a limit, or broke the protocol."""
+
+
+class EnvironmentUnavailable(SeatrialError):
+    """The environment that the project's code is to run in cannot be made; this is never a failure of the model."""
 
 
 class TargetError(SeatrialError):

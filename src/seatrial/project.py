@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seatrial.errors import ProjectError, unknown
+from seatrial.errors import ProjectError
 
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
@@ -34,6 +34,7 @@ QUIET = {
 
 
 MEBIBYTE = 2**20
+MODEL_PYTHON = "model"  # the interpreter is that of the version's own environment
 
 
 def _limits() -> Limits:
@@ -48,7 +49,9 @@ class Project:
 
     ``models`` are patterns of the registered models that are this project's, such as ``payments-*``; ``environment``
     names the variables that the process which loads a model may see, beside those of any program; ``registry`` is the
-    scheme of the registry that 'seatrial reconcile' watches.
+    scheme of the registry that 'seatrial reconcile' watches; ``code`` declares the files that make path and service;
+    ``head_hours`` is how long a signed head counts. ``python``, ``command``, ``isolation`` and ``readable`` are as set
+    in [tool.seatrial].
     """
 
     root: Path
@@ -60,7 +63,13 @@ class Project:
     models: tuple[str, ...] = ("*",)
     environment: tuple[str, ...] = ()
     limits: Limits = field(default_factory=_limits)
+    python: str = ""
+    command: tuple[str, ...] = ()
+    isolation: str = "available"
+    readable: tuple[str, ...] = ()
     registry: str = "models"
+    code: tuple[str, ...] = ()
+    head_hours: float = 24.0
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -91,27 +100,21 @@ class Project:
             state=root / found.state,
             models=found.models,
             environment=found.environment,
-            limits=found.isolation,
+            limits=found.limits,
+            python=found.python,
+            command=found.command,
+            isolation=found.isolation,
+            readable=tuple(map(os.path.expanduser, found.readable)),
             registry=found.registry,
+            code=found.code,
+            head_hours=found.head_hours,
         )
 
     def pipeline(self) -> Pipeline:
         """Load the pipeline; ProjectError gives the file and line that stop it."""
-        from seatrial.io.loading import load_file
-        from seatrial.pipeline import Pipeline
+        from seatrial.worker.loading import load_pipeline
 
-        module = load_file(self.pipeline_file, ProjectError)
-        found = getattr(module, self.pipeline_name, None)
-        if isinstance(found, Pipeline):
-            found.source = (self.pipeline_file, self.pipeline_name)
-            return found
-        there = [n for n, v in vars(module).items() if isinstance(v, Pipeline)]
-        if found is None:
-            raise ProjectError(f"{self.pipeline_file}: {unknown('Pipeline', self.pipeline_name, there)}")
-        raise ProjectError(
-            f"{self.pipeline_file}: '{self.pipeline_name}' is a {type(found).__name__}, not a seatrial.Pipeline. "
-            f"Pipelines there: {', '.join(there) or 'none'}."
-        )
+        return load_pipeline(self.pipeline_file, self.pipeline_name)
 
     def policy(self, pipeline: Pipeline) -> Policy:
         """Read the policy; PolicyError names the file that cannot be used."""

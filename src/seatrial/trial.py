@@ -6,19 +6,20 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 import pandas as pd
 
-from seatrial.errors import UsageError, unknown
+from seatrial.errors import StageError, UsageError, unknown
 from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
-from seatrial.pipeline import Pipeline, Step
+from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
 from seatrial.policy.policy import Policy
+from seatrial.process.sandbox import Sandbox
+from seatrial.reference.environment import environment
+from seatrial.reference.recording import repeat
 from seatrial.reference.snapshot import Reference, shared
 from seatrial.targets.protocol import Target
 
@@ -43,6 +44,8 @@ class Trial:
         champion_path: the local path of the champion's model, so that its service can be started for comparison.
         service: a target that takes the place of the pipeline's service; opened when a check first needs it, closed
             with the trial. No process is started then.
+        sandbox: where the pipeline's service runs.
+        replayer: runs the stages; by default plain calls in this process, with ``model`` and ``champion``.
 
     Attributes:
         on_progress: called by checks that take long, with the steps done, the steps in all, and the next step. Set
@@ -76,6 +79,8 @@ class Trial:
         champion_contract: ChampionContract | None = None,
         champion_path: str | None = None,
         service: Target | None = None,
+        replayer: Replayer | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         reference.matches(pipeline)
         if others := [name for name in live if name not in pipeline.dependencies]:
@@ -83,37 +88,70 @@ class Trial:
         self.pipeline = pipeline
         self.reference = reference
         self.policy = policy or Policy()
-        self.model = model
         self.live = tuple(live)
-        self.champion = champion
         self.seed = seed
         self.model_path = model_path
         self.champion_contract = champion_contract
         self.champion_path = champion_path
         self.service = service
+        self.sandbox = sandbox or Sandbox()
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
         self._held, self._held_lock = ExitStack(), threading.Lock()
+        self.replayer = replayer or self.local_replayer({"version": model, "champion": champion})
 
-    def step(self, stage: str, *, model: Any = None) -> Step:
-        """Return a stage as a step whose dependencies return their recorded responses.
-
-        Args:
-            stage: the name of the stage.
-            model: a model to use in place of the trial's.
-        """
-        model = self.model if model is None else model
-        return self.pipeline.step(stage, model=model, clients=self.clients, columns=self.reference.columns)
+    def local_replayer(self, models: Mapping[Model, Any]) -> LocalReplayer:
+        """Return a replayer that calls the stages in this process, with dependencies that respond as recorded."""
+        return LocalReplayer(
+            self.pipeline,
+            models=models,
+            recorded=lambda: self.once("clients", self.reference.clients),
+            columns=self.reference.columns,
+            repeat=lambda name, client, calls: repeat(name, client, self.reference.answers(name), calls),
+            environment=environment,
+        )
 
     @property
-    def clients(self) -> Mapping[str, Any]:
-        """Return the clients that replay the recorded responses, by dependency."""
-        return self.once("clients", self.reference.clients)
+    def has_champion(self) -> bool:
+        """Whether stages can run with the champion's model."""
+        return "champion" in self.replayer.models
+
+    def replay(self, stage: str, batches: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+        """Return the frame of a stage for each batch.
+
+        Raises:
+            StageError: the stage raised or broke the rule on one of them; the first error is raised.
+        """
+        return [_frame(results[-1]) for results in self.replayer.replay([stage], batches)]
+
+    def through(
+        self,
+        stages: Sequence[str],
+        frame: pd.DataFrame,
+        *,
+        model: Model = "version",
+        sources: Mapping[str, Source] | None = None,
+    ) -> pd.DataFrame:
+        """Return the frame of the last of consecutive stages, of which the first gets ``frame``.
+
+        Args:
+            stages: their names, in order; with none of them the frame is returned as it is.
+            frame: of the stage before the first. The stages may write into it.
+            model: whose model they get.
+            sources: what answers for a dependency; those not named return their recorded responses.
+
+        Raises:
+            StageError: a stage raised or broke the rule.
+        """
+        if not stages:
+            return frame
+        [results] = self.replayer.replay(stages, [frame], model=model, sources=sources)
+        return _frame(results[-1])
 
     def input_of(self, stage: str) -> pd.DataFrame:
         """Return the recorded input of a stage, as a copy: a stage may write into the frame it receives."""
-        return _copy(self.reference.input_of(stage))
+        return own_copy(self.reference.input_of(stage))
 
     def isolated(self, stage: str) -> pd.DataFrame:
         """Return the stage replay: the stage's frame for its recorded input. Any difference originates in this stage.
@@ -121,7 +159,7 @@ class Trial:
         Raises:
             StageError: the stage raised or broke the rule.
         """
-        frame = self.once(("isolated", stage), lambda: self.step(stage)(self.input_of(stage)))
+        frame = self.once(("isolated", stage), lambda: self.through([stage], self.input_of(stage)))
         return shared(frame)
 
     def chained(self, stage: str) -> pd.DataFrame:
@@ -130,12 +168,10 @@ class Trial:
         Raises:
             StageError: this stage or one before it raised or broke the rule.
         """
-        before = self.pipeline.before(stage)
-        frame = self.once(
-            ("chained", stage),
-            lambda: self.step(stage)(self.input_of(stage) if before is None else _copy(self.chained(before))),
-        )
-        return shared(frame)
+        stages = self.pipeline.stages
+        [results] = self.once("chained", lambda: self.replayer.replay(stages, [self.input_of(stages[0])]))
+        at = stages.index(self.pipeline.stage(stage).name)
+        return shared(_frame(results[min(at, len(results) - 1)]))
 
     def parity(self, stage: str, replay: Replay = "isolated") -> Parity:
         """Return how a replay of a stage compares with the reference.
@@ -189,13 +225,10 @@ class Trial:
         self.close()
 
 
-def _copy(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy that shares nothing with the original, not even lists and dicts in cells."""
-    own = frame.copy()
-    for name in (n for n, dtype in frame.dtypes.items() if dtype.kind == "O"):
-        if isinstance(next(iter(frame[name].dropna()), None), list | dict | set | np.ndarray):
-            own[name] = frame[name].map(deepcopy)
-    return own
+def _frame(result: pd.DataFrame | StageError) -> pd.DataFrame:
+    if isinstance(result, StageError):
+        raise result
+    return result
 
 
 @dataclass(frozen=True)

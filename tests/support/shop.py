@@ -1,82 +1,103 @@
-"""A small shop in a project of its own: small enough for a mutation test in a few seconds."""
+"""A small shop whose stages run in any environment with scikit-learn: its project, its model, its requests."""
 
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-from types import SimpleNamespace
+import json
 
 import pandas as pd
 
-from seatrial import Policy, capture
+from seatrial import Subject
+from seatrial.orchestration.judge import judging
 from seatrial.project import Project
 
-SETTINGS = '[tool.seatrial]\npipeline = "shop/pipeline.py:pipeline"\n'
-PRICES = '''"""What things cost."""
+PIPELINE = """
+import json
+from pathlib import Path
 
-from __future__ import annotations
-
-RATE: float = 1.5
-UNUSED = 7
-
-
-def cents(amounts: object) -> object:
-    """In cents."""
-    return (amounts * 100).round()
-
-
-class Till:
-    def __init__(self, url: str) -> None:
-        self.url = url + "?x=1"
-
-    def names(self, ids):
-        return {i: f"n{i}" for i in ids}
-'''
-PIPELINE = '''"""A shop."""
-
-from __future__ import annotations
-
-import prices
-from prices import RATE, cents
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
 
 from seatrial import Dependency, Pipeline
 
-LIMIT = 40
-EXTRA = {"a": 1, "b": 2}
+
+class Rates:
+    def of(self, currencies):
+        return pd.DataFrame({"currency": list(currencies), "rate": [1.0 + len(str(c)) / 10 for c in currencies]})
 
 
-def parse(requests):
-    """Typed rows."""
-    return requests.assign(amount=requests["amount"].astype("float64"))
+def load(path):
+    known = json.loads((Path(path) / "coefficients.json").read_text())
+    model = LogisticRegression()
+    model.classes_, model.coef_, model.intercept_ = np.array([0, 1]), np.array([known["coef"]]), np.array([known["at"]])
+    return model
 
 
-def price(frame, till: prices.Till):
-    names = till.names(frame["branch"])
-    charged = frame["amount"].where(frame["amount"] >= 0, 0)
-    total = cents(charged) * RATE
-    return frame[["id"]].assign(total=total, name=frame["branch"].map(names), many=frame["amount"] > LIMIT)
+def raw(frame):
+    return frame.assign(at=pd.to_datetime(frame["at"], utc=True), kind=frame["kind"].astype("category"))
 
 
-def respond(frame):
-    return frame.assign(total=frame["total"].round(1))
+def features(frame, rates):
+    known = rates.of(frame["currency"].unique())
+    joined = frame.merge(known, on="currency", validate="many_to_one")
+    return joined.assign(
+        euros=joined["amount"] * joined["rate"],
+        hour=joined["at"].dt.hour.astype("int64"),
+        tags=[["late"] if h > 12 else [] for h in joined["at"].dt.hour],
+    )
 
 
-pipeline = Pipeline(
-    "shop", key="id", raw=parse, priced=price, response=respond,
-    dependencies=[Dependency("till", url="till://here", connect=prices.Till)],
-)
-'''
+def prediction(frame, model):
+    scores = model.predict_proba(frame[["euros", "hour"]].to_numpy(dtype="float64"))[:, 1]
+    return frame[["id", "kind"]].assign(score=scores)
 
 
-def make(root: Path) -> SimpleNamespace:
-    """Write the project and capture its reference of 60 requests, none with an amount below 0."""
-    folder = root / "shop"
-    folder.mkdir(parents=True)
-    (root / "pyproject.toml").write_text(SETTINGS)
-    (folder / "prices.py").write_text(PRICES)
-    (folder / "pipeline.py").write_text(PIPELINE)
-    sys.modules.pop("prices", None)  # of another shop in this process
-    pipeline = Project.find(root).pipeline()
-    requests = pd.DataFrame({"id": range(60), "branch": list("abc") * 20, "amount": [1.25 + n for n in range(60)]})
-    reference = capture(pipeline, requests)
-    return SimpleNamespace(root=root, folder=folder, pipeline=pipeline, reference=reference, policy=Policy())
+def response(frame):
+    return frame.assign(label=np.where(frame["score"] > 0.5, "yes", "no"))
+
+
+shop = Pipeline("shop", key="id", model=load, raw=raw, features=features, prediction=prediction, response=response,
+                dependencies=[Dependency("rates", url="rates://here", connect=lambda _: Rates())])
+"""
+CHECKS = ("expectations", "golden", "invariants", "environment")  # that need no service
+QUICK = ("expectations", "golden")
+OWN = ["scikit-learn>=1.5,<1.6", "numpy>=2.0,<2.1", "pandas>=2.2,<2.3"]  # what the logged model asks for
+
+
+def save_model(folder):
+    """Save a model as MLflow does, with its requirements and what its stage reads."""
+    import mlflow.sklearn
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression().fit([[1.0, 2.0], [30.0, 20.0], [5.0, 1.0], [70.0, 9.0]], [0, 1, 0, 1])
+    mlflow.sklearn.save_model(fitted, folder, pip_requirements=OWN)
+    (folder / "coefficients.json").write_text(json.dumps({"coef": [0.05, -0.02], "at": -0.3}))
+    return folder
+
+
+def requests():
+    """Return forty requests."""
+    return pd.DataFrame(
+        {
+            "id": [f"r{n}" for n in range(40)],
+            "amount": [0.5 + 1.7 * n for n in range(40)],
+            "currency": ["EUR", "US$", "pound"] * 13 + ["EUR"],
+            "at": [f"2026-03-{n % 28 + 1:02d}T{n % 24:02d}:10:00+01:00" for n in range(40)],
+            "kind": ["a", None, "c", "b"] * 10,
+        }
+    )
+
+
+def project(root, text=PIPELINE, **settings):
+    """Write a project with these settings."""
+    (root / "expectations").mkdir(parents=True, exist_ok=True)
+    (root / "pipeline.py").write_text(text)
+    setting = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+    (root / "pyproject.toml").write_text(f'[tool.seatrial]\npipeline = "pipeline.py:shop"\n{setting}')
+    return Project.find(root)
+
+
+def verdict(project, model, reference, only=CHECKS):
+    """Judge the model."""
+    with judging(project) as judge:
+        judge.load(model, reference, only=only)
+        events = [event for case in judge.planned for event in judge.run(case)]
+        return judge.verdict(events, judge.planned, subject=Subject("shop", "1"))

@@ -1,4 +1,4 @@
-"""Compare the environment recorded at capture with this process's and the service's.
+"""Compare the environment recorded at capture with the one that the stages run in, and the service's.
 
 Other libraries change numbers without a change of code. A difference alone is a warning, and a patch release or a
 setting of the machine is only information: whether it matters shows in the comparison of the answers. Where that
@@ -18,8 +18,7 @@ from seatrial.checks.serving.interpreter import serving_environment
 from seatrial.checks.serving.service import LiveService, can_start, live_service
 from seatrial.errors import StageError, TargetError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
-from seatrial.pipeline import SERVICE
-from seatrial.reference.environment import environment
+from seatrial.pipeline import SERVICE, LocalReplayer
 from seatrial.trial import Trial
 
 NAME = "environment"
@@ -31,18 +30,19 @@ REQUESTS = 20  # sent to the service where its environment differs
 
 
 def run(trial: Trial, stage: str | None) -> Iterator[Event]:
-    """Compare the environment recorded at capture with this process's, or with the serving process's."""
+    """Compare the environment recorded at capture with that of the stages, or with the serving process's."""
     then = trial.reference.manifest.get("environment") or {}
     if not _versions(then):
         yield NotEvaluated(NAME, stage, "the reference records no library versions. Capture it again")
         return
     if stage is None:
-        yield from _compared(stage, then, environment(), "in this process", lambda: _stages_differ(trial))
+        where = "in this process" if isinstance(trial.replayer, LocalReplayer) else "in the worker"
+        yield from _compared(stage, then, trial.replayer.environment(), where, lambda: _stages_differ(trial))
         return
     try:
         service = live_service(trial)
         assert service.running is not None
-        serving = serving_environment(service.running)
+        serving = serving_environment(service.running, trial.sandbox)
     except TargetError as error:
         yield NotEvaluated(NAME, stage, str(error))
         return

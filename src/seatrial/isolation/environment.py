@@ -1,8 +1,9 @@
-"""The environment of a model's process: what any program needs, what the project names, and nothing else."""
+"""The environment of a process that runs the project's code: what any program needs, and what the project names."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -22,24 +23,38 @@ QUIET = {
 }
 
 
-def cleaned(
-    environ: Mapping[str, str], named: Sequence[str], *, scratch: Path, logs: Path, mark: str
-) -> dict[str, str]:
-    """Return the environment of a model's process.
+def cleaned(environ: Mapping[str, str], named: Sequence[str], *, home: Path, mark: str) -> dict[str, str]:
+    """Return the environment of a process that runs the project's code.
 
     Args:
         environ: of this process.
         named: variables that the project passes on.
-        scratch: a directory for home and temporary files, deleted with the process.
-        logs: where its services write their logs.
+        home: a directory for home and temporary files, deleted with the process.
         mark: the value of ``MARK``.
     """
     passed = {n: v for n, v in environ.items() if n in named or any(fnmatchcase(n, pattern) for pattern in PASSED_ON)}
     return passed | QUIET | {
-        "HOME": str(scratch),
-        "TMPDIR": str(scratch),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{scratch / 'mlflow.db'}",  # an empty one: a model finds nothing there
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        "SEATRIAL_LOGS": str(logs),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",  # an empty one: a model finds nothing there
         MARK: mark,
     }  # fmt: skip
+
+
+def search_path(library: Path, *, own: bool) -> str:
+    """Return the ``PYTHONPATH`` of a worker: the folder with seatrial, then what this process was given.
+
+    Args:
+        library: the folder from which it imports seatrial.
+        own: it has the interpreter of this process, and may import all that this process may.
+    """
+    rest = [p for p in sys.path if p] if own else [os.environ.get("PYTHONPATH", "")]
+    return os.pathsep.join([str(library), *filter(None, rest)])
+
+
+def hidden_variable(message: str) -> str:
+    """Return what to type where the pipeline needs a variable that is set here and hidden from its process."""
+    missing = re.search(r"KeyError: '(\w+)'", message)
+    if missing is None or missing[1] not in os.environ:
+        return ""
+    return f" A model's process does not see {missing[1]}: name it in 'environment' of [tool.seatrial]."

@@ -1,188 +1,185 @@
-"""The messages between a trial and the process that loads its model: requests one way, replies the other.
+"""The replies of a worker, read strictly: every field is there, none is more, each has its type.
 
-Both are read strictly: every field is there, none is more, and each has its type.
+What a worker says may be hostile code's. Requests are made by the judge, and are in ``worker/main.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from seatrial.errors import IsolationError, UsageError
-from seatrial.events import Case, Event
-from seatrial.isolation.codec import Strict, first_problem, read_event
-from seatrial.trial import ChampionContract
+from seatrial.errors import IsolationError
 
-T = TypeVar("T")
+SHOWN = 200  # characters of a reason that may quote hostile code
+FileName = Annotated[str, Field(pattern=r"^w\d+\.arrow$")]
 
 
-class CaseRecord(Strict):
-    """A case; ``stage`` is None for the whole path."""
+class Strict(BaseModel):
+    """A record whose fields are all there, of their types, and no more; its text is shown in no error."""
 
-    check: str
-    stage: str | None
-
-
-class ChampionRecord(Strict):
-    """A champion contract; its paths are text."""
-
-    version: str
-    openapi: dict[str, Any] | None
-    reason: str
-    reference: str | None
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Message(Strict):
-    """What goes over the channel; ``id`` is that of the request, of which each reply carries a copy."""
+class Reply(Strict):
+    """A reply; ``id`` is that of its request."""
 
     id: int
 
 
-class Open(Message):
-    """Read the pipeline and the policy of the project at ``root``, before any code of the model runs."""
+class Ready(Reply):
+    """The worker runs: its interpreter has what it needs. Its id is 0, for it replies to no request."""
 
-    request: Literal["open"] = "open"
-    root: str
-
-
-class LoadVersion(Message):
-    """Load the reference, the models and the checks. Paths are text; ``only`` is None for all checks."""
-
-    request: Literal["load"] = "load"
-    model: str
-    reference: str
-    champion: str | None
-    champion_contract: ChampionRecord | None
-    live: list[str]
-    only: list[str] | None
-    skip: list[str]
-    seed: int
+    reply: Literal["ready"]
 
 
-class RunCase(Message):
-    """Run one case. The replies are its events, its progress, and ``done``; cases run side by side."""
+class StageRecord(Strict):
+    """A stage, and the parameters that it needs."""
 
-    request: Literal["run_case"] = "run_case"
-    case: CaseRecord
-
-
-class Close(Message):
-    """Close what the trial holds and end the process."""
-
-    request: Literal["close"] = "close"
-
-
-Request: TypeAlias = Open | LoadVersion | RunCase | Close
-
-
-class Opened(Message):
-    """What the pipeline and the policy decide; the fields are those of ``client.Description``."""
-
-    reply: Literal["opened"] = "opened"
     name: str
-    path: list[str]
-    dependencies: list[str]
-    policy_digest: str
-    promote: str | None
-    compares: bool
-    serves: bool
+    needs: list[str]
 
 
-class Loaded(Message):
-    """The cases that will run, and why chosen checks have none."""
+class DependencyRecord(Strict):
+    """A dependency, and whether it declares a fallback."""
 
-    reply: Literal["loaded"] = "loaded"
-    cases: list[CaseRecord]
-    not_run: list[str]
-
-
-class CaseProgress(Message):
-    """How far a case is: ``done`` of ``of`` pieces, and what comes next."""
-
-    reply: Literal["progress"] = "progress"
-    done: int
-    of: int
-    next: str
+    name: str
+    url: str
+    fallback: bool
 
 
-class Done(Message):
-    """A case has run; no further message has this id."""
+class ServiceRecord(Strict):
+    """The service; the fields are those of ``pipeline.Service``."""
 
-    reply: Literal["done"] = "done"
+    command: list[str]
+    ready: str
+    predict: str
+    openapi: str | None
+    env: dict[str, str]
+    batch: str | None
+    serves: str | None
+    cwd: str | None
+    ready_seconds: float
 
 
-class Failed(Message):
+class Opened(Reply):
+    """What the pipeline declares."""
+
+    reply: Literal["opened"]
+    name: str
+    key: str
+    stages: list[StageRecord]
+    dependencies: list[DependencyRecord]
+    service: ServiceRecord | None
+    loads_model: bool
+
+
+class Loaded(Reply):
+    """Whose models were loaded."""
+
+    reply: Literal["loaded"]
+    models: list[Literal["version", "champion"]]
+
+
+class ErrorRecord(Strict):
+    """An error of a stage; ``unrecorded`` is why the record of a dependency made it fail, or empty."""
+
+    error: str
+    unrecorded: str
+
+
+class ReplayedReply(Reply):
+    """For each batch and stage an error, or None where its frame is the next one in the file."""
+
+    reply: Literal["replayed"]
+    file: FileName
+    results: list[list[ErrorRecord | None]]
+
+
+class AnsweredReply(Reply):
+    """The recorded lookups whose rows are in the file, in this order, and the answers of plain calls as JSON text."""
+
+    reply: Literal["answered"]
+    file: FileName
+    lookups: list[str]
+    calls: dict[str, str]
+
+
+class Captured(Reply):
+    """The folder of a reference that was captured."""
+
+    reply: Literal["captured"]
+    folder: Annotated[str, Field(pattern=r"^reference-\d+$")]
+
+
+class Described(Reply):
+    """The environment of the worker."""
+
+    reply: Literal["described"]
+    environment: dict[str, str | dict[str, str]]
+
+
+class DefinitionRecord(Strict):
+    """A definition that stages reach; the fields are those of ``worker.reachability.Definition``."""
+
+    file: str
+    name: str
+    first_line: int = Field(ge=1)
+    last_line: int = Field(ge=1)
+    stages: list[str] = Field(min_length=1)
+
+
+class DefinedReply(Reply):
+    """Which definitions the stages reach."""
+
+    reply: Literal["defined"]
+    definitions: list[DefinitionRecord]
+
+
+class ForkedReply(Reply):
+    """A child was forked."""
+
+    reply: Literal["forked"]
+
+
+class EndedReply(Reply):
+    """A child ended; ``code`` is its exit code, or minus the number of the signal that ended it."""
+
+    reply: Literal["ended"]
+    code: int
+
+
+class Failed(Reply):
     """A request failed: ``error`` is the name of a class of ``seatrial.errors``, or ``model`` for the model's code."""
 
-    reply: Literal["failed"] = "failed"
+    reply: Literal["failed"]
     error: str
     message: str
 
 
-class Emitted(Message):
-    """One event of a case."""
-
-    reply: Literal["event"] = "event"
-    event: Annotated[Event, PlainValidator(read_event)]
-
-
-Reply: TypeAlias = Opened | Loaded | Emitted | CaseProgress | Done | Failed
-_REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="request")])
-_REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="reply")])
+AnyReply: TypeAlias = (
+    Ready | Opened | Loaded | ReplayedReply | AnsweredReply | Captured | Described
+    | DefinedReply | ForkedReply | EndedReply | Failed
+)  # fmt: skip
+_REPLIES: TypeAdapter[AnyReply] = TypeAdapter(Annotated[AnyReply, Field(discriminator="reply")])
 
 
-def request(kind: type[Message], **values: Any) -> dict[str, Any]:
-    """Return a request of this kind as the object to send; UsageError where a value has the wrong type."""
-    try:
-        return kind(**values).model_dump()
-    except ValidationError as error:
-        raise UsageError(
-            f"The request '{kind.model_fields['request'].default}' cannot be sent: {first_problem(error)}."
-        ) from error
+def read_reply(message: Mapping[str, Any]) -> AnyReply:
+    """Return the reply that a JSON object holds.
 
-
-def read_request(message: Mapping[str, Any]) -> Request:
-    """Return the request that a JSON object holds; IsolationError where it holds none."""
-    return _read(_REQUESTS, message)
-
-
-def read_reply(message: Mapping[str, Any]) -> Reply:
-    """Return the reply that a JSON object holds; IsolationError says why it holds none.
+    Raises:
+        IsolationError: why it holds none, and nothing of its text.
 
     Example:
-        >>> read_reply({"reply": "done", "id": 3})
-        Done(reply='done', id=3)
+        >>> read_reply({"reply": "loaded", "id": 3, "models": ["version"]})
+        Loaded(id=3, reply='loaded', models=['version'])
     """
-    return _read(_REPLIES, message)
-
-
-def case_record(case: Case) -> CaseRecord:
-    """Return a case as a record."""
-    return CaseRecord(check=case.check, stage=case.stage)
-
-
-def champion_record(contract: ChampionContract | None) -> ChampionRecord | None:
-    """Return a champion contract as a record."""
-    if contract is None:
-        return None
-    reference = None if contract.reference is None else str(contract.reference)
-    openapi = None if contract.openapi is None else dict(contract.openapi)
-    return ChampionRecord(version=contract.version, openapi=openapi, reason=contract.reason, reference=reference)
-
-
-def champion_contract(record: ChampionRecord | None) -> ChampionContract | None:
-    """Return the champion contract that a record holds."""
-    if record is None:
-        return None
-    reference = None if record.reference is None else Path(record.reference)
-    return ChampionContract(record.version, record.openapi, record.reason, reference)
-
-
-def _read(adapter: TypeAdapter[T], message: Mapping[str, Any]) -> T:
     try:
-        return adapter.validate_python(message)
+        return _REPLIES.validate_python(message)
     except ValidationError as error:
-        raise IsolationError(f"a message that the protocol does not have: {first_problem(error)}") from error
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"]))[:SHOWN]
+        raise IsolationError(
+            f"a message that the protocol does not have: field '{place}': {first['msg'][:SHOWN]}"
+        ) from error

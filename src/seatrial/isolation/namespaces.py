@@ -70,7 +70,9 @@ def available() -> bool:
 
 
 def main(command: list[str]) -> None:
-    """Run the command in namespaces and end with its status, or become it."""
+    """Run the command in namespaces and end with its status, or become it; without one, tell whether there are any."""
+    if not command:
+        os._exit(not available())
     if available() and (status := run_in_namespaces(command)) is not None:
         os._exit(status & 0xFF)
     os.execv(command[0], command)  # noqa: S606

@@ -1,39 +1,28 @@
-"""Requests to a model's process and the replies to each, side by side, until something is not as it should be."""
+"""Requests to a worker and the reply to each, side by side, until something is not as it should be."""
 
 from __future__ import annotations
 
 import contextlib
 import queue
 import threading
-import time
-from collections.abc import Generator
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from seatrial import errors
-from seatrial.errors import IsolationError, SeatrialError
+from seatrial.errors import EnvironmentUnavailable, IsolationError, SeatrialError
 from seatrial.isolation import messages
-from seatrial.isolation.channel import LineChannel
 from seatrial.isolation.process import Process
+from seatrial.worker.channel import LineChannel
 
-REPLY_BYTES = 256 * 2**20  # of the replies to one request, together
-REPLIES = 100_000  # to one request
 CLOSED_SECONDS = 60.0  # between the end of the channel and that of the process, on a machine that has much to do
 MESSAGE_CHARACTERS = 2000  # of an error
 CLOSED = "The trial was closed."
+SHOWN = 300  # characters of what a process printed that never ran anything of the project
 
-R = TypeVar("R", bound=messages.Message)
-
-
-@dataclass
-class _Call:
-    replies: queue.SimpleQueue[messages.Reply | None] = field(default_factory=queue.SimpleQueue)
-    received_bytes: int = 0
-    received: int = 0
+R = TypeVar("R", bound=messages.Reply)
 
 
 class RpcClient:
-    """Both directions of the channel to a process.
+    """Both directions of the channel to a worker.
 
     Attributes:
         broken: why no request can be sent any more, as a sentence; None while it can. The process of a broken client
@@ -42,66 +31,61 @@ class RpcClient:
 
     def __init__(self, process: Process) -> None:
         self.broken: str | None = None
-        self._process, self._channel = process, LineChannel(process.socket)
-        self._calls: dict[int, _Call] = {}
+        self.process = process
+        self._ready = False
+        self._channel = LineChannel(process.socket.fileno(), process.socket.fileno())
+        self._calls: dict[int, queue.SimpleQueue[messages.AnyReply | None]] = {}
         self._lock, self._last, self._closing = threading.Lock(), 0, False
-        for work in (self._receive, self._watch):
-            threading.Thread(target=work, name="seatrial trial", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=work, name="seatrial worker", daemon=True) for work in (self._receive, self._watch)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def begin(self, kind: type[messages.Message], **fields: Any) -> int:
-        """Send a request of this kind and return its id.
+    def begin(self, request: str, **fields: Any) -> int:
+        """Send a request and return its id.
 
         Raises:
             IsolationError: none can be sent any more.
-            UsageError: a field has the wrong type.
         """
         with self._lock:
             if self.broken is not None or self._closing:
                 raise IsolationError(self.broken or CLOSED)
             self._last += 1
             number = self._last
-            message = messages.request(kind, id=number, **fields)
-            self._calls[number] = _Call()
+            self._calls[number] = queue.SimpleQueue()
         with contextlib.suppress(OSError):  # the process just ended: the wait for the reply raises with the reason
-            self._channel.send(message)
+            self._channel.send({"request": request, "id": number, **fields})
         return number
 
-    def replies(self, number: int, seconds: float, what: str) -> Generator[messages.Reply, None, None]:
-        """Yield the replies to a request, up to ``done``.
+    def reply(self, number: int, kind: type[R], seconds: float, what: str) -> R:
+        """Return the reply of this kind to a request.
 
         Args:
             number: the id of the request.
-            seconds: for all of them together.
+            kind: of the reply.
+            seconds: to wait for it.
             what: the request and the setting of its limit, for the message where the time is over.
 
         Raises:
-            IsolationError: the process ended, broke a limit, or was not done in time.
+            IsolationError: the process ended, broke a limit or the protocol, or gave no reply in time.
+            EnvironmentUnavailable: it ended before it could run anything of the project.
             SeatrialError: of the kind that the process names.
         """
-        call, until = self._calls[number], time.monotonic() + seconds
         try:
-            while True:
-                try:
-                    reply = call.replies.get(timeout=max(0.0, until - time.monotonic()))
-                except queue.Empty:
-                    self.give_up(self._sentence(f"gave no answer within {seconds:g} s ({what})"))
-                    reply = None
-                if reply is None:
-                    raise IsolationError(self.broken or CLOSED)
-                if isinstance(reply, messages.Failed):
-                    raise _error(reply)
-                yield reply
-                if isinstance(reply, messages.Done):
-                    return
+            reply = self._calls[number].get(timeout=seconds)
+        except queue.Empty:
+            self.give_up(self._sentence(f"gave no answer within {seconds:g} s ({what})"))
+            reply = None
         finally:
             self._calls.pop(number, None)
-
-    def reply(self, number: int, seconds: float, what: str, kind: type[R]) -> R:
-        """Return the one reply of this kind to a request; raises as :meth:`replies` does."""
-        with contextlib.closing(self.replies(number, seconds, what)) as replies:
-            reply = next(replies)
+        if reply is None:
+            kind_of_error = IsolationError if self._ready or self._closing else EnvironmentUnavailable
+            raise kind_of_error(self.broken or CLOSED)
+        if isinstance(reply, messages.Failed):
+            raise _error(reply)
         if not isinstance(reply, kind):
-            raise self.unreadable(f"the reply '{reply.reply}' in place of '{kind.__name__.lower()}'")
+            raise self.unreadable(f"the reply '{reply.reply}' to another request")
         return reply
 
     def unreadable(self, why: str) -> IsolationError:
@@ -113,7 +97,7 @@ class RpcClient:
         """Send no more requests, end the process, and wake every thread that waits. The first reason stands."""
         with self._lock:
             self.broken = self.broken or why
-        self._process.end()
+        self.process.end()
         self._wake()
 
     def close(self, within_seconds: float) -> None:
@@ -121,45 +105,48 @@ class RpcClient:
         self._closing = True
         if within_seconds and self.broken is None:
             with contextlib.suppress(OSError):
-                self._channel.send(messages.request(messages.Close, id=0))
-            self._process.wait(within_seconds)
-        self._process.end()
-        self._channel.close()
+                self._channel.send({"request": "close", "id": 0})
+            self.process.wait(within_seconds)
+        self.process.end()
         self._wake()
+        for thread in self._threads:
+            thread.join()
+        self.process.socket.close()
 
     def _wake(self) -> None:
         for call in list(self._calls.values()):
-            call.replies.put(None)
+            call.put(None)
 
     def _receive(self) -> None:
         try:
             while (received := self._channel.receive()) is not None:
-                self._dispatch(messages.read_reply(received[0]), received[1])
+                self._dispatch(messages.read_reply(received))
         except IsolationError as error:
             self.unreadable(str(error))
-        if not self._process.wait(CLOSED_SECONDS) and not self._closing:
+        if not self.process.wait(CLOSED_SECONDS) and not self._closing:
             self.give_up(self._sentence("closed its channel and went on"))
 
-    def _dispatch(self, reply: messages.Reply, size: int) -> None:
-        call = self._calls.get(reply.id)
-        if call is None:
-            if self.broken is None and not self._closing:
-                raise IsolationError("a reply to no request")
+    def _dispatch(self, reply: messages.AnyReply) -> None:
+        if isinstance(reply, messages.Ready) and not self._ready:
+            self._ready = True
             return
-        call.received_bytes, call.received = call.received_bytes + size, call.received + 1
-        if call.received_bytes > REPLY_BYTES or call.received > REPLIES:
-            raise IsolationError(f"more than {REPLY_BYTES:,} bytes or {REPLIES:,} replies to one request")
-        call.replies.put(reply)
+        call = self._calls.get(reply.id)
+        if call is not None and call.empty():
+            call.put(reply)
+        elif self.broken is None and not self._closing:
+            raise IsolationError("a reply to no request")
 
     def _watch(self) -> None:
-        self._process.wait()
+        self.process.wait()
         if not self._closing:
-            self.give_up(self._sentence(self._process.ending))
+            self.give_up(self._sentence(self.process.ending))
 
     def _sentence(self, event: str) -> str:
-        log = self._process.log
-        printed = f" What it printed is in {log}." if log.is_file() and log.stat().st_size else ""
-        return f"The process that runs the model {event}.{printed}"
+        log = self.process.log
+        printed = log.read_text(encoding="utf-8", errors="replace").strip() if log.is_file() else ""
+        if printed and not self._ready:  # of an interpreter or an engine: nothing of the project ran yet
+            return f"The process that runs the model {event}. It printed: {printed.splitlines()[-1][:SHOWN]}"
+        return f"The process that runs the model {event}.{f' What it printed is in {log}.' if printed else ''}"
 
 
 def _error(reply: messages.Failed) -> SeatrialError:

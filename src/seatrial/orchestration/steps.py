@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger
@@ -21,9 +20,9 @@ from prefect.states import Completed, Failed
 
 from seatrial import registry
 from seatrial.events import Case
-from seatrial.io.tables import read_table
 from seatrial.ledger import Job, Ledger
 from seatrial.orchestration import flow_files
+from seatrial.orchestration.capturing import capture, resolve_for_capture, show_reference
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.tasks import counted, wait_for
 from seatrial.orchestration.validation import Validation, open_validation
@@ -31,9 +30,7 @@ from seatrial.policy.service import promotion
 from seatrial.project import Project
 from seatrial.promotion import aliases, effects
 from seatrial.promotion import reconcile as reconciling
-from seatrial.reference.capture import capture as capture_frames
-from seatrial.reference.snapshot import Reference
-from seatrial.sinks.files import slug
+from seatrial.promotion.head import renew_heads
 from seatrial.sinks.markdown import literal
 
 __all__ = [
@@ -44,7 +41,7 @@ __all__ = [
 
 
 def open_project(directory: str) -> Project:
-    """Find the project, point MLflow and Prefect at its state, and warn where its own flows are outdated.
+    """Find the project, point MLflow and Prefect at its state, and warn of outdated flows.
 
     Raises:
         ProjectError: there is no project at the directory or above it, or its settings cannot be used.
@@ -93,55 +90,6 @@ def commit(validation: Validation) -> str:
     return validation.commit()
 
 
-# --- capture ---------------------------------------------------------------------------------------------
-
-
-def resolve_for_capture(uri: str) -> registry.Version:
-    """Look up the version, and refuse one that has a reference already, or no run to store one with."""
-    version = registry.resolve(uri)
-    registry.of(uri).can_take_reference(version)
-    return version
-
-
-def capture(
-    project: Project,
-    version: registry.Version,
-    requests: str,
-    given: Mapping[str, str] | None = None,
-    labels: str | None = None,
-    seed: int = 0,
-) -> Reference:
-    """Run every stage on the requests, twice, with the live dependencies, and store what they returned.
-
-    Args:
-        project: whose pipeline is run.
-        version: whose model is run.
-        requests: the file of request rows.
-        given: stage to a file with the frame that training itself used.
-        labels: a file with the key column and the labels.
-        seed: the seed the requests were drawn with.
-    """
-    rows = read_table(Path(requests))
-    frames = {stage: read_table(Path(file)) for stage, file in (given or {}).items()}
-    labelled = read_table(Path(labels)) if labels else None
-    folder = project.state / "versions" / slug(f"{version.name}-{version.number}")
-    model = str(registry.of(version.uri).download_model(version, folder / "model"))
-    return capture_frames(
-        project.pipeline(), rows, model=model, given=frames, labels=labelled, seed=seed, run_id=version.run_id,
-        registry=version.scheme,
-    )  # fmt: skip
-
-
-def show_reference(version: registry.Version, reference: Reference) -> str:
-    """Show the reference on the flow run's page, and return its digest."""
-    create_markdown_artifact(
-        key=slug(f"reference-{version.name}"),
-        markdown=f"`{reference.digest}` with {len(reference.requests):,} requests: {' → '.join(reference.stages)}",
-        description=f"Reference of {version.name} version {version.number}",
-    )
-    return reference.digest
-
-
 # --- champions -------------------------------------------------------------------------------------------
 
 
@@ -188,7 +136,7 @@ class Reconciliation:
 
     def validate(self, job: Job) -> None:
         """Run the project's flow ``validate`` for a claimed version, and see that the job ends somehow."""
-        self.results.append(reconciling.attempt(self.ledger, job, self._run_flow))
+        self.results.append(reconciling.attempt(self.ledger, self.project, job, self._run_flow))
         get_run_logger().info(self.results[-1])
 
     def _run_flow(self, job: Job) -> None:
@@ -228,12 +176,14 @@ def scan(run: Reconciliation, model: str = "") -> bool:
     """Record every version that is new; return whether the whole registry was listed."""
     found = reconciling.scan_registry(run.ledger, run.project, model=model)
     run.new = found.new
+    if again := reconciling.validate_outdated(run.ledger, run.project, model=model):
+        run.results.append(f"{counted(again, 'version')} to validate again: the code or the policy changed.")
     return found.full
 
 
 def apply_effects(run: Reconciliation) -> None:
-    """Apply the effects of committed verdicts: run, tags, description, alias; note which have to wait."""
-    run.waiting += effects.apply(run.ledger)
+    """Apply the effects of committed verdicts: run, tags, description, alias; note which have to wait. Renew heads."""
+    run.waiting += effects.apply(run.ledger) + renew_heads(run.ledger, run.project)
 
 
 def check_aliases(run: Reconciliation, hashing: bool = False) -> None:

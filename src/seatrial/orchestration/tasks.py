@@ -14,7 +14,7 @@ from seatrial.sinks.markdown import findings_markdown, findings_rows
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from seatrial.isolation import IsolatedTrial
+    from seatrial.orchestration.judge import Judge
 
 LOGGED_ADVICE = 3  # findings whose advice is logged; the page shows all of them
 POLL_SECONDS = 0.2
@@ -31,20 +31,20 @@ def wait_for(futures: Sequence[Any]) -> None:
             pass
 
 
-def case_state(case: Case, process: IsolatedTrial, events: list[Event]) -> State[Any]:
+def case_state(case: Case, judge: Judge, events: list[Event]) -> State[Any]:
     """Run one case, pass its events on to the listeners, and return the state its task ends in.
 
     The state is Failed where the case has an error finding or was not evaluated.
 
     Args:
         case: one of those planned.
-        process: runs the trial. Where it ended or exceeded a limit, the case is not evaluated.
+        judge: of the version. Where its worker ended or exceeded a limit, the case is not evaluated.
         events: of all cases so far; those of this one are appended.
     """
     from prefect.artifacts import create_markdown_artifact
     from prefect.states import Completed, Failed
 
-    new = process.run(case, _progress_bar(case))
+    new = judge.run(case, _progress_bar(case))
     with _EVENTS_LOCK:
         events.extend(new)
         for listener in LISTENERS.get():
@@ -52,7 +52,7 @@ def case_state(case: Case, process: IsolatedTrial, events: list[Event]) -> State
                 listener.event(event)
     findings = [e for e in new if isinstance(e, Finding)]
     if any(not f.downstream for f in findings):
-        key = slug(f"{process.description.name}-{case.stage or 'path'}-{case.check}")
+        key = slug(f"{judge.pipeline.name}-{case.stage or 'path'}-{case.check}")
         create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(case))
     if errors := [f for f in findings if f.severity is Severity.ERROR]:
         return Failed(message=f"{counted(len(errors), 'finding')}: {errors[0].message}")

@@ -18,15 +18,16 @@ from prefect.utilities.urls import url_for
 from seatrial import checks, registry
 from seatrial.events import Case, Event, Verdict
 from seatrial.io.files import workplace
-from seatrial.isolation import IsolatedTrial, isolated
+from seatrial.orchestration.judge import Judge, judging
 from seatrial.orchestration.tasks import case_state, counted, verdict_state
 from seatrial.pipeline import SERVICE
 from seatrial.project import Project
+from seatrial.promotion.code import Code, read_code, with_service
 from seatrial.promotion.commit import commit_verdict
 from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.base import LISTENERS
-from seatrial.sinks.files import directory_for, write_results
+from seatrial.sinks.files import new_directory, write_results
 
 Kind = Literal["validate", "stress"]
 STRESS_CHECKS = ("load", "resilience")
@@ -34,7 +35,7 @@ LEAVING_OUT = ("only", "skip", "in_process", "reference")  # an option of these 
 
 
 class Validation:
-    """A version, the process that runs its model, and the events so far; made by :func:`open_validation`.
+    """A version, its judge, and the events so far; made by :func:`open_validation`.
 
     Attributes:
         project: its project.
@@ -42,10 +43,13 @@ class Validation:
         events: of all cases run so far.
     """
 
-    def __init__(self, project: Project, process: IsolatedTrial, folder: Path, kind: Kind, options: dict[str, Any]):
+    def __init__(
+        self, project: Project, judge: Judge, folder: Path, kind: Kind, options: dict[str, Any], code: Code
+    ) -> None:
+        self._code = code
         self.project, self.cases = project, list[Case]()
         self.events: list[Event] = []
-        self._process, self._folder, self._kind = process, folder, kind
+        self._judge, self._folder, self._kind = judge, folder, kind
         self._complete = not any(options[name] for name in LEAVING_OUT)
         self._in_process, self._reference = options.pop("in_process"), options.pop("reference")
         self._options, self._start = options, time.perf_counter()
@@ -83,22 +87,27 @@ class Validation:
 
     def load(self) -> State[Any]:
         """Load the model in its process, with the champion and its contract; Failed where it cannot be loaded."""
-        description, fetched = self._process.description, self.fetched
+        judge, fetched = self._judge, self.fetched
+        if reason := judge.open(fetched.model):
+            return Failed(message=reason)
+        service = judge.pipeline.service
+        self._code = with_service(self.project, self._code, str(service.cwd or "") if service else "")
         contract = None
-        if description.serves and self._kind == "validate":
+        if service and self._kind == "validate":
             beside = fetched.model.parent / "champion-reference"
-            contract = registry.champion_contract(fetched.version, description.promote or registry.VALIDATED, beside)
+            contract = registry.champion_contract(fetched.version, judge.policy.promote or registry.VALIDATED, beside)
         options = {**self._options, "champion": self._champion(), "champion_contract": contract}
         if self._kind == "stress":
             options["only"] = options["only"] or list(STRESS_CHECKS)
-        if reason := self._process.load(fetched.model, fetched.reference, **options):
+        if reason := self._judge.load(fetched.model, fetched.reference, **options):
             return Failed(message=reason)
-        return Completed(message=counted(len(self._process.planned), "case"))
+        self.events.append(judge.record)
+        return Completed(message=counted(len(self._judge.planned), "case"))
 
     def _champion(self) -> Path | None:
         """Download the champion's model where the policy compares with it, unless it is this very version."""
-        version, description = self.fetched.version, self._process.description
-        alias = description.promote if description.compares else None
+        version, judge = self.fetched.version, self._judge
+        alias = judge.policy.promote if judge.compares else None
         champion = registry.with_alias(version.scheme, version.name, alias) if alias else None
         if champion is None or champion.number == version.number:
             return None
@@ -110,42 +119,45 @@ class Validation:
         Raises:
             Exception: whatever else stopped the loading, such as a reference that does not fit the pipeline.
         """
-        loaded.result(raise_on_failure=self._process.broken is None)
-        self.cases = [c for c in self._process.planned if not (self._in_process and uses_service(c))]
-        for reason in self._process.not_run if self._kind == "stress" else ():
+        loaded.result(raise_on_failure=self._judge.broken is None)
+        self.cases = [c for c in self._judge.planned if not (self._in_process and uses_service(c))]
+        for reason in self._judge.not_run if self._kind == "stress" else ():
             get_run_logger().warning("Not run: %s", reason)
         for listener in LISTENERS.get():
             listener.planned(self.cases)
 
     def run(self, case: Case) -> State[Any]:
         """Run one case; Failed where it has an error finding or was not evaluated."""
-        return case_state(case, self._process, self.events)
+        return case_state(case, self._judge, self.events)
 
     def sum_up(self) -> None:
         """Sum the events up to the verdict, in the order of the cases, whichever thread was first."""
         place = {(case.check, case.stage): number for number, case in enumerate(self.cases)}
         self.events.sort(key=lambda event: place.get((event.check, event.stage), len(place)))
         seconds = time.perf_counter() - self._start
-        self._verdict = self._process.verdict(self.events, self.cases, subject=self.fetched.subject, seconds=seconds)
+        subject = replace(self.fetched.subject, code_digest=self._code.digest)
+        self._verdict = self._judge.verdict(self.events, self.cases, subject=subject, seconds=seconds)
 
     def commit(self) -> str:
         """Write the verdict's files and commit it to ledger and registry; a stress test is logged and commits none."""
         validates = self._kind == "validate"
         kind = results_kind(self._kind, partial=not self._complete)
-        directory = directory_for(self.project.state, self.verdict.subject, kind)
+        directory = new_directory(self.project.state, self.verdict.subject, kind)
         write_results(self.verdict, self.events, directory)
+        for listener in LISTENERS.get():
+            listener.results(directory)
         if not validates:
             return registry.record(self.verdict, self.fetched, directory)
         page = url_for("flow-run", flow_run.id) if deployment.id else None  # a local server ends with the command
         return commit_verdict(
-            self.project, self.verdict, self.fetched, directory, whole=self._complete, page=page or ""
+            self.project, self.verdict, self.fetched, directory, code=self._code, whole=self._complete, page=page or ""
         )  # fmt: skip
 
     def state(self) -> State[Any]:
         """Return the state of the flow run: Completed on a pass, else Failed with the reason."""
         if self._kind == "validate":
             return verdict_state(self.verdict, f"Verdict of {self.verdict.subject}", page="verdict", table="findings")
-        skipped = self._process.not_run if not self.cases else ()
+        skipped = self._judge.not_run if not self.cases else ()
         note = f" ({'; '.join(skipped)})" if skipped else ""
         return verdict_state(self.verdict, f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
 
@@ -192,5 +204,6 @@ def open_validation(
         "only": list(only) if only else None, "skip": list(skip or []), "live": list(live or []), "seed": seed,
         "in_process": in_process, "reference": reference,
     }  # fmt: skip
-    with workplace(project.state / "versions") as folder, isolated(project) as process:
-        yield Validation(project, process, folder, kind, options)
+    code = read_code(project)  # before the worker reads it
+    with workplace(project.state / "versions") as folder, judging(project) as judge:
+        yield Validation(project, judge, folder, kind, options, code)

@@ -55,7 +55,7 @@ class Pipeline:
         model: Callable[[str], Any] | None = None,
         dependencies: Sequence[Dependency] = (),
         service: Service | None = None,
-        **stages: Callable[..., pd.DataFrame],
+        **stages: Callable[..., pd.DataFrame] | Stage,
     ) -> None:
         self.name = name
         self.key = key
@@ -83,7 +83,9 @@ class Pipeline:
                 "Pass them as keyword arguments in order, such as raw=parse, features=build_features."
             )
         fillable = [*(["model"] if model else []), *self.dependencies]
-        self._stages = {s: Stage(s, f, parameters_of(s, f, fillable)) for s, f in stages.items()}
+        self._stages = {
+            s: f if isinstance(f, Stage) else Stage(s, f, parameters_of(s, f, fillable)) for s, f in stages.items()
+        }
 
     @property
     def stages(self) -> tuple[str, ...]:

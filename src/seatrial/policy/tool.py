@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from seatrial.policy.settings import List, Settings, setting
 from seatrial.policy.values import Registry, Text, Variables
 
@@ -37,6 +39,17 @@ class ToolSettings(Settings):
         "models", example="models",
         says="URI scheme of the registry that 'seatrial reconcile' reads; 'seatrial plugins' lists the installed ones.",
     )  # fmt: skip
+    code: List[Text] = setting(
+        (), example=["serving", "common/*.py"],
+        says="Files, folders and globs of the code that makes the path and the service, relative to the project's "
+        "root: a version is validated again when they change. By default the pipeline's folder, what is imported from "
+        "it, and the service's folder; lock files and declared dependencies always count.",
+    )  # fmt: skip
+    head_hours: float = setting(
+        24.0, gt=0, unit="h",
+        says="Hours for which 'seatrial verify' takes a signed head as fresh where it cannot ask the ledger; "
+        "'seatrial reconcile' renews heads after half of it.",
+    )  # fmt: skip
     models: List[Text] = setting(
         ("*",), min_length=1, example=["payments-*"], allowed="a list of patterns of registered models",
         says="Name patterns of the registered models that belong to this project.",
@@ -45,4 +58,24 @@ class ToolSettings(Settings):
         (), example=["PAYMENTS_STORE_URL"], allowed="a list of names of environment variables",
         says="Environment variables that are passed to the process that loads a model, in addition to the usual ones.",
     )  # fmt: skip
-    isolation: Limits = setting(Limits(), says="Limits of the process that loads a model.")
+    python: str = setting(
+        "", example=".venv/bin/python", allowed='the path of an interpreter, or "model"',
+        says="Interpreter that runs the pipeline and the model, relative to the project's root; by default that of "
+        "seatrial. With 'model', an environment is built by uv from what the version carries: its uv.lock, else its "
+        "requirements.",
+    )  # fmt: skip
+    command: List[Text] = setting(
+        (), example=["podman", "run", "--rm", "-i", "--network=host", "{volumes}", "shop:1"],
+        says="Command that the interpreter and the service run behind, such as that of a container. {volumes} stands "
+        "for the folders that they need, as -v SOURCE:TARGET:ro.",
+    )  # fmt: skip
+    isolation: Literal["available", "required"] = setting(
+        "available",
+        says="With 'required', nothing runs without a file system of its own, by bubblewrap or by 'command'.",
+    )
+    readable: List[Text] = setting(
+        (), example=["~/nltk_data"],
+        says="Paths outside the project that the pipeline, the model or the service read. With bubblewrap, the "
+        "folders of users and temporary files are hidden from them otherwise.",
+    )  # fmt: skip
+    limits: Limits = setting(Limits(), says="Limits of the process that loads a model.")

@@ -5,7 +5,7 @@ however the caller ends, SIGKILL included, the pipe closes and the command goes.
 
 - ``log``, ``log_bytes``: where the first bytes of the command's output are kept;
 - ``grace_seconds``: between asking the command to end and ending it;
-- ``keep``: file descriptors that the command inherits;
+- ``stdio``: a descriptor that is the command's standard input and output; its errors alone are its output then;
 - ``memory_bytes``, ``processes``: what it and all it started may take together.
 
 Whatever leaves the session is found by its parents: orphans come to this process.
@@ -37,9 +37,10 @@ _LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
 class Log:
-    """The command's output, the first ``limit`` bytes of it."""
+    """The command's output, which comes from the descriptor ``source``: the first ``limit`` bytes of it."""
 
-    def __init__(self, path: str, limit: int) -> None:
+    def __init__(self, path: str, limit: int, source: int) -> None:
+        self.source = source
         self.file: BinaryIO = Path(path).open("wb", buffering=0)  # noqa: SIM115  open as long as this process
         self.left = limit
 
@@ -97,9 +98,8 @@ def report(word: str) -> None:
 
 def watch(child: subprocess.Popen[bytes], log: Log, stop: Callable[[], str], until: float = float("inf")) -> str:
     """Keep the log until the child ends (``code``), ``stop`` gives another word or the time is over (``stopped``)."""
-    assert child.stdout is not None
     with selectors.DefaultSelector() as ready:
-        ready.register(child.stdout, selectors.EVENT_READ)
+        ready.register(log.source, selectors.EVENT_READ)
         if until == float("inf"):
             ready.register(0, selectors.EVENT_READ)
         while child.poll() is None:
@@ -113,16 +113,15 @@ def watch(child: subprocess.Popen[bytes], log: Log, stop: Callable[[], str], unt
                 elif said:
                     log.add(said)
                 else:
-                    ready.unregister(child.stdout)
+                    ready.unregister(log.source)
     return "code"
 
 
-def drain(child: subprocess.Popen[bytes], log: Log) -> None:
+def drain(log: Log) -> None:
     """Keep the last output; a grandchild that holds the pipe is not waited for."""
-    assert child.stdout is not None
-    os.set_blocking(child.stdout.fileno(), False)
+    os.set_blocking(log.source, False)
     with contextlib.suppress(BlockingIOError):
-        while log.left > 0 and (said := child.stdout.read(65536)):
+        while log.left > 0 and (said := os.read(log.source, 65536)):
             log.add(said)
 
 
@@ -161,25 +160,26 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
         signal.signal(number, lambda n, _: stopped.append(n))
     if _LIBC is not None:
         _LIBC.prctl(_SUBREAPER, 1, 0, 0, 0)
-    log = Log(settings["log"], settings["log_bytes"])
+    source, output = os.pipe()
+    log = Log(settings["log"], settings["log_bytes"], source)
     limits = ResourceLimits(settings.get("memory_bytes"), settings.get("processes"))
-    keep = settings.get("keep", [])
+    stdio = settings.get("stdio")
     die_with_us = (lambda: _LIBC.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)) if _LIBC is not None else None
     try:
         child = subprocess.Popen(  # noqa: S603  to run a command is what it is for
             command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL if stdio is None else stdio,
+            stdout=output if stdio is None else stdio,
+            stderr=output,
             start_new_session=True,
-            pass_fds=keep,
             preexec_fn=die_with_us,  # noqa: PLW1509  one thread
         )
     except OSError as error:
         report(f"failed {error.strerror}: {command[0]}")
         return 1
-    for fd in keep:
-        os.close(fd)
+    os.close(output)
+    if stdio is not None:
+        os.close(stdio)
     report(f"pid {child.pid}")
 
     def stop() -> str:
@@ -187,7 +187,7 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
 
     word = watch(child, log, stop)
     end(child, log, 0.0 if word.startswith("over") else float(settings["grace_seconds"]))
-    drain(child, log)
+    drain(log)
     report(word if word.startswith("over") else f"{word} {child.returncode}")
     return 0
 

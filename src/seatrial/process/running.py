@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,9 +15,6 @@ from pathlib import Path
 from seatrial.errors import TargetError
 
 GUARD = Path(__file__).with_name("guard.py")
-
-
-LOGS = "SEATRIAL_LOGS"  # where logs are kept that outlive a trial whose temporary files do not
 
 
 LOG_BYTES = 16 * 2**20
@@ -34,9 +30,6 @@ TAIL_LINES = 12
 
 
 _PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-
-
-_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
 
 
 class Running:
@@ -57,12 +50,14 @@ class Running:
         env: Mapping[str, str],
         cwd: str,
         log: Path | None = None,
+        logs: Path | None = None,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         self.port, self.values = port, dict(values)
         self.url = f"http://127.0.0.1:{port}"
-        self.log = log or Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=os.environ.get(LOGS))) / "service.log"
+        self.log = log or Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=logs)) / "service.log"
         self._keep, self._told = log is not None, ""
-        settings = {"log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS}
+        settings = {"log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS, **(limits or {})}
         self._guard = subprocess.Popen(  # noqa: S603  the project's own command
             [sys.executable, "-I", "-S", str(GUARD), json.dumps(settings), *command],
             stdin=subprocess.PIPE,

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections.abc import Mapping
 
 from seatrial.errors import AnswerError, TargetError, UsageError, nearest
 from seatrial.pipeline import Pipeline, Service
 from seatrial.process.running import (
-    _SECRET,
     LOOK_SECONDS,
     Running,
     _taken,
     free_port,
 )
+from seatrial.process.sandbox import Sandbox
 from seatrial.targets.http import Http
 
 READY_SECONDS = 2.0  # for one answer of the readiness path
@@ -32,6 +31,7 @@ def start(
     values: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     port: int | None = None,
+    sandbox: Sandbox | None = None,
 ) -> Running:
     """Start a service and wait until its readiness path answers; use it in a ``with`` block.
 
@@ -40,6 +40,7 @@ def start(
         values: what else fills its blanks, by name, such as ``model.path``.
         cwd: where it runs, unless the service says so itself.
         port: to listen on; a free one by default.
+        sandbox: where its command runs.
 
     Raises:
         UsageError: a blank that nothing fills.
@@ -49,7 +50,7 @@ def start(
     tries = 1 if port is not None else 3
     while True:
         tries -= 1
-        running = _launch(service, values or {}, cwd, port or free_port())
+        running = _launch(service, values or {}, cwd, port or free_port(), sandbox or Sandbox())
         try:
             _wait(service, running)
         except BaseException as error:
@@ -87,7 +88,9 @@ def folder_of(pipeline: Pipeline) -> str:
     return str(pipeline.source[0].parent) if pipeline.source else os.getcwd()
 
 
-def _launch(service: Service, values: Mapping[str, str], cwd: str | os.PathLike[str] | None, port: int) -> Running:
+def _launch(
+    service: Service, values: Mapping[str, str], cwd: str | os.PathLike[str] | None, port: int, sandbox: Sandbox
+) -> Running:
     told = [*service.command, service.predict, *service.env.values()]
     blanks = {name for text in told for name in _BLANK.findall(text)}
     if "port" not in blanks:
@@ -97,15 +100,16 @@ def _launch(service: Service, values: Mapping[str, str], cwd: str | os.PathLike[
         )
     ports = {name: str(free_port()) for name in blanks if name.endswith("_port")}
     filled = {**values, **ports, "port": str(port)}
-    here = os.path.dirname(sys.executable)
-    clean = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    clean |= {"PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)]), "PYTHONUNBUFFERED": "1"}
+    own = {name: fill(value, filled) for name, value in service.env.items()}
+    folder = os.fspath(service.cwd or cwd or os.getcwd())
     return Running(
-        [fill(word, filled) for word in service.command],
+        sandbox.wrap([fill(word, filled) for word in service.command], variables=own, folder=folder),
         port=port,
         values=filled,
-        env=clean | {name: fill(value, filled) for name, value in service.env.items()},
-        cwd=os.fspath(service.cwd or cwd or os.getcwd()),
+        env=sandbox.environment() | own,
+        cwd=folder,
+        logs=sandbox.logs,
+        limits=sandbox.limits,
     )
 
 

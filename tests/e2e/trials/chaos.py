@@ -181,7 +181,7 @@ def rounds(root, environ, crash_at="", stops=False):
     from seatrial.errors import SeatrialError
     from seatrial.ledger import Ledger, transactions
     from seatrial.project import Project
-    from seatrial.promotion import aliases, effects, reconcile
+    from seatrial.promotion import aliases, effects, head, reconcile
 
     transactions.PAUSE_SECONDS = PAUSE_SECONDS
     project = Project.find(root)
@@ -203,10 +203,13 @@ def rounds(root, environ, crash_at="", stops=False):
     while True:
         with contextlib.suppress(SeatrialError), Ledger.of(project.state) as ledger:
             reconcile.scan_registry(ledger, project)
+            reconcile.validate_outdated(ledger, project)
             effects.apply(ledger, lease_seconds=LEASE_SECONDS)
+            head.renew_heads(ledger, project)
             for job in reconcile.jobs(ledger, lease_seconds=LEASE_SECONDS):
-                reconcile.attempt(ledger, job, trial, LEASE_SECONDS)
+                reconcile.attempt(ledger, project, job, trial, LEASE_SECONDS)
                 effects.apply(ledger, lease_seconds=LEASE_SECONDS)
+                head.renew_heads(ledger, project)
             aliases.check_aliases(ledger, project)
         time.sleep(0.1)
 

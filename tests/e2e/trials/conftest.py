@@ -9,6 +9,7 @@ from seatrial import Dependency, Pipeline, Policy, Reference, capture
 from seatrial.io.loading import load_file
 from tests.e2e.trials import linear
 from tests.e2e.trials.faults import Ground
+from tests.e2e.trials.toy import kind, toy  # noqa: F401  fixtures
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "payments"

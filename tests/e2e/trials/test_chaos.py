@@ -182,7 +182,7 @@ def test_what_cannot_be_validated_gets_the_verdict_error(project):
         ledger.observe(registry.named("models").changed_since(model="tiny-bare"))
         for words in (*["will be tried again"] * (ATTEMPTS - 1), "has the verdict error"):
             (job,) = reconcile.jobs(ledger, 1)
-            assert words in reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri))
+            assert words in reconcile.attempt(ledger, made, job, lambda job: chaos.validated(made, job.uri))
             ledger.offset_seconds += 400
         assert [k.outcome for k in ledger.verdicts("tiny-bare")] == [Outcome.ERROR]
         assert effects.apply(ledger) == []
@@ -208,20 +208,20 @@ def test_trouble_that_leaves_no_verdict(project, monkeypatch):
     with Ledger.of(made.state) as ledger:
         ledger.observe(registry.named("models").changed_since(model="tiny-trouble"))
         (job,) = reconcile.jobs(ledger, 1)
-        assert "changed while" in reconcile.attempt(ledger, job, changes)
+        assert "changed while" in reconcile.attempt(ledger, made, job, changes)
         monkeypatch.undo()
         ledger.offset_seconds += 400
         (job,) = reconcile.jobs(ledger, 1)
         assert job.attempt == 2
-        assert "will be tried again" in reconcile.attempt(ledger, job, goes_away)
+        assert "will be tried again" in reconcile.attempt(ledger, made, job, goes_away)
         monkeypatch.undo()
         ledger.offset_seconds += 400
         (job,) = reconcile.jobs(ledger, 1)
         assert job.attempt == 2
         assert ledger.verdicts("tiny-trouble") == []
-        assert reconcile.attempt(ledger, job, lambda job: chaos.validated(made, job.uri)).endswith(": pass.")
+        assert reconcile.attempt(ledger, made, job, lambda job: chaos.validated(made, job.uri)).endswith(": pass.")
         assert "another worker has claimed it" in reconcile.attempt(
-            ledger, job, lambda job: chaos.validated(made, job.uri)
+            ledger, made, job, lambda job: chaos.validated(made, job.uri)
         )
         assert [k.number for k in ledger.verdicts("tiny-trouble")] == [number]
         mlflow_client().delete_model_version("tiny-trouble", number)

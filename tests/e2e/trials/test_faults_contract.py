@@ -30,7 +30,7 @@ def running(payments, url):
         env={"MODEL_PATH": "{model.path}", "PAYMENTS_STORE_URL": "{store.url}", "STORE_SECONDS": "20"},
     )  # fmt: skip
     pipeline = with_service(payments, service)
-    with serve(pipeline, model_path=payments.versions["2"]) as started:
+    with serve(Trial(pipeline, payments.reference), model_path=payments.versions["2"]) as started:
         yield started
 
 

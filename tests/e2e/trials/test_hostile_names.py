@@ -15,7 +15,7 @@ from rich.console import Console
 from seatrial import Dependency, Outcome, Pipeline, Policy, Quality, Reference, Sink, StagePolicy, Subject, capture, run
 from seatrial.events import Attachment
 from seatrial.sinks import console, markdown
-from seatrial.sinks.files import directory_for, write_results
+from seatrial.sinks.files import new_directory, write_results
 from tests.unit.sinks.test_hostile_text import Tags
 
 HTML = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
@@ -166,7 +166,7 @@ def outputs(request, reference, tmp_path_factory):
     )  # fmt: skip
     console.show(verdict, screen)
     state = tmp_path_factory.mktemp("state")
-    directory = write_results(verdict, heard.events, directory_for(state, subject))
+    directory = write_results(verdict, heard.events, new_directory(state, subject))
     files = {p.relative_to(state).as_posix(): p.read_bytes().decode() for p in state.rglob("*") if p.is_file()}
     assert directory.is_relative_to(state / "reports")
     texts = {

@@ -6,85 +6,26 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import psutil
 import pytest
 
-from seatrial import Outcome, Reference, Verdict, capture
-from seatrial.events import Subject
-from seatrial.io.loading import load_file
-from seatrial.isolation import isolated, process
-from seatrial.project import Project
+from seatrial import Outcome
+from seatrial.isolation import process
+from tests.e2e.trials.toy import Toy
 from tests.support.waiting import until
 
-PIPELINE = """
-import runpy
-from pathlib import Path
-from seatrial import Pipeline
-
-def load(path):
-    return runpy.run_path(str(Path(path) / "model.py"))["predict"]
-
-def raw(frame):
-    return frame.astype({"amount": "float64"})
-
-def prediction(frame, model):
-    return frame[["id"]].assign(score=model(frame["amount"]))
-
-pipeline = Pipeline("toy", key="id", raw=raw, prediction=prediction, model=load)
-"""
-HONEST = "def predict(amount):\n    return amount * 2\n"
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "planted-1", "MLFLOW_TRACKING_PASSWORD": "planted-2", "PREFECT_API_KEY": "planted-3",
     "SEATRIAL_SIGNING_KEY": "planted-4", "SEATRIAL_LEDGER_URL": "postgresql://u:planted-5@db",
     "GITHUB_TOKEN": "planted-6",
 }  # fmt: skip
-NO_NAMESPACES = "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n"
-
-
-def kernel_makes_namespaces() -> bool:
-    """Try it in a process without threads, since it forks."""
-    program = "import sys; from seatrial.isolation import namespaces; sys.exit(not namespaces.available())"
-    return subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-@dataclass(frozen=True)
-class Toy:
-    """A project whose model is a Python file, and the reference that its honest model gave."""
-
-    root: Path
-    reference: Reference
-
-    def validate(self, model: str, *, only: tuple[str, ...] = ("golden",), **limits: float) -> Verdict:
-        """Validate a model with this code, while the worker holds secrets."""
-        (self.root / "model" / "model.py").write_text(textwrap.dedent(model))
-        table = "\n".join(f"{name} = {value}" for name, value in limits.items())
-        (self.root / "pyproject.toml").write_text(
-            f'[tool.seatrial]\npipeline = "pipeline.py:pipeline"\nenvironment = ["SHOP_URL"]\n'
-            f"[tool.seatrial.isolation]\n{table}\n"
-        )
-        with isolated(Project.find(self.root)) as trial:
-            trial.load(self.root / "model", self.reference, only=only)
-            events = [event for case in trial.planned for event in trial.run(case)]
-            return trial.verdict(events, trial.planned, subject=Subject("toy", "1"))
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    root = tmp_path_factory.mktemp("toy")
-    (root / "model").mkdir()
-    (root / "expectations").mkdir()
-    (root / "pipeline.py").write_text(PIPELINE)
-    (root / "model" / "model.py").write_text(HONEST)
-    requests = pd.DataFrame({"id": [f"r{n}" for n in range(20)], "amount": range(20)})
-    return Toy(root, capture(load_file(root / "pipeline.py").pipeline, requests, model=str(root / "model")))
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +100,7 @@ def test_a_case_that_takes_too_long_is_not_evaluated(toy: Toy) -> None:
     assert {u.reason for u in verdict.not_evaluated if u.stage} == {verdict.summary.removeprefix("error: ")}
 
 
-def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
+def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path, kind: str) -> None:
     """Not in its environment nor its parent's, in its home, or in an open file; what it floods is kept to a limit.
 
     Where the kernel makes namespaces, it sees no other process whose environment it could read.
@@ -176,7 +117,7 @@ def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
             try: found["fds"].append(os.readlink(f"/proc/self/fd/{{fd}}"))
             except OSError: pass
         found["parent"] = Path(f"/proc/{{os.getppid()}}/environ").read_text()
-        if {kernel_makes_namespaces()}:
+        if {kind != "limits"}:
             found["others"] = [p.read_text() for p in Path("/proc").glob("[0-9]*/environ")]
         Path({str(tmp_path / "found.json")!r}).write_text(json.dumps(found))
         for _ in range(64): print("x" * 2**20)
@@ -194,14 +135,8 @@ def test_a_canary_finds_no_credential(toy: Toy, tmp_path: Path) -> None:
     assert max(log.stat().st_size for log in (toy.root / ".seatrial" / "logs").iterdir()) < 1.1 * 2**20
 
 
-@pytest.mark.parametrize("namespaces", [True, False])
-def test_what_a_model_leaves_behind_ends_with_it(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, namespaces: bool
-) -> None:
-    """A daemon in a session of its own ends, with namespaces and without, also when the guard was killed."""
-    if not namespaces:
-        (tmp_path / "namespaces.py").write_text(NO_NAMESPACES)
-        monkeypatch.setattr(process, "NAMESPACES", tmp_path / "namespaces.py")
+def test_what_a_model_leaves_behind_ends_with_it(toy: Toy, tmp_path: Path, kind: str) -> None:
+    """A daemon in a session of its own ends, whatever keeps it apart, also when it kills the guard where it can."""
     lock = tmp_path / "lock"
     daemon = f"""
         import fcntl, os, time
@@ -216,32 +151,36 @@ def test_what_a_model_leaves_behind_ends_with_it(
             os._exit(0)
         os.read(read, 4)
         os.kill(os.getppid(), 9)
-        time.sleep(600)
+        if {kind == "limits"}: time.sleep(600)  # and the end of the guard ends it
+        os._exit(3)
     """
     verdict = toy.validate(daemon)
-    assert "the guard it runs under was killed" in verdict.summary
+    ending = "the guard it runs under was killed" if kind == "limits" else "ended by itself, with code 3"
+    assert ending in verdict.summary
     assert free(lock)
 
 
-def test_it_ends_with_a_worker_that_is_killed(toy: Toy, tmp_path: Path) -> None:
-    """SIGKILL of the worker, which can clean nothing up, ends the trial's process too."""
+def test_it_ends_with_a_judge_that_is_killed(toy: Toy, tmp_path: Path) -> None:
+    """SIGKILL of the judge, which can clean nothing up, ends the worker too."""
     lock = tmp_path / "lock"
     (toy.root / "model" / "model.py").write_text(
         f"import fcntl, time\nfile = open({str(lock)!r}, 'a')\nfcntl.flock(file, fcntl.LOCK_EX)\ntime.sleep(600)\n"
     )
-    worker = f"""
+    judge = f"""
         from seatrial import Reference
-        from seatrial.isolation import isolated
+        from seatrial.isolation import launch
+        from seatrial.orchestration.judge import judging
         from seatrial.project import Project
         from pathlib import Path
-        with isolated(Project.find({str(toy.root)!r})) as trial:
+        launch.strongest = lambda: "limits"
+        with judging(Project.find({str(toy.root)!r})) as trial:
             trial.load(Path({str(toy.root / "model")!r}), Reference.load({str(toy.reference.root)!r}))
     """
     lock.touch()
-    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(worker)]) as started:
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(judge)]) as started:
         until(lambda: not free(lock) or started.poll() is not None)
         assert not free(lock)
         started.kill()
     until(lambda: free(lock))
     for left in Path(process.tempfile.gettempdir()).glob("seatrial-trial-*"):
-        left.rmdir()  # the one thing that only the worker could have removed
+        shutil.rmtree(left)  # the one thing that only the judge could have removed

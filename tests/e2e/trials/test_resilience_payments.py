@@ -57,7 +57,7 @@ def experiment(ground):
     with (
         ground.trial() as made,
         DependencyProxy(ground.pipeline.dependencies["store"].url) as between,
-        serve(ground.pipeline, model_path=ground.path, urls={"store": between.through}) as running,
+        serve(made, model_path=ground.path, urls={"store": between.through}) as running,
         Http(running.url, seconds=30) as http,
     ):
         baseline = baseline_of(made, "store", expected(made))

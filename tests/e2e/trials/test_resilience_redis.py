@@ -75,7 +75,7 @@ def test_a_client_that_retries_by_itself_violates_amplification(trial):
         url = made.pipeline.dependencies["scales"].url
         with (
             DependencyProxy(url) as between,
-            serve(made.pipeline, urls={"scales": between.through}) as running,
+            serve(made, urls={"scales": between.through}) as running,
         ):
             ground = baseline_of(made, "scales", expected(made))
             at = Experiment("resilience", "scales", between, running, f"{running.url}/predict", ground)

@@ -89,7 +89,7 @@ def test_a_hash_seed_gives_the_same_order_in_every_process_that_has_it(tmp_path:
     trial = trial_of(tmp_path, '"-".join(TAGS)')
 
     def first(hash_seed):
-        process = fresh.replay(trial.pipeline.source, trial.reference, ["features"], hash_seed=hash_seed)
+        process = fresh.replay(trial, None, hash_seed)
         return process.frames["features"]["first"].iloc[0]
 
     order = first(1)
@@ -103,9 +103,9 @@ def test_sorted_tags_and_a_model_loaded_again_pass_and_each_process_is_started_o
     started: list[int] = []
     real = fresh.replay
 
-    def counted(*args, **kwargs):
-        started.append(kwargs["hash_seed"])
-        return real(*args, **kwargs)
+    def counted(trial, path, hash_seed):
+        started.append(hash_seed)
+        return real(trial, path, hash_seed)
 
     monkeypatch.setattr(fresh, "replay", counted)
     trial = trial_of(tmp_path, '"-".join(sorted(TAGS))')
@@ -138,7 +138,7 @@ def test_a_process_that_exits_or_hangs_is_not_evaluated(tmp_path: Path, monkeypa
     good = trial.pipeline.source[0].read_text(encoding="utf-8")
     trial.pipeline.source[0].write_text("import os; os._exit(3)", encoding="utf-8")
     (not_evaluated,) = [e for e in check.check.run(trial, "features") if isinstance(e, NotEvaluated)]
-    assert "exit code 3" in not_evaluated.reason
+    assert "ended by itself, with code 3" in not_evaluated.reason
     trial.pipeline.source[0].write_text(good, encoding="utf-8")
-    process = fresh.replay(trial.pipeline.source, trial.reference, ["features"], limit_seconds=0.01)
+    process = fresh.replay(trial, None, 1, seconds=0.01)
     assert "within 0.01 s" in process.failed

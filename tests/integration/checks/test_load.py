@@ -110,7 +110,7 @@ def test_a_blocking_call_in_an_async_route_is_named_as_the_cause(monkeypatch):
 
 def test_a_probe_begins_when_an_overload_is_drained():
     """Requests that timed out are still served, and would count against the next rate."""
-    with trial("queues") as made, serve(made.pipeline) as running, Http(running.url) as http:
+    with trial("queues") as made, serve(made) as running, Http(running.url) as http:
         slo, load = Slo(limit_ms=100, rate=5), Load(timeout_seconds=0.2)
         session = LoadSession(f"{running.url}/predict", running, expected(made), slo, load, 0)
         session.run(0, 80, 1_000.0)
@@ -123,7 +123,7 @@ def test_a_probe_begins_when_an_overload_is_drained():
 def test_the_search_of_a_service_that_met_its_objective_begins_there(monkeypatch):
     """Its own rate is not probed again; at fifty answers a second the result is at most 10 % above."""
     even_when_late(monkeypatch)
-    with trial("queues") as made, serve(made.pipeline) as running:
+    with trial("queues") as made, serve(made) as running:
         slo, load = Slo(limit_ms=100, rate=10, percentile=0.5), Load(timeout_seconds=0.3)
         session = LoadSession(f"{running.url}/predict", running, expected(made), slo, load, 0)
         found = {m.name: m.value for m in find_max_rate("load", session, lambda *_: None, met=True)}
@@ -135,7 +135,7 @@ def test_the_search_of_a_service_that_met_its_objective_begins_there(monkeypatch
 def test_a_slow_service_whose_event_loop_is_free_is_not_diagnosed_as_blocking():
     """An answer that waits without blocking the others is slow; no other cause is named."""
     slow = Finding("load", "service", "Slow.", cause="slow")
-    with trial("shares") as made, serve(made.pipeline) as running:
+    with trial("shares") as made, serve(made) as running:
         slo = Slo(limit_ms=10, rate=5)
         session = LoadSession(f"{running.url}/predict", running, expected(made), slo, Load(timeout_seconds=2.0), 0, 0.0)
         assert _diagnosed(session, slow) is slow

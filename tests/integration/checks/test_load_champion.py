@@ -68,9 +68,9 @@ def trial(pipeline, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def running(trial, pipeline):
+def running(trial):
     """The service of this version, a quarter of a second an answer."""
-    with serve(pipeline, model_path=trial(0.25, None).model_path) as running:
+    with serve(trial(0.25, None)) as running:
         yield running
 
 

@@ -171,15 +171,14 @@ def _accepted_in_process(session: Session, text: str) -> bool:
             frame = pd.DataFrame({frame_json.PAYLOAD: [text]}, dtype="string")
             if list(trial.reference.requests.columns) != [frame_json.PAYLOAD]:
                 frame = pd.DataFrame([json.loads(text)])
-            for each in trial.pipeline.stages:
-                frame = trial.step(each)(frame)
+            trial.through(trial.pipeline.stages, frame)
         else:
             given = trial.input_of(stage).iloc[:1].reset_index(drop=True)
             for column, value in json.loads(text).items():
                 if column in given.columns:
                     cell = pd.Series([value])
                     given[column] = cell.astype(given[column].dtype) if _holds(given[column], cell) else cell
-            trial.step(stage)(given)
+            trial.through([stage], given)
     except (SeatrialError, ValueError, TypeError):
         return False
     return True

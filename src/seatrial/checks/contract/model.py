@@ -47,7 +47,7 @@ def compare_meaning(name: str, trial: Trial, place: str) -> Iterator[Event]:
 
     The champion's recorded answers also show changes of the code; its model on this path shows changes of the model.
     """
-    if trial.champion_contract is None and trial.champion is None:
+    if trial.champion_contract is None and not trial.has_champion:
         return
     try:
         after, (before, source) = trial.chained(trial.pipeline.stages[-1]), _before(trial)
@@ -75,11 +75,10 @@ def _before(trial: Trial) -> tuple[pd.DataFrame | None, str]:
     recorded = _recorded(trial)
     if recorded is not None:
         return recorded, "the champion's recorded answers"
-    if trial.champion is None:
+    if not trial.has_champion:
         return None, ""
-    frame = trial.input_of(trial.pipeline.stages[0])
-    for stage in trial.pipeline.stages:
-        frame = trial.step(stage, model=trial.champion)(frame)
+    stages = trial.pipeline.stages
+    frame = trial.through(stages, trial.input_of(stages[0]), model="champion")
     return frame, "the answers of the champion's model on this path"
 
 

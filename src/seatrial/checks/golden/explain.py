@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 from seatrial.errors import SeatrialError
 from seatrial.io.frame_json import projected
 from seatrial.parity.compare import compare
+from seatrial.pipeline import Model, Source
 from seatrial.trial import Trial
 
 ROWS = 400  # requests that one hypothesis is tested on
@@ -72,7 +73,7 @@ Hypothesis = tuple[str, str, str, str, Callable[[], pd.DataFrame]]
 
 
 def _reconnected(trial: Trial, rows: Any, name: str) -> Any:
-    return _run(trial, rows, clients={**trial.clients, **trial.pipeline.connect(name)})
+    return _run(trial, rows, sources={name: "live"})
 
 
 def _hypotheses(trial: Trial, rows: Any, place: str) -> Iterator[Hypothesis]:
@@ -83,11 +84,11 @@ def _hypotheses(trial: Trial, rows: Any, place: str) -> Iterator[Hypothesis]:
             "where.",
             partial(_reconnected, trial, rows, name),
         )  # fmt: skip
-    if trial.champion is not None:
+    if trial.has_champion:
         yield (
             "other-model", "The path in process gives the same values with the champion's model.", place,
             "Check how the service locates its model: it has loaded the champion's, not the one on trial.",
-            lambda: _run(trial, rows, model=trial.champion),
+            lambda: _run(trial, rows, model="champion"),
         )  # fmt: skip
     for stage in trial.pipeline.stages[:-1]:
         for cause, condition, change in CHANGES:
@@ -102,27 +103,21 @@ def _run(
     trial: Trial,
     rows: Any,
     *,
-    model: Any = None,
-    clients: Any = None,
+    model: Model = "version",
+    sources: Mapping[str, Source] | None = None,
     after: str | None = None,
     change: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """Run the path on some requests with one change: another model, other clients, or a frame altered after a stage."""
-    frame = trial.reference.requests.iloc[rows].reset_index(drop=True)
-    changed = after is None
-    for stage in trial.pipeline.stages:
-        step = trial.pipeline.step(
-            stage, model=trial.model if model is None else model, clients=clients or trial.clients
-        )
-        frame = step(frame)
-        if stage == after and change is not None:
-            altered = change(frame)
-            if altered.equals(frame) and list(altered.columns) == list(frame.columns):
-                raise SeatrialError("the change leaves the frame as it is")
-            frame, changed = altered, True
-    if not changed:
-        raise SeatrialError("the stage to change after was not run")
-    return frame
+    """Run the path on some requests with one change: a model, a dependency's source, or a frame after a stage."""
+    requests, stages = trial.reference.requests.iloc[rows].reset_index(drop=True), trial.pipeline.stages
+    until = 0 if after is None else stages.index(after) + 1
+    frame = trial.through(stages[:until], requests, model=model, sources=sources)
+    if change is not None:
+        altered = change(frame)
+        if altered.equals(frame) and list(altered.columns) == list(frame.columns):
+            raise SeatrialError("the change leaves the frame as it is")
+        frame = altered
+    return trial.through(stages[until:], frame, model=model, sources=sources)
 
 
 def _narrow(frame: pd.DataFrame) -> pd.DataFrame:

@@ -101,7 +101,7 @@ def _degraded(name: str, modes: Sequence[ComparedAnswers], comparison: ServiceCo
     )
     for dependency in comparison.trial.pipeline.dependencies:
         try:
-            comparison.trial.pipeline.connect(dependency)
+            comparison.trial.replayer.ask(dependency)
         except PipelineError as error:
             yield NotEvaluated(name, SERVICE, f"{message} {error}")
             return

@@ -46,7 +46,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         rng = np.random.default_rng([trial.seed, crc32(f"{stage} {variation.cause}".encode())])
         batches = variation.batches(probe.given, rng)
         try:
-            together, other_types = assemble([probe.again(rows) for rows in batches], probe.answer)
+            together, other_types = assemble(probe.again(batches), probe.answer)
         except StageError as error:
             yield failed_batch(NAME, probe, variation, error)
             compared += not unrecorded(error)
@@ -83,8 +83,11 @@ def _fresh_processes(probe: StageProbe, reported: frozenset[str]) -> Iterator[Ev
     for number in range(1 if needs_model(trial, stage) else HASH_SEEDS):
         hash_seed, process = replay_fresh(trial, number)
         evidence = {"hash_seed": hash_seed}
-        if reason := process.failed or process.unreadable.get(stage, ""):
+        if reason := process.failed:
             yield NotEvaluated(NAME, stage, reason)
+            return
+        if stage in process.errors and unrecorded(process.errors[stage]):
+            yield NotEvaluated(NAME, stage, f"the fresh process: {process.errors[stage].__cause__}")
             return
         if stage in process.errors:
             yield Evaluated(NAME, stage, 1)

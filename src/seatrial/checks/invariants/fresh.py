@@ -1,16 +1,42 @@
-"""Fresh processes that replay the stages: started once a trial, in parallel; a case waits for the one it needs."""
+"""Fresh processes that replay the stages: started once a trial, in parallel; a case waits for the one it needs.
+
+Each has another hash seed: dependence on the order of a set or on the state of a process shows.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from seatrial.checks.invariants.worker import FreshProcess, replay
+import pandas as pd
+
+from seatrial.errors import EnvironmentUnavailable, IsolationError, SeatrialError, StageError
+from seatrial.isolation.launch import Launch
+from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.trial import Trial
 
 # Fresh processes, each with a PYTHONHASHSEED of its own: a set of two strings keeps its order in half of them. Only the
 # first loads the model, which takes most of the time; the others replay the stages that do without.
 HASH_SEEDS = 3
+LIMIT_SECONDS = 300.0  # for loading the pipeline, again for its model, and again for each stage
+
+
+@dataclass(frozen=True)
+class FreshProcess:
+    """The answers of another process to the recorded inputs.
+
+    Attributes:
+        frames: the answer of each stage that returned one.
+        errors: the error of each stage that raised.
+        failed: the reason where the process gave no answer at all, else empty.
+    """
+
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    errors: Mapping[str, StageError] = field(default_factory=dict)
+    failed: str = ""
 
 
 def start_all(trial: Trial) -> None:
@@ -26,15 +52,9 @@ def start_all(trial: Trial) -> None:
 
 def replay_fresh(trial: Trial, number: int) -> tuple[int, FreshProcess]:
     """Return the hash seed of fresh process ``number`` and its answers; it is started once a trial."""
-    source = trial.pipeline.source
-    assert source is not None
-    path = None if number else trial.model_path
-    stages = [s for s in trial.pipeline.stages if path is not None or not needs_model(trial, s)]
     hash_seed = 1 + (trial.seed * HASH_SEEDS + number) % (2**32 - 1)  # 0 would switch the randomisation off
-    return hash_seed, trial.once(
-        ("fresh process", hash_seed),
-        lambda: replay(source, trial.reference, stages, model_path=path, hash_seed=hash_seed),
-    )
+    path = None if number else trial.model_path
+    return hash_seed, trial.once(("fresh process", hash_seed), lambda: replay(trial, path, hash_seed))
 
 
 def needs_model(trial: Trial, stage: str) -> bool:
@@ -55,6 +75,43 @@ def why_not_run(trial: Trial, stage: str) -> str:
             "as an object. Give its path to include that."
         )
     return ""
+
+
+def replay(trial: Trial, model_path: str | None, hash_seed: int, seconds: float = LIMIT_SECONDS) -> FreshProcess:
+    """Replay every stage on its recorded input in a new process.
+
+    Args:
+        trial: of the pipeline.
+        model_path: the path of the model; without one, stages that need it are left out.
+        hash_seed: the ``PYTHONHASHSEED`` of the process; string hashes, and the order of sets, depend on it.
+        seconds: for loading the pipeline, again for its model, and again for each stage.
+    """
+    stages = [s for s in trial.pipeline.stages if model_path is not None or not needs_model(trial, s)]
+    frames, errors = {}, {}
+    try:
+        with _another(trial, hash_seed, seconds) as replayer:
+            replayer.pipeline()
+            replayer.load(trial.reference, {} if model_path is None else {"version": Path(model_path)})
+            for stage in stages:
+                [[result]] = replayer.replay([stage], [trial.input_of(stage)])
+                if isinstance(result, StageError):
+                    errors[stage] = result
+                else:
+                    frames[stage] = result
+    except (IsolationError, EnvironmentUnavailable) as error:
+        return FreshProcess(failed=f"a fresh process could not replay the stages. {error}")
+    except SeatrialError as error:  # its text may be that of the project's own error, with values
+        return FreshProcess(failed=f"a fresh process could not load the pipeline ({type(error).__name__})")
+    return FreshProcess(frames, errors)
+
+
+def _another(trial: Trial, hash_seed: int, seconds: float) -> RemoteReplayer:
+    if isinstance(trial.replayer, RemoteReplayer):
+        return trial.replayer.another(hash_seed)
+    assert trial.pipeline.source is not None
+    return RemoteReplayer(
+        Launch(), trial.pipeline.source, hash_seed=hash_seed, load_seconds=seconds, case_seconds=seconds
+    )
 
 
 def _quietly(trial: Trial, number: int) -> None:

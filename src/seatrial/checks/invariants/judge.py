@@ -93,7 +93,7 @@ def retyped_columns(name: str, stage: str, retyped: Mapping[str, str]) -> Findin
 def empty_batch(name: str, probe: StageProbe) -> Iterator[Event]:
     """Yield a warning where the stage fails on an input without rows, or returns rows for it."""
     try:
-        rows = len(probe.again(slice(0, 0)))
+        rows = len(probe.again([slice(0, 0)])[0])
         message = f"Stage '{probe.stage}' returns {plural(rows, 'row')} for an input without rows." if rows else ""
     except StageError as error:
         message = "" if unrecorded(error) else f"{error} The stage fails on an input without rows."

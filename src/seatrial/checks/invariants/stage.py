@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,9 +43,9 @@ class StageProbe:
         }
         return cls(trial, stage, trial.input_of(stage), answer, tolerances, floors)
 
-    def again(self, rows: Any) -> pd.DataFrame:
-        """Run the stage on some rows, with a new index: a request has none."""
-        return self.trial.step(self.stage)(self.given.iloc[rows].reset_index(drop=True).copy())
+    def again(self, batches: Iterable[Any]) -> list[pd.DataFrame]:
+        """Run the stage on some rows for each batch, with a new index: a request has none."""
+        return self.trial.replay(self.stage, [self.given.iloc[rows].reset_index(drop=True).copy() for rows in batches])
 
     def parity(self, expected: pd.DataFrame, actual: pd.DataFrame) -> Parity:
         """Compare two answers."""

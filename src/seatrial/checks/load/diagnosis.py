@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from time import monotonic
 import numpy as np
 
 SAMPLE_SECONDS = 0.01
+TREE_SECONDS = 1.0  # between two looks for the processes of the service
 
 
 @dataclass
@@ -48,18 +49,21 @@ class ServiceActivity:
 
 @contextmanager
 def sample_activity(pid: int, ready: Callable[[], object]) -> Iterator[ServiceActivity]:
-    """Sample a process, and call its readiness path again and again, until the block ends.
+    """Sample a service's processes, and call its readiness path again and again, until the block ends.
 
     Args:
-        pid: the process id of the service.
+        pid: the process that was started for the service; all that it started belong to it.
         ready: sends one request to the readiness path and returns after the answer.
     """
     activity, stop = ServiceActivity(), threading.Event()
 
     def sample() -> None:
+        processes, look = [pid], 0.0
         while not stop.wait(SAMPLE_SECONDS):
+            if monotonic() > look:
+                processes, look = tree_of(pid), monotonic() + TREE_SECONDS
             with contextlib.suppress(OSError):
-                activity.running += is_running(pid)
+                activity.running += is_running(processes)
                 activity.samples += 1
 
     def call() -> None:
@@ -81,18 +85,33 @@ def sample_activity(pid: int, ready: Callable[[], object]) -> Iterator[ServiceAc
             thread.join(30)
 
 
-def is_running(pid: int) -> bool:
-    """Return whether any thread of the process runs or waits for a core (Linux: state R).
+def tree_of(pid: int) -> list[int]:
+    """Return the process and all that it started, such as the workers of a server, or a server behind a wrapper."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    return [pid]
+
+
+def is_running(processes: Iterable[int]) -> bool:
+    """Return whether any thread of the processes runs or waits for a core (Linux: state R).
 
     Unlike the process's share of the processor this stays true when other processes leave it no core.
 
     Raises:
-        OSError: the platform does not report the state.
+        OSError: the platform does not report the state, or all of them ended.
     """
-    for task in Path(f"/proc/{pid}/task").iterdir():
+    known = False
+    for pid in processes:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if (task / "stat").read_text().rpartition(")")[2].split()[0] == "R":
-                return True
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    if (task / "stat").read_text().rpartition(")")[2].split()[0] == "R":
+                        return True
+            known = True
+    if not known:
+        raise OSError("the state of no process is known")
     return False
 
 

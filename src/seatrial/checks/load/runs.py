@@ -83,7 +83,7 @@ class LoadSession:
 def start_service(trial: Trial, model_path: str | None, cores: Cores) -> Running:
     """Start the pipeline's service with a model, on its cores; use it in a ``with`` block."""
     with pinned_to(cores.service):
-        return serve(trial.pipeline, model_path=model_path)
+        return serve(trial, model_path=model_path)
 
 
 def shape(load: Load, rate: float, requests: int) -> tuple[Profile, int]:

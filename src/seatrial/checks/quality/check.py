@@ -67,7 +67,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         return
     case = replace(case, metrics=tuple(m for m in case.metrics if m.scores == "any" or are_probabilities(data)))
     yield from limits_met(case, data)
-    if trial.champion is None:
+    if not trial.has_champion:
         yield from slice_values(case, data)
     else:
         try:

@@ -123,8 +123,6 @@ def champion_frame(trial: Trial, stage: str) -> pd.DataFrame:
     def replay() -> pd.DataFrame:
         before = trial.pipeline.before(first)
         frame = trial.input_of(first) if before is None else trial.chained(before).copy()
-        for name in names[names.index(first) :]:
-            frame = trial.step(name, model=trial.champion)(frame)
-        return frame
+        return trial.through(names[names.index(first) :], frame, model="champion")
 
     return trial.once(("champion", stage), replay)

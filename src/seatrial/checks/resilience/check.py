@@ -49,7 +49,7 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     try:
         with (
             DependencyProxy(declared.url, seed=trial.seed) as proxy,
-            serve(trial.pipeline, model_path=trial.model_path, urls={dependency: proxy.through}) as running,
+            serve(trial, urls={dependency: proxy.through}) as running,
         ):
             url = running.url + path
             experiment = Experiment(

@@ -22,12 +22,10 @@ def baseline_of(trial: Trial, dependency: str, expected: Expected) -> Baseline:
     everything = np.ones(len(expected.payloads), dtype=bool)
     if declared.fallback is None:
         return Baseline(expected, None, everything, policy)
-    clients = {**trial.clients, dependency: declared.fallback()}
-    frame = trial.reference.requests
     stages = trial.pipeline.stages
-    for stage in stages[: stages.index(expected.stage) + 1]:
-        step = trial.pipeline.step(stage, model=trial.model, clients=clients, columns=trial.reference.columns)
-        frame = step(frame)
+    frame = trial.through(
+        stages[: stages.index(expected.stage) + 1], trial.reference.requests, sources={dependency: "fallback"}
+    )
     if policy.degraded_field not in frame:
         raise UsageError(
             f"The fallback's answers have no field '{policy.degraded_field}'. They have: "

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from seatrial.errors import TargetError
 from seatrial.io import strict_json
 from seatrial.process.running import Running
+from seatrial.process.sandbox import Sandbox
 
 SECONDS = 60.0  # for an interpreter on a busy machine that imports numpy
 OUTPUT_BYTES = 2**16
@@ -41,12 +42,17 @@ class ServingEnvironment:
     unreadable: str = ""
 
 
-def serving_environment(running: Running) -> ServingEnvironment:
+def serving_environment(running: Running, sandbox: Sandbox | None = None) -> ServingEnvironment:
     """Return the environment of the process that listens on a started service's port.
+
+    Args:
+        running: the service.
+        sandbox: where it runs; its interpreter is asked there.
 
     Raises:
         TargetError: no process of the service listens there, or it cannot be inspected.
     """
+    sandbox = sandbox or Sandbox()
     import psutil
 
     try:
@@ -57,13 +63,13 @@ def serving_environment(running: Running) -> ServingEnvironment:
     name = os.path.basename(command[0]) if command else ""
     if _PYTHON.fullmatch(name):
         beside = os.path.join(folder, command[0]) if os.sep in command[0] else command[0]
-        python = shutil.which(beside, path=variables.get("PATH", os.defpath))
-        if python and (found := _report(python, variables, folder)):
+        python = shutil.which(beside, path=variables.get("PATH", os.defpath)) or command[0]
+        if found := _report(sandbox.wrap([python], variables=variables, folder=folder), variables, folder):
             return ServingEnvironment(found)
         why = f"its interpreter '{name}' did not report its environment"
     else:
         why = f"its command is '{name}', which is not a Python interpreter"
-    found = _report(sys.executable, {**variables, "PYTHONPATH": "", "PYTHONHOME": ""}, os.getcwd())
+    found = _report([sys.executable], {**variables, "PYTHONPATH": "", "PYTHONHOME": ""}, os.getcwd())
     if found is None:
         raise TargetError(f"The serving process cannot be inspected: {why}.")
     return ServingEnvironment(
@@ -71,15 +77,16 @@ def serving_environment(running: Running) -> ServingEnvironment:
     )
 
 
-def _report(python: str, variables: Mapping[str, str], folder: str) -> dict[str, Any] | None:
+def _report(python: Sequence[str], variables: Mapping[str, str], folder: str) -> dict[str, Any] | None:
     """Return the environment that an interpreter reports, or None."""
     spec = find_spec("seatrial.reference.environment")
     assert spec is not None
     assert spec.origin is not None
     source = Path(spec.origin).read_text(encoding="utf-8")
+    here = folder if os.path.isdir(folder) else os.sep  # that of a container is not here
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
         output = subprocess.run(  # noqa: S603  the interpreter that serves already
-            [python, "-c", source], env=dict(variables), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
+            [*python, "-c", source], env=dict(variables), cwd=here, stdin=subprocess.DEVNULL, capture_output=True,
             check=True, timeout=SECONDS,
         ).stdout  # fmt: skip
         found = strict_json.loads(output[:OUTPUT_BYTES], any_text=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from seatrial.checks.serving.service import can_start
 from seatrial.faults.proxy.dependency import is_proxied
@@ -46,3 +46,13 @@ def usual_seconds(loss: FailurePolicy, rows: int) -> float:
 
 
 CLEAN = 2  # slices of a second in a row without a fault in them: healed
+
+
+def not_run(trial: Trial, chosen: Collection[str]) -> list[str]:
+    """Return which load and resilience tests were chosen and have no case in this trial, and why."""
+    reasons = []
+    if "load" in chosen and not trial.policy.slo:
+        reasons.append("load: service.toml declares no [slo]")
+    if "resilience" in chosen:
+        reasons += [f"resilience: {why}" for name in trial.pipeline.dependencies if (why := why_not(trial, name))]
+    return reasons

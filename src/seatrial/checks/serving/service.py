@@ -77,17 +77,19 @@ def live_service(trial: Trial) -> LiveService:
     return trial.once("live service", lambda: _start(trial))
 
 
-def serve(pipeline: Pipeline, *, model_path: str | None = None, urls: Mapping[str, str] | None = None) -> Running:
+def serve(trial: Trial, *, model_path: str | None = None, urls: Mapping[str, str] | None = None) -> Running:
     """Start a pipeline's service; use it in a ``with`` block.
 
     Args:
-        pipeline: its ``service`` is started.
-        model_path: the local path of the version's model.
+        trial: of the pipeline whose ``service`` is started.
+        model_path: the local path of the model; by default that of the version.
         urls: dependency name to an address that replaces its own, such as that of a proxy.
     """
+    pipeline = trial.pipeline
     if pipeline.service is None:
         raise UsageError(f"Pipeline '{pipeline.name}' has no service: declare one with Service(command=…).")
-    return start(pipeline.service, values=values_of(pipeline, model_path, urls), cwd=folder_of(pipeline))
+    values = values_of(pipeline, model_path or trial.model_path, urls)
+    return start(pipeline.service, values=values, cwd=folder_of(pipeline), sandbox=trial.sandbox)
 
 
 def target_of(pipeline: Pipeline, running: Running, *, seconds: float = 30.0) -> Target:
@@ -105,6 +107,6 @@ def _start(trial: Trial) -> LiveService:
         declared = trial.pipeline.service or Service(command=(), openapi=None)
         return LiveService(declared, None, trial.hold(trial.service))
     assert trial.pipeline.service is not None
-    running = trial.hold(serve(trial.pipeline, model_path=trial.model_path))
+    running = trial.hold(serve(trial))
     target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.timeout_seconds))
     return LiveService(trial.pipeline.service, running, target)

@@ -1,0 +1,40 @@
+"""The pipeline as a worker describes it: what it declares is here, and what it would call runs in the worker alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seatrial.errors import PipelineError
+from seatrial.isolation import messages
+from seatrial.pipeline import Dependency, Pipeline, Service, Stage
+
+
+def described(opened: messages.Opened, source: tuple[Path, str]) -> Pipeline:
+    """Return the pipeline that a worker describes.
+
+    Raises:
+        PipelineError: it could not have been put together so.
+    """
+    service = opened.service
+    pipeline = Pipeline(
+        opened.name,
+        key=opened.key,
+        model=_elsewhere("the model") if opened.loads_model else None,
+        dependencies=[
+            Dependency(d.name, d.url, _elsewhere(d.name), _elsewhere(d.name) if d.fallback else None)
+            for d in opened.dependencies
+        ],
+        service=None if service is None else Service(**service.model_dump()),
+        **{s.name: Stage(s.name, _elsewhere(s.name), tuple(s.needs)) for s in opened.stages},
+    )
+    pipeline.source = source
+    return pipeline
+
+
+def _elsewhere(what: str) -> Callable[..., Any]:
+    def refuse(*_: object, **__: object) -> Any:
+        raise PipelineError(f"'{what}' of this pipeline runs in a process of its own; ask its replayer.")
+
+    return refuse

@@ -1,0 +1,235 @@
+"""A replayer whose stages run in a worker, of which it believes frames and errors alone, each bounded and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seatrial.errors import ReferenceInvalid
+from seatrial.isolation import messages
+from seatrial.isolation.description import described
+from seatrial.isolation.launch import Launch
+from seatrial.isolation.prestart import start
+from seatrial.isolation.process import Process
+from seatrial.isolation.results import results_of
+from seatrial.isolation.rpc import RpcClient
+from seatrial.pipeline import Answered, Model, Pipeline, Replayed, Source
+from seatrial.reference.snapshot import Reference
+from seatrial.worker import frames
+
+LOAD_SECONDS, CASE_SECONDS = 300.0, 1800.0
+CLOSE_SECONDS = 30.0  # for a worker to end by itself
+ERROR_CHARACTERS = 2000
+
+
+class RemoteReplayer:
+    """Runs the stages of a pipeline in a worker. Its methods may be called from several threads.
+
+    Args:
+        launch: how the worker is started.
+        source: the file of the pipeline, and its name in it.
+        root: of the project; a worker that was started for it before is taken.
+        hash_seed: the worker's ``PYTHONHASHSEED``; that of this process by default.
+        load_seconds: the time it may take to read the pipeline, and again to load the models.
+        case_seconds: the time that one request may take.
+        process: a worker that runs already, in place of a new one.
+        pipeline: what that worker described before.
+    """
+
+    def __init__(
+        self,
+        launch: Launch,
+        source: tuple[Path, str],
+        *,
+        root: Path | None = None,
+        hash_seed: int | None = None,
+        load_seconds: float = LOAD_SECONDS,
+        case_seconds: float = CASE_SECONDS,
+        process: Process | None = None,
+        pipeline: Pipeline | None = None,
+    ) -> None:
+        self.launch, self._source = launch, source
+        self._load_seconds, self._case_seconds = load_seconds, case_seconds
+        self._rpc = RpcClient(process or start(root, launch, hash_seed))
+        self.process = self._rpc.process
+        self._models: tuple[Model, ...] = ()
+        self._pipeline = pipeline
+        self._files = itertools.count()
+        self._opening = 0
+        if pipeline is None:
+            limits = _kernel_limits(launch)
+            self._opening = self._rpc.begin("open", file=str(source[0]), name=source[1], limits=limits)
+
+    @property
+    def broken(self) -> str | None:
+        """Why no stage can run any more, as a sentence; None while they can."""
+        return self._rpc.broken
+
+    @property
+    def models(self) -> Collection[Model]:
+        """Whose models it has loaded."""
+        return self._models
+
+    def pipeline(self) -> Pipeline:
+        """Return the pipeline as the worker describes it: its stages run there alone.
+
+        Raises:
+            ProjectError, PipelineError: it cannot be used.
+            IsolationError: the worker ended over it, or took too long.
+        """
+        if self._pipeline is None:
+            what = "reading the pipeline, load_seconds"
+            opened = self._rpc.reply(self._opening, messages.Opened, self._load_seconds, what)
+            self._pipeline = described(opened, self._source)
+        return self._pipeline
+
+    def load(self, reference: Reference, models: Mapping[Model, Path]) -> None:
+        """Load the models, with what the dependencies of the reference answered.
+
+        Raises:
+            IsolationError: a model could not be loaded, or the worker ended over it, broke a limit, or took too long.
+        """
+        reference.write_record(self.process.folders.frames)
+        placed = {role: str(self.process.placed(path, role)) for role, path in models.items()}
+        number = self._rpc.begin("load", models=placed)
+        reply = self._rpc.reply(number, messages.Loaded, self._load_seconds, "loading the model, load_seconds")
+        self._models = tuple(reply.models)
+
+    def placed(self, model: Path, role: Model = "version") -> Path:
+        """Return the path under which the worker, and the services beside it, find a model."""
+        return self.process.placed(model, role)
+
+    def replay(
+        self,
+        stages: Sequence[str],
+        batches: Sequence[pd.DataFrame],
+        *,
+        model: Model = "version",
+        sources: Mapping[str, Source] | None = None,
+    ) -> list[Replayed]:
+        """See :meth:`seatrial.pipeline.Replayer.replay`.
+
+        Raises:
+            IsolationError: the worker ended, broke a limit or the protocol, or took too long.
+        """
+        with self._file(batches) as given:
+            number = self._rpc.begin(
+                "replay", stages=list(stages), file=given, batches=len(batches), model=model,
+                sources=dict(sources or {}),
+            )  # fmt: skip
+            reply = self._reply(number, messages.ReplayedReply, f"stage '{stages[0]}'")
+        found = self._frames(reply.file, sum(r is None for results in reply.results for r in results))
+        try:
+            return results_of(reply, found, stages, len(batches), self.pipeline().key)
+        except ValueError as error:
+            raise self._rpc.unreadable(str(error)) from error
+
+    def ask(self, dependency: str, calls: Sequence[str] = ()) -> Answered:
+        """See :meth:`seatrial.pipeline.Replayer.ask`."""
+        number = self._rpc.begin("ask", dependency=dependency, calls=list(calls))
+        reply = self._reply(number, messages.AnsweredReply, f"dependency '{dependency}'")
+        rows = self._frames(reply.file, len(reply.lookups))
+        answered = Answered(dict(zip(reply.lookups, rows, strict=True)), reply.calls)
+        if {*answered.lookups, *answered.calls} != set(calls):
+            raise self._rpc.unreadable("answers to other calls than were repeated")
+        return answered
+
+    def capture(
+        self,
+        requests: pd.DataFrame,
+        *,
+        model: Path,
+        given: Mapping[str, pd.DataFrame] | None = None,
+        labels: pd.DataFrame | None = None,
+        seed: int = 0,
+    ) -> Reference:
+        """Capture a reference in the worker, with live dependencies; see :func:`seatrial.capture`.
+
+        Raises:
+            StageError, PipelineError: as it does.
+            IsolationError: the worker ended, broke a limit or the protocol, or took too long.
+        """
+        self.pipeline()  # it is read before the model is loaded
+        given = given or {}
+        with self._file([requests, *given.values(), *([] if labels is None else [labels])]) as file:
+            number = self._rpc.begin(
+                "capture", file=file, given=list(given), labels=labels is not None, seed=seed,
+                model=str(self.process.placed(model, "version")),
+            )  # fmt: skip
+            captured: messages.Captured = self._reply(number, messages.Captured, "capturing a reference")
+        keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
+        root = Path(keep.name) / "reference"
+        shutil.move(self.process.folders.frames / captured.folder, root)
+        loaded = Reference.load(root)
+        return Reference(root, loaded.manifest, keep)
+
+    def environment(self) -> Mapping[str, Any]:
+        """See :meth:`seatrial.pipeline.Replayer.environment`."""
+        number = self._rpc.begin("environment")
+        described: messages.Described = self._reply(number, messages.Described, "the environment")
+        return described.environment
+
+    def request(self, request: str, kind: type[Any], seconds: float, what: str, **fields: Any) -> Any:
+        """Send a request and return the reply of this kind; ``what`` is it, with its limit, in a message.
+
+        Raises:
+            IsolationError: the worker ended, broke the protocol, or took longer.
+            SeatrialError: of the kind that the worker names.
+        """
+        return self._rpc.reply(self._rpc.begin(request, **fields), kind, seconds, what)
+
+    def another(self, hash_seed: int) -> RemoteReplayer:
+        """Return one in a process of its own, started alike."""
+        return RemoteReplayer(
+            self.launch, self._source, hash_seed=hash_seed,
+            load_seconds=self._load_seconds, case_seconds=self._case_seconds,
+        )  # fmt: skip
+
+    def give_up(self, why: str) -> None:
+        """End the worker; ``why`` is a sentence."""
+        self._rpc.give_up(why)
+
+    def close(self, within_seconds: float = CLOSE_SECONDS) -> None:
+        """End the worker, and wait so long for it to end by itself."""
+        self._rpc.close(within_seconds)
+
+    def __enter__(self) -> RemoteReplayer:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(CLOSE_SECONDS if kind is None else 0.0)
+
+    def _reply(self, number: int, kind: type[Any], what: str) -> Any:
+        return self._rpc.reply(number, kind, self._case_seconds, f"{what}, case_seconds")
+
+    @contextlib.contextmanager
+    def _file(self, batches: Sequence[pd.DataFrame]) -> Iterator[str]:
+        """Write the batches, give the name of their file, and remove it."""
+        path = self.process.folders.frames / f"j{next(self._files)}.arrow"
+        frames.write(batches, path)
+        try:
+            yield path.name
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _frames(self, name: str, count: int) -> list[pd.DataFrame]:
+        """Read the frames of a file that the worker wrote, and remove it."""
+        path = self.process.folders.frames / name
+        try:
+            return list(frames.read(path, count))
+        except ReferenceInvalid as error:
+            raise self._rpc.unreadable(str(error)) from error
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _kernel_limits(launch: Launch) -> dict[str, int]:
+    return {name: launch.limits[name] for name in ("file_bytes", "memory_bytes") if name in launch.limits}

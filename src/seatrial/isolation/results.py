@@ -1,0 +1,61 @@
+"""The results of a replay, put together from what a worker replied and checked against what was wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from seatrial.errors import PipelineError, StageError
+from seatrial.isolation import messages
+from seatrial.pipeline import Replayed, check_keyed
+
+ERROR_CHARACTERS = 2000
+
+
+def results_of(
+    reply: messages.ReplayedReply, found: Sequence[pd.DataFrame], stages: Sequence[str], batches: int, key: str
+) -> list[Replayed]:
+    """Return the results of each batch. A frame that breaks the rule of a stage is the error of that stage.
+
+    Args:
+        reply: of the worker.
+        found: the frames that came with it.
+        stages: those that were run.
+        batches: how many there were.
+        key: the key column.
+
+    Raises:
+        ValueError: the reply has results of other batches or stages.
+    """
+    if len(reply.results) != batches:
+        raise ValueError("results of another number of batches")
+    frames, replayed = iter(found), []
+    for results in reply.results:
+        ended = bool(results) and results[-1] is not None
+        if any(results[:-1]) or len(results) > len(stages) or not (ended or len(results) == len(stages)):
+            raise ValueError("results of other stages than were run")
+        replayed.append(list(_of_batch(stages, results, frames, key)))
+    return replayed
+
+
+def _of_batch(
+    stages: Sequence[str],
+    results: Sequence[messages.ErrorRecord | None],
+    found: Iterator[pd.DataFrame],
+    key: str,
+) -> Iterator[pd.DataFrame | StageError]:
+    for stage, result in zip(stages, results, strict=False):
+        if result is not None:
+            wrong = StageError(stage, result.error[:ERROR_CHARACTERS])
+            if result.unrecorded:
+                wrong.__cause__ = PipelineError(result.unrecorded[:ERROR_CHARACTERS])
+            yield wrong
+            return
+        frame = next(found)
+        try:
+            check_keyed(stage, key, frame)
+        except StageError as error:  # the worker should have said so
+            yield error
+            return
+        yield frame

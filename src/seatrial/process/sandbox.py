@@ -1,0 +1,55 @@
+"""Where the project's code runs: with which variables, behind which command, within which limits."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+
+
+class Wrap(Protocol):
+    """Returns the command that runs a command somewhere."""
+
+    def __call__(self, command: Sequence[str], *, variables: Mapping[str, str], folder: str) -> list[str]:
+        """Return the command that runs ``command`` there, with these variables, in this folder."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Where the project's code runs. By default as a program of this user: the variables of this process without those
+    that look like credentials, and no limits.
+
+    Attributes:
+        variables: the environment variables; None for those of this process without credentials.
+        python: the interpreter; commands are first looked up beside it.
+        wrap: returns the command that runs a command there, with these further variables and in this folder. They are
+            those of the process that is started too, which a container does not pass on.
+        limits: what a command and all it started may take together: ``memory_bytes`` and ``processes``.
+        logs: where the logs of services are kept that outlive a trial; a temporary directory by default.
+
+    Example:
+        >>> nice = Sandbox(variables={}, wrap=lambda command, **_: ["nice", *command])
+        >>> nice.wrap(["uvicorn"], variables={}, folder="/")
+        ['nice', 'uvicorn']
+    """
+
+    variables: Mapping[str, str] | None = None
+    python: str = sys.executable
+    wrap: Wrap = lambda command, **_: list(command)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    logs: Path | None = None
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a command, with the interpreter's folder first in ``PATH``."""
+        own = self.variables
+        if own is None:
+            own = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+        beside = [os.path.dirname(self.python)] if os.path.dirname(self.python) else []
+        return {**own, "PATH": os.pathsep.join([*beside, own.get("PATH", os.defpath)]), "PYTHONUNBUFFERED": "1"}
