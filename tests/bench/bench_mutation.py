@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,9 @@ from seatrial.engine import loaded
 from seatrial.fixtures.golden.select import select
 from seatrial.io.loading import load_file
 from seatrial.mutation import evaluate
-from seatrial.mutation.forks import run_each
+from seatrial.mutation.mutants import bare
+from seatrial.mutation.opening import fork_server
+from seatrial.mutation.pool import run_each
 from seatrial.mutation.results import EQUIVALENT, KILLED, STILLBORN, SURVIVED
 from seatrial.mutation.run import KINDS, mutants_of, run_mutation_test
 from seatrial.pipeline import Pipeline
@@ -46,7 +47,7 @@ def trained(root: Path) -> tuple[Project, Any]:
     return project, registry.fetch(registry.resolve("models:/payments/1"), root / "fetched")
 
 
-def mutation(pipeline: Pipeline, reference: Reference, policy: Policy, model: Any, stated: argparse.Namespace) -> None:
+def mutation(pipeline: Pipeline, reference: Reference, policy: Policy, model: Path, stated: argparse.Namespace) -> None:
     """Print the scores of a mutation test and its survivors."""
     report = run_mutation_test(
         pipeline, reference, model=model, policy=policy, kinds=stated.kinds, sample=stated.sample, rows=stated.rows,
@@ -73,9 +74,9 @@ def mutation(pipeline: Pipeline, reference: Reference, policy: Policy, model: An
             )
 
 
-def selection(pipeline: Pipeline, model: Any, traffic: Any, stated: argparse.Namespace) -> None:
+def selection(pipeline: Pipeline, path: Path, traffic: Any, stated: argparse.Namespace) -> None:
     """Print how many mutants chosen rows kill, and how many random ones."""
-    pool = stated.pool
+    pool, model = stated.pool, loaded(pipeline, path)
     requests = traffic.make_requests(pool, seed=7)
     candidates = capture(pipeline, requests, model=model)
     begin = time.perf_counter()
@@ -84,7 +85,10 @@ def selection(pipeline: Pipeline, model: Any, traffic: Any, stated: argparse.Nam
     rng = np.random.default_rng(0)
     sets = {"chosen": np.array(chosen.positions)}
     sets |= {f"random {n + 1}": np.sort(rng.choice(pool, stated.drawn, replace=False)) for n in range(stated.draws)}
-    killed = {name: kills(pipeline, requests, rows, model) for name, rows in sets.items()}
+    killed = {
+        name: kills(pipeline, capture(pipeline, requests.iloc[rows].reset_index(drop=True), model=model), path)
+        for name, rows in sets.items()
+    }
     for name, found in killed.items():
         lacks, more = killed["chosen"] - found, found - killed["chosen"]
         print(f"  {name}: {len(sets[name]):,} rows kill {len(found):,} mutants")
@@ -94,18 +98,18 @@ def selection(pipeline: Pipeline, model: Any, traffic: Any, stated: argparse.Nam
     print(f"  the chosen rows kill {'at least as many as' if enough else 'FEWER than'} the random ones")
 
 
-def kills(pipeline: Pipeline, requests: Any, rows: Sequence[int], model: Any) -> set[str]:
-    """Return the mutants that a reference of these rows kills, by the comparison with the reference."""
-    reference = capture(pipeline, requests.iloc[rows].reset_index(drop=True), model=model)
-    context = evaluate.MutationContext(pipeline, reference, Policy(), model, reference.clients())
-    for stage in reference.stages:
-        reference.input_of(stage), reference.frame(stage)
+def kills(pipeline: Pipeline, reference: Reference, model: Path) -> set[str]:
+    """Return the mutants that a reference kills, by the comparison with it."""
+    context = evaluate.MutationContext(bare(pipeline), reference, Policy())
     show, found = progress(), set()
-    every = mutants_of(pipeline, reference, ["code"])
-    for n, (mutant, ended) in enumerate(run_each(partial(evaluate.by_comparison, context), every, seconds=SECONDS)):
-        show(f"{len(rows):,} rows", n, len(every))
-        if ended.value is None or ended.value["outcome"] in (evaluate.KILLED, evaluate.CHAIN_ONLY):
-            found.add(f"{mutant} {mutant.change.diff}")
+    with fork_server(pipeline) as server:
+        server.load(reference, {"version": model})
+        every = mutants_of(pipeline, reference, ["code"], server=server)
+        compare = partial(evaluate.by_comparison, context)
+        for done, (n, ended) in enumerate(run_each(server.fork, compare, every, seconds=SECONDS)):
+            show(f"{len(reference.requests):,} rows", done, len(every))
+            if ended.value is None or ended.value["outcome"] in (evaluate.KILLED, evaluate.CHAIN_ONLY):
+                found.add(f"{every[n]} {every[n].change.diff}")
     return found
 
 
@@ -134,12 +138,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         project, fetched = trained(Path(scratch))
         pipeline = project.pipeline()
-        model = loaded(pipeline, fetched.model)
         if stated.only != "selection":
-            mutation(pipeline, fetched.reference, project.policy(pipeline), model, stated)
+            mutation(pipeline, fetched.reference, project.policy(pipeline), fetched.model, stated)
         if stated.only != "mutation":
             traffic = load_file(project.pipeline_file.parent / "payments_traffic.py")
-            selection(pipeline, model, traffic, stated)
+            selection(pipeline, fetched.model, traffic, stated)
 
 
 if __name__ == "__main__":

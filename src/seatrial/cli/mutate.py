@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,17 @@ from typing import Any
 from rich.console import Console
 
 from seatrial import registry
-from seatrial.engine import loaded
-from seatrial.errors import RegistryError, UsageError
+from seatrial.errors import ProjectError, RegistryError, UsageError
 from seatrial.io.files import atomic_write
-from seatrial.mutation.candidates import Candidates
+from seatrial.isolation.environment import hidden_variable
+from seatrial.isolation.opening import open_replayer
+from seatrial.mutation.forks import ForkServer
+from seatrial.mutation.pool import processors
 from seatrial.mutation.report import MutationProgress, show
 from seatrial.mutation.results import MutationReport
 from seatrial.mutation.run import KINDS, run_mutation_test
-from seatrial.project import Project
+from seatrial.project import MODEL_PYTHON, Project
+from seatrial.registry import Fetched
 from seatrial.sinks.files import slug
 
 
@@ -51,23 +53,41 @@ def mutate(
         raise UsageError(f"--minimum must be above 0 and at most 1; found {minimum:g}. Example: --minimum 0.95")
     project = Project.find(directory)
     project.activate()
-    pipeline = project.pipeline()
-    policy = project.policy(pipeline)
-    version = registry.resolve(model_uri or newest(project.registry, pipeline.name, policy.promote))
-    fetched = registry.fetch(version, project.state / "versions" / slug(f"{version.name}-{version.number}"))
-    out = Console()
-    with tempfile.TemporaryDirectory(prefix="seatrial-mutation-") as scratch:
+    settings = dict(settings or {})
+    source = (project.pipeline_file, project.pipeline_name)
+    at_once = 1 + (settings.get("jobs") or processors())  # the worker itself, and what it forks
+    fetched = _fetched(project, model_uri) if model_uri or project.python == MODEL_PYTHON else None
+    model = fetched.model if fetched else None
+    with ForkServer(lambda: open_replayer(project, model, at_once=at_once), source, root=project.root) as server:
+        try:
+            pipeline = server.pipeline()
+        except ProjectError as error:
+            raise ProjectError(f"{error}{hidden_variable(str(error))}") from error
+        policy = project.policy(pipeline)
+        if fetched is None:
+            fetched = _fetched(project, newest(project.registry, pipeline.name, policy.promote))
         report = run_mutation_test(
-            pipeline, fetched.reference, model=loaded(pipeline, fetched.model), policy=policy, kinds=kinds or KINDS,
-            minimum=policy.mutation.minimum if minimum is None else minimum, directory=Path(scratch),
-            on_progress=MutationProgress(Console(stderr=True, quiet=quiet)), **(settings or {}),
+            pipeline, fetched.reference, model=fetched.model, policy=policy, kinds=kinds or KINDS, server=server,
+            minimum=policy.mutation.minimum if minimum is None else minimum,
+            on_progress=MutationProgress(Console(stderr=True, quiet=quiet)), **settings,
         )  # fmt: skip
-        if killers is not None:
-            _write_killers(report, Path(scratch), killers)
+    out = Console()
+    if killers is not None:
+        _write_killers(report, killers)
     if json is not None:
         atomic_write(json, report.to_json().encode())
     show(report, out, brief=quiet)
     return report.exit_code
+
+
+def _fetched(project: Project, uri: str | None) -> Fetched:
+    if uri is None:
+        raise UsageError(
+            "[tool.seatrial] python is 'model', so the version decides the environment that its pipeline is read in. "
+            "Name the version: seatrial mutate models:/NAME/NUMBER"
+        )
+    version = registry.resolve(uri)
+    return registry.fetch(version, project.state / "versions" / slug(f"{version.name}-{version.number}"))
 
 
 def newest(scheme: str, name: str, alias: str | None) -> str:
@@ -84,14 +104,14 @@ def newest(scheme: str, name: str, alias: str | None) -> str:
     return max(versions, key=lambda version: int(version.number)).uri
 
 
-def _write_killers(report: MutationReport, root: Path, to: Path) -> None:
+def _write_killers(report: MutationReport, to: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows = sorted({m.rows[0] for m in report.survivors if m.rows})
-    if not rows:
+    if not rows or report.requests is None:
         return
-    requests = Candidates.load(root).reference.requests.iloc[rows].reset_index(drop=True)
+    requests = report.requests.iloc[rows].reset_index(drop=True)
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pandas(requests, preserve_index=False), sink)
     atomic_write(to, sink.getvalue().to_pybytes())

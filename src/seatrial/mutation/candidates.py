@@ -1,4 +1,4 @@
-"""Rows beyond the reference: generated requests that resemble the reference's, captured with the original pipeline.
+"""Rows beyond the reference: generated requests that resemble the reference's, with what the original stages return.
 
 They decide whether a mutant is equivalent, and name the rows that would have killed one that the reference does not
 detect. Three kinds: rows drawn from a copula, rows whose fields are drawn independently (so that new combinations
@@ -8,11 +8,9 @@ no recorded answer for others. A row that the original pipeline rejects is left 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -22,49 +20,76 @@ from seatrial.errors import FixtureError, StageError
 from seatrial.fixtures import tables
 from seatrial.fixtures.sources.copula import source
 from seatrial.fixtures.sources.edges import edge_rows
-from seatrial.mutation.mutants import with_stages
-from seatrial.pipeline import Pipeline
-from seatrial.reference.capture import capture
+from seatrial.parity.compare import Tolerance, compare
+from seatrial.pipeline import Pipeline, Replayer, own_copy
 from seatrial.reference.snapshot import Reference
 
 BATCH = 1_000  # rows replayed together while rejected rows are searched
-ORIGINS = "origins.json"
+EXACT = Tolerance(rtol=0.0, atol=0.0)
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The rows, captured as a reference, and a description of where each of its requests comes from."""
+    """The rows.
 
-    reference: Reference
+    Attributes:
+        requests: that the original pipeline accepts.
+        frames: what each of its stages returns for them, by name, in path order.
+        origins: where each request comes from.
+        key: of the pipeline.
+    """
+
+    requests: pd.DataFrame
+    frames: Mapping[str, pd.DataFrame]
     origins: tuple[str, ...]
+    key: str
 
-    @classmethod
-    def load(cls, root: Path) -> Candidates:
-        """Load what :func:`write` wrote."""
-        return cls(Reference.load(root / "rows"), tuple(json.loads((root / ORIGINS).read_text(encoding="utf-8"))))
+    def input_of(self, stage: str) -> pd.DataFrame:
+        """Return what a stage gets for them."""
+        at = list(self.frames).index(stage)
+        return list(self.frames.values())[at - 1] if at else self.requests
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The number of a request by its key as text; empty where a request has several rows, or none."""
+        first = next(iter(self.frames.values()))[self.key]
+        return {str(k): n for n, k in enumerate(first)} if len(first) == len(self.requests) else {}
 
 
-def write(pipeline: Pipeline, reference: Reference, root: Path, *, rows: int, seed: int, model: Any = None) -> int:
-    """Generate candidates, capture them with the pipeline, write them below ``root`` and return how many there are.
+def find(replayer: Replayer, pipeline: Pipeline, reference: Reference, *, rows: int, seed: int) -> Candidates:
+    """Generate candidates and replay the stages on them.
+
+    Args:
+        replayer: runs the stages of the original pipeline.
+        pipeline: it.
+        reference: whose requests they resemble.
+        rows: how many, edge cases apart.
+        seed: of every random choice.
 
     Raises:
-        SeatrialError: the requests cannot be imitated, or the pipeline rejects all rows.
+        FixtureError: the requests cannot be imitated, or the pipeline rejects all rows.
+        StageError: a stage rejects the accepted rows together, or does not repeat itself on them.
     """
     requests, origins = candidates_of(pipeline, reference, rows, seed)
-    clients = reference.clients()
-    path = with_stages(pipeline)
-    path.dependencies = {n: replace(d, connect=_always(clients[n])) for n, d in path.dependencies.items()}
-
-    def sent(part: pd.DataFrame) -> None:
-        for stage in path.stages:
-            part = path.step(stage, model=model, clients=clients)(part)
-
-    accepted = _accepted(sent, requests)
+    accepted = _accepted(replayer, pipeline.stages, requests)
     if not accepted:
         raise FixtureError("The pipeline rejects every row that was generated from its requests.")
-    capture(path, requests.iloc[accepted].reset_index(drop=True), model=model, seed=seed).save(root / "rows")
-    (root / ORIGINS).write_text(json.dumps([origins[n] for n in accepted], ensure_ascii=False), encoding="utf-8")
-    return len(accepted)
+    kept = requests.iloc[accepted].reset_index(drop=True)
+    [results] = replayer.replay(pipeline.stages, [own_copy(kept)])
+    frames = {}
+    for stage, result in zip(pipeline.stages, results, strict=False):
+        if isinstance(result, StageError):
+            raise result
+        frames[stage] = result
+    found = Candidates(kept, frames, tuple(origins[n] for n in accepted), pipeline.key)
+    for stage, first in frames.items():
+        [[again]] = replayer.replay([stage], [own_copy(found.input_of(stage))])
+        if isinstance(again, StageError):
+            raise again
+        exact = {str(column): EXACT for column in first.columns if column != pipeline.key}
+        if not compare(first, again, key=pipeline.key, tolerances=exact, distributions=False).ok:
+            raise StageError(stage, f"Stage '{stage}' is not repeatable on them.")
+    return found
 
 
 def candidates_of(pipeline: Pipeline, reference: Reference, rows: int, seed: int) -> tuple[pd.DataFrame, list[str]]:
@@ -94,10 +119,6 @@ def candidates_of(pipeline: Pipeline, reference: Reference, rows: int, seed: int
     return _as(reference.requests, whole), origins
 
 
-def _always(client: Any) -> Callable[[str], Any]:
-    return lambda _: client
-
-
 def _payload(requests: pd.DataFrame) -> str | None:
     """Return the column that holds the request as a JSON object, where it is the only one."""
     if len(requests.columns) != 1 or not len(requests):
@@ -117,17 +138,17 @@ def _as(requests: pd.DataFrame, made: pa.Table) -> pd.DataFrame:
     return frame[list(requests.columns)]
 
 
-def _accepted(send: Callable[[pd.DataFrame], None], frame: pd.DataFrame) -> list[int]:
+def _accepted(replayer: Replayer, stages: Sequence[str], frame: pd.DataFrame) -> list[int]:
     """Return the positions of the rows that the pipeline accepts, found by halving."""
     accepted: list[int] = []
     waiting: list[Sequence[int]] = [range(n, min(n + BATCH, len(frame))) for n in range(0, len(frame), BATCH)]
     while waiting:
-        part = waiting.pop()
-        try:
-            send(frame.iloc[list(part)].reset_index(drop=True))
-        except StageError:
-            if len(part) > 1:
-                waiting += [part[: len(part) // 2], part[len(part) // 2 :]]
-        else:
-            accepted += part
+        parts = [frame.iloc[list(part)].reset_index(drop=True) for part in waiting]
+        halves: list[Sequence[int]] = []
+        for part, results in zip(waiting, replayer.replay(stages, list(map(own_copy, parts))), strict=True):
+            if not isinstance(results[-1], StageError):
+                accepted += part
+            elif len(part) > 1:
+                halves += [part[: len(part) // 2], part[len(part) // 2 :]]
+        waiting = halves
     return sorted(accepted)

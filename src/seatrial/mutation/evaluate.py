@@ -1,4 +1,4 @@
-"""What a reference and a policy detect of one mutant, in a child process.
+"""What a reference and a policy detect of one mutant, whose stages run in a process of its own.
 
 First the comparison: a mutant is killed by the first stage whose result does not match the reference, in the stage
 replay and then in the end-to-end replay. The checkpoint of the expectations check evaluates the same comparison, and
@@ -9,24 +9,26 @@ the checks themselves are run on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from seatrial.engine import run
-from seatrial.errors import StageError
-from seatrial.events import Outcome, Severity
+from seatrial import checks
+from seatrial.engine import plan, run_case, verdict_of
+from seatrial.errors import SeatrialError, StageError
+from seatrial.events import Outcome, Severity, Verdict
+from seatrial.mutation.altered import Inapplicable
 from seatrial.mutation.candidates import Candidates
 from seatrial.mutation.equivalence import differing
 from seatrial.mutation.inputs import stage_inputs
-from seatrial.mutation.mutants import FrameMutant, Inapplicable, Mutant, Original
+from seatrial.mutation.mutants import FrameMutant, Mutant
 from seatrial.mutation.results import EQUIVALENT, INAPPLICABLE, KILLED, STILLBORN, SURVIVED
 from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
-from seatrial.pipeline import Pipeline, describe
+from seatrial.pipeline import Pipeline, Replayer
 from seatrial.policy.policy import Policy
 from seatrial.reference.snapshot import Reference
 from seatrial.trial import Trial
@@ -40,30 +42,41 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class MutationContext:
-    """Everything that evaluating a mutant needs; loaded once and inherited by every child."""
+    """Everything that evaluating a mutant needs, besides what runs its stages.
+
+    Attributes:
+        pipeline: without a mutant, its service and its file.
+        reference: what training recorded.
+        policy: what must hold.
+        candidates: rows beyond the reference, if any.
+        seed: of the checks.
+    """
 
     pipeline: Pipeline
     reference: Reference
     policy: Policy
-    model: Any
-    clients: Mapping[str, Any]
     candidates: Candidates | None = None
     seed: int = 0
 
-    def trial(self, pipeline: Pipeline) -> Trial:
+    def trial(self, pipeline: Pipeline, replayer: Replayer) -> Trial:
         """Return a trial of a pipeline on the reference."""
-        trial = Trial(pipeline, self.reference, policy=self.policy, model=self.model, seed=self.seed)
-        trial.once("clients", lambda: self.clients)
-        return trial
+        return Trial(pipeline, self.reference, policy=self.policy, seed=self.seed, replayer=replayer)
 
 
-def by_comparison(context: MutationContext, mutant: Mutant, report: Report) -> dict[str, Any]:
-    """Return what the comparison shows: killed, stillborn, inapplicable, undetected or chain_only."""
+def by_comparison(context: MutationContext, replayer: Replayer, mutant: Mutant, report: Report) -> dict[str, Any]:
+    """Return what the comparison shows: killed, stillborn, inapplicable, undetected or chain_only.
+
+    Args:
+        context: of the mutation test.
+        replayer: runs the stages; no mutant was applied to it before.
+        mutant: any.
+        report: is called with what is being done.
+    """
     try:
-        pipeline = mutant.apply(context.pipeline)
-        trial = context.trial(pipeline)
-    except Exception as error:  # noqa: BLE001  a mutant that does not load was never evaluated
-        return {"outcome": STILLBORN, "reason": f"it raises {describe(error)} while it loads"}
+        replayer, pipeline = mutant.apply(replayer, context.pipeline)
+        trial = context.trial(pipeline, replayer)
+    except SeatrialError as error:  # a mutant that does not load was never evaluated
+        return {"outcome": STILLBORN, "reason": f"it raises {error} while it loads"}
     return _stage_replays(trial, mutant, report) or _end_to_end(trial, report)
 
 
@@ -93,24 +106,26 @@ def _end_to_end(trial: Trial, report: Report) -> dict[str, Any]:
     return {"outcome": UNDETECTED}
 
 
-def by_checks(context: MutationContext, mutant: Mutant, report: Report, *, chain_only: bool = False) -> dict[str, Any]:
+def by_checks(
+    context: MutationContext, replayer: Replayer, mutant: Mutant, report: Report, *, chain_only: bool = False
+) -> dict[str, Any]:
     """Return the outcome of a mutant that the stage replays did not detect: equivalent, killed or survived.
 
     Args:
         context: of the mutation test.
+        replayer: runs the stages; no mutant was applied to it before.
         mutant: one that the comparison did not kill.
         report: is called with what is being done.
         chain_only: the end-to-end replay showed a difference.
     """
     report("rows beyond the reference")
     inputs = list(stage_inputs(context.pipeline, mutant.stages, context.reference, context.candidates))
-    loaded: Mapping[str, Any] = {"model": context.model, "clients": context.clients}
-    before = [i.results(context.pipeline, **loaded) for i in inputs]  # while the original modules are loaded
-    pipeline = mutant.apply(context.pipeline)
+    before = [i.results(replayer) for i in inputs]
+    replayer, pipeline = mutant.apply(replayer, context.pipeline)
     differences: list[str] = []
     killers: set[int] = set()
     for given, originals in zip(inputs, before, strict=True):
-        changed = given.results(pipeline, **loaded)
+        changed = given.results(replayer)
         found = [d for x, y in zip(originals, changed, strict=True) if (d := differing(x, y, pipeline.key))]
         if found:
             rows = sum(len(d.keys) for d in found)
@@ -120,14 +135,21 @@ def by_checks(context: MutationContext, mutant: Mutant, report: Report, *, chain
     if not differences and not chain_only:
         return {"outcome": EQUIVALENT}
     report("checks")
-    checks = _remaining_checks(context, mutant, chain_only=chain_only)
-    verdict = run(pipeline, context.reference, checks, model=context.model, policy=context.policy, seed=context.seed)
+    verdict = verdict_on(context, replayer, pipeline, _remaining_checks(context, mutant, chain_only=chain_only))
     if verdict.outcome is not Outcome.PASS:
         return {"outcome": KILLED, "stage": verdict.first_failing_stage, "reason": verdict.summary}
     warnings = sorted({f.message for f in verdict.findings if f.severity is Severity.WARNING})
     return {
         "outcome": SURVIVED, "differences": differences, "killers": sorted(killers)[:MOST_ROWS], "warnings": warnings,
     }  # fmt: skip
+
+
+def verdict_on(context: MutationContext, replayer: Replayer, pipeline: Pipeline, names: Sequence[str]) -> Verdict:
+    """Run checks and return their verdict, which says nothing where the process of the stages ended meanwhile."""
+    with context.trial(pipeline, replayer) as trial:
+        planned = plan(checks.named(names), trial)
+        events = [event for check, case in planned for event in run_case(check, trial, case)]
+    return verdict_of(events, trial, [case for _, case in planned])
 
 
 def _remaining_checks(context: MutationContext, mutant: Mutant, *, chain_only: bool) -> list[str]:
@@ -148,11 +170,10 @@ def _parity(context: MutationContext, stage: str, original: pd.DataFrame, change
     )  # fmt: skip
 
 
-def original(context: MutationContext, report: Report) -> dict[str, Any]:
+def original(context: MutationContext, replayer: Replayer, _: None, report: Report) -> dict[str, Any]:
     """Run every check on the unchanged pipeline: a check that fails without a mutant cannot detect one."""
     report("checks")
-    pipeline = Original(context.pipeline.stages).apply(context.pipeline)
-    verdict = run(pipeline, context.reference, CHECKS, model=context.model, policy=context.policy, seed=context.seed)
+    verdict = verdict_on(context, replayer, context.pipeline, CHECKS)
     return {"outcome": verdict.outcome.value, "reason": verdict.summary}
 
 

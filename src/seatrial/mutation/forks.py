@@ -1,173 +1,226 @@
-"""Run each task in a child process of its own, with a deadline, so that what one breaks affects no other.
-
-Children are forked, so that a loaded model and reference cost nothing. The parent must not have run the user's code:
-threads that it started (of OpenMP, for example) would be missing in a child, which then waits for them.
-"""
+"""Replayers whose workers are forked from one worker, which loaded pipeline and model once and runs no stage itself."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import sys
-import tempfile
+import contextlib
+import itertools
+import socket
+import struct
+import threading
 import time
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
 
-from seatrial.errors import UsageError
+from seatrial.errors import IsolationError, SeatrialError
+from seatrial.isolation import messages
+from seatrial.isolation.description import described
+from seatrial.isolation.process import SEND_SECONDS, Process, predicate
+from seatrial.isolation.replayer import RemoteReplayer
+from seatrial.pipeline import Model, Pipeline
+from seatrial.reference.snapshot import Reference
+from seatrial.worker.mutants import FILES, socket_of
+from seatrial.worker.reachability import Definition
 
-T = TypeVar("T")
-Report = Callable[[str], None]
-MEMORY = 4 * 2**30  # bytes that a child may allocate beyond what it starts with
-
-
-class ChildStatus(StrEnum):
-    """How a child ended."""
-
-    RETURNED = "returned"
-    RAISED = "raised"  # the task raised: an error of the mutation test itself, for stages catch what user code raises
-    DIED = "died"
-    TIMED_OUT = "timed out"
+FORK_SECONDS = 60.0  # for a child to be forked and to connect, on a machine that has much to do
+END_SECONDS = 5.0  # for a child to end by itself once its connection is closed
+Ending = Literal["", "died", "timed out", "lost"]
 
 
-@dataclass(frozen=True)
-class ChildResult:
-    """How a child ended: with ``value``, or without one for a ``reason``; ``progress`` is the last that it reported."""
-
-    value: Any = None
-    status: ChildStatus = ChildStatus.RETURNED
-    reason: str = ""
-    progress: str = ""
-    seconds: float = 0.0
-
-
-@dataclass
-class _Child:
-    process: Any
-    started: float
-    progress: str = ""
-
-
-def run_each(
-    work: Callable[[T, Report], Any], tasks: Sequence[T], *, seconds: float, jobs: int = 0
-) -> Iterator[tuple[T, ChildResult]]:
-    """Call ``work(task, report)`` for each task in a child and yield each result as soon as it is there.
+class Fork(Process):
+    """A child that a worker forked. After :meth:`end` nothing of it is left.
 
     Args:
-        work: returns a JSON value; ``report`` sends the progress to the parent.
-        tasks: one child each.
-        seconds: limit for one task; then its process group is killed.
-        jobs: children at once; as many as there are processors by default.
+        parent: the replayer of the worker.
+        number: of the child, from 1.
 
     Raises:
-        UsageError: this system cannot fork.
+        IsolationError: the worker could not fork it.
     """
-    if not hasattr(os, "fork"):
-        raise UsageError(
-            "A mutation test forks a process for each mutant, which this system cannot do. Run it on Linux or macOS."
-        )
-    jobs = jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or os.cpu_count() or 1
-    waiting, running = deque(enumerate(tasks)), dict[Connection, tuple[int, _Child]]()
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                number, task = waiting.popleft()
-                receive, child = _start(work, task)
-                running[receive] = (number, child)
-            nearest = min(c.started for _, c in running.values()) + seconds - time.monotonic()
-            for ready in wait(list(running), timeout=max(nearest, 0)):
-                assert isinstance(ready, Connection)
-                number, child = running[ready]
-                if (ended := _receive(ready, child)) is not None:
-                    del running[ready]
-                    yield tasks[number], ended
-            for receive, (number, child) in list(running.items()):
-                if time.monotonic() - child.started > seconds:
-                    del running[receive]
-                    _end(receive, child)
-                    yield tasks[number], _timed_out(child, seconds)
-    finally:
-        for receive, (_, child) in running.items():
-            _end(receive, child)
+
+    def __init__(self, parent: RemoteReplayer, number: int) -> None:
+        self._parent, self._number = parent, number
+        self.folders = parent.process.folders
+        self.log = self.folders.frames / f"m{number}.log"  # what a mutant prints is not kept
+        self._ended, self._ending, self._predicate = threading.Event(), threading.Lock(), ""
+        # The judge listens: it never connects to a path that the worker could have replaced.
+        path = socket_of(self.folders.frames, number)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+            try:
+                listening.bind(str(path))
+                listening.listen(1)
+                listening.settimeout(FORK_SECONDS)
+                parent.request("fork", messages.ForkedReply, FORK_SECONDS, "a fork", number=number)
+                self.socket = listening.accept()[0]
+            except OSError as error:
+                raise IsolationError(f"A process could not be forked, with a socket at {path}: {error}.") from error
+            finally:
+                path.unlink(missing_ok=True)
+        self.socket.settimeout(None)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+
+    def wait(self, within_seconds: float | None = None) -> bool:
+        """Wait for its end, and return whether it ended. A limited wait is for one whose connection is closed."""
+        if within_seconds is not None:
+            self._collect(min(within_seconds, END_SECONDS))
+        return self._ended.wait(within_seconds)
+
+    @property
+    def ending(self) -> str:
+        """How it ended, as the predicate of "The process that runs the model"."""
+        return self._predicate
+
+    def end(self) -> None:
+        """End it and all it started. A second call does nothing."""
+        self._collect(0.0)
+
+    def _collect(self, patience: float) -> None:
+        with self._ending:
+            if self._ended.is_set():
+                return
+            try:
+                ended = self._parent.request(
+                    "end", messages.EndedReply, patience + FORK_SECONDS, "the end of a fork", number=self._number,
+                    patience=patience,
+                )  # fmt: skip
+                self._predicate = predicate("code", [str(ended.code)])
+            except SeatrialError:
+                self._predicate = self._parent.process.ending  # the child ended with its parent
+            self._ended.set()
 
 
-def _timed_out(child: _Child, seconds: float) -> ChildResult:
-    return ChildResult(None, ChildStatus.TIMED_OUT, f"it did not end within {seconds:g} s", child.progress, seconds)
+class ForkedReplayer(RemoteReplayer):
+    """A replayer whose worker was forked; see :meth:`ForkServer.fork`.
 
+    Args:
+        parent: of the worker that forks it.
+        number: of the child.
+        source: the file of the pipeline, and its name in it.
+        seconds: that it may take for all requests together.
+        root: the folder of the project.
 
-def _start(work: Callable[[T, Report], Any], task: T) -> tuple[Connection, _Child]:
-    context = get_context("fork")
-    receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=_inside, args=(work, task, send), daemon=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside pyarrow's threads, which allow for it
-        process.start()
-    send.close()
-    return receive, _Child(process, time.monotonic())
+    Attributes:
+        parent: as given.
+    """
 
+    def __init__(
+        self, parent: RemoteReplayer, number: int, source: tuple[Path, str], *, seconds: float, root: Path
+    ) -> None:
+        self._left, self._timed_out, self._root = seconds, False, root
+        self.parent = parent
+        super().__init__(parent.launch, source, process=Fork(parent, number), pipeline=parent.pipeline())
+        self._files = itertools.count(number * FILES)
+        self._models: tuple[Model, ...] = tuple(parent.models)
 
-def _receive(receive: Connection, child: _Child) -> ChildResult | None:
-    spent = time.monotonic() - child.started
-    try:
-        message = json.loads(receive.recv_bytes())
-    except (EOFError, OSError, ValueError):
-        _end(receive, child, patience=5)
-        return ChildResult(
-            None, ChildStatus.DIED, f"its process ended with code {child.process.exitcode}", child.progress, spent
-        )
-    if "progress" in message:
-        child.progress = message["progress"]
-        return None
-    _end(receive, child, patience=5)
-    status = ChildStatus.RAISED if "reason" in message else ChildStatus.RETURNED
-    return ChildResult(message.get("value"), status, message.get("reason", ""), child.progress, spent)
+    def patch(self, file: Path, text: str) -> None:
+        """Load the pipeline again as if ``file`` held ``text``.
 
+        Raises:
+            IsolationError: it does not load, and why; or the process ended.
+        """
+        number = self._rpc.begin("patch", file=str(file), text=text, root=str(self._root))
+        self._pipeline = described(self._reply(number, messages.Opened, "loading the pipeline"), self._source)
 
-def _end(receive: Connection, child: _Child, patience: float = 0.0) -> None:
-    receive.close()
-    if patience:
-        child.process.join(patience)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.process.pid, signal.SIGKILL)  # what it started too
-    child.process.join()
+    @property
+    def ended(self) -> Ending:
+        """Why it cannot run any more, or empty: it ``died``, took too long, or the worker that forked it ended."""
+        if self.broken is None:
+            return ""
+        if self.parent.broken is not None:
+            return "lost"
+        return "timed out" if self._timed_out else "died"
 
+    def __exit__(self, *_: object) -> None:
+        self.close(0.0)
 
-def _inside(work: Callable[[T, Report], Any], task: T, send: Connection) -> None:
-    with suppress(OSError):
-        os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
-    with open(os.devnull, "r+b") as nothing:
-        for stream in (0, 1, 2):
-            os.dup2(nothing.fileno(), stream)
-    _limit_memory()
-    with tempfile.TemporaryDirectory(prefix="seatrial-mutation-") as scratch:
-        os.chdir(scratch)
-
-        def to_parent(message: dict[str, Any]) -> None:
-            send.send_bytes(json.dumps(message).encode())
-
+    def _reply(self, number: int, kind: type[Any], what: str) -> Any:
+        # What this process does in between is not its time: on a busy machine that may be most.
+        begin = time.monotonic()
         try:
-            to_parent({"value": work(task, lambda progress: to_parent({"progress": progress}))})
-        except BaseException as error:  # noqa: BLE001  whatever it is, the parent must know
-            to_parent({"reason": f"{type(error).__name__}: {error}"[:500]})
-        os.chdir("/")
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  nothing is flushed twice
-    os._exit(0)
+            return self._rpc.reply(number, kind, max(self._left, 0.0), what)
+        finally:
+            self._left -= time.monotonic() - begin
+            self._timed_out = self._left <= 0
 
 
-def _limit_memory() -> None:
-    import psutil
+class ForkServer:
+    """Starts a worker and forks replayers from it. Several threads may fork.
 
-    with suppress(ImportError, ValueError, OSError):
-        import resource
+    Args:
+        start: starts the worker; called again where it ended over one of its children.
+        source: the file of the pipeline, and its name in it.
+        root: the folder of the project: what lies outside is not its code.
+    """
 
-        now = psutil.Process().memory_info().vms
-        resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
+    def __init__(self, start: Callable[[], RemoteReplayer], source: tuple[Path, str], *, root: Path) -> None:
+        self.root = root.resolve()
+        self._start, self._source = start, source
+        self._lock, self._numbers = threading.RLock(), itertools.count(1)
+        self._given: tuple[Reference, Mapping[Model, Path]] | None = None
+        self._parent: RemoteReplayer | None = start()
+
+    def pipeline(self) -> Pipeline:
+        """Return the pipeline as the worker describes it; see :meth:`RemoteReplayer.pipeline`."""
+        return self._running().pipeline()
+
+    def load(self, reference: Reference, models: Mapping[Model, Path]) -> None:
+        """Load the models and the record; see :meth:`RemoteReplayer.load`."""
+        parent = self._running()
+        parent.pipeline()
+        parent.load(reference, models)
+        self._given = (reference, models)
+
+    def definitions(self, seconds: float = FORK_SECONDS) -> list[Definition]:
+        """Return the definitions in files of the project that the stages reach, by file and line.
+
+        Raises:
+            IsolationError: the worker ended, took longer, or names files outside the project.
+        """
+        parent = self._running()
+        stages = parent.pipeline().stages
+        reply = parent.request(
+            "definitions", messages.DefinedReply, seconds, "what stages reach", root=str(self.root)
+        )  # fmt: skip
+        found = []
+        for record in reply.definitions:
+            file = Path(record.file).resolve()
+            if not (file.is_relative_to(self.root) and file.suffix == ".py" and set(record.stages) <= set(stages)):
+                raise IsolationError("The process that runs the model named code that is not of the project.")
+            found.append(Definition(file, record.name, record.first_line, record.last_line, tuple(record.stages)))
+        return found
+
+    def fork(self, seconds: float) -> ForkedReplayer:
+        """Return a replayer in a process of its own, which may run stages for so long; use it in a ``with`` block.
+
+        Raises:
+            IsolationError: the worker ended, or could not fork.
+        """
+        with self._lock:
+            parent = self._running()
+            return ForkedReplayer(parent, next(self._numbers), self._source, seconds=seconds, root=self.root)
+
+    def close(self) -> None:
+        """End the worker and all that it forked."""
+        with self._lock:
+            if self._parent is not None:
+                self._parent.close(0.0)
+                self._parent = None
+
+    def __enter__(self) -> ForkServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _running(self) -> RemoteReplayer:
+        """Return the replayer of the worker, of a new one where the last one ended after it had loaded everything."""
+        with self._lock:
+            if self._parent is not None and self._parent.broken and self._given is not None:
+                with contextlib.suppress(SeatrialError):
+                    self._parent.close(0.0)
+                self._parent = self._start()
+                self._parent.pipeline()
+                self._parent.load(*self._given)
+            if self._parent is None:
+                raise IsolationError("The mutation test was closed.")
+            return self._parent

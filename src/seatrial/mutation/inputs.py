@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
@@ -13,10 +12,11 @@ from seatrial.errors import StageError
 from seatrial.mutation.candidates import Candidates
 from seatrial.mutation.equivalence import StageResult
 from seatrial.parity.result import Parity
-from seatrial.pipeline import Pipeline
+from seatrial.pipeline import Pipeline, Replayer, own_copy
 from seatrial.reference.snapshot import Reference
 
 SINGLE_ROWS = 20  # rows that are also sent one by one
+RAISED = re.compile(r"^Stage '\w+' raised (\w+)")
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,12 @@ class StageInput:
     unavailable: str | None = None
     candidates: Candidates | None = None
 
-    def results(self, pipeline: Pipeline, *, model: Any, clients: Mapping[str, Any]) -> list[StageResult]:
+    def results(self, replayer: Replayer) -> list[StageResult]:
         """Return the result of each batch; an exception by its name."""
-        if self.unavailable is not None:
-            fallback = pipeline.dependencies[self.unavailable].fallback
-            assert fallback is not None
-            clients = {**clients, self.unavailable: fallback()}
-        step = pipeline.step(self.stage, model=model, clients=clients)
-        found: list[StageResult] = []
-        for batch in self.batches:
-            try:
-                found.append(step(batch.reset_index(drop=True).copy()))
-            except StageError as error:
-                found.append(type(error.__cause__ or error).__name__)
-        return found
+        given = [own_copy(batch.reset_index(drop=True)) for batch in self.batches]
+        fallback = {} if self.unavailable is None else {self.unavailable: "fallback"}
+        replayed = replayer.replay([self.stage], given, sources=fallback)  # type: ignore[arg-type]
+        return [_named(r) if isinstance(r, StageError) else r for (r,) in replayed]
 
     def killers(self, original: StageResult, changed: StageResult, parity: Callable[..., Parity]) -> list[int]:
         """Return some candidates on which two results differ by the policy, and not only in their bits.
@@ -67,16 +59,8 @@ class StageInput:
             return []
         keys = [k for c in found.columns if not c.ok for k in c.worst_keys]
         keys += [*found.missing_keys.sample, *found.extra_keys.sample]
-        places = self._places
+        places = self.candidates.places
         return [places[k] for k in keys if k in places] or list(places.values())[:1]  # a type differs in every row
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        if self.candidates is None:
-            return {}
-        reference = self.candidates.reference
-        first = reference.frame(reference.stages[0])[reference.key]
-        return {str(k): n for n, k in enumerate(first)} if len(first) == len(reference.requests) else {}
 
 
 def stage_inputs(
@@ -87,7 +71,7 @@ def stage_inputs(
         given = reference.input_of(stage)
         yield StageInput("on the reference", stage, [given])
         if candidates is not None:
-            rows = candidates.reference.input_of(stage)
+            rows = candidates.input_of(stage)
             yield StageInput(f"on {len(rows):,} rows beyond it", stage, [rows], candidates=candidates)
             given = rows
         yield StageInput("on one row at a time", stage, [given.iloc[[n]] for n in range(min(SINGLE_ROWS, len(given)))])
@@ -95,3 +79,9 @@ def stage_inputs(
         for name in pipeline.stage(stage).needs:
             if name in pipeline.dependencies and pipeline.dependencies[name].fallback:
                 yield StageInput(f"while '{name}' is unavailable", stage, [reference.input_of(stage)], unavailable=name)
+
+
+def _named(error: StageError) -> str:
+    """Return the name of the exception that a stage raised, or of the error that breaking the rule is."""
+    found = RAISED.match(str(error))
+    return found[1] if found else type(error).__name__

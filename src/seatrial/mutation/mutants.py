@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seatrial.errors import ProjectError
+from seatrial.mutation.altered import Altered, Inapplicable
 from seatrial.mutation.code_changes import CodeChange
+from seatrial.mutation.forks import ForkedReplayer
 from seatrial.mutation.operators.frames import OPERATORS
-from seatrial.mutation.patching import load_patched
-from seatrial.pipeline import Pipeline
-
-
-class Inapplicable(Exception):
-    """A frame mutant whose operator cannot be applied to this frame: it was never in the pipeline."""
+from seatrial.pipeline import Pipeline, Replayer
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class FrameMutant:
 
     Example::
 
-        FrameMutant("times_1000", "features", ("amount",)).apply(pipeline)
+        FrameMutant("times_1000", "features", ("amount",)).apply(replayer, pipeline)
 
     Attributes:
         operator: name of the operator.
@@ -43,19 +39,18 @@ class FrameMutant:
         """The stage it originates in."""
         return (self.stage,)
 
-    def apply(self, pipeline: Pipeline) -> Pipeline:
-        """Return the pipeline with the stage wrapped."""
-        change = OPERATORS[self.operator].apply
+    def apply(self, replayer: Replayer, pipeline: Pipeline) -> tuple[Replayer, Pipeline]:
+        """Return a replayer that changes the frames of the stage; the pipeline is the same."""
+        return Altered(replayer, self.stage, pipeline.key, self._changed), pipeline
 
-        def mutated(out: pd.DataFrame) -> pd.DataFrame:
-            if not len(out):
-                return out
-            try:
-                return change(out, *self.on)
-            except Exception as error:
-                raise Inapplicable from error
-
-        return with_stages(pipeline, **{self.stage: _then(pipeline.stage(self.stage).function, mutated)})
+    def _changed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        if not len(frame):
+            return frame
+        try:
+            with np.errstate(all="ignore"):  # a number that overflows is what the operator is for
+                return OPERATORS[self.operator].apply(frame, *self.on)
+        except Exception as error:
+            raise Inapplicable from error
 
     def __str__(self) -> str:
         whole = OPERATORS[self.operator].fits is None
@@ -73,13 +68,17 @@ class CodeMutant:
         """The stages that reach it, in path order."""
         return self.change.stages
 
-    def apply(self, pipeline: Pipeline) -> Pipeline:
-        """Load the pipeline again with the changed code; raises whatever loading raises."""
-        if pipeline.source is None:
+    def apply(self, replayer: Replayer, pipeline: Pipeline) -> tuple[Replayer, Pipeline]:
+        """Let the worker load its pipeline again with the changed code, and return that pipeline.
+
+        Raises:
+            IsolationError: it does not load.
+            ProjectError: the stages do not run in a worker of their own.
+        """
+        if not isinstance(replayer, ForkedReplayer):
             raise ProjectError(f"Pipeline '{pipeline.name}' was not loaded from a project; its code cannot be changed.")
-        loaded = load_patched(pipeline.source, self.change.file, self.change.source)
-        loaded.service = None
-        return loaded
+        replayer.patch(self.change.file, self.change.source)
+        return replayer, bare(replayer.pipeline())
 
     def __str__(self) -> str:
         return f"{self.change.file.name}:{self.change.line} in {self.change.definition}"
@@ -91,11 +90,9 @@ class Original:
 
     stages: tuple[str, ...]
 
-    def apply(self, pipeline: Pipeline) -> Pipeline:
-        """Return the pipeline unchanged, loaded again where it was loaded from a file."""
-        loaded = with_stages(pipeline) if pipeline.source is None else load_patched(pipeline.source)
-        loaded.service = None
-        return loaded
+    def apply(self, replayer: Replayer, pipeline: Pipeline) -> tuple[Replayer, Pipeline]:
+        """Return both unchanged."""
+        return replayer, pipeline
 
     def __str__(self) -> str:
         return "no mutant"
@@ -104,16 +101,8 @@ class Original:
 Mutant = FrameMutant | CodeMutant | Original
 
 
-def with_stages(pipeline: Pipeline, **changed: Callable[..., pd.DataFrame]) -> Pipeline:
-    """Return the pipeline with other functions for some stages, and without its service."""
-    functions: dict[str, Any] = {name: pipeline.stage(name).function for name in pipeline.stages} | changed
+def bare(pipeline: Pipeline) -> Pipeline:
+    """Return the pipeline without its service and its file: a fresh process would load it without the mutant."""
+    stages: dict[str, Any] = {name: pipeline.stage(name) for name in pipeline.stages}
     dependencies = list(pipeline.dependencies.values())
-    return Pipeline(pipeline.name, key=pipeline.key, model=pipeline.model, dependencies=dependencies, **functions)
-
-
-def _then(stage: Callable[..., pd.DataFrame], change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[..., Any]:
-    @wraps(stage)
-    def changed(frame: pd.DataFrame, **needs: Any) -> pd.DataFrame:
-        return change(stage(frame, **needs))
-
-    return changed
+    return Pipeline(pipeline.name, key=pipeline.key, model=pipeline.model, dependencies=dependencies, **stages)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+
+import pandas as pd
 
 from seatrial.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 
@@ -98,6 +100,7 @@ class MutationReport:
         seed: of the sample and the candidates.
         seconds: that the test took.
         remark: what could not be done.
+        requests: the candidates' requests, by number; None where there are none.
     """
 
     pipeline: str
@@ -111,6 +114,7 @@ class MutationReport:
     seed: int = 0
     seconds: float = 0.0
     remark: str = ""
+    requests: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     def tally(self, stage: str | None = None, kind: str | None = None) -> Tally:
         """Count the mutants of a stage (the first that a mutant is in) or of a kind; all by default."""
@@ -134,7 +138,7 @@ class MutationReport:
     def to_json(self) -> str:
         """Return everything as strict JSON text; no cell of any row is in it."""
         tally = self.tally()
-        body = asdict(self) | {
+        body = asdict(replace(self, requests=None)) | {
             "killed": tally.count(KILLED),
             "survived": tally.count(SURVIVED),
             "equivalent": tally.count(EQUIVALENT),
@@ -142,4 +146,5 @@ class MutationReport:
             "mutation_score": tally.mutation_score if tally.scored else None,
             "right_stage_share": tally.right_stage_share if tally.count(KILLED) else None,
         }
+        del body["requests"]
         return json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,22 +15,22 @@ from seatrial.errors import SeatrialError, UsageError, unknown
 from seatrial.events import Outcome
 from seatrial.mutation import candidates as beyond
 from seatrial.mutation import evaluate
-from seatrial.mutation.candidates import Candidates
 from seatrial.mutation.code_changes import code_changes
 from seatrial.mutation.evaluate import MutationContext
-from seatrial.mutation.forks import ChildResult, ChildStatus, run_each
-from seatrial.mutation.mutants import CodeMutant, FrameMutant, Mutant
+from seatrial.mutation.forks import ForkServer
+from seatrial.mutation.mutants import CodeMutant, FrameMutant, Mutant, bare
+from seatrial.mutation.opening import fork_server, opened
 from seatrial.mutation.operators.frames import applicable_operators
-from seatrial.mutation.reachability import reachable_definitions
+from seatrial.mutation.pool import Evaluation, Opener, Status, run_each
 from seatrial.mutation.results import KILLED, SURVIVED, MutantResult, MutationReport
-from seatrial.pipeline import Pipeline
+from seatrial.pipeline import Pipeline, Replayer
 from seatrial.policy.policy import Policy
 from seatrial.reference.snapshot import Reference
 
 KINDS = ("code", "frame")
 ROWS = 20_000  # beyond the reference, on which an equivalent mutant changes nothing
-SECONDS = 120.0  # for one mutant at most; an endless loop ends then
-LEAST_SECONDS = 10.0  # that one may take however fast the pipeline is
+SECONDS = 120.0  # for the stages of one mutant at most; an endless loop ends then
+LEAST_SECONDS = 10.0  # that they may take however fast the pipeline is
 OnProgress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
@@ -49,70 +48,81 @@ def run_mutation_test(
     seconds: float = SECONDS,
     jobs: int = 0,
     seed: int = 0,
-    directory: Path | None = None,
+    server: ForkServer | None = None,
     on_progress: OnProgress = lambda *_: None,
 ) -> MutationReport:
     """Put mutants into a passing pipeline, one at a time, and return which of them its reference and policy detect.
 
+    The stages of a pipeline that was loaded from a file run in processes of their own; those of another pipeline are
+    called here, and its code is not mutated.
+
     Example::
 
-        report = run_mutation_test(pipeline, reference, kinds=["frame"], sample=50)
+        report = run_mutation_test(pipeline, reference, model="model/", sample=50)
         print(report.tally().mutation_score)
 
     Args:
         pipeline: the path; for code mutants loaded from a project, so that its source is known.
         reference: what training recorded.
-        model: the loaded model.
+        model: the local path of the model, which ``pipeline.model`` loads; for frame mutants alone also a loaded model.
         policy: what must hold.
         kinds: ``code`` for mutants of the stages' code, ``frame`` for mutants of what stages return.
         mutants: evaluate these instead of all that :func:`mutants_of` returns.
         sample: evaluate so many of them, drawn with the seed; all by default.
         rows: generated beyond the reference, to decide which mutants are equivalent; 0 for none.
         minimum: the mutation score to reach, 0 to 1; the policy's by default.
-        seconds: for one mutant at most; ten times what all checks took without any, where that is less.
+        seconds: for the stages of one mutant at most; ten times what all checks took without any, where that is less.
         jobs: mutants at once; as many as there are processors by default.
         seed: of the sample and the rows.
-        directory: for the rows beyond the reference; a temporary one by default.
+        server: the worker that read the pipeline; by default one in this interpreter, with nothing that keeps it apart.
         on_progress: is called with what is being done, how many are done, and of how many.
 
     Raises:
-        UsageError: an unknown kind, no source for code mutants, no mutmut, or a system that cannot fork.
+        UsageError: an unknown kind, no source for code mutants, no mutmut, or a model that no other process can load.
         SeatrialError: the pipeline without a mutant does not pass, so no mutant can be detected.
     """
     begin = time.perf_counter()
     reference.matches(pipeline)
-    available = mutants_of(pipeline, reference, kinds) if mutants is None else list(mutants)
-    drawn = available if sample is None or sample >= len(available) else _drawn(available, sample, seed)
-    context = MutationContext(pipeline, reference, policy or Policy(), model, reference.clients(), seed=seed)
-    _warm(context)
-    seconds = min(seconds, max(LEAST_SECONDS, 10 * _unchanged_passes(context, seconds, on_progress)))
-    with tempfile.TemporaryDirectory(prefix="seatrial-mutation-") as scratch:
-        context, remark = _with_candidates(context, directory or Path(scratch), rows, seconds, on_progress)
+    wants_code = "code" in kinds if mutants is None else any(isinstance(m, CodeMutant) for m in mutants)
+    with opened(pipeline, reference, model, server, wants_code=wants_code) as (opener, running):
+        jobs = jobs if running else 1  # plain calls of a user's functions: not two at a time
+        available = mutants_of(pipeline, reference, kinds, server=running) if mutants is None else list(mutants)
+        drawn = available if sample is None or sample >= len(available) else _drawn(available, sample, seed)
+        context = MutationContext(bare(pipeline), reference, policy or Policy(), seed=seed)
+        seconds = min(seconds, max(LEAST_SECONDS, 10 * _unchanged_passes(opener, context, seconds, on_progress)))
+        context, remark = _with_candidates(opener, context, rows, seconds, on_progress)
         compare = partial(evaluate.by_comparison, context)
-        ended = _evaluate(compare, drawn, "comparing", seconds=seconds, jobs=jobs, on_progress=on_progress)
-        late = [n for n, e in enumerate(ended) if e.status is ChildStatus.TIMED_OUT]  # perhaps of a busy CPU
-        again = _evaluate(
-            compare, [drawn[n] for n in late], "repeating", seconds=3 * seconds, jobs=1, on_progress=on_progress
-        )
+        ended = _evaluate(opener, compare, drawn, "comparing", seconds, jobs, on_progress)
+        # Perhaps of a busy processor, or over another mutant: once more, alone.
+        late = [n for n, e in enumerate(ended) if e.status in (Status.TIMED_OUT, Status.LOST)]
+        again = _evaluate(opener, compare, [drawn[n] for n in late], "repeating", 3 * seconds, 1, on_progress)
         for n, e in zip(late, again, strict=True):
             ended[n] = e
         left = [n for n, e in enumerate(ended) if _outcome(e) in (evaluate.UNDETECTED, evaluate.CHAIN_ONLY)]
         check = partial(_by_checks, context, {id(drawn[n]): _outcome(ended[n]) for n in left})
-        again = _evaluate(
-            check, [drawn[n] for n in left], "running checks", seconds=10 * seconds, jobs=jobs, on_progress=on_progress
-        )
+        again = _evaluate(opener, check, [drawn[n] for n in left], "running checks", 10 * seconds, jobs, on_progress)
         for n, e in zip(left, again, strict=True):  # the comparison did not kill these, so an error here is no kill
-            ended[n] = e if e.status is ChildStatus.RETURNED else replace(e, status=ChildStatus.RAISED)
-    origins = context.candidates.origins if context.candidates else ()
+            ended[n] = e if e.status is Status.RETURNED else replace(e, status=Status.RAISED)
+    found = context.candidates
+    origins = found.origins if found else ()
     return MutationReport(
         pipeline.name, pipeline.stages, tuple(_result(m, e, origins) for m, e in zip(drawn, ended, strict=True)),
         context.policy.mutation.minimum if minimum is None else minimum, reference.digest, context.policy.digest,
         len(origins), len(available), seed, round(time.perf_counter() - begin, 3), remark,
+        found.requests if found else None,
     )  # fmt: skip
 
 
-def mutants_of(pipeline: Pipeline, reference: Reference, kinds: Sequence[str] = KINDS) -> list[Mutant]:
+def mutants_of(
+    pipeline: Pipeline, reference: Reference, kinds: Sequence[str] = KINDS, *, server: ForkServer | None = None
+) -> list[Mutant]:
     """Return every mutant of the kinds that this pipeline and reference allow, in a fixed order.
+
+    Args:
+        pipeline: the path.
+        reference: what training recorded.
+        kinds: ``code``, ``frame`` or both.
+        server: the worker that read the pipeline; by default one is started for code mutants.
 
     Raises:
         UsageError: an unknown kind, or no source for code mutants.
@@ -121,13 +131,8 @@ def mutants_of(pipeline: Pipeline, reference: Reference, kinds: Sequence[str] = 
         raise UsageError(unknown("Kind of mutant", other[0], KINDS))
     found: list[Mutant] = []
     if "code" in kinds:
-        if pipeline.source is None:
-            raise UsageError(
-                f"Pipeline '{pipeline.name}' was not loaded from a project, so its code cannot be mutated. Load it "
-                "with Project.find(…).pipeline(), or set kinds=['frame']."
-            )
-        folder = pipeline.source[0].resolve().parent
-        found += map(CodeMutant, code_changes(reachable_definitions(pipeline, folder)))
+        with nullcontext(server) if server else fork_server(pipeline) as reading:
+            found += map(CodeMutant, code_changes(reading.definitions()))
     if "frame" in kinds:
         found += [
             FrameMutant(operator.name, stage, on)
@@ -142,20 +147,10 @@ def _drawn(available: Sequence[Mutant], sample: int, seed: int) -> list[Mutant]:
     return [available[n] for n in sorted(chosen)]
 
 
-def _warm(context: MutationContext) -> None:
-    """Read and import in the parent what every child would read and import again."""
-    from seatrial.checks.expectations.check import warm_up
-
-    warm_up()
-    for stage in context.reference.stages:
-        context.reference.frame(stage)
-        context.reference.input_of(stage)
-
-
-def _unchanged_passes(context: MutationContext, seconds: float, on_progress: OnProgress) -> float:
+def _unchanged_passes(opener: Opener, context: MutationContext, seconds: float, on_progress: OnProgress) -> float:
     """Run every check on the unchanged pipeline and return the seconds that took; SeatrialError unless it passes."""
     on_progress("the pipeline without a mutant", 0, 1)
-    ((_, ended),) = run_each(lambda _, report: evaluate.original(context, report), [None], seconds=10 * seconds)
+    ((_, ended),) = run_each(opener, partial(evaluate.original, context), [None], seconds=10 * seconds)
     if _outcome(ended) != Outcome.PASS:
         why = ended.value["reason"] if ended.value else f"it gave no verdict: {ended.reason}"
         raise SeatrialError(
@@ -167,50 +162,51 @@ def _unchanged_passes(context: MutationContext, seconds: float, on_progress: OnP
 
 
 def _with_candidates(
-    context: MutationContext, root: Path, rows: int, seconds: float, on_progress: OnProgress
+    opener: Opener, context: MutationContext, rows: int, seconds: float, on_progress: OnProgress
 ) -> tuple[MutationContext, str]:
     if not rows:
         return context, "no rows beyond the reference were requested"
     on_progress("rows beyond the reference", 0, 1)
-    make = partial(
-        beyond.write, context.pipeline, context.reference, root, rows=rows, seed=context.seed, model=context.model
-    )
-    ((_, ended),) = run_each(lambda _, __: make(), [None], seconds=10 * seconds)
+
+    def found(replayer: Replayer, _: None, __: evaluate.Report) -> beyond.Candidates:
+        return beyond.find(replayer, context.pipeline, context.reference, rows=rows, seed=context.seed)
+
+    ((_, ended),) = run_each(opener, found, [None], seconds=10 * seconds)
     if ended.value is None:
         return context, f"no rows beyond the reference could be generated: {ended.reason}"
     on_progress("rows beyond the reference", 1, 1)
-    return replace(context, candidates=Candidates.load(root)), ""
+    return replace(context, candidates=ended.value), ""
 
 
 def _by_checks(
-    context: MutationContext, outcomes: dict[int, str], mutant: Mutant, report: evaluate.Report
+    context: MutationContext, outcomes: dict[int, str], replayer: Replayer, mutant: Mutant, report: evaluate.Report
 ) -> dict[str, Any]:
-    return evaluate.by_checks(context, mutant, report, chain_only=outcomes[id(mutant)] == evaluate.CHAIN_ONLY)
+    chain_only = outcomes[id(mutant)] == evaluate.CHAIN_ONLY
+    return evaluate.by_checks(context, replayer, mutant, report, chain_only=chain_only)
 
 
 def _evaluate(
-    work: Callable[[Mutant, evaluate.Report], Any], mutants: Sequence[Mutant], what: str, *, seconds: float, jobs: int,
-    on_progress: OnProgress,
-) -> list[ChildResult]:  # fmt: skip
-    ended: dict[int, ChildResult] = {}
-    place = {id(m): n for n, m in enumerate(mutants)}
+    opener: Opener, work: Callable[[Replayer, Mutant, evaluate.Report], Any], mutants: Sequence[Mutant], what: str,
+    seconds: float, jobs: int, on_progress: OnProgress,
+) -> list[Evaluation]:  # fmt: skip
+    ended: dict[int, Evaluation] = {}
     if mutants:
         on_progress(what, 0, len(mutants))
-    for mutant, result in run_each(work, mutants, seconds=seconds, jobs=jobs):
-        ended[place[id(mutant)]] = result
+    for n, result in run_each(opener, work, mutants, seconds=seconds, jobs=jobs):
+        ended[n] = result
         on_progress(what, len(ended), len(mutants))
     return [ended[n] for n in range(len(mutants))]
 
 
-def _outcome(ended: ChildResult) -> str:
+def _outcome(ended: Evaluation) -> str:
     return str(ended.value["outcome"]) if ended.value else ""
 
 
-def _result(mutant: Mutant, ended: ChildResult, origins: Sequence[str]) -> MutantResult:
+def _result(mutant: Mutant, ended: Evaluation, origins: Sequence[str]) -> MutantResult:
     """Return the result; a mutant that could not be evaluated counts as survived, never as killed."""
     kind = "code" if isinstance(mutant, CodeMutant) else "frame"
     result = MutantResult(str(mutant), kind, tuple(mutant.stages), KILLED, ended.progress or None, ended.reason)
-    if ended.status is ChildStatus.RAISED:
+    if ended.status in (Status.RAISED, Status.LOST):
         why = f"it was not evaluated: {ended.reason}"
         result = replace(result, outcome=SURVIVED, reported_stage=None, differences=(why,))
     elif ended.value:

@@ -6,14 +6,16 @@ import json
 
 import pytest
 
-from seatrial import Policy, StagePolicy, Tolerance, capture, run
-from seatrial.errors import SeatrialError
-from seatrial.mutation.candidates import Candidates
-from seatrial.mutation.forks import run_each
+from seatrial import Pipeline, Policy, StagePolicy, Tolerance, capture
+from seatrial.errors import SeatrialError, UsageError
+from seatrial.mutation import evaluate
+from seatrial.mutation.mutants import bare
+from seatrial.mutation.opening import fork_server
+from seatrial.mutation.pool import run_each
 from seatrial.mutation.report import last_line
 from seatrial.mutation.results import EQUIVALENT, KILLED, SURVIVED
 from seatrial.mutation.run import mutants_of, run_mutation_test
-from tests.support import shop as small_shop
+from tests.support import small_shop
 
 SECONDS = 60
 
@@ -24,15 +26,12 @@ def shop(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tested(shop, tmp_path_factory):
-    """A mutation test of all code mutants and every eighth frame mutant, the mutants, and the candidates' directory."""
-    root = tmp_path_factory.mktemp("candidates")
+def tested(shop):
+    """A mutation test of all code mutants and every eighth frame mutant, and the mutants."""
     mutants = [*mutants_of(shop.pipeline, shop.reference, ["code"]),
               *mutants_of(shop.pipeline, shop.reference, ["frame"])[::8]]  # fmt: skip
-    report = run_mutation_test(
-        shop.pipeline, shop.reference, mutants=mutants, rows=200, seconds=SECONDS, directory=root
-    )
-    return report, mutants, root
+    report = run_mutation_test(shop.pipeline, shop.reference, mutants=mutants, rows=200, seconds=SECONDS)
+    return report, mutants
 
 
 def of(report, diff):
@@ -43,7 +42,7 @@ def of(report, diff):
 
 def test_what_changes_a_result_is_killed_in_its_stage(tested):
     """Most mutants are killed, in the stage they are in; helpers count for the stage that uses them."""
-    report, mutants, _ = tested
+    report, mutants = tested
     for kind in ("code", "frame"):
         tally = report.tally(kind=kind)
         assert tally.count(KILLED) > 5
@@ -60,15 +59,15 @@ def test_what_changes_a_result_is_killed_in_its_stage(tested):
 
 def test_a_survivor_comes_with_the_row_that_would_have_killed_it(tested):
     """No request has an amount below 1: an edge case among the candidates distinguishes the limit from another."""
-    report, _, root = tested
+    report, _ = tested
     survivor = of(report, 'frame["amount"] >= 1')
     assert survivor.outcome == SURVIVED
     assert survivor.stages == ("priced",)
     assert any("beyond it" in d for d in survivor.differences)
-    candidates = Candidates.load(root)
-    amounts = candidates.reference.requests["amount"]
+    amounts = report.requests["amount"]
+    assert len(amounts) == report.candidates
     assert all(0 < amounts[n] < 1 for n in survivor.rows)
-    assert survivor.origins == tuple(candidates.origins[n] for n in survivor.rows)
+    assert len(survivor.origins) == len(survivor.rows) > 0
 
 
 def test_a_mutant_that_changes_nothing_is_equivalent(tested):
@@ -102,13 +101,38 @@ def test_a_pipeline_that_does_not_pass_has_no_mutation_test(shop):
 
 def test_the_comparison_agrees_with_the_checks(shop, tested):
     """A verdict by the expectations check has the outcome of the mutation test, and names the same stage first."""
-    report, mutants, _ = tested
+    report, mutants = tested
     killed = [(s, m) for s, m in zip(mutants, report.mutants, strict=True) if m.outcome == KILLED]
     sample = killed[:: len(killed) // 4][:4]
 
-    def verdict(number, _):
-        found = run(sample[number][0].apply(shop.pipeline), shop.reference, ["expectations"])
+    context = evaluate.MutationContext(bare(shop.pipeline), shop.reference, Policy())
+
+    def verdict(replayer, mutant, _):
+        found = evaluate.verdict_on(context, *mutant.apply(replayer, context.pipeline), ["expectations"])
         return [found.outcome.value, found.first_failing_stage]
 
-    verdicts = dict(run_each(verdict, range(len(sample)), seconds=SECONDS))
+    with fork_server(shop.pipeline) as server:
+        server.load(shop.reference, {})
+        verdicts = dict(run_each(server.fork, verdict, [m for m, _ in sample], seconds=SECONDS))
     assert [verdicts[n].value for n in range(len(sample))] == [["fail", m.reported_stage] for _, m in sample]
+
+
+def test_a_pipeline_of_no_file_is_mutated_by_its_frames(shop):
+    """Its stages are called here, with the model as it was given."""
+
+    def price(frame, model):
+        return frame.assign(total=frame["amount"] * model)
+
+    here = Pipeline("here", key="id", model=float, raw=lambda frame: frame, priced=price)
+    reference = capture(here, shop.reference.requests[["id", "amount"]], model=2.0)
+    report = run_mutation_test(here, reference, model=2.0, kinds=["frame"], sample=10, rows=100, seed=1)
+    assert report.tally().count(KILLED) > 5
+    assert report.candidates > 50
+    with pytest.raises(UsageError, match="was not loaded from a project"):
+        run_mutation_test(here, reference, model=2.0, sample=1)
+
+
+def test_code_mutants_need_the_path_of_a_model(shop):
+    """A loaded one cannot be given to the process that they run in."""
+    with pytest.raises(UsageError, match="give model= the local path of the model and not a loaded float"):
+        run_mutation_test(shop.pipeline, shop.reference, model=1.5)

@@ -12,8 +12,8 @@ from seatrial.errors import SeatrialError
 from seatrial.mutation.code_changes import code_changes
 from seatrial.mutation.equivalence import differing
 from seatrial.mutation.operators.frames import OPERATORS, applicable_operators
-from seatrial.mutation.reachability import reachable_definitions
-from tests.support import shop as small_shop
+from seatrial.worker.reachability import reachable_definitions
+from tests.support import small_shop
 
 
 @pytest.fixture(scope="module")
