@@ -24,7 +24,8 @@ HEAVY = {
     "sqlalchemy",
 }  # fmt: skip
 EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
-ORCHESTRATION = tuple(f"orchestration/{name}.py" for name in ("prefect_api", "runner", "steps", "tasks", "validation"))
+PREFECT = ("capturing", "prefect_api", "runner", "steps", "tasks", "validation")
+ORCHESTRATION = tuple(f"orchestration/{name}.py" for name in PREFECT)
 
 
 def tracked(*suffixes: str) -> list[Path]:

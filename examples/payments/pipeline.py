@@ -14,10 +14,8 @@ from payments_model import KEPT_LEGITIMATE, MODEL_INPUTS, load_model
 from payments_store import TYPES, FeatureStore, NoStore, StoreUnavailable
 
 from seatrial import Dependency, Pipeline, Service
-from seatrial.project import Project
 
-STATE = Project.find(Path(__file__).parent).state
-STORE_URL = os.environ.get("PAYMENTS_STORE_URL", f"sqlite:///{STATE / 'payments.db'}")
+STORE_URL = os.environ.get("PAYMENTS_STORE_URL", f"sqlite:///{Path(__file__).resolve().parents[1] / 'payments.db'}")
 
 MINOR_UNITS = {"JPY": 0, "KWD": 3, "BHD": 3}
 EUR_RATES = {"EUR": 1.0, "GBP": 1.17, "USD": 0.92, "JPY": 0.0061, "INR": 0.011, "NAD": 0.05, "KWD": 3.0, "BHD": 2.45}

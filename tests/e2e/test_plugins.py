@@ -135,7 +135,7 @@ def test_a_whole_validation_uses_each_of_them_and_passes(ran: Run, project: Path
     measured = {e["name"] for e in events if e["event"] == "Measurement"}
     assert "truncated: degraded answers" in measured
     assert 'name="bounds"' in (project / "out" / "junit.xml").read_text()
-    report = (project / ".seatrial" / "reports" / "parcels-1" / "report.html").read_text()
+    report = (project / ".seatrial" / "reports" / "parcels-1" / "latest" / "report.html").read_text()
     assert "bounds" in report
     assert "truncated" in report
     home = project / "registry" / "models" / "parcels"

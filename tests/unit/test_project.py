@@ -122,13 +122,13 @@ def test_local_state_stays_in_the_project_unless_it_is_told_otherwise(root, monk
 def test_what_a_models_process_sees_and_takes_is_set(root):
     """Names and limits are read; our own secrets are never named, and a misspelt limit is told with the nearest."""
     before = 'pipeline = "code/path.py:pipeline"\n'
-    settings(root, f'{before}environment = ["SHOP_URL"]\n[tool.seatrial.isolation]\nmemory_mb = 512')
+    settings(root, f'{before}environment = ["SHOP_URL"]\n[tool.seatrial.limits]\nmemory_mb = 512')
     project = Project.find(root)
     assert (project.environment, project.limits.memory_mb, project.limits.processes) == (("SHOP_URL",), 512, 128)
     for text, message in (
         ('environment = ["SEATRIAL_SIGNING_KEY"]', "SEATRIAL_SIGNING_KEY, which is seatrial's own"),
         ('environment = "SHOP_URL"', 'must be a list of names of environment variables; found "SHOP_URL"'),
-        ("[tool.seatrial.isolation]\nmemory = 512", "setting 'memory' is not known.*Did you mean 'memory_mb'"),
+        ("[tool.seatrial.limits]\nmemory = 512", "setting 'memory' is not known.*Did you mean 'memory_mb'"),
     ):
         settings(root, before + text)
         with pytest.raises(ProjectError, match=message):

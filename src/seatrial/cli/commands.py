@@ -70,10 +70,10 @@ def run_and_show(
     flow: str = "validate",
 ) -> Verdict:
     """Run the flow while its server starts, show the verdict and return it; see :func:`validate`."""
-    from seatrial.isolation import prestarted
+    from seatrial.isolation.prestart import prestarted
     from seatrial.orchestration.runner import run_flow
     from seatrial.sinks.console import Progress, show
-    from seatrial.sinks.files import REPORT, directory_for
+    from seatrial.sinks.files import REPORT
 
     out = Console()
     recorder = _verdict_recorder()
@@ -87,17 +87,16 @@ def run_and_show(
             f"Flow '{flow}' ended without a verdict. Its log is on the Prefect dashboard. For the traceback, run the "
             "command again with --debug."
         )
-    from seatrial.orchestration.validation import LEAVING_OUT, results_kind  # loaded by the flow; slow before it
+    from seatrial.orchestration.validation import LEAVING_OUT  # loaded by the flow; slow before it
 
     partial = flow == "validate" and any(parameters.get(name) for name in LEAVING_OUT)
-    results = directory_for(project.state, verdict.subject, results_kind(flow, partial=partial))
     if quiet:
         out.print(neutral(f"{verdict.subject}: {verdict.summary}"), markup=False, highlight=False, soft_wrap=True)
     else:
         show(verdict, out)
         if partial:
             out.print("Partial validation: the verdict of the version is unchanged.", markup=False, highlight=False)
-        out.print(f"Report: {results / REPORT}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"Report: {recorder.directory / REPORT}", markup=False, highlight=False, soft_wrap=True)
     if failures := [sink.failure for sink in written if sink.failure]:
         raise SeatrialError("\n".join(failures))
     return verdict
@@ -177,8 +176,12 @@ def _verdict_recorder() -> Any:
 
     class VerdictRecorder(Sink):
         recorded: Verdict | None = None
+        directory = Path()
 
         def verdict(self, verdict: Verdict) -> None:
             self.recorded = verdict
+
+        def results(self, directory: Path) -> None:
+            self.directory = directory
 
     return VerdictRecorder()

@@ -87,7 +87,7 @@ def _next_steps(out: Console, project: Project) -> None:
     lines = [
         "",
         "Where to look next:",
-        f"  the report of version 2   {where}/.seatrial/reports/payments-2/report.html",
+        f"  the report of version 2   {where}/.seatrial/reports/payments-2/latest/report.html",
         f"  the runs in MLflow        mlflow ui --backend-store-uri sqlite:///{where}/.seatrial/mlflow.db",
         f"  the flows in Prefect      PREFECT_HOME={where}/.seatrial/prefect prefect server start",
         f"  what to change first      {where}/README.md",

@@ -112,7 +112,7 @@ def capture(
 
 
 def verify(model_uri: str, *, project: Path = Path(), quiet: Flag = False) -> int:
-    """Verify by its signed verdict that this exact version passed under the current policy (expectations/).
+    """Verify by its signed verdict that this exact version passed with this code under the policy in expectations/.
 
     Args:
         model_uri: version as models:/NAME/VERSION or models:/NAME@ALIAS.

@@ -39,7 +39,7 @@ def test_what_is_declared_is_run_and_logged(payments: Project, prefect_api: str)
     finally:
         policy.write_text(before)
     assert verdict.findings == ()
-    assert (payments.state / "reports" / "payments-1-stress" / "report.html").is_file()
+    assert (payments.state / "reports" / "payments-1-stress" / "latest" / "report.html").is_file()
     assert {m.name for m in verdict.measurements} >= {"cold start", "p50", "error share", "answers compared"}
     assert registry.get_model_version("payments", "1").tags == tags
     experiment = registry.get_experiment_by_name("seatrial/payments")

@@ -11,6 +11,7 @@ import yaml
 from seatrial import Finding, Outcome, Sink, Verdict
 from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
+from seatrial.promotion.verify import verify
 from seatrial.registry import champion_contract, resolve
 from seatrial.registry.mlflow.artifacts import download_model
 from seatrial.registry.mlflow.client import client
@@ -65,6 +66,23 @@ def test_a_good_version_passes_every_case(passed: Verdict) -> None:
     assert passed.outcome is Outcome.PASS, passed.to_json()
     assert {j.check for j in passed.evaluated} >= {"expectations", "golden", "invariants", "quality"}
     assert all(j.compared > 0 for j in passed.evaluated)
+
+
+def test_editing_pipeline_or_service_after_the_pass_is_a_no(payments: Project, passed: Verdict) -> None:
+    """Verify names the file; back as it was, the version is a yes, and the evidence in the registry is as signed."""
+    folder = payments.pipeline_file.parent
+    assert passed.subject.code_digest.startswith("sha256:")
+    assert verify(payments.root, "models:/payments/1").allowed
+    for file in (folder / "pipeline.py", folder / "service.py"):
+        before = file.read_text()
+        file.write_text(before + "\n# edited after the pass\n")
+        try:
+            found = verify(payments.root, "models:/payments/1")
+        finally:
+            file.write_text(before)
+        assert found.exit_code == 1
+        assert f"{folder.name}/{file.name} changed" in found.reason
+    assert verify(payments.root, "models:/payments/1").allowed
 
 
 def test_a_skewed_version_fails_at_the_origin_of_the_skew(failed: Verdict) -> None:
@@ -228,7 +246,7 @@ def test_a_stale_store_is_found_at_the_store(
     """Queried again, a store that now answers differently is named as the origin, not the stage after it."""
     import sqlalchemy
 
-    engine = sqlalchemy.create_engine(f"sqlite:///{payments.state / 'payments.db'}")
+    engine = sqlalchemy.create_engine(f"sqlite:///{payments.root / 'payments.db'}")
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("UPDATE customers SET chargebacks = chargebacks + 1"))
     try:
