@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from seatrial import Finding, Outcome, Sink, Verdict
+from seatrial.isolation import launch
 from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
 from seatrial.promotion.verify import verify
@@ -66,6 +67,14 @@ def test_a_good_version_passes_every_case(passed: Verdict) -> None:
     assert passed.outcome is Outcome.PASS, passed.to_json()
     assert {j.check for j in passed.evaluated} >= {"expectations", "golden", "invariants", "quality"}
     assert all(j.compared > 0 for j in passed.evaluated)
+
+
+def test_the_evidence_says_where_the_stages_ran(payments: Project, passed: Verdict) -> None:
+    """And what kept them apart from the judge."""
+    assert passed.outcome is Outcome.PASS
+    where = json.loads((payments.state / "reports" / "payments-1" / "latest" / "worker.json").read_text())
+    assert where["isolation"] == launch.strongest()
+    assert where["environment"]["libraries"]["pandas"]
 
 
 def test_editing_pipeline_or_service_after_the_pass_is_a_no(payments: Project, passed: Verdict) -> None:
