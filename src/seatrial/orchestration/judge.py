@@ -208,7 +208,7 @@ class Judge:
         if self.broken and not any(isinstance(e, NotEvaluated) and e.crashed for e in found):
             found.append(NotEvaluated("run", None, self.broken, crashed=not self._unavailable))
         pipeline = None if self._unavailable else self.replayer.pipeline()
-        service = any(case.stage == SERVICE for case in planned)
+        service, applied = any(case.stage == SERVICE for case in planned), self._policy
         return total(
             found,
             subject=subject,
@@ -217,7 +217,7 @@ class Judge:
             seed=self._seed,
             seconds=seconds,
             reference_digest=self._reference_digest,
-            policy_digest=policy_digest(self._project.expectations),
+            policy_digest=applied.digest if isinstance(applied, Policy) else policy_digest(self._project.expectations),
             dependencies=() if pipeline is None else tuple(pipeline.dependencies),
         )
 

@@ -17,7 +17,10 @@ import psutil
 import pytest
 
 from seatrial import Outcome
+from seatrial.events import Subject
 from seatrial.isolation import process
+from seatrial.orchestration.judge import judging
+from seatrial.project import Project
 from tests.e2e.trials.toy import Toy
 from tests.support.waiting import until
 
@@ -184,3 +187,17 @@ def test_it_ends_with_a_judge_that_is_killed(toy: Toy, tmp_path: Path) -> None:
     until(lambda: free(lock))
     for left in Path(process.tempfile.gettempdir()).glob("seatrial-trial-*"):
         shutil.rmtree(left)  # the one thing that only the judge could have removed
+
+
+def test_a_verdict_is_of_the_policy_that_was_applied(toy: Toy) -> None:
+    """One that changes while the version is judged does not lend its digest to the verdict."""
+    changed = toy.root / "expectations" / "service.toml"
+    with judging(Project.find(toy.root)) as judge:
+        judge.load(toy.root / "model", toy.reference, only=("golden",))
+        before = judge.policy.digest
+        changed.write_text("[golden]\ntimeout_seconds = 3\n")
+        try:
+            found = judge.verdict([], judge.planned, subject=Subject("toy", "1"))
+        finally:
+            changed.unlink()
+    assert found.policy_digest == before
