@@ -6,9 +6,8 @@ import sys
 
 import pytest
 
-from seatrial import Outcome, capture
+from seatrial import Outcome
 from seatrial.errors import UsageError
-from seatrial.io.loading import load_file
 from seatrial.isolation.opening import open_replayer
 from tests.support import shop
 
@@ -21,9 +20,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory, model):
     """Captured here."""
-    file = tmp_path_factory.mktemp("trained") / "pipeline.py"
-    file.write_text(shop.PIPELINE)
-    return capture(load_file(file).shop, shop.requests(), model=str(model))
+    return shop.captured(tmp_path_factory.mktemp("trained"), model)
 
 
 @pytest.fixture(params=["ours", "old", "model"])

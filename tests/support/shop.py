@@ -4,7 +4,8 @@ import json
 
 import pandas as pd
 
-from seatrial import Subject
+from seatrial import Subject, capture
+from seatrial.io.loading import load_file
 from seatrial.orchestration.judge import judging
 from seatrial.project import Project
 
@@ -71,6 +72,13 @@ def save_model(folder):
     mlflow.sklearn.save_model(fitted, folder, pip_requirements=OWN)
     (folder / "coefficients.json").write_text(json.dumps({"coef": [0.05, -0.02], "at": -0.3}))
     return folder
+
+
+def captured(folder, model):
+    """Return the reference of the model, captured in this process."""
+    file = folder / "pipeline.py"
+    file.write_text(PIPELINE)
+    return capture(load_file(file).shop, requests(), model=str(model))
 
 
 def requests():

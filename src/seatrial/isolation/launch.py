@@ -14,11 +14,10 @@ from typing import Literal
 
 from seatrial.errors import IsolationError, UsageError, nearest
 from seatrial.isolation import bubblewrap, namespaces
-from seatrial.project import MODEL_PYTHON, Project
+from seatrial.project import MEBIBYTE, MODEL_PYTHON, Project
 
 NAMESPACES = Path(namespaces.__file__)
 PACKAGE = Path(__file__).parent.parent
-MEBIBYTE = 2**20
 IN_CONTAINER = 'cd "$0" 2> /dev/null || cd /; exec env "$@"'  # a folder of the machine may not be there
 
 Isolation = Literal["bubblewrap", "namespaces", "limits", "command", "none"]
@@ -57,9 +56,9 @@ class Folders:
         return self.root / "empty"
 
     @property
-    def library(self) -> Path:
+    def site(self) -> Path:
         """Return the folder from which it imports seatrial, and nothing else."""
-        return self.root / "library"
+        return self.root / "site"
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Launch:
                 *bubblewrap.arguments(
                     readable=[*self.readable, *imported(self.python)],
                     hidden=self.hidden,
-                    needed=[*prefixes(self.python), PACKAGE, folders.library, folders.models],
+                    needed=[*prefixes(self.python), PACKAGE, folders.site, folders.models],
                     writable=[folders.frames, folders.home],
                 ),
                 *command,
@@ -131,7 +130,7 @@ class Launch:
             if word != "{volumes}":
                 words.append(word)
                 continue
-            read_only = dict.fromkeys([*self.readable, PACKAGE, folders.library, folders.models])
+            read_only = dict.fromkeys([*self.readable, PACKAGE, folders.site, folders.models])
             for folder in filter(Path.exists, read_only):  # an engine makes what is missing, as root
                 words += ["-v", f"{folder}:{folder}:ro"]
             for path in (p for p in self.hidden if p.exists() and any(map(p.is_relative_to, self.readable))):

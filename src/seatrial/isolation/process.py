@@ -23,9 +23,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.isolation.environment import MARK, cleaned, search_path
-from seatrial.isolation.launch import MEBIBYTE, PACKAGE, Folders, Launch
+from seatrial.isolation.launch import PACKAGE, Folders, Launch
 from seatrial.process import guard
 from seatrial.process.sandbox import Sandbox
+from seatrial.project import MEBIBYTE
 
 GUARD = Path(guard.__file__)
 NOT_INSIDE = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME")  # of a container
@@ -55,9 +56,9 @@ class Process:
         self.launch = launch
         self._mark = uuid.uuid4().hex
         self.folders = Folders(Path(tempfile.mkdtemp(prefix="seatrial-trial-")))
-        for name in ("frames", "home", "models", "library", "empty"):
+        for name in ("frames", "home", "models", "site", "empty"):
             getattr(self.folders, name).mkdir()
-        (self.folders.library / "seatrial").symlink_to(PACKAGE)
+        (self.folders.site / "seatrial").symlink_to(PACKAGE)
         logs = launch.logs or self.folders.root
         logs.mkdir(parents=True, exist_ok=True)
         _delete_old(logs)
@@ -77,7 +78,7 @@ class Process:
             "grace_seconds": GRACE_SECONDS if launch.command else 0,
             "stdio": remote.fileno(), **self.sandbox.limits,
         }  # fmt: skip
-        own = {"PYTHONPATH": search_path(self.folders.library, own=launch.own)}
+        own = {"PYTHONPATH": search_path(self.folders.site, own=launch.own)}
         own |= {} if hash_seed is None else {"PYTHONHASHSEED": str(hash_seed)}
         cwd = str(launch.folder or os.getcwd())
         worker = self._wrapped([launch.python, "-c", START, str(self.folders.frames)], variables=own, folder=cwd)
@@ -96,7 +97,7 @@ class Process:
         threading.Thread(target=self._read_status, name="seatrial worker", daemon=True).start()
 
     def _wrapped(self, command: Sequence[str], *, variables: Mapping[str, str], folder: str) -> list[str]:
-        passed_on = {n: v for n, v in self._variables().items() if n not in NOT_INSIDE} if self.launch.command else {}
+        passed_on = {n: v for n, v in (self.sandbox.variables or {}).items() if n not in NOT_INSIDE}
         return self.launch.argv(command, self.folders, {**passed_on, **variables}, folder)
 
     def _variables(self) -> Mapping[str, str]:

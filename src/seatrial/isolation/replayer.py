@@ -26,7 +26,6 @@ from seatrial.worker import frames
 
 LOAD_SECONDS, CASE_SECONDS = 300.0, 1800.0
 CLOSE_SECONDS = 30.0  # for a worker to end by itself
-ERROR_CHARACTERS = 2000
 
 
 class RemoteReplayer:
@@ -98,8 +97,8 @@ class RemoteReplayer:
         """
         reference.write_record(self.process.folders.frames)
         placed = {role: str(self.process.placed(path, role)) for role, path in models.items()}
-        number = self._rpc.begin("load", models=placed)
-        reply = self._rpc.reply(number, messages.Loaded, self._load_seconds, "loading the model, load_seconds")
+        what = "loading the model, load_seconds"
+        reply = self.request("load", messages.Loaded, self._load_seconds, what, models=placed)
         self._models = tuple(reply.models)
 
     def placed(self, model: Path, role: Model = "version") -> Path:
@@ -120,11 +119,10 @@ class RemoteReplayer:
             IsolationError: the worker ended, broke a limit or the protocol, or took too long.
         """
         with self._file(batches) as given:
-            number = self._rpc.begin(
-                "replay", stages=list(stages), file=given, batches=len(batches), model=model,
-                sources=dict(sources or {}),
+            reply = self._in_case(
+                "replay", messages.ReplayedReply, f"stage '{stages[0]}'", stages=list(stages), file=given,
+                batches=len(batches), model=model, sources=dict(sources or {}),
             )  # fmt: skip
-            reply = self._reply(number, messages.ReplayedReply, f"stage '{stages[0]}'")
         found = self._frames(reply.file, sum(r is None for results in reply.results for r in results))
         try:
             return results_of(reply, found, stages, len(batches), self.pipeline().key)
@@ -133,8 +131,8 @@ class RemoteReplayer:
 
     def ask(self, dependency: str, calls: Sequence[str] = ()) -> Answered:
         """See :meth:`seatrial.pipeline.Replayer.ask`."""
-        number = self._rpc.begin("ask", dependency=dependency, calls=list(calls))
-        reply = self._reply(number, messages.AnsweredReply, f"dependency '{dependency}'")
+        what = f"dependency '{dependency}'"
+        reply = self._in_case("ask", messages.AnsweredReply, what, dependency=dependency, calls=list(calls))
         rows = self._frames(reply.file, len(reply.lookups))
         answered = Answered(dict(zip(reply.lookups, rows, strict=True)), reply.calls)
         if {*answered.lookups, *answered.calls} != set(calls):
@@ -159,11 +157,10 @@ class RemoteReplayer:
         self.pipeline()  # it is read before the model is loaded
         given = given or {}
         with self._file([requests, *given.values(), *([] if labels is None else [labels])]) as file:
-            number = self._rpc.begin(
-                "capture", file=file, given=list(given), labels=labels is not None, seed=seed,
-                model=str(self.process.placed(model, "version")),
+            captured: messages.Captured = self._in_case(
+                "capture", messages.Captured, "capturing a reference", file=file, given=list(given),
+                labels=labels is not None, seed=seed, model=str(self.placed(model)),
             )  # fmt: skip
-            captured: messages.Captured = self._reply(number, messages.Captured, "capturing a reference")
         keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
         root = Path(keep.name) / "reference"
         shutil.move(self.process.folders.frames / captured.folder, root)
@@ -172,9 +169,8 @@ class RemoteReplayer:
 
     def environment(self) -> Mapping[str, Any]:
         """See :meth:`seatrial.pipeline.Replayer.environment`."""
-        number = self._rpc.begin("environment")
-        described: messages.Described = self._reply(number, messages.Described, "the environment")
-        return described.environment
+        found: messages.Described = self._in_case("environment", messages.Described, "the environment")
+        return found.environment
 
     def request(self, request: str, kind: type[Any], seconds: float, what: str, **fields: Any) -> Any:
         """Send a request and return the reply of this kind; ``what`` is it, with its limit, in a message.
@@ -206,8 +202,8 @@ class RemoteReplayer:
     def __exit__(self, kind: object, *_: object) -> None:
         self.close(CLOSE_SECONDS if kind is None else 0.0)
 
-    def _reply(self, number: int, kind: type[Any], what: str) -> Any:
-        return self._rpc.reply(number, kind, self._case_seconds, f"{what}, case_seconds")
+    def _in_case(self, request: str, kind: type[Any], what: str, **fields: Any) -> Any:
+        return self.request(request, kind, self._case_seconds, f"{what}, case_seconds", **fields)
 
     @contextlib.contextmanager
     def _file(self, batches: Sequence[pd.DataFrame]) -> Iterator[str]:

@@ -143,10 +143,14 @@ class RpcClient:
 
     def _sentence(self, event: str) -> str:
         log = self.process.log
-        printed = log.read_text(encoding="utf-8", errors="replace").strip() if log.is_file() else ""
-        if printed and not self._ready:  # of an interpreter or an engine: nothing of the project ran yet
-            return f"The process that runs the model {event}. It printed: {printed.splitlines()[-1][:SHOWN]}"
-        return f"The process that runs the model {event}.{f' What it printed is in {log}.' if printed else ''}"
+        sentence = f"The process that runs the model {event}."
+        if not log.is_file() or not log.stat().st_size:
+            return sentence
+        if self._ready:
+            return f"{sentence} What it printed is in {log}."
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")  # nothing of the project ran yet
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f"{sentence} It printed: {last[:SHOWN]}" if last else sentence
 
 
 def _error(reply: messages.Failed) -> SeatrialError:

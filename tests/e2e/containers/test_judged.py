@@ -2,8 +2,7 @@
 
 import pytest
 
-from seatrial import Outcome, capture
-from seatrial.io.loading import load_file
+from seatrial import Outcome
 from tests.support import shop
 
 SERVER = """
@@ -60,9 +59,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory, model):
-    file = tmp_path_factory.mktemp("trained") / "pipeline.py"
-    file.write_text(shop.PIPELINE)
-    return capture(load_file(file).shop, shop.requests(), model=str(model))
+    return shop.captured(tmp_path_factory.mktemp("trained"), model)
 
 
 def test_a_container_is_the_judged_environment(tmp_path, old_container, model, reference):

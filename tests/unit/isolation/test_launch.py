@@ -63,7 +63,7 @@ def test_a_command_gets_each_folder_once_and_the_variables(tmp_path: Path) -> No
     """An engine refuses a folder that is named twice, and passes no variable on by itself."""
     run = launch_of(project(tmp_path, command=["podman", "run", "{volumes}", "image"], readable=[str(tmp_path)]))
     folders = Folders(tmp_path / "work")
-    for folder in (folders.frames, folders.home, folders.models, folders.library, tmp_path / ".seatrial"):
+    for folder in (folders.frames, folders.home, folders.models, folders.site, tmp_path / ".seatrial"):
         folder.mkdir(parents=True)
     (tmp_path / "mlflow.db").touch()
     words = run.argv([run.python, "-c", "pass"], folders, {"A": "b c"}, "/there")
