@@ -27,10 +27,12 @@ class RpcClient:
     Attributes:
         broken: why no request can be sent any more, as a sentence; None while it can. The process of a broken client
             is ended.
+        timed_out: whether it was ended because a reply took too long.
     """
 
     def __init__(self, process: Process) -> None:
         self.broken: str | None = None
+        self.timed_out = False
         self.process = process
         self._ready = False
         self._channel = LineChannel(process.socket.fileno(), process.socket.fileno())
@@ -75,6 +77,7 @@ class RpcClient:
         try:
             reply = self._calls[number].get(timeout=seconds)
         except queue.Empty:
+            self.timed_out = self.broken is None
             self.give_up(self._sentence(f"gave no answer within {seconds:g} s ({what})"))
             reply = None
         finally:

@@ -106,7 +106,7 @@ class ForkedReplayer(RemoteReplayer):
     def __init__(
         self, parent: RemoteReplayer, number: int, source: tuple[Path, str], *, seconds: float, root: Path
     ) -> None:
-        self._left, self._timed_out, self._root = seconds, False, root
+        self._left, self._root = seconds, root
         self.parent = parent
         super().__init__(parent.launch, source, process=Fork(parent, number), pipeline=parent.pipeline())
         self._files = itertools.count(number * FILES)
@@ -118,8 +118,11 @@ class ForkedReplayer(RemoteReplayer):
         Raises:
             IsolationError: it does not load, and why; or the process ended.
         """
-        number = self._rpc.begin("patch", file=str(file), text=text, root=str(self._root))
-        self._pipeline = described(self._reply(number, messages.Opened, "loading the pipeline"), self._source)
+        opened = self.request(
+            "patch", messages.Opened, FORK_SECONDS, "loading the pipeline", file=str(file), text=text,
+            root=str(self._root),
+        )  # fmt: skip
+        self._pipeline = described(opened, self._source)
 
     @property
     def ended(self) -> Ending:
@@ -128,19 +131,20 @@ class ForkedReplayer(RemoteReplayer):
             return ""
         if self.parent.broken is not None:
             return "lost"
-        return "timed out" if self._timed_out else "died"
+        return "timed out" if self._rpc.timed_out else "died"
 
-    def __exit__(self, *_: object) -> None:
-        self.close(0.0)
-
-    def _reply(self, number: int, kind: type[Any], what: str) -> Any:
+    def request(self, request: str, kind: type[Any], seconds: float, what: str, **fields: Any) -> Any:
+        """See :meth:`RemoteReplayer.request`; the reply may take no longer than what is left for all requests."""
+        number = self._rpc.begin(request, **fields)
         # What this process does in between is not its time: on a busy machine that may be most.
         begin = time.monotonic()
         try:
             return self._rpc.reply(number, kind, max(self._left, 0.0), what)
         finally:
             self._left -= time.monotonic() - begin
-            self._timed_out = self._left <= 0
+
+    def __exit__(self, *_: object) -> None:
+        self.close(0.0)
 
 
 class ForkServer:
