@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
 import pandas as pd
 
 from seatrial.errors import ReferenceInvalid
@@ -16,30 +18,86 @@ from seatrial.io.arrow_stream import read_table
 
 MAX_BYTES = 8 * 2**30  # of one file
 MAX_CELLS = 500_000_000  # of one frame: rows × columns, and what lists hold
+SMALL_ROWS, HELD_ROWS = 1_000, 20_000  # of a frame that shares a table, and of those that wait to be written
+_LENGTHS = b"seatrial.lengths"
 
 
-def write(frames: Sequence[pd.DataFrame], path: Path) -> None:
-    """Write frames; their indexes are left out.
+class FrameWriter:
+    """Writes frames to a file, one after the other; use it in a ``with`` block.
+
+    Small frames that follow each other and agree in their columns and types share one table: probes send hundreds of
+    single rows, and to make an Arrow table of each takes longer than what is done with it.
+
+    Args:
+        file: open for writing.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._held, self._rows = file, list[pd.DataFrame](), 0
+
+    def add(self, frame: pd.DataFrame, what: str) -> None:
+        """Write one more frame, its index left out; ``what`` it is goes into the message.
+
+        Raises:
+            ReferenceInvalid: naming the column that holds values Arrow cannot carry; the frame is left out then.
+        """
+        if len(frame) > SMALL_ROWS or not all(map(_is_plain, frame.dtypes)):
+            self._flush()
+            self._write(arrow.to_table(frame, what))
+            return
+        if self._held and (self._rows > HELD_ROWS or not _same_layout(self._held[0], frame)):
+            self._flush()
+        self._held.append(frame.copy())  # the next stage may write into the frame
+        self._rows += len(frame)
+
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        held, self._held, self._rows = self._held, [], 0
+        table = arrow.to_table(held[0] if len(held) == 1 else pd.concat(held, ignore_index=True), "a frame")
+        lengths = json.dumps([len(frame) for frame in held]).encode()
+        self._write(table.replace_schema_metadata({**table.schema.metadata, _LENGTHS: lengths}))
+
+    def _write(self, table: Any) -> None:
+        import pyarrow as pa
+
+        with pa.ipc.new_stream(self._file, table.schema) as writer:
+            writer.write_table(table)
+
+    def __enter__(self) -> FrameWriter:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._flush()
+
+
+def write(frames: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write frames to a new file; their indexes are left out.
 
     Raises:
         ReferenceInvalid: naming the column that holds values Arrow cannot carry.
     """
-    with path.open("xb") as file:
+    with path.open("xb") as file, FrameWriter(file) as writer:
         for frame in frames:
-            append(frame, file, "a frame")
+            writer.add(frame, "a frame")
 
 
-def append(frame: pd.DataFrame, file: BinaryIO, what: str) -> None:
-    """Write one more frame at the end of a file; ``what`` it is goes into the message.
+def _is_plain(kind: Any) -> bool:
+    """Whether cells of a type are carried as they are, whatever they are."""
+    if isinstance(kind, pd.CategoricalDtype):
+        return _is_plain(kind.categories.dtype)
+    return kind.kind in "biufM" if isinstance(kind, np.dtype) else getattr(kind, "storage", "") == "pyarrow"
 
-    Raises:
-        ReferenceInvalid: as :func:`write` does; nothing is written then.
-    """
-    import pyarrow as pa
 
-    table = arrow.to_table(frame, what)
-    with pa.ipc.new_stream(file, table.schema) as writer:
-        writer.write_table(table)
+def _same_layout(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    return a.columns.equals(b.columns) and all(map(_same_type, a.dtypes, b.dtypes))
+
+
+def _same_type(a: Any, b: Any) -> bool:
+    if isinstance(a, pd.CategoricalDtype):  # without order, types are equal as sets
+        return bool(a == b and a.categories.equals(b.categories))
+    return bool(a == b)
 
 
 def read(path: Path, count: int) -> Iterator[pd.DataFrame]:
@@ -66,12 +124,34 @@ def read(path: Path, count: int) -> Iterator[pd.DataFrame]:
         if status.st_size > MAX_BYTES:
             raise ReferenceInvalid(f"{path.name} has {status.st_size:,} bytes; at most {MAX_BYTES:,} are read.")
         content = pa.BufferReader(file.read(status.st_size))  # once: whoever wrote it may write it again
-    for _ in range(count):
+    left = count
+    while left > 0:
         try:
-            frame = arrow.from_table(read_table(content, MAX_CELLS), path.name)
+            table = read_table(content, MAX_CELLS)
+            lengths = _lengths(table, left)
+            frame = arrow.from_table(table, path.name)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
             reason = (
                 str(error) if type(error) is ValueError else type(error).__name__
             )  # ours, or pyarrow's, with values
             raise ReferenceInvalid(f"{path.name} cannot be read as Arrow: {reason}.") from error
-        yield frame
+        left -= len(lengths)
+        begin = 0
+        for length in lengths:
+            whole = length == len(frame)
+            yield frame if whole else frame.iloc[begin : begin + length].reset_index(drop=True)
+            begin += length
+
+
+def _lengths(table: Any, most: int) -> list[int]:
+    """Return the rows of each frame that a table holds, of which there may be so many."""
+    kept = (table.schema.metadata or {}).get(_LENGTHS)
+    if kept is None:
+        return [len(table)]
+    lengths = json.loads(kept)
+    if (
+        not isinstance(lengths, list) or not 0 < len(lengths) <= most
+        or not all(type(n) is int and n >= 0 for n in lengths) or sum(lengths) != len(table)
+    ):  # fmt: skip
+        raise ValueError("the lengths of its frames contradict its rows")
+    return lengths

@@ -44,8 +44,8 @@ PATCHES = {
     "the frames it writes": """
         import pandas as pd
         from seatrial.worker import frames
-        append = frames.append
-        frames.append = lambda frame, file, what: append(pd.DataFrame(), file, what)
+        add = frames.FrameWriter.add
+        frames.FrameWriter.add = lambda self, frame, what: add(self, pd.DataFrame(), what)
     """,
 }
 
@@ -73,11 +73,9 @@ FORGERIES = {
     "a frame of 10^9 rows": ("""
         import pyarrow as pa
         from seatrial.worker import frames
-        def append(frame, file, what):
-            table = pa.table({"id": pa.nulls(10**9), "score": pa.nulls(10**9)})
-            with pa.ipc.new_stream(file, table.schema) as writer:
-                writer.write_table(table)
-        frames.append = append
+        def add(self, frame, what):
+            self._write(pa.table({"id": pa.nulls(10**9), "score": pa.nulls(10**9)}))
+        frames.FrameWriter.add = add
         def predict(amount): return amount * 2
     """, "cannot be read as Arrow: more than 500,000,000 cells"),
     "a frame that is a link to a file outside": ("""
@@ -100,26 +98,33 @@ FORGERIES = {
     """, "a message that the protocol does not have"),
     "corrupt buffers": ("""
         from seatrial.worker import frames
-        append = frames.append
-        def corrupt(frame, file, what):
-            append(frame, file, what)
-            at = file.tell()
-            file.seek(at // 2)
-            file.write(b"\\xff" * (at // 4))
-            file.seek(at)
-        frames.append = corrupt
+        write = frames.FrameWriter._write
+        def corrupt(self, table):
+            write(self, table)
+            at = self._file.tell()
+            self._file.seek(at // 2)
+            self._file.write(b"\\xff" * (at // 4))
+            self._file.seek(at)
+        frames.FrameWriter._write = corrupt
         def predict(amount): return amount * 2
     """, "cannot be read as Arrow"),
     "keys that are not its own": ("""
         from seatrial.worker import frames
-        append = frames.append
-        frames.append = lambda frame, file, what: append(frame.assign(id=frame["id"].iloc[0]), file, what)
+        add = frames.FrameWriter.add
+        frames.FrameWriter.add = lambda self, frame, what: add(self, frame.assign(id=frame["id"].iloc[0]), what)
         def predict(amount): return amount * 2
     """, "repeats"),
+    "rows of frames that do not add up": ("""
+        from seatrial.worker import frames
+        write = frames.FrameWriter._write
+        frames.FrameWriter._write = lambda self, table: write(
+            self, table.replace_schema_metadata({**table.schema.metadata, frames._LENGTHS: b"[1]"}))
+        def predict(amount): return amount * 2
+    """, "the lengths of its frames contradict its rows"),
     "fewer rows than it was given": ("""
         from seatrial.worker import frames
-        append = frames.append
-        frames.append = lambda frame, file, what: append(frame.iloc[:0], file, what)
+        add = frames.FrameWriter.add
+        frames.FrameWriter.add = lambda self, frame, what: add(self, frame.iloc[:0], what)
         def predict(amount): return amount * 2
     """, "missing"),
 }  # fmt: skip

@@ -81,6 +81,62 @@ def test_frames_of_different_columns_share_a_file(tmp_path: Path) -> None:
         list(frames.read(tmp_path / "0.arrow", 4))
 
 
+PLAIN = pd.DataFrame(
+    {
+        "id": ["a", "b", "c", "d"],
+        "n": [1, 2, 3, 4],
+        "score": [1.5, None, -0.0, float("inf")],
+        "at": pd.to_datetime(["2026-01-01", None, "2026-01-02", "2026-01-03"]),
+        "on": [True, False, True, False],
+    }
+)
+OTHER_TYPES = PLAIN.assign(n=PLAIN["n"].astype("int8"))
+LABELS = PLAIN.assign(label=pd.Categorical(["x", "y", None, "x"], categories=["y", "x"]))
+LABELS_ELSEWHERE = PLAIN.assign(label=pd.Categorical(["x", "y", None, "x"], categories=["x", "y"]))
+NESTED = PLAIN.assign(items=[[1], [], None, [2.5]])
+SHAPES = (PLAIN, OTHER_TYPES, LABELS, LABELS_ELSEWHERE, NESTED, PLAIN[["n", "id"]])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_small_frames_come_back_one_by_one(tmp_path: Path, data: st.DataObject) -> None:
+    """However many share a table: each with its own rows, types, and order of categories."""
+    shape = st.sampled_from(SHAPES)
+    cut = st.tuples(shape, st.lists(st.integers(0, len(PLAIN) - 1), max_size=3))
+    given = [frame.iloc[rows] for frame, rows in data.draw(st.lists(cut, max_size=12))]
+    path = tmp_path / "0.arrow"
+    path.unlink(missing_ok=True)
+    frames.write(given, path)
+    back = list(frames.read(path, len(given)))
+    assert len(back) == len(given)
+    for before, after in zip(given, back, strict=True):
+        pd.testing.assert_frame_equal(before.reset_index(drop=True), after, check_column_type=False)
+        if "label" in before:
+            assert after["label"].cat.categories.tolist() == before["label"].cat.categories.tolist()
+
+
+def test_a_frame_that_is_changed_after_it_was_written_is_kept_as_it_was(tmp_path: Path) -> None:
+    """The next stage may write into it."""
+    frame = PLAIN.copy()
+    with (tmp_path / "0.arrow").open("xb") as file, frames.FrameWriter(file) as writer:
+        writer.add(frame, "a frame")
+        frame.loc[0, "n"] = 99
+    [back] = frames.read(tmp_path / "0.arrow", 1)
+    assert back["n"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "lengths", [b"[3]", b"[1, 4]", b"[-1, 5]", b"[]", b"[2.0, 2]", b"[true, 3]", b"{}", b"[1, 1", b"[0, 0, 4]"]
+)
+def test_lengths_that_do_not_add_up_are_refused(tmp_path: Path, lengths: bytes) -> None:
+    """They are what another process says."""
+    table = pa.table({"id": [1, 2, 3, 4]}).replace_schema_metadata({frames._LENGTHS: lengths})
+    with (tmp_path / "0.arrow").open("wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(ReferenceInvalid, match="as Arrow"):
+        list(frames.read(tmp_path / "0.arrow", 2))
+
+
 HOSTILE = {
     "compressed": (pa.table({"id": pa.nulls(1), "n": [0]}), {"compression": "zstd"}),
     "of 10^9 nulls": (pa.table({"id": pa.nulls(10**9)}), {}),
