@@ -135,6 +135,8 @@ def run(
         champion=loaded(pipeline, champion), seed=seed, service=service,
         model_path=os.fspath(model) if isinstance(model, str | os.PathLike) else None,
     )  # fmt: skip
+    for check in chosen:
+        check.prepare(trial)
     cases = plan(chosen, trial)
     planned = [case for _, case in cases]
     receiving, events = list(sinks), list[Event]()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from seatrial import plugins
-from seatrial.checks.base import Check
 from seatrial.errors import UsageError, unknown
+
+if TYPE_CHECKING:  # slow to import, and their names alone are known without it
+    from seatrial.checks.base import Check
 
 
 def names() -> tuple[str, ...]:
@@ -40,6 +43,8 @@ def known(chosen: Iterable[str]) -> None:
 
 
 def _load(name: str) -> Check:
+    from seatrial.checks.base import Check
+
     check = plugins.load("checks", name)
     if not isinstance(check, Check) or check.name != name:
         raise plugins.misfit("checks", name, f"a seatrial.Check named '{name}'", check)

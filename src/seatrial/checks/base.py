@@ -24,6 +24,8 @@ class Check:
         stages: the stages it runs on in this trial; ``(None,)`` for the path as a whole, ``()`` where it does not
             apply.
         order: its place in a run, lowest first. Built-in checks have 10 to 80, those that cost least first.
+        prepare: starts what takes long and needs no answer of the trial, before the models are loaded; it returns at
+            once.
 
     Example:
         >>> def run(trial, stage):
@@ -38,6 +40,7 @@ class Check:
     run: Callable[[Trial, str | None], Iterator[Event]]
     stages: Callable[[Trial], Sequence[str | None]]
     order: int = LAST
+    prepare: Callable[[Trial], None] = lambda _: None
 
     def cases(self, trial: Trial) -> tuple[Case, ...]:
         """Return the cases of this check in the trial."""

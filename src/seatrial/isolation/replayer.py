@@ -16,7 +16,7 @@ from seatrial.errors import ReferenceInvalid
 from seatrial.isolation import messages
 from seatrial.isolation.description import described
 from seatrial.isolation.launch import Launch
-from seatrial.isolation.prestart import start
+from seatrial.isolation.prestart import Opening, opening
 from seatrial.isolation.process import Process
 from seatrial.isolation.results import results_of
 from seatrial.isolation.rpc import RpcClient
@@ -56,15 +56,15 @@ class RemoteReplayer:
     ) -> None:
         self.launch, self._source = launch, source
         self._load_seconds, self._case_seconds = load_seconds, case_seconds
-        self._rpc = RpcClient(process or start(root, launch, hash_seed))
+        if process is None:
+            self._opening = opening(launch, source, root=root, hash_seed=hash_seed)
+        else:
+            self._opening = Opening(RpcClient(process), 0)
+        self._rpc = self._opening.rpc
         self.process = self._rpc.process
         self._models: tuple[Model, ...] = ()
         self._pipeline = pipeline
         self._files = itertools.count()
-        self._opening = 0
-        if pipeline is None:
-            limits = _kernel_limits(launch)
-            self._opening = self._rpc.begin("open", file=str(source[0]), name=source[1], limits=limits)
 
     @property
     def broken(self) -> str | None:
@@ -85,7 +85,7 @@ class RemoteReplayer:
         """
         if self._pipeline is None:
             what = "reading the pipeline, load_seconds"
-            opened = self._rpc.reply(self._opening, messages.Opened, self._load_seconds, what)
+            opened = self._rpc.reply(self._opening.request, messages.Opened, self._load_seconds, what)
             self._pipeline = described(opened, self._source)
         return self._pipeline
 
@@ -225,7 +225,3 @@ class RemoteReplayer:
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def _kernel_limits(launch: Launch) -> dict[str, int]:
-    return {name: launch.limits[name] for name in ("file_bytes", "memory_bytes") if name in launch.limits}

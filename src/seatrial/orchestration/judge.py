@@ -167,6 +167,8 @@ class Judge:
             replayer=replayer,
             sandbox=replayer.process.sandbox,
         )
+        for check in chosen:
+            check.prepare(trial)
         try:
             replayer.load(reference, models)
         except IsolationError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from seatrial.sinks.base import LISTENERS, Sink
 
 START_SECONDS = 120.0
 GRACE_SECONDS = 5.0
+NEEDED_LATER = ("mlflow", "great_expectations")  # slow to import
 INTERRUPTED = "seatrial: Interrupted. No verdict was written."
 SERVER = [
     sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
@@ -56,7 +58,8 @@ def prefect_server(project: Project) -> Iterator[Callable[[], str]]:
 
 
 def _wait(server: Running, url: str) -> str:
-    until = time.monotonic() + START_SECONDS
+    """Wait until the server answers; import meanwhile what most flows import after that."""
+    until, ahead = time.monotonic() + START_SECONDS, iter(NEEDED_LATER)
     while time.monotonic() < until:
         if end := server.ended():
             raise TargetError(f"The project's Prefect server ended with {end}. {server.tail()}")
@@ -65,7 +68,10 @@ def _wait(server: Running, url: str) -> str:
                 if answer.status == 200:
                     return url
         except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
+            if (module := next(ahead, None)) is not None:
+                importlib.import_module(module)
+            else:
+                time.sleep(0.05)
     raise TargetError(f"The project's Prefect server did not answer within {START_SECONDS:.0f} s. {server.tail()}")
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from seatrial import Dependency, capture
 from seatrial.errors import IsolationError, PipelineError, StageError
-from seatrial.isolation import replayer as replayer_module
+from seatrial.isolation import prestart
 from seatrial.isolation.launch import Folders, Launch
 from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.pipeline import LocalReplayer
@@ -91,7 +91,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
         def started(serve: Callable[[socket.socket, Path], object]) -> RemoteReplayer:
             process = Process(tmp_path, serve)
-            monkeypatch.setattr(replayer_module, "start", lambda *_: process)
+            monkeypatch.setattr(prestart, "Process", lambda *_: process)
             replayer = RemoteReplayer(Launch(), (tmp_path / "pipeline.py", "shop"), case_seconds=20)
             opened.callback(replayer.close, 0.0)
             return replayer

@@ -13,7 +13,14 @@ from zlib import crc32
 import numpy as np
 
 from seatrial.checks.base import Check, every_stage
-from seatrial.checks.invariants.fresh import HASH_SEEDS, needs_model, replay_fresh, start_all, why_not_run
+from seatrial.checks.invariants.fresh import (
+    HASH_SEEDS,
+    needs_model,
+    replay_fresh,
+    start_first,
+    start_others,
+    why_not_run,
+)
 from seatrial.checks.invariants.judge import broken_invariant, empty_batch, failed_batch, retyped_columns, unrecorded
 from seatrial.checks.invariants.reassembly import assemble, expected_of
 from seatrial.checks.invariants.stage import StageProbe, cells
@@ -35,7 +42,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         StageError: the stage raised on the whole input.
     """
     assert stage is not None
-    start_all(trial)
+    start_others(trial)
     probe = StageProbe.of(trial, stage)
     if not len(probe.given):
         yield NotEvaluated(NAME, stage, "the reference has no rows for this stage")
@@ -70,7 +77,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     yield Evaluated(NAME, stage, compared)
 
 
-check = Check(NAME, run, every_stage, order=30)
+check = Check(NAME, run, every_stage, order=30, prepare=start_first)
 
 
 def _fresh_processes(probe: StageProbe, reported: frozenset[str]) -> Iterator[Event]:

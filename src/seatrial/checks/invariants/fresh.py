@@ -1,4 +1,4 @@
-"""Fresh processes that replay the stages: started once a trial, in parallel; a case waits for the one it needs.
+"""Fresh processes that replay the stages, each started once a trial; a case waits for the one it needs.
 
 Each has another hash seed: dependence on the order of a set or on the state of a process shows.
 """
@@ -39,11 +39,17 @@ class FreshProcess:
     failed: str = ""
 
 
-def start_all(trial: Trial) -> None:
-    """Start all fresh processes of the trial, once."""
+def start_first(trial: Trial) -> None:
+    """Start the fresh process that loads the model; it takes as long as the trial's own worker."""
+    if trial.pipeline.source is not None:
+        threading.Thread(target=_quietly, args=(trial, 0), daemon=True).start()
+
+
+def start_others(trial: Trial) -> None:
+    """Start the other fresh processes of the trial, once."""
 
     def start() -> None:
-        for number in range(HASH_SEEDS):
+        for number in range(1, HASH_SEEDS):
             threading.Thread(target=_quietly, args=(trial, number), daemon=True).start()
 
     if trial.pipeline.source is not None:
