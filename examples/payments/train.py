@@ -90,7 +90,9 @@ def train(
         capture(
             pipeline,
             make_requests(reference_rows, HELD_OUT),
-            model=load_model(model_uri),  # as it will be loaded, not as it lies in memory here
+            model=load_model(
+                mlflow.artifacts.download_artifacts(model_uri)
+            ),  # as it will be loaded, not as it lies in memory here
             given={"features": training_features(make_payments(reference_rows, HELD_OUT), release)},
             labels=make_labels(reference_rows, HELD_OUT),
             seed=HELD_OUT,
