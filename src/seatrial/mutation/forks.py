@@ -139,7 +139,7 @@ class ForkedReplayer(RemoteReplayer):
         # What this process does in between is not its time: on a busy machine that may be most.
         begin = time.monotonic()
         try:
-            return self._rpc.reply(number, kind, max(self._left, 0.0), what)
+            return self._rpc.reply(number, kind, max(min(seconds, self._left), 0.0), what)
         finally:
             self._left -= time.monotonic() - begin
 

@@ -152,9 +152,8 @@ class Judge:
         if reason := self.open(model):
             return reason
         policy, replayer = self.policy, self.replayer
-        models: dict[Model, Path] = {"version": model}
-        if champion is not None and self.compares_quality:
-            models["champion"] = champion
+        compared = champion if self.compares_quality else None
+        models: dict[Model, Path] = {"version": model, **({} if compared is None else {"champion": compared})}
         trial = self._trial = Trial(
             replayer.pipeline(),
             reference,
