@@ -282,7 +282,8 @@ def test_a_stage_says_more_of_itself() -> None:
 @pytest.mark.parametrize(
     ("key", "of_stage", "found"),
     [
-        ("id", ("item", "id"), "begin with it, such as ('id', 'item')"), ("id", ("item",), "does not begin with the key"),
+        ("id", ("item", "id"), "begin with it, such as ('id', 'item')"),
+        ("id", ("item",), "does not begin with the key"),
         (("user", "at"), ("user",), "does not begin with"), ("", None, "A key is the name of a column"),
         (("id", "id"), None, "different names"), ((), None, "A key is"), (("id", 3), None, "A key is"),
     ],
