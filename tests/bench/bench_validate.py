@@ -3,6 +3,8 @@
 The yardstick is ``python -c "import prefect, great_expectations, mlflow, sklearn, pandas"`` in the same run. Each
 command and the yardstick run one right after the other; a ratio is the median of the pairs' ratios. The second table
 has the processor seconds of each process of the last run, sampled, so that a process of less than 20 ms may be missed.
+The floor is what no validation here can be faster than, before anything is compared: the processor seconds that its
+processes need for their imports alone, spread evenly over all processors, in units of the yardstick.
 With ``--check`` a missed limit ends with exit code 1.
 """
 
@@ -28,6 +30,8 @@ from seatrial.process.running import free_port
 YARDSTICK = [sys.executable, "-c", "import prefect, great_expectations, mlflow, sklearn, pandas"]
 SEATRIAL = [sys.executable, "-m", "seatrial"]
 VALIDATE = [*SEATRIAL, "validate", "models:/payments/1", "--quiet"]
+JUDGE = [sys.executable, "-c", "import prefect, great_expectations, mlflow"]
+WORKER = [sys.executable, "-c", "import pandas, pyarrow, sqlalchemy, skops.io"]  # of the example; and a fresh one
 SAMPLE_SECONDS = 0.02
 KINDS = {  # of processes, by what is in their command
     "seatrial.worker.main": "worker", "prefect.server": "Prefect server", "uvicorn": "service", "guard.py": "guards",
@@ -100,8 +104,8 @@ def measure(command: list[str], cwd: Path, rounds: int, **more: str) -> tuple[fl
 
 
 @contextlib.contextmanager
-def prefect_server(home: Path) -> Iterator[str]:
-    """Start a Prefect server and give the address of its API."""
+def prefect_server(home: Path) -> Iterator[tuple[str, float]]:
+    """Start a Prefect server and give the address of its API, and the processor seconds that it took to start."""
     import urllib.request
 
     port = free_port()
@@ -124,9 +128,18 @@ def prefect_server(home: Path) -> Iterator[str]:
                     urllib.request.urlopen(f"{url}/health", timeout=5).close()
                     break
                 time.sleep(0.1)
-            yield url
+            times = psutil.Process(started.pid).cpu_times()
+            yield url, times.user + times.system
         finally:
             started.terminate()
+
+
+def floor(server: float) -> tuple[float, float]:
+    """Return the floor with a Prefect server of its own, and with one that runs; ``server`` seconds start it."""
+    bare = run(YARDSTICK, Path.cwd()).seconds
+    imports = sum(sum(run(command, Path.cwd()).cpu.values()) for command in (JUDGE, WORKER, WORKER))
+    processors = len(os.sched_getaffinity(0))
+    return (imports + server) / processors / bare, imports / processors / bare
 
 
 def main() -> int:
@@ -138,7 +151,7 @@ def main() -> int:
         project = Path(place) / "payments"
         run([*SEATRIAL, "init", str(project)], Path(place))
         run([sys.executable, "payments/train.py"], project)
-        with prefect_server(Path(place) / "prefect") as url:
+        with prefect_server(Path(place) / "prefect") as (url, starting):
             measured = {
                 "validate, no service": (1.5, measure([*VALIDATE, "--in-process"], project, chosen.rounds)),
                 "the same, a Prefect server runs": (
@@ -147,11 +160,14 @@ def main() -> int:
                 "validate, with its service": (3.0, measure(VALIDATE, project, chosen.rounds)),
                 "demo": (5.0, measure([*SEATRIAL, "demo", f"{place}/demo", "--quiet"], Path(place), chosen.rounds)),
             }  # fmt: skip
+            own, running = floor(starting)
         help_ = run([*SEATRIAL, "--help"], project).seconds - run([sys.executable, "-c", "pass"], project).seconds
     print(f"{'':34}{'ratio':>7}{'limit':>7}{'seconds':>9}")
     for what, (limit, (ratio, seconds, _)) in measured.items():
         print(f"{what:34}{ratio:7.2f}{limit:7.1f}{seconds:9.2f}")
     print(f"{'--help, seconds beyond python':34}{help_:7.2f}{0.5:7.1f}")
+    what = f"floor on {len(os.sched_getaffinity(0))} processors"
+    print(f"{what:34}{own:7.2f}; with a Prefect server that runs {running:.2f}")
     kinds = sorted({kind for _, (_, _, last) in measured.values() for kind in last.cpu})
     print(f"\n{'CPU seconds':34}" + "".join(f"{kind:>16}" for kind in kinds))
     for what, (_, (_, _, last)) in measured.items():

@@ -238,7 +238,17 @@ def register_hostile(payments: Project) -> str:
 
 def test_a_model_that_kills_gets_the_verdict_error(payments: Project, passed: Verdict) -> None:
     """The worker lives, the version has the verdict with its reason and no alias, and the next version runs."""
-    verdict = validated(payments, register_hostile(payments))
+    code = payments.pipeline_file.with_name("payments_model.py")
+    ours = code.read_text()
+    mlflows = ours.replace("import skops.io", "import mlflow.sklearn").replace(
+        'skops.io.load(Path(path) / "model.skops", trusted=TRUSTED)', "mlflow.sklearn.load_model(path)"
+    )
+    assert mlflows != ours
+    try:
+        code.write_text(mlflows)
+        verdict = validated(payments, register_hostile(payments))
+    finally:
+        code.write_text(ours)
     assert verdict.outcome is Outcome.ERROR
     assert "The process that runs the model" in verdict.summary
     version = client().get_model_version("hostile", "1")
