@@ -34,24 +34,11 @@ class Ready(Reply):
     reply: Literal["ready"]
 
 
-class SamplesRecord(Strict):
-    """The fields are those of ``pipeline.Samples``."""
-
-    n: int
-    at_least: float
-    confidence: float
-
-
 class StageRecord(Strict):
-    """A stage, and what is said of it; the fields are those of ``pipeline.Stage``."""
+    """A stage, and the parameters that it needs."""
 
     name: str
     needs: list[str]
-    key: list[str] | None
-    ordered: bool
-    samples: SamplesRecord | None
-    calls: int | None
-    batch_dependent: str
 
 
 class DependencyRecord(Strict):
@@ -81,7 +68,7 @@ class Opened(Reply):
 
     reply: Literal["opened"]
     name: str
-    key: list[str]
+    key: str
     stages: list[StageRecord]
     dependencies: list[DependencyRecord]
     service: ServiceRecord | None

@@ -15,11 +15,8 @@ from seatrial.policy.settings import validated
 from seatrial.policy.tool import ToolSettings
 from seatrial.worker import channel
 
-STAGE = {
-    "name": "raw", "needs": [], "key": None, "ordered": False, "samples": None, "calls": None, "batch_dependent": "",
-}  # fmt: skip
 OPENED = {
-    "reply": "opened", "id": 1, "name": "p", "key": ["id"], "stages": [STAGE],
+    "reply": "opened", "id": 1, "name": "p", "key": "id", "stages": [{"name": "raw", "needs": []}],
     "dependencies": [], "service": None, "loads_model": True,
 }  # fmt: skip
 REPLAYED = {"reply": "replayed", "id": 1, "file": "w1.arrow", "results": [[None]]}
@@ -61,7 +58,7 @@ def test_a_reply_is_read() -> None:
     """With all its fields."""
     opened = messages.read_reply(OPENED)
     assert isinstance(opened, messages.Opened)
-    assert [stage.model_dump() for stage in opened.stages] == [STAGE]
+    assert opened.stages == [messages.StageRecord(name="raw", needs=[])]
     assert isinstance(messages.read_reply(REPLAYED), messages.ReplayedReply)
     assert isinstance(messages.read_reply(DEFINED), messages.DefinedReply)
 
