@@ -77,7 +77,7 @@ class RpcClient:
         try:
             reply = self._calls[number].get(timeout=seconds)
         except queue.Empty:
-            self.timed_out = self.broken is None
+            self.timed_out = self.timed_out or self.broken is None
             self.give_up(self._sentence(f"gave no answer within {seconds:g} s ({what})"))
             reply = None
         finally:
