@@ -87,12 +87,11 @@ def train(
     with mlflow.start_run(run_name=f"release {release}") as run:
         mlflow.log_params({"release": release, "rows": rows, "seed": seed})
         model_uri = log_model(model, features[MODEL_INPUTS])
+        logged = mlflow.artifacts.download_artifacts(model_uri)
         capture(
             pipeline,
             make_requests(reference_rows, HELD_OUT),
-            model=load_model(
-                mlflow.artifacts.download_artifacts(model_uri)
-            ),  # as it will be loaded, not as it lies in memory here
+            model=load_model(logged),  # as it will be loaded, not as it lies in memory here
             given={"features": training_features(make_payments(reference_rows, HELD_OUT), release)},
             labels=make_labels(reference_rows, HELD_OUT),
             seed=HELD_OUT,

@@ -13,14 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from seatrial.checks.base import Check, every_stage
-from seatrial.checks.invariants.fresh import (
-    HASH_SEEDS,
-    needs_model,
-    replay_fresh,
-    start_first,
-    start_others,
-    why_not_run,
-)
+from seatrial.checks.invariants.fresh import HASH_SEEDS, needs_model, replay_fresh, start, why_not_run
 from seatrial.checks.invariants.judge import broken_invariant, empty_batch, failed_batch, retyped_columns, unrecorded
 from seatrial.checks.invariants.reassembly import assemble, expected_of
 from seatrial.checks.invariants.stage import StageProbe, cells
@@ -42,7 +35,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         StageError: the stage raised on the whole input.
     """
     assert stage is not None
-    start_others(trial)
+    start(trial, range(HASH_SEEDS))
     probe = StageProbe.of(trial, stage)
     if not len(probe.given):
         yield NotEvaluated(NAME, stage, "the reference has no rows for this stage")
@@ -77,7 +70,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     yield Evaluated(NAME, stage, compared)
 
 
-check = Check(NAME, run, every_stage, order=30, prepare=start_first)
+check = Check(NAME, run, every_stage, order=30, prepare=lambda trial: start(trial, [0]))
 
 
 def _fresh_processes(probe: StageProbe, reported: frozenset[str]) -> Iterator[Event]:

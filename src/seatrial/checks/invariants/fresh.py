@@ -6,9 +6,10 @@ Each has another hash seed: dependence on the order of a set or on the state of 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -39,21 +40,14 @@ class FreshProcess:
     failed: str = ""
 
 
-def start_first(trial: Trial) -> None:
-    """Start the fresh process that loads the model; it takes as long as the trial's own worker."""
-    if trial.pipeline.source is not None:
-        threading.Thread(target=_quietly, args=(trial, 0), daemon=True).start()
+def start(trial: Trial, numbers: Iterable[int]) -> None:
+    """Start fresh processes of the trial by their numbers, each once; the first takes as long as the trial's worker."""
 
+    def begin(number: int) -> None:
+        threading.Thread(target=_quietly, args=(trial, number), daemon=True).start()
 
-def start_others(trial: Trial) -> None:
-    """Start the other fresh processes of the trial, once."""
-
-    def start() -> None:
-        for number in range(1, HASH_SEEDS):
-            threading.Thread(target=_quietly, args=(trial, number), daemon=True).start()
-
-    if trial.pipeline.source is not None:
-        trial.once("fresh processes started", start)
+    for number in numbers if trial.pipeline.source is not None else ():
+        trial.once(("fresh process started", number), partial(begin, number))
 
 
 def replay_fresh(trial: Trial, number: int) -> tuple[int, FreshProcess]:
