@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "src" / "seatrial"
 PUBLIC = {
     "Check", "Dependency", "Finding", "Measurement", "Outcome", "Pipeline", "Policy", "Quality", "Reference",
-    "SeatrialError", "Service", "Severity", "Sink", "Stage", "StagePolicy", "Step", "Subject", "Tolerance", "Trial",
-    "Verdict", "capture", "run",
+    "Samples", "SeatrialError", "Service", "Severity", "Sink", "Stage", "StagePolicy", "Step", "Subject", "Tolerance",
+    "Trial", "Verdict", "capture", "run",
 }  # fmt: skip
 HEAVY = {
     "cyclopts", "fastapi", "great_expectations", "httpx", "jinja2", "mlflow", "prefect", "rich", "scipy", "sklearn",

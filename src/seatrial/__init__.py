@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seatrial.parity.tolerance import Tolerance as Tolerance
     from seatrial.pipeline import Dependency as Dependency
     from seatrial.pipeline import Pipeline as Pipeline
+    from seatrial.pipeline import Samples as Samples
     from seatrial.pipeline import Service as Service
     from seatrial.pipeline import Stage as Stage
     from seatrial.pipeline import Step as Step
@@ -32,7 +33,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "errors": ("SeatrialError",),
     "events": ("Finding", "Measurement", "Outcome", "Severity", "Subject", "Verdict"),
-    "pipeline": ("Dependency", "Pipeline", "Service", "Stage", "Step"),
+    "pipeline": ("Dependency", "Pipeline", "Samples", "Service", "Stage", "Step"),
     "policy.policy": ("Policy",),
     "policy.stages": ("Quality", "StagePolicy"),
     "reference.snapshot": ("Reference",),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from seatrial import Dependency, Pipeline, Service
+from seatrial import Dependency, Pipeline, Samples, Service, Stage
 from seatrial.errors import PipelineError, StageError
 from seatrial.pipeline import describe
 
@@ -264,3 +265,46 @@ def test_an_exception_without_a_traceback_is_reported_by_type():
     assert describe(ValueError("secret")) == "ValueError"
     assert describe(KeyError("x" * 61), {"x" * 61}) == "KeyError"
     assert describe(KeyError(), {"x"}) == "KeyError"
+
+
+def test_a_stage_says_more_of_itself() -> None:
+    """The pipeline fills in its name and what it needs; a key of several columns begins with that of the request."""
+    ranking = Stage(lambda frame, model: frame, key=("id", "item"), ordered=True, samples=Samples(5))
+    pipeline = Pipeline("shop", key="id", model=float, raw=lambda frame: frame, ranking=ranking)
+    assert pipeline.stage("ranking").name == "ranking"
+    assert pipeline.stage("ranking").needs == ("model",)
+    assert pipeline.key_of() == pipeline.key_of("raw") == ("id",)
+    assert pipeline.key_of("ranking") == ("id", "item")
+    composite = Pipeline("shop", key=["user", "at"], raw=lambda f: f, score=lambda f: f)  # type: ignore[arg-type]
+    assert composite.key_of("score") == composite.key == ("user", "at")
+
+
+@pytest.mark.parametrize(
+    ("key", "of_stage", "found"),
+    [
+        ("id", ("item", "id"), "begin with it, such as ('id', 'item')"),
+        ("id", ("item",), "does not begin with the key"),
+        (("user", "at"), ("user",), "does not begin with"), ("", None, "A key is the name of a column"),
+        (("id", "id"), None, "different names"), ((), None, "A key is"), (("id", 3), None, "A key is"),
+    ],
+)  # fmt: skip
+def test_a_key_that_names_no_rows_is_refused(key: Any, of_stage: Any, found: str) -> None:
+    """With what it should be."""
+    with pytest.raises(PipelineError, match=re.escape(found)):
+        Pipeline("shop", key=key, raw=lambda f: f, score=Stage(lambda f: f, key=of_stage))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: Samples(0),
+        lambda: Samples(5, at_least=0),
+        lambda: Samples(5, at_least=1.1),
+        lambda: Samples(5, confidence=0.5),
+        lambda: Stage(len, calls=0),
+    ],
+)
+def test_numbers_out_of_range_are_refused(made: Any) -> None:
+    """With what is allowed."""
+    with pytest.raises(PipelineError, match=r"\(.*=.*\): "):
+        made()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from seatrial.errors import PipelineError
 from seatrial.isolation import messages
-from seatrial.pipeline import Dependency, Pipeline, Service, Stage
+from seatrial.pipeline import Dependency, Key, Pipeline, Samples, Service, Stage
 
 
 def described(opened: messages.Opened, source: tuple[Path, str]) -> Pipeline:
@@ -20,17 +20,34 @@ def described(opened: messages.Opened, source: tuple[Path, str]) -> Pipeline:
     service = opened.service
     pipeline = Pipeline(
         opened.name,
-        key=opened.key,
+        key=_key(opened.key),
         model=_elsewhere("the model") if opened.loads_model else None,
         dependencies=[
             Dependency(d.name, d.url, _elsewhere(d.name), _elsewhere(d.name) if d.fallback else None)
             for d in opened.dependencies
         ],
         service=None if service is None else Service(**service.model_dump()),
-        **{s.name: Stage(s.name, _elsewhere(s.name), tuple(s.needs)) for s in opened.stages},
+        **{s.name: _stage(s) for s in opened.stages},
     )
     pipeline.source = source
     return pipeline
+
+
+def _key(columns: Sequence[str]) -> Key:
+    return columns[0] if len(columns) == 1 else tuple(columns)
+
+
+def _stage(record: messages.StageRecord) -> Stage:
+    samples = record.samples
+    return Stage(
+        _elsewhere(record.name),
+        key=None if record.key is None else _key(record.key),
+        ordered=record.ordered,
+        samples=None if samples is None else Samples(**samples.model_dump()),
+        calls=record.calls,
+        batch_dependent=record.batch_dependent,
+        needs=tuple(record.needs),
+    )
 
 
 def _elsewhere(what: str) -> Callable[..., Any]:

@@ -34,11 +34,24 @@ class Ready(Reply):
     reply: Literal["ready"]
 
 
+class SamplesRecord(Strict):
+    """The fields are those of ``pipeline.Samples``."""
+
+    n: int
+    at_least: float
+    confidence: float
+
+
 class StageRecord(Strict):
-    """A stage, and the parameters that it needs."""
+    """A stage, and what is said of it; the fields are those of ``pipeline.Stage``."""
 
     name: str
     needs: list[str]
+    key: list[str] | None
+    ordered: bool
+    samples: SamplesRecord | None
+    calls: int | None
+    batch_dependent: str
 
 
 class DependencyRecord(Strict):
@@ -68,7 +81,7 @@ class Opened(Reply):
 
     reply: Literal["opened"]
     name: str
-    key: str
+    key: list[str]
     stages: list[StageRecord]
     dependencies: list[DependencyRecord]
     service: ServiceRecord | None

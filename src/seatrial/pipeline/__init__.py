@@ -1,12 +1,12 @@
 """The path under test: named steps from frame to frame, what they need from outside, and the service around them."""
 
 from seatrial.pipeline.copies import own_copy
-from seatrial.pipeline.parts import SERVICE, Dependency, Service, Stage, Step
+from seatrial.pipeline.parts import SERVICE, Dependency, Key, Samples, Service, Stage, Step
 from seatrial.pipeline.path import Pipeline
 from seatrial.pipeline.replayer import Answered, LocalReplayer, Model, Replayed, Replayer, Source
 from seatrial.pipeline.rule import check_keyed, describe, misnamed
 
 __all__ = [
-    "SERVICE", "Answered", "Dependency", "LocalReplayer", "Model", "Pipeline", "Replayed", "Replayer", "Service",
-    "Source", "Stage", "Step", "check_keyed", "describe", "misnamed", "own_copy",
+    "SERVICE", "Answered", "Dependency", "Key", "LocalReplayer", "Model", "Pipeline", "Replayed", "Replayer",
+    "Samples", "Service", "Source", "Stage", "Step", "check_keyed", "describe", "misnamed", "own_copy",
 ]  # fmt: skip

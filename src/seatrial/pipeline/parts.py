@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from seatrial.errors import PipelineError
 
 Step = Callable[[pd.DataFrame], pd.DataFrame]
 """A function from a frame to a frame: a stage whose other parameters are filled."""
@@ -16,25 +18,81 @@ SERVICE = "service"
 """The place of findings about the running service. No stage and no dependency may have this name."""
 
 
+Key = str | tuple[str, ...]
+"""The column, or the columns together, that name a row; unique and never null."""
+
+
 @dataclass(frozen=True)
-class Stage:
-    """A named stage of a pipeline.
+class Samples:
+    """How a stage that answers differently each time is judged: by the share of its answers that agree.
 
     Attributes:
-        name: its name in the pipeline.
-        function: the function that takes the frame of the previous stage and returns its own.
-        needs: the function's other parameters that the pipeline fills: ``model`` or names of dependencies.
+        n: how often it is asked for each row.
+        at_least: the share of the answers that must agree with the recorded ones, 0 to 1.
+        confidence: at which the share is judged, by exact binomial bounds.
+
+    Raises:
+        PipelineError: a number out of range.
 
     Example:
-        >>> from seatrial import Pipeline
-        >>> pipeline = Pipeline("shop", key="id", raw=lambda frame: frame, score=lambda frame: frame)
-        >>> pipeline.stage("score").name
-        'score'
+        >>> Samples(5, at_least=0.9)
+        Samples(n=5, at_least=0.9, confidence=0.95)
     """
 
-    name: str
-    function: Callable[..., pd.DataFrame]
+    n: int
+    at_least: float = 0.9
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.n, int) and self.n >= 1):
+            raise PipelineError(
+                f"Samples(n={self.n!r}): a stage is asked once or more. Give a whole number, 1 or more."
+            )
+        if not 0 < self.at_least <= 1:
+            raise PipelineError(f"Samples(at_least={self.at_least!r}): a share lies above 0 and is at most 1.")
+        if not 0.5 < self.confidence < 1:
+            raise PipelineError(f"Samples(confidence={self.confidence!r}): a confidence lies between 0.5 and 1.")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a pipeline, and what is to know of it; a plain function is a stage of which nothing is said.
+
+    Attributes:
+        function: the function that takes the frame of the previous stage and returns its own.
+        key: the columns that name a row of its frame, where it returns several rows for a request; they begin with
+            those of the pipeline's key.
+        ordered: the order of its rows is part of the answer.
+        samples: how it is judged where it answers differently each time.
+        calls: how often, at most, probes may run it in one validation, where a call is dear.
+        batch_dependent: why its answer may depend on the other rows of a batch; by default it may not.
+        name: its name in the pipeline, which fills it in.
+        needs: the function's other parameters that the pipeline fills: ``model`` or names of dependencies.
+
+    Raises:
+        PipelineError: ``calls`` is no positive number.
+
+    Example:
+        >>> from seatrial import Pipeline, Stage
+        >>> ranking = Stage(lambda frame: frame, key=("request_id", "item_id"), ordered=True)
+        >>> pipeline = Pipeline("shop", key="request_id", raw=lambda frame: frame, ranking=ranking)
+        >>> pipeline.stage("ranking").name
+        'ranking'
+    """
+
+    function: Callable[..., Any]
+    _: KW_ONLY
+    key: Key | None = None
+    ordered: bool = False
+    samples: Samples | None = None
+    calls: int | None = None
+    batch_dependent: str = ""
+    name: str = ""
     needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.calls is not None and not (isinstance(self.calls, int) and self.calls >= 1):
+            raise PipelineError(f"Stage(calls={self.calls!r}): give a whole number, 1 or more.")
 
 
 @dataclass(frozen=True)

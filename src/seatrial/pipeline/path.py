@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import PipelineError, nearest
-from seatrial.pipeline.parts import SERVICE, Dependency, Service, Stage, Step
+from seatrial.pipeline.parts import SERVICE, Dependency, Key, Service, Stage, Step
 from seatrial.pipeline.rule import parameters_of, run_stage
 
 RESERVED = ("key", "model", "dependencies", SERVICE)
@@ -25,11 +26,12 @@ class Pipeline:
 
     Args:
         name: the name of the pipeline.
-        key: the column that identifies a request. It is unique and never null, and every stage keeps it.
+        key: the column, or the columns together, that name a request. They are unique and never null, and every stage
+            keeps them.
         model: a function from the local path of a model version to the loaded model.
         dependencies: what stages call while they run.
         service: how the served model is started and called.
-        **stages: the stages by name.
+        **stages: the stages by name: functions, or a :class:`Stage` that says more about one.
 
     Raises:
         PipelineError: there are fewer than two stages, a name is reserved or given twice, or a stage has a parameter
@@ -51,14 +53,14 @@ class Pipeline:
         self,
         name: str,
         *,
-        key: str,
+        key: Key,
         model: Callable[[str], Any] | None = None,
         dependencies: Sequence[Dependency] = (),
         service: Service | None = None,
         **stages: Callable[..., pd.DataFrame] | Stage,
     ) -> None:
         self.name = name
-        self.key = key
+        self.key: Any = key if isinstance(key, str) else tuple(key)
         self.model = model
         self.service = service
         self.source: tuple[Path, str] | None = None  # the file and name it was loaded from, where a project loaded it
@@ -83,8 +85,11 @@ class Pipeline:
                 "Pass them as keyword arguments in order, such as raw=parse, features=build_features."
             )
         fillable = [*(["model"] if model else []), *self.dependencies]
+        declared = {s: f if isinstance(f, Stage) else Stage(f) for s, f in stages.items()}
+        _check_keys(name, key, declared)
         self._stages = {
-            s: f if isinstance(f, Stage) else Stage(s, f, parameters_of(s, f, fillable)) for s, f in stages.items()
+            s: replace(stage, name=s, needs=stage.needs or parameters_of(s, stage.function, fillable))
+            for s, stage in declared.items()
         }
 
     @property
@@ -116,6 +121,18 @@ class Pipeline:
                 f"{nearest(name, self.stages)}"
             )
         return self._stages[name]
+
+    def key_of(self, name: str | None = None) -> tuple[str, ...]:
+        """Return the columns that name a row of a stage's frame; of a request where no stage is named.
+
+        Example:
+            >>> ranking = Stage(lambda frame: frame, key=("id", "item"))
+            >>> shop = Pipeline("shop", key="id", raw=lambda frame: frame, ranking=ranking)
+            >>> shop.key_of(), shop.key_of("raw"), shop.key_of("ranking")
+            (('id',), ('id',), ('id', 'item'))
+        """
+        own = None if name is None else self.stage(name).key
+        return _columns(self.key if own is None else own)
 
     def before(self, name: str) -> str | None:
         """Return the stage before ``name``; None for the first, which receives the requests."""
@@ -158,6 +175,26 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"Pipeline({self.name!r}: {' → '.join(self.stages)})"
+
+
+def _columns(key: Key) -> tuple[str, ...]:
+    return (key,) if isinstance(key, str) else tuple(key)
+
+
+def _check_keys(name: str, key: Key, stages: Mapping[str, Stage]) -> None:
+    """Raise PipelineError where a key names no columns, or a stage's does not begin with the pipeline's."""
+    for owner, given in ((f"Pipeline '{name}'", key), *((f"Stage '{s}'", g.key) for s, g in stages.items() if g.key)):
+        columns = _columns(given) if isinstance(given, str | tuple | list) else ()
+        if not columns or not all(isinstance(c, str) and c for c in columns) or len({*columns}) != len(columns):
+            raise PipelineError(
+                f"{owner} has the key {given!r}. A key is the name of a column, or a tuple of different names."
+            )
+        if columns[: len(_columns(key))] != _columns(key):
+            further = [c for c in columns if c not in _columns(key)]
+            raise PipelineError(
+                f"{owner} has the key {given!r}, which does not begin with the key of the pipeline, {key!r}. Rows are "
+                f"kept together by request: begin with it, such as {(*_columns(key), *further)!r}."
+            )
 
 
 def _connect(dependency: Dependency) -> Any:

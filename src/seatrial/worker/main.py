@@ -28,7 +28,7 @@ from typing import Any
 
 from seatrial.errors import PipelineError, SeatrialError, StageError
 from seatrial.io.loading import import_sooner
-from seatrial.pipeline import LocalReplayer, Pipeline, describe
+from seatrial.pipeline import LocalReplayer, Pipeline, Stage, describe
 from seatrial.reference.capture import capture
 from seatrial.reference.environment import environment
 from seatrial.reference.record import Record
@@ -174,8 +174,8 @@ def description(pipeline: Pipeline) -> dict[str, Any]:
     service = pipeline.service
     return {
         "name": pipeline.name,
-        "key": pipeline.key,
-        "stages": [{"name": s, "needs": list(pipeline.stage(s).needs)} for s in pipeline.stages],
+        "key": list(pipeline.key_of()),
+        "stages": [stage_description(pipeline.stage(s)) for s in pipeline.stages],
         "dependencies": [
             {"name": d.name, "url": d.url, "fallback": d.fallback is not None} for d in pipeline.dependencies.values()
         ],
@@ -185,6 +185,16 @@ def description(pipeline: Pipeline) -> dict[str, Any]:
             "cwd": None if service.cwd is None else str(service.cwd), "ready_seconds": float(service.ready_seconds),
         },
         "loads_model": pipeline.model is not None,
+    }  # fmt: skip
+
+
+def stage_description(stage: Stage) -> dict[str, Any]:
+    """Return what a pipeline says of a stage, as JSON types."""
+    key = (stage.key,) if isinstance(stage.key, str) else stage.key
+    return {
+        "name": stage.name, "needs": list(stage.needs), "key": None if key is None else list(key),
+        "ordered": stage.ordered, "samples": None if stage.samples is None else vars(stage.samples),
+        "calls": stage.calls, "batch_dependent": stage.batch_dependent,
     }  # fmt: skip
 
 

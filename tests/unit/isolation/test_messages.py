@@ -15,8 +15,11 @@ from seatrial.policy.settings import validated
 from seatrial.policy.tool import ToolSettings
 from seatrial.worker import channel
 
+STAGE = {
+    "name": "raw", "needs": [], "key": None, "ordered": False, "samples": None, "calls": None, "batch_dependent": "",
+}  # fmt: skip
 OPENED = {
-    "reply": "opened", "id": 1, "name": "p", "key": "id", "stages": [{"name": "raw", "needs": []}],
+    "reply": "opened", "id": 1, "name": "p", "key": ["id"], "stages": [STAGE],
     "dependencies": [], "service": None, "loads_model": True,
 }  # fmt: skip
 REPLAYED = {"reply": "replayed", "id": 1, "file": "w1.arrow", "results": [[None]]}
@@ -58,7 +61,7 @@ def test_a_reply_is_read() -> None:
     """With all its fields."""
     opened = messages.read_reply(OPENED)
     assert isinstance(opened, messages.Opened)
-    assert opened.stages == [messages.StageRecord(name="raw", needs=[])]
+    assert [stage.model_dump() for stage in opened.stages] == [STAGE]
     assert isinstance(messages.read_reply(REPLAYED), messages.ReplayedReply)
     assert isinstance(messages.read_reply(DEFINED), messages.DefinedReply)
 
