@@ -76,6 +76,12 @@ def test_settings_are_modelled_when_they_are_read(module):
     assert "pydantic" not in loaded_by(f"import {module}")
 
 
+def test_two_files_are_compared_without_servers_and_judges():
+    """``seatrial diff`` starts with pandas and Arrow; pydantic and jinja wait until something needs them."""
+    script = "import seatrial.cli.app, seatrial.cli.diff.app, seatrial.cli.diff.command"
+    assert not loaded_by(script) & ({*HEAVY, "pydantic", "jinja2"} - {"cyclopts", "rich"})
+
+
 def test_the_public_names_are_these():
     """A name that comes or goes is a decision: it stands here, in ``__all__`` and in ``dir``, and it is there."""
     assert set(seatrial.__all__) == PUBLIC
