@@ -119,9 +119,9 @@ def test_only_code_of_the_project_is_read(tmp_path):
     (tmp_path / "outside.py").write_text("SECRET = 1\n")
     (inside / "mine.py").write_text("A = 1\n")
     (inside / "link.py").symlink_to(tmp_path / "outside.py")
-    assert naming(inside / "mine.py", ["first"], inside).definitions()[0].stages == ("first",)
+    assert naming(inside / "mine.py", ["first"], inside).reached().definitions[0].stages == ("first",)
     for file in (tmp_path / "outside.py", inside / ".." / "outside.py", inside / "link.py", inside / "notes.txt"):
         with pytest.raises(IsolationError, match="not of the project"):
-            naming(file, ["first"], inside).definitions()
+            naming(file, ["first"], inside).reached()
     with pytest.raises(IsolationError, match="not of the project"):
-        naming(inside / "mine.py", ["fourth"], inside).definitions()
+        naming(inside / "mine.py", ["fourth"], inside).reached()
