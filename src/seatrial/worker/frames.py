@@ -19,7 +19,8 @@ from seatrial.io.arrow_stream import read_table
 MAX_BYTES = 8 * 2**30  # of one file
 MAX_CELLS = 500_000_000  # of one frame: rows × columns, and what lists hold
 SMALL_ROWS, HELD_ROWS = 1_000, 20_000  # of a frame that shares a table, and of those that wait to be written
-_LENGTHS = b"seatrial.lengths"
+INDEX = "seatrial.index"  # in the attrs of a frame whose index, of integers, is handed over with it
+_LENGTHS, _INDEX = b"seatrial.lengths", b"seatrial.index"
 
 
 class FrameWriter:
@@ -36,11 +37,17 @@ class FrameWriter:
         self._file, self._held, self._rows = file, list[pd.DataFrame](), 0
 
     def add(self, frame: pd.DataFrame, what: str) -> None:
-        """Write one more frame, its index left out; ``what`` it is goes into the message.
+        """Write one more frame, its index left out unless it is marked; ``what`` it is goes into the message.
 
         Raises:
             ReferenceInvalid: naming the column that holds values Arrow cannot carry; the frame is left out then.
         """
+        if frame.attrs.get(INDEX):
+            self._flush()
+            table = arrow.to_table(frame, what)
+            labels = json.dumps(frame.index.tolist()).encode()
+            self._write(table.replace_schema_metadata({**table.schema.metadata, _INDEX: labels}))
+            return
         if len(frame) > SMALL_ROWS or not all(map(_is_plain, frame.dtypes)):
             self._flush()
             self._write(arrow.to_table(frame, what))
@@ -100,12 +107,13 @@ def _same_type(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def read(path: Path, count: int) -> Iterator[pd.DataFrame]:
+def read(path: Path, count: int, *, indexed: bool = False) -> Iterator[pd.DataFrame]:
     """Yield the frames of a file, whoever wrote it.
 
     Args:
         path: the file.
         count: how many frames it should hold.
+        indexed: give a frame the index that it was marked to be handed over with.
 
     Raises:
         ReferenceInvalid: it is no regular file of that name, too large, not Arrow, or its buffers contradict each
@@ -130,6 +138,9 @@ def read(path: Path, count: int) -> Iterator[pd.DataFrame]:
             table = read_table(content, MAX_CELLS)
             lengths = _lengths(table, left)
             frame = arrow.from_table(table, path.name)
+            if indexed and (labels := (table.schema.metadata or {}).get(_INDEX)):
+                frame.index = pd.Index(json.loads(labels), dtype="int64")
+            frame.attrs.pop(INDEX, None)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
             reason = (
                 str(error) if type(error) is ValueError else type(error).__name__

@@ -120,7 +120,7 @@ class Worker:
         self, stages: Sequence[str], file: str, batches: int, model: Any, sources: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Run consecutive stages on each batch and write what they returned."""
-        given = frames.read(self.folder / file, batches)
+        given = frames.read(self.folder / file, batches, indexed=True)
         results: list[list[dict[str, str] | None]] = []
         path = self._new_file()
         with path.open("xb") as opened, frames.FrameWriter(opened) as written:
