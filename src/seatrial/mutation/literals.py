@@ -76,7 +76,7 @@ def boundary_rows(
     rng = np.random.default_rng([seed, 2])
     names = [name for name in fields.column_names if name not in fixed]
     tried: list[tuple[str, Any, str]] = []
-    for literal in literals:
+    for literal in (v for v in literals if v.column or v.value not in fields.column_names):  # a field's own name
         on = [literal.column] if literal.column in names else names
         for name in on:
             scalars = _scalars(literal.value, fields[name], named=name == literal.column)
@@ -122,6 +122,10 @@ def _constants(node: ast.stmt) -> Iterator[tuple[str, list[Value]]]:
         for target in targets:
             if isinstance(target, ast.Name):
                 yield target.id, list(_values(node.value, {}))
+            elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                for part, value in zip(target.elts, node.value.elts, strict=False):
+                    if isinstance(part, ast.Name):
+                        yield part.id, list(_values(value, {}))
 
 
 def _compared(node: ast.AST, constants: dict[str, list[Value]]) -> Iterator[tuple[Value, str, int]]:
@@ -189,7 +193,8 @@ def _scalars(value: Value, column: pa.ChunkedArray, *, named: bool) -> list[Any]
     textual = kinds.is_string(kind) or kinds.is_large_string(kind)
     if isinstance(value, str):
         if textual:
-            return list(dict.fromkeys([value, value.lower(), value.upper(), value[:-1], f"{value}_"]))
+            near = [value.lower(), value.upper(), value[:-1], f"{value}_"] if named else []
+            return list(dict.fromkeys([value, *near]))
         return _cast([value], kind) if kinds.is_temporal(kind) else []
     if textual:  # its length is compared
         lengths = range(max(int(value) - 1, 0), int(value) + 2) if named and 0 < value < LONGEST else ()

@@ -21,6 +21,7 @@ CODE = {
     "frame['tier'].isin(['A', 'B'])": {("A", "tier"), ("B", "tier")},
     "frame['amount'].between(1, LIMIT)": {(1, "amount"), (40, "amount")},
     "frame['amount'] > LIMIT": {(40, "amount")},
+    "frame['amount'] > HIGH": {(90, "amount")},
     "frame['tier'].map(RATES)": {("x", "tier"), ("y", "tier")},
     "frame['tier'].map({'q': 1})": {("q", "tier"), ("q", "")},
     "frame.query('amount > 7 and tier == \"Z\"')": {(7, ""), ("Z", "")},
@@ -35,7 +36,9 @@ CODE = {
 def test_what_code_compares_with_is_found(code, tmp_path):
     """Numbers and texts, with the column that stands beside them; what is compared with nothing is none."""
     file = tmp_path / "p.py"
-    file.write_text(f"LIMIT = 40\nRATES = {{'x': 1.5, 'y': 2}}\ndef use(frame):\n    return {code}\n")
+    file.write_text(
+        f"LIMIT = 40; LOW, HIGH = 5, 90\nRATES = {{'x': 1.5, 'y': 2}}\ndef use(frame):\n    return {code}\n"
+    )
     found = literals_of([Definition(file, "use", 3, 4, ("a",)), Definition(file, "LIMIT", 1, 2, ("a",))])
     table = {("x", ""), ("y", "")}  # the keys of a table of this file are tried on every column of text
     assert {(v.value, v.column) for v in found} - table == CODE[code] - table
