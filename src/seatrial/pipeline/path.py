@@ -12,6 +12,7 @@ import pandas as pd
 
 from seatrial.errors import PipelineError, nearest
 from seatrial.pipeline.parts import SERVICE, Dependency, Key, Service, Stage, Step
+from seatrial.pipeline.requests import key_columns
 from seatrial.pipeline.rule import parameters_of, run_stage
 
 RESERVED = ("key", "model", "dependencies", SERVICE)
@@ -132,7 +133,7 @@ class Pipeline:
             (('id',), ('id',), ('id', 'item'))
         """
         own = None if name is None else self.stage(name).key
-        return _columns(self.key if own is None else own)
+        return key_columns(self.key if own is None else own)
 
     def before(self, name: str) -> str | None:
         """Return the stage before ``name``; None for the first, which receives the requests."""
@@ -177,23 +178,19 @@ class Pipeline:
         return f"Pipeline({self.name!r}: {' → '.join(self.stages)})"
 
 
-def _columns(key: Key) -> tuple[str, ...]:
-    return (key,) if isinstance(key, str) else tuple(key)
-
-
 def _check_keys(name: str, key: Key, stages: Mapping[str, Stage]) -> None:
     """Raise PipelineError where a key names no columns, or a stage's does not begin with the pipeline's."""
     for owner, given in ((f"Pipeline '{name}'", key), *((f"Stage '{s}'", g.key) for s, g in stages.items() if g.key)):
-        columns = _columns(given) if isinstance(given, str | tuple | list) else ()
+        columns = key_columns(given) if isinstance(given, str | tuple | list) else ()
         if not columns or not all(isinstance(c, str) and c for c in columns) or len({*columns}) != len(columns):
             raise PipelineError(
                 f"{owner} has the key {given!r}. A key is the name of a column, or a tuple of different names."
             )
-        if columns[: len(_columns(key))] != _columns(key):
-            further = [c for c in columns if c not in _columns(key)]
+        if columns[: len(key_columns(key))] != key_columns(key):
+            further = [c for c in columns if c not in key_columns(key)]
             raise PipelineError(
                 f"{owner} has the key {given!r}, which does not begin with the key of the pipeline, {key!r}. Rows are "
-                f"kept together by request: begin with it, such as {(*_columns(key), *further)!r}."
+                f"kept together by request: begin with it, such as {(*key_columns(key), *further)!r}."
             )
 
 
