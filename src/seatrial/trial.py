@@ -137,7 +137,7 @@ class Trial:
 
         Args:
             stages: their names, in order; with none of them the frame is returned as it is.
-            frame: of the stage before the first. The stages may write into it.
+            frame: of the stage before the first. It stays as it is, whatever the stages write into.
             model: whose model they get.
             sources: what answers for a dependency; those not named return their recorded responses.
 
@@ -159,7 +159,7 @@ class Trial:
         Raises:
             StageError: the stage raised or broke the rule.
         """
-        frame = self.once(("isolated", stage), lambda: self.through([stage], self.input_of(stage)))
+        frame = self.once(("isolated", stage), lambda: self.through([stage], self.reference.input_of(stage)))
         return shared(frame)
 
     def chained(self, stage: str) -> pd.DataFrame:
@@ -169,7 +169,7 @@ class Trial:
             StageError: this stage or one before it raised or broke the rule.
         """
         stages = self.pipeline.stages
-        [results] = self.once("chained", lambda: self.replayer.replay(stages, [self.input_of(stages[0])]))
+        [results] = self.once("chained", lambda: self.replayer.replay(stages, [self.reference.requests]))
         at = stages.index(self.pipeline.stage(stage).name)
         return shared(_frame(results[min(at, len(results) - 1)]))
 

@@ -16,7 +16,7 @@ from seatrial.io import bundle, parquet
 from seatrial.parity.compare import Tolerance, compare
 from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
-from seatrial.pipeline import Pipeline, check_keyed, misnamed
+from seatrial.pipeline import Pipeline, check_keyed, misnamed, own_copy
 from seatrial.reference.environment import environment
 from seatrial.reference.profile import profile
 from seatrial.reference.recording import Answers, RecordingClient
@@ -76,12 +76,13 @@ def capture(
     fresh = requests
     for stage in pipeline.stages:
         step = pipeline.step(stage, model=model, clients=recorders, columns=_columns(outputs, given))
-        out = outputs[stage] = _something(stage, step(fresh.copy()))
+        out = outputs[stage] = _something(stage, step(own_copy(fresh)))
         fresh = _given(stage, given[stage], out, pipeline.key) if stage in given else out
         parquet.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
         stages[stage] = {
             "rows": len(fresh),
             "given": stage in given,
+            "indexed": not (fresh.index.nlevels == 1 and fresh.index.equals(pd.RangeIndex(len(fresh)))),
             "columns": {c: column(fresh[c]).logical for c in fresh.columns},  # the same on every release of pandas
         }
         profiles[stage] = profile(fresh)
@@ -103,7 +104,9 @@ def capture(
     clients, floors = stored.clients(), {}
     for stage, out in outputs.items():
         first = out if stage in given else stored.frame(stage)  # what storage does to a frame, a replay would see
-        again = pipeline.step(stage, model=model, clients=clients, columns=stored.columns)(stored.input_of(stage))
+        again = pipeline.step(stage, model=model, clients=clients, columns=stored.columns)(
+            own_copy(stored.input_of(stage))
+        )
         if found := _noise(stage, first, again, pipeline.key, noise):
             floors[stage] = found
     reference = Reference(root, bundle.seal(root, {**manifest, "noise": floors}), keep)
