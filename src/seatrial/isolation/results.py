@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ def results_of(
 
     Args:
         reply: of the worker.
-        found: the frames that came with it.
+        found: the frames that came with it: those of the first stage for every batch, then of the next stage.
         stages: those that were run.
         batches: how many there were.
         key: the key column.
@@ -30,7 +31,8 @@ def results_of(
     """
     if len(reply.results) != batches:
         raise ValueError("results of another number of batches")
-    frames, replayed = iter(found), []
+    replayed = []
+    frames = _by_stage(reply, found, len(stages))
     for results in reply.results:
         ended = bool(results) and results[-1] is not None
         if any(results[:-1]) or len(results) > len(stages) or not (ended or len(results) == len(stages)):
@@ -39,20 +41,29 @@ def results_of(
     return replayed
 
 
+def _by_stage(
+    reply: messages.ReplayedReply, found: Sequence[pd.DataFrame], stages: int
+) -> list[Iterator[pd.DataFrame]]:
+    """Return the frames of each stage, in the order of the batches."""
+    frames = iter(found)
+    counts = [sum(len(r) > at and r[at] is None for r in reply.results) for at in range(stages)]
+    return [iter(list(islice(frames, count))) for count in counts]
+
+
 def _of_batch(
     stages: Sequence[str],
     results: Sequence[messages.ErrorRecord | None],
-    found: Iterator[pd.DataFrame],
+    found: Sequence[Iterator[pd.DataFrame]],
     key: str,
 ) -> Iterator[pd.DataFrame | StageError]:
-    for stage, result in zip(stages, results, strict=False):
+    for stage, result, frames in zip(stages, results, found, strict=False):
         if result is not None:
             wrong = StageError(stage, result.error[:ERROR_CHARACTERS])
             if result.unrecorded:
                 wrong.__cause__ = PipelineError(result.unrecorded[:ERROR_CHARACTERS])
             yield wrong
             return
-        frame = next(found)
+        frame = next(frames)
         try:
             check_keyed(stage, key, frame)
         except StageError as error:  # the worker should have said so

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -77,6 +79,41 @@ class FrameWriter:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self._flush()
+
+
+class StageWriter:
+    """Writes what consecutive stages return for several batches to a file: all frames of a stage, then of the next.
+
+    The frames of a stage follow each other, so that small ones share a table; those that follow each other within a
+    batch differ in their columns. Use it in a ``with`` block.
+
+    Args:
+        path: of the new file; where there are several batches, others stand beside it meanwhile.
+        stages: how many there are.
+        batches: how many there are.
+    """
+
+    def __init__(self, path: Path, stages: int, batches: int) -> None:
+        self._path, self._open = path, ExitStack()
+        further = range(1, stages) if batches > 1 else ()  # of one batch they are written in this order anyway
+        self._beside = [path.with_name(f"{path.name}.{n}") for n in further]
+
+    def add(self, frame: pd.DataFrame, stage: int, what: str) -> None:
+        """Write a frame of a stage, by number; see :meth:`FrameWriter.add`."""
+        self._writers[stage if self._beside else 0].add(frame, what)
+
+    def __enter__(self) -> StageWriter:
+        files = [self._open.enter_context(path.open("xb")) for path in (self._path, *self._beside)]
+        self._writers = [self._open.enter_context(FrameWriter(file)) for file in files]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+        with self._path.open("ab") as file:
+            for path in self._beside:
+                with path.open("rb") as more:
+                    shutil.copyfileobj(more, file)
+                path.unlink()
 
 
 def write(frames: Iterable[pd.DataFrame], path: Path) -> None:

@@ -123,14 +123,14 @@ class Worker:
         given = frames.read(self.folder / file, batches, indexed=True)
         results: list[list[dict[str, str] | None]] = []
         path = self._new_file()
-        with path.open("xb") as opened, frames.FrameWriter(opened) as written:
+        with frames.StageWriter(path, len(stages), batches) as written:
             for batch in self.replayer.each(stages, given, model=model, sources=sources):
                 of_batch: list[dict[str, str] | None] = []
-                for stage, result in zip(stages, batch):  # noqa: B905  an error ends it early
+                for at, (stage, result) in enumerate(zip(stages, batch)):  # noqa: B905  an error ends it early
                     error = result if isinstance(result, StageError) else None
                     if error is None:
                         try:
-                            written.add(result, f"stage '{stage}'")
+                            written.add(result, at, f"stage '{stage}'")
                         except SeatrialError as wrong:
                             error = StageError(stage, str(wrong))
                     of_batch.append(None if error is None else error_record(error))
