@@ -11,10 +11,19 @@ from seatrial.parity.result import Parity
 from seatrial.trial import Trial
 
 
-def hand_off_differences(stored: pd.DataFrame, returned: pd.DataFrame, parity: Parity) -> list[str]:
-    """Return, without cell values, how the frame that a stage returned differs from the one in the reference."""
+def hand_off_differences(
+    stored: pd.DataFrame, returned: pd.DataFrame, parity: Parity, *, indexed: bool = False
+) -> list[str]:
+    """Return, without cell values, how the frame that a stage returned differs from the one in the reference.
+
+    Args:
+        stored: the frame in the reference.
+        returned: the frame that the stage returned now.
+        parity: of the two.
+        indexed: whether the frame had another index than 0…n-1 when it was captured, which storage leaves out.
+    """
     found = []
-    if not _is_range(returned.index):
+    if not indexed and not _is_range(returned.index):
         found.append(f"the index is not 0…n-1 ({_describe_index(returned.index)})")
     if not parity.row_order_ok:
         found.append("the rows are in another order")
