@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from seatrial.checks.findings import differences
@@ -15,9 +15,16 @@ from seatrial.pipeline import SERVICE
 
 
 def service_differences(
-    name: str, comparison: ServiceComparison, modes: Sequence[ComparedAnswers]
+    name: str, comparison: ServiceComparison, modes: Sequence[ComparedAnswers], alone: Collection[str] = ()
 ) -> Iterator[Finding]:
-    """Yield the differences between the service's answers and the reference, once for all request modes."""
+    """Yield the differences between the service's answers and the reference, once for all request modes.
+
+    Args:
+        name: of the check.
+        comparison: what is expected of the service.
+        modes: its answers, by the way the requests were sent.
+        alone: columns that match the reference where the requests that differ are sent again, one at a time.
+    """
     reported: set[str | None] = set()
     for mode in modes:
         if mode.received.reordered:
@@ -41,7 +48,8 @@ def service_differences(
             if same_in_other and finding.column in reported:
                 continue
             reported.add(finding.column)
-            yield _placed(finding, comparison, mode, other, explanation)
+            placed = _placed(finding, comparison, mode, other, explanation)
+            yield _concurrent(placed) if finding.column in alone and not placed.downstream else placed
 
 
 def _originates_here(mode: ComparedAnswers) -> bool:
@@ -101,6 +109,16 @@ def _placed(
             f"Compare how the service and the path in process compute '{finding.column}' for the keys in the evidence."
         )
     return replace(finding, message=message, cause=cause, advice=advice, stage=place, evidence=evidence)
+
+
+def _concurrent(finding: Finding) -> Finding:
+    """Return the finding of a column that is wrong only while other requests are in flight."""
+    return replace(
+        finding, cause="concurrency", stage=SERVICE,
+        message=f"{finding.message} The same requests sent again, one at a time, match the reference.",
+        advice="Look for state that concurrent requests share: a module variable, a buffer that is used again, or a "
+        "model or client that is not safe for threads.",
+    )  # fmt: skip
 
 
 def _column(parity: Parity | None, name: str | None) -> ColumnParity | None:
