@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seatrial.pipeline import Stage as Stage
     from seatrial.pipeline import Step as Step
     from seatrial.policy.policy import Policy as Policy
-    from seatrial.policy.stages import Quality as Quality
+    from seatrial.policy.quality import Quality as Quality
     from seatrial.policy.stages import StagePolicy as StagePolicy
     from seatrial.reference.capture import capture as capture
     from seatrial.reference.snapshot import Reference as Reference
@@ -35,7 +35,8 @@ _HOMES = {
     "events": ("Finding", "Measurement", "Outcome", "Severity", "Subject", "Verdict"),
     "pipeline": ("Dependency", "Pipeline", "Samples", "Service", "Stage", "Step"),
     "policy.policy": ("Policy",),
-    "policy.stages": ("Quality", "StagePolicy"),
+    "policy.quality": ("Quality",),
+    "policy.stages": ("StagePolicy",),
     "reference.snapshot": ("Reference",),
     "reference.capture": ("capture",),
     "engine": ("run",),

@@ -112,7 +112,7 @@ class Judge:
     @property
     def compares_quality(self) -> bool:
         """Whether the model itself is compared with the champion's."""
-        return any(stage.quality for stage in self.policy.stages.values())
+        return any(stage.qualities for stage in self.policy.stages.values())
 
     @property
     def compares(self) -> bool:
