@@ -13,11 +13,12 @@ from typing import Any, Literal, TypeVar
 import pandas as pd
 
 from seatrial.errors import StageError, UsageError, unknown
-from seatrial.parity.compare import compare
+from seatrial.parity.noisy import Noise, compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
 from seatrial.policy.policy import Policy
 from seatrial.process.sandbox import Sandbox
+from seatrial.reference.allowance import noise_of
 from seatrial.reference.environment import environment
 from seatrial.reference.recording import repeat
 from seatrial.reference.snapshot import Reference, shared
@@ -104,13 +105,10 @@ class Trial:
     def local_replayer(self, models: Mapping[Model, Any]) -> LocalReplayer:
         """Return a replayer that calls the stages in this process, with dependencies that respond as recorded."""
         return LocalReplayer(
-            self.pipeline,
-            models=models,
+            self.pipeline, models=models, columns=self.reference.columns, environment=environment,
             recorded=lambda: self.once("clients", self.reference.clients),
-            columns=self.reference.columns,
             repeat=lambda name, client, calls: repeat(name, client, self.reference.answers(name), calls),
-            environment=environment,
-        )
+        )  # fmt: skip
 
     @property
     def has_champion(self) -> bool:
@@ -182,15 +180,18 @@ class Trial:
 
         def work() -> Parity:
             actual = self.isolated(stage) if replay == "isolated" else self.chained(stage)
-            return compare(
-                self.reference.frame(stage),
-                actual,
-                key=self.pipeline.key,
-                tolerances=self.policy.of(stage).tolerances,
-                floors=self.reference.noise.get(stage, {}),
-            )
+            noise = self.noise(stage, replay)
+            again = [self.input_of(stage) for _ in range(noise.asked - 1)] if replay == "isolated" else []
+            return compare_noisy(
+                self.reference.frame(stage), actual, key=self.pipeline.key, noise=noise, recorded=True,
+                further=self.replay(stage, again) if again else (), tolerances=self.policy.of(stage).tolerances,
+            )  # fmt: skip
 
         return self.once(("parity", replay, stage), work)
+
+    def noise(self, stage: str, replay: Replay = "isolated") -> Noise:
+        """Return what comparisons with a replay of a stage allow for; see :func:`seatrial.reference.allowance`."""
+        return self.once(("noise", replay, stage), lambda: noise_of(self.reference, self.pipeline, stage, replay))
 
     def once(self, name: Any, work: Callable[[], T]) -> T:
         """Return the result of ``work``, which runs in the first call with a ``name`` only; errors are raised again."""

@@ -6,23 +6,20 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from seatrial import plugins
 from seatrial.errors import PipelineError, StageError
 from seatrial.io import bundle, parquet
-from seatrial.parity.compare import Tolerance, compare
 from seatrial.parity.reading import column
-from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, check_keyed, misnamed, own_copy
 from seatrial.reference.environment import environment
+from seatrial.reference.noise import Mode, Recorder, check_runs
 from seatrial.reference.profile import profile
 from seatrial.reference.recording import Answers, RecordingClient
 from seatrial.reference.snapshot import FORMAT, Reference
-
-EXACT = Tolerance(rtol=0.0, atol=0.0)
 
 
 def capture(
@@ -33,14 +30,16 @@ def capture(
     given: Mapping[str, pd.DataFrame] | None = None,
     labels: pd.DataFrame | None = None,
     seed: int = 0,
-    noise: Literal["refuse", "record"] = "refuse",
+    noise: Mode = "refuse",
+    runs: int = 10,
     run_id: str | None = None,
     registry: str = "models",
 ) -> Reference:
     """Run the path on ``requests`` and keep every stage's output and every dependency's answers.
 
     Each stage is run a second time, on its input and with the answers as they come back from storage; a stage that
-    then differs from itself is refused, or its noise becomes that column's tolerance floor.
+    then differs from itself is refused, or its noise is recorded from several runs and allowed for (see
+    ``docs/noise.md``). A stage with ``samples`` is run several times, and all its answers are kept.
 
     Args:
         pipeline: the path.
@@ -51,6 +50,8 @@ def capture(
         labels: the key column and what came true, for the quality check.
         seed: the seed the requests were drawn with, kept in the manifest.
         noise: ``refuse`` a stage that is not repeatable, or ``record`` by how much.
+        runs: how often a noisy stage is run to record its noise, at least: 5 or more. One whose rows are few, or share
+            their noise, is run up to 60 times.
         run_id: the run to store the reference with, beside its model.
         registry: where that run is: the scheme of an installed registry, MLflow's by default.
 
@@ -59,6 +60,7 @@ def capture(
         PipelineError: a given frame or labels that do not fit the path, or no rows at all.
         RegistryError: the registry cannot store the reference.
     """
+    check_runs(noise, runs)
     store = None if run_id is None else plugins.load("registries", registry)()
     _check_requests(requests)
     for stage in given or {}:
@@ -101,15 +103,15 @@ def capture(
         "environment": environment(),
     }
     stored = Reference(root, {**manifest, "files": {}})
-    clients, floors = stored.clients(), {}
-    for stage, out in outputs.items():
-        first = out if stage in given else stored.frame(stage)  # what storage does to a frame, a replay would see
-        again = pipeline.step(stage, model=model, clients=clients, columns=stored.columns)(
-            own_copy(stored.input_of(stage))
-        )
-        if found := _noise(stage, first, again, pipeline.key, noise):
-            floors[stage] = found
-    reference = Reference(root, bundle.seal(root, {**manifest, "noise": floors}), keep)
+    clients = stored.clients()
+
+    def again(stage: str, frame: pd.DataFrame) -> pd.DataFrame:
+        return pipeline.step(stage, model=model, clients=clients, columns=stored.columns)(own_copy(frame))
+
+    # What storage does to a frame, a replay would see.
+    firsts = {stage: out if stage in given else stored.frame(stage) for stage, out in outputs.items()}
+    noisy = Recorder(pipeline, again, root, noise, runs).record(firsts, stored.input_of)
+    reference = Reference(root, bundle.seal(root, {**manifest, **noisy}), keep)
     if store is not None:
         store.store_reference(reference, run_id)
     return reference
@@ -134,39 +136,6 @@ def _something(stage: str, out: pd.DataFrame) -> pd.DataFrame:
         lack = "no row" if not len(out) else "no column beside the key"
         raise StageError(stage, f"Stage '{stage}' returned {lack}; there would be nothing to compare it by.")
     return out
-
-
-def _noise(stage: str, first: pd.DataFrame, second: pd.DataFrame, key: str, noise: str) -> dict[str, float]:
-    """Return by how much each column differs between two runs, once; refuse what no floor can describe."""
-    exact = {str(column): EXACT for column in first.columns if column != key}
-    parity = compare(first, second, key=key, tolerances=exact, distributions=False)
-    if parity.ok:
-        return {}
-    noisy = {c.column: c.max_abs_diff for c in parity.columns if c.mismatches}
-    numbers = bool(noisy) and _only_numbers(parity)
-    if noise == "record" and numbers:
-        return noisy
-    other = [*noisy, *(c.column for c in parity.columns if c.null_flips or not c.dtype_ok)]
-    where = f"column(s) {', '.join(list(dict.fromkeys(other))[:3])}" if other else "its rows or columns"
-    raise StageError(
-        stage,
-        f"Stage '{stage}' is not repeatable: a second run on its stored input gives other values in {where}. "
-        "Look for an unseeded random choice, a clock, an index that carries meaning, or a dtype that storage loses"
-        + (", or capture with noise='record' to allow for the noise." if numbers else "."),
-    )
-
-
-def _only_numbers(parity: Parity) -> bool:
-    structure = (parity.missing_keys, parity.extra_keys, parity.duplicate_keys)
-    numeric = all(c.dtype_ok and not c.null_flips and c.max_abs_diff < float("inf") for c in parity.columns)
-    floats = all("float" in c.dtype_expected or "double" in c.dtype_expected for c in parity.columns if c.mismatches)
-    return (
-        not any(k.count for k in structure)
-        and not parity.missing_columns
-        and not parity.extra_columns
-        and numeric
-        and floats
-    )
 
 
 def _with_key(frame: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from seatrial.reference.recording import Answers, RecordedClient
 
 FORMAT = 1
 COPY_ON_WRITE = int(pd.__version__.partition(".")[0]) >= 3
-FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise"}
+FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise", "samples"}
 
 
 class Reference:
@@ -81,8 +81,8 @@ class Reference:
 
     @property
     def noise(self) -> Mapping[str, Mapping[str, float]]:
-        """Stage to column to the largest difference between two runs of the same thing at capture."""
-        return dict(self.manifest["noise"])
+        """Stage to column to the standard deviation of a row between runs of the same thing at capture."""
+        return {stage: entry["columns"] for stage, entry in self.manifest["noise"].items() if entry.get("columns")}
 
     @property
     def requests(self) -> pd.DataFrame:

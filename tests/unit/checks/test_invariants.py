@@ -249,15 +249,15 @@ def test_a_column_tolerance_of_the_stage_holds_here_too() -> None:
 
 
 def test_noise_recorded_at_capture_is_allowed() -> None:
+    rng = np.random.default_rng(0)
+
     def stage(frame):
-        return clean(frame).assign(jitter=np.random.default_rng().uniform(0, 1e-3, len(frame)))
+        return clean(frame).assign(jitter=rng.uniform(0, 1e-3, len(frame)))
 
     pipeline = Pipeline("p", key="id", raw=same, features=stage)
     reference = capture(pipeline, requests(), noise="record")
-    floor = reference.noise["features"]["jitter"]
     events = list(check.check.run(Trial(pipeline, reference), "features"))
-    excess = [e.evidence["max_abs_diff"] for e in events if isinstance(e, Finding) and e.column == "jitter"]
-    assert all(value > floor for value in excess)
+    assert broken(events) == {}
 
 
 def test_a_type_that_depends_on_the_batch_is_information_and_fails_nothing() -> None:

@@ -218,11 +218,25 @@ def test_a_stage_that_differs_from_itself_is_refused(stages, says):
 
 
 def test_noise_of_numbers_can_be_recorded():
-    """The largest difference becomes the floor of that column's tolerance, and of no other."""
+    """The standard deviation of a row is kept for that column and for no other, with the runs it is from."""
     reference = taken(pipeline=made(raw=same, features=jittery), noise="record")
     assert list(reference.noise) == ["features"]
     assert list(reference.noise["features"]) == ["log"]
     assert 0 < reference.noise["features"]["log"] < 1e-5
+    assert reference.manifest["noise"]["features"]["runs"] >= 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"runs": 4}, r"runs=4.*5 runs or more"),
+        ({"noise": "recorded"}, "noise='recorded'.*Allowed: 'refuse', 'record'"),
+    ],
+)
+def test_settings_of_noise_are_checked(settings, says):
+    """Too few runs hold no bound; a misspelt mode is no refusal."""
+    with pytest.raises(PipelineError, match=says):
+        taken(**settings)
 
 
 @pytest.mark.parametrize("stage", [clocked, shrinking, objects])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.checks.golden.alone import right_alone
 from seatrial.checks.golden.divergence import service_differences
+from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
 from seatrial.checks.serving.requests import NAMED, ServiceAnswers
 from seatrial.checks.serving.service import LiveService, live_service
@@ -33,6 +34,7 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
     except TargetError as error:
         yield NotEvaluated(name, SERVICE, str(error))
         return
+    yield from not_compared(trial, comparison.stage, name, "chained" if comparison.whole_path else "isolated", SERVICE)
     modes = compare_both_modes(comparison, service)
     for received in (mode.received for mode in modes):
         yield from _failures(name, received, len(comparison.requests), service)

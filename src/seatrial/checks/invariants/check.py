@@ -18,6 +18,7 @@ from seatrial.checks.invariants.fresh import needs_model, replay_fresh, start_fi
 from seatrial.checks.invariants.judge import broken_invariant, unrecorded
 from seatrial.checks.invariants.stage import StageProbe, cells
 from seatrial.checks.invariants.variations import PROCESS
+from seatrial.checks.judged import not_compared
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.trial import Trial
 
@@ -41,6 +42,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     if result.probe is None:
         return
     yield from _declared(trial, stage, sampled=result.probe.asked.sampled)
+    yield from not_compared(trial, stage, NAME)
     compared = result.compared
     further = [_fresh_processes(result.probe, result)]
     if stage == trial.pipeline.stages[-1]:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from seatrial.checks.invariants.asked import Asked, asked_of
 from seatrial.checks.invariants.reassembly import names_requests, rows_of
-from seatrial.parity.compare import Tolerance, compare
+from seatrial.parity.compare import Tolerance
+from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.parity.tolerance import bounds
@@ -46,7 +47,6 @@ class StageProbe:
     answer: pd.DataFrame
     of_all: pd.DataFrame
     tolerances: Mapping[str, Tolerance]
-    floors: Mapping[str, float]
 
     @classmethod
     def of(cls, trial: Trial, stage: str) -> StageProbe:
@@ -67,14 +67,13 @@ class StageProbe:
         if asked.sampled:
             keys = asked.rows if names_requests(asked.rows, answer, key) else answer
             of_all = rows_of(whole, keys, key)
-        floors = {c: f for c, f in trial.reference.noise.get(stage, {}).items() if c in whole.columns}
         own = trial.policy.of(stage).tolerances
         tolerances = {
             str(name): _with_ulp(own.get(name, Tolerance()), whole[name])
             for name in whole.columns
             if name not in trial.pipeline.key_of(stage)
         }
-        return cls(trial, stage, asked, answer, of_all, tolerances, floors)
+        return cls(trial, stage, asked, answer, of_all, tolerances)
 
     @property
     def request_key(self) -> tuple[str, ...]:
@@ -88,12 +87,12 @@ class StageProbe:
     def parity(self, expected: pd.DataFrame, actual: pd.DataFrame) -> Parity:
         """Compare two answers, row by row by the stage's own key."""
         key: Any = self.trial.pipeline.key_of(self.stage)
-        return compare(
+        return compare_noisy(
             expected,
             actual,
             key=key[0] if len(key) == 1 else key,
             tolerances={c: t for c, t in self.tolerances.items() if c in expected.columns},
-            floors={c: f for c, f in self.floors.items() if c in expected.columns},
+            noise=self.trial.noise(self.stage),
             distributions=False,
         )
 

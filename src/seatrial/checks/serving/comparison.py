@@ -14,7 +14,7 @@ from seatrial.checks.serving.requests import ServiceAnswers, request_keys, send_
 from seatrial.checks.serving.service import LiveService
 from seatrial.errors import StageError
 from seatrial.io import frame_json
-from seatrial.parity.compare import compare
+from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.trial import Trial
 
@@ -47,17 +47,17 @@ class ServiceComparison:
         """Whether the service runs the whole path, not one stage of it."""
         return self.stage == self.trial.pipeline.stages[-1]
 
-    def compare(self, expected: pd.DataFrame, actual: pd.DataFrame) -> Parity:
-        """Compare two frames within the tolerances of the stage."""
+    def compare(self, expected: pd.DataFrame, actual: pd.DataFrame, *, recorded: bool = True) -> Parity:
+        """Compare two frames within the tolerances of the stage; ``expected`` is recorded, or else another answer."""
         key = self.trial.pipeline.key
         known = set(expected.columns) - {key}
-        tolerances, floors = self.trial.policy.of(self.stage).tolerances, self.trial.reference.noise.get(self.stage, {})
-        return compare(
+        return compare_noisy(
             expected,
             actual,
             key=key,
-            tolerances={c: t for c, t in tolerances.items() if c in known},
-            floors={c: f for c, f in floors.items() if c in known},
+            noise=self.trial.noise(self.stage, "chained" if self.whole_path else "isolated"),
+            recorded=recorded,
+            tolerances={c: t for c, t in self.trial.policy.of(self.stage).tolerances.items() if c in known},
         )
 
 
@@ -133,7 +133,11 @@ def compare_rows(
     def part(frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[key].astype(str).isin(due)] if len(due) < len(frame) else frame
 
-    here = None if comparison.in_process is None else comparison.compare(part(comparison.in_process), answers)
+    here = (
+        None
+        if comparison.in_process is None
+        else comparison.compare(part(comparison.in_process), answers, recorded=False)
+    )
     return ComparedAnswers(received, answers, comparison.compare(part(comparison.recorded), answers), here)
 
 

@@ -13,7 +13,7 @@ from seatrial.checks.serving.requests import request_keys
 from seatrial.errors import AnswerError
 from seatrial.io import frame_json
 from seatrial.loadgen.results import RequestResult
-from seatrial.parity.compare import compare
+from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.targets.messages import Response
 from seatrial.targets.rest import answers_of, with_keys
@@ -65,6 +65,7 @@ class Expected:
         A request that was answered several times is several rows; fields that the reference lacks are ignored.
         """
         trial, key = self.trial, self.trial.pipeline.key
+        recorded = expected is None
         expected = self.frame if expected is None else expected
         expected = expected.drop(columns=[c for c in without if c in expected])
         wanted = expected.iloc[list(rows)].reset_index(drop=True)
@@ -76,13 +77,15 @@ class Expected:
             own = zip(actual[key].astype("string"), rows, names, strict=True)
             actual[key] = pd.array([name if k == self.keys[n] else k for k, n, name in own], dtype="string")
         known = set(wanted.columns) - {key}
-        tolerances, floors = trial.policy.of(self.stage).tolerances, trial.reference.noise.get(self.stage, {})
-        return compare(
+        tolerances = trial.policy.of(self.stage).tolerances
+        return compare_noisy(
             wanted,
             actual,
             key=key,
             tolerances={c: t for c, t in tolerances.items() if c in known},
-            floors={c: f for c, f in floors.items() if c in known},
+            noise=trial.noise(self.stage, "chained" if self.stage == trial.pipeline.stages[-1] else "isolated"),
+            recorded=recorded,
+            names=[self.keys[n] for n in rows],
             worst=worst,
             distributions=False,
         )
