@@ -8,7 +8,7 @@ import pandas as pd
 
 from seatrial.checks.golden.hand_off import hand_off_differences
 from seatrial.errors import StageError
-from seatrial.parity.compare import compare
+from seatrial.parity.noisy import compare_noisy
 from seatrial.trial import Replay, Trial
 
 
@@ -62,10 +62,9 @@ def differences_of(trial: Trial, stage: str, replay: Replay) -> list[str]:
 
 def _same(trial: Trial, stage: str, first: pd.DataFrame, again: pd.DataFrame) -> bool:
     tolerances = {c: t for c, t in trial.policy.of(stage).tolerances.items() if c in first.columns}
-    floors = {c: f for c, f in trial.reference.noise.get(stage, {}).items() if c in first.columns}
     key: Any = trial.pipeline.key_of(stage)
     key = key[0] if len(key) == 1 else key
-    return compare(first, again, key=key, tolerances=tolerances, floors=floors, distributions=False).ok
+    return compare_noisy(first, again, key=key, noise=trial.noise(stage), tolerances=tolerances, distributions=False).ok
 
 
 def _chained(trial: Trial, stage: str) -> pd.DataFrame | None:

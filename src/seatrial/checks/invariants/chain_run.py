@@ -69,7 +69,7 @@ class Chain:
         if asked.sampled and not names_requests(asked.rows, whole[0], key):
             again = frames_of(trial.replayer.replay(stages, [asked.rows])[0])
         probes = [
-            StageProbe.on(trial, stage, asked, answer, frame)
+            StageProbe.on(trial, stage, asked, answer, frame, "chained")
             for stage, answer, frame in zip(stages, again, whole, strict=True)
         ]
         return cls(trial, name, stages, asked, probes)

@@ -16,7 +16,7 @@ from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.parity.tolerance import bounds
-from seatrial.trial import Trial
+from seatrial.trial import Replay, Trial
 
 # Representable numbers by which a float may move between batches: BLAS sums in another order for another shape.
 # Measured with scikit-learn, a batch against one row: trees 0, logistic regression and multilayer perceptron up to 65.
@@ -38,7 +38,7 @@ class StageProbe:
         answer: its answer to that part in one batch.
         of_all: the rows of that part in its answer to all of its input in one batch.
         tolerances: of its columns.
-        floors: recorded noise of its columns.
+        replay: which of its answers these are, on its recorded input or at the end of the path.
     """
 
     trial: Trial
@@ -47,6 +47,7 @@ class StageProbe:
     answer: pd.DataFrame
     of_all: pd.DataFrame
     tolerances: Mapping[str, Tolerance]
+    replay: Replay = "isolated"
 
     @classmethod
     def of(cls, trial: Trial, stage: str) -> StageProbe:
@@ -60,7 +61,10 @@ class StageProbe:
         return cls.on(trial, stage, asked, answer, whole)
 
     @classmethod
-    def on(cls, trial: Trial, stage: str, asked: Asked, answer: pd.DataFrame, whole: pd.DataFrame) -> StageProbe:
+    def on(
+        cls, trial: Trial, stage: str, asked: Asked, answer: pd.DataFrame, whole: pd.DataFrame,
+        replay: Replay = "isolated",
+    ) -> StageProbe:  # fmt: skip
         """Return the stage with its answer to what is asked, and its answer to everything."""
         key = trial.pipeline.key_of()
         of_all = whole
@@ -73,7 +77,7 @@ class StageProbe:
             for name in whole.columns
             if name not in trial.pipeline.key_of(stage)
         }
-        return cls(trial, stage, asked, answer, of_all, tolerances)
+        return cls(trial, stage, asked, answer, of_all, tolerances, replay)
 
     @property
     def request_key(self) -> tuple[str, ...]:
@@ -92,7 +96,7 @@ class StageProbe:
             actual,
             key=key[0] if len(key) == 1 else key,
             tolerances={c: t for c, t in self.tolerances.items() if c in expected.columns},
-            noise=self.trial.noise(self.stage),
+            noise=self.trial.noise(self.stage, self.replay),
             distributions=False,
         )
 
