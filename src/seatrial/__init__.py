@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from seatrial.events import Severity as Severity
     from seatrial.events import Subject as Subject
     from seatrial.events import Verdict as Verdict
+    from seatrial.parity.agreement.cosine import Cosine as Cosine
+    from seatrial.parity.agreement.json import Json as Json
+    from seatrial.parity.agreement.text import Text as Text
+    from seatrial.parity.agreement.topk import TopK as TopK
     from seatrial.parity.tolerance import Tolerance as Tolerance
     from seatrial.pipeline import Dependency as Dependency
     from seatrial.pipeline import Pipeline as Pipeline
@@ -40,6 +44,10 @@ _HOMES = {
     "reference.snapshot": ("Reference",),
     "reference.capture": ("capture",),
     "engine": ("run",),
+    "parity.agreement.cosine": ("Cosine",),
+    "parity.agreement.json": ("Json",),
+    "parity.agreement.text": ("Text",),
+    "parity.agreement.topk": ("TopK",),
     "parity.tolerance": ("Tolerance",),
     "checks.base": ("Check",),
     "sinks.base": ("Sink",),

@@ -110,6 +110,7 @@ def run(
 
     Raises:
         ReferenceInvalid: the reference does not match the pipeline.
+        PolicyError: a tolerance is declared for no column of the reference, or cannot apply to its column.
         UsageError: there is no such check.
 
     Example:

@@ -89,6 +89,7 @@ class Trial:
         self.pipeline = pipeline
         self.reference = reference
         self.policy = policy or Policy()
+        self.policy.check_against(reference, pipeline)
         self.live = tuple(live)
         self.seed = seed
         self.model_path = model_path

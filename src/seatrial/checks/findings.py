@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,7 +101,7 @@ def _column(check: str, place: str, c: ColumnParity) -> Finding:
         advice = f"Cast '{c.column}' to {c.dtype_expected}. If the new type is intended, capture the reference again."
         cause = cause or "dtype"
     if c.mismatches > c.allowed:
-        sentences.append(f"Column '{c.column}' differs in {part_of(c.mismatches, c.rows)}{_size(c)}.")
+        sentences.append(f"Column '{c.column}' differs in {part_of(c.mismatches, c.rows)}{_size(c)}{_place(c)}.")
     if c.null_flips:
         sentences.append(f"Column '{c.column}' is null on one side only in {part_of(c.null_flips, c.rows)}.")
     if c.cause:
@@ -131,6 +132,12 @@ def _size(c: ColumnParity) -> str:
     if c.max_rel_diff and math.isfinite(c.max_rel_diff):
         size += f" ({c.max_rel_diff:,.4g} times the reference value)"
     return size + {"higher": ", always higher", "lower": ", always lower"}.get(c.direction, "")
+
+
+def _place(c: ColumnParity) -> str:
+    """Say where in a cell; a name that is not one of a program, such as an address, may be a value of the rows."""
+    place = re.sub(r"\[(['\"]).*?\1\]", "['…']", c.worst_path)
+    return f"; most at {place}" if place else ""
 
 
 def _evidence(c: ColumnParity) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pyarrow.types as kinds
 from seatrial.errors import ReferenceInvalid
 from seatrial.io.arrow_stream import read_table
 from seatrial.io.exact_json import to_json
+from seatrial.io.list_nans import with_nans
 
 MAX_CATEGORIES = 100_000_000  # of one type
 _CATEGORIES, _OBJECTS, _MAPPINGS = b"seatrial.categories:", b"seatrial.objects", b"seatrial.mappings"
@@ -32,7 +33,7 @@ def to_table(frame: pd.DataFrame, what: str) -> Any:
     try:
         texts = {c: _json_cells(frame[c]) for c in frame.columns if _holds_mappings(frame[c])}
         halves = {c: frame[c].astype("float32") for c, t in frame.dtypes.items() if t == "float16"}
-        table = pa.Table.from_pandas(frame.assign(**texts, **halves), preserve_index=False)
+        table = with_nans(pa.Table.from_pandas(frame.assign(**texts, **halves), preserve_index=False), frame)
         beside = _beside(frame, table) | {_MAPPINGS: _names(texts), _HALVES: _names(halves)}
         return table.replace_schema_metadata({**(table.schema.metadata or {}), **beside})
     except (TypeError, ValueError, NotImplementedError) as error:  # what pyarrow raises is one of these too

@@ -76,7 +76,7 @@ def _same_dtype(a: Any, b: Any) -> bool:
 
 def _cells(original: pd.Series, changed: pd.Series) -> set[int]:
     a, b = column(original), column(changed)
-    cells = compare_columns(a, b, bounds(NO_TOLERANCE, a.logical, b.logical, 0.0), NO_TOLERANCE)
+    cells = compare_columns(a, b, bounds(NO_TOLERANCE, a.logical, b.logical))
     rows = {*cells.rows.tolist(), *cells.flips.tolist()}
     if original.dtype == object:
         pairs = zip(original, changed, strict=True)

@@ -26,7 +26,9 @@ from seatrial.mutation.equivalence import differing
 from seatrial.mutation.inputs import stage_inputs
 from seatrial.mutation.mutants import FrameMutant, Mutant
 from seatrial.mutation.results import EQUIVALENT, INAPPLICABLE, KILLED, STILLBORN, SURVIVED
+from seatrial.parity.agreement.choose import applicable
 from seatrial.parity.compare import compare
+from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, Replayer
 from seatrial.policy.policy import Policy
@@ -165,7 +167,8 @@ def _remaining_checks(context: MutationContext, mutant: Mutant, *, chain_only: b
 def _parity(context: MutationContext, stage: str, original: pd.DataFrame, changed: pd.DataFrame) -> Parity:
     own = context.policy.of(stage).tolerances
     return compare(
-        original, changed, key=context.pipeline.key, tolerances={c: t for c, t in own.items() if c in original.columns},
+        original, changed, key=context.pipeline.key,
+        tolerances=applicable(own, set(original.columns) - {context.pipeline.key}, lambda c: column(original[c])),
         worst=MOST_ROWS, distributions=False,
     )  # fmt: skip
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from seatrial.errors import PipelineError, PolicyError, nearest
+from seatrial.errors import PipelineError, nearest
+from seatrial.parity.agreement.choose import Allowed, check_allowed, check_known
+from seatrial.parity.agreement.judge import compare_allowed
 from seatrial.parity.alignment import Alignment, align
 from seatrial.parity.causes.change import Cause, ColumnChange, OtherColumns
 from seatrial.parity.causes.naming import name_cause
-from seatrial.parity.cells import Cells, compare_columns
+from seatrial.parity.cells import Cells
 from seatrial.parity.columns import Array, Column
 from seatrial.parity.drift import UNCHANGED, Drift, control_false_discoveries, drift
+from seatrial.parity.logical import is_same_type
 from seatrial.parity.reading import column, columns
 from seatrial.parity.result import (
     ColumnParity,
@@ -26,7 +30,7 @@ from seatrial.parity.result import (
     KeySet,
     Parity,
 )
-from seatrial.parity.tolerance import EXACT, Tolerance, bounds
+from seatrial.parity.tolerance import EXACT, Tolerance
 
 __all__ = ["Cause", "ColumnParity", "KeySet", "Parity", "Tolerance", "compare"]
 
@@ -38,8 +42,9 @@ def compare(
     actual: pd.DataFrame,
     *,
     key: str,
-    tolerances: Mapping[str, Tolerance] | None = None,
+    tolerances: Mapping[str, Allowed] | None = None,
     floors: Mapping[str, float] | None = None,
+    scale_of: pd.DataFrame | None = None,
     worst: int = 5,
     distributions: bool = True,
 ) -> Parity:
@@ -49,20 +54,23 @@ def compare(
         expected: what training saw, one row a key.
         actual: what is under trial, in any order of rows and columns.
         key: the column that names a row; unique and never null.
-        tolerances: what single columns allow; the defaults are in :class:`Tolerance`.
+        tolerances: what columns allow, by name or pattern; the defaults are in :mod:`seatrial.parity.tolerance`.
         floors: recorded noise, added to a column's absolute tolerance, in the column's unit.
+        scale_of: the frame whose columns set the scale of the defaults; by default ``expected``. Give the whole
+            reference where ``expected`` is a few rows of it.
         worst: how many keys to name for a column, the largest difference first.
         distributions: also compare the distributions of the columns that differ.
 
     Raises:
         PipelineError: a frame without the key column, or with two columns of one name.
-        PolicyError: a tolerance or floor for a column that the expected frame does not have.
+        PolicyError: a tolerance or floor for a column that the expected frame does not have, or a tolerance of a kind
+            that cannot apply to its column.
     """
     tolerances, floors = tolerances or {}, floors or {}
     for frame, name in ((expected, "expected"), (actual, "actual")):
         _check_columns(frame, name, key)
-    _check_known(tolerances, expected, key, "tolerance")
-    _check_known(floors, expected, key, "floor")
+    allowed = check_allowed(tolerances, list(expected.columns), (key,), lambda name: column(expected[name]))
+    check_known(floors, list(expected.columns), (key,), "floor")
 
     key_expected, key_actual = column(expected[key]), column(actual[key])
     rows = align(key_expected, key_actual)
@@ -76,9 +84,11 @@ def compare(
     elsewhere = OtherColumns(list(labels), rows_compared, read)
     results: list[ColumnParity] = []
     drifts: list[Drift] = []
+    whole = expected if scale_of is None else scale_of
     for name, e, a in _pairs(expected, actual, shared, rows):
-        tolerance = tolerances.get(name, EXACT)
-        cells = compare_columns(e, a, bounds(tolerance, e.logical, a.logical, floors.get(name, 0.0)), tolerance)
+        tolerance = allowed.get(name, EXACT)
+        source = partial(_source, whole, name, e)
+        cells = compare_allowed(e, a, tolerance, floors.get(name, 0.0), source)
         changed = np.union1d(cells.rows, cells.flips) if len(cells.flips) else cells.rows
         drifts.append(drift(e, a, changed) if distributions else UNCHANGED)
         results.append(
@@ -86,7 +96,7 @@ def compare(
                 column=str(name),
                 dtype_expected=e.logical,
                 dtype_actual=a.logical,
-                dtype_ok=_same_type(e, a),
+                dtype_ok=is_same_type(e, a),
                 rows=rows_compared,
                 mismatches=len(cells.rows),
                 allowed=int(tolerance.share * rows_compared),
@@ -94,9 +104,10 @@ def compare(
                 max_abs_diff=cells.max_abs,
                 max_rel_diff=cells.max_rel,
                 worst_keys=_names(key_expected, rows.expected, _worst(cells, worst)),
+                worst_path=f"{name}{cells.worst.path}" if cells.worst is not None and cells.worst.path else "",
                 direction=_direction(cells),
                 cause=name_cause(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere))
-                if len(changed) or not _same_type(e, a)
+                if len(changed) or not is_same_type(e, a)
                 else None,
             )
         )
@@ -108,7 +119,7 @@ def compare(
         rows_compared=rows_compared,
         key_dtype_expected=key_expected.logical,
         key_dtype_actual=key_actual.logical,
-        key_dtype_ok=_same_type(key_expected, key_actual),
+        key_dtype_ok=is_same_type(key_expected, key_actual),
         missing_keys=_key_set(key_expected, rows.missing),
         extra_keys=_key_set(key_actual, rows.extra),
         duplicate_keys=_duplicates(key_expected, key_actual, rows),
@@ -150,28 +161,9 @@ def _check_columns(frame: pd.DataFrame, name: str, key: str) -> None:
         raise PipelineError(f"The {name} frame has no key column '{key}'. Columns: {listed}.{close}{indexed}")
 
 
-def _check_known(given: Mapping[str, object], expected: pd.DataFrame, key: str, what: str) -> None:
-    for name in given:
-        if name == key:
-            raise PolicyError(f"The key column '{key}' has a {what}. Keys are compared exactly: remove it.")
-        if name not in expected.columns:
-            known = [str(label) for label in expected.columns]
-            raise PolicyError(
-                f"There is a {what} for '{name}', which is no column of the reference. "
-                f"Columns: {', '.join(known)}.{nearest(name, known)}"
-            )
-
-
-def _same_type(expected: Column, actual: Column) -> bool:
-    if expected.logical != actual.logical:
-        # A column of nulls alone has no type to compare among those that pandas keeps as objects.
-        kinds = {expected.kind, actual.kind} <= {"object", "arrow", "list"}
-        return kinds and bool({"null", "list[null]"} & {expected.logical, actual.logical})
-    if expected.logical.endswith(" ordered"):
-        assert expected.categories is not None
-        assert actual.categories is not None
-        return bool(np.array_equal(expected.categories.objects(), actual.categories.objects()))
-    return True
+def _source(frame: pd.DataFrame, name: str, expected: Column) -> Column:
+    """Return the column that sets the scale: only where a difference is near to its bounds is it read."""
+    return column(frame[name]) if name in frame.columns else expected
 
 
 def _worst(cells: Cells, count: int) -> Array:
@@ -183,6 +175,8 @@ def _worst(cells: Cells, count: int) -> Array:
             limit = np.partition(size, len(rows) - count)[len(rows) - count]
             rows, size = rows[size >= limit], size[size >= limit]
         rows = rows[np.argsort(-size, kind="stable")]
+    elif cells.worst is not None and len(rows) and count > 0:
+        rows = np.append(cells.worst.row, rows[rows != cells.worst.row][: count - 1])
     return np.append(rows[:count], cells.flips[: max(0, count - len(rows))])
 
 

@@ -27,7 +27,9 @@ class ColumnParity:
     ``mismatches`` counts the rows where both sides have a value and the values differ beyond the tolerance,
     ``null_flips`` those where one side is null: no row is in both. The maxima are over all rows, also those
     within the tolerance, in the column's unit (seconds for instants). ``direction`` says where at least 99 %
-    of the mismatches went. ``p_value`` is adjusted over all columns.
+    of the mismatches went. ``worst_path`` is where inside a cell of the first of ``worst_keys`` the largest
+    difference is, as in ``result.boxes[2].score``; empty for cells that hold no others. ``p_value`` is adjusted over
+    all columns.
     """
 
     column: str
@@ -41,6 +43,7 @@ class ColumnParity:
     max_abs_diff: float
     max_rel_diff: float
     worst_keys: tuple[str, ...] = ()
+    worst_path: str = ""
     direction: Direction = ""
     cause: Cause | None = None
     psi: float = 0.0

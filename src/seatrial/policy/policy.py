@@ -24,7 +24,8 @@ from seatrial.policy.service import (
     Stress,
     read_service,
 )
-from seatrial.policy.stages import StagePolicy, _stage_policy
+from seatrial.policy.stages import StagePolicy, _stage_policy, check_tolerances
+from seatrial.reference.snapshot import Reference
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ class Policy:
             if name not in pipeline.dependencies:
                 raise PolicyError(f"{root / FILE} [dependencies]: {unknown('dependency', name, pipeline.dependencies)}")
         return cls(stages, service, policy_digest(root), load_pinned(root / FOLDER))
+
+    def check_against(self, reference: Reference, pipeline: Pipeline) -> None:
+        """Check that every declared tolerance can apply to the reference, before anything is judged.
+
+        Raises:
+            PolicyError: a tolerance for no column, for the key, or of a kind that cannot apply to its column.
+        """
+        check_tolerances(self.stages, reference, pipeline.key_of)
 
     @property
     def promote(self) -> str | None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
+
 from seatrial.errors import PolicyError, nearest, unknown
+from seatrial.parity.agreement.choose import Allowed, check_allowed
+from seatrial.parity.agreement.cosine import Cosine
+from seatrial.parity.agreement.json import Json
+from seatrial.parity.agreement.text import Text
+from seatrial.parity.agreement.topk import TopK
+from seatrial.parity.columns import Column
+from seatrial.parity.reading import column
 from seatrial.parity.tolerance import Tolerance
 from seatrial.policy.quality import Quality, check_qualities
 from seatrial.reference.snapshot import Reference
@@ -21,13 +31,14 @@ class StagePolicy:
     """What must hold of one stage's frame.
 
     Attributes:
-        tolerances: by column, the largest difference from training.
+        tolerances: by column or pattern (``score*``), what may differ from training: ``Tolerance``, ``Cosine``,
+            ``TopK``, ``Text`` or ``Json``. The most specific holds.
         expectations: called with the reference, gives Great Expectations expectations for the real frame.
         quality: limits on what the predictions are worth; a list where a stage predicts several things.
         show: columns whose values may appear in reports; every other column shows keys and counts alone.
     """
 
-    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    tolerances: Mapping[str, Allowed] = field(default_factory=dict)
     expectations: Callable[[Reference], Sequence[Any]] | None = None
     quality: Quality | Sequence[Quality] | None = None
     show: Sequence[str] = ()
@@ -51,8 +62,14 @@ def _stage_policy(path: Path, module: ModuleType) -> StagePolicy:
         ):
             raise PolicyError(f"{path}: {unknown('Setting', name, SETTINGS)}")
     tolerances = found.get("tolerances", {})
-    if not isinstance(tolerances, Mapping) or not all(isinstance(t, Tolerance) for t in tolerances.values()):
-        raise PolicyError(f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...).")
+    if not isinstance(tolerances, Mapping) or not all(isinstance(name, str) for name in tolerances):
+        raise PolicyError(f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...) and its like.")
+    for name, allowed in tolerances.items():
+        if not isinstance(allowed, (Tolerance, Cosine, TopK, Text, Json)):
+            raise PolicyError(
+                f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...), Cosine, TopK, Text or Json; "
+                f"'{name}' has a {type(allowed).__name__}."
+            )
     if not callable(found.get("expectations", len)):
         raise PolicyError(f"{path}: 'expectations' is a function of the reference that returns a list of expectations.")
     show = found.get("show", ())
@@ -61,3 +78,24 @@ def _stage_policy(path: Path, module: ModuleType) -> StagePolicy:
     if "quality" in found:
         check_qualities(str(path), found["quality"])
     return StagePolicy(**found)
+
+
+def check_tolerances(
+    stages: Mapping[str, StagePolicy], reference: Reference, key_of: Callable[[str], Sequence[str]]
+) -> None:
+    """Check that every declared tolerance can apply to the reference, before anything is judged.
+
+    Raises:
+        PolicyError: a tolerance for no column, for the key, or of a kind that cannot apply to its column.
+    """
+    for stage, policy in stages.items():
+        if policy.tolerances and stage in reference.stages:
+            frame = reference.frame(stage)
+            read = partial(_column, frame)
+            check_allowed(
+                policy.tolerances, list(frame.columns), key_of(stage), read, where=f"expectations/{stage}.py: "
+            )
+
+
+def _column(frame: pd.DataFrame, name: str) -> Column:
+    return column(frame[name])

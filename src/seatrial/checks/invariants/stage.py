@@ -11,6 +11,7 @@ import pandas as pd
 
 from seatrial.checks.invariants.asked import Asked, asked_of
 from seatrial.checks.invariants.reassembly import names_requests, rows_of
+from seatrial.parity.agreement.choose import Allowed, applicable
 from seatrial.parity.compare import Tolerance
 from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.reading import column
@@ -46,7 +47,7 @@ class StageProbe:
     asked: Asked
     answer: pd.DataFrame
     of_all: pd.DataFrame
-    tolerances: Mapping[str, Tolerance]
+    tolerances: Mapping[str, Allowed]
     replay: Replay = "isolated"
 
     @classmethod
@@ -71,9 +72,9 @@ class StageProbe:
         if asked.sampled:
             keys = asked.rows if names_requests(asked.rows, answer, key) else answer
             of_all = rows_of(whole, keys, key)
-        own = trial.policy.of(stage).tolerances
+        own = applicable(trial.policy.of(stage).tolerances, list(whole.columns), lambda c: column(whole[c]))
         tolerances = {
-            str(name): _with_ulp(own.get(name, Tolerance()), whole[name])
+            str(name): _with_ulp(own.get(str(name), Tolerance()), whole[name])
             for name in whole.columns
             if name not in trial.pipeline.key_of(stage)
         }
@@ -97,6 +98,7 @@ class StageProbe:
             key=key[0] if len(key) == 1 else key,
             tolerances={c: t for c, t in self.tolerances.items() if c in expected.columns},
             noise=self.trial.noise(self.stage, self.replay),
+            scale_of=self.of_all,
             distributions=False,
         )
 
@@ -106,15 +108,17 @@ def cells(parity: Parity) -> int:
     return parity.rows_compared * (1 + len(parity.columns))
 
 
-def _with_ulp(own: Tolerance, values: pd.Series) -> Tolerance:
+def _with_ulp(own: Allowed, values: pd.Series) -> Allowed:
     """Return the column's own tolerance, for floats at least ``ULP``; the default bounds of its type still hold.
 
     The floats within lists and structs are those of the column: the least precise of them decides.
     """
+    if not isinstance(own, Tolerance):
+        return own
     logical = column(values.iloc[:1000]).logical
     kinds = {_ARROW.get(kind, kind) for kind in _PRECISION.findall(logical)}
     if not kinds:
         return own
     kind = min(kinds)  # float16 before float32 before float64
     limits = bounds(own, kind, kind)
-    return replace(own, rtol=limits.rtol, atol=limits.atol, ulp=max(min(ULP[k] for k in kinds), own.ulp or 0))
+    return replace(own, rtol=limits.rtol, ulp=max(min(ULP[k] for k in kinds), own.ulp or 0))

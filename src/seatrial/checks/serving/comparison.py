@@ -14,7 +14,9 @@ from seatrial.checks.serving.requests import ServiceAnswers, request_keys, send_
 from seatrial.checks.serving.service import LiveService
 from seatrial.errors import StageError
 from seatrial.io import frame_json
+from seatrial.parity.agreement.choose import applicable
 from seatrial.parity.noisy import compare_noisy
+from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.trial import Trial
 
@@ -51,13 +53,15 @@ class ServiceComparison:
         """Compare two frames within the tolerances of the stage; ``expected`` is recorded, or else another answer."""
         key = self.trial.pipeline.key
         known = set(expected.columns) - {key}
+        tolerances = self.trial.policy.of(self.stage).tolerances
         return compare_noisy(
             expected,
             actual,
             key=key,
             noise=self.trial.noise(self.stage, "chained" if self.whole_path else "isolated"),
             recorded=recorded,
-            tolerances={c: t for c, t in self.trial.policy.of(self.stage).tolerances.items() if c in known},
+            tolerances=applicable(tolerances, known, lambda c: column(expected[c])),
+            scale_of=self.recorded,
         )
 
 

@@ -13,7 +13,9 @@ from seatrial.checks.serving.requests import request_keys
 from seatrial.errors import AnswerError
 from seatrial.io import frame_json
 from seatrial.loadgen.results import RequestResult
+from seatrial.parity.agreement.choose import applicable
 from seatrial.parity.noisy import compare_noisy
+from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.targets.messages import Response
 from seatrial.targets.rest import answers_of, with_keys
@@ -82,10 +84,11 @@ class Expected:
             wanted,
             actual,
             key=key,
-            tolerances={c: t for c, t in tolerances.items() if c in known},
+            tolerances=applicable(tolerances, known, lambda c: column(self.frame[c])),
             noise=trial.noise(self.stage, "chained" if self.stage == trial.pipeline.stages[-1] else "isolated"),
             recorded=recorded,
             names=[self.keys[n] for n in rows],
+            scale_of=self.frame,
             worst=worst,
             distributions=False,
         )
