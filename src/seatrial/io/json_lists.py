@@ -62,4 +62,15 @@ def as_arrow(cells: list[Any], kind: Any) -> pd.Series:
     """
     import pyarrow as pa
 
-    return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(cells, kind, from_pandas=True)))
+    found = pa.array(cells, from_pandas=True)  # of the type that the cells have: as one given, 1.5 would become 1
+    if not (is_list(found.type) or _is_empty(found.type)):
+        raise TypeError(f"{found.type} is no list of numbers")
+    return pd.Series(pd.arrays.ArrowExtensionArray(found.cast(kind)))
+
+
+def _is_empty(kind: Any) -> bool:
+    import pyarrow.types as kinds
+
+    while kinds.is_list(kind):
+        kind = kind.value_type
+    return bool(kinds.is_null(kind))

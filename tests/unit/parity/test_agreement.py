@@ -69,7 +69,7 @@ REFUSED = [
     ("vector", Text("strip"), "Text applies to text"),
     ("text", Json({"$.a": Tolerance()}), "Json applies to dicts, lists, structs, and text that is JSON"),
     ("share", Json({"$": Tolerance()}), "Json applies to"),
-    ("dicts", Json({"$.aa": Tolerance()}), r"which leads nowhere. Did you mean '\$.a'\? The cells have: \$, \$.a, \$.t"),
+    ("dicts", Json({"$.aa": Tolerance()}), r"leads nowhere. Did you mean '\$.a'\? The cells have: \$, \$.a, \$.t"),
     ("dicts", Json({"$.t": Tolerance(atol=1.0)}), r"'\$.t', where the cells hold string. rtol and atol apply"),
     ("boxes", Json({"$[*].s": TopK(1)}), "TopK applies to ranked lists"),
     ("text*", Tolerance(rtol=1e-3), "The Tolerance for 'text.' fits no column: 'text' of type string"),

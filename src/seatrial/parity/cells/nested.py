@@ -131,11 +131,11 @@ def _fields(column: Column) -> dict[str, Any]:
 def _parts(values: Any) -> tuple[Any, Any]:
     """Return the names and the items of maps as lists; a null map is a null list."""
     values = pa.concat_arrays([values]) if values.offset else values
-    offsets = values.offsets.cast(pa.int64())
-    mask = values.is_null() if values.null_count else None
-    if mask is None:
-        return tuple(pa.LargeListArray.from_arrays(offsets, part) for part in (values.keys, values.items))
-    return tuple(pa.LargeListArray.from_arrays(offsets, part, mask=mask) for part in (values.keys, values.items))
+    starts = values.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
+    nulls = np.append(bools(values.is_null()), False)
+    offsets = pa.array(starts, pa.int64(), mask=nulls)
+    keys, items = (pa.LargeListArray.from_arrays(offsets, part) for part in (values.keys, values.items))
+    return keys, items
 
 
 def _lengths(lists: Any) -> Array:
