@@ -8,7 +8,7 @@ import numpy as np
 
 from seatrial.parity.columns import sampled
 
-SAMPLE = 100_000  # numbers looked at
+SAMPLE = 20_000  # numbers looked at
 
 
 def scale(values: Any) -> float:
