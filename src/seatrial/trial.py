@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
@@ -19,6 +17,7 @@ from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, 
 from seatrial.policy.policy import Policy
 from seatrial.process.sandbox import Sandbox
 from seatrial.reference.allowance import noise_of
+from seatrial.reference.champion import ChampionContract
 from seatrial.reference.environment import environment
 from seatrial.reference.recording import repeat
 from seatrial.reference.snapshot import Reference, shared
@@ -231,21 +230,3 @@ def _frame(result: pd.DataFrame | StageError) -> pd.DataFrame:
     if isinstance(result, StageError):
         raise result
     return result
-
-
-@dataclass(frozen=True)
-class ChampionContract:
-    """The champion contract: what users of the champion rely on. It holds plain values and paths, to cross processes.
-
-    Attributes:
-        version: the champion's version.
-        openapi: the OpenAPI document of its service when it last passed; None where none is stored.
-        reason: why there is no document; empty where there is one.
-        reference: the folder of its reference, for its recorded responses; None where it has none, or is the version
-            under validation.
-    """
-
-    version: str
-    openapi: Mapping[str, Any] | None = field(default=None, repr=False)
-    reason: str = ""
-    reference: Path | None = None

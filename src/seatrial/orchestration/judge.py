@@ -20,8 +20,9 @@ from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.pipeline import SERVICE, Model, Pipeline
 from seatrial.policy.policy import Policy, policy_digest
 from seatrial.project import Project
+from seatrial.reference.champion import ChampionContract
 from seatrial.reference.snapshot import Reference
-from seatrial.trial import ChampionContract, Trial
+from seatrial.trial import Trial
 
 OnProgress = Callable[[int, int, str], None]
 

@@ -27,7 +27,8 @@ from seatrial.checks.findings import differences
 from seatrial.checks.gx.user import user_expectations
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.formatting import part_of, plural, share
-from seatrial.parity.compare import Tolerance, compare
+from seatrial.parity.agreement.choose import Allowed
+from seatrial.parity.compare import compare
 from seatrial.parity.noisy import key_text
 from seatrial.pipeline import Samples
 from seatrial.reference.allowance import recorded_answers
@@ -83,7 +84,7 @@ def agreement(
     answers: Sequence[pd.DataFrame],
     recorded: Sequence[pd.DataFrame],
     key: tuple[str, ...],
-    tolerances: Mapping[str, Tolerance],
+    tolerances: Mapping[str, Allowed],
     *,
     itself: bool = False,
 ) -> dict[str, Agreeing]:
