@@ -185,6 +185,7 @@ class Trial:
             return compare_noisy(
                 self.reference.frame(stage), actual, key=self.pipeline.key, noise=noise, recorded=True,
                 further=self.replay(stage, again) if again else (), tolerances=self.policy.of(stage).tolerances,
+                given=lambda: self.reference.input_of(stage),
             )  # fmt: skip
 
         return self.once(("parity", replay, stage), work)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -18,7 +18,10 @@ from seatrial.parity.agreement.choose import Allowed, check_allowed, check_known
 from seatrial.parity.agreement.judge import compare_allowed
 from seatrial.parity.alignment import Alignment, align
 from seatrial.parity.causes.change import Cause, ColumnChange, OtherColumns
+from seatrial.parity.causes.inputs import Inputs
 from seatrial.parity.causes.naming import name_cause
+from seatrial.parity.causes.renames import renamed
+from seatrial.parity.causes.size import factor
 from seatrial.parity.cells import Cells
 from seatrial.parity.columns import Array, Column
 from seatrial.parity.drift import UNCHANGED, Drift, control_false_discoveries, drift
@@ -47,6 +50,7 @@ def compare(
     scale_of: pd.DataFrame | None = None,
     worst: int = 5,
     distributions: bool = True,
+    given: Callable[[], pd.DataFrame] | None = None,
 ) -> Parity:
     """Compare ``actual`` with ``expected``, row by row by ``key``, column by column by name.
 
@@ -60,6 +64,8 @@ def compare(
             reference where ``expected`` is a few rows of it.
         worst: how many keys to name for a column, the largest difference first.
         distributions: also compare the distributions of the columns that differ.
+        given: returns the input from which both were made, keyed likewise, for causes that lie in it; called at most
+            once, and only where a column differs.
 
     Raises:
         PipelineError: a frame without the key column, or with two columns of one name.
@@ -77,11 +83,9 @@ def compare(
     shared = [name for name in expected.columns if name != key and name in actual.columns]
     rows_compared = len(expected) if rows.expected is None else len(rows.expected)
     labels = {str(name): name for name in shared}
-
-    def read(name: str, at: Array) -> Column:
-        return column(expected[labels[name]]).take(at if rows.expected is None else rows.expected[at])
-
-    elsewhere = OtherColumns(list(labels), rows_compared, read)
+    was, now = _reader(expected, rows.expected), _reader(actual, rows.actual)
+    elsewhere = OtherColumns(list(labels), rows_compared, was)
+    inputs = Inputs(given, key, lambda: expected[key] if rows.expected is None else expected[key].iloc[rows.expected])
     results: list[ColumnParity] = []
     drifts: list[Drift] = []
     whole = expected if scale_of is None else scale_of
@@ -106,11 +110,14 @@ def compare(
                 worst_keys=_names(key_expected, rows.expected, _worst(cells, worst)),
                 worst_path=f"{name}{cells.worst.path}" if cells.worst is not None and cells.worst.path else "",
                 direction=_direction(cells),
-                cause=name_cause(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere))
+                factor=factor(e, a, cells),
+                cause=name_cause(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere, inputs.nulls))
                 if len(changed) or not is_same_type(e, a)
                 else None,
             )
         )
+    missing = tuple(str(name) for name in expected.columns if name not in actual.columns)
+    extra = tuple(str(name) for name in actual.columns if name not in expected.columns)
     settled = control_false_discoveries(drifts) if distributions and drifts else drifts
     return Parity(
         key=key,
@@ -124,8 +131,9 @@ def compare(
         extra_keys=_key_set(key_actual, rows.extra),
         duplicate_keys=_duplicates(key_expected, key_actual, rows),
         null_keys=KeySet(len(rows.nulls_expected) + len(rows.nulls_actual)),
-        missing_columns=tuple(str(name) for name in expected.columns if name not in actual.columns),
-        extra_columns=tuple(str(name) for name in actual.columns if name not in expected.columns),
+        missing_columns=missing,
+        extra_columns=extra,
+        renamed=renamed(missing, extra, was, now, rows_compared),
         column_order_ok=[name for name in actual.columns if name in expected.columns]
         == [name for name in expected.columns if name in actual.columns],
         row_order_ok=rows.in_order,
@@ -134,6 +142,11 @@ def compare(
             for c, d in zip(results, settled, strict=True)
         ),
     )
+
+
+def _reader(frame: pd.DataFrame, rows: Array | None) -> Callable[[str, Array], Column]:
+    labels = {str(name): name for name in frame.columns}
+    return lambda name, at: column(frame[labels[name]].iloc[at if rows is None else rows[at]])
 
 
 def _pairs(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
@@ -29,7 +30,8 @@ class ColumnParity:
     within the tolerance, in the column's unit (seconds for instants). ``direction`` says where at least 99 %
     of the mismatches went. ``worst_path`` is where inside a cell of the first of ``worst_keys`` the largest
     difference is, as in ``result.boxes[2].score``; empty for cells that hold no others. ``p_value`` is adjusted over
-    all columns.
+    all columns. ``factor`` is actual ÷ expected where they differ most, None where they are no numbers or the expected
+    one is near zero.
     """
 
     column: str
@@ -46,6 +48,7 @@ class ColumnParity:
     worst_path: str = ""
     direction: Direction = ""
     cause: Cause | None = None
+    factor: float | None = None
     psi: float = 0.0
     psi_critical: float = 0.0
     p_value: float = 1.0
@@ -59,7 +62,10 @@ class ColumnParity:
 
 @dataclass(frozen=True)
 class Parity:
-    """Two frames compared. The order of columns and rows is reported and is no fault by itself."""
+    """Two frames compared. The order of columns and rows is reported and is no fault by itself.
+
+    ``renamed`` maps a missing column to the extra one that holds all its values.
+    """
 
     key: str
     rows_expected: int
@@ -77,6 +83,7 @@ class Parity:
     column_order_ok: bool
     row_order_ok: bool
     columns: tuple[ColumnParity, ...]
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def keys_ok(self) -> bool:
