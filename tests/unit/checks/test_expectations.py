@@ -29,7 +29,7 @@ from tests.support.pipelines import (
 
 EVIDENCE = {
     "rows", "mismatches", "share", "null_flips", "max_abs_diff", "max_rel_diff", "keys", "direction", "psi",
-    "psi_critical", "p_value", "missing", "extra", "duplicates", "allowed", "seed",
+    "psi_critical", "p_value", "how", "columns", "missing", "extra", "duplicates", "allowed", "seed",
 }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_a_scaled_feature_is_born_in_its_stage_with_counts_and_keys(reference):
         (lambda f: f.iloc[:0], "id", "missing-keys", "200 of 200 reference rows (100 %)"),
         (lambda f: pd.concat([f, f.tail(1).assign(id="other")]), "id", "extra-keys", "1 row"),
         (lambda f: f.assign(id=f["id"].astype("category")), "id", "dtype", "Key 'id' has type category"),
-        (lambda f: f[["id"]], "ratio", "missing-column", "missing"),
+        (lambda f: f[["id"]], "amount", "missing-column", "5 columns have this in common: 'amount', 'ratio'"),
     ],
 )
 def test_a_change_of_structure_type_or_nulls_is_a_finding_that_fails(reference, change, column, cause, words):

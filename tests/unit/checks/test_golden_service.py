@@ -55,7 +55,7 @@ def test_a_clean_service_passes_in_every_way_of_answering():
         ("text", "count", "dtype-coercion", "string in place of int64"),
         ("bool-as-int", "big", "dtype-coercion", "in place of bool"),
         ("no-offset", "at", "dtype-coercion", "timestamp in place of timestamp[UTC]"),
-        ("renamed", "level", "missing-column", "'level' is missing"),
+        ("renamed", "level", "renamed-column", "'level' is called 'grade'"),
         ("varying", "answered_at", "extra-column", "'answered_at' is new"),
         ("batch", "score", "batch-effect", "The same requests sent one by one match the reference"),
         ("keyless-reordered", "count", "misaligned-rows", "in other rows"),

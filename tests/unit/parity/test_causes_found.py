@@ -37,12 +37,13 @@ def test_small_probabilities_are_not_called_rounded(factor: float) -> None:
     ("expected", "actual", "says"),
     [
         (IDS, IDS.astype("f8"), "digits lost"),
+        (IDS, IDS.astype("f8").astype("i8"), "lost digits"),
         (IDS.astype(str), IDS.astype("f8"), "digits lost"),
         ([f"{i:05d}" for i in range(N)], range(N), "without their leading zeros"),
         (pd.Series(range(N)).astype(str), range(N), "reading the same"),
         (["0.10", "1.50"] * (N // 2), [0.1, 1.5] * (N // 2), "reading the same"),
     ],
-    ids=["ids", "ids as text", "codes", "numbers", "decimals"],
+    ids=["ids", "ids and back", "ids as text", "codes", "numbers", "decimals"],
 )
 def test_what_a_coercion_loses_is_said(expected: object, actual: object, says: str) -> None:
     """Only a round trip without loss reads the same."""

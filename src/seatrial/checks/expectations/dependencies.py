@@ -9,6 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from seatrial.checks.findings import differences
+from seatrial.checks.grouping import grouped
 from seatrial.errors import PipelineError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import part_of
@@ -33,7 +34,7 @@ def compare_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
         for lookup in answers.lookups.values():
             method = json.loads(lookup.call)[0]
             parity = _compare(lookup, now.lookups[lookup.call])
-            yield from (_for_dependency(f, dependency, method) for f in differences(name, dependency, parity))
+            yield from grouped(_for_dependency(f, dependency, method) for f in differences(name, dependency, parity))
             suite = judge_parity(dependency, [parity.key, *_features(lookup)], parity)
             problem = suite.problem or ("" if parity.extra_columns else disagreement(None, suite, parity))
             problems += [problem] if problem else []

@@ -15,6 +15,7 @@ from seatrial.checks.findings import differences
 from seatrial.checks.golden import service as _service
 from seatrial.checks.golden.hand_off import answer_order
 from seatrial.checks.golden.judge import hand_off_finding, origin_of, stage_failed
+from seatrial.checks.grouping import grouped
 from seatrial.checks.gx.judge import judge
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.service import can_serve
@@ -42,7 +43,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         events = list(judge(trial, stage, "chained", name=NAME))
         yield from answer_order(NAME, trial, stage)
     else:
-        events = [*differences(NAME, stage, parity)]
+        events = [*grouped(differences(NAME, stage, parity))]
         events.append(Evaluated(NAME, stage, compared=parity.rows_compared * len(parity.columns)))
     origin = origin_of(trial, stage)
     if origin is None and not parity.ok:

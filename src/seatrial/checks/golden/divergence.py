@@ -64,6 +64,15 @@ def _is_downstream(mode: ComparedAnswers, column: str | None) -> bool:
     return any(c.column == column and c.ok for c in mode.in_process.columns)
 
 
+LAYOUT = ("missing-column", "extra-column", "renamed-column")
+
+
+def _as_in_process(mode: ComparedAnswers, column: str | None) -> bool:
+    """Whether the path in process has, or lacks, this column too: then an earlier stage made the difference."""
+    parity = mode.in_process
+    return parity is not None and column not in (*parity.missing_columns, *parity.extra_columns)
+
+
 def _placed(
     finding: Finding,
     comparison: ServiceComparison,
@@ -80,7 +89,8 @@ def _placed(
         advice = finding.advice
         if finding.cause == "extra-column":
             advice += " If it varies from answer to answer, name it in [golden] varying of service.toml."
-        return replace(finding, evidence=evidence, advice=advice)
+        before = finding.cause in LAYOUT and _as_in_process(mode, finding.column)
+        return replace(finding, evidence=evidence, advice=advice, downstream=before)
     evidence["recorded_live"] = column.mismatches + column.null_flips
     message = f"Requests sent {sent}: {finding.message}"
     if here is not None:

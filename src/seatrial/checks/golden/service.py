@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.checks.golden.alone import right_alone
 from seatrial.checks.golden.divergence import service_differences
+from seatrial.checks.grouping import grouped
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
 from seatrial.checks.serving.requests import NAMED, ServiceAnswers
@@ -38,7 +39,7 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
     modes = compare_both_modes(comparison, service)
     for received in (mode.received for mode in modes):
         yield from _failures(name, received, len(comparison.requests), service)
-    yield from service_differences(name, comparison, modes, right_alone(comparison, service, modes))
+    yield from grouped(service_differences(name, comparison, modes, right_alone(comparison, service, modes)))
     yield from _degraded(name, modes, comparison)
     yield from _wide_integers(name, modes, trial.policy.golden.wide_integers)
     yield from _absent_varying(name, modes, comparison)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.checks.findings import differences
+from seatrial.checks.grouping import grouped
 from seatrial.checks.gx import suites
 from seatrial.checks.gx.runner import SuiteResult, run_suite, warm_up
 from seatrial.checks.gx.user import user_expectations
@@ -33,7 +34,7 @@ def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -
     parity = trial.parity(stage, replay)
     actual = trial.isolated(stage) if replay == "isolated" else trial.chained(stage)
     expected = trial.reference.frame(stage)
-    yield from differences(name, stage, parity)
+    yield from grouped(differences(name, stage, parity))
     columns = [str(c) for c in expected.columns]
     results = {"schema": judge_schema(stage, columns, actual), "parity": judge_parity(stage, columns, parity)}
     problems = [f"{kind} suite: {r.problem}" for kind, r in results.items() if r.problem]

@@ -56,7 +56,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     yield Evaluated(NAME, stage, compared)
 
 
-check = Check(NAME, run, every_stage, order=30, prepare=start_first)
+check = Check(NAME, run, every_stage, order=30, prepare=start_first, explains=True)
 
 
 def _declared(trial: Trial, stage: str, *, sampled: bool) -> Iterator[Finding]:

@@ -168,7 +168,7 @@ def clipped(change: ColumnChange) -> Cause | None:
         if not distinct(moved, 2):
             continue
         tops, bottoms = np.unique(became[became < moved]), np.unique(became[became > moved])
-        if len(tops) > 1 or len(bottoms) > 1:
+        if max(len(tops), len(bottoms)) != 1 or (moved == became).any():  # equal: integers beyond 2^53
             continue
         inside = np.clip(x, bottoms[0] if len(bottoms) else -np.inf, tops[0] if len(tops) else np.inf)
         if change.holds(inside == y) and distinct(y[change.differing :], 2):
