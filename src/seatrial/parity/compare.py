@@ -19,7 +19,7 @@ from seatrial.parity.agreement.judge import compare_allowed
 from seatrial.parity.alignment import Alignment, align
 from seatrial.parity.causes.change import Cause, ColumnChange, OtherColumns
 from seatrial.parity.causes.inputs import Inputs
-from seatrial.parity.causes.naming import name_cause
+from seatrial.parity.causes.naming import Naming
 from seatrial.parity.causes.renames import renamed
 from seatrial.parity.causes.size import factor
 from seatrial.parity.cells import Cells
@@ -85,6 +85,7 @@ def compare(
     labels = {str(name): name for name in shared}
     was, now = _reader(expected, rows.expected), _reader(actual, rows.actual)
     elsewhere = OtherColumns(list(labels), rows_compared, was)
+    naming = Naming()
     inputs = Inputs(given, key, lambda: expected[key] if rows.expected is None else expected[key].iloc[rows.expected])
     results: list[ColumnParity] = []
     drifts: list[Drift] = []
@@ -111,7 +112,7 @@ def compare(
                 worst_path=f"{name}{cells.worst.path}" if cells.worst is not None and cells.worst.path else "",
                 direction=_direction(cells),
                 factor=factor(e, a, cells),
-                cause=name_cause(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere, inputs.nulls))
+                cause=naming.name(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere, inputs.nulls))
                 if len(changed) or not is_same_type(e, a)
                 else None,
             )

@@ -134,3 +134,15 @@ def test_the_factor_is_actual_by_expected_and_none_against_zero(
 ) -> None:
     """A thousand times is a factor of 1,000 and not of 999; against nothing there is no factor."""
     assert compared(expected, actual).factor == (factor if factor is None else pytest.approx(factor))
+
+
+def test_where_thousands_of_columns_differ_only_causes_met_before_are_sought() -> None:
+    """The work is bounded: what many columns have in common is still told, and the first ones are told fully."""
+    values = RNG.normal(size=(40, 260))
+    names = [f"c{n}" for n in range(260)]
+    expected = pd.DataFrame(values, columns=names).assign(id=range(40))
+    actual = pd.DataFrame(values * 1000, columns=names).assign(id=range(40), c259=np.sort(values[:, 259]))
+    found = compare(expected, actual, key="id").columns
+    assert {c.cause.name for c in found[:259] if c.cause} == {"unit-factor"}
+    assert all(c.cause for c in found[:259])
+    assert found[259].cause is None

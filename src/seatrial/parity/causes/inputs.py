@@ -62,11 +62,12 @@ def _index(keys: pd.DataFrame) -> pd.Index:
 
 def missing_input(change: ColumnChange) -> str:
     """Return the column of the input that is null in the rows that differ, and hardly in others; or nothing."""
-    differing = np.union1d(change.rows, change.flips)
-    if not len(differing) or len(differing) == len(change.expected):
+    many = len(change.rows) + len(change.flips)
+    if not many or many == len(change.expected) or not (nulls_of := change.inputs()):
         return ""
+    differing = np.append(change.rows, change.flips)
     best, name = 0, ""
-    for column, null in change.inputs().items():
+    for column, null in nulls_of.items():
         if not null[differing[:50]].all() or not null[differing].all():
             continue
         nulls = int(np.count_nonzero(null))

@@ -26,20 +26,34 @@ from seatrial.parity.causes.types import default_fill, dtype_coercion, null_hand
 
 Namer = Callable[[ColumnChange], Cause | None]
 
+EVERY = 200  # columns of a comparison for which every cause is sought
 GLANCE = 256  # rows looked at first: most causes are ruled out by them
 
 
-def name_cause(change: ColumnChange) -> Cause | None:
-    """Return the cause that explains the change best, or None."""
-    if len(change.rows) > 2 * GLANCE and _first(replace(change, most=GLANCE, least=0.9)) is None:
-        return with_input(change, None)
-    return with_input(change, _first(change))
+class Naming:
+    """Names the causes of the columns of one comparison. Where very many differ, only causes met before are sought."""
 
+    def __init__(self) -> None:
+        self._columns = 0
+        self._met: dict[Namer, None] = {}
 
-def _first(change: ColumnChange) -> Cause | None:
-    with np.errstate(all="ignore"):
+    def name(self, change: ColumnChange) -> Cause | None:
+        """Return the cause that explains the change best, or None."""
+        self._columns += 1
+        if len(change.rows) > 2 * GLANCE and self._first(replace(change, most=GLANCE, least=0.9)) is None:
+            return with_input(change, None)
+        return with_input(change, self._first(change))
+
+    def _first(self, change: ColumnChange) -> Cause | None:
         namers = [*ALWAYS, *ON_VALUES] if change.values_tell else ALWAYS
-        return next((cause for cause in (namer(change) for namer in namers) if cause), None)
+        if self._columns > EVERY:
+            namers = [namer for namer in namers if namer in self._met]
+        with np.errstate(all="ignore"):
+            for namer in namers:
+                if (cause := namer(change)) is not None:
+                    self._met[namer] = None
+                    return cause
+        return None
 
 
 def in_lists(change: ColumnChange) -> Cause | None:

@@ -16,6 +16,7 @@ from seatrial.parity.causes.change import PART, Cause, ColumnChange, distinct
 from seatrial.parity.causes.units import LINES, known_base, known_factor
 from seatrial.parity.columns import Array
 
+GLANCE = 16  # rows of which a formula must give most, before all are looked at
 LOST = 1e-6  # of the numbers it is added to: a summand so small is none
 TOLD = 0.01  # of a difference, that a formula may leave unexplained
 
@@ -38,7 +39,6 @@ class Guess:
 
 
 Fit = tuple[tuple[bool, int], Guess, Array]
-CURVES = {"log-transform", "sigmoid", "power", "reciprocal"}  # over a short range each of them is a line too
 
 
 def arithmetic(change: ColumnChange) -> Cause | None:
@@ -46,46 +46,50 @@ def arithmetic(change: ColumnChange) -> Cause | None:
     if change.numbers is None:
         return None
     e, a = change.numbers
-    e_differing = e[: change.differing]
-    fits: list[Fit] = []
-    size = float(np.median(np.abs(a[: change.differing])))
-    for guess in _guesses(change, e, a):
-        if not distinct(e_differing, (2, 3, 5)[guess.free]) or 0 < guess.scale < LOST * size:
-            continue
-        hits = change.close(guess.predicted, a, guess.scale)
-        told = np.abs(guess.predicted - a) <= TOLD * np.abs(a - e)
-        hits[: change.differing] &= told[: change.differing]
-        whole = change.holds(hits)
-        partly = whole is None and guess.part and len(change.rows) >= PART and distinct(e_differing, PART // 2)
-        if whole or partly:
-            fits.append(((not whole, guess.free), guess, hits))
-    fits.sort(key=lambda fit: fit[0])
+    fits = _fits(change, _lines(change, e, a)) or _fits(change, _curves(e, a))
     fits = _best(fits, a[: change.differing])
-    if not fits or len({fit[1].name for fit in fits}) > 1:
+    if len({fit[1].name for fit in fits}) != 1:
         return None
     (_, best, hits) = fits[0]
     return change.cause("log-transform" if best.name == "log-base" else best.name, best.how, hits, best.why)
 
 
+def _fits(change: ColumnChange, guesses: Iterator[Guess]) -> list[Fit]:
+    """Return the guesses that give the rows looked at, the simplest first."""
+    assert change.numbers is not None
+    e, a = change.numbers
+    several, size = len(np.unique(e[: change.differing])), float(np.median(np.abs(a[: change.differing])))
+    fits: list[Fit] = []
+    for guess in guesses:
+        head = change.close(guess.predicted[:GLANCE], a[:GLANCE], guess.scale)
+        if not head.sum() > len(head) // 2 or several < (2, 3, 5)[guess.free] or 0 < guess.scale < LOST * size:
+            continue
+        hits = change.close(guess.predicted, a, guess.scale)
+        told = np.abs(guess.predicted - a) <= TOLD * np.abs(a - e)
+        hits[: change.differing] &= told[: change.differing]
+        whole = change.holds(hits)
+        partly = whole is None and guess.part and len(change.rows) >= PART and several >= PART // 2
+        if whole or partly:
+            fits.append(((not whole, guess.free), guess, hits))
+    return sorted(fits, key=lambda fit: fit[0])
+
+
 def _best(fits: list[Fit], a: Array) -> list[Fit]:
-    """Drop what fits less well: curves where a line does, and what is nearly equal where another formula is equal."""
-    fits = [fit for fit in fits if fit[1].name not in CURVES] or fits
+    """Return the simplest, and of them those that are equal where others are nearly equal."""
     fits = [fit for fit in fits if fit[0] == fits[0][0]]
     return [fit for fit in fits if np.mean(fit[1].predicted[: len(a)] == a) > 0.9] or fits
 
 
-def _guesses(change: ColumnChange, e: Array, a: Array) -> Iterator[Guess]:
+def _lines(change: ColumnChange, e: Array, a: Array) -> Iterator[Guess]:
     yield Guess("sign-flip", "actual = -expected", -e)
     yield Guess("sign-lost", "actual = |expected|", np.abs(e), part=False)
     yield Guess("complement", "actual = 1 - expected", 1 - e, scale=1.0)
     yield Guess("complement", "actual = 100 - expected", 100 - e, scale=100.0, part=False)
-    yield Guess("reciprocal", "actual = 1 ÷ expected", 1 / e)
     yield from _scaled(change, e, a)
     for (slope, offset), words in LINES.items():
         line = f"actual = {_line(slope, offset)} ({words})"
         yield Guess("unit-affine", line, slope * e + offset, scale=abs(offset))
     yield from _moved(change, e, a)
-    yield from _curved(e, a)
 
 
 def _scaled(change: ColumnChange, e: Array, a: Array) -> Iterator[Guess]:
@@ -143,7 +147,9 @@ FORMS: dict[str, tuple[Curve, Curve]] = {
 SAME_BUT_A_FACTOR = ({"log(x)", "log10(x)", "log2(x)"}, {"log1p(x)", "log10(1 + x)"})
 
 
-def _curved(e: Array, a: Array) -> Iterator[Guess]:
+def _curves(e: Array, a: Array) -> Iterator[Guess]:
+    """Yield what is no line. Over a short range each of them is one too: a line that fits is told."""
+    yield Guess("reciprocal", "actual = 1 ÷ expected", 1 / e)
     for was, (_, back) in FORMS.items():
         for now, (form, _) in FORMS.items():
             if was == now or any({was, now} <= same for same in SAME_BUT_A_FACTOR):
