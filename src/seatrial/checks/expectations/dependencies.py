@@ -34,7 +34,7 @@ def compare_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
         for lookup in answers.lookups.values():
             method = json.loads(lookup.call)[0]
             parity = _compare(lookup, now.lookups[lookup.call])
-            yield from grouped(_for_dependency(f, dependency, method) for f in differences(name, dependency, parity))
+            yield from (_for_dependency(f, dependency, method) for f in grouped(differences(name, dependency, parity)))
             suite = judge_parity(dependency, [parity.key, *_features(lookup)], parity)
             problem = suite.problem or ("" if parity.extra_columns else disagreement(None, suite, parity))
             problems += [problem] if problem else []

@@ -114,6 +114,7 @@ def _placed(
     elif explanation is not None and finding.column in explanation.columns:
         message += f" {explanation.message}"
         cause, advice, place = explanation.cause, explanation.advice, explanation.place
+        evidence.pop("how", None)  # one change of the path, however it shows in a column
     else:
         advice = (
             f"Compare how the service and the path in process compute '{finding.column}' for the keys in the evidence."
