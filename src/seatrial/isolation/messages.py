@@ -51,6 +51,7 @@ class StageRecord(Strict):
     ordered: bool
     samples: SamplesRecord | None
     calls: int | None
+    columns: list[str]
     batch_dependent: str
 
 

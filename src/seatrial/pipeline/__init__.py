@@ -5,10 +5,11 @@ from seatrial.pipeline.parts import SERVICE, Dependency, Key, Samples, Service, 
 from seatrial.pipeline.path import Pipeline
 from seatrial.pipeline.replayer import Answered, LocalReplayer, Model, Replayed, Replayer, Source
 from seatrial.pipeline.requests import batches_of, key_columns, request_numbers, requests_of
+from seatrial.pipeline.returned import Returned
 from seatrial.pipeline.rule import check_keyed, describe, misnamed
 
 __all__ = [
     "SERVICE", "Answered", "Dependency", "Key", "LocalReplayer", "Model", "Pipeline", "Replayed", "Replayer",
-    "Samples", "Service", "Source", "Stage", "Step", "batches_of", "check_keyed", "describe", "key_columns", "misnamed",
-    "own_copy", "request_numbers", "requests_of",
+    "Returned", "Samples", "Service", "Source", "Stage", "Step", "batches_of", "check_keyed", "describe", "key_columns",
+    "misnamed", "own_copy", "request_numbers", "requests_of",
 ]  # fmt: skip

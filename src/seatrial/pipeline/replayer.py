@@ -11,6 +11,7 @@ import pandas as pd
 from seatrial.errors import PipelineError, StageError
 from seatrial.pipeline.copies import own_copy
 from seatrial.pipeline.path import Pipeline
+from seatrial.pipeline.returned import Returned
 
 Model = Literal["version", "champion"]
 """Whose model a stage gets: that of the version under validation, or the champion's."""
@@ -159,13 +160,14 @@ class LocalReplayer:
         ]
 
         def results(frame: pd.DataFrame) -> Iterator[pd.DataFrame | StageError]:
+            last: Any = Returned.of(frame)
             for step in steps:
                 try:
-                    frame = step(frame)
+                    last = step(last)
                 except StageError as error:
                     yield error
                     return
-                yield frame
+                yield last.frame
 
         return (results(batch) for batch in batches)
 

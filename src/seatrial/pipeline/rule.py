@@ -9,11 +9,13 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seatrial.errors import PipelineError, StageError, nearest
 from seatrial.formatting import plural
 from seatrial.pipeline.parts import Stage
+from seatrial.pipeline.returned import Returned, returned
 
 _QUOTED = re.compile(r"'([^']+)'")  # how pandas quotes the columns that a frame lacks
 
@@ -62,9 +64,9 @@ def parameters_of(stage: str, function: Callable[..., Any], fillable: Sequence[s
 
 
 def run_stage(
-    stage: Stage, key: str, arguments: Mapping[str, Any], columns: Container[str], frame: pd.DataFrame
-) -> pd.DataFrame:
-    """Run a stage on a frame and return its frame.
+    stage: Stage, key: Any, arguments: Mapping[str, Any], columns: Container[str], frame: pd.DataFrame | Returned
+) -> Any:
+    """Run a stage on a frame and return its frame; on what a stage returned, and then return it likewise.
 
     Args:
         stage: the stage.
@@ -76,15 +78,18 @@ def run_stage(
     Raises:
         StageError: the stage raised, or its frame breaks the rule.
     """
+    before = Returned.of(frame) if isinstance(frame, pd.DataFrame) else frame
     try:
-        out = stage.function(frame, **arguments)
+        out = stage.function(before.given, **arguments)
     except StageError:
         raise
     except (Exception, SystemExit) as error:
         what = str(error) if isinstance(error, PipelineError) else describe(error, columns)
         raise StageError(stage.name, f"Stage '{stage.name}' raised {what}") from error
-    check_keyed(stage.name, key, out)
-    return out
+    keys = (key,) if isinstance(key, str) else tuple(key)
+    after = returned(stage.name, out, before=before.frame, key=keys, columns=stage.columns)
+    check_keyed(stage.name, key, after.frame)
+    return after.frame if isinstance(frame, pd.DataFrame) else after
 
 
 def check_keyed(stage: str, key: str, frame: Any) -> None:
@@ -94,7 +99,7 @@ def check_keyed(stage: str, key: str, frame: Any) -> None:
         StageError: what is wrong with the frame, and which stage returned it.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise StageError(stage, f"Stage '{stage}' returned {type(frame).__name__}; a stage returns a pandas DataFrame.")
+        raise StageError(stage, f"The frame of stage '{stage}' is a {type(frame).__name__}. Give a pandas DataFrame.")
     if wrong := misnamed(frame):
         raise StageError(stage, f"Stage '{stage}' returned {wrong}.")
     if key not in frame.columns:
@@ -104,6 +109,10 @@ def check_keyed(stage: str, key: str, frame: Any) -> None:
             f"{nearest(key, map(str, frame.columns))}",
         )
     keys = frame[key]
+    if unhashable := next((type(k).__name__ for k in keys if isinstance(k, list | dict | set | np.ndarray)), ""):
+        raise StageError(
+            stage, f"Stage '{stage}' returned keys of the type {unhashable} in '{key}'; a key is a number or text."
+        )
     if nulls := int(keys.isna().sum()):
         raise StageError(
             stage, f"Stage '{stage}' returned {plural(nulls, 'row')} with a null key '{key}'; a key is never null."

@@ -14,7 +14,7 @@ from seatrial import plugins
 from seatrial.errors import PipelineError, StageError
 from seatrial.io import bundle, parquet
 from seatrial.parity.reading import column
-from seatrial.pipeline import Pipeline, check_keyed, misnamed, own_copy
+from seatrial.pipeline import Pipeline, Returned, check_keyed, misnamed, own_copy
 from seatrial.reference.environment import environment
 from seatrial.reference.noise import Mode, Recorder, check_runs
 from seatrial.reference.profile import profile
@@ -76,10 +76,15 @@ def capture(
     profiles: dict[str, Any] = {}
     parquet.write_frame(requests, root / "requests.parquet", "the requests")
     fresh = requests
+    last: Any = Returned.of(own_copy(requests))
     for stage in pipeline.stages:
         step = pipeline.step(stage, model=model, clients=recorders, columns=_columns(outputs, given))
-        out = outputs[stage] = _something(stage, step(own_copy(fresh)))
-        fresh = _given(stage, given[stage], out, pipeline.key) if stage in given else out
+        last = step(last)
+        fresh = out = outputs[stage] = _something(stage, own_copy(last.frame))  # the next stage may write into it
+        if stage in given:
+            fresh = _given(stage, given[stage], out, pipeline.key)
+            fresh.attrs = {**out.attrs}  # the next stage gets it in the form that this one returns
+            last = Returned.of(own_copy(fresh))
         parquet.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
         stages[stage] = {
             "rows": len(fresh),
@@ -101,6 +106,7 @@ def capture(
         "dependencies": {name: _write_answers(name, r.answers(), root) for name, r in recorders.items()},
         "seed": seed,
         "environment": environment(),
+        "apart": ["environment"],  # the digest is of what was captured, wherever that was
     }
     stored = Reference(root, {**manifest, "files": {}})
     clients = stored.clients()

@@ -194,7 +194,7 @@ def stage_description(stage: Stage) -> dict[str, Any]:
     return {
         "name": stage.name, "needs": list(stage.needs), "key": None if key is None else list(key),
         "ordered": stage.ordered, "samples": None if stage.samples is None else vars(stage.samples),
-        "calls": stage.calls, "batch_dependent": stage.batch_dependent,
+        "calls": stage.calls, "columns": list(stage.columns), "batch_dependent": stage.batch_dependent,
     }  # fmt: skip
 
 
