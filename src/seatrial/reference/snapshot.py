@@ -56,7 +56,7 @@ class Reference:
 
     @property
     def digest(self) -> str:
-        """``sha256:…`` of everything in it; the same for two captures of the same thing."""
+        """``sha256:…`` of everything in it but the environment; the same for two captures of the same thing."""
         return str(self.manifest["digest"])
 
     @property

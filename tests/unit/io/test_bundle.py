@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from seatrial.errors import ReferenceInvalid
 from seatrial.io import bundle, parquet
+from seatrial.io.files import is_leftover
 from seatrial.parity.compare import compare
 
 DAYS = pd.Series(pd.to_datetime(["2020-03-29", None, "2021-01-01"]))
@@ -188,7 +189,7 @@ def edit(root: Path, change: Callable[[dict], None], *, honest: bool = False) ->
     manifest = json.loads(path.read_text())
     change(manifest)
     if honest:
-        manifest["digest"] = bundle.digest_of(manifest)
+        manifest = bundle.with_digests(manifest)
     path.write_text(json.dumps(manifest))
 
 
@@ -251,11 +252,11 @@ def test_a_copy_appears_whole_and_replaces_a_bundle_alone(sealed, tmp_path):
 def test_a_directorys_digest_is_of_names_and_content(tmp_path):
     """It does not depend on times, or on folders that are left out; it changes with any name or byte."""
     (tmp_path / "a").write_text("1")
-    first = bundle.directory_digest(tmp_path, without="__pycache__")
+    first = bundle.directory_digest(tmp_path, without=is_leftover)
     os.utime(tmp_path / "a", (1, 1))
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "a.pyc").write_text("cached")
-    assert bundle.directory_digest(tmp_path, without="__pycache__") == first
+    assert bundle.directory_digest(tmp_path, without=is_leftover) == first
     assert bundle.directory_digest(tmp_path) != first
     (tmp_path / "a").rename(tmp_path / "b")
-    assert bundle.directory_digest(tmp_path, without="__pycache__") != first
+    assert bundle.directory_digest(tmp_path, without=is_leftover) != first

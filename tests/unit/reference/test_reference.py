@@ -275,7 +275,7 @@ def edited(root: Path, **changes: object) -> None:
     path = root / "manifest.json"
     manifest = {**json.loads(path.read_text()), **changes}
     manifest = {name: value for name, value in manifest.items() if value is not None}
-    manifest["digest"] = bundle.digest_of(manifest)
+    manifest = bundle.with_digests(manifest)
     path.write_text(json.dumps(manifest))
 
 
