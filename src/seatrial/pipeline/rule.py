@@ -9,7 +9,6 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from seatrial.errors import PipelineError, StageError, nearest
@@ -109,15 +108,17 @@ def check_keyed(stage: str, key: str, frame: Any) -> None:
             f"{nearest(key, map(str, frame.columns))}",
         )
     keys = frame[key]
-    if unhashable := next((type(k).__name__ for k in keys if isinstance(k, list | dict | set | np.ndarray)), ""):
-        raise StageError(
-            stage, f"Stage '{stage}' returned keys of the type {unhashable} in '{key}'; a key is a number or text."
-        )
     if nulls := int(keys.isna().sum()):
         raise StageError(
             stage, f"Stage '{stage}' returned {plural(nulls, 'row')} with a null key '{key}'; a key is never null."
         )
-    if not keys.is_unique:
+    try:
+        unique = keys.is_unique
+    except TypeError as error:  # lists, and tuples that hold them
+        raise StageError(
+            stage, f"Stage '{stage}' returned keys in '{key}' that are no plain values; a key is a number or text."
+        ) from error
+    if not unique:
         sample = ", ".join(str(k) for k in keys[keys.duplicated()].unique()[:3])
         raise StageError(
             stage,

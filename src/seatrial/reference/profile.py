@@ -39,7 +39,11 @@ def _column(column: pd.Series) -> dict[str, Any]:  # noqa: PLR0911  one return a
         return facts | _numbers(known)
     if pd.api.types.is_datetime64_any_dtype(known):
         return facts | {"min": str(known.min()), "max": str(known.max())} if len(known) else facts
-    counts = known.astype(str).value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    try:
+        texts = known.astype(str)
+    except ValueError:  # bytes in a column of Arrow's
+        return facts | _lengths(known)
+    counts = texts.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     return facts | {"top": {str(value): int(count) for value, count in counts.head(TOP).items()}}
 
 
