@@ -119,7 +119,7 @@ def of_arrow(values: Any) -> Column:  # noqa: PLR0911 - one return a family of t
         name = f"timestamp[{kind.tz}]" if kind.tz else "timestamp"
         return Column("instant", name, ticks, unit=kind.unit, zone=kind.tz)
     if is_list(kind):
-        return Column("list", _name(kind), values.cast(pa.large_list(kind.value_type)))
+        return Column("list", _name(kind), _large_lists(values))
     if pa.types.is_struct(kind) and len({field.name for field in kind}) == kind.num_fields:
         return Column("struct", _name(kind), values)
     if pa.types.is_map(kind):
@@ -131,6 +131,14 @@ def is_list(kind: Any) -> bool:
     """Whether an Arrow type is one of lists, however it keeps them."""
     listed = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     return listed or str(kind).startswith(("list_view", "large_list_view"))  # since pyarrow 16
+
+
+def _large_lists(values: Any) -> Any:
+    kind = pa.large_list(values.type.value_type)
+    try:
+        return values.cast(kind)
+    except pa.ArrowNotImplementedError:  # of lists of fixed size, before pyarrow 14
+        return pa.array(values.to_pylist(), kind)
 
 
 def decoded(encoded: Column) -> Column:

@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ import pyarrow as pa
 
 from seatrial.io.cells.refusals import Unsupported
 
+_PYTZ = "pytz:"  # before the name of a zone of that library
 DIGITS = 800  # of an integer: reading one takes time that grows with their square
 
 
@@ -33,7 +36,16 @@ def _zone(zone: Any) -> str | None:
         pa.lib.string_to_tzinfo(name)
     except Exception as error:  # a zone may be any object
         raise Unsupported(f"a time zone of the type {type(zone).__name__}", "Use zoneinfo.ZoneInfo.") from error
-    return name
+    return f"{_PYTZ}{name}" if type(zone).__module__.partition(".")[0] == "pytz" else name
+
+
+def _of_zone(stored: str) -> Any:
+    """Return a zone of the library it was of: in an hour that comes twice, times of two libraries are never equal."""
+    name = stored.removeprefix(_PYTZ)
+    try:
+        return import_module("pytz").timezone(name) if name != stored else ZoneInfo(name)
+    except (ImportError, KeyError, ValueError):  # an offset; or another environment, without that library
+        return pa.lib.string_to_tzinfo(name)
 
 
 def _moment(value: dt.datetime) -> list[Any]:
@@ -47,7 +59,7 @@ def _of_moment(stored: Any) -> dt.datetime:
     moment = dt.datetime.fromisoformat(text)
     if zone is None:
         return moment.replace(fold=fold)
-    return moment.replace(tzinfo=dt.timezone.utc).astimezone(pa.lib.string_to_tzinfo(zone))  # noqa: UP017
+    return moment.replace(tzinfo=dt.timezone.utc).astimezone(_of_zone(zone))  # noqa: UP017
 
 
 def _time(value: dt.time) -> list[Any]:
@@ -63,7 +75,7 @@ def _stamp(value: pd.Timestamp) -> list[Any]:
 def _of_stamp(stored: Any) -> pd.Timestamp:
     ticks, unit, zone = stored
     stamp = pd.Timestamp(np.datetime64(ticks, unit))
-    return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(pa.lib.string_to_tzinfo(zone))
+    return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(_of_zone(zone))
 
 
 NAMED: dict[type, str] = {
