@@ -9,6 +9,8 @@ import pytest
 
 from seatrial import Pipeline, Reference, Stage, capture, run
 from seatrial.errors import PipelineError, StageError
+from seatrial.pipeline import LocalReplayer, Returned
+from seatrial.worker import frames
 
 pl = pytest.importorskip("polars")
 Image = pytest.importorskip("PIL.Image")
@@ -136,11 +138,23 @@ def test_the_next_stage_gets_the_very_object():
 
     pipeline = Pipeline("p", key="id", raw=first, score=second)
     steps = [pipeline.step(s) for s in pipeline.stages]
-    from seatrial.pipeline import LocalReplayer
-
     [[_, last]] = LocalReplayer(pipeline).replay(pipeline.stages, [REQUESTS])
     assert isinstance(last, pd.DataFrame)
     assert isinstance(steps[0](REQUESTS), pd.DataFrame)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_form_crosses_to_another_process(form, tmp_path):
+    """Also of small batches, which share a table on their way."""
+    step = pipeline(form).step("raw")
+    parts = [step(REQUESTS.iloc[n : n + 3]) for n in (0, 3, 6)]
+    frames.write([REQUESTS, *parts, REQUESTS], tmp_path / "0.arrow")
+    plain, *back, last = frames.read(tmp_path / "0.arrow", 5)
+    assert type(Returned.of(plain).given) is type(Returned.of(last).given) is pd.DataFrame
+    for part in back:
+        SEEN.clear()
+        pipeline(form).step("score")(part)
+        assert [FORMS[form][2]] == SEEN
 
 
 def test_a_stream_is_read_once():

@@ -135,7 +135,7 @@ def _is_plain(kind: Any) -> bool:
 
 
 def _same_layout(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return a.columns.equals(b.columns) and all(map(_same_type, a.dtypes, b.dtypes))
+    return a.attrs == b.attrs and a.columns.equals(b.columns) and all(map(_same_type, a.dtypes, b.dtypes))
 
 
 def _same_type(a: Any, b: Any) -> bool:
