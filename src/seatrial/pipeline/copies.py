@@ -50,7 +50,7 @@ def _copied(cell: Any) -> Any:
     if kind is list:
         return [_copied(value) for value in cell]
     if kind is np.ndarray and cell.dtype != object:
-        return cell.copy()
+        return cell.copy(order="K")
     try:
         return deepcopy(cell)
     except Exception:  # noqa: BLE001  of a class of the project's

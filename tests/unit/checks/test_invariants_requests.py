@@ -130,8 +130,9 @@ def test_the_last_bit_of_a_float16_may_move_between_batches() -> None:
     ("cells", "ulp"),
     [
         (pd.Series([1.0]), 65), (pd.Series([1.0], dtype="float32"), 65), (pd.Series([1.0], dtype="float16"), 2),
-        (pd.Series([[1.0, 2.0]]), 65), (pd.Series([np.ones(2, "float16")]), 2), (pd.Series([[{"a": 1.5}]]), 65),
+        (pd.Series([[1.0, 2.0]]), 65), (pd.Series([np.ones(2, "float16")]), 2),
         (pd.Series([1]), None), (pd.Series(["a"]), None),
+        (pd.Series([[{"a": 1.5}]]), None),  # Python's floats are float64, whose default allows more than 65
     ],
     ids=str,
 )  # fmt: skip
