@@ -183,7 +183,7 @@ class Trial:
             noise = self.noise(stage, replay)
             again = [self.input_of(stage) for _ in range(noise.asked - 1)] if replay == "isolated" else []
             return compare_noisy(
-                self.reference.frame(stage), actual, key=self.pipeline.key, noise=noise, recorded=True,
+                self.reference.frame(stage), actual, noise=noise, recorded=True, **self.pipeline.rows_of(stage),
                 further=self.replay(stage, again) if again else (), tolerances=self.policy.of(stage).tolerances,
                 given=lambda: self.reference.input_of(stage),
             )  # fmt: skip

@@ -171,7 +171,10 @@ def repeated(frame):
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (repeated, "returned 4 rows for 3 keys: 'id' repeats a. A key is unique: look for a join that fans out"),
+        (
+            repeated,
+            "returned 4 rows for 3 keys, 1 too many: 'id' repeats a. A key is unique: look for a join that fans out",
+        ),
         (lambda f: f.assign(id=["a", None, "c"]), "returned 1 row with a null key 'id'; a key is never null"),
         (lambda f: f.assign(id=[1.0, np.nan, np.nan]), "returned 2 rows with a null key 'id'; a key is never null"),
         (

@@ -21,6 +21,7 @@ def differences(check: str, place: str, parity: Parity) -> Iterator[Finding]:
         parity: the comparison of that answer with the reference.
     """
     yield from _keys(check, place, parity)
+    yield from _order(check, place, parity)
     yield from _columns(check, place, parity)
     for column in parity.columns:
         if parity.rows_compared and not column.ok:
@@ -51,8 +52,8 @@ def _keys(check: str, place: str, parity: Parity) -> Iterator[Finding]:
         ),
         (
             parity.duplicate_keys, "duplicates",
-            f"The answer has {plural(parity.duplicate_keys.count, 'row')} with a repeated key.",
-            "Keys must be unique. Look for a join that fans out.",
+            f"The answer has {plural(parity.duplicate_keys.count, 'row')} too many: keys occur more than once.",
+            "Keys must be unique. Look for a join that fans out, or declare the key of such rows: Stage(..., key=...).",
         ),
         (
             parity.null_keys, "null-keys",
@@ -67,6 +68,33 @@ def _keys(check: str, place: str, parity: Parity) -> Iterator[Finding]:
                 check, place, message, column=parity.key, cause=f"{cause.removesuffix('-keys')}-keys",
                 advice=advice, evidence=evidence,
             )  # fmt: skip
+
+
+def _order(check: str, place: str, parity: Parity) -> Iterator[Finding]:
+    order = parity.order
+    if not order.moved.count or not (order.declared or order.sorted_by):
+        return
+    where = (
+        "The rows are in another order than in the reference"
+        if order.whole
+        else f"The rows are in another order in {part_of(order.moved.count, order.requests, 'requests')}"
+    )
+    evidence: dict[str, Any] = {"rows": parity.rows_compared, "keys": list(order.moved.sample)}
+    if not order.whole:
+        evidence |= {"requests": order.requests, "mismatches": order.moved.count}
+    if order.declared:
+        yield Finding(
+            check, place, f"{where}. Their order is part of the answer.", cause="row-order", evidence=evidence,
+            advice=f"Compare how training and '{place}' sort the rows: by what, in which direction, and ties.",
+        )  # fmt: skip
+        return
+    by, now = f"'{order.sorted_by}' {order.was}", f"{order.now} now" if order.now else "not sorted by it now"
+    inside = "" if order.whole else " within each request"
+    yield Finding(
+        check, place, f"{where}. The reference is sorted by {by}{inside}; the answer is {now}.",
+        severity=Severity.WARNING, cause="row-order", evidence=evidence,
+        advice=f"If the order is part of the answer, declare it: {place}=Stage(..., ordered=True). It then fails.",
+    )  # fmt: skip
 
 
 def _columns(check: str, place: str, parity: Parity) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import pandas as pd
@@ -15,7 +15,11 @@ ERROR_CHARACTERS = 2000
 
 
 def results_of(
-    reply: messages.ReplayedReply, found: Sequence[pd.DataFrame], stages: Sequence[str], batches: int, key: str
+    reply: messages.ReplayedReply,
+    found: Sequence[pd.DataFrame],
+    stages: Sequence[str],
+    batches: int,
+    key_of: Callable[[str], Sequence[str]],
 ) -> list[Replayed]:
     """Return the results of each batch. A frame that breaks the rule of a stage is the error of that stage.
 
@@ -24,7 +28,7 @@ def results_of(
         found: the frames that came with it: those of the first stage for every batch, then of the next stage.
         stages: those that were run.
         batches: how many there were.
-        key: the key column.
+        key_of: returns the key columns of a stage.
 
     Raises:
         ValueError: the reply has results of other batches or stages.
@@ -37,7 +41,7 @@ def results_of(
         ended = bool(results) and results[-1] is not None
         if any(results[:-1]) or len(results) > len(stages) or not (ended or len(results) == len(stages)):
             raise ValueError("results of other stages than were run")
-        replayed.append(list(_of_batch(stages, results, frames, key)))
+        replayed.append(list(_of_batch(stages, results, frames, key_of)))
     return replayed
 
 
@@ -54,7 +58,7 @@ def _of_batch(
     stages: Sequence[str],
     results: Sequence[messages.ErrorRecord | None],
     found: Sequence[Iterator[pd.DataFrame]],
-    key: str,
+    key_of: Callable[[str], Sequence[str]],
 ) -> Iterator[pd.DataFrame | StageError]:
     for stage, result, frames in zip(stages, results, found, strict=False):
         if result is not None:
@@ -65,7 +69,7 @@ def _of_batch(
             return
         frame = next(frames)
         try:
-            check_keyed(stage, key, frame)
+            check_keyed(stage, key_of(stage), frame)
         except StageError as error:  # the worker should have said so
             yield error
             return

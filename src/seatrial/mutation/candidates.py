@@ -44,7 +44,7 @@ class Candidates:
     requests: pd.DataFrame
     frames: Mapping[str, pd.DataFrame]
     origins: tuple[str, ...]
-    key: str
+    key: tuple[str, ...]
 
     def input_of(self, stage: str) -> pd.DataFrame:
         """Return what a stage gets for them."""
@@ -54,8 +54,9 @@ class Candidates:
     @cached_property
     def places(self) -> Mapping[str, int]:
         """The number of a request by its key as text; empty where a request has several rows, or none."""
-        first = next(iter(self.frames.values()))[self.key]
-        return {str(k): n for n, k in enumerate(first)} if len(first) == len(self.requests) else {}
+        first = next(iter(self.frames.values()))
+        keys = [" / ".join(map(str, row)) for row in first[list(self.key)].itertuples(index=False, name=None)]
+        return {k: n for n, k in enumerate(keys)} if len(first) == len(self.requests) else {}
 
 
 def find(
@@ -87,13 +88,13 @@ def find(
         if isinstance(result, StageError):
             raise result
         frames[stage] = result
-    found = Candidates(kept, frames, tuple(origins[n] for n in accepted), pipeline.key)
+    found = Candidates(kept, frames, tuple(origins[n] for n in accepted), pipeline.key_of())
     for stage, first in frames.items():
         [[again]] = replayer.replay([stage], [own_copy(found.input_of(stage))])
         if isinstance(again, StageError):
             raise again
-        exact = {str(column): EXACT for column in first.columns if column != pipeline.key}
-        if not compare(first, again, key=pipeline.key, tolerances=exact, distributions=False).ok:
+        exact = {str(column): EXACT for column in first.columns if column not in pipeline.key_of(stage)}
+        if not compare(first, again, key=pipeline.key_of(stage), tolerances=exact, distributions=False).ok:
             raise StageError(stage, f"Stage '{stage}' is not repeatable on them.")
     return found
 
@@ -108,7 +109,9 @@ def candidates_of(
     """
     payload = _payload(reference.requests)
     table = tables.table_of(reference, payload=payload)
-    key = pipeline.key if pipeline.key in table.column_names else None
+    named = [name for name in pipeline.key_of() if name in table.column_names]
+    plain = [n for n in named if tables.is_text(table[n].type) or pa.types.is_integer(table[n].type)]
+    key = next(iter(plain or named), None)  # the others of a key of several columns are drawn like any field
     fields = table.drop_columns([key]) if key else table
     looked_up = {c for name in pipeline.dependencies for k in reference.answers(name).lookups.values() for c in k.on}
     kinds = {name: "category" for name in fields.column_names if name in looked_up}

@@ -152,7 +152,7 @@ def _mutants(pipeline: Pipeline, reference: Reference, kinds: Sequence[str], cod
         found += [
             FrameMutant(operator.name, stage, on)
             for stage in pipeline.stages
-            for operator, on in applicable_operators(reference.frame(stage), pipeline.key)
+            for operator, on in applicable_operators(reference.frame(stage), pipeline.key_of(stage))
         ]
     return found
 

@@ -95,6 +95,18 @@ def batches_of(frame: pd.DataFrame, key: str | Sequence[str], size: int) -> list
     return np.split(order, np.flatnonzero(np.diff(batch[order])) + 1)
 
 
+def row_index(frame: pd.DataFrame, key: str | Sequence[str]) -> pd.Index:
+    """Return the keys of a frame's rows as an index: plain values of one column, tuples of several.
+
+    Example:
+        >>> frame = pd.DataFrame({"id": ["b", "a"], "item": [1, 2]})
+        >>> list(row_index(frame, "id")), list(row_index(frame, ("id", "item")))
+        (['b', 'a'], [('b', 1), ('a', 2)])
+    """
+    names = list(key_columns(key))
+    return pd.Index(frame[names[0]]) if len(names) == 1 else pd.MultiIndex.from_frame(frame[names])
+
+
 def _codes(column: pd.Series) -> tuple[Positions, int]:
     """Return a number for each distinct value, -1 for null, and how many there are."""
     try:

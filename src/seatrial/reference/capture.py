@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from seatrial import plugins
 from seatrial.errors import PipelineError, StageError
 from seatrial.io import bundle, parquet
 from seatrial.parity.reading import column
-from seatrial.pipeline import Pipeline, Returned, check_keyed, misnamed, own_copy
+from seatrial.pipeline import Pipeline, Returned, check_keyed, misnamed, own_copy, row_index
 from seatrial.reference.environment import environment
 from seatrial.reference.noise import Mode, Recorder, check_runs
 from seatrial.reference.profile import profile
@@ -65,7 +65,7 @@ def capture(
     _check_requests(requests)
     for stage in given or {}:
         pipeline.stage(stage)
-    given = {stage: _with_key(frame, pipeline.key) for stage, frame in (given or {}).items()}
+    given = {stage: _with_key(frame, pipeline.key_of(stage)) for stage, frame in (given or {}).items()}
     if isinstance(model, str | Path) and pipeline.model:
         model = pipeline.model(str(model))
     keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
@@ -82,7 +82,7 @@ def capture(
         last = step(last)
         fresh = out = outputs[stage] = _something(stage, own_copy(last.frame))  # the next stage may write into it
         if stage in given:
-            fresh = _given(stage, given[stage], out, pipeline.key)
+            fresh = _given(stage, given[stage], out, pipeline.key_of(stage))
             fresh.attrs = {**out.attrs}  # the next stage gets it in the form that this one returns
             last = Returned.of(own_copy(fresh))
         parquet.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
@@ -92,15 +92,17 @@ def capture(
             "indexed": not (fresh.index.nlevels == 1 and fresh.index.equals(pd.RangeIndex(len(fresh)))),
             "columns": {c: column(fresh[c]).logical for c in fresh.columns},  # the same on every release of pandas
         }
+        if (own := pipeline.stage(stage).key) is not None:
+            stages[stage]["key"] = own if isinstance(own, str) else list(own)
         profiles[stage] = profile(fresh)
     if labels is not None:
-        parquet.write_frame(_labels(labels, fresh, pipeline.key), root / "labels.parquet", "the labels")
+        parquet.write_frame(_labels(labels, fresh, pipeline), root / "labels.parquet", "the labels")
     (root / "profile.json").write_text(json.dumps(profiles, sort_keys=True, allow_nan=False), encoding="utf-8")
     manifest = {
         "kind": "reference",
         "format": FORMAT,
         "pipeline": pipeline.name,
-        "key": pipeline.key,
+        "key": pipeline.key if isinstance(pipeline.key, str) else list(pipeline.key),
         "path": list(pipeline.stages),
         "stages": stages,
         "dependencies": {name: _write_answers(name, r.answers(), root) for name, r in recorders.items()},
@@ -144,35 +146,42 @@ def _something(stage: str, out: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _with_key(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    return frame.reset_index() if key in frame.index.names and key not in frame.columns else frame
+def _with_key(frame: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    indexed = [name for name in frame.index.names if name is not None]
+    return frame.reset_index() if set(indexed) & set(key) - set(frame.columns) else frame
 
 
-def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: str) -> pd.DataFrame:
+def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
     try:
         check_keyed(stage, key, frame)
     except StageError as error:
         raise PipelineError(f"The frame given for stage '{stage}' cannot replace its output. {error}") from error
-    lost = int((~out[key].isin(frame[key])).sum())
+    known, wanted = row_index(frame, key), row_index(out, key)
+    lost = int((~wanted.isin(known)).sum())
     if lost:
         raise PipelineError(
             f"The frame given for stage '{stage}' lacks {lost:,} of the {len(out):,} keys of the requests. "
             "Give the rows that training used for exactly these requests."
         )
-    return frame[frame[key].isin(out[key])].reset_index(drop=True)
+    return frame[known.isin(wanted)].reset_index(drop=True)
 
 
-def _labels(labels: pd.DataFrame, last: pd.DataFrame, key: str) -> pd.DataFrame:
-    labels = _with_key(labels, key)
+def _labels(labels: pd.DataFrame, last: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
+    """Return the labels of the last stage's rows, or of the requests where their rows are not named."""
+    own = pipeline.key_of(pipeline.stages[-1])
+    labels = _with_key(labels, own)
+    key = list(own if set(own) <= set(labels.columns) else pipeline.key_of())
+    listed = ", ".join(f"'{name}'" for name in key)
     if wrong := misnamed(labels):
         raise PipelineError(f"Labels have {wrong}.")
-    if key not in labels.columns or len(labels.columns) < 2:
+    if not set(key) <= set(labels.columns) or len(labels.columns) <= len(key):
         raise PipelineError(
-            f"Labels need the key column '{key}' and a label; got: {', '.join(map(str, labels.columns))}."
+            f"Labels need the key column{'s' if len(key) > 1 else ''} {listed} and a label; got: "
+            f"{', '.join(map(str, labels.columns))}."
         )
-    if not labels[key].is_unique or labels[key].isna().any():
-        raise PipelineError(f"Labels have a null or repeated key in '{key}'; each row has one label.")
-    if not (found := labels[labels[key].isin(last[key])].reset_index(drop=True)).shape[0]:
+    if labels.duplicated(key).any() or labels[key].isna().any(axis=None):
+        raise PipelineError(f"Labels have a null or repeated key in {listed}; each row has one label.")
+    if not (found := labels[row_index(labels, key).isin(row_index(last, key))].reset_index(drop=True)).shape[0]:
         raise PipelineError("None of the labels' keys is a key of the requests.")
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.errors import PipelineError
@@ -14,6 +14,7 @@ from seatrial.pipeline.requests import batches_of, request_numbers, requests_of
 KEYS = st.lists(st.tuples(st.sampled_from(["a", "b", "a b", ""]), st.sampled_from(["", "b", " b", "a b"])), max_size=30)
 
 
+@settings(deadline=None, max_examples=50)
 @given(KEYS)
 def test_rows_are_of_one_request_exactly_where_all_key_columns_are_equal(keys: list[tuple[str, str]]) -> None:
     frame = pd.DataFrame(keys, columns=["user", "at"], dtype=object)
@@ -24,6 +25,7 @@ def test_rows_are_of_one_request_exactly_where_all_key_columns_are_equal(keys: l
     ]
 
 
+@settings(deadline=None, max_examples=50)
 @given(KEYS, st.integers(1, 7))
 def test_batches_hold_every_row_once_and_part_no_request(keys: list[tuple[str, str]], size: int) -> None:
     frame = pd.DataFrame(keys, columns=["user", "at"], dtype=object)

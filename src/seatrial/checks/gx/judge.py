@@ -72,7 +72,7 @@ def disagreement(schema: SuiteResult | None, evaluated: SuiteResult, parity: Par
     by_row = [a for a in evaluated.failed() if a.columns != ("rows",)]
     checkpoint = {feature for a in by_row for feature in a.features}
     kernel = {c.column for c in parity.columns if not c.ok}
-    kernel |= set() if parity.keys_ok else {parity.key}
+    kernel |= set() if parity.keys_ok and parity.order.ok else set(parity.key_columns)
     if bool(failed) == parity.ok:
         checkpoint_result, kernel_result = ("succeeds", "fails") if parity.ok is False else ("fails", "succeeds")
         return (

@@ -11,6 +11,7 @@ import pandas as pd
 
 from seatrial.errors import AnswerError, TargetError
 from seatrial.io import frame_json
+from seatrial.pipeline import Key
 from seatrial.targets.http import FAILURES
 from seatrial.targets.messages import Response
 from seatrial.targets.protocol import Exchanging, Target
@@ -87,8 +88,11 @@ def takes_batches(target: Target) -> bool:
     return not isinstance(target, Exchanging) or target.batch is not None
 
 
-def request_keys(requests: pd.DataFrame, key: str, first: pd.DataFrame) -> list[Any]:
-    """Return the key of each request: its own, or that of the first stage's row at the same position."""
+def request_keys(requests: pd.DataFrame, key: Key, first: pd.DataFrame) -> list[Any]:
+    """Return the key of each request row: its own, or that of the first stage's row at the same position.
+
+    A key of several columns is a tuple.
+    """
     keys = keys_of(requests, key)
     if all(k is None for k in keys) and len(first) == len(requests):
         keys = keys_of(first, key)
