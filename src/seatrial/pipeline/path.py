@@ -12,7 +12,7 @@ import pandas as pd
 
 from seatrial.errors import PipelineError, nearest
 from seatrial.pipeline.parts import Dependency, Key, Service, Stage, Step
-from seatrial.pipeline.refusals import RESERVED, check_keys, check_model, check_settings
+from seatrial.pipeline.refusals import RESERVED, check_keys, check_model, check_service, check_settings
 from seatrial.pipeline.requests import key_columns
 from seatrial.pipeline.rule import parameters_of, run_stage
 
@@ -94,6 +94,8 @@ class Pipeline:
             for s, stage in declared.items()
         }
         check_model(name, self._stages, model)
+        served = self._stages.get((service and service.serves) or "", list(self._stages.values())[-1])
+        check_service(name, service, key, served)
 
     @property
     def stages(self) -> tuple[str, ...]:

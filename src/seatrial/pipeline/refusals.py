@@ -9,6 +9,7 @@ from seatrial.errors import PipelineError
 from seatrial.pipeline.parts import SERVICE, Dependency, Key, Service, Stage
 from seatrial.pipeline.requests import key_columns
 
+ONE_ROW_EACH = ("mlflow+", "oip+")  # protocols of tensors and predictions, which have as many rows as the request
 RESERVED = ("key", "model", "dependencies", SERVICE)
 
 
@@ -52,6 +53,17 @@ def check_model(name: str, stages: Mapping[str, Stage], model: Any) -> None:
             f"Pipeline '{name}' was given model=, and none of its stages ({', '.join(stages)}) takes 'model'. "
             "'model' is the function that loads a model version, and no stage. If it is a stage, give it another name, "
             "such as prediction=. If it loads the model, let a stage take it: def predict(frame, model)."
+        )
+
+
+def check_service(name: str, service: Service | None, key: Key, served: Stage) -> None:
+    """Raise PipelineError where a stage has several rows a request and the service's protocol answers one for each."""
+    several = served.key is not None and key_columns(served.key) != key_columns(key)
+    if several and service is not None and service.predict.startswith(ONE_ROW_EACH):
+        raise PipelineError(
+            f"Stage '{served.name}' of pipeline '{name}' has several rows a request, and a service at "
+            f"{service.predict} answers one row for each that is sent. Serve it as JSON, or let it answer one row with "
+            "lists in its columns."
         )
 
 

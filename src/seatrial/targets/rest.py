@@ -60,23 +60,30 @@ class Rest(Http):
         bodies = [batch_of(texts[at : at + size]) for at in range(0, len(texts), size)]
         return self.send_all(bodies, path=self.batch)
 
+    def exchange_together(self, requests: Sequence[pd.DataFrame]) -> list[Response | TargetError | None]:
+        """Send every request, of several rows each, as a list of objects, and return what became of each, in order."""
+        return self.send_all([batch_of(frame_json.payloads(rows)) for rows in requests])
+
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
         """Return the contract check's requests: JSON records, declared by the service's OpenAPI."""
         return plan_of_records(self.url.raw_path.decode("ascii"), requests, Envelope())
 
 
-def answers_of(response: Response, asked: int) -> list[dict[str, Any]]:
-    """Return the objects of one response; AnswerError unless there is one for each request."""
+def answers_of(response: Response, *asked: int) -> list[dict[str, Any]]:
+    """Return the objects of one response; AnswerError unless there is one for each request.
+
+    Several numbers are several that will do, such as where some of the requests have no answer.
+    """
     if not response.ok:
         raise AnswerError(f"The service answered {response.status}.")
     told = response.json()
     if isinstance(told, Mapping):
-        inside = _list_in(told)
-        told = [told] if asked == 1 and inside is None else inside
+        inside = list_in(told)
+        told = [told] if 1 in asked and inside is None else inside
     if not isinstance(told, list) or not all(isinstance(each, Mapping) for each in told):
         raise AnswerError("The service answered JSON, but no object for each request.")
-    if len(told) != asked:
-        raise AnswerError(f"The service gave {len(told):,} answers to {asked:,} requests.")
+    if len(told) not in asked:
+        raise AnswerError(f"The service gave {len(told):,} answers to {max(asked):,} requests.")
     return [dict(each) for each in told]
 
 
@@ -120,7 +127,7 @@ def _whole(told: Sequence[Any]) -> list[Response]:
     return list(told)
 
 
-def _list_in(told: Mapping[str, Any]) -> list[Any] | None:
+def list_in(told: Mapping[str, Any]) -> list[Any] | None:
     """Return the only list of objects in an envelope such as ``{"results": [...]}``, or None."""
     found = [v for v in told.values() if isinstance(v, list) and v and all(isinstance(i, Mapping) for i in v)]
     return found[0] if len(found) == 1 and len(told) <= 3 else None

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from seatrial.checks.findings import differences
 from seatrial.checks.golden.explain import Explanation, explain
+from seatrial.checks.serving.answers import key_ids
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison
 from seatrial.events import Finding, Severity
 from seatrial.formatting import plural
+from seatrial.parity.keys import BETWEEN
 from seatrial.parity.result import ColumnParity, Parity
 from seatrial.pipeline import SERVICE
 
@@ -142,12 +144,12 @@ def _in_process_differs(comparison: ServiceComparison, column: str | None) -> bo
     """Whether the path in process differs from the reference in this column as well."""
     if comparison.in_process is None or column is None or column not in comparison.in_process.columns:
         return False
-    key = comparison.trial.pipeline.key
-    parity = comparison.compare(comparison.recorded[[key, column]], comparison.in_process[[key, column]])
+    names = [*comparison.trial.pipeline.key_of(comparison.stage), column]
+    parity = comparison.compare(comparison.recorded[names], comparison.in_process[names])
     return not parity.ok
 
 
 def _common(mode: ComparedAnswers, other: ComparedAnswers) -> bool:
     """Whether some of the rows that differ in this mode were requested in the other mode too."""
-    requested = {str(k) for k in other.answers[other.recorded.key]}
+    requested = {BETWEEN.join(k) for k in key_ids(other.answers, other.recorded.key_columns)}
     return any(k in requested for c in mode.recorded.columns if not c.ok for k in c.worst_keys)
