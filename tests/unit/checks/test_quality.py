@@ -9,7 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seatrial import Outcome, Pipeline, Policy, Quality, Reference, Severity, StagePolicy, Trial, capture, run
+from seatrial import (
+    Outcome,
+    Pipeline,
+    Policy,
+    Quality,
+    Reference,
+    Severity,
+    Stage,
+    StagePolicy,
+    Trial,
+    capture,
+    run,
+)  # fmt: skip
 from seatrial.checks.quality import check
 from seatrial.checks.quality.bootstrap import discoveries
 from seatrial.errors import PolicyError
@@ -363,3 +375,34 @@ def test_scores_that_are_no_probabilities_fail_the_metrics_that_need_them() -> N
     found = events(trial(prediction=logits, limits={"roc_auc": 0.7, "brier": 0.25}))
     assert [f.cause for f in findings(found)] == ["not-a-probability"]
     assert "roc_auc" in {e.name for e in found if isinstance(e, Measurement)}
+
+
+def test_labels_belong_to_rows_of_several_key_columns_or_to_requests():
+    """The label of an item is compared with the score of that item; a label of a request has no row of its own."""
+    rng = np.random.default_rng(5)
+    requests = pd.DataFrame({"user": np.arange(150) // 3, "at": np.arange(150) % 3, "x": rng.normal(size=150)})
+
+    def fan_out(frame: pd.DataFrame) -> pd.DataFrame:
+        item = np.tile(np.arange(4), len(frame))
+        return frame.loc[frame.index.repeat(4)].reset_index(drop=True).assign(item=item)
+
+    def score(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(score=1 / (1 + np.exp(-frame["x"] - frame["item"])))
+
+    key = ("user", "at", "item")
+    pipeline = Pipeline("p", key=("user", "at"), raw=same, items=Stage(fan_out, key=key), ranked=Stage(score, key=key))
+    scored = score(fan_out(requests))
+    labels = scored[[*key]].assign(event=(rng.uniform(size=len(scored)) < scored["score"]).astype(int))
+    quality = Quality(label="event", score="score", limits={"roc_auc": 0.6}, slices=("item",))
+    policy = Policy({"ranked": StagePolicy(quality=quality)})
+    shuffled = labels.sample(frac=1, random_state=0)
+    reference = capture(pipeline, requests, labels=shuffled)
+    found = list(check.check.run(Trial(pipeline, reference, policy=policy), "ranked"))
+    value = next(e.value for e in found if isinstance(e, Measurement) and e.name == "roc_auc")
+    from sklearn.metrics import roc_auc_score
+
+    assert value == pytest.approx(roc_auc_score(labels["event"], scored["score"]))
+    of_requests = labels.drop_duplicates(["user", "at"])[["user", "at", "event"]]
+    reference = capture(pipeline, requests, labels=of_requests)
+    said = list(check.check.run(Trial(pipeline, reference, policy=policy), "ranked"))
+    assert any(isinstance(e, NotEvaluated) and "has several" in e.reason for e in said), said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seatrial.checks.serving.answers import key_text
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_rows
 from seatrial.checks.serving.service import LiveService
 
@@ -18,7 +19,7 @@ def right_alone(
     if singles is None or service.ended() is not None or singles.received.unreachable:
         return frozenset()
     worst = list(dict.fromkeys(k for c in singles.recorded.columns if not c.ok for k in c.worst_keys))
-    place = {str(key): row for row, key in enumerate(comparison.keys)}
+    place = {key_text(key): row for row, key in enumerate(comparison.keys)}
     rows = [place[key] for key in worst if key in place][:MOST]
     wrong = frozenset(singles.wrong)
     answered = 0
