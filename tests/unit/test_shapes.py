@@ -33,7 +33,7 @@ def validated(shape: Shape, pipeline: Pipeline, *checks: str | Check) -> Verdict
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_the_right_version_of_every_shape_passes(shape: Shape) -> None:
-    verdict = validated(shape, shape.pipeline(), REPLAY, "golden")
+    verdict = validated(shape, shape.pipeline(), REPLAY, "golden", "invariants")
     assert verdict.outcome is Outcome.PASS, verdict.summary
     assert [f.message for f in verdict.findings if f.severity is not Severity.INFO] == []
 

@@ -154,7 +154,7 @@ def check_runs(mode: str, runs: int) -> None:
 def _compared(first: pd.DataFrame, second: pd.DataFrame, pipeline: Pipeline, stage: str) -> Parity:
     key = pipeline.key_of(stage)
     exact = {str(column): EXACT for column in first.columns if column not in key}
-    return compare(first, second, key=pipeline.key, tolerances=exact, distributions=False)
+    return compare(first, second, tolerances=exact, distributions=False, **pipeline.rows_of(stage))
 
 
 def _values(frames: Sequence[pd.DataFrame], key: tuple[str, ...], name: str) -> Any:

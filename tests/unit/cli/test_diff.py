@@ -199,7 +199,6 @@ ERRORS = {
     "text.parquet": "'text.parquet' cannot be read: ",
     "text.feather": "'text.feather' cannot be read: ",
     "b.csv --key idd": "a.csv has no column 'idd' to be the key. Columns: id, score, name. Did you mean 'id'?",
-    "b.csv --key id,name": "--key names 2 columns (id, name), and rows are compared by one column here.",
     "b.csv --columns scor": "--columns 'scor' fits no column of either file. Columns: score, name. Did you mean",
     "b.csv --ignore id": "--ignore names 'id', which is the key.",
     "b.csv --tolerance score": "--tolerance 'score' is not COLUMNS=NAME:VALUE. Example:",
@@ -222,23 +221,13 @@ def test_what_cannot_be_compared_is_one_message(words, capsys):
     Path("latin.csv").write_bytes("id,x\n1,é\n".encode("latin-1"))
     file, *rest = words.split()
     key = rest[1] if rest[:1] == ["--key"] else "id"
-    if key == "id,name" and several():
-        pytest.skip("the comparison takes several columns")
     code, out, err = diff(capsys, "a.csv", file, *(rest if key == "id" else ()), key=key)
     assert (code, out) == (2, "")
     assert ERRORS[words] in err
 
 
-def several() -> bool:
-    from seatrial.parity.compare import compare
-
-    return compare.__annotations__["key"] != "str"
-
-
-def test_several_key_columns_name_a_row_where_the_comparison_takes_them(capsys):
+def test_several_key_columns_name_a_row(capsys):
     """Repeated, or separated by commas."""
-    if not several():
-        pytest.skip("the comparison takes one column")
     rows = "day,shop,x\n1,a,1\n1,b,2\n2,a,3\n"
     write("a.csv", rows)
     write("b.csv", rows.replace("b,2", "b,5"))

@@ -56,7 +56,7 @@ def judge_agreement(trial: Trial, stage: str, name: str) -> Iterator[Event]:
     key = trial.pipeline.key_of(stage)
     requests = set(key_text(batches[0], trial.pipeline.key)) if _keyed(trial, batches[0]) else None
     kept = [_of_requests(frame, trial.pipeline.key, requests) for frame in recorded]
-    structure = compare(kept[0], answers[0], key=trial.pipeline.key, tolerances={}, distributions=False)
+    structure = compare(kept[0], answers[0], tolerances={}, distributions=False, **trial.pipeline.rows_of(stage))
     odd = [f for f in differences(name, stage, structure) if f.cause in ("missing-column", "extra-column", "dtype")]
     odd = [f for f in odd if f.cause != "dtype" or any(not c.dtype_ok for c in structure.columns)]
     yield from odd

@@ -89,25 +89,13 @@ def difference_of(expected: Path, actual: Path, selection: Selection) -> Differe
     wanted = [[n for n in file.names if n in key or n in chosen] for file in files]
     first, second = agreed(files, wanted)
     tolerances = tolerances_of(first, second, key, selection)
-    parity = compare(first, second, key=_as_key(key), tolerances=tolerances, distributions=False)
+    parity = compare(first, second, key=key, tolerances=tolerances, distributions=False)
     names, repeated, nameless = list(key), 0, 0
     if parity.null_keys.count:
         nameless = int(first[names].isna().any(axis=1).sum())
     if parity.duplicate_keys.count:
         repeated = int(first[names].dropna().duplicated().sum())
     return Difference(str(expected), str(actual), key, parity, repeated, nameless)
-
-
-def _as_key(key: tuple[str, ...]) -> str:
-    """Return the key as the comparison takes it."""
-    if len(key) == 1:
-        return key[0]
-    if compare.__annotations__["key"] == "str":  # this comparison knows one column
-        raise UsageError(
-            f"--key names {len(key)} columns ({', '.join(key)}), and rows are compared by one column here. Write both "
-            "files with one column that joins them, and name that."
-        )
-    return key  # type: ignore[return-value]
 
 
 def _chosen(files: Sequence[File], selection: Selection) -> set[str]:
