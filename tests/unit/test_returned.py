@@ -181,7 +181,7 @@ def test_nulls_and_nan_of_a_table_are_told_apart():
         ([("r0", 1)], "returned a list that holds tuple; a list holds a dict for each row"),
         (np.ones((N, 2)), r"returned an array \(12 × 2\), whose columns have no names.*score=Stage\(..., columns"),
         ("text", "returned str; a stage returns"),
-        ([{"id": [1]}], "returned keys in 'id' that are no plain values"),
+        ([{"id": [1]}], "returned a key that is none. Key column 'id' holds"),
         ([{1: 2, "id": "a"}], "column name.s. that are not text"),
         ([], "lost the key column 'id'"),
     ],

@@ -174,8 +174,7 @@ class Judge:
         except IsolationError as error:
             replayer.give_up(str(error))
             return self.broken
-        trial.on_progress = self._on_progress
-        self._cases = {case: check for check, case in plan(chosen, trial)}
+        trial.on_progress, self._cases = self._on_progress, {case: check for check, case in plan(chosen, trial)}
         self.planned, self.not_run = tuple(self._cases), tuple(not_run(trial, {check.name for check in chosen}))
         return None
 

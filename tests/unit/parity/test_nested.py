@@ -145,7 +145,8 @@ def test_null_nan_and_nothing_are_told_apart(cells: list[Any], data: st.DataObje
     for n, x in enumerate(versions):
         for m, y in enumerate(versions):
             e, a = [*cells[:row], x, *cells[row + 1 :]], [*cells[:row], y, *cells[row + 1 :]]
-            column = only(e, a, **allowing(rtol=0.5))
+            numbers = any(floats_in(cell) for cell in e)  # without one, no tolerance can apply
+            column = only(e, a, **(allowing(rtol=0.5) if numbers else {}))
             assert column.mismatches == (n != m) or not column.dtype_ok, (x, y, column)
             assert column.ok == (n == m)
 

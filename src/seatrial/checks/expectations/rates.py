@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seatrial.pipeline import Samples
 
 Agreeing = NDArray[np.bool_]
-_MOST = 10_000_000  # answers that would tell: more than these are not asked for
+_MOST = 10_000_000  # answers that would tell: more than these nobody would ask for
 
 
 @dataclass(frozen=True)

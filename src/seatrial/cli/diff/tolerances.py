@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from seatrial.errors import UsageError, nearest, unknown
+from seatrial.parity.agreement.choose import Allowed
+from seatrial.parity.agreement.text import Text
 from seatrial.parity.tolerance import Tolerance
 
 NAMES = ("rtol", "atol", "ulp", "share", "text")
@@ -32,9 +34,7 @@ def fits(name: str, pattern: str) -> bool:
     return name == pattern or fnmatchcase(name, pattern)
 
 
-def tolerances_of(
-    first: pd.DataFrame, second: pd.DataFrame, key: Sequence[str], given: Given
-) -> Mapping[str, Tolerance]:
+def tolerances_of(first: pd.DataFrame, second: pd.DataFrame, key: Sequence[str], given: Given) -> Mapping[str, Allowed]:
     """Return the tolerance of each shared column that has one.
 
     ``rtol`` and ``atol`` are for numbers with a fraction: integers (identifiers, counts) and instants are exact unless
@@ -59,7 +59,17 @@ def tolerances_of(
             )
         for name in named:
             found[name] = settings
-    return {name: Tolerance(**settings) for name, settings in found.items()}
+    return {name: _allowed(settings) for name, settings in found.items()}
+
+
+def _allowed(settings: Mapping[str, Any]) -> Allowed:
+    """Return what a column allows; text has forms, and numbers have the rest."""
+    if "text" not in settings:
+        return Tolerance(**settings)
+    others = {name: value for name, value in settings.items() if name != "text"}
+    if beside := sorted(others.keys() - {"share"}):
+        raise UsageError(f"--tolerance: text and {beside[0]} cannot be of one column. {EXAMPLE}")
+    return Text(settings["text"], **others)
 
 
 def _read(text: str) -> tuple[str, dict[str, Any]]:

@@ -20,6 +20,6 @@ def factor(expected: Column, actual: Column, cells: Cells) -> float | None:
     at = cells.rows[[int(np.argmax(size))]]
     e, a = float(expected.values[at][0]), float(actual.values[at][0])
     typical = float(np.median(np.abs(expected.values[cells.rows].astype(np.float64))))
-    if not (np.isfinite(e) and np.isfinite(a)) or abs(e) <= NEAR_ZERO * typical:
+    if not (np.isfinite(e) and np.isfinite(a)) or abs(e) <= NEAR_ZERO * typical or a == 0:
         return None
     return a / e
