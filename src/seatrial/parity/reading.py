@@ -124,7 +124,7 @@ def _nulls_as_none(values: Array) -> Array:
     nulls = pd.isna(values)
     if not nulls.any():
         return values
-    held = values.copy()
+    held: Array = values.copy()
     held[nulls] = None
     return held
 

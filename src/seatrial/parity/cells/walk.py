@@ -25,6 +25,8 @@ from seatrial.parity.cells.difference import place_of
 from seatrial.parity.cells.rules import Path, Rule, Scales, written
 from seatrial.parity.columns import Array
 
+_UTC = dt.timezone(dt.timedelta(0))
+
 _REALS = (int, float, np.integer, np.floating, Decimal, Fraction)
 _ROWS = (list, tuple, np.ndarray)
 _TIMES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
@@ -228,7 +230,8 @@ def _seconds(value: Any) -> Fraction:
         return Fraction(value // dt.timedelta(microseconds=1), 10**6)
     if isinstance(value, dt.datetime):
         return Fraction(
-            (value - dt.datetime(1970, 1, 1, tzinfo=value.tzinfo and dt.UTC)) // dt.timedelta(microseconds=1), 10**6
+            (value - dt.datetime(1970, 1, 1, tzinfo=value.tzinfo and _UTC)) // dt.timedelta(microseconds=1),
+            10**6,
         )
     if isinstance(value, dt.date):
         return Fraction(value.toordinal() * 86_400)
