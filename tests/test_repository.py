@@ -15,9 +15,9 @@ import seatrial
 ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "src" / "seatrial"
 PUBLIC = {
-    "Check", "Dependency", "Finding", "Measurement", "Outcome", "Pipeline", "Policy", "Quality", "Reference",
-    "Samples", "SeatrialError", "Service", "Severity", "Sink", "Stage", "StagePolicy", "Step", "Subject", "Tolerance",
-    "Trial", "Verdict", "capture", "run",
+    "Check", "Cosine", "Dependency", "Finding", "Json", "Measurement", "Outcome", "Pipeline", "Policy", "Quality",
+    "Reference", "Samples", "SeatrialError", "Service", "Severity", "Sink", "Stage", "StagePolicy", "Step", "Subject",
+    "Text", "Tolerance", "TopK", "Trial", "Verdict", "capture", "run",
 }  # fmt: skip
 HEAVY = {
     "cyclopts", "fastapi", "great_expectations", "httpx", "jinja2", "mlflow", "prefect", "rich", "scipy", "sklearn",
@@ -74,6 +74,12 @@ def test_every_public_name_needs_no_more_than_pandas():
 def test_settings_are_modelled_when_they_are_read(module):
     """Pydantic takes a tenth of a second to import: help and the project's name must not wait for it."""
     assert "pydantic" not in loaded_by(f"import {module}")
+
+
+def test_two_files_are_compared_without_servers_and_judges():
+    """``seatrial diff`` starts with pandas and Arrow; pydantic and jinja wait until something needs them."""
+    script = "import seatrial.cli.app, seatrial.cli.diff.app, seatrial.cli.diff.command"
+    assert not loaded_by(script) & ({*HEAVY, "pydantic", "jinja2"} - {"cyclopts", "rich"})
 
 
 def test_the_public_names_are_these():

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from seatrial.events import Severity as Severity
     from seatrial.events import Subject as Subject
     from seatrial.events import Verdict as Verdict
+    from seatrial.parity.agreement.cosine import Cosine as Cosine
+    from seatrial.parity.agreement.json import Json as Json
+    from seatrial.parity.agreement.text import Text as Text
+    from seatrial.parity.agreement.topk import TopK as TopK
     from seatrial.parity.tolerance import Tolerance as Tolerance
     from seatrial.pipeline import Dependency as Dependency
     from seatrial.pipeline import Pipeline as Pipeline
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from seatrial.pipeline import Stage as Stage
     from seatrial.pipeline import Step as Step
     from seatrial.policy.policy import Policy as Policy
-    from seatrial.policy.stages import Quality as Quality
+    from seatrial.policy.quality import Quality as Quality
     from seatrial.policy.stages import StagePolicy as StagePolicy
     from seatrial.reference.capture import capture as capture
     from seatrial.reference.snapshot import Reference as Reference
@@ -35,10 +39,15 @@ _HOMES = {
     "events": ("Finding", "Measurement", "Outcome", "Severity", "Subject", "Verdict"),
     "pipeline": ("Dependency", "Pipeline", "Samples", "Service", "Stage", "Step"),
     "policy.policy": ("Policy",),
-    "policy.stages": ("Quality", "StagePolicy"),
+    "policy.quality": ("Quality",),
+    "policy.stages": ("StagePolicy",),
     "reference.snapshot": ("Reference",),
     "reference.capture": ("capture",),
     "engine": ("run",),
+    "parity.agreement.cosine": ("Cosine",),
+    "parity.agreement.json": ("Json",),
+    "parity.agreement.text": ("Text",),
+    "parity.agreement.topk": ("TopK",),
     "parity.tolerance": ("Tolerance",),
     "checks.base": ("Check",),
     "sinks.base": ("Sink",),

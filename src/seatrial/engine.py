@@ -48,6 +48,15 @@ def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
     return [replace(e, seconds=took) if isinstance(e, Evaluated) else e for e in events]
 
 
+def in_order_of_causes(events: Sequence[Event], checks: Iterable[Check]) -> list[Event]:
+    """Return the events with the errors of checks that explain others first among the errors of their stage."""
+    explaining = {check.name for check in checks if check.explains}
+    errors = [n for n, e in enumerate(events) if isinstance(e, Finding) and e.severity is Severity.ERROR]
+    first = {events[n].stage: n for n in reversed(errors)}
+    places = {n: (first[events[n].stage], events[n].check not in explaining, n) for n in errors}
+    return [events[n] for n in sorted(range(len(events)), key=lambda n: places.get(n, (n, True, n)))]
+
+
 def verdict_of(
     events: Iterable[Event],
     trial: Trial,
@@ -110,6 +119,7 @@ def run(
 
     Raises:
         ReferenceInvalid: the reference does not match the pipeline.
+        PolicyError: a tolerance is declared for no column of the reference, or cannot apply to its column.
         UsageError: there is no such check.
 
     Example:
@@ -147,7 +157,8 @@ def run(
             for event in run_case(check, trial, case):
                 events.append(event)
                 failed += _send(receiving, "event", event)
-    verdict = verdict_of([*events, *failed], trial, planned, subject=subject, seconds=time.perf_counter() - begin)
+    told = [*in_order_of_causes(events, chosen), *failed]
+    verdict = verdict_of(told, trial, planned, subject=subject, seconds=time.perf_counter() - begin)
     late = _send(receiving, "verdict", verdict)
     return replace(verdict, findings=(*verdict.findings, *late))
 

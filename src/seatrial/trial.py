@@ -6,18 +6,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
 from seatrial.errors import StageError, UsageError, unknown
-from seatrial.parity.compare import compare
+from seatrial.parity.noisy import Noise, compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
 from seatrial.policy.policy import Policy
 from seatrial.process.sandbox import Sandbox
+from seatrial.reference.allowance import noise_of
+from seatrial.reference.champion import ChampionContract
 from seatrial.reference.environment import environment
 from seatrial.reference.recording import repeat
 from seatrial.reference.snapshot import Reference, shared
@@ -88,6 +88,7 @@ class Trial:
         self.pipeline = pipeline
         self.reference = reference
         self.policy = policy or Policy()
+        self.policy.check_against(reference, pipeline)
         self.live = tuple(live)
         self.seed = seed
         self.model_path = model_path
@@ -104,13 +105,10 @@ class Trial:
     def local_replayer(self, models: Mapping[Model, Any]) -> LocalReplayer:
         """Return a replayer that calls the stages in this process, with dependencies that respond as recorded."""
         return LocalReplayer(
-            self.pipeline,
-            models=models,
+            self.pipeline, models=models, columns=self.reference.columns, environment=environment,
             recorded=lambda: self.once("clients", self.reference.clients),
-            columns=self.reference.columns,
             repeat=lambda name, client, calls: repeat(name, client, self.reference.answers(name), calls),
-            environment=environment,
-        )
+        )  # fmt: skip
 
     @property
     def has_champion(self) -> bool:
@@ -137,7 +135,7 @@ class Trial:
 
         Args:
             stages: their names, in order; with none of them the frame is returned as it is.
-            frame: of the stage before the first. The stages may write into it.
+            frame: of the stage before the first. It stays as it is, whatever the stages write into.
             model: whose model they get.
             sources: what answers for a dependency; those not named return their recorded responses.
 
@@ -159,7 +157,7 @@ class Trial:
         Raises:
             StageError: the stage raised or broke the rule.
         """
-        frame = self.once(("isolated", stage), lambda: self.through([stage], self.input_of(stage)))
+        frame = self.once(("isolated", stage), lambda: self.through([stage], self.reference.input_of(stage)))
         return shared(frame)
 
     def chained(self, stage: str) -> pd.DataFrame:
@@ -169,7 +167,7 @@ class Trial:
             StageError: this stage or one before it raised or broke the rule.
         """
         stages = self.pipeline.stages
-        [results] = self.once("chained", lambda: self.replayer.replay(stages, [self.input_of(stages[0])]))
+        [results] = self.once("chained", lambda: self.replayer.replay(stages, [self.reference.requests]))
         at = stages.index(self.pipeline.stage(stage).name)
         return shared(_frame(results[min(at, len(results) - 1)]))
 
@@ -182,15 +180,19 @@ class Trial:
 
         def work() -> Parity:
             actual = self.isolated(stage) if replay == "isolated" else self.chained(stage)
-            return compare(
-                self.reference.frame(stage),
-                actual,
-                key=self.pipeline.key,
-                tolerances=self.policy.of(stage).tolerances,
-                floors=self.reference.noise.get(stage, {}),
-            )
+            noise = self.noise(stage, replay)
+            again = [self.input_of(stage) for _ in range(noise.asked - 1)] if replay == "isolated" else []
+            return compare_noisy(
+                self.reference.frame(stage), actual, noise=noise, recorded=True, **self.pipeline.rows_of(stage),
+                further=self.replay(stage, again) if again else (), tolerances=self.policy.of(stage).tolerances,
+                given=lambda: self.reference.input_of(stage),
+            )  # fmt: skip
 
         return self.once(("parity", replay, stage), work)
+
+    def noise(self, stage: str, replay: Replay = "isolated") -> Noise:
+        """Return what comparisons with a replay of a stage allow for; see :func:`seatrial.reference.allowance`."""
+        return self.once(("noise", replay, stage), lambda: noise_of(self.reference, self.pipeline, stage, replay))
 
     def once(self, name: Any, work: Callable[[], T]) -> T:
         """Return the result of ``work``, which runs in the first call with a ``name`` only; errors are raised again."""
@@ -229,21 +231,3 @@ def _frame(result: pd.DataFrame | StageError) -> pd.DataFrame:
     if isinstance(result, StageError):
         raise result
     return result
-
-
-@dataclass(frozen=True)
-class ChampionContract:
-    """The champion contract: what users of the champion rely on. It holds plain values and paths, to cross processes.
-
-    Attributes:
-        version: the champion's version.
-        openapi: the OpenAPI document of its service when it last passed; None where none is stored.
-        reason: why there is no document; empty where there is one.
-        reference: the folder of its reference, for its recorded responses; None where it has none, or is the version
-            under validation.
-    """
-
-    version: str
-    openapi: Mapping[str, Any] | None = field(default=None, repr=False)
-    reason: str = ""
-    reference: Path | None = None

@@ -29,8 +29,9 @@ def main(times, first):
     from seatrial.engine import plan, run_case, verdict_of
     from seatrial.io.loading import load_file
     from seatrial.pipeline import SERVICE
+    from seatrial.reference.champion import ChampionContract
     from seatrial.targets.http import Http
-    from seatrial.trial import ChampionContract, Trial
+    from seatrial.trial import Trial
 
     example = ROOT / "examples" / "payments"
     train, serving, learnt, traffic, store = (

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 INSTALLED = packages_distributions()
 BOUNDS = {"fastapi", "marshmallow"}  # stated for what Prefect and Great Expectations make of them
-BY_NAME = {"psycopg", "mbi", "sdv"}  # SQLAlchemy imports the first by a URL, OpenDP the second; sdv runs elsewhere
+BY_NAME = {"psycopg", "mbi", "sdv", "PIL"}  # SQLAlchemy and OpenDP import the first two; the others run elsewhere
 COMPANIONS = {  # module to the stated distribution that brings it, and whose types or errors it holds
     "cryptography": "securesystemslib", "google": "grpcio", "hypothesis": "schemathesis", "libcst": "mutmut",
     "markupsafe": "jinja2", "polars": "opendp", "requests": "mlflow",

@@ -11,12 +11,13 @@ import seatrial
 
 MODULES = (
     "checks.contract.fields", "checks.contract.matching", "checks.contract.signature", "engine", "errors",
-    "events.event", "events.verdict", "formatting", "metrics", "pipeline.parts", "pipeline.path", "pipeline.rule",
-    "sinks.base", "sinks.evidence", "sinks.outline", "targets.probes.base", "targets.probes.records", "trial",
+    "events.event", "events.verdict", "formatting", "metrics.base", "metrics.catalogue", "metrics.groups",
+    "pipeline.parts", "pipeline.path", "pipeline.rule", "policy.quality", "sinks.base", "sinks.evidence",
+    "sinks.outline", "targets.probes.base", "targets.probes.records", "trial",
 )  # fmt: skip
 PUBLIC = (
     "Dependency", "Finding", "Measurement", "Outcome", "Pipeline", "SeatrialError", "Service", "Severity", "Sink",
-    "Stage", "Subject", "Trial", "Verdict", "run",
+    "Quality", "Stage", "Subject", "Trial", "Verdict", "run",
 )  # fmt: skip
 
 

@@ -171,7 +171,10 @@ def repeated(frame):
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (repeated, "returned 4 rows for 3 keys: 'id' repeats a. A key is unique: look for a join that fans out"),
+        (
+            repeated,
+            "returned 4 rows for 3 keys, 1 too many: 'id' repeats a. A key is unique: look for a join that fans out",
+        ),
         (lambda f: f.assign(id=["a", None, "c"]), "returned 1 row with a null key 'id'; a key is never null"),
         (lambda f: f.assign(id=[1.0, np.nan, np.nan]), "returned 2 rows with a null key 'id'; a key is never null"),
         (
@@ -179,9 +182,9 @@ def repeated(frame):
             "lost the key column 'id'. It returned: ids, x. Did you mean 'ids'",
         ),
         (lambda f: f.set_index("id"), "lost the key column 'id'. It returned: x."),
-        (lambda f: None, "returned NoneType; a stage returns a pandas DataFrame"),
-        (lambda f: f["x"], "returned Series"),
-        (lambda f: f.to_numpy(), "returned ndarray"),
+        (lambda f: None, "returned NoneType; a stage returns a pandas or polars DataFrame, .* Does it lack a 'return'"),
+        (lambda f: f["x"], "returned pandas.Series"),
+        (lambda f: f.to_numpy(), "returned an array"),
         (lambda f: (f, f), "returned tuple"),
         (lambda f: (row for row in f), "returned generator"),
         (lambda f: pd.concat([f, f[["x"]]], axis=1), r"returned 1 column name\(s\) more than once: x"),

@@ -26,6 +26,7 @@ class Check:
         order: its place in a run, lowest first. Built-in checks have 10 to 80, those that cost least first.
         prepare: starts what takes long and needs no answer of the trial, before the models are loaded; it returns at
             once.
+        explains: whether its errors at a stage explain those of other checks there, and are told before them.
 
     Example:
         >>> def run(trial, stage):
@@ -41,6 +42,7 @@ class Check:
     stages: Callable[[Trial], Sequence[str | None]]
     order: int = LAST
     prepare: Callable[[Trial], None] = lambda _: None
+    explains: bool = False
 
     def cases(self, trial: Trial) -> tuple[Case, ...]:
         """Return the cases of this check in the trial."""

@@ -117,7 +117,7 @@ def _matches(trial: Trial, stage: str) -> bool:
 
 def _service_differs(trial: Trial, service: LiveService) -> str:
     comparison = comparison_of(trial, service)
-    compared = compare_rows(comparison, service, list(range(min(REQUESTS, len(comparison.requests)))))
+    compared = compare_rows(comparison, service, list(range(min(REQUESTS, len(comparison.keys)))))
     received = compared.received
     differs = compared.wrong or received.failures or received.unreachable
     return _possible_cause("The answers of the service differ") if differs else ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from seatrial.events import Finding, Severity
-from seatrial.formatting import part_of, plural
+from seatrial.formatting import number, part_of, plural, seconds
 from seatrial.parity.result import ColumnParity, Parity
 
 
@@ -20,6 +21,7 @@ def differences(check: str, place: str, parity: Parity) -> Iterator[Finding]:
         parity: the comparison of that answer with the reference.
     """
     yield from _keys(check, place, parity)
+    yield from _order(check, place, parity)
     yield from _columns(check, place, parity)
     for column in parity.columns:
         if parity.rows_compared and not column.ok:
@@ -50,8 +52,8 @@ def _keys(check: str, place: str, parity: Parity) -> Iterator[Finding]:
         ),
         (
             parity.duplicate_keys, "duplicates",
-            f"The answer has {plural(parity.duplicate_keys.count, 'row')} with a repeated key.",
-            "Keys must be unique. Look for a join that fans out.",
+            f"The answer has {plural(parity.duplicate_keys.count, 'row')} too many: keys occur more than once.",
+            "Keys must be unique. Look for a join that fans out, or declare the key of such rows: Stage(..., key=...).",
         ),
         (
             parity.null_keys, "null-keys",
@@ -68,9 +70,43 @@ def _keys(check: str, place: str, parity: Parity) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _order(check: str, place: str, parity: Parity) -> Iterator[Finding]:
+    order = parity.order
+    if not order.moved.count or not (order.declared or order.sorted_by):
+        return
+    where = (
+        "The rows are in another order than in the reference"
+        if order.whole
+        else f"The rows are in another order in {part_of(order.moved.count, order.requests, 'requests')}"
+    )
+    evidence: dict[str, Any] = {"rows": parity.rows_compared, "keys": list(order.moved.sample)}
+    if not order.whole:
+        evidence |= {"requests": order.requests, "mismatches": order.moved.count}
+    if order.declared:
+        yield Finding(
+            check, place, f"{where}. Their order is part of the answer.", cause="row-order", evidence=evidence,
+            advice=f"Compare how training and '{place}' sort the rows: by what, in which direction, and ties.",
+        )  # fmt: skip
+        return
+    by, now = f"'{order.sorted_by}' {order.was}", f"{order.now} now" if order.now else "not sorted by it now"
+    inside = "" if order.whole else " within each request"
+    yield Finding(
+        check, place, f"{where}. The reference is sorted by {by}{inside}; the answer is {now}.",
+        severity=Severity.WARNING, cause="row-order", evidence=evidence,
+        advice=f"If the order is part of the answer, declare it: {place}=Stage(..., ordered=True). It then fails.",
+    )  # fmt: skip
+
+
 def _columns(check: str, place: str, parity: Parity) -> Iterator[Finding]:
-    extra = list(parity.extra_columns)
+    extra = [name for name in parity.extra_columns if name not in parity.renamed.values()]
     for name in parity.missing_columns:
+        if new := parity.renamed.get(name):
+            yield Finding(
+                check, place, f"Column '{name}' is called '{new}' in the answer; its values are equal.", column=name,
+                cause="renamed-column", advice=f"Return it from '{place}' as '{name}' again.",
+                evidence={"rows": parity.rows_expected, "missing": 1},
+            )  # fmt: skip
+            continue
         twin = next((e for e in extra if e.casefold() == name.casefold()), None)
         hint = f" The answer has '{twin}'; names are case-sensitive." if twin else ""
         yield Finding(
@@ -94,23 +130,27 @@ def _columns(check: str, place: str, parity: Parity) -> Iterator[Finding]:
 
 
 def _column(check: str, place: str, c: ColumnParity) -> Finding:
-    sentences, advice, cause = [], "", c.cause.name if c.cause else None
+    sentences, cause = [], c.cause.name if c.cause else None
+    equal = not (c.mismatches or c.null_flips)
     if not c.dtype_ok:
         sentences.append(f"Column '{c.column}' has type {c.dtype_actual}; the reference has {c.dtype_expected}.")
-        advice = f"Cast '{c.column}' to {c.dtype_expected}. If the new type is intended, capture the reference again."
-        cause = cause or "dtype"
+        cause = cause or ("dtype" if equal else None)
     if c.mismatches > c.allowed:
-        sentences.append(f"Column '{c.column}' differs in {part_of(c.mismatches, c.rows)}{_size(c)}.")
+        sentences.append(f"Column '{c.column}' differs in {part_of(c.mismatches, c.rows)}{_size(c)}{_place(c)}.")
     if c.null_flips:
         sentences.append(f"Column '{c.column}' is null on one side only in {part_of(c.null_flips, c.rows)}.")
     if c.cause:
-        sentences.append(f"Likely cause: {c.cause.detail.rstrip('.')}.")
+        sentences.append(f"Likely cause: {c.cause.detail.rstrip('.,')}.")
+    if not c.dtype_ok and (equal or cause == "dtype-coercion"):  # a cast mends no other values
+        advice = f"Cast '{c.column}' to {c.dtype_expected}. If the new type is intended, capture the reference again."
+    else:
+        advice = (
+            f"Compare how training and '{place}' compute '{c.column}', starting with the keys in the evidence. If the "
+            "change is intended, capture the reference again or set a tolerance for the column."
+        )
     return Finding(
-        check, place, " ".join(sentences), column=c.column, cause=cause,
-        advice=advice or f"Compare how training and '{place}' compute '{c.column}', starting with the keys in the "
-        "evidence. If the change is intended, capture the reference again or set a tolerance for the column.",
-        evidence=_evidence(c),
-    )  # fmt: skip
+        check, place, " ".join(sentences), column=c.column, cause=cause, advice=advice, evidence=_evidence(c)
+    )
 
 
 def _drift(check: str, place: str, c: ColumnParity) -> Finding:
@@ -125,12 +165,20 @@ def _drift(check: str, place: str, c: ColumnParity) -> Finding:
 
 
 def _size(c: ColumnParity) -> str:
+    """Return by how much a column differs, in its unit, and what the factor is where there is one."""
     if not c.max_abs_diff:
         return ""
-    size = f", by up to {c.max_abs_diff:,.6g}"
-    if c.max_rel_diff and math.isfinite(c.max_rel_diff):
-        size += f" ({c.max_rel_diff:,.4g} times the reference value)"
+    timed = c.dtype_expected.startswith(("timestamp", "duration"))
+    size = f", by up to {seconds(c.max_abs_diff) if timed else number(c.max_abs_diff)}"
+    if c.factor is not None and math.isfinite(c.factor):
+        size += f" (there it is {number(c.factor)} times the reference value)"
     return size + {"higher": ", always higher", "lower": ", always lower"}.get(c.direction, "")
+
+
+def _place(c: ColumnParity) -> str:
+    """Say where in a cell; a name that is not one of a program, such as an address, may be a value of the rows."""
+    place = re.sub(r"\[(['\"]).*?\1\]", "['…']", c.worst_path)
+    return f"; most at {place}" if place else ""
 
 
 def _evidence(c: ColumnParity) -> dict[str, Any]:
@@ -144,6 +192,8 @@ def _evidence(c: ColumnParity) -> dict[str, Any]:
     }
     if c.max_abs_diff:  # cells of text, and nulls, have no distance
         found |= {"max_abs_diff": c.max_abs_diff, "max_rel_diff": c.max_rel_diff}
+    if c.cause:
+        found["how"] = c.cause.how
     if c.direction:
         found["direction"] = c.direction
     if c.psi:

@@ -54,6 +54,7 @@ EXAMPLES: dict[str, str] = {  # the arguments that each command requires
     "verify": "models:/payments/1",
     "init": "my-project",
     "schema": "service",
+    "diff": "A.parquet B.parquet --key id",
     "fixtures select": "candidates.parquet --to golden.parquet",
     "fixtures refresh": "golden requests.parquet --who Ada --why 'night payments added'",
 }
@@ -65,6 +66,11 @@ app.command(  # these are imported when they are called
     "seatrial.cli.mutate_app:mutate", name="mutate", group=VERSIONS,
     help="Run a mutation test: how many faults in the pipeline do its reference and expectations detect?",
     help_epilogue=exit_codes("0 the mutation score reaches the minimum, 1 it does not, 2 inconclusive or error"),
+)  # fmt: skip
+app.command(
+    "seatrial.cli.diff.app:diff", name="diff", group=PROJECTS,
+    help="Compare two files row by row by their key: Parquet, CSV, Arrow or Feather.",
+    help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),
 )  # fmt: skip
 app.command(
     "seatrial.cli.fixtures_app:app", name="fixtures", group=PROJECTS,

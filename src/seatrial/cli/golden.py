@@ -18,7 +18,7 @@ from seatrial.fixtures.golden.select import select as choose
 from seatrial.io import parquet
 from seatrial.io.files import atomic_write
 from seatrial.io.tables import read_table
-from seatrial.pipeline import Pipeline
+from seatrial.pipeline import Pipeline, row_index
 from seatrial.project import Project
 from seatrial.reference.capture import capture
 from seatrial.reference.snapshot import Reference
@@ -139,12 +139,13 @@ def _model_path(pipeline: Pipeline, uri: str | None, scratch: Path) -> Path | No
 
 def _rows(pipeline: Pipeline, reference: Reference, requests: pd.DataFrame, keys: Sequence[Any]) -> pd.DataFrame:
     """Return the requests with these keys, which the first stage gives; requests stand in the order of its rows."""
-    of_rows = reference.frame(pipeline.stages[0])[pipeline.key]
-    if pipeline.key in reference.requests.columns:
-        of_rows = reference.requests[pipeline.key]
+    key, of_rows = pipeline.key_of(), reference.frame(pipeline.stages[0])
+    listed = ", ".join(f"'{name}'" for name in key)
+    if set(key) <= set(reference.requests.columns):
+        of_rows = reference.requests
     elif len(of_rows) != len(requests):
         raise FixtureError(
             f"Stage '{pipeline.stages[0]}' returned {len(of_rows):,} rows for {len(requests):,} requests without "
-            f"'{pipeline.key}', so no row can be traced to its request. Add '{pipeline.key}' to the requests."
+            f"{listed}, so no row can be traced to its request. Add {listed} to the requests."
         )
-    return requests[of_rows.isin(list(keys)).to_numpy()].reset_index(drop=True)
+    return requests[row_index(of_rows, key).isin(list(keys))].reset_index(drop=True)

@@ -1,10 +1,9 @@
-"""Frames as Arrow tables that keep what Arrow alone would lose: whole categorical types, lists and mappings."""
+"""Frames as Arrow tables that keep what Arrow alone would lose: whole categorical types, cells of any kept type."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ import pyarrow.types as kinds
 
 from seatrial.errors import ReferenceInvalid
 from seatrial.io.arrow_stream import read_table
-from seatrial.io.exact_json import to_json
+from seatrial.io.cells import columns
+from seatrial.io.cells.refusals import Unsupported
 
-MAX_CATEGORIES = 100_000_000  # of one type
-_CATEGORIES, _OBJECTS, _MAPPINGS = b"seatrial.categories:", b"seatrial.objects", b"seatrial.mappings"
-_HALVES = b"seatrial.float16"  # Parquet has them since pyarrow 15
+_CATEGORIES, _COLUMNS = b"seatrial.categories:", b"seatrial.columns"
+_FORM = b"seatrial.form"  # what the stage returned, as pipeline/returned.py names it in the attributes of its frame
 _NAT = np.iinfo(np.int64).min
 _KEEPS_UNITS = int(pa.__version__.partition(".")[0]) >= 13  # before it, every timestamp is read as nanoseconds
 
@@ -27,20 +26,22 @@ def to_table(frame: pd.DataFrame, what: str) -> Any:
     """Return a frame as an Arrow table, the index left out.
 
     Raises:
-        ReferenceInvalid: naming the column that holds values Arrow cannot carry (such as mixed types).
+        ReferenceInvalid: naming the column, the type in it that cannot be kept, and what to return instead.
     """
-    try:
-        texts = {c: _json_cells(frame[c]) for c in frame.columns if _holds_mappings(frame[c])}
-        halves = {c: frame[c].astype("float32") for c, t in frame.dtypes.items() if t == "float16"}
-        table = pa.Table.from_pandas(frame.assign(**texts, **halves), preserve_index=False)
-        beside = _beside(frame, table) | {_MAPPINGS: _names(texts), _HALVES: _names(halves)}
-        return table.replace_schema_metadata({**(table.schema.metadata or {}), **beside})
-    except (TypeError, ValueError, NotImplementedError) as error:  # what pyarrow raises is one of these too
-        column = next((str(c) for c in frame.columns if not _carries(frame[c])), "?")
-        raise ReferenceInvalid(
-            f"Column '{column}' of {what} cannot be kept as Parquet: it mixes types, or holds intervals, text that is "
-            "not Unicode, or other Python objects. Give it one plain type in the stage that makes it."
-        ) from error
+    found = {name: _packed_column(column, what) for name, column in frame.items() if _may_change(column.dtype)}
+    kept = {name: packed for name, packed in found.items() if packed is not None}
+    plain = frame.drop(columns=list(kept)) if kept else frame
+    table = _plain_table(plain, what)
+    beside = {
+        **(table.schema.metadata or {}),
+        **{_CATEGORIES + str(c).encode(): _packed(t) for c, t in plain.dtypes.items() if _is_categorical(t)},
+        _COLUMNS: json.dumps({c: spec for c, (_, spec) in kept.items() if spec is not None}).encode(),
+    }
+    if form := frame.attrs.get("seatrial.form"):
+        beside[_FORM] = str(form).encode()
+    if kept:
+        table = pa.table({str(c): kept[c][0] if c in kept else table[str(c)] for c in frame.columns})
+    return table.replace_schema_metadata(beside)
 
 
 def from_table(table: Any, where: object) -> pd.DataFrame:
@@ -51,21 +52,58 @@ def from_table(table: Any, where: object) -> pd.DataFrame:
     """
     kept = table.schema.metadata or {}
     try:
-        frame = _to_pandas(table)
-        for c in json.loads(kept.get(_OBJECTS, b"[]")):
-            frame[c] = pd.Series(table[c].to_pylist(), index=frame.index, dtype=object)
-        for c in json.loads(kept.get(_MAPPINGS, b"[]")):
-            cells = [None if text is None else json.loads(text) for text in table[c].to_pylist()]
-            frame[c] = pd.Series(cells, index=frame.index, dtype=object)
-        for c in json.loads(kept.get(_HALVES, b"[]")):
-            frame[c] = frame[c].astype("float16")
+        specs: dict[str, Any] = json.loads(kept.get(_COLUMNS, b"{}"))
+        frame = _to_pandas(table.drop([*specs]) if specs else table)
         for c in frame.columns:
             if packed := kept.get(_CATEGORIES + str(c).encode()):
                 dtype = _unpacked(packed)  # a cast alone would not reorder: without order, types are equal as sets
                 frame[c] = frame[c].astype("category").cat.set_categories(dtype.categories, ordered=dtype.ordered)
+        if specs:
+            index = pd.RangeIndex(len(table))
+            frame = frame.set_axis(index) if len(frame.columns) else pd.DataFrame(index=index)
+            made = {c: _series(columns.unpack(table[c], spec), index) for c, spec in specs.items()}
+            frame = pd.concat([frame, pd.DataFrame(made, index=index)], axis=1)[table.column_names]
+        if form := kept.get(_FORM):
+            frame.attrs["seatrial.form"] = form.decode()
     except Exception as error:  # metadata may hold anything
         raise ReferenceInvalid(f"{where} has column types that cannot be read: {type(error).__name__}.") from error
     return frame
+
+
+def _series(cells: Any, index: pd.Index) -> pd.Series:
+    return pd.Series(cells, index=index, dtype=object if cells.dtype == object else None)  # no guess at the type
+
+
+def _may_change(dtype: Any) -> bool:
+    """Whether Arrow and pandas may not keep a column of this type: all but the usual numbers and times."""
+    return (
+        dtype.kind not in "biumM" and str(dtype) not in ("float64", "float32") if isinstance(dtype, np.dtype) else True
+    )
+
+
+def _packed_column(column: pd.Series, what: str) -> columns.Packed | None:
+    try:
+        return columns.pack(column)
+    except Unsupported as error:
+        raise ReferenceInvalid(
+            f"Column '{column.name}' of {what} holds {error.found}, which cannot be kept. {error.advice}"
+        ) from error
+
+
+def _plain_table(frame: pd.DataFrame, what: str) -> Any:
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (TypeError, ValueError, NotImplementedError) as error:  # what pyarrow raises is one of these too
+        column = next((c for c in frame.columns if not _carries(frame[c])), "?")
+        dtype = frame.dtypes.get(column, "?")
+        raise ReferenceInvalid(
+            f"Column '{column}' of {what} has the type {dtype}, which pyarrow {pa.__version__} cannot keep. "
+            "Convert it to another type in the stage that makes it."
+        ) from error
+
+
+def _is_categorical(dtype: Any) -> bool:
+    return isinstance(dtype, pd.CategoricalDtype)
 
 
 def _to_pandas(table: Any) -> pd.DataFrame:
@@ -81,33 +119,11 @@ def _to_pandas(table: Any) -> pd.DataFrame:
     return frame
 
 
-def _names(columns: Iterable[str]) -> bytes:
-    return json.dumps(list(columns)).encode()
-
-
-def _beside(frame: pd.DataFrame, table: Any) -> dict[bytes, bytes]:
-    """Return what Parquet itself would lose: whole categorical types, and cells that are Python's own objects.
-
-    Read back plainly, a list would be an array, and integers beside a null would be floats.
-    """
-
-    def lossy(name: str, kind: Any) -> bool:
-        lists = kinds.is_list(kind) and not isinstance(next(iter(frame[name].dropna()), None), np.ndarray)
-        return _is_object(frame[name]) and (lists or kinds.is_integer(kind) or kinds.is_floating(kind))
-
-    objects = [field.name for field in table.schema if lossy(field.name, field.type)]
-    categorical = {c: t for c, t in frame.dtypes.items() if isinstance(t, pd.CategoricalDtype)}
-    packed = {_CATEGORIES + str(c).encode(): _packed(t) for c, t in categorical.items()}
-    return packed | {_OBJECTS: _names(objects)}
-
-
 def _packed(dtype: Any) -> bytes:
     """Return a categorical type as base64 of an Arrow stream.
 
     Parquet keeps the categories that occur, in the order they occur in, and the type itself for text alone.
     """
-    if isinstance(dtype.categories, pd.IntervalIndex):
-        raise TypeError("Parquet cannot carry intervals")
     table = pa.Table.from_pandas(pd.DataFrame({"categories": dtype.categories}), preserve_index=False)
     table = table.replace_schema_metadata({**table.schema.metadata, "ordered": str(bool(dtype.ordered))})
     sink = pa.BufferOutputStream()
@@ -117,34 +133,14 @@ def _packed(dtype: Any) -> bytes:
 
 
 def _unpacked(packed: bytes) -> pd.CategoricalDtype:
-    table = read_table(pa.BufferReader(base64.b64decode(packed)), MAX_CATEGORIES)
+    table = read_table(pa.BufferReader(base64.b64decode(packed)), columns.MAX_CATEGORIES)
     categories = pd.Index(table.to_pandas()["categories"]).rename(None)
     return pd.CategoricalDtype(categories, ordered=table.schema.metadata[b"ordered"] == b"True")
 
 
-def _is_object(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_object_dtype(column.dtype))
-
-
-def _holds_mappings(column: pd.Series) -> bool:
-    """Return whether cells are mappings, or lists of them: Parquet would give each of them the fields of all."""
-    known = column.dropna() if _is_object(column) else []
-    first = next(iter(known), None)
-    if isinstance(first, list):
-        return any(isinstance(v, dict) for cell in known if isinstance(cell, list) for v in cell)
-    return isinstance(first, dict)
-
-
-def _json_cells(column: pd.Series) -> pd.Series:
-    return column.map(to_json, na_action="ignore").astype("string")
-
-
 def _carries(column: pd.Series) -> bool:
-    if isinstance(getattr(column.dtype, "categories", None), pd.IntervalIndex):
-        return False
     try:
-        cells = _json_cells(column) if _holds_mappings(column) else column
-        pa.Table.from_pandas(pd.DataFrame({"cells": cells}), preserve_index=False)
+        pa.Table.from_pandas(column.to_frame(), preserve_index=False)
     except (TypeError, ValueError, NotImplementedError):
         return False
     return True

@@ -45,12 +45,41 @@ def cells_of(array: Any) -> int:
     import pyarrow.types as kinds
 
     kind, inner = array.type, 0
-    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+    if reason := unreadable(kind):
+        raise ValueError(f"the type {reason}")
+    if kinds.is_map(kind):
+        inner = cells_of(array.keys) + cells_of(array.items)
+    elif kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
         inner = cells_of(array.values)
     elif kinds.is_struct(kind):
         inner = sum(cells_of(array.field(n)) for n in range(kind.num_fields))
     elif kinds.is_dictionary(kind):
         inner = cells_of(array.dictionary)
-    elif kinds.is_nested(kind):
-        raise ValueError(f"the type {kind}")
     return len(array) + inner
+
+
+def unreadable(kind: Any) -> str:
+    """Return the Arrow type, at any depth of one, that no frame has, such as runs and unions; "" where there is none.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> unreadable(pa.list_(pa.int64())), unreadable(pa.list_(pa.sparse_union([pa.field("a", pa.int8())])))
+        ('', 'sparse_union<a: int8=0>')
+    """
+    import pyarrow.types as kinds
+
+    if kinds.is_map(kind):
+        return unreadable(kind.key_type) or unreadable(kind.item_type)
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        return unreadable(kind.value_type)
+    if kinds.is_struct(kind):
+        return next((reason for n in range(kind.num_fields) if (reason := unreadable(kind.field(n).type))), "")
+    if kinds.is_dictionary(kind):
+        return unreadable(kind.value_type)
+    return str(kind) if kinds.is_nested(kind) or "view" in str(kind) or isinstance(kind, _extension()) else ""
+
+
+def _extension() -> Any:
+    import pyarrow as pa
+
+    return pa.BaseExtensionType

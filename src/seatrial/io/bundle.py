@@ -1,7 +1,8 @@
 """A directory of files under one manifest: written whole or not at all, and refused when any byte is not as written.
 
 The digest is the SHA-256 of the manifest's canonical JSON without the digest itself; the manifest holds the SHA-256
-of every file, so the digest covers them all. Nothing in it depends on when or where the bundle was written.
+of every file, so the digest covers them all. Nothing in it depends on when or where the bundle was written: what does,
+such as the environment of a capture, is named under ``apart``, and covered by a ``seal`` of its own.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 from seatrial.errors import ReferenceInvalid
@@ -31,22 +32,32 @@ def sha256(path: Path) -> str:
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:
-    """Return ``sha256:<hex>`` of the manifest's canonical JSON, its own ``digest`` left out."""
-    body = {k: v for k, v in manifest.items() if k != "digest"}
+    """Return ``sha256:<hex>`` of the manifest's canonical JSON, its own ``digest`` and what is ``apart`` left out."""
+    return _digest_without(manifest, {"digest", "seal", *manifest.get("apart", [])})
+
+
+def with_digests(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest with its digest, and with a seal of all of it where some of it is ``apart``."""
+    stated = {**manifest, "digest": digest_of(manifest)}
+    return {**stated, "seal": _digest_without(stated, {"seal"})} if manifest.get("apart") else stated
+
+
+def _digest_without(manifest: Mapping[str, Any], names: Collection[str]) -> str:
+    body = {k: v for k, v in manifest.items() if k not in names}
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def directory_digest(root: Path, *, without: str = "") -> str:
+def directory_digest(root: Path, *, without: Callable[[PurePath], bool] = lambda _: False) -> str:
     """Return the digest of a directory's content: SHA-256 of its ``sha256sum`` listing in the order of names.
 
     That is ``Hash1`` of Go's dirhash, in-toto's ``dirHash``: ``find . -type f | cut -c3- | LC_ALL=C sort | xargs
-    sha256sum | sha256sum`` gives the same. Folders named ``without`` are left out.
+    sha256sum | sha256sum`` gives the same. Files are left out for whose path below ``root`` ``without`` is true.
 
     Raises:
         ReferenceInvalid: a file's name holds a line break; two directories could have one listing.
     """
-    files = [p for p in root.rglob("*") if p.is_file() and without not in p.relative_to(root).parts]
+    files = [p for p in root.rglob("*") if p.is_file() and not without(p.relative_to(root))]
     names = {os.fsencode(p.relative_to(root).as_posix()): p for p in files}
     if broken := [name for name in names if b"\n" in name]:
         raise ReferenceInvalid(f"The name of a file at {root} holds a line break: {broken[0][:80]!r}. Rename it.")
@@ -67,8 +78,7 @@ def listing_digest(files: Mapping[bytes, str]) -> str:
 def seal(root: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Write the manifest over every file now under ``root`` and return it, digests included."""
     files = sorted(p for p in root.rglob("*") if p.is_file() and p != root / MANIFEST)
-    sealed = {**manifest, "files": {p.relative_to(root).as_posix(): sha256(p) for p in files}}
-    sealed["digest"] = digest_of(sealed)
+    sealed = with_digests({**manifest, "files": {p.relative_to(root).as_posix(): sha256(p) for p in files}})
     (root / MANIFEST).write_text(json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     return sealed
 
@@ -102,12 +112,12 @@ def open_manifest(root: Path, what: str) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = strict_json.loads(path.read_bytes(), depth=500, any_text=True)
         files = dict(manifest["files"])
-        stated, actual = manifest["digest"], digest_of(manifest)
+        whole = with_digests(manifest) == {**manifest, "digest": manifest["digest"]}
     except (ValueError, KeyError, TypeError) as error:
         raise ReferenceInvalid(
             f"The manifest of the {what} at {root} cannot be read: it is damaged or of another tool."
         ) from error
-    if actual != stated:
+    if not whole:
         raise ReferenceInvalid(
             f"The manifest of the {what} at {root} was edited after it was written: its digest differs."
         )

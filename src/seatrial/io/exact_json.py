@@ -24,7 +24,17 @@ def scalar(value: Any) -> Any:
 
 def same(one: str, other: str) -> bool:
     """Return whether two JSON texts have the same value, whatever the order of names; NaN is the same as NaN."""
-    return json.dumps(json.loads(one), sort_keys=True) == json.dumps(json.loads(other), sort_keys=True)
+    return ordered(one) == ordered(other)
+
+
+def ordered(text: str) -> str:
+    """Return JSON text with the names of its objects in their order: one text for what is one value.
+
+    Example:
+        >>> ordered('{"b": 1, "a": [2]}')
+        '{"a": [2], "b": 1}'
+    """
+    return json.dumps(json.loads(text), sort_keys=True)
 
 
 def _has_text_keys(value: Any) -> bool:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from seatrial.errors import UsageError
 
@@ -39,6 +39,17 @@ def atomic_write(path: Path, content: bytes) -> None:
         raise UsageError(
             f"'{path}' cannot be written: {error.strerror}. Name a file in a folder you may write to."
         ) from error
+
+
+def is_leftover(path: PurePath) -> bool:
+    """Return whether a file is one that editors, Python and operating systems leave beside those of people.
+
+    Example:
+        >>> [is_leftover(PurePath(name)) for name in ("raw.py", ".raw.py.swp", "raw.py~", "__pycache__/raw.pyc")]
+        [False, True, True, True]
+    """
+    marked = path.name.endswith(("~", ".swp", ".swo")) or (path.name[:1] == "#" == path.name[-1:])
+    return marked or any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
 def write_once(path: Path, content: bytes) -> None:

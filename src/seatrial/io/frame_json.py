@@ -8,7 +8,8 @@ cannot be seen in an answer, and is not compared:
 - a category is its text; a date and a time of day are their ISO 8601 text;
 - a timestamp is ISO 8601 text that names the same instant, with an offset where the frame has a time zone;
 - a duration is a number of seconds, or text that pandas reads as one;
-- a decimal is a number or the text of one; float32 is compared as float32, whichever digits were written.
+- a decimal is a number or the text of one; float32 is compared as float32, whichever digits were written, in lists of
+  numbers too.
 
 All else must be of the same kind: ``"41"`` is not 41, ``true`` is not 1, and integers keep every digit.
 """
@@ -26,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial.errors import UsageError
+from seatrial.io import json_lists
 
 SAFE_INTEGER = 2**53 - 1  # the largest that every reader of JSON keeps (RFC 7493, section 2.2)
 PAYLOAD = "payload"  # the column of a frame whose rows are whole requests
@@ -114,10 +116,13 @@ def _plain(cell: Any) -> Any:  # noqa: PLR0911  one return a kind
     return str(cell)
 
 
-def _projected(column: pd.Series) -> pd.Series:
+def _projected(column: pd.Series) -> pd.Series:  # noqa: PLR0911  one return a family of types
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return _projected(column.astype(dtype.categories.dtype))
+        whole = pd.api.types.is_integer_dtype(dtype.categories.dtype)  # beside null
+        return _projected(column.astype("Int64" if whole else dtype.categories.dtype))
+    if isinstance(dtype, pd.ArrowDtype) and json_lists.is_time(dtype.pyarrow_dtype):
+        return _projected(json_lists.as_pandas(column))
     if pd.api.types.is_float_dtype(dtype) and not isinstance(dtype, pd.ArrowDtype):
         return column.mask(np.isinf(column.to_numpy(dtype="float64", na_value=np.nan)))
     if pd.api.types.is_integer_dtype(dtype) and not isinstance(dtype, pd.ArrowDtype):
@@ -125,12 +130,18 @@ def _projected(column: pd.Series) -> pd.Series:
     if pd.api.types.is_bool_dtype(dtype):
         return column.astype("boolean")
     if dtype.kind == "O" and not isinstance(_first(column), Decimal | str):
-        return pd.Series([_plain(cell) for cell in column], index=column.index, dtype=object)
+        cells = [_plain(cell) for cell in column]
+        lists = json_lists.of_numbers(column, cells)
+        return (_natural(cells) if lists is None else lists).set_axis(column.index)
     return column
 
 
 def _reader(like: pd.Series) -> Callable[[list[Any]], pd.Series] | None:  # noqa: PLR0911  one return a family of types
     dtype = like.dtype
+    if isinstance(dtype, pd.ArrowDtype) and json_lists.is_list(dtype.pyarrow_dtype):
+        return lambda cells: json_lists.as_arrow(cells, dtype.pyarrow_dtype)
+    if isinstance(dtype, pd.ArrowDtype) and json_lists.is_time(dtype.pyarrow_dtype):
+        return _reader(json_lists.as_pandas(like))
     if pd.api.types.is_bool_dtype(dtype):
         return lambda cells: _of_kind(cells, bool, "boolean")
     if pd.api.types.is_integer_dtype(dtype):

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import ReferenceInvalid
-from seatrial.io import arrow
+from seatrial.io import arrow, aside
 
 VERSION: Any = "2.6"  # of the format; before it, and by default until pyarrow 13, nanoseconds are cut to microseconds
 MAX_CELLS = 500_000_000  # rows × columns of one frame; a footer's own sizes cannot be trusted
@@ -17,18 +17,20 @@ MAX_CELLS = 500_000_000  # rows × columns of one frame; a footer's own sizes ca
 def write_frame(frame: pd.DataFrame, path: Path, what: str) -> None:
     """Write a frame as Parquet that reads fast: no compression, a dictionary for text alone, the index left out.
 
+    Cells of a megabyte and more are files of their own in the folder ``cells`` beside it.
+
     Raises:
-        ReferenceInvalid: naming the column that holds values Parquet cannot carry (such as mixed types).
+        ReferenceInvalid: naming the column, the type in it that cannot be kept, and what to return instead.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = arrow.to_table(frame, what)
+    table = aside.put_aside(arrow.to_table(frame, what), path.parent / aside.FOLDER)
     text: Any = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     try:
         pq.write_table(table, path, version=VERSION, compression="none", use_dictionary=text or False)
-    except pa.ArrowNotImplementedError as error:  # its message names a type, and no value
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:  # its message names a type, and no value
         raise ReferenceInvalid(
             f"pyarrow {pa.__version__} cannot keep {what} as Parquet: {error}. "
             "Give the column another type in the stage that makes it, or use a newer pyarrow."
@@ -52,4 +54,4 @@ def read_frame(path: Path) -> pd.DataFrame:
             table = file.read(use_threads=True).replace_schema_metadata(file.schema_arrow.metadata)
     except (pa.ArrowInvalid, OSError) as error:
         raise ReferenceInvalid(f"{path} cannot be read as Parquet: {type(error).__name__}.") from error
-    return arrow.from_table(table, path)
+    return arrow.from_table(aside.put_back(table, path.parent / aside.FOLDER), path)

@@ -45,6 +45,7 @@ def _stage(record: messages.StageRecord) -> Stage:
         ordered=record.ordered,
         samples=None if samples is None else Samples(**samples.model_dump()),
         calls=record.calls,
+        columns=tuple(record.columns),
         batch_dependent=record.batch_dependent,
         needs=tuple(record.needs),
     )

@@ -51,6 +51,7 @@ class StageRecord(Strict):
     ordered: bool
     samples: SamplesRecord | None
     calls: int | None
+    columns: list[str]
     batch_dependent: str
 
 
@@ -141,13 +142,23 @@ class DefinitionRecord(Strict):
     first_line: int = Field(ge=1)
     last_line: int = Field(ge=1)
     stages: list[str] = Field(min_length=1)
+    columns: list[int] | None = Field(default=None, min_length=2, max_length=2)
+
+
+class UnmutatedRecord(Strict):
+    """Code that stages reach and that is not mutated, and why; see ``worker.reachability.Unmutated``."""
+
+    what: str
+    reason: str
+    stages: list[str] = Field(min_length=1)
 
 
 class DefinedReply(Reply):
-    """Which definitions the stages reach."""
+    """Which definitions the stages reach, and what they reach that cannot be mutated."""
 
     reply: Literal["defined"]
     definitions: list[DefinitionRecord]
+    unmutated: list[UnmutatedRecord] = []
 
 
 class ForkedReply(Reply):

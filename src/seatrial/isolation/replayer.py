@@ -125,7 +125,7 @@ class RemoteReplayer:
             )  # fmt: skip
         found = self._frames(reply.file, sum(r is None for results in reply.results for r in results))
         try:
-            return results_of(reply, found, stages, len(batches), self.pipeline().key)
+            return results_of(reply, found, stages, len(batches), self.pipeline().key_of)
         except ValueError as error:
             raise self._rpc.unreadable(str(error)) from error
 

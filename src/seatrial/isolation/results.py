@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 import pandas as pd
 
@@ -14,47 +15,61 @@ ERROR_CHARACTERS = 2000
 
 
 def results_of(
-    reply: messages.ReplayedReply, found: Sequence[pd.DataFrame], stages: Sequence[str], batches: int, key: str
+    reply: messages.ReplayedReply,
+    found: Sequence[pd.DataFrame],
+    stages: Sequence[str],
+    batches: int,
+    key_of: Callable[[str], Sequence[str]],
 ) -> list[Replayed]:
     """Return the results of each batch. A frame that breaks the rule of a stage is the error of that stage.
 
     Args:
         reply: of the worker.
-        found: the frames that came with it.
+        found: the frames that came with it: those of the first stage for every batch, then of the next stage.
         stages: those that were run.
         batches: how many there were.
-        key: the key column.
+        key_of: returns the key columns of a stage.
 
     Raises:
         ValueError: the reply has results of other batches or stages.
     """
     if len(reply.results) != batches:
         raise ValueError("results of another number of batches")
-    frames, replayed = iter(found), []
+    replayed = []
+    frames = _by_stage(reply, found, len(stages))
     for results in reply.results:
         ended = bool(results) and results[-1] is not None
         if any(results[:-1]) or len(results) > len(stages) or not (ended or len(results) == len(stages)):
             raise ValueError("results of other stages than were run")
-        replayed.append(list(_of_batch(stages, results, frames, key)))
+        replayed.append(list(_of_batch(stages, results, frames, key_of)))
     return replayed
+
+
+def _by_stage(
+    reply: messages.ReplayedReply, found: Sequence[pd.DataFrame], stages: int
+) -> list[Iterator[pd.DataFrame]]:
+    """Return the frames of each stage, in the order of the batches."""
+    frames = iter(found)
+    counts = [sum(len(r) > at and r[at] is None for r in reply.results) for at in range(stages)]
+    return [iter(list(islice(frames, count))) for count in counts]
 
 
 def _of_batch(
     stages: Sequence[str],
     results: Sequence[messages.ErrorRecord | None],
-    found: Iterator[pd.DataFrame],
-    key: str,
+    found: Sequence[Iterator[pd.DataFrame]],
+    key_of: Callable[[str], Sequence[str]],
 ) -> Iterator[pd.DataFrame | StageError]:
-    for stage, result in zip(stages, results, strict=False):
+    for stage, result, frames in zip(stages, results, found, strict=False):
         if result is not None:
             wrong = StageError(stage, result.error[:ERROR_CHARACTERS])
             if result.unrecorded:
                 wrong.__cause__ = PipelineError(result.unrecorded[:ERROR_CHARACTERS])
             yield wrong
             return
-        frame = next(found)
+        frame = next(frames)
         try:
-            check_keyed(stage, key, frame)
+            check_keyed(stage, key_of(stage), frame)
         except StageError as error:  # the worker should have said so
             yield error
             return

@@ -21,12 +21,12 @@ class Altered:
     Args:
         replayer: runs the stages.
         stage: whose frames are changed.
-        key: of the pipeline.
+        key: the key columns of its frames.
         change: returns the changed frame; Inapplicable where it cannot.
     """
 
     def __init__(
-        self, replayer: Replayer, stage: str, key: str, change: Callable[[pd.DataFrame], pd.DataFrame]
+        self, replayer: Replayer, stage: str, key: Sequence[str], change: Callable[[pd.DataFrame], pd.DataFrame]
     ) -> None:
         self._replayer, self._stage, self._key, self._change = replayer, stage, key, change
 

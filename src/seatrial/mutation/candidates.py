@@ -1,9 +1,10 @@
 """Rows beyond the reference: generated requests that resemble the reference's, with what the original stages return.
 
 They decide whether a mutant is equivalent, and name the rows that would have killed one that the reference does not
-detect. Three kinds: rows drawn from a copula, rows whose fields are drawn independently (so that new combinations
-occur), and one edge case in an ordinary row. Keys of dependencies are drawn from those recorded at capture: there is
-no recorded answer for others. A row that the original pipeline rejects is left out.
+detect. Four kinds: rows drawn from a copula, rows whose fields are drawn independently (so that new combinations
+occur), one edge case in an ordinary row, and values at the boundaries that the code itself compares with. Keys of
+dependencies are drawn from those recorded at capture: there is no recorded answer for others. A row that the original
+pipeline rejects is left out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from seatrial.errors import FixtureError, StageError
 from seatrial.fixtures import tables
 from seatrial.fixtures.sources.copula import source
 from seatrial.fixtures.sources.edges import edge_rows
+from seatrial.mutation.literals import Literal, boundary_rows
 from seatrial.parity.compare import Tolerance, compare
 from seatrial.pipeline import Pipeline, Replayer, own_copy
 from seatrial.reference.snapshot import Reference
@@ -42,7 +44,7 @@ class Candidates:
     requests: pd.DataFrame
     frames: Mapping[str, pd.DataFrame]
     origins: tuple[str, ...]
-    key: str
+    key: tuple[str, ...]
 
     def input_of(self, stage: str) -> pd.DataFrame:
         """Return what a stage gets for them."""
@@ -52,11 +54,15 @@ class Candidates:
     @cached_property
     def places(self) -> Mapping[str, int]:
         """The number of a request by its key as text; empty where a request has several rows, or none."""
-        first = next(iter(self.frames.values()))[self.key]
-        return {str(k): n for n, k in enumerate(first)} if len(first) == len(self.requests) else {}
+        first = next(iter(self.frames.values()))
+        keys = [" / ".join(map(str, row)) for row in first[list(self.key)].itertuples(index=False, name=None)]
+        return {k: n for n, k in enumerate(keys)} if len(first) == len(self.requests) else {}
 
 
-def find(replayer: Replayer, pipeline: Pipeline, reference: Reference, *, rows: int, seed: int) -> Candidates:
+def find(
+    replayer: Replayer, pipeline: Pipeline, reference: Reference, *, rows: int, seed: int,
+    literals: Sequence[Literal] = (),
+) -> Candidates:  # fmt: skip
     """Generate candidates and replay the stages on them.
 
     Args:
@@ -65,12 +71,13 @@ def find(replayer: Replayer, pipeline: Pipeline, reference: Reference, *, rows: 
         reference: whose requests they resemble.
         rows: how many, edge cases apart.
         seed: of every random choice.
+        literals: what the code compares with; rows at these boundaries are tried too.
 
     Raises:
         FixtureError: the requests cannot be imitated, or the pipeline rejects all rows.
         StageError: a stage rejects the accepted rows together, or does not repeat itself on them.
     """
-    requests, origins = candidates_of(pipeline, reference, rows, seed)
+    requests, origins = candidates_of(pipeline, reference, rows, seed, literals)
     accepted = _accepted(replayer, pipeline.stages, requests)
     if not accepted:
         raise FixtureError("The pipeline rejects every row that was generated from its requests.")
@@ -81,18 +88,20 @@ def find(replayer: Replayer, pipeline: Pipeline, reference: Reference, *, rows: 
         if isinstance(result, StageError):
             raise result
         frames[stage] = result
-    found = Candidates(kept, frames, tuple(origins[n] for n in accepted), pipeline.key)
+    found = Candidates(kept, frames, tuple(origins[n] for n in accepted), pipeline.key_of())
     for stage, first in frames.items():
         [[again]] = replayer.replay([stage], [own_copy(found.input_of(stage))])
         if isinstance(again, StageError):
             raise again
-        exact = {str(column): EXACT for column in first.columns if column != pipeline.key}
-        if not compare(first, again, key=pipeline.key, tolerances=exact, distributions=False).ok:
+        exact = {str(column): EXACT for column in first.columns if column not in pipeline.key_of(stage)}
+        if not compare(first, again, key=pipeline.key_of(stage), tolerances=exact, distributions=False).ok:
             raise StageError(stage, f"Stage '{stage}' is not repeatable on them.")
     return found
 
 
-def candidates_of(pipeline: Pipeline, reference: Reference, rows: int, seed: int) -> tuple[pd.DataFrame, list[str]]:
+def candidates_of(
+    pipeline: Pipeline, reference: Reference, rows: int, seed: int, literals: Sequence[Literal] = ()
+) -> tuple[pd.DataFrame, list[str]]:
     """Return requests in the form of the reference's, and where each of them comes from.
 
     Raises:
@@ -100,7 +109,9 @@ def candidates_of(pipeline: Pipeline, reference: Reference, rows: int, seed: int
     """
     payload = _payload(reference.requests)
     table = tables.table_of(reference, payload=payload)
-    key = pipeline.key if pipeline.key in table.column_names else None
+    named = [name for name in pipeline.key_of() if name in table.column_names]
+    plain = [n for n in named if tables.is_text(table[n].type) or pa.types.is_integer(table[n].type)]
+    key = next(iter(plain or named), None)  # the others of a key of several columns are drawn like any field
     fields = table.drop_columns([key]) if key else table
     looked_up = {c for name in pipeline.dependencies for k in reference.answers(name).lookups.values() for c in k.on}
     kinds = {name: "category" for name in fields.column_names if name in looked_up}
@@ -108,9 +119,12 @@ def candidates_of(pipeline: Pipeline, reference: Reference, rows: int, seed: int
     rng = np.random.default_rng([seed, 1])
     independent = {n: fields[n].take(pa.array(rng.integers(0, len(fields), rows // 2))) for n in fields.column_names}
     edges, cases = edge_rows(fields, seed)
-    made = pa.concat_tables([part.cast(fields.schema) for part in (drawn, pa.table(independent), edges)])
+    at_boundaries, boundaries = boundary_rows(fields, literals, frozenset(looked_up), seed)
+    parts = (drawn, pa.table(independent), edges, at_boundaries)
+    made = pa.concat_tables([part.cast(fields.schema) for part in parts])
     origins = [*["like the reference"] * len(drawn), *["fields drawn independently"] * (rows // 2)]
     origins += [f"{case['column']}: {case['edge']}" for case in cases]
+    origins += boundaries
     if key:
         text = tables.is_text(table[key].type)
         keys = [f"mutation-{n:07d}" if text else n for n in range(len(made))]

@@ -2,8 +2,8 @@
 
 mutmut 3 is chosen because its operators are plain functions from a node of libcst to changed nodes, usable without its
 runner, and because they drop and replace arguments of calls, which is where most of the meaning of pandas code
-is; those of cosmic-ray do not, and need a database and a distribution layer. Annotations, decorators and docstrings
-are left alone, and so are ``len`` and ``isinstance``, as mutmut itself does.
+is; those of cosmic-ray do not, and need a database and a distribution layer. Annotations, imports,
+decorators without arguments and docstrings are left alone, and so are ``len`` and ``isinstance``, as mutmut does.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def code_changes(definitions: Sequence[Definition]) -> list[CodeChange]:
     for file in dict.fromkeys(d.file for d in definitions):
         inside = [d for d in definitions if d.file == file]
         for number, change in enumerate(_changes(file)[1]):
-            here = [d for d in inside if d.first_line <= change.line <= d.last_line]
+            here = [d for d in inside if change.inside(d)]
             if here:
                 stages = dict.fromkeys(s for d in here for s in d.stages)
                 found.append(CodeChange(file, change.line, number, here[0].name, tuple(stages)))
@@ -79,12 +79,20 @@ def code_changes(definitions: Sequence[Definition]) -> list[CodeChange]:
 
 @dataclass(frozen=True)
 class _Change:
-    """A node of a file and its replacement, with its line and the number of the top-level statement that it is in."""
+    """A node of a file and its replacement, with its place and the number of the top-level statement that it is in."""
 
     line: int
+    column: int
     statement: int
     original: cst.CSTNode
     mutated: cst.CSTNode
+
+    def inside(self, definition: Definition) -> bool:
+        """Whether the change is in a definition."""
+        if definition.columns is None:
+            return definition.first_line <= self.line <= definition.last_line
+        first, last = definition.columns
+        return (definition.first_line, first) <= (self.line, self.column) < (definition.last_line, last)
 
 
 def _changes(file: Path) -> tuple[Any, list[_Change]]:
@@ -109,21 +117,22 @@ def _changes_of(text: str) -> tuple[Any, list[_Change]]:
         def __init__(self) -> None:
             super().__init__()
             self.found: list[_Change] = []
-            self.line, self.statement = 1, 0
+            self.line, self.column, self.statement = 1, 0, 0
 
         def on_visit(self, node: cst.CSTNode) -> bool:
             if _left_alone(cst, node):
                 return False
             self.statement = statements.get(node, self.statement)
             position = self.get_metadata(PositionProvider, node, None)
-            self.line = position.start.line if position else self.line
+            if position:
+                self.line, self.column = position.start.line, position.start.column
             seen = {wrapper.module.code_for_node(node)}
             for kind, operator in mutation_operators:
                 for mutated in operator(node) if isinstance(node, kind) else ():
                     text = wrapper.module.code_for_node(mutated)
                     if text not in seen:
                         seen.add(text)
-                        self.found.append(_Change(self.line, self.statement, node, mutated))
+                        self.found.append(_Change(self.line, self.column, self.statement, node, mutated))
             return True
 
     wrapper = MetadataWrapper(cst.parse_module(text))
@@ -134,8 +143,10 @@ def _changes_of(text: str) -> tuple[Any, list[_Change]]:
 
 
 def _left_alone(cst: Any, node: Any) -> bool:
-    if isinstance(node, cst.Annotation | cst.Decorator | cst.Import | cst.ImportFrom):
+    if isinstance(node, cst.Annotation | cst.Import | cst.ImportFrom):
         return True
+    if isinstance(node, cst.Decorator):  # what a decorator is given, a limit for instance, is code as any other
+        return not isinstance(node.decorator, cst.Call)
     if isinstance(node, cst.Expr) and isinstance(node.value, cst.SimpleString | cst.ConcatenatedString):
         return True  # a docstring
     return isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in UNCALLED

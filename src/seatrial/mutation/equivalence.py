@@ -12,6 +12,7 @@ import pandas as pd
 from seatrial.parity.cells import compare_columns
 from seatrial.parity.reading import column
 from seatrial.parity.tolerance import Tolerance, bounds
+from seatrial.pipeline import row_index
 
 NO_TOLERANCE = Tolerance(rtol=0.0, atol=0.0)
 StageResult: TypeAlias = "pd.DataFrame | str"  # a frame, or the name of the exception that the stage raised
@@ -25,7 +26,7 @@ class ResultDifference:
     keys: Sequence[Any] = ()
 
 
-def differing(original: StageResult, changed: StageResult, key: str) -> ResultDifference | None:
+def differing(original: StageResult, changed: StageResult, key: str | Sequence[str]) -> ResultDifference | None:
     """Return how two results differ, or None.
 
     They are equal when they have the same keys in the same order, the same columns in the same order, the same dtypes
@@ -34,12 +35,13 @@ def differing(original: StageResult, changed: StageResult, key: str) -> ResultDi
     """
     if isinstance(original, str) or isinstance(changed, str):
         return _raised(original, changed)
-    keys = list(original[key])
+    keys = list(row_index(original, key))
     if what := _layout(original, changed):
         return ResultDifference(what, keys)
-    if other := set(keys) ^ set(changed[key]):
+    after = list(row_index(changed, key))
+    if other := set(keys) ^ set(after):
         return ResultDifference("the keys differ", sorted(other, key=str))
-    if keys != list(changed[key]):
+    if keys != after:
         return ResultDifference("the rows are in another order", keys)
     rows: set[int] = set()
     columns = []
@@ -76,7 +78,7 @@ def _same_dtype(a: Any, b: Any) -> bool:
 
 def _cells(original: pd.Series, changed: pd.Series) -> set[int]:
     a, b = column(original), column(changed)
-    cells = compare_columns(a, b, bounds(NO_TOLERANCE, a.logical, b.logical, 0.0), NO_TOLERANCE)
+    cells = compare_columns(a, b, bounds(NO_TOLERANCE, a.logical, b.logical))
     rows = {*cells.rows.tolist(), *cells.flips.tolist()}
     if original.dtype == object:
         pairs = zip(original, changed, strict=True)

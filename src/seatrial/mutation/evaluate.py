@@ -26,7 +26,9 @@ from seatrial.mutation.equivalence import differing
 from seatrial.mutation.inputs import stage_inputs
 from seatrial.mutation.mutants import FrameMutant, Mutant
 from seatrial.mutation.results import EQUIVALENT, INAPPLICABLE, KILLED, STILLBORN, SURVIVED
+from seatrial.parity.agreement.choose import applicable
 from seatrial.parity.compare import compare
+from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.pipeline import Pipeline, Replayer
 from seatrial.policy.policy import Policy
@@ -126,7 +128,8 @@ def by_checks(
     killers: set[int] = set()
     for given, originals in zip(inputs, before, strict=True):
         changed = given.results(replayer)
-        found = [d for x, y in zip(originals, changed, strict=True) if (d := differing(x, y, pipeline.key))]
+        key = pipeline.key_of(given.stage)
+        found = [d for x, y in zip(originals, changed, strict=True) if (d := differing(x, y, key))]
         if found:
             rows = sum(len(d.keys) for d in found)
             differences.append(f"{given.what}: {found[0].what}{f' ({rows:,} rows)' if rows else ''}")
@@ -165,8 +168,10 @@ def _remaining_checks(context: MutationContext, mutant: Mutant, *, chain_only: b
 def _parity(context: MutationContext, stage: str, original: pd.DataFrame, changed: pd.DataFrame) -> Parity:
     own = context.policy.of(stage).tolerances
     return compare(
-        original, changed, key=context.pipeline.key, tolerances={c: t for c, t in own.items() if c in original.columns},
-        worst=MOST_ROWS, distributions=False,
+        original, changed, worst=MOST_ROWS, distributions=False, **context.pipeline.rows_of(stage),
+        tolerances=applicable(
+            own, [c for c in original.columns if c not in context.pipeline.key_of(stage)], lambda c: column(original[c])
+        ),
     )  # fmt: skip
 
 

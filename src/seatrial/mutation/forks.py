@@ -20,7 +20,7 @@ from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.pipeline import Model, Pipeline
 from seatrial.reference.snapshot import Reference
 from seatrial.worker.mutants import FILES, socket_of
-from seatrial.worker.reachability import Definition
+from seatrial.worker.reachability import Definition, Reached, Unmutated
 
 FORK_SECONDS = 60.0  # for a child to be forked and to connect, on a machine that has much to do
 END_SECONDS = 5.0  # for a child to end by itself once its connection is closed
@@ -174,8 +174,8 @@ class ForkServer:
         parent.load(reference, models)
         self._given = (reference, models)
 
-    def definitions(self, seconds: float = FORK_SECONDS) -> list[Definition]:
-        """Return the definitions in files of the project that the stages reach, by file and line.
+    def reached(self, seconds: float = FORK_SECONDS) -> Reached:
+        """Return the definitions in files of the project that the stages reach, and what they reach besides.
 
         Raises:
             IsolationError: the worker ended, took longer, or names files outside the project.
@@ -190,8 +190,11 @@ class ForkServer:
             file = Path(record.file).resolve()
             if not (file.is_relative_to(self.root) and file.suffix == ".py" and set(record.stages) <= set(stages)):
                 raise IsolationError("The process that runs the model named code that is not of the project.")
-            found.append(Definition(file, record.name, record.first_line, record.last_line, tuple(record.stages)))
-        return found
+            lines = record.first_line, record.last_line
+            columns = (record.columns[0], record.columns[1]) if record.columns else None
+            found.append(Definition(file, record.name, *lines, tuple(record.stages), columns))
+        unmutated = [Unmutated(u.what, u.reason, tuple(u.stages)) for u in reply.unmutated]
+        return Reached(found, [u for u in unmutated if set(u.stages) <= set(stages)])
 
     def fork(self, seconds: float) -> ForkedReplayer:
         """Return a replayer in a process of its own, which may run stages for so long; use it in a ``with`` block.

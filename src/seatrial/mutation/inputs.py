@@ -12,10 +12,10 @@ from seatrial.errors import StageError
 from seatrial.mutation.candidates import Candidates
 from seatrial.mutation.equivalence import StageResult
 from seatrial.parity.result import Parity
-from seatrial.pipeline import Pipeline, Replayer, own_copy
+from seatrial.pipeline import Pipeline, Replayer, own_copy, requests_of
 from seatrial.reference.snapshot import Reference
 
-SINGLE_ROWS = 20  # rows that are also sent one by one
+SINGLE = 20  # requests that are also sent one by one
 RAISED = re.compile(r"^Stage '\w+' raised (\w+)")
 
 
@@ -74,7 +74,8 @@ def stage_inputs(
             rows = candidates.input_of(stage)
             yield StageInput(f"on {len(rows):,} rows beyond it", stage, [rows], candidates=candidates)
             given = rows
-        yield StageInput("on one row at a time", stage, [given.iloc[[n]] for n in range(min(SINGLE_ROWS, len(given)))])
+        alone = requests_of(given, pipeline.key_of())[:SINGLE]
+        yield StageInput("on one request at a time", stage, [given.iloc[rows] for rows in alone])
         yield StageInput("on a request of no rows", stage, [given.iloc[:0]])
         for name in pipeline.stage(stage).needs:
             if name in pipeline.dependencies and pipeline.dependencies[name].fallback:

@@ -41,7 +41,7 @@ class FrameMutant:
 
     def apply(self, replayer: Replayer, pipeline: Pipeline) -> tuple[Replayer, Pipeline]:
         """Return a replayer that changes the frames of the stage; the pipeline is the same."""
-        return Altered(replayer, self.stage, pipeline.key, self._changed), pipeline
+        return Altered(replayer, self.stage, pipeline.key_of(self.stage), self._changed), pipeline
 
     def _changed(self, frame: pd.DataFrame) -> pd.DataFrame:
         if not len(frame):

@@ -41,14 +41,15 @@ def show(report: MutationReport, console: Console, *, brief: bool = False) -> No
         _list(console, "Survived: these mutants would have been released", report.survivors)
         equal = [m for m in report.mutants if m.outcome == EQUIVALENT and m.kind == "code"]
         _list(console, "Equivalent: no result changed on any input, so these do not count", equal)
+        _unmutated(console, report)
     console.print(Text(last_line(report), style="bold"), soft_wrap=True)
 
 
 def last_line(report: MutationReport) -> str:
     """Return the summary in one line."""
     tally = report.tally()
-    if not tally.scored:
-        return "mutation test inconclusive: no mutant changes a result"
+    if report.inconclusive:
+        return f"mutation test inconclusive: {report.inconclusive}"
     outcome = {EXIT_PASS: "mutation test passed", EXIT_FAIL: "mutation test failed"}[report.exit_code]
     tried = f"{report.candidates:,} rows beyond the reference" if report.candidates else "the reference alone"
     return (
@@ -84,6 +85,18 @@ def _list(console: Console, title: str, mutants: list[MutantResult] | tuple[Muta
         for line in _lines(mutant):
             console.print(Text(neutral(line, 200)), soft_wrap=True)
     if (more := len(mutants) - SHOWN) > 0:
+        console.print(Text(f"  and {more:,} more; --json FILE lists all"))
+    console.print()
+
+
+def _unmutated(console: Console, report: MutationReport) -> None:
+    if not report.unmutated:
+        return
+    console.print(Text(f"Reached by stages and not mutated ({len(report.unmutated):,})", style="bold"))
+    for code in report.unmutated[:SHOWN]:
+        line = f"  {code.what} ({', '.join(code.stages)}): {code.reason}"
+        console.print(Text(neutral(line, 200)), soft_wrap=True)
+    if (more := len(report.unmutated) - SHOWN) > 0:
         console.print(Text(f"  and {more:,} more; --json FILE lists all"))
     console.print()
 

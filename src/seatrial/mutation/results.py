@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 import pandas as pd
 
 from seatrial.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
+from seatrial.worker.reachability import Unmutated
 
 KILLED, SURVIVED, EQUIVALENT, STILLBORN = "killed", "survived", "equivalent", "stillborn"
 INAPPLICABLE = "inapplicable"
@@ -101,6 +102,8 @@ class MutationReport:
         seconds: that the test took.
         remark: what could not be done.
         requests: the candidates' requests, by number; None where there are none.
+        unmutated: code that the stages reach and that was not mutated, with the reason.
+        without_code: code was to be mutated, and there was none that could be.
     """
 
     pipeline: str
@@ -115,6 +118,8 @@ class MutationReport:
     seconds: float = 0.0
     remark: str = ""
     requests: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    unmutated: tuple[Unmutated, ...] = ()
+    without_code: bool = False
 
     def tally(self, stage: str | None = None, kind: str | None = None) -> Tally:
         """Count the mutants of a stage (the first that a mutant is in) or of a kind; all by default."""
@@ -128,12 +133,18 @@ class MutationReport:
         return tuple(m for m in self.mutants if m.outcome == SURVIVED)
 
     @property
+    def inconclusive(self) -> str:
+        """Why the score says nothing; empty where it does."""
+        if self.without_code:
+            return "no code of any stage can be mutated"
+        return "" if self.tally().scored else "no mutant changes a result"
+
+    @property
     def exit_code(self) -> int:
-        """0 when the score reaches the minimum, 1 when it does not, 2 when no mutant counts towards it."""
-        tally = self.tally()
-        if not tally.scored:
+        """0 when the score reaches the minimum, 1 when it does not, 2 when it is computed over nothing."""
+        if self.inconclusive:
             return EXIT_INCONCLUSIVE
-        return EXIT_PASS if tally.mutation_score >= self.minimum else EXIT_FAIL
+        return EXIT_PASS if self.tally().mutation_score >= self.minimum else EXIT_FAIL
 
     def to_json(self) -> str:
         """Return everything as strict JSON text; no cell of any row is in it."""

@@ -18,6 +18,7 @@ from seatrial.mutation import evaluate
 from seatrial.mutation.code_changes import code_changes
 from seatrial.mutation.evaluate import MutationContext
 from seatrial.mutation.forks import ForkServer
+from seatrial.mutation.literals import Literal, literals_of
 from seatrial.mutation.mutants import CodeMutant, FrameMutant, Mutant, bare
 from seatrial.mutation.opening import fork_server, opened
 from seatrial.mutation.operators.frames import applicable_operators
@@ -26,6 +27,7 @@ from seatrial.mutation.results import KILLED, SURVIVED, MutantResult, MutationRe
 from seatrial.pipeline import Pipeline, Replayer
 from seatrial.policy.policy import Policy
 from seatrial.reference.snapshot import Reference
+from seatrial.worker.reachability import Reached
 
 KINDS = ("code", "frame")
 ROWS = 20_000  # beyond the reference, on which an equivalent mutant changes nothing
@@ -86,11 +88,14 @@ def run_mutation_test(
     wants_code = "code" in kinds if mutants is None else any(isinstance(m, CodeMutant) for m in mutants)
     with opened(pipeline, reference, model, server, wants_code=wants_code) as (opener, running):
         jobs = jobs if running else 1  # plain calls of a user's functions: not two at a time
-        available = mutants_of(pipeline, reference, kinds, server=running) if mutants is None else list(mutants)
+        wanted = kinds if mutants is None else ("code",) if wants_code else ()
+        code = _reached(pipeline, wanted, running)
+        available = _mutants(pipeline, reference, kinds, code) if mutants is None else list(mutants)
         drawn = available if sample is None or sample >= len(available) else _drawn(available, sample, seed)
         context = MutationContext(bare(pipeline), reference, policy or Policy(), seed=seed)
         seconds = min(seconds, max(LEAST_SECONDS, 10 * _unchanged_passes(opener, context, seconds, on_progress)))
-        context, remark = _with_candidates(opener, context, rows, seconds, on_progress)
+        literals = literals_of(code.definitions) if code else []
+        context, remark = _with_candidates(opener, context, rows, literals, seconds, on_progress)
         compare = partial(evaluate.by_comparison, context)
         ended = _evaluate(opener, compare, drawn, "comparing", seconds, jobs, on_progress)
         # Perhaps of a busy processor, or over another mutant: once more, alone.
@@ -109,7 +114,8 @@ def run_mutation_test(
         pipeline.name, pipeline.stages, tuple(_result(m, e, origins) for m, e in zip(drawn, ended, strict=True)),
         context.policy.mutation.minimum if minimum is None else minimum, reference.digest, context.policy.digest,
         len(origins), len(available), seed, round(time.perf_counter() - begin, 3), remark,
-        found.requests if found else None,
+        found.requests if found else None, tuple(code.unmutated) if code else (),
+        wants_code and not any(isinstance(m, CodeMutant) for m in available),
     )  # fmt: skip
 
 
@@ -127,17 +133,26 @@ def mutants_of(
     Raises:
         UsageError: an unknown kind, or no source for code mutants.
     """
+    return _mutants(pipeline, reference, kinds, _reached(pipeline, kinds, server))
+
+
+def _reached(pipeline: Pipeline, kinds: Sequence[str], server: ForkServer | None) -> Reached | None:
+    """Return the code that the stages reach, where it is to be mutated."""
     if other := [k for k in kinds if k not in KINDS]:
         raise UsageError(unknown("Kind of mutant", other[0], KINDS))
-    found: list[Mutant] = []
-    if "code" in kinds:
-        with nullcontext(server) if server else fork_server(pipeline) as reading:
-            found += map(CodeMutant, code_changes(reading.definitions()))
+    if "code" not in kinds:
+        return None
+    with nullcontext(server) if server else fork_server(pipeline) as reading:
+        return reading.reached()
+
+
+def _mutants(pipeline: Pipeline, reference: Reference, kinds: Sequence[str], code: Reached | None) -> list[Mutant]:
+    found: list[Mutant] = list(map(CodeMutant, code_changes(code.definitions))) if code else []
     if "frame" in kinds:
         found += [
             FrameMutant(operator.name, stage, on)
             for stage in pipeline.stages
-            for operator, on in applicable_operators(reference.frame(stage), pipeline.key)
+            for operator, on in applicable_operators(reference.frame(stage), pipeline.key_of(stage))
         ]
     return found
 
@@ -162,14 +177,21 @@ def _unchanged_passes(opener: Opener, context: MutationContext, seconds: float, 
 
 
 def _with_candidates(
-    opener: Opener, context: MutationContext, rows: int, seconds: float, on_progress: OnProgress
+    opener: Opener,
+    context: MutationContext,
+    rows: int,
+    literals: Sequence[Literal],
+    seconds: float,
+    on_progress: OnProgress,
 ) -> tuple[MutationContext, str]:
     if not rows:
         return context, "no rows beyond the reference were requested"
     on_progress("rows beyond the reference", 0, 1)
 
     def found(replayer: Replayer, _: None, __: evaluate.Report) -> beyond.Candidates:
-        return beyond.find(replayer, context.pipeline, context.reference, rows=rows, seed=context.seed)
+        return beyond.find(
+            replayer, context.pipeline, context.reference, rows=rows, seed=context.seed, literals=literals
+        )
 
     ((_, ended),) = run_each(opener, found, [None], seconds=10 * seconds)
     if ended.value is None:

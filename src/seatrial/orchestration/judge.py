@@ -20,8 +20,9 @@ from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.pipeline import SERVICE, Model, Pipeline
 from seatrial.policy.policy import Policy, policy_digest
 from seatrial.project import Project
+from seatrial.reference.champion import ChampionContract
 from seatrial.reference.snapshot import Reference
-from seatrial.trial import ChampionContract, Trial
+from seatrial.trial import Trial
 
 OnProgress = Callable[[int, int, str], None]
 
@@ -112,7 +113,7 @@ class Judge:
     @property
     def compares_quality(self) -> bool:
         """Whether the model itself is compared with the champion's."""
-        return any(stage.quality for stage in self.policy.stages.values())
+        return any(stage.qualities for stage in self.policy.stages.values())
 
     @property
     def compares(self) -> bool:
@@ -173,8 +174,7 @@ class Judge:
         except IsolationError as error:
             replayer.give_up(str(error))
             return self.broken
-        trial.on_progress = self._on_progress
-        self._cases = {case: check for check, case in plan(chosen, trial)}
+        trial.on_progress, self._cases = self._on_progress, {case: check for check, case in plan(chosen, trial)}
         self.planned, self.not_run = tuple(self._cases), tuple(not_run(trial, {check.name for check in chosen}))
         return None
 

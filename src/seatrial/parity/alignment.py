@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -37,8 +38,22 @@ class Alignment:
     in_order: bool = True
 
 
-def align(expected: Column, actual: Column) -> Alignment:
-    """Match two key columns: integers, strings or instants; one hash of the keys at most when all is well."""
+def align(expected: Sequence[Column], actual: Sequence[Column]) -> Alignment:
+    """Match the key columns of two frames: integers, strings or instants.
+
+    One hash of the keys at most when all is well; of a key of several columns one hash a column more.
+    """
+    if len(expected) == 1:
+        return _align(expected[0], actual[0])
+    return _align(*_as_one(expected, actual))
+
+
+def numbers_of(keys: Sequence[Column]) -> Array:
+    """Return a number for each row, the same where all key columns are equal."""
+    return cast(Array, _as_one(keys, [k.take(_NO_ROWS) for k in keys])[0].values)
+
+
+def _align(expected: Column, actual: Column) -> Alignment:
     e, a = _comparable(expected, actual)
     if len(e) == len(a) and _equal(e, a) and not _any_null(expected) and _unique(e):
         return Alignment()
@@ -74,6 +89,38 @@ def _ragged(left: pd.Index, right: pd.Index, null_left: Array, null_right: Array
         nulls_actual=np.flatnonzero(null_right),
         in_order=bool(np.all(order[1:] > order[:-1])),
     )
+
+
+def _as_one(expected: Sequence[Column], actual: Sequence[Column]) -> tuple[Column, Column]:
+    """Return several key columns as one of whole numbers, which are equal where all the columns are."""
+    rows = len(expected[0])
+    numbers, space = np.zeros(rows + len(actual[0]), dtype=np.int64), 1
+    for e, a in zip(expected, actual, strict=True):
+        codes, count = _codes(*_comparable(e, a))
+        if space * count >= 2**62:
+            numbers = pd.factorize(numbers)[0].astype(np.int64, copy=False)
+            space = len(numbers)
+        numbers = numbers * count + codes
+        space *= count
+    left, right = (np.logical_or.reduce([k.is_null() for k in side]) for side in (expected, actual))
+    return (
+        Column("number", "key", numbers[:rows], nulls=left if left.any() else None),
+        Column("number", "key", numbers[rows:], nulls=right if right.any() else None),
+    )
+
+
+def _codes(e: Keys, a: Keys) -> tuple[Array, int]:
+    """Return the keys of both sides as numbers from 0, and a bound above them; a null has any number."""
+    same = len(e) == len(a) and _equal(e, a)
+    if isinstance(e, np.ndarray):
+        codes, found = pd.factorize(e if same else np.concatenate([e, a]))
+        codes = np.maximum(codes.astype(np.int64, copy=False), 0)
+        count = len(found)
+    else:
+        encoded = (e if same else pa.concat_arrays([e, a])).dictionary_encode()
+        codes = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        count = len(encoded.dictionary)
+    return (np.concatenate([codes, codes]) if same else codes), max(1, count)
 
 
 def _repeated(keys: Any, nulls: Array) -> Array:

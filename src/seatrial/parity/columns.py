@@ -17,7 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Kind = Literal["number", "instant", "span", "arrow", "category", "list", "object"]
+Kind = Literal["number", "complex", "instant", "span", "arrow", "category", "list", "struct", "map", "object"]
+ARROW = ("arrow", "list", "struct", "map")  # kinds whose values are an Arrow array
 Array = np.ndarray[Any, np.dtype[Any]]
 
 NAT = np.iinfo(np.int64).min
@@ -30,17 +31,18 @@ _PLAIN_ARROW = (
     (pa.types.is_time, "time"),
     (pa.types.is_binary, "binary"),
     (pa.types.is_large_binary, "binary"),
+    (lambda kind: str(kind) == "binary_view", "binary"),
     (pa.types.is_null, "null"),
 )
-_UNREADABLE = (pa.ArrowException, UnicodeError, OverflowError, ValueError, TypeError)
+UNREADABLE = (pa.ArrowException, UnicodeError, OverflowError, ValueError, TypeError)
 
 
 @dataclass(frozen=True)
 class Column:
     """One column, ready to be compared.
 
-    ``values`` is a numpy array (number, instant and span as int64, category as codes, object) or an Arrow
-    array (arrow, list). A null is NaN in a float, NaT in an instant or span, -1 in a category, a null in
+    ``values`` is a numpy array (number, complex, instant and span as int64, category as codes, object) or an Arrow
+    array (arrow, list, struct, map). A null is NaN in a float, NaT in an instant or span, -1 in a category, a null in
     Arrow, None or NaN in an object; for the rest ``nulls`` marks it, None meaning that there is none.
     """
 
@@ -57,24 +59,22 @@ class Column:
 
     def take(self, rows: Array) -> Column:
         """Return the given rows (int64 positions) in the given order."""
-        if self.kind in ("arrow", "list"):
-            values = self.values.take(pa.array(rows))
-        else:
-            values = self.values.take(rows, mode="clip")  # "raise" would buffer; positions are ours
+        positions = (pa.array(rows),) if self.kind in ARROW else (rows, None, None, "clip")  # "raise" would buffer
+        values = self.values.take(*positions)
         nulls = None if self.nulls is None else self.nulls.take(rows)
         return Column(self.kind, self.logical, values, nulls, self.unit, self.categories, self.zone)
 
     def is_null(self) -> Array:
         """Return which rows are null, as a boolean array."""
-        if self.kind in ("arrow", "list"):
-            return _bools(self.values.is_null())
+        if self.kind in ARROW:
+            return bools(self.values.is_null())
         if self.kind == "object":
             return np.asarray(pd.isna(self.values), dtype=bool)
         if self.kind == "category":
             return np.asarray(self.values < 0)
         if self.kind in ("instant", "span"):
             return np.asarray(self.values == NAT)
-        if self.values.dtype.kind == "f":
+        if self.values.dtype.kind in "fc":
             return np.asarray(np.isnan(self.values))
         return np.zeros(len(self.values), dtype=bool) if self.nulls is None else self.nulls
 
@@ -83,7 +83,7 @@ class Column:
         if self.kind == "category":
             return decoded(self).objects()
         out = np.empty(len(self), dtype=object)
-        if self.kind in ("arrow", "list"):
+        if self.kind in ARROW:
             out[:] = self.values.to_pylist()
         elif self.kind in ("instant", "span"):
             letter = "M" if self.kind == "instant" else "m"
@@ -99,6 +99,10 @@ def of_arrow(values: Any) -> Column:  # noqa: PLR0911 - one return a family of t
     """Read an Arrow array or chunked array."""
     if isinstance(values, pa.ChunkedArray):
         values = values.chunk(0) if values.num_chunks == 1 else _joined(values)
+    if isinstance(values, pa.ExtensionArray):
+        values = values.storage
+    if str(values.type).startswith("run_end_encoded"):  # since pyarrow 13
+        values = pc.run_end_decode(values)
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view":  # since pyarrow 16
         return Column("arrow", "string", values)
@@ -114,9 +118,27 @@ def of_arrow(values: Any) -> Column:  # noqa: PLR0911 - one return a family of t
             return Column("span", "duration", ticks, unit=kind.unit)
         name = f"timestamp[{kind.tz}]" if kind.tz else "timestamp"
         return Column("instant", name, ticks, unit=kind.unit, zone=kind.tz)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return Column("list", f"list[{_name(kind.value_type)}]", values.cast(pa.large_list(kind.value_type)))
+    if is_list(kind):
+        return Column("list", _name(kind), _large_lists(values))
+    if pa.types.is_struct(kind) and len({field.name for field in kind}) == kind.num_fields:
+        return Column("struct", _name(kind), values)
+    if pa.types.is_map(kind):
+        return Column("map", _name(kind), values)
     return Column("arrow", _name(kind), values)
+
+
+def is_list(kind: Any) -> bool:
+    """Whether an Arrow type is one of lists, however it keeps them."""
+    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return listed or str(kind).startswith(("list_view", "large_list_view"))  # since pyarrow 16
+
+
+def _large_lists(values: Any) -> Any:
+    kind = pa.large_list(values.type.value_type)
+    try:
+        return values.cast(kind)
+    except pa.ArrowNotImplementedError:  # of lists of fixed size, before pyarrow 14
+        return pa.array(values.to_pylist(), kind)
 
 
 def decoded(encoded: Column) -> Column:
@@ -162,7 +184,7 @@ def _number_of_arrow(values: Any) -> Column:
         return Column("number", name, values.to_numpy(zero_copy_only=False))
     if not values.null_count:
         return Column("number", name, values.to_numpy(zero_copy_only=False))
-    nulls = _bools(values.is_null())
+    nulls = bools(values.is_null())
     zero = pa.scalar(False if name == "bool" else 0, values.type)
     return Column("number", name, values.fill_null(zero).to_numpy(zero_copy_only=False), nulls=nulls)
 
@@ -175,13 +197,26 @@ def _joined(values: Any) -> Any:
     return pa.concat_arrays(joined.chunks) if isinstance(joined, pa.ChunkedArray) else joined
 
 
-def _name(kind: Any) -> str:
+def _name(kind: Any) -> str:  # noqa: PLR0911 - one return a family of types
     if pa.types.is_floating(kind):
         return f"float{kind.bit_width}"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view":
         return "string"
+    if is_list(kind):
+        return f"list[{_name(kind.value_type)}]"
+    if pa.types.is_struct(kind):  # a field is known by its name, not by its place
+        return f"struct[{', '.join(sorted(f'{field.name}: {_name(field.type)}' for field in kind))}]"
+    if pa.types.is_map(kind):
+        return f"map[{_name(kind.key_type)}, {_name(kind.item_type)}]"
+    if pa.types.is_timestamp(kind):
+        return f"timestamp[{kind.tz}]" if kind.tz else "timestamp"
+    if pa.types.is_duration(kind):
+        return "duration"
+    if pa.types.is_dictionary(kind):
+        return f"category[{_name(kind.value_type)}]"
     return next((name for test, name in _PLAIN_ARROW if test(kind)), str(kind))
 
 
-def _bools(values: Any) -> Array:
+def bools(values: Any) -> Array:
+    """Return an Arrow array of booleans as numpy's, null as False."""
     return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=bool)

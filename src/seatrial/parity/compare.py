@@ -6,79 +6,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from seatrial.errors import PipelineError, PolicyError, nearest
+from seatrial.parity.agreement.choose import Allowed, check_allowed, check_known
+from seatrial.parity.agreement.judge import compare_allowed
 from seatrial.parity.alignment import Alignment, align
 from seatrial.parity.causes.change import Cause, ColumnChange, OtherColumns
-from seatrial.parity.causes.naming import name_cause
-from seatrial.parity.cells import Cells, compare_columns
+from seatrial.parity.causes.inputs import Inputs
+from seatrial.parity.causes.naming import Naming
+from seatrial.parity.causes.renames import renamed
+from seatrial.parity.causes.size import factor
+from seatrial.parity.cells import Cells
 from seatrial.parity.columns import Array, Column
 from seatrial.parity.drift import UNCHANGED, Drift, control_false_discoveries, drift
+from seatrial.parity.keys import duplicates, key_names, key_set, names_of, read_keys
+from seatrial.parity.logical import is_same_type
+from seatrial.parity.order import order_of
 from seatrial.parity.reading import column, columns
-from seatrial.parity.result import (
-    ColumnParity,
-    Direction,
-    KeySet,
-    Parity,
-)
-from seatrial.parity.tolerance import EXACT, Tolerance, bounds
+from seatrial.parity.result import ColumnParity, Direction, KeySet, Parity
+from seatrial.parity.tolerance import EXACT, Tolerance
 
 __all__ = ["Cause", "ColumnParity", "KeySet", "Parity", "Tolerance", "compare"]
-
-_SAMPLE = 5  # keys named where only some can be
 
 
 def compare(
     expected: pd.DataFrame,
     actual: pd.DataFrame,
     *,
-    key: str,
-    tolerances: Mapping[str, Tolerance] | None = None,
+    key: str | Sequence[str],
+    tolerances: Mapping[str, Allowed] | None = None,
     floors: Mapping[str, float] | None = None,
+    scale_of: pd.DataFrame | None = None,
     worst: int = 5,
     distributions: bool = True,
+    given: Callable[[], pd.DataFrame] | None = None,
+    request: str | Sequence[str] | None = None,
+    ordered: bool = False,
 ) -> Parity:
     """Compare ``actual`` with ``expected``, row by row by ``key``, column by column by name.
 
     Args:
         expected: what training saw, one row a key.
         actual: what is under trial, in any order of rows and columns.
-        key: the column that names a row; unique and never null.
-        tolerances: what single columns allow; the defaults are in :class:`Tolerance`.
+        key: the column that names a row, or the columns that do together; unique and never null.
+        tolerances: what columns allow, by name or pattern; the defaults are in :mod:`seatrial.parity.tolerance`.
         floors: recorded noise, added to a column's absolute tolerance, in the column's unit.
+        scale_of: the frame whose columns set the scale of the defaults; by default ``expected``. Give the whole
+            reference where ``expected`` is a few rows of it.
         worst: how many keys to name for a column, the largest difference first.
         distributions: also compare the distributions of the columns that differ.
+        given: returns the input from which both were made, keyed likewise, for causes that lie in it; called at most
+            once, and only where a column differs.
+        request: the first columns of the key, which name a request of which there may be several rows; by default
+            all of them.
+        ordered: the order of rows is part of the answer: within a request, or, where a request has one row, of the
+            whole frame.
 
     Raises:
-        PipelineError: a frame without the key column, or with two columns of one name.
-        PolicyError: a tolerance or floor for a column that the expected frame does not have.
+        PipelineError: a frame without a key column, or with two columns of one name.
+        PolicyError: a tolerance or floor for a column that the expected frame does not have, or a tolerance of a kind
+            that cannot apply to its column.
     """
     tolerances, floors = tolerances or {}, floors or {}
-    for frame, name in ((expected, "expected"), (actual, "actual")):
-        _check_columns(frame, name, key)
-    _check_known(tolerances, expected, key, "tolerance")
-    _check_known(floors, expected, key, "floor")
-
-    key_expected, key_actual = column(expected[key]), column(actual[key])
+    names = key_names(key)
+    key_expected, key_actual = read_keys(expected, names, "expected"), read_keys(actual, names, "actual")
+    allowed = check_allowed(tolerances, list(expected.columns), names, lambda name: column(expected[name]))
+    check_known(floors, list(expected.columns), names, "floor")
     rows = align(key_expected, key_actual)
-    shared = [name for name in expected.columns if name != key and name in actual.columns]
+    shared = [name for name in expected.columns if name not in names and name in actual.columns]
     rows_compared = len(expected) if rows.expected is None else len(rows.expected)
     labels = {str(name): name for name in shared}
-
-    def read(name: str, at: Array) -> Column:
-        return column(expected[labels[name]]).take(at if rows.expected is None else rows.expected[at])
-
-    elsewhere = OtherColumns(list(labels), rows_compared, read)
+    was, now = _reader(expected, rows.expected), _reader(actual, rows.actual)
+    elsewhere = OtherColumns(list(labels), rows_compared, was)
+    naming = Naming()
+    keyed = expected[list(names)]
+    inputs = Inputs(given, names, lambda: keyed if rows.expected is None else keyed.iloc[rows.expected])
     results: list[ColumnParity] = []
     drifts: list[Drift] = []
+    whole = expected if scale_of is None else scale_of
     for name, e, a in _pairs(expected, actual, shared, rows):
-        tolerance = tolerances.get(name, EXACT)
-        cells = compare_columns(e, a, bounds(tolerance, e.logical, a.logical, floors.get(name, 0.0)), tolerance)
+        tolerance = allowed.get(name, EXACT)
+        source = partial(_source, whole, name, e)
+        cells = compare_allowed(e, a, tolerance, floors.get(name, 0.0), source)
         changed = np.union1d(cells.rows, cells.flips) if len(cells.flips) else cells.rows
         drifts.append(drift(e, a, changed) if distributions else UNCHANGED)
         results.append(
@@ -86,43 +100,62 @@ def compare(
                 column=str(name),
                 dtype_expected=e.logical,
                 dtype_actual=a.logical,
-                dtype_ok=_same_type(e, a),
+                dtype_ok=is_same_type(e, a),
                 rows=rows_compared,
                 mismatches=len(cells.rows),
                 allowed=int(tolerance.share * rows_compared),
                 null_flips=len(cells.flips),
                 max_abs_diff=cells.max_abs,
                 max_rel_diff=cells.max_rel,
-                worst_keys=_names(key_expected, rows.expected, _worst(cells, worst)),
+                worst_keys=names_of(key_expected, _worst(cells, worst), rows.expected),
+                worst_path=f"{name}{cells.worst.path}" if cells.worst is not None and cells.worst.path else "",
                 direction=_direction(cells),
-                cause=name_cause(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere))
-                if len(changed) or not _same_type(e, a)
+                factor=factor(e, a, cells),
+                cause=naming.name(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere, inputs.nulls))
+                if len(changed) or not is_same_type(e, a)
                 else None,
             )
         )
+    missing = tuple(str(name) for name in expected.columns if name not in actual.columns)
+    extra = tuple(str(name) for name in actual.columns if name not in expected.columns)
     settled = control_false_discoveries(drifts) if distributions and drifts else drifts
     return Parity(
-        key=key,
+        key_columns=names,
         rows_expected=len(expected),
         rows_actual=len(actual),
         rows_compared=rows_compared,
-        key_dtype_expected=key_expected.logical,
-        key_dtype_actual=key_actual.logical,
-        key_dtype_ok=_same_type(key_expected, key_actual),
-        missing_keys=_key_set(key_expected, rows.missing),
-        extra_keys=_key_set(key_actual, rows.extra),
-        duplicate_keys=_duplicates(key_expected, key_actual, rows),
+        key_dtype_expected=", ".join(k.logical for k in key_expected),
+        key_dtype_actual=", ".join(k.logical for k in key_actual),
+        key_dtype_ok=all(is_same_type(e, a) for e, a in zip(key_expected, key_actual, strict=True)),
+        missing_keys=key_set(key_expected, rows.missing),
+        extra_keys=key_set(key_actual, rows.extra),
+        duplicate_keys=duplicates(key_expected, key_actual, rows),
         null_keys=KeySet(len(rows.nulls_expected) + len(rows.nulls_actual)),
-        missing_columns=tuple(str(name) for name in expected.columns if name not in actual.columns),
-        extra_columns=tuple(str(name) for name in actual.columns if name not in expected.columns),
+        missing_columns=missing,
+        extra_columns=extra,
+        renamed=renamed(missing, extra, was, now, rows_compared),
         column_order_ok=[name for name in actual.columns if name in expected.columns]
         == [name for name in expected.columns if name in actual.columns],
         row_order_ok=rows.in_order,
+        order=order_of(
+            expected,
+            actual,
+            key_expected,
+            rows,
+            names,
+            len(names if request is None else key_names(request)),
+            declared=ordered,
+        ),
         columns=tuple(
             replace(c, psi=d.psi, psi_critical=d.psi_critical, p_value=d.p_value, drifted=d.drifted)
             for c, d in zip(results, settled, strict=True)
         ),
     )
+
+
+def _reader(frame: pd.DataFrame, rows: Array | None) -> Callable[[str, Array], Column]:
+    labels = {str(name): name for name in frame.columns}
+    return lambda name, at: column(frame[labels[name]].iloc[at if rows is None else rows[at]])
 
 
 def _pairs(
@@ -136,42 +169,9 @@ def _pairs(
         )
 
 
-def _check_columns(frame: pd.DataFrame, name: str, key: str) -> None:
-    repeated = frame.columns[frame.columns.duplicated()].unique()
-    if len(repeated):
-        listed = ", ".join(f"'{label}'" for label in repeated)
-        raise PipelineError(
-            f"The {name} frame has more than one column named {listed}. A name must stand for one column."
-        )
-    if key not in frame.columns:
-        listed = ", ".join(str(label) for label in frame.columns) or "none"
-        close = nearest(key, [str(label) for label in frame.columns])
-        indexed = " It is the index: use reset_index()." if key in frame.index.names else ""
-        raise PipelineError(f"The {name} frame has no key column '{key}'. Columns: {listed}.{close}{indexed}")
-
-
-def _check_known(given: Mapping[str, object], expected: pd.DataFrame, key: str, what: str) -> None:
-    for name in given:
-        if name == key:
-            raise PolicyError(f"The key column '{key}' has a {what}. Keys are compared exactly: remove it.")
-        if name not in expected.columns:
-            known = [str(label) for label in expected.columns]
-            raise PolicyError(
-                f"There is a {what} for '{name}', which is no column of the reference. "
-                f"Columns: {', '.join(known)}.{nearest(name, known)}"
-            )
-
-
-def _same_type(expected: Column, actual: Column) -> bool:
-    if expected.logical != actual.logical:
-        # A column of nulls alone has no type to compare among those that pandas keeps as objects.
-        kinds = {expected.kind, actual.kind} <= {"object", "arrow", "list"}
-        return kinds and bool({"null", "list[null]"} & {expected.logical, actual.logical})
-    if expected.logical.endswith(" ordered"):
-        assert expected.categories is not None
-        assert actual.categories is not None
-        return bool(np.array_equal(expected.categories.objects(), actual.categories.objects()))
-    return True
+def _source(frame: pd.DataFrame, name: str, expected: Column) -> Column:
+    """Return the column that sets the scale: only where a difference is near to its bounds is it read."""
+    return column(frame[name]) if name in frame.columns else expected
 
 
 def _worst(cells: Cells, count: int) -> Array:
@@ -183,6 +183,8 @@ def _worst(cells: Cells, count: int) -> Array:
             limit = np.partition(size, len(rows) - count)[len(rows) - count]
             rows, size = rows[size >= limit], size[size >= limit]
         rows = rows[np.argsort(-size, kind="stable")]
+    elif cells.worst is not None and len(rows) and count > 0:
+        rows = np.append(cells.worst.row, rows[rows != cells.worst.row][: count - 1])
     return np.append(rows[:count], cells.flips[: max(0, count - len(rows))])
 
 
@@ -193,20 +195,3 @@ def _direction(cells: Cells) -> Direction:
     if higher >= 0.99 * len(cells.rows):
         return "higher"
     return "lower" if higher <= 0.01 * len(cells.rows) else "mixed"
-
-
-def _names(keys: Column, taken: Array | None, rows: Array) -> tuple[str, ...]:
-    at = rows if taken is None else taken[rows]
-    return tuple(str(cell) for cell in keys.take(at.astype(np.int64)).objects()) if len(at) else ()
-
-
-def _key_set(keys: Column, rows: Array) -> KeySet:
-    return KeySet(len(rows), _names(keys, None, rows[:_SAMPLE]))
-
-
-def _duplicates(expected: Column, actual: Column, rows: Alignment) -> KeySet:
-    named = _names(actual, None, rows.duplicates_actual[:_SAMPLE]) or _names(
-        expected, None, rows.duplicates_expected[:_SAMPLE]
-    )
-    count = len(rows.duplicates_expected) + len(rows.duplicates_actual)
-    return KeySet(count, tuple(dict.fromkeys(named)))

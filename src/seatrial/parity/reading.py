@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from seatrial.parity.columns import (
-    _UNREADABLE,
+    UNREADABLE,
     Array,
     Column,
     Kind,
@@ -100,6 +100,8 @@ def _of_numpy(values: Array) -> Column:
         return Column(kind, "timestamp" if letter == "M" else "duration", values.view("i8"), unit=unit)
     if letter == "O":
         return _of_objects(values)
+    if letter == "c" and values.dtype.itemsize <= 16:
+        return Column("complex", values.dtype.name, values)
     return Column("object", values.dtype.name, values.astype(object))
 
 
@@ -110,10 +112,38 @@ def _of_objects(values: Array) -> Column:
         if logical == "string":
             return Column("arrow", "string", pa.array(values, pa.large_string(), from_pandas=True))
         if inferred == "mixed" and _first_is_list(values):
-            return of_arrow(pa.array(values, from_pandas=True))
-    except _UNREADABLE:  # a lone surrogate, lists of mixed cells: Python can still compare them
+            lists = of_arrow(pa.array(_nulls_as_none(values)))  # as from pandas, a NaN in a list would be a null
+            if "struct[" not in lists.logical:  # which would give each dict the names of all
+                return lists
+    except UNREADABLE:  # a lone surrogate, lists of mixed cells: Python can still compare them
         pass
-    return Column("object", logical or f"object[{inferred}]", values)
+    return Column("object", logical or _name(values, inferred), values)
+
+
+def _nulls_as_none(values: Array) -> Array:
+    nulls = pd.isna(values)
+    if not nulls.any():
+        return values
+    held: Array = values.copy()
+    held[nulls] = None
+    return held
+
+
+def _name(values: Array, inferred: str) -> str:
+    """Return the logical type of what only Python can hold: that of its cells where all are of one."""
+    if inferred != "mixed":
+        return f"object[{inferred}]"
+    cells = values[~pd.isna(values)]
+    kinds = {list if kind is tuple else kind for kind in set(map(type, cells))}
+    if len(kinds) > 1:
+        return "object[mixed]"
+    (kind,) = kinds
+    if kind is np.ndarray:
+        return " or ".join(sorted({f"array[{cell.dtype.name}, {cell.ndim}-D]" for cell in cells}))
+    if kind is list:
+        dicts = all(isinstance(item, dict) for cell in cells for item in cell)
+        return "list[dict]" if dicts else "list[mixed]"
+    return str(kind.__name__)
 
 
 def _of_masked(series: pd.Series, dtype: np.dtype[Any]) -> Column:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
 
+from seatrial.formatting import plural
 from seatrial.parity.causes.change import Cause
 
 Direction = Literal["", "higher", "lower", "mixed"]
@@ -21,13 +23,45 @@ class KeySet:
 
 
 @dataclass(frozen=True)
+class RowOrder:
+    """The order of the rows that both frames have.
+
+    Attributes:
+        requests: those whose order was looked at; 0 where all rows are in their order.
+        moved: the requests whose rows are in another order.
+        declared: the order is part of the answer.
+        whole: a request has one row, so the order is that of the whole frame, which counts as one.
+        sorted_by: the column by which the expected frame is sorted and the actual one is not, where the order is not
+            declared.
+        was: how it is sorted there, ``ascending`` or ``descending``.
+        now: how the actual frame is sorted by it; empty where it is not.
+    """
+
+    requests: int = 0
+    moved: KeySet = KeySet()
+    declared: bool = False
+    whole: bool = True
+    sorted_by: str = ""
+    was: str = ""
+    now: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """The order is that of training, or is no part of the answer."""
+        return not (self.declared and self.moved.count)
+
+
+@dataclass(frozen=True)
 class ColumnParity:
     """One column compared.
 
     ``mismatches`` counts the rows where both sides have a value and the values differ beyond the tolerance,
     ``null_flips`` those where one side is null: no row is in both. The maxima are over all rows, also those
     within the tolerance, in the column's unit (seconds for instants). ``direction`` says where at least 99 %
-    of the mismatches went. ``p_value`` is adjusted over all columns.
+    of the mismatches went. ``worst_path`` is where inside a cell of the first of ``worst_keys`` the largest
+    difference is, as in ``result.boxes[2].score``; empty for cells that hold no others. ``p_value`` is adjusted over
+    all columns. ``factor`` is actual ÷ expected where they differ most, None where they are no numbers or the expected
+    one is near zero.
     """
 
     column: str
@@ -41,8 +75,10 @@ class ColumnParity:
     max_abs_diff: float
     max_rel_diff: float
     worst_keys: tuple[str, ...] = ()
+    worst_path: str = ""
     direction: Direction = ""
     cause: Cause | None = None
+    factor: float | None = None
     psi: float = 0.0
     psi_critical: float = 0.0
     p_value: float = 1.0
@@ -56,9 +92,13 @@ class ColumnParity:
 
 @dataclass(frozen=True)
 class Parity:
-    """Two frames compared. The order of columns and rows is reported and is no fault by itself."""
+    """Two frames compared.
 
-    key: str
+    The order of columns is reported and is no fault by itself; that of rows is one where it is declared. ``renamed``
+    maps a missing column to the extra one that holds all its values.
+    """
+
+    key_columns: tuple[str, ...]
     rows_expected: int
     rows_actual: int
     rows_compared: int
@@ -73,7 +113,37 @@ class Parity:
     extra_columns: tuple[str, ...]
     column_order_ok: bool
     row_order_ok: bool
+    order: RowOrder
     columns: tuple[ColumnParity, ...]
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The name of the key; several columns are separated by commas."""
+        return ", ".join(self.key_columns)
+
+    @property
+    def keys_differ(self) -> str:
+        """How the keys differ, as a noun phrase with the number of rows of each kind; empty where they do not.
+
+        Example:
+            >>> from seatrial.parity.compare import compare
+            >>> expected = pd.DataFrame({"id": ["a", "b"], "x": [1, 2]})
+            >>> actual = pd.DataFrame({"id": ["a", "a", "c"], "x": [1, 1, 3]})
+            >>> compare(expected, actual, key="id").keys_differ
+            '1 row missing, 1 row added, 1 row too many for its key'
+        """
+        kinds = (
+            (self.missing_keys, "{} missing"),
+            (self.extra_keys, "{} added"),
+            (self.duplicate_keys, "{} too many for {}"),
+            (self.null_keys, "{} with a null key"),
+        )
+        return ", ".join(
+            text.format(plural(keys.count, "row"), "its key" if keys.count == 1 else "their keys")
+            for keys, text in kinds
+            if keys.count
+        )
 
     @property
     def keys_ok(self) -> bool:
@@ -84,7 +154,7 @@ class Parity:
     @property
     def ok(self) -> bool:
         """Something was compared, nothing is missing or too much, and every column holds."""
-        whole = self.keys_ok and not self.missing_columns and not self.extra_columns
+        whole = self.keys_ok and self.order.ok and not self.missing_columns and not self.extra_columns
         return whole and self.rows_compared > 0 and len(self.columns) > 0 and all(c.ok for c in self.columns)
 
     @property

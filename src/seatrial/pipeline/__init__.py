@@ -4,9 +4,12 @@ from seatrial.pipeline.copies import own_copy
 from seatrial.pipeline.parts import SERVICE, Dependency, Key, Samples, Service, Stage, Step
 from seatrial.pipeline.path import Pipeline
 from seatrial.pipeline.replayer import Answered, LocalReplayer, Model, Replayed, Replayer, Source
+from seatrial.pipeline.requests import batches_of, key_columns, request_numbers, requests_of, row_index
+from seatrial.pipeline.returned import Returned
 from seatrial.pipeline.rule import check_keyed, describe, misnamed
 
 __all__ = [
     "SERVICE", "Answered", "Dependency", "Key", "LocalReplayer", "Model", "Pipeline", "Replayed", "Replayer",
-    "Samples", "Service", "Source", "Stage", "Step", "check_keyed", "describe", "misnamed", "own_copy",
+    "Returned", "Samples", "Service", "Source", "Stage", "Step", "batches_of", "check_keyed", "describe", "key_columns",
+    "misnamed", "own_copy", "request_numbers", "requests_of", "row_index",
 ]  # fmt: skip

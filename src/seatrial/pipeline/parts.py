@@ -65,12 +65,14 @@ class Stage:
         ordered: the order of its rows is part of the answer.
         samples: how it is judged where it answers differently each time.
         calls: how often, at most, probes may run it in one validation, where a call is dear.
+        columns: names for the columns of an array that it returns. The key comes from the rows of the stage before,
+            one for each row of the array, unless it is among the names.
         batch_dependent: why its answer may depend on the other rows of a batch; by default it may not.
         name: its name in the pipeline, which fills it in.
         needs: the function's other parameters that the pipeline fills: ``model`` or names of dependencies.
 
     Raises:
-        PipelineError: ``calls`` is no positive number.
+        PipelineError: ``calls`` is no positive number, or ``columns`` are no different names.
 
     Example:
         >>> from seatrial import Pipeline, Stage
@@ -86,11 +88,15 @@ class Stage:
     ordered: bool = False
     samples: Samples | None = None
     calls: int | None = None
+    columns: Sequence[str] = ()
     batch_dependent: str = ""
     name: str = ""
     needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        names = [] if isinstance(self.columns, str) else list(self.columns)
+        if isinstance(self.columns, str) or len({*names}) != len(names) or not all(type(n) is str for n in names):
+            raise PipelineError(f"Stage(columns={self.columns!r}): give a list of different names of columns.")
         if self.calls is not None and not (isinstance(self.calls, int) and self.calls >= 1):
             raise PipelineError(f"Stage(calls={self.calls!r}): give a whole number, 1 or more.")
 

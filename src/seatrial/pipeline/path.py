@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import PipelineError, nearest
-from seatrial.pipeline.parts import SERVICE, Dependency, Key, Service, Stage, Step
+from seatrial.pipeline.parts import Dependency, Key, Service, Stage, Step
+from seatrial.pipeline.refusals import RESERVED, check_keys, check_model, check_service, check_settings
+from seatrial.pipeline.requests import key_columns
 from seatrial.pipeline.rule import parameters_of, run_stage
-
-RESERVED = ("key", "model", "dependencies", SERVICE)
 
 
 class Pipeline:
@@ -34,8 +34,8 @@ class Pipeline:
         **stages: the stages by name: functions, or a :class:`Stage` that says more about one.
 
     Raises:
-        PipelineError: there are fewer than two stages, a name is reserved or given twice, or a stage has a parameter
-            that the pipeline cannot fill.
+        PipelineError: there are fewer than two stages, a name is reserved or given twice, a stage stands under the
+            name of a setting, a stage has a parameter that the pipeline cannot fill, or none takes the model.
 
     Example:
         >>> def parse(frame):
@@ -52,6 +52,7 @@ class Pipeline:
     def __init__(
         self,
         name: str,
+        /,
         *,
         key: Key,
         model: Callable[[str], Any] | None = None,
@@ -59,6 +60,7 @@ class Pipeline:
         service: Service | None = None,
         **stages: Callable[..., pd.DataFrame] | Stage,
     ) -> None:
+        check_settings(name, key=key, model=model, dependencies=dependencies, service=service)
         self.name = name
         self.key: Any = key if isinstance(key, str) else tuple(key)
         self.model = model
@@ -86,11 +88,14 @@ class Pipeline:
             )
         fillable = [*(["model"] if model else []), *self.dependencies]
         declared = {s: f if isinstance(f, Stage) else Stage(f) for s, f in stages.items()}
-        _check_keys(name, key, declared)
+        check_keys(name, key, declared)
         self._stages = {
             s: replace(stage, name=s, needs=stage.needs or parameters_of(s, stage.function, fillable))
             for s, stage in declared.items()
         }
+        check_model(name, self._stages, model)
+        served = self._stages.get((service and service.serves) or "", list(self._stages.values())[-1])
+        check_service(name, service, key, served)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -132,7 +137,18 @@ class Pipeline:
             (('id',), ('id',), ('id', 'item'))
         """
         own = None if name is None else self.stage(name).key
-        return _columns(self.key if own is None else own)
+        return key_columns(self.key if own is None else own)
+
+    def rows_of(self, name: str) -> dict[str, Any]:
+        """Return how rows of a stage's frames are matched, as arguments of :func:`seatrial.parity.compare.compare`.
+
+        Example:
+            >>> ranking = Stage(lambda frame: frame, key=("id", "item"), ordered=True)
+            >>> shop = Pipeline("shop", key="id", raw=lambda frame: frame, ranking=ranking)
+            >>> shop.rows_of("ranking")
+            {'key': ('id', 'item'), 'request': ('id',), 'ordered': True}
+        """
+        return {"key": self.key_of(name), "request": self.key_of(), "ordered": self.stage(name).ordered}
 
     def before(self, name: str) -> str | None:
         """Return the stage before ``name``; None for the first, which receives the requests."""
@@ -171,30 +187,10 @@ class Pipeline:
         if missing := [n for n in stage.needs if n not in given]:
             how = "model=..." if missing[0] == "model" else f"clients={{'{missing[0]}': ...}}"
             raise PipelineError(f"Stage '{name}' needs '{missing[0]}', and none was given. Pass {how}.")
-        return partial(run_stage, stage, self.key, {n: given[n] for n in stage.needs}, columns)
+        return partial(run_stage, stage, self.key_of(name), {n: given[n] for n in stage.needs}, columns)
 
     def __repr__(self) -> str:
         return f"Pipeline({self.name!r}: {' → '.join(self.stages)})"
-
-
-def _columns(key: Key) -> tuple[str, ...]:
-    return (key,) if isinstance(key, str) else tuple(key)
-
-
-def _check_keys(name: str, key: Key, stages: Mapping[str, Stage]) -> None:
-    """Raise PipelineError where a key names no columns, or a stage's does not begin with the pipeline's."""
-    for owner, given in ((f"Pipeline '{name}'", key), *((f"Stage '{s}'", g.key) for s, g in stages.items() if g.key)):
-        columns = _columns(given) if isinstance(given, str | tuple | list) else ()
-        if not columns or not all(isinstance(c, str) and c for c in columns) or len({*columns}) != len(columns):
-            raise PipelineError(
-                f"{owner} has the key {given!r}. A key is the name of a column, or a tuple of different names."
-            )
-        if columns[: len(_columns(key))] != _columns(key):
-            further = [c for c in columns if c not in _columns(key)]
-            raise PipelineError(
-                f"{owner} has the key {given!r}, which does not begin with the key of the pipeline, {key!r}. Rows are "
-                f"kept together by request: begin with it, such as {(*_columns(key), *further)!r}."
-            )
 
 
 def _connect(dependency: Dependency) -> Any:

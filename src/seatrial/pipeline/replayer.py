@@ -11,6 +11,7 @@ import pandas as pd
 from seatrial.errors import PipelineError, StageError
 from seatrial.pipeline.copies import own_copy
 from seatrial.pipeline.path import Pipeline
+from seatrial.pipeline.returned import Returned
 
 Model = Literal["version", "champion"]
 """Whose model a stage gets: that of the version under validation, or the champion's."""
@@ -58,7 +59,7 @@ class Replayer(Protocol):
 
         Args:
             stages: the names of the stages, in their order.
-            batches: frames of the stage before the first, which the stage may write into.
+            batches: frames of the stage before the first. They stay as they are, whatever the stages write into.
             model: whose model the stages get, where they need one.
             sources: by dependency; those not named answer as recorded.
 
@@ -134,10 +135,10 @@ class LocalReplayer:
         sources: Mapping[str, Source] | None = None,
     ) -> list[Replayed]:
         """See :meth:`Replayer.replay`."""
-        # A stage may write into the frame it gets, which is the result of the one before.
+        # A stage may write into the frame it gets, which is the result of the one before, and later into its own.
         return [
-            [r if s == stages[-1] or isinstance(r, StageError) else own_copy(r) for s, r in zip(stages, results)]  # noqa: B905  an error ends it early
-            for results in self.each(stages, batches, model=model, sources=sources)
+            [r if isinstance(r, StageError) else own_copy(r) for r in results]
+            for results in self.each(stages, map(own_copy, batches), model=model, sources=sources)
         ]
 
     def each(
@@ -148,7 +149,10 @@ class LocalReplayer:
         model: Model = "version",
         sources: Mapping[str, Source] | None = None,
     ) -> Iterator[Iterator[pd.DataFrame | StageError]]:
-        """Yield the results for each batch, each before the next stage runs and may write into it."""
+        """Yield the results for each batch, each before the next stage runs and may write into it.
+
+        The stages may write into the batches too.
+        """
         clients = {**self._recorded(), **{n: self._client(n, source) for n, source in (sources or {}).items()}}
         steps = [
             self._pipeline.step(s, model=self._models.get(model), clients=clients, columns=self._columns)
@@ -156,13 +160,14 @@ class LocalReplayer:
         ]
 
         def results(frame: pd.DataFrame) -> Iterator[pd.DataFrame | StageError]:
+            last: Any = Returned.of(frame)
             for step in steps:
                 try:
-                    frame = step(frame)
+                    last = step(last)
                 except StageError as error:
                     yield error
                     return
-                yield frame
+                yield last.frame
 
         return (results(batch) for batch in batches)
 

@@ -6,14 +6,18 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seatrial.errors import PipelineError, StageError, nearest
 from seatrial.formatting import plural
 from seatrial.pipeline.parts import Stage
+from seatrial.pipeline.requests import Positions, key_columns, request_numbers
+from seatrial.pipeline.returned import Returned, returned
 
 _QUOTED = re.compile(r"'([^']+)'")  # how pandas quotes the columns that a frame lacks
 
@@ -62,13 +66,13 @@ def parameters_of(stage: str, function: Callable[..., Any], fillable: Sequence[s
 
 
 def run_stage(
-    stage: Stage, key: str, arguments: Mapping[str, Any], columns: Container[str], frame: pd.DataFrame
-) -> pd.DataFrame:
-    """Run a stage on a frame and return its frame.
+    stage: Stage, key: Any, arguments: Mapping[str, Any], columns: Container[str], frame: pd.DataFrame | Returned
+) -> Any:
+    """Run a stage on a frame and return its frame; on what a stage returned, and then return it likewise.
 
     Args:
         stage: the stage.
-        key: the key column.
+        key: the key columns of its frame.
         arguments: its parameters after the frame.
         columns: names that a message may mention when the stage fails for want of one of them.
         frame: the frame of the previous stage.
@@ -76,45 +80,69 @@ def run_stage(
     Raises:
         StageError: the stage raised, or its frame breaks the rule.
     """
+    before = Returned.of(frame) if isinstance(frame, pd.DataFrame) else frame
     try:
-        out = stage.function(frame, **arguments)
+        out = stage.function(before.given, **arguments)
     except StageError:
         raise
     except (Exception, SystemExit) as error:
         what = str(error) if isinstance(error, PipelineError) else describe(error, columns)
         raise StageError(stage.name, f"Stage '{stage.name}' raised {what}") from error
-    check_keyed(stage.name, key, out)
-    return out
+    keys = (key,) if isinstance(key, str) else tuple(key)
+    after = returned(stage.name, out, before=before.frame, key=keys, columns=stage.columns)
+    check_keyed(stage.name, key, after.frame)
+    return after.frame if isinstance(frame, pd.DataFrame) else after
 
 
-def check_keyed(stage: str, key: str, frame: Any) -> None:
-    """Check that a stage returned a frame with distinct column names and a key column, unique and never null.
+def check_keyed(stage: str, key: str | Sequence[str], frame: Any) -> None:
+    """Check that a stage returned a frame with distinct column names and its key, unique and never null.
+
+    Of a key of several columns none is null, and together they are unique.
 
     Raises:
         StageError: what is wrong with the frame, and which stage returned it.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise StageError(stage, f"Stage '{stage}' returned {type(frame).__name__}; a stage returns a pandas DataFrame.")
+        raise StageError(stage, f"The frame of stage '{stage}' is a {type(frame).__name__}. Give a pandas DataFrame.")
     if wrong := misnamed(frame):
         raise StageError(stage, f"Stage '{stage}' returned {wrong}.")
-    if key not in frame.columns:
+    names = list(key_columns(key))
+    for name in names:
+        if name not in frame.columns:
+            raise StageError(
+                stage,
+                f"Stage '{stage}' lost the key column '{name}'. It returned: {', '.join(map(str, frame.columns[:8]))}."
+                f"{nearest(name, map(str, frame.columns))}",
+            )
+        if nulls := int(frame[name].isna().sum()):
+            raise StageError(
+                stage,
+                f"Stage '{stage}' returned {plural(nulls, 'row')} with a null key '{name}'; a key is never null.",
+            )
+    try:
+        repeated = _repeated(frame, names)
+    except PipelineError as error:
+        raise StageError(stage, f"Stage '{stage}' returned a key that is none. {error}") from error
+    if len(repeated):
+        listed = ", ".join(map(repr, names))
+        keys = len(frame) - len(repeated)
+        first = frame[names].iloc[repeated].drop_duplicates().head(3)
+        sample = ", ".join(" / ".join(map(str, row)) for row in first.itertuples(index=False, name=None))
         raise StageError(
             stage,
-            f"Stage '{stage}' lost the key column '{key}'. It returned: {', '.join(map(str, frame.columns[:8]))}."
-            f"{nearest(key, map(str, frame.columns))}",
+            f"Stage '{stage}' returned {len(frame):,} rows for {keys:,} keys, {len(repeated):,} too many: {listed} "
+            f"repeat{'s' if len(names) == 1 else ''} {sample}. A key is unique: look for a join that fans out. "
+            f"Where a request has several rows, declare what names one: Stage(..., key=({listed}, ...)).",
         )
-    keys = frame[key]
-    if nulls := int(keys.isna().sum()):
-        raise StageError(
-            stage, f"Stage '{stage}' returned {plural(nulls, 'row')} with a null key '{key}'; a key is never null."
-        )
-    if not keys.is_unique:
-        sample = ", ".join(str(k) for k in keys[keys.duplicated()].unique()[:3])
-        raise StageError(
-            stage,
-            f"Stage '{stage}' returned {len(frame):,} rows for {keys.nunique():,} keys: '{key}' repeats {sample}. "
-            "A key is unique: look for a join that fans out.",
-        )
+
+
+def _repeated(frame: pd.DataFrame, names: Sequence[str]) -> Positions:
+    """Return the positions of the rows whose key occurs before."""
+    if len(names) == 1:
+        with suppress(TypeError):
+            if frame[names[0]].is_unique:
+                return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(pd.Series(request_numbers(frame, names)).duplicated().to_numpy())
 
 
 def misnamed(frame: pd.DataFrame) -> str:

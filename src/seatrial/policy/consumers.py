@@ -18,6 +18,7 @@ from typing import Any
 
 from seatrial.errors import PolicyError
 from seatrial.io import strict_json
+from seatrial.io.files import is_leftover
 from seatrial.policy.settings import Settings, setting, validated
 
 FOLDER, DOCUMENT = "contract", "openapi.json"
@@ -94,7 +95,7 @@ def load_pinned(folder: Path) -> Pinned:
     if not folder.is_dir():
         return Pinned()
     examples, document = [], None
-    for path in sorted(folder.rglob("*.json")):
+    for path in sorted(p for p in folder.rglob("*.json") if not is_leftover(p.relative_to(folder))):
         if path == folder / DOCUMENT:
             document = _json(path)
             if not isinstance(document, dict) or "paths" not in document:

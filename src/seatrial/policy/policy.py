@@ -9,6 +9,7 @@ from typing import Any
 
 from seatrial.errors import PolicyError, unknown
 from seatrial.io.bundle import directory_digest
+from seatrial.io.files import is_leftover
 from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
@@ -24,7 +25,8 @@ from seatrial.policy.service import (
     Stress,
     read_service,
 )
-from seatrial.policy.stages import StagePolicy, _stage_policy
+from seatrial.policy.stages import StagePolicy, _stage_policy, check_tolerances
+from seatrial.reference.snapshot import Reference
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Policy:
                 f"There is no policy at {root}. 'seatrial init' creates one; --project selects another project."
             )
         stages = {}
-        for path in sorted(root.glob("*.py")):
+        for path in sorted(p for p in root.glob("*.py") if not is_leftover(p.relative_to(root))):
             if path.stem not in pipeline.stages:
                 raise PolicyError(f"{path} belongs to no stage. {unknown('Stage', path.stem, pipeline.stages)}")
             stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
@@ -60,6 +62,14 @@ class Policy:
             if name not in pipeline.dependencies:
                 raise PolicyError(f"{root / FILE} [dependencies]: {unknown('dependency', name, pipeline.dependencies)}")
         return cls(stages, service, policy_digest(root), load_pinned(root / FOLDER))
+
+    def check_against(self, reference: Reference, pipeline: Pipeline) -> None:
+        """Check that every declared tolerance can apply to the reference, before anything is judged.
+
+        Raises:
+            PolicyError: a tolerance for no column, for the key, or of a kind that cannot apply to its column.
+        """
+        check_tolerances(self.stages, reference, pipeline.key_of)
 
     @property
     def promote(self) -> str | None:
@@ -115,5 +125,5 @@ class Policy:
 
 
 def policy_digest(directory: Path) -> str:
-    """Return the digest of all that a policy's directory says, without reading it."""
-    return directory_digest(directory, without="__pycache__")
+    """Return the digest of all that a policy's directory says, without reading it; what editors leave says nothing."""
+    return directory_digest(directory, without=is_leftover)

@@ -4,46 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
+
 from seatrial.errors import PolicyError, nearest, unknown
-from seatrial.metrics import metric
+from seatrial.parity.agreement.choose import Allowed, check_allowed
+from seatrial.parity.agreement.cosine import Cosine
+from seatrial.parity.agreement.json import Json
+from seatrial.parity.agreement.text import Text
+from seatrial.parity.agreement.topk import TopK
+from seatrial.parity.columns import Column
+from seatrial.parity.reading import column
 from seatrial.parity.tolerance import Tolerance
+from seatrial.policy.quality import Quality, check_qualities
 from seatrial.reference.snapshot import Reference
 
 SETTINGS = ("tolerances", "expectations", "quality", "show")  # of a stage's file
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What the predictions must be worth where the reference carries labels.
-
-    Attributes:
-        label: the label column, with 1 or true for the event.
-        score: the column of the stage that holds the score.
-        limits: metric name (see ``seatrial.metrics``) to its lowest (or for losses highest) acceptable value.
-        slices: columns of any earlier stage; each value with enough rows is evaluated separately.
-        margin: how much worse than the champion still counts as not worse, stated beforehand: in the metric's
-            own unit where higher is better, for losses a share of the champion's value.
-        confidence: of the paired bootstrap's one-sided bound.
-    """
-
-    label: str
-    score: str
-    limits: Mapping[str, float]
-    slices: Sequence[str] = ()
-    margin: float = 0.01
-    confidence: float = 0.95
-
-    def __post_init__(self) -> None:
-        for name in self.limits:
-            metric(name)
-        if not self.margin >= 0:
-            raise PolicyError(f"Quality(margin={self.margin!r}): a margin is 0 or more.")
-        if not 0.5 < self.confidence < 1:
-            raise PolicyError(f"Quality(confidence={self.confidence!r}): a confidence lies between 0.5 and 1.")
 
 
 @dataclass(frozen=True)
@@ -51,16 +31,24 @@ class StagePolicy:
     """What must hold of one stage's frame.
 
     Attributes:
-        tolerances: by column, the largest difference from training.
+        tolerances: by column or pattern (``score*``), what may differ from training: ``Tolerance``, ``Cosine``,
+            ``TopK``, ``Text`` or ``Json``. The most specific holds.
         expectations: called with the reference, gives Great Expectations expectations for the real frame.
-        quality: limits on what the predictions are worth.
+        quality: limits on what the predictions are worth; a list where a stage predicts several things.
         show: columns whose values may appear in reports; every other column shows keys and counts alone.
     """
 
-    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    tolerances: Mapping[str, Allowed] = field(default_factory=dict)
     expectations: Callable[[Reference], Sequence[Any]] | None = None
-    quality: Quality | None = None
+    quality: Quality | Sequence[Quality] | None = None
     show: Sequence[str] = ()
+
+    @property
+    def qualities(self) -> tuple[Quality, ...]:
+        """Return each ``Quality`` of the stage."""
+        if self.quality is None:
+            return ()
+        return (self.quality,) if isinstance(self.quality, Quality) else tuple(self.quality)
 
 
 def _stage_policy(path: Path, module: ModuleType) -> StagePolicy:
@@ -74,13 +62,40 @@ def _stage_policy(path: Path, module: ModuleType) -> StagePolicy:
         ):
             raise PolicyError(f"{path}: {unknown('Setting', name, SETTINGS)}")
     tolerances = found.get("tolerances", {})
-    if not isinstance(tolerances, Mapping) or not all(isinstance(t, Tolerance) for t in tolerances.values()):
-        raise PolicyError(f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...).")
+    if not isinstance(tolerances, Mapping) or not all(isinstance(name, str) for name in tolerances):
+        raise PolicyError(f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...) and its like.")
+    for name, allowed in tolerances.items():
+        if not isinstance(allowed, (Tolerance, Cosine, TopK, Text, Json)):
+            raise PolicyError(
+                f"{path}: 'tolerances' maps column names to seatrial.Tolerance(...), Cosine, TopK, Text or Json; "
+                f"'{name}' has a {type(allowed).__name__}."
+            )
     if not callable(found.get("expectations", len)):
         raise PolicyError(f"{path}: 'expectations' is a function of the reference that returns a list of expectations.")
     show = found.get("show", ())
     if not isinstance(show, list | tuple | set | frozenset) or not all(isinstance(c, str) for c in show):
         raise PolicyError(f"{path}: 'show' is a list of column names.")
-    if not isinstance(found.get("quality"), Quality | None):
-        raise PolicyError(f"{path}: 'quality' is a seatrial.Quality(...).")
+    if "quality" in found:
+        check_qualities(str(path), found["quality"])
     return StagePolicy(**found)
+
+
+def check_tolerances(
+    stages: Mapping[str, StagePolicy], reference: Reference, key_of: Callable[[str], Sequence[str]]
+) -> None:
+    """Check that every declared tolerance can apply to the reference, before anything is judged.
+
+    Raises:
+        PolicyError: a tolerance for no column, for the key, or of a kind that cannot apply to its column.
+    """
+    for stage, policy in stages.items():
+        if policy.tolerances and stage in reference.stages:
+            frame = reference.frame(stage)
+            read = partial(_column, frame)
+            check_allowed(
+                policy.tolerances, list(frame.columns), key_of(stage), read, where=f"expectations/{stage}.py: "
+            )
+
+
+def _column(frame: pd.DataFrame, name: str) -> Column:
+    return column(frame[name])

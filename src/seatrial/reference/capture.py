@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from seatrial import plugins
 from seatrial.errors import PipelineError, StageError
 from seatrial.io import bundle, parquet
-from seatrial.parity.compare import Tolerance, compare
 from seatrial.parity.reading import column
-from seatrial.parity.result import Parity
-from seatrial.pipeline import Pipeline, check_keyed, misnamed
+from seatrial.pipeline import Pipeline, Returned, check_keyed, misnamed, own_copy, row_index
 from seatrial.reference.environment import environment
+from seatrial.reference.noise import Mode, Recorder, check_runs
 from seatrial.reference.profile import profile
 from seatrial.reference.recording import Answers, RecordingClient
 from seatrial.reference.snapshot import FORMAT, Reference
-
-EXACT = Tolerance(rtol=0.0, atol=0.0)
 
 
 def capture(
@@ -33,14 +30,16 @@ def capture(
     given: Mapping[str, pd.DataFrame] | None = None,
     labels: pd.DataFrame | None = None,
     seed: int = 0,
-    noise: Literal["refuse", "record"] = "refuse",
+    noise: Mode = "refuse",
+    runs: int = 10,
     run_id: str | None = None,
     registry: str = "models",
 ) -> Reference:
     """Run the path on ``requests`` and keep every stage's output and every dependency's answers.
 
     Each stage is run a second time, on its input and with the answers as they come back from storage; a stage that
-    then differs from itself is refused, or its noise becomes that column's tolerance floor.
+    then differs from itself is refused, or its noise is recorded from several runs and allowed for (see
+    ``docs/noise.md``). A stage with ``samples`` is run several times, and all its answers are kept.
 
     Args:
         pipeline: the path.
@@ -51,6 +50,8 @@ def capture(
         labels: the key column and what came true, for the quality check.
         seed: the seed the requests were drawn with, kept in the manifest.
         noise: ``refuse`` a stage that is not repeatable, or ``record`` by how much.
+        runs: how often a noisy stage is run to record its noise, at least: 5 or more. One whose rows are few, or share
+            their noise, is run up to 60 times.
         run_id: the run to store the reference with, beside its model.
         registry: where that run is: the scheme of an installed registry, MLflow's by default.
 
@@ -59,11 +60,12 @@ def capture(
         PipelineError: a given frame or labels that do not fit the path, or no rows at all.
         RegistryError: the registry cannot store the reference.
     """
+    check_runs(noise, runs)
     store = None if run_id is None else plugins.load("registries", registry)()
     _check_requests(requests)
     for stage in given or {}:
         pipeline.stage(stage)
-    given = {stage: _with_key(frame, pipeline.key) for stage, frame in (given or {}).items()}
+    given = {stage: _with_key(frame, pipeline.key_of(stage)) for stage, frame in (given or {}).items()}
     if isinstance(model, str | Path) and pipeline.model:
         model = pipeline.model(str(model))
     keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
@@ -74,39 +76,50 @@ def capture(
     profiles: dict[str, Any] = {}
     parquet.write_frame(requests, root / "requests.parquet", "the requests")
     fresh = requests
+    last: Any = Returned.of(own_copy(requests))
     for stage in pipeline.stages:
         step = pipeline.step(stage, model=model, clients=recorders, columns=_columns(outputs, given))
-        out = outputs[stage] = _something(stage, step(fresh.copy()))
-        fresh = _given(stage, given[stage], out, pipeline.key) if stage in given else out
+        last = step(last)
+        fresh = out = outputs[stage] = _something(stage, own_copy(last.frame))  # the next stage may write into it
+        if stage in given:
+            fresh = _given(stage, given[stage], out, pipeline.key_of(stage))
+            fresh.attrs = {**out.attrs}  # the next stage gets it in the form that this one returns
+            last = Returned.of(own_copy(fresh))
         parquet.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
         stages[stage] = {
             "rows": len(fresh),
             "given": stage in given,
+            "indexed": not (fresh.index.nlevels == 1 and fresh.index.equals(pd.RangeIndex(len(fresh)))),
             "columns": {c: column(fresh[c]).logical for c in fresh.columns},  # the same on every release of pandas
         }
+        if (own := pipeline.stage(stage).key) is not None:
+            stages[stage]["key"] = own if isinstance(own, str) else list(own)
         profiles[stage] = profile(fresh)
     if labels is not None:
-        parquet.write_frame(_labels(labels, fresh, pipeline.key), root / "labels.parquet", "the labels")
+        parquet.write_frame(_labels(labels, fresh, pipeline), root / "labels.parquet", "the labels")
     (root / "profile.json").write_text(json.dumps(profiles, sort_keys=True, allow_nan=False), encoding="utf-8")
     manifest = {
         "kind": "reference",
         "format": FORMAT,
         "pipeline": pipeline.name,
-        "key": pipeline.key,
+        "key": pipeline.key if isinstance(pipeline.key, str) else list(pipeline.key),
         "path": list(pipeline.stages),
         "stages": stages,
         "dependencies": {name: _write_answers(name, r.answers(), root) for name, r in recorders.items()},
         "seed": seed,
         "environment": environment(),
+        "apart": ["environment"],  # the digest is of what was captured, wherever that was
     }
     stored = Reference(root, {**manifest, "files": {}})
-    clients, floors = stored.clients(), {}
-    for stage, out in outputs.items():
-        first = out if stage in given else stored.frame(stage)  # what storage does to a frame, a replay would see
-        again = pipeline.step(stage, model=model, clients=clients, columns=stored.columns)(stored.input_of(stage))
-        if found := _noise(stage, first, again, pipeline.key, noise):
-            floors[stage] = found
-    reference = Reference(root, bundle.seal(root, {**manifest, "noise": floors}), keep)
+    clients = stored.clients()
+
+    def again(stage: str, frame: pd.DataFrame) -> pd.DataFrame:
+        return pipeline.step(stage, model=model, clients=clients, columns=stored.columns)(own_copy(frame))
+
+    # What storage does to a frame, a replay would see.
+    firsts = {stage: out if stage in given else stored.frame(stage) for stage, out in outputs.items()}
+    noisy = Recorder(pipeline, again, root, noise, runs).record(firsts, stored.input_of)
+    reference = Reference(root, bundle.seal(root, {**manifest, **noisy}), keep)
     if store is not None:
         store.store_reference(reference, run_id)
     return reference
@@ -133,68 +146,42 @@ def _something(stage: str, out: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _noise(stage: str, first: pd.DataFrame, second: pd.DataFrame, key: str, noise: str) -> dict[str, float]:
-    """Return by how much each column differs between two runs, once; refuse what no floor can describe."""
-    exact = {str(column): EXACT for column in first.columns if column != key}
-    parity = compare(first, second, key=key, tolerances=exact, distributions=False)
-    if parity.ok:
-        return {}
-    noisy = {c.column: c.max_abs_diff for c in parity.columns if c.mismatches}
-    numbers = bool(noisy) and _only_numbers(parity)
-    if noise == "record" and numbers:
-        return noisy
-    other = [*noisy, *(c.column for c in parity.columns if c.null_flips or not c.dtype_ok)]
-    where = f"column(s) {', '.join(list(dict.fromkeys(other))[:3])}" if other else "its rows or columns"
-    raise StageError(
-        stage,
-        f"Stage '{stage}' is not repeatable: a second run on its stored input gives other values in {where}. "
-        "Look for an unseeded random choice, a clock, an index that carries meaning, or a dtype that storage loses"
-        + (", or capture with noise='record' to allow for the noise." if numbers else "."),
-    )
+def _with_key(frame: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    indexed = [name for name in frame.index.names if name is not None]
+    return frame.reset_index() if set(indexed) & set(key) - set(frame.columns) else frame
 
 
-def _only_numbers(parity: Parity) -> bool:
-    structure = (parity.missing_keys, parity.extra_keys, parity.duplicate_keys)
-    numeric = all(c.dtype_ok and not c.null_flips and c.max_abs_diff < float("inf") for c in parity.columns)
-    floats = all("float" in c.dtype_expected or "double" in c.dtype_expected for c in parity.columns if c.mismatches)
-    return (
-        not any(k.count for k in structure)
-        and not parity.missing_columns
-        and not parity.extra_columns
-        and numeric
-        and floats
-    )
-
-
-def _with_key(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    return frame.reset_index() if key in frame.index.names and key not in frame.columns else frame
-
-
-def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: str) -> pd.DataFrame:
+def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
     try:
         check_keyed(stage, key, frame)
     except StageError as error:
         raise PipelineError(f"The frame given for stage '{stage}' cannot replace its output. {error}") from error
-    lost = int((~out[key].isin(frame[key])).sum())
+    known, wanted = row_index(frame, key), row_index(out, key)
+    lost = int((~wanted.isin(known)).sum())
     if lost:
         raise PipelineError(
             f"The frame given for stage '{stage}' lacks {lost:,} of the {len(out):,} keys of the requests. "
             "Give the rows that training used for exactly these requests."
         )
-    return frame[frame[key].isin(out[key])].reset_index(drop=True)
+    return frame[known.isin(wanted)].reset_index(drop=True)
 
 
-def _labels(labels: pd.DataFrame, last: pd.DataFrame, key: str) -> pd.DataFrame:
-    labels = _with_key(labels, key)
+def _labels(labels: pd.DataFrame, last: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
+    """Return the labels of the last stage's rows, or of the requests where their rows are not named."""
+    own = pipeline.key_of(pipeline.stages[-1])
+    labels = _with_key(labels, own)
+    key = list(own if set(own) <= set(labels.columns) else pipeline.key_of())
+    listed = ", ".join(f"'{name}'" for name in key)
     if wrong := misnamed(labels):
         raise PipelineError(f"Labels have {wrong}.")
-    if key not in labels.columns or len(labels.columns) < 2:
+    if not set(key) <= set(labels.columns) or len(labels.columns) <= len(key):
         raise PipelineError(
-            f"Labels need the key column '{key}' and a label; got: {', '.join(map(str, labels.columns))}."
+            f"Labels need the key column{'s' if len(key) > 1 else ''} {listed} and a label; got: "
+            f"{', '.join(map(str, labels.columns))}."
         )
-    if not labels[key].is_unique or labels[key].isna().any():
-        raise PipelineError(f"Labels have a null or repeated key in '{key}'; each row has one label.")
-    if not (found := labels[labels[key].isin(last[key])].reset_index(drop=True)).shape[0]:
+    if labels.duplicated(key).any() or labels[key].isna().any(axis=None):
+        raise PipelineError(f"Labels have a null or repeated key in {listed}; each row has one label.")
+    if not (found := labels[row_index(labels, key).isin(row_index(last, key))].reset_index(drop=True)).shape[0]:
         raise PipelineError("None of the labels' keys is a key of the requests.")
     return found
 

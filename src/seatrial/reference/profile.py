@@ -18,25 +18,38 @@ def profile(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {str(name): _column(frame[name]) for name in frame.columns}
 
 
-def _column(column: pd.Series) -> dict[str, Any]:
+def _column(column: pd.Series) -> dict[str, Any]:  # noqa: PLR0911  one return a kind
     known = column.dropna()
     facts: dict[str, Any] = {
         "type": read(column).logical,
         "rows": len(column),
         "nulls": int(len(column) - len(known)),
     }
+    if column.dtype == object and any(isinstance(cell, bytes | bytearray) for cell in known):
+        return facts | _lengths(known)  # images and the like: their text is long, and tells nothing
     try:
         facts["distinct"] = int(known.nunique())
-    except TypeError:  # lists and mappings cannot be hashed
-        return facts | {"lengths": _numbers(known.map(len))}
+    except (TypeError, NotImplementedError):  # lists and mappings cannot be hashed
+        return facts | _lengths(known)
+    if pd.api.types.is_complex_dtype(known):
+        return facts
     if pd.api.types.is_bool_dtype(known):
         return facts | {"true": int(known.astype(bool).sum())}
     if pd.api.types.is_numeric_dtype(known):
         return facts | _numbers(known)
     if pd.api.types.is_datetime64_any_dtype(known):
         return facts | {"min": str(known.min()), "max": str(known.max())} if len(known) else facts
-    counts = known.astype(str).value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    try:
+        texts = known.astype(str)
+    except ValueError:  # bytes in a column of Arrow's
+        return facts | _lengths(known)
+    counts = texts.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     return facts | {"top": {str(value): int(count) for value, count in counts.head(TOP).items()}}
+
+
+def _lengths(known: pd.Series) -> dict[str, Any]:
+    sized = [len(cell) for cell in known if hasattr(cell, "__len__") and getattr(cell, "shape", True) != ()]
+    return {"lengths": _numbers(pd.Series(sized, dtype="float64"))} if len(sized) == len(known) else {}
 
 
 def _numbers(column: pd.Series) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ import pandas as pd
 
 from seatrial.errors import ReferenceInvalid, nearest
 from seatrial.io import bundle, parquet
-from seatrial.pipeline import Pipeline
+from seatrial.pipeline import Key, Pipeline, key_columns
 from seatrial.reference.record import answers_of, write_record
 from seatrial.reference.recording import Answers, RecordedClient
 
 FORMAT = 1
 COPY_ON_WRITE = int(pd.__version__.partition(".")[0]) >= 3
-FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise"}
+FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise", "samples"}
 
 
 class Reference:
@@ -56,7 +56,7 @@ class Reference:
 
     @property
     def digest(self) -> str:
-        """``sha256:…`` of everything in it; the same for two captures of the same thing."""
+        """``sha256:…`` of everything in it but the environment; the same for two captures of the same thing."""
         return str(self.manifest["digest"])
 
     @property
@@ -65,9 +65,14 @@ class Reference:
         return str(self.manifest["pipeline"])
 
     @property
-    def key(self) -> str:
-        """The key column."""
-        return str(self.manifest["key"])
+    def key(self) -> Key:
+        """The column that names a request, or the columns that do together."""
+        return _key(self.manifest["key"])
+
+    def key_of(self, stage: str) -> tuple[str, ...]:
+        """Return the columns that name a row of a stage's frame."""
+        own = self.manifest["stages"][stage].get("key")
+        return key_columns(self.key if own is None else _key(own))
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -81,8 +86,8 @@ class Reference:
 
     @property
     def noise(self) -> Mapping[str, Mapping[str, float]]:
-        """Stage to column to the largest difference between two runs of the same thing at capture."""
-        return dict(self.manifest["noise"])
+        """Stage to column to the standard deviation of a row between runs of the same thing at capture."""
+        return {stage: entry["columns"] for stage, entry in self.manifest["noise"].items() if entry.get("columns")}
 
     @property
     def requests(self) -> pd.DataFrame:
@@ -128,7 +133,9 @@ class Reference:
                 "Each model version carries a reference of its own: capture one in its training run."
             )
         if self.key != pipeline.key:
-            raise ReferenceInvalid(f"The reference is keyed by '{self.key}', and the pipeline by '{pipeline.key}'.")
+            raise ReferenceInvalid(
+                f"The reference is keyed by {_listed(self.key)}, and the pipeline by {_listed(pipeline.key)}."
+            )
         if self.stages != pipeline.stages:
             missing = [s for s in pipeline.stages if s not in self.stages]
             what = f"It lacks '{missing[0]}'.{nearest(missing[0], self.stages)}" if missing else "They differ."
@@ -137,6 +144,12 @@ class Reference:
                 f"{', '.join(pipeline.stages)}. "
                 f"{what} Capture the reference again with this pipeline."
             )
+        for stage in self.stages:
+            if self.key_of(stage) != pipeline.key_of(stage):
+                raise ReferenceInvalid(
+                    f"Stage '{stage}' is keyed by {_listed(self.key_of(stage))} in the reference, and by "
+                    f"{_listed(pipeline.key_of(stage))} in the pipeline. Capture the reference again."
+                )
 
     def _read(self, name: str) -> pd.DataFrame:
         with self._lock:
@@ -146,6 +159,14 @@ class Reference:
 
     def __repr__(self) -> str:
         return f"Reference({self.pipeline!r}, {' → '.join(self.stages)}, {self.digest[:19]}…)"
+
+
+def _key(stored: str | Sequence[str]) -> Key:
+    return stored if isinstance(stored, str) else tuple(map(str, stored))
+
+
+def _listed(key: Key) -> str:
+    return ", ".join(f"'{name}'" for name in key_columns(key))
 
 
 def shared(frame: pd.DataFrame) -> pd.DataFrame:

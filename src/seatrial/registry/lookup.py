@@ -19,7 +19,7 @@ from seatrial.openapi.document import is_openapi
 from seatrial.registry.protocol import Fetched, Registry, Version
 
 if TYPE_CHECKING:
-    from seatrial.trial import ChampionContract
+    from seatrial.reference.champion import ChampionContract
 
 OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
 
@@ -114,7 +114,7 @@ def champion_contract(version: Version, alias: str, into: Path) -> ChampionContr
     if best.number != version.number:
         with contextlib.suppress(ReferenceInvalid):
             reference = of(best.uri).fetch_reference(best, into).root
-    from seatrial.trial import ChampionContract
+    from seatrial.reference.champion import ChampionContract
 
     return ChampionContract(best.number, document, reason, reference)
 

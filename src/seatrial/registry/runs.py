@@ -30,6 +30,7 @@ def run_payload(verdict: Verdict, fetched: Fetched, suffix: str = "") -> dict[st
         "policy_digest": verdict.policy_digest,
         "seed": verdict.seed,
     }
+    digest = reference.digest.removeprefix("sha256:")
     return {
         "model": version.name,
         "name": f"version {version.number}: {verdict.outcome.value}{suffix}",
@@ -41,9 +42,9 @@ def run_payload(verdict: Verdict, fetched: Fetched, suffix: str = "") -> dict[st
         "tags": {"seatrial.verdict": verdict.outcome.value, "mlflow.note.content": findings_markdown(verdict)},
         "dataset": {
             "name": f"{reference.pipeline} reference",
-            "digest": reference.digest.removeprefix("sha256:")[:36],
+            "digest": digest[:36],
             "source_type": "local",
-            "source": f'{{"uri": "runs:/{version.run_id}/seatrial/reference"}}',
+            "source": f'{{"uri": "runs:/{version.run_id}/seatrial/reference/{digest}"}}',
         },
     }
 

@@ -82,6 +82,9 @@ KEYS: Mapping[str, str] = {
 }
 """Lists of row keys that are shown, with their labels; ``{"count": 5000, "sample": [...]}`` is such a list too."""
 
+SAID = ("share", "how")
+"""Entries that are shown in another way: the share with its bar, the formula of a cause in the message."""
+
 TEXTS: Mapping[str, str] = {
     "direction": "direction of the differences",
     "dtype_expected": "type in the reference",
@@ -140,7 +143,7 @@ def evidence(entries: Mapping[str, Any]) -> Evidence:
         elif name in KEYS and (found := _keys(value)):
             shown = tuple(text.neutral(k, 60) for k in found[:KEYS_SHOWN])
             keys.append(Keys(KEYS[name], shown, max(_count(value), len(found)) - len(shown)))
-        elif name != "share":
+        elif name not in SAID:
             hidden += 1
     if part:
         numbers.insert(0, ("share", share(part)))

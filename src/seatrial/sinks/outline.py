@@ -136,8 +136,16 @@ def downstream(findings: Sequence[Finding]) -> dict[str | None, tuple[str, ...]]
     found: dict[str | None, dict[str, None]] = {}
     for f in findings:
         if f.downstream and (f.stage, f.column) not in origins:
-            found.setdefault(f.stage, {}).update({f.column: None} if f.column else {})
+            found.setdefault(f.stage, {}).update(dict.fromkeys(_columns(f)))
     return {place: tuple(columns) for place, columns in found.items()}
+
+
+def _columns(finding: Finding) -> Sequence[str]:
+    """Return the columns of a finding, of which it may have many for one cause."""
+    listed = finding.evidence.get("columns")
+    if isinstance(listed, list | tuple) and all(isinstance(name, str) for name in listed):
+        return listed
+    return [finding.column] if finding.column else []
 
 
 def decisive(verdict: Verdict) -> Finding | NotEvaluated | None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from seatrial.errors import AnswerError, UsageError, unknown
 from seatrial.io import frame_json
+from seatrial.pipeline import Key, key_columns
 from seatrial.targets.http import Http
 from seatrial.targets.probes.base import ProbePlan
 from seatrial.targets.probes.records import Envelope, plan_of_records
@@ -22,7 +23,7 @@ class MLflow(Http):
 
     Args:
         url: the server; requests go to its ``/invocations``.
-        key: the column that names a row; it stays here and is put beside the answers.
+        key: the column that names a request, or a tuple of them; it stays here and is put beside the answers.
         form: how rows are written. ``instances`` and ``inputs`` are for models of tensors: one tensor a column, or,
             where the frame has one column of lists, that alone.
         params: parameters of the model's own, sent with every request.
@@ -33,7 +34,7 @@ class MLflow(Http):
         self,
         url: str,
         *,
-        key: str | None = None,
+        key: Key | None = None,
         form: Form = "dataframe_split",
         params: dict[str, Any] | None = None,
         **options: Any,
@@ -51,7 +52,7 @@ class MLflow(Http):
 
     def payload(self, frame: pd.DataFrame) -> bytes:
         """Return the request body for these rows."""
-        inputs = frame.drop(columns=self.key) if self.key in frame.columns else frame
+        inputs = without_key(frame, self.key)
         if self.form == "csv":
             return _csv(inputs)
         rows = frame_json.rows(inputs)
@@ -82,7 +83,7 @@ class MLflow(Http):
 
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
         """Return the contract check's requests: one record in an envelope, declared by the model's signature."""
-        inputs = requests.drop(columns=self.key) if self.key in requests.columns else requests
+        inputs = without_key(requests, self.key)
         return plan_of_records(self.url.path, inputs, Envelope('{"dataframe_records":[', "]}"))
 
 
@@ -110,16 +111,30 @@ def numbered(name: str, n: int) -> str:
     return f"{name}_{n}" if n else name
 
 
-def beside_key(frame: pd.DataFrame, key: str | None, columns: dict[str, list[Any]]) -> pd.DataFrame:
-    """Return the predicted columns with the keys of their requests; AnswerError unless there is one row for each."""
+def without_key(frame: pd.DataFrame, key: Key | None) -> pd.DataFrame:
+    """Return the inputs of a model: the frame without the key, which is no input."""
+    return frame.drop(columns=[c for c in key_columns(key or ()) if c in frame.columns])
+
+
+def beside_key(frame: pd.DataFrame, key: Key | None, columns: dict[str, list[Any]]) -> pd.DataFrame:
+    """Return the predicted columns with the keys of their requests.
+
+    Raises:
+        AnswerError: unless there is one row for each row sent, or for each request where several rows are one.
+    """
+    names = [c for c in key_columns(key or ()) if c in frame.columns]
+    once = frame.drop_duplicates(names) if names else frame
+    counts = {len(cells) for cells in columns.values()}
+    if len(once) < len(frame) and counts == {len(once)}:
+        frame = once.reset_index(drop=True)
     for name, cells in columns.items():
         if len(cells) != len(frame):
             raise AnswerError(f"The service gave {len(cells):,} answers in '{name}' to {len(frame):,} rows.")
     answers = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     out = frame_json.read(answers, pd.DataFrame())
-    if key is not None and key in frame.columns and key not in out.columns:
-        out.insert(0, key, frame[key].to_numpy() if frame[key].dtype.kind != "O" else list(frame[key]))
-        out[key] = out[key].astype(frame[key].dtype)
+    for at, name in enumerate(n for n in names if n not in out.columns):
+        out.insert(at, name, frame[name].to_numpy() if frame[name].dtype.kind != "O" else list(frame[name]))
+        out[name] = out[name].astype(frame[name].dtype)
     return out
 
 

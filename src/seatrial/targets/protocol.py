@@ -56,6 +56,15 @@ class Target(Protocol):
 
 
 @runtime_checkable
+class Gathering(Protocol):
+    """A target that sends the rows of one request together, where a request has several."""
+
+    def exchange_together(self, requests: Sequence[pd.DataFrame]) -> Sequence[Response | TargetError | None]:
+        """Send every request and return what became of each, in order."""
+        ...
+
+
+@runtime_checkable
 class Exchanging(Protocol):
     """A target that shows each response as it came, so that errors are reported request by request.
 

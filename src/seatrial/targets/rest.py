@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from seatrial.errors import AnswerError, TargetError
 from seatrial.io import frame_json
+from seatrial.pipeline import Key, key_columns
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import ProbePlan
@@ -21,12 +22,12 @@ class Rest(Http):
 
     Args:
         url: where one request goes, with or without ``rest+`` before it.
-        key: the field that names a row, in requests and answers.
+        key: the field that names a request, in requests and answers; a tuple of fields where several do.
         batch: the path that takes a list of requests and answers a list, or an object with one list in it.
         options: ``seconds``, ``limit_bytes`` and ``connections`` of :class:`~seatrial.targets.http.Http`.
     """
 
-    def __init__(self, url: str, *, key: str | None = None, batch: str | None = None, **options: Any) -> None:
+    def __init__(self, url: str, *, key: Key | None = None, batch: str | None = None, **options: Any) -> None:
         super().__init__(url, **options)
         self.key, self.batch = key, batch
 
@@ -59,23 +60,30 @@ class Rest(Http):
         bodies = [batch_of(texts[at : at + size]) for at in range(0, len(texts), size)]
         return self.send_all(bodies, path=self.batch)
 
+    def exchange_together(self, requests: Sequence[pd.DataFrame]) -> list[Response | TargetError | None]:
+        """Send every request, of several rows each, as a list of objects, and return what became of each, in order."""
+        return self.send_all([batch_of(frame_json.payloads(rows)) for rows in requests])
+
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
         """Return the contract check's requests: JSON records, declared by the service's OpenAPI."""
         return plan_of_records(self.url.raw_path.decode("ascii"), requests, Envelope())
 
 
-def answers_of(response: Response, asked: int) -> list[dict[str, Any]]:
-    """Return the objects of one response; AnswerError unless there is one for each request."""
+def answers_of(response: Response, *asked: int) -> list[dict[str, Any]]:
+    """Return the objects of one response; AnswerError unless there is one for each request.
+
+    Several numbers are several that will do, such as where some of the requests have no answer.
+    """
     if not response.ok:
         raise AnswerError(f"The service answered {response.status}.")
     told = response.json()
     if isinstance(told, Mapping):
-        inside = _list_in(told)
-        told = [told] if asked == 1 and inside is None else inside
+        inside = list_in(told)
+        told = [told] if 1 in asked and inside is None else inside
     if not isinstance(told, list) or not all(isinstance(each, Mapping) for each in told):
         raise AnswerError("The service answered JSON, but no object for each request.")
-    if len(told) != asked:
-        raise AnswerError(f"The service gave {len(told):,} answers to {asked:,} requests.")
+    if len(told) not in asked:
+        raise AnswerError(f"The service gave {len(told):,} answers to {max(asked):,} requests.")
     return [dict(each) for each in told]
 
 
@@ -84,23 +92,29 @@ def batch_of(texts: Sequence[str]) -> bytes:
     return f"[{','.join(texts)}]".encode("utf-8", "surrogatepass")
 
 
-def keys_of(frame: pd.DataFrame, key: str | None) -> list[Any]:
-    """Return each request's key, None where it has none."""
+def keys_of(frame: pd.DataFrame, key: Key | None) -> list[Any]:
+    """Return each request's key, a tuple where it has several columns; None where it has none."""
     if key is None:
         return [None] * len(frame)
-    if key in frame.columns:
-        return [row[key] for row in frame_json.rows(frame[[key]])]
-    if list(frame.columns) == [frame_json.PAYLOAD]:
-        return [_key_in(text, key) for text in frame[frame_json.PAYLOAD]]
-    return [None] * len(frame)
+    names = key_columns(key)
+    if set(names) <= set(frame.columns):
+        rows: Iterable[Mapping[str, Any]] = frame_json.rows(frame[list(names)])
+    elif list(frame.columns) == [frame_json.PAYLOAD]:
+        rows = (_record(text) for text in frame[frame_json.PAYLOAD])
+    else:
+        return [None] * len(frame)
+    if isinstance(key, str):
+        return [row.get(key) for row in rows]
+    return [None if None in (k := tuple(row.get(name) for name in names)) else k for row in rows]
 
 
-def with_keys(answers: Sequence[Mapping[str, Any]], keys: Sequence[Any], key: str | None) -> list[dict[str, Any]]:
+def with_keys(answers: Sequence[Mapping[str, Any]], keys: Sequence[Any], key: Key | None) -> list[dict[str, Any]]:
     """Return the answers with their request's key where they do not tell one themselves."""
     if key is None:
         return [dict(answer) for answer in answers]
-    given = [answer if key in answer else {key: k, **answer} for answer, k in zip(answers, keys, strict=True)]
-    return [dict(answer) for answer in given]
+    names = key_columns(key)
+    own = [(k,) if isinstance(key, str) else k or (None,) * len(names) for k in keys]
+    return [{**dict(zip(names, k, strict=True)), **answer} for answer, k in zip(answers, own, strict=True)]
 
 
 def _whole(told: Sequence[Any]) -> list[Response]:
@@ -113,15 +127,15 @@ def _whole(told: Sequence[Any]) -> list[Response]:
     return list(told)
 
 
-def _list_in(told: Mapping[str, Any]) -> list[Any] | None:
+def list_in(told: Mapping[str, Any]) -> list[Any] | None:
     """Return the only list of objects in an envelope such as ``{"results": [...]}``, or None."""
     found = [v for v in told.values() if isinstance(v, list) and v and all(isinstance(i, Mapping) for i in v)]
     return found[0] if len(found) == 1 and len(told) <= 3 else None
 
 
-def _key_in(text: str, key: str) -> Any:
+def _record(text: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
     except ValueError:
-        return None
-    return record.get(key) if isinstance(record, dict) else None
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +21,8 @@ from seatrial.io.arrow_stream import read_table
 MAX_BYTES = 8 * 2**30  # of one file
 MAX_CELLS = 500_000_000  # of one frame: rows × columns, and what lists hold
 SMALL_ROWS, HELD_ROWS = 1_000, 20_000  # of a frame that shares a table, and of those that wait to be written
-_LENGTHS = b"seatrial.lengths"
+INDEX = "seatrial.index"  # in the attrs of a frame whose index, of integers, is handed over with it
+_LENGTHS, _INDEX = b"seatrial.lengths", b"seatrial.index"
 
 
 class FrameWriter:
@@ -36,11 +39,17 @@ class FrameWriter:
         self._file, self._held, self._rows = file, list[pd.DataFrame](), 0
 
     def add(self, frame: pd.DataFrame, what: str) -> None:
-        """Write one more frame, its index left out; ``what`` it is goes into the message.
+        """Write one more frame, its index left out unless it is marked; ``what`` it is goes into the message.
 
         Raises:
             ReferenceInvalid: naming the column that holds values Arrow cannot carry; the frame is left out then.
         """
+        if frame.attrs.get(INDEX):
+            self._flush()
+            table = arrow.to_table(frame, what)
+            labels = json.dumps(frame.index.tolist()).encode()
+            self._write(table.replace_schema_metadata({**table.schema.metadata, _INDEX: labels}))
+            return
         if len(frame) > SMALL_ROWS or not all(map(_is_plain, frame.dtypes)):
             self._flush()
             self._write(arrow.to_table(frame, what))
@@ -72,6 +81,41 @@ class FrameWriter:
             self._flush()
 
 
+class StageWriter:
+    """Writes what consecutive stages return for several batches to a file: all frames of a stage, then of the next.
+
+    The frames of a stage follow each other, so that small ones share a table; those that follow each other within a
+    batch differ in their columns. Use it in a ``with`` block.
+
+    Args:
+        path: of the new file; where there are several batches, others stand beside it meanwhile.
+        stages: how many there are.
+        batches: how many there are.
+    """
+
+    def __init__(self, path: Path, stages: int, batches: int) -> None:
+        self._path, self._open = path, ExitStack()
+        further = range(1, stages) if batches > 1 else ()  # of one batch they are written in this order anyway
+        self._beside = [path.with_name(f"{path.name}.{n}") for n in further]
+
+    def add(self, frame: pd.DataFrame, stage: int, what: str) -> None:
+        """Write a frame of a stage, by number; see :meth:`FrameWriter.add`."""
+        self._writers[stage if self._beside else 0].add(frame, what)
+
+    def __enter__(self) -> StageWriter:
+        files = [self._open.enter_context(path.open("xb")) for path in (self._path, *self._beside)]
+        self._writers = [self._open.enter_context(FrameWriter(file)) for file in files]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+        with self._path.open("ab") as file:
+            for path in self._beside:
+                with path.open("rb") as more:
+                    shutil.copyfileobj(more, file)
+                path.unlink()
+
+
 def write(frames: Iterable[pd.DataFrame], path: Path) -> None:
     """Write frames to a new file; their indexes are left out.
 
@@ -91,7 +135,7 @@ def _is_plain(kind: Any) -> bool:
 
 
 def _same_layout(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return a.columns.equals(b.columns) and all(map(_same_type, a.dtypes, b.dtypes))
+    return a.attrs == b.attrs and a.columns.equals(b.columns) and all(map(_same_type, a.dtypes, b.dtypes))
 
 
 def _same_type(a: Any, b: Any) -> bool:
@@ -100,12 +144,13 @@ def _same_type(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def read(path: Path, count: int) -> Iterator[pd.DataFrame]:
+def read(path: Path, count: int, *, indexed: bool = False) -> Iterator[pd.DataFrame]:
     """Yield the frames of a file, whoever wrote it.
 
     Args:
         path: the file.
         count: how many frames it should hold.
+        indexed: give a frame the index that it was marked to be handed over with.
 
     Raises:
         ReferenceInvalid: it is no regular file of that name, too large, not Arrow, or its buffers contradict each
@@ -130,6 +175,9 @@ def read(path: Path, count: int) -> Iterator[pd.DataFrame]:
             table = read_table(content, MAX_CELLS)
             lengths = _lengths(table, left)
             frame = arrow.from_table(table, path.name)
+            if indexed and (labels := (table.schema.metadata or {}).get(_INDEX)):
+                frame.index = pd.Index(json.loads(labels), dtype="int64")
+            frame.attrs.pop(INDEX, None)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
             reason = (
                 str(error) if type(error) is ValueError else type(error).__name__

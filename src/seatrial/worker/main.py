@@ -120,17 +120,17 @@ class Worker:
         self, stages: Sequence[str], file: str, batches: int, model: Any, sources: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Run consecutive stages on each batch and write what they returned."""
-        given = frames.read(self.folder / file, batches)
+        given = frames.read(self.folder / file, batches, indexed=True)
         results: list[list[dict[str, str] | None]] = []
         path = self._new_file()
-        with path.open("xb") as opened, frames.FrameWriter(opened) as written:
+        with frames.StageWriter(path, len(stages), batches) as written:
             for batch in self.replayer.each(stages, given, model=model, sources=sources):
                 of_batch: list[dict[str, str] | None] = []
-                for stage, result in zip(stages, batch):  # noqa: B905  an error ends it early
+                for at, (stage, result) in enumerate(zip(stages, batch)):  # noqa: B905  an error ends it early
                     error = result if isinstance(result, StageError) else None
                     if error is None:
                         try:
-                            written.add(result, f"stage '{stage}'")
+                            written.add(result, at, f"stage '{stage}'")
                         except SeatrialError as wrong:
                             error = StageError(stage, str(wrong))
                     of_batch.append(None if error is None else error_record(error))
@@ -194,7 +194,7 @@ def stage_description(stage: Stage) -> dict[str, Any]:
     return {
         "name": stage.name, "needs": list(stage.needs), "key": None if key is None else list(key),
         "ordered": stage.ordered, "samples": None if stage.samples is None else vars(stage.samples),
-        "calls": stage.calls, "batch_dependent": stage.batch_dependent,
+        "calls": stage.calls, "columns": list(stage.columns), "batch_dependent": stage.batch_dependent,
     }  # fmt: skip
 
 

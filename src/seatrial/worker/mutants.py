@@ -27,10 +27,11 @@ from typing import Any, Protocol
 from seatrial.pipeline import LocalReplayer, Pipeline, describe
 from seatrial.worker.channel import LineChannel
 from seatrial.worker.patching import load_patched
-from seatrial.worker.reachability import reachable_definitions
+from seatrial.worker.reachability import reached
 
 FILES = 1_000_000  # at most of one child, by their numbers
 MEMORY_BYTES = 4 * 2**30  # of address space that a child may use beyond what it starts with
+MOST_TEXT = 300  # characters of what is not mutated: it may be a call of any length
 LOOK_SECONDS = 0.005  # between two looks whether a child ended
 
 Answer = Callable[..., dict[str, Any]]
@@ -75,16 +76,19 @@ class Mutants:
         }  # fmt: skip
 
     def definitions(self, root: str) -> dict[str, Any]:
-        """List the definitions that the stages reach in files below ``root``."""
-        found = reachable_definitions(self._worker.pipeline, Path(root))
+        """List the definitions that the stages reach in files below ``root``, and what else they reach."""
+        found = reached(self._worker.pipeline, Path(root))
         return {
             "reply": "defined",
             "definitions": [
                 {
                     "file": str(d.file), "name": d.name, "first_line": d.first_line, "last_line": d.last_line,
-                    "stages": list(d.stages),
+                    "stages": list(d.stages), "columns": list(d.columns) if d.columns else None,
                 }
-                for d in found
+                for d in found.definitions
+            ],
+            "unmutated": [
+                {"what": u.what[:MOST_TEXT], "reason": u.reason, "stages": list(u.stages)} for u in found.unmutated
             ],
         }  # fmt: skip
 

@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 
 from seatrial.errors import ProjectError
 from seatrial.pipeline import Pipeline
-from seatrial.worker.reachability import modules_of
+from seatrial.worker.project_files import modules_of
 
 
 def load_patched(source: tuple[Path, str], file: Path, text: str, *, root: Path) -> Pipeline:

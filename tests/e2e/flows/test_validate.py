@@ -13,10 +13,10 @@ from seatrial.isolation import launch
 from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
 from seatrial.promotion.verify import verify
+from seatrial.reference.champion import ChampionContract
 from seatrial.registry import champion_contract, resolve
 from seatrial.registry.mlflow.artifacts import download_model
 from seatrial.registry.mlflow.client import client
-from seatrial.trial import ChampionContract
 
 pytestmark = pytest.mark.server
 

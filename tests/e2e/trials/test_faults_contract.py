@@ -13,8 +13,9 @@ from seatrial.engine import plan, run_case, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Contract
+from seatrial.reference.champion import ChampionContract
 from seatrial.targets.http import Http
-from seatrial.trial import ChampionContract, Trial
+from seatrial.trial import Trial
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, StagePolicy, Tolerance, capture
@@ -68,6 +69,21 @@ def test_a_survivor_comes_with_the_row_that_would_have_killed_it(tested):
     assert len(amounts) == report.candidates
     assert all(0 < amounts[n] < 1 for n in survivor.rows)
     assert len(survivor.origins) == len(survivor.rows) > 0
+
+
+def test_a_boundary_of_the_code_is_reached(shop, tested):
+    """No request has the very amount that the code compares with, and none drawn at random does."""
+    report, mutants = tested
+    survivor = of(report, 'frame["amount"] >= LIMIT')
+    assert survivor.outcome == SURVIVED
+    assert any("amount at 40 of pipeline.py" in origin for origin in survivor.origins)
+    more = report.requests.iloc[list(survivor.rows)].assign(id=range(1000, 1000 + len(survivor.rows)))
+    requests = pd.concat([shop.reference.requests, more], ignore_index=True)
+    mutant = mutants[report.mutants.index(survivor)]
+    again = run_mutation_test(
+        shop.pipeline, capture(shop.pipeline, requests), mutants=[mutant], rows=0, seconds=SECONDS
+    )
+    assert again.mutants[0].outcome == KILLED
 
 
 def test_a_mutant_that_changes_nothing_is_equivalent(tested):

@@ -19,6 +19,10 @@ ENOUGH = {"numpy", "pandas", "pyarrow"}
 WHEN_ASKED = {  # module to what its functions import beside that, where it is asked for what needs it
     "seatrial.cli": {"seatrial.cli.app"},
     "seatrial.parity.drift": {"scipy"},  # the distributions of a comparison
+    "seatrial.parity.noise": {"scipy"},  # its bounds, which a judge computes
+    "seatrial.parity.noisy": {"scipy"},
+    "seatrial.pipeline.pictures": {"PIL"},  # where a stage gets an image
+    "seatrial.pipeline.returned": {"polars"},  # where a stage gets what polars' own frame was kept of
     "seatrial.registry.lookup": {"seatrial.registry.runs", "seatrial.trial"},  # a trial's own operations
     "seatrial.registry.mlflow.artifacts": {"mlflow"},
     "seatrial.registry.mlflow.client": {"mlflow", "requests", "sqlalchemy"},

@@ -8,14 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
 
-from seatrial import Service, registry
-from seatrial.errors import RegistryError
+from seatrial import Pipeline, Service, capture, registry
+from seatrial.errors import ReferenceInvalid, RegistryError, VersionNotFound
 from seatrial.faults.messages import HttpResponse
 from seatrial.faults.proxy.http import HttpProxy
 from seatrial.faults.responses import ResponseFault
 from seatrial.targets.launch import start
+
+REQUESTS = pd.DataFrame({"id": ["a", "b"], "x": [1.0, 2.0]})
+
+
+def same(frame: pd.DataFrame) -> pd.DataFrame:
+    """A stage."""
+    return frame
+
 
 pytestmark = pytest.mark.server
 
@@ -67,3 +76,39 @@ def test_a_champion_that_cannot_be_looked_up_is_an_error(
         assert hits.count == 2
         assert registry.with_alias("models", "shop", "nobody") is None
         assert registry.with_alias("models", "nothing", "champion") is None
+
+
+def test_a_model_may_have_an_at_in_its_name(proxy: HttpProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By version and by alias; the alias is what follows the last one."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.through("http://mlflow"))
+    client = mlflow.MlflowClient()
+    client.create_registered_model("tiny@home")
+    run = client.create_run("0").info
+    client.create_model_version("tiny@home", f"{run.artifact_uri}/model", run.run_id)
+    client.set_registered_model_alias("tiny@home", "champion", "1")
+    for uri in ("models:/tiny@home/1", "models:/tiny@home@champion"):
+        assert registry.resolve(uri).uri == "models:/tiny@home/1"
+    with pytest.raises(VersionNotFound, match="There is no registered model 'tiny'"):
+        registry.resolve("models:/tiny@home")
+
+
+def test_two_captures_into_one_run_do_not_mix(
+    proxy: HttpProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The last whole one counts; one that is stored half leaves the one before."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.through("http://mlflow"))
+    client = mlflow.MlflowClient()
+    client.create_registered_model("twice")
+    info = client.create_run("0").info
+    run = info.run_id
+    client.create_model_version("twice", f"{info.artifact_uri}/model", run)
+    version = registry.resolve("models:/twice/1")
+    of = registry.of(version.uri)
+    for stages in ({"raw": same, "score": same}, {"raw": same, "other": same}):
+        reference = capture(Pipeline("p", key="id", **stages), REQUESTS, run_id=run)
+        assert of.fetch_reference(version, tmp_path / "reference").digest == reference.digest
+    client.log_text(run, "half", "seatrial/reference/" + "0" * 64 + "/manifest.json")
+    assert of.fetch_reference(version, tmp_path / "reference").digest == reference.digest
+    client.set_tag(run, "seatrial.reference_digest", "sha256:" + "1" * 64)
+    with pytest.raises(ReferenceInvalid, match="is not the one its training run captured"):
+        of.fetch_reference(version, tmp_path / "reference")

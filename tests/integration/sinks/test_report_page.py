@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.events import Case, Evaluated, Finding, Measurement, NotEvaluated, Severity, Subject, total
+from seatrial.events import Case, Evaluated, Finding, Measurement, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.sinks import html
 
 PATH = ("raw", "store", "features", "prediction", "postprocess", "response", "service")
@@ -28,6 +28,20 @@ VERDICT = total(
 )  # fmt: skip
 
 
+NAME = "a_column_of_a_name_" * 8
+LONG = total(
+    (
+        *EVENTS,
+        Finding("golden", "features", f"'{NAME}' differs.", NAME, cause="a-cause-" * 9, advice="Look. " + "x" * 200,
+                evidence={"max_abs_diff": 1e300, "keys": ["k" * 100] * 8, "columns": [NAME] * 12}),
+        Finding("golden", "response", f"'{NAME}' differs.", NAME, downstream=True, evidence={"keys": ["k" * 100]}),
+        Measurement("load", "service", NAME, 12_345_678.9, "requests per second", NAME),
+    ),
+    subject=Subject("a-long-name-" * 9, "2" * 30, "http://" + "r" * 100), path=PATH, planned=[],
+    reference_digest="sha256:" + "ab" * 32,
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """The system's Chromium without anything that calls home."""
@@ -43,12 +57,14 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
+@pytest.mark.parametrize("verdict", [VERDICT, LONG], ids=["usual", "long"])
 @pytest.mark.parametrize("width", [360, 1200])
-def test_no_page_is_wider_than_its_window(width: int, browser: Any, tmp_path: Any) -> None:
+def test_no_page_is_wider_than_its_window(width: int, verdict: Verdict, browser: Any, tmp_path: Any) -> None:
     """Wide tables scroll in a box of their own; the page itself does not scroll sideways."""
-    (tmp_path / "report.html").write_text(html.render(VERDICT), encoding="utf-8")
+    (tmp_path / "report.html").write_text(html.render(verdict), encoding="utf-8")
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto((tmp_path / "report.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert "failed (origin)" in page.inner_text("body")
     page.close()

@@ -9,7 +9,7 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Severity, StagePolicy, Tolerance, Trial, capture, run
 from seatrial.checks.gx import judge
-from seatrial.errors import StageError, UsageError
+from seatrial.errors import PolicyError, StageError, UsageError
 from seatrial.events import Attachment, Evaluated, Measurement, NotEvaluated
 from seatrial.parity.compare import compare
 from tests.support.pipelines import (
@@ -29,7 +29,7 @@ from tests.support.pipelines import (
 
 EVIDENCE = {
     "rows", "mismatches", "share", "null_flips", "max_abs_diff", "max_rel_diff", "keys", "direction", "psi",
-    "psi_critical", "p_value", "missing", "extra", "duplicates", "allowed", "seed",
+    "psi_critical", "p_value", "how", "columns", "missing", "extra", "duplicates", "allowed", "seed",
 }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_a_scaled_feature_is_born_in_its_stage_with_counts_and_keys(reference):
         (lambda f: f.iloc[:0], "id", "missing-keys", "200 of 200 reference rows (100 %)"),
         (lambda f: pd.concat([f, f.tail(1).assign(id="other")]), "id", "extra-keys", "1 row"),
         (lambda f: f.assign(id=f["id"].astype("category")), "id", "dtype", "Key 'id' has type category"),
-        (lambda f: f[["id"]], "ratio", "missing-column", "missing"),
+        (lambda f: f[["id"]], "amount", "missing-column", "5 columns have this in common: 'amount', 'ratio'"),
     ],
 )
 def test_a_change_of_structure_type_or_nulls_is_a_finding_that_fails(reference, change, column, cause, words):
@@ -177,11 +177,10 @@ def test_a_stage_that_writes_into_its_input_spoils_no_other_judgement(reference)
             assert not findings(asked(name, trial, stage)), stage
 
 
-def test_a_tolerance_for_no_column_says_so_and_passes_nothing(reference):
+def test_a_tolerance_for_no_column_is_refused_before_anything_is_judged(reference):
     policy = Policy({"features": StagePolicy(tolerances={"amuont": Tolerance(rtol=1.0)})})
-    verdict = run(shop(), reference, ["expectations"], policy=policy)
-    assert verdict.outcome is Outcome.ERROR
-    assert any("Did you mean 'amount'" in u.reason for u in verdict.not_evaluated)
+    with pytest.raises(PolicyError, match=r"expectations/features.py: .*Did you mean 'amount'"):
+        run(shop(), reference, ["expectations"], policy=policy)
 
 
 @pytest.mark.parametrize("kept", [lambda f: f.iloc[:0], lambda f: f[["id"]]], ids=["no row", "no column beside"])

@@ -108,15 +108,14 @@ def by_storage(frame):
     ],
     ids=["index", "named index", "row order", "type", "category order", "column order"],
 )  # fmt: skip
-def test_a_broken_hand_off_is_found_at_the_stage_that_relied_on_it(hand_off, trusting, words):
-    """Columns out of order are placed where they were put out of order: storage keeps that, and shows who did it."""
+def test_a_broken_hand_off_is_found_at_the_stage_that_made_what_the_next_one_relied_on(hand_off, trusting, words):
+    """Storage keeps orders, types and categories, and capture says whether there was an index: who changed it shows."""
     reference = capture(shop(prediction=trusting), requests())
     bad = shop(prediction=trusting, features=changed(features, hand_off))
     assert run(bad, reference, ["expectations"]).outcome is Outcome.PASS  # each stage is right by itself
     verdict = run(bad, reference, BOTH)
-    place = "features" if words == "the columns are in another order" else "prediction"
-    assert origins(verdict) == [("golden", place, "hand-off")]
-    assert verdict.first_failing_stage == place
+    assert origins(verdict) == [("golden", "features", "hand-off")]
+    assert verdict.first_failing_stage == "features"
     (finding,) = (f for f in verdict.errors if not f.downstream)
     assert words in finding.message
     assert finding.evidence["keys"]
@@ -131,7 +130,7 @@ def test_a_stage_that_raises_in_the_end_to_end_replay_alone_is_the_origin_and_th
 
     bad = shop(prediction=strict, features=changed(features, lambda f: f.set_index(f.index + 1)))
     verdict = run(bad, reference, BOTH)
-    assert origins(verdict) == [("golden", "prediction", "hand-off")]
+    assert origins(verdict) == [("golden", "features", "hand-off")]
     assert verdict.outcome is Outcome.FAIL
     (finding,) = (f for f in verdict.errors if not f.downstream)
     assert "the index is not 0…n-1" in finding.message
@@ -169,7 +168,7 @@ def test_a_second_hand_off_is_downstream_of_the_first():
         features=changed(features, lambda f: f.sample(frac=1, random_state=0).reset_index(drop=True)),
         prediction=by_position, response=by_row,
     )  # fmt: skip
-    assert origins(run(bad, reference, BOTH)) == [("golden", "prediction", "hand-off")]
+    assert origins(run(bad, reference, BOTH)) == [("golden", "features", "hand-off")]
 
 
 def by_row(frame):
@@ -213,6 +212,45 @@ def test_a_first_stage_that_answers_differently_each_time_is_not_repeatable(refe
     assert trial.parity("raw").ok
     (finding,) = (f for f in findings(asked("golden", trial, "raw")) if not f.downstream)
     assert finding.cause == "not-repeatable"
+
+
+def reversed_categories(frame):
+    return frame.assign(country=frame["country"].cat.set_categories(COUNTRIES[::-1]))
+
+
+def test_a_category_order_is_placed_where_it_was_changed_however_many_stages_pass_it_on():
+    from tests.support.pipelines import raw
+
+    bad = shop(raw=changed(raw, reversed_categories))
+    verdict = run(bad, capture(shop(), requests()), BOTH)
+    assert origins(verdict) == [("golden", "raw", "hand-off")]
+    (finding,) = (f for f in verdict.errors if not f.downstream)
+    assert "make 'raw' return it" in finding.advice
+
+
+def test_a_stage_that_began_to_read_an_index_is_the_place_where_the_index_was_there_at_capture():
+    """The stage before returned the same labels at training time: what changed is who reads them."""
+    shifted = changed(features, lambda f: f.set_index(f.index[::-1]))
+    reference = capture(shop(features=shifted), requests())
+    verdict = run(shop(features=shifted, prediction=by_label), reference, BOTH)
+    assert [f[:2] for f in origins(verdict)][-1] == ("golden", "prediction")
+
+
+@pytest.mark.parametrize("kind", ["values", "raises"])
+def test_a_later_stage_that_answers_differently_each_time_is_not_repeatable_and_no_hand_off(reference, kind):
+    runs = iter(range(99))
+
+    def flaky(frame):
+        again = next(runs) % 2
+        if again and kind == "raises":
+            raise ValueError
+        return prediction(frame).assign(score=lambda f: f["score"] + again)
+
+    verdict = run(shop(prediction=flaky), reference, BOTH)
+    assert origins(verdict) == [("golden", "prediction", "not-repeatable")]
+    (finding,) = (f for f in verdict.errors if not f.downstream)
+    assert "hand" not in finding.message
+    assert "state kept between two calls" in finding.advice
 
 
 def test_the_last_stage_of_the_chain_goes_through_the_checkpoint_too(reference):

@@ -1,14 +1,17 @@
 """Golden over the wire: what a live service does to its answers is found, placed at the service, and named."""
 
+import asyncio
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from seatrial import Dependency, Outcome, Pipeline, Service, capture, run
 from seatrial.events import Severity
 from seatrial.policy.policy import Policy
 from seatrial.policy.service import service_settings
+from seatrial.targets.inprocess import InProcessService
 from tests.support import tiny
 from tests.support.tiny import ROWS, in_process, parse, requests, respond
 
@@ -52,7 +55,7 @@ def test_a_clean_service_passes_in_every_way_of_answering():
         ("text", "count", "dtype-coercion", "string in place of int64"),
         ("bool-as-int", "big", "dtype-coercion", "in place of bool"),
         ("no-offset", "at", "dtype-coercion", "timestamp in place of timestamp[UTC]"),
-        ("renamed", "level", "missing-column", "'level' is missing"),
+        ("renamed", "level", "renamed-column", "'level' is called 'grade'"),
         ("varying", "answered_at", "extra-column", "'answered_at' is new"),
         ("batch", "score", "batch-effect", "The same requests sent one by one match the reference"),
         ("keyless-reordered", "count", "misaligned-rows", "in other rows"),
@@ -145,6 +148,36 @@ def test_a_difference_of_the_path_is_not_blamed_on_the_wire():
     assert live
     assert all(f.downstream for f in live)
     assert "The path in process gives the same values" in live[0].message
+
+
+class Sharing(httpx.AsyncBaseTransport):
+    """A service whose requests share a variable across an ``await``; ``wrong`` makes every answer wrong besides."""
+
+    def __init__(self, *, wrong: float = 0.0):
+        self.record, self.wrong = {}, wrong
+
+    async def handle_async_request(self, request):
+        if request.method == "GET":
+            return httpx.Response(200, json={"status": "ok"})
+        own = self.record = json.loads(await request.aread())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        answer = tiny.service.answer({**own, "x": self.record["x"]})
+        if answer["score"] is not None:
+            answer["score"] += self.wrong
+        return httpx.Response(200, json=answer)
+
+
+@pytest.mark.parametrize(("wrong", "concurrency"), [(0.0, True), (0.25, False)])
+def test_state_that_concurrent_requests_share_is_told_from_a_wrong_value(wrong, concurrency):
+    """Right when it is sent again alone means concurrency; wrong again does not."""
+    pipeline = Pipeline("tiny", key="id", raw=parse, response=respond)
+    target = InProcessService(Sharing(wrong=wrong), path="/score", key="id", batch=None)
+    verdict = run(pipeline, capture(pipeline, requests()), ["golden"], service=target)
+    finding = next(f for f in origins(verdict) if f.column == "score")
+    assert finding.stage == "service"
+    assert (finding.cause == "concurrency") is concurrency
+    assert ("sent again, one at a time, match the reference" in finding.message) is concurrency
 
 
 def test_a_dependency_that_changed_since_is_named(tmp_path):

@@ -66,7 +66,10 @@ def test_a_column_that_is_not_repeatable_does_not_hide_another_that_depends_on_t
         return noisy(frame).assign(rank=frame["x"].rank())
 
     events = events_of(stage, reference_features=lambda f: clean(f).assign(jitter=0.0, rank=0.0))
-    assert broken(events) == {"not-repeatable": "jitter", "batch-dependent": "rank", "row-dependent": "rank"}
+    assert broken(events) == {"not-repeatable": "jitter", "batch-dependent": "rank"}
+    (finding,) = [e for e in events if isinstance(e, Finding) and e.cause == "batch-dependent"]
+    assert finding.evidence["also"] == ["row-dependent"]
+    assert "It does so too when each request is sent alone." in finding.message
 
 
 @pytest.mark.parametrize(
@@ -80,10 +83,12 @@ def test_a_column_that_is_not_repeatable_does_not_hide_another_that_depends_on_t
     ],
     ids=["rank", "scaler", "imputer", "encoder", "frequency"],
 )
-def test_a_statistic_fitted_on_the_request_depends_on_the_batch_and_the_row(column) -> None:
-    found = broken(events_of(lambda f: clean(f).assign(fitted=column(f))))
-    assert found["row-dependent"] == "fitted"
-    assert set(found) <= {"row-dependent", "batch-dependent"}
+def test_a_statistic_fitted_on_the_request_is_one_finding_of_the_batch(column) -> None:
+    events = events_of(lambda f: clean(f).assign(fitted=column(f)))
+    (finding,) = [e for e in events if isinstance(e, Finding) and e.severity is Severity.ERROR]
+    assert finding.column == "fitted"
+    assert "row-dependent" in {finding.cause, *finding.evidence.get("also", ())}
+    assert finding.cause in {"row-dependent", "batch-dependent"}
 
 
 def test_a_special_case_of_one_row_is_row_dependent_alone() -> None:
@@ -102,7 +107,7 @@ def test_a_stage_that_raises_on_one_row_is_a_finding() -> None:
 
 def test_values_taken_from_the_row_before_are_order_dependent() -> None:
     found = broken(events_of(lambda f: clean(f).assign(before=f["x"].shift(fill_value=0.0))))
-    assert found["order-dependent"] == "before"
+    assert found == {"order-dependent": "before"}
     found = broken(events_of(lambda f: clean(f).assign(seeded=np.random.default_rng(0).normal(size=len(f)))))
     assert found["order-dependent"] == "seeded"
 
@@ -187,12 +192,13 @@ def test_a_clean_stage_passes_with_the_number_of_compared_cells() -> None:
     events = events_of(clean)
     assert broken(events) == {}
     (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
-    assert evaluated.compared == (240 * 3 + 50) * 5
+    alone = (240 * 3 + 50) * 5
+    assert evaluated.compared == alone + (240 * 2 + 50) * (4 + 5), "and the chain, without a repetition"
     assert not [e for e in events if isinstance(e, NotEvaluated)]
 
 
-def test_benign_changes_pass_over_fifty_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variations, "SAMPLE_ROWS", 5)
+def test_benign_changes_pass_over_25_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variations, "SAMPLE_REQUESTS", 5)
 
     def vectorised(frame):
         out = clean(frame)
@@ -203,13 +209,13 @@ def test_benign_changes_pass_over_fifty_seeds(monkeypatch: pytest.MonkeyPatch) -
 
     reference = capture(Pipeline("p", key="id", raw=same, features=loop), requests())
     pipeline = Pipeline("p", key="id", raw=same, features=vectorised)
-    for seed in range(50):
+    for seed in range(25):
         assert broken(list(check.check.run(Trial(pipeline, reference, seed=seed), "features"))) == {}, seed
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_blas_noise_between_batch_sizes_passes_over_fifty_seeds(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variations, "SAMPLE_ROWS", 5)
+def test_blas_noise_between_batch_sizes_passes_over_25_seeds(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variations, "SAMPLE_REQUESTS", 5)
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
 
@@ -227,7 +233,7 @@ def test_blas_noise_between_batch_sizes_passes_over_fifty_seeds(dtype: str, monk
     pipeline = Pipeline("p", key="id", raw=same, prediction=predict)
     reference = capture(pipeline, frame)
     exact = StagePolicy(tolerances={"s0": Tolerance(rtol=0.0, atol=0.0), "s1": Tolerance(ulp=0)})
-    for seed in range(50):
+    for seed in range(25):
         policy = Policy({"prediction": exact if dtype == "float64" else StagePolicy()})
         trial = Trial(pipeline, reference, seed=seed, policy=policy)
         assert broken(list(check.check.run(trial, "prediction"))) == {}, seed
@@ -243,15 +249,15 @@ def test_a_column_tolerance_of_the_stage_holds_here_too() -> None:
 
 
 def test_noise_recorded_at_capture_is_allowed() -> None:
+    rng = np.random.default_rng(0)
+
     def stage(frame):
-        return clean(frame).assign(jitter=np.random.default_rng().uniform(0, 1e-3, len(frame)))
+        return clean(frame).assign(jitter=rng.uniform(0, 1e-3, len(frame)))
 
     pipeline = Pipeline("p", key="id", raw=same, features=stage)
     reference = capture(pipeline, requests(), noise="record")
-    floor = reference.noise["features"]["jitter"]
     events = list(check.check.run(Trial(pipeline, reference), "features"))
-    excess = [e.evidence["max_abs_diff"] for e in events if isinstance(e, Finding) and e.column == "jitter"]
-    assert all(value > floor for value in excess)
+    assert broken(events) == {}
 
 
 def test_a_type_that_depends_on_the_batch_is_information_and_fails_nothing() -> None:
@@ -347,7 +353,7 @@ def test_a_pipeline_without_a_file_reports_once_that_no_fresh_process_was_run() 
 def test_the_sample_holds_nulls_rare_categories_and_extremes() -> None:
     frame = requests(5000)
     frame.loc[4321, "country"] = "ZZ"
-    rows = choose(frame, 50, np.random.default_rng(0))
+    rows = choose(frame, np.arange(len(frame)), 50, np.random.default_rng(0))
     sample = frame.iloc[rows]
     assert len(rows) == len(set(rows)) == 50
     assert sample["amount"].isna().any()
@@ -359,14 +365,14 @@ def test_the_sample_stays_small_on_wide_and_odd_frames() -> None:
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 300)))
     wide[300] = [[1]] * 200
     wide[301] = None
-    rows = choose(wide, 50, np.random.default_rng(0))
+    rows = choose(wide, np.arange(200), 50, np.random.default_rng(0))
     assert len(rows) == len(set(rows)) == 50
-    assert choose(wide.iloc[:3], 50, np.random.default_rng(0)) == [0, 1, 2]
+    assert choose(wide.iloc[:3], np.arange(3), 50, np.random.default_rng(0)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 1000])
 def test_the_parts_hold_every_row_once(rows: int) -> None:
-    parts = in_parts(pd.DataFrame({"a": range(rows)}), np.random.default_rng(0))
+    parts = in_parts(pd.DataFrame({"a": range(rows)}), np.arange(rows), np.random.default_rng(0))
     assert np.concatenate(parts).tolist() == list(range(rows))
     assert len(parts) == min(rows, 3) or rows < 7
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,3 +134,62 @@ def test_integers_that_doubles_lose_are_counted_by_field():
     """Up to 2^53 − 1 every reader keeps them; true is no integer."""
     answers = [{"a": SAFE_INTEGER, "b": SAFE_INTEGER + 1, "c": True, "d": -(2**60)}] * 2
     assert beyond_safe(answers) == {"b": 2, "d": 2}
+
+
+ARROW = {
+    "timestamp": (pa.timestamp("us"), datetime.datetime(2024, 1, 1, 12)),
+    "zoned timestamp": (pa.timestamp("ns", "Europe/Berlin"), datetime.datetime(2024, 1, 1, 12)),
+    "date": (pa.date32(), datetime.date(2024, 1, 1)),
+    "date64": (pa.date64(), datetime.date(2024, 1, 1)),
+    "duration": (pa.duration("us"), datetime.timedelta(hours=1)),
+    "time": (pa.time64("us"), datetime.time(12)),
+    "decimal": (pa.decimal128(5, 2), Decimal("1.50")),
+    "float32": (pa.float32(), 0.1),
+    "list of float32": (pa.list_(pa.float32()), [0.1, 2.0, None]),
+    "list of lists": (pa.list_(pa.list_(pa.int32())), [[1], []]),
+    "struct": (pa.struct([("a", pa.float64())]), {"a": 0.1}),
+}
+OPTIONAL = {
+    "flag": [True, None, False], "count": [1, None, 3], "share": [0.5, None, 2.0],
+    "span": [datetime.timedelta(1), None, None], "set": [{"a"}, None, set()],
+    "list": [[1.0, 2.0], None, []], "array": [np.array([0.1, 2], "f4"), None, np.array([], "f4")],
+    "list with NaN": [[0.5, float("nan")], None, []], "dict": [{"a": 1.5, "b": [1]}, None, {}],
+}  # fmt: skip
+COLUMNS = {
+    **{f"Arrow {n}": pd.Series(pd.arrays.ArrowExtensionArray(pa.array([v, None], t))) for n, (t, v) in ARROW.items()},
+    **{f"object {name}": pd.Series(cells, dtype=object) for name, cells in OPTIONAL.items()},
+    "category of int": pd.Series([1, None], dtype="category"),
+}
+
+
+@pytest.mark.parametrize("case", COLUMNS)
+@pytest.mark.parametrize("short", [False, True], ids=["as Python writes", "2.0 as 2, float32 in few digits"])
+def test_what_is_equal_over_the_wire_passes(case: str, short: bool) -> None:
+    """Optional flags, Arrow's own types and lists of numbers, for all rows and for each alone."""
+
+    def shortened(value: object) -> object:
+        if isinstance(value, list):
+            return [shortened(item) for item in value]
+        if not isinstance(value, float) or not short:
+            return value
+        return int(value) if value.is_integer() else float(f"{value:.7g}")
+
+    frame = pd.DataFrame({"id": range(len(COLUMNS[case])), "x": COLUMNS[case]})
+    wanted = projected(frame)
+    answers = [{n: shortened(v) for n, v in json.loads(json.dumps(row)).items()} for row in rows(frame)]
+    actual = read(answers, wanted)
+    assert compare(wanted, actual, key="id").ok, compare(wanted, actual, key="id").columns
+    for n in range(len(frame)):
+        assert compare(wanted[n : n + 1], actual[n : n + 1], key="id").ok
+
+
+@pytest.mark.parametrize(
+    ("cells", "answered"),
+    [([True, None], [1, None]), ([1, None], [1.5, None]), ([1, None], ["1", None]), ([[1.0], None], [["1"], None]),
+     ([[1.5], None], [[True], None]), ([[1], None], [[1.5], None]), ([[1.5], None], [[None], None])],
+)  # fmt: skip
+def test_another_kind_over_the_wire_fails(cells: list[object], answered: list[object]) -> None:
+    """A flag that became a number, a count that became a share or text, and likewise inside lists."""
+    wanted = projected(pd.DataFrame({"id": [0, 1], "x": pd.Series(cells, dtype=object)}))
+    actual = read([{"id": n, "x": cell} for n, cell in enumerate(answered)], wanted)
+    assert not compare(wanted, actual, key="id").ok

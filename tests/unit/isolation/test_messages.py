@@ -16,7 +16,8 @@ from seatrial.policy.tool import ToolSettings
 from seatrial.worker import channel
 
 STAGE = {
-    "name": "raw", "needs": [], "key": None, "ordered": False, "samples": None, "calls": None, "batch_dependent": "",
+    "name": "raw", "needs": [], "key": None, "ordered": False, "samples": None, "calls": None, "columns": [],
+    "batch_dependent": "",
 }  # fmt: skip
 OPENED = {
     "reply": "opened", "id": 1, "name": "p", "key": ["id"], "stages": [STAGE],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,6 +58,58 @@ def test_each_batch_has_its_own_results():
     assert [len(good), len(bad)] == [3, 2]
     assert isinstance(bad[-1], StageError)
     assert good[-1]["amount"].tolist() == [-2.0, -3.0]
+
+
+INDEXES = ("shuffled_index", "duplicated_index", "offset_index")
+
+
+def beside(frame: pd.DataFrame) -> pd.DataFrame:
+    """What a stage does that takes the index of its frame to be 0, 1, 2, …."""
+    made = pd.Series(range(len(frame)), index=range(len(frame)))
+    return frame.assign(n=made.reindex(frame.index).to_numpy())
+
+
+class Carried(LocalReplayer):
+    """Sends frames as they are sent to a worker."""
+
+    def replay(self, stages, batches, **settings):
+        from seatrial.worker import frames
+
+        with tempfile.TemporaryDirectory() as folder:
+            frames.write(batches, Path(folder) / "given.arrow")
+            given = list(frames.read(Path(folder) / "given.arrow", len(batches), indexed=True))
+        return super().replay(stages, given, **settings)
+
+
+@pytest.mark.parametrize("operator", INDEXES)
+@pytest.mark.parametrize("replayer", [LocalReplayer, Carried])
+def test_an_index_is_handed_over_to_the_next_stage(operator, replayer):
+    """By plain calls and to a worker; the stage that is changed returns the same cells."""
+    shop = Pipeline("shop", key="id", first=lambda f: f, second=beside)
+    rows = pd.DataFrame({"id": list("abcd"), "amount": [1.0, 2.0, 3.0, 4.0]})
+    [[_, clean]] = replayer(shop).replay(shop.stages, [rows.copy()])
+    changed, _ = FrameMutant(operator, "first", ("id",)).apply(replayer(shop), shop)
+    [[first, second]] = changed.replay(shop.stages, [rows.copy()])
+    assert first["id"].tolist() == rows["id"].tolist()
+    assert second["n"].tolist() != clean["n"].tolist()
+
+
+def test_an_index_is_not_handed_over_unless_it_is_marked():
+    """A probe of single rows gives each of them an index that no service would."""
+    shop = Pipeline("shop", key="id", first=lambda f: f, second=beside)
+    [[_, second]] = Carried(shop).replay(shop.stages, [REQUESTS.iloc[[1]]])
+    assert second["n"].tolist() == [0]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_categories_are_permuted_and_values_are_not(ordered):
+    """A model that reads codes sees others; the order is carried to a worker too."""
+    shop = Pipeline("shop", key="id", first=lambda f: f, second=lambda f: f.assign(code=f["kind"].cat.codes))
+    rows = pd.DataFrame({"id": [1, 2, 3], "kind": pd.Categorical(["x", "y", "x"], ["x", "y", "z"], ordered=ordered)})
+    changed, _ = FrameMutant("permuted_categories", "first", ("kind",)).apply(Carried(shop), shop)
+    [[first, second]] = changed.replay(shop.stages, [rows])
+    assert first["kind"].astype("object").tolist() == ["x", "y", "x"]
+    assert second["code"].tolist() == [2, 1, 2]
 
 
 def test_a_mutant_that_cannot_be_applied_or_breaks_the_rule_is_an_error_of_its_stage():
@@ -119,9 +172,9 @@ def test_only_code_of_the_project_is_read(tmp_path):
     (tmp_path / "outside.py").write_text("SECRET = 1\n")
     (inside / "mine.py").write_text("A = 1\n")
     (inside / "link.py").symlink_to(tmp_path / "outside.py")
-    assert naming(inside / "mine.py", ["first"], inside).definitions()[0].stages == ("first",)
+    assert naming(inside / "mine.py", ["first"], inside).reached().definitions[0].stages == ("first",)
     for file in (tmp_path / "outside.py", inside / ".." / "outside.py", inside / "link.py", inside / "notes.txt"):
         with pytest.raises(IsolationError, match="not of the project"):
-            naming(file, ["first"], inside).definitions()
+            naming(file, ["first"], inside).reached()
     with pytest.raises(IsolationError, match="not of the project"):
-        naming(inside / "mine.py", ["fourth"], inside).definitions()
+        naming(inside / "mine.py", ["fourth"], inside).reached()

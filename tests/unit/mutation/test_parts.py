@@ -12,7 +12,7 @@ from seatrial.errors import SeatrialError
 from seatrial.mutation.code_changes import code_changes
 from seatrial.mutation.equivalence import differing
 from seatrial.mutation.operators.frames import OPERATORS, applicable_operators
-from seatrial.worker.reachability import reachable_definitions
+from seatrial.worker.reachability import reached
 from tests.support import small_shop
 
 
@@ -26,7 +26,7 @@ def shop(tmp_path_factory):
 
 def test_what_stages_reach_is_found_through_files(shop):
     """Functions, helpers and constants by name; not the client of a dependency, the wiring, or what nothing uses."""
-    found = {(d.file.name, d.name): d.stages for d in reachable_definitions(shop.pipeline, shop.folder)}
+    found = {(d.file.name, d.name): d.stages for d in reached(shop.pipeline, shop.folder).definitions}
     assert found == {
         ("pipeline.py", "parse"): ("raw",),
         ("pipeline.py", "price"): ("priced",),
@@ -39,7 +39,7 @@ def test_what_stages_reach_is_found_through_files(shop):
 
 def test_code_changes_are_of_the_reached_code_alone(shop):
     """Each is one change at its line; annotations and docstrings stay."""
-    changes = code_changes(reachable_definitions(shop.pipeline, shop.folder))
+    changes = code_changes(reached(shop.pipeline, shop.folder).definitions)
     diffs = [c.diff for c in changes]
     assert len(set(diffs)) == len(changes) > 20
     assert "-RATE: float = 1.5\n+RATE: float = 2.5" in diffs
@@ -76,7 +76,8 @@ def test_every_operator_changes_a_frame_and_leaves_its_input_alone():
     changed = set()
     for operator, on in applicable_operators(before, "id"):
         given = frame()
-        if differing(before, operator.apply(given, *on), "id"):
+        after = operator.apply(given, *on)
+        if differing(before, after, "id") or not after.index.equals(pd.RangeIndex(len(after))):
             changed.add(operator.name)
         assert differing(before, given, "id") is None, f"{operator.name} wrote into its input"
     assert changed == set(OPERATORS)

@@ -57,6 +57,18 @@ def test_the_digest_is_of_the_policy_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "name", [".raw.py.swp", "raw.py~", "#raw.py#", ".#raw.py", "._raw.py", ".DS_Store", "contract/shop/.old.json"]
+)
+def test_what_editors_leave_is_no_policy(name, tmp_path):
+    """It is not read, belongs to no stage, and does not change the digest."""
+    first = policy(tmp_path, GOOD).digest
+    [root] = [path.parent for path in tmp_path.rglob("*.py")]
+    (left := root / name).parent.mkdir(parents=True, exist_ok=True)
+    left.write_text("no policy {")
+    assert policy(tmp_path).digest == first
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("tolerance = {}", "Setting 'tolerance' is not known. Known: tolerances.*Did you mean 'tolerances'"),

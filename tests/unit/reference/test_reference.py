@@ -198,7 +198,7 @@ def shrinking(frame):
 
 
 def objects(frame):
-    return frame[["id"]].assign(cells=[{1, 2}] * 60)
+    return frame[["id"]].assign(cells=[{int(np.random.default_rng().integers(2**31))} for _ in range(60)])
 
 
 @pytest.mark.parametrize(
@@ -218,11 +218,25 @@ def test_a_stage_that_differs_from_itself_is_refused(stages, says):
 
 
 def test_noise_of_numbers_can_be_recorded():
-    """The largest difference becomes the floor of that column's tolerance, and of no other."""
+    """The standard deviation of a row is kept for that column and for no other, with the runs it is from."""
     reference = taken(pipeline=made(raw=same, features=jittery), noise="record")
     assert list(reference.noise) == ["features"]
     assert list(reference.noise["features"]) == ["log"]
     assert 0 < reference.noise["features"]["log"] < 1e-5
+    assert reference.manifest["noise"]["features"]["runs"] >= 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"runs": 4}, r"runs=4.*5 runs or more"),
+        ({"noise": "recorded"}, "noise='recorded'.*Allowed: 'refuse', 'record'"),
+    ],
+)
+def test_settings_of_noise_are_checked(settings, says):
+    """Too few runs hold no bound; a misspelt mode is no refusal."""
+    with pytest.raises(PipelineError, match=says):
+        taken(**settings)
 
 
 @pytest.mark.parametrize("stage", [clocked, shrinking, objects])
@@ -238,7 +252,7 @@ def test_what_no_floor_can_describe_is_refused_all_the_same(stage):
     [
         (lambda f: f.head(0), "'features' returned no row; there would be nothing to compare"),
         (lambda f: f[["id"]], "'features' returned no column beside the key"),
-        (lambda f: f.assign(x=pd.cut(f["amount"], 3)), "Column 'x' of stage 'features' cannot be kept as Parquet"),
+        (lambda f: f.assign(x=object()), "Column 'x' of stage 'features' holds an object, which cannot be kept"),
     ],
 )
 def test_a_stage_that_leaves_nothing_to_keep_is_refused(stage, says):
@@ -261,7 +275,7 @@ def edited(root: Path, **changes: object) -> None:
     path = root / "manifest.json"
     manifest = {**json.loads(path.read_text()), **changes}
     manifest = {name: value for name, value in manifest.items() if value is not None}
-    manifest["digest"] = bundle.digest_of(manifest)
+    manifest = bundle.with_digests(manifest)
     path.write_text(json.dumps(manifest))
 
 

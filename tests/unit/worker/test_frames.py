@@ -37,6 +37,20 @@ def test_a_frame_comes_back_as_it_was(tmp_path: Path) -> None:
     assert back["items"][0] == [1, 2]
 
 
+def test_the_frames_of_a_stage_follow_each_other_and_share_a_table_whatever_the_batches(tmp_path: Path) -> None:
+    """Frames of two stages alternate while they are made, and a batch may end after the first stage."""
+    with frames.StageWriter(tmp_path / "w0.arrow", stages=2, batches=4) as written:
+        for n in range(4):
+            written.add(pd.DataFrame({"id": [n]}), 0, "the first")
+            if n != 2:
+                written.add(pd.DataFrame({"id": [n], "score": [n / 2]}), 1, "the second")
+    assert [p.name for p in tmp_path.iterdir()] == ["w0.arrow"]
+    assert (tmp_path / "w0.arrow").read_bytes().count(b"seatrial.lengths") == 2
+    back = list(frames.read(tmp_path / "w0.arrow", 7))
+    assert [list(f.columns) for f in back] == [["id"]] * 4 + [["id", "score"]] * 3
+    assert [f["id"][0] for f in back] == [0, 1, 2, 3, 0, 1, 3]
+
+
 def test_a_file_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
     """Another format, a link to another file, a pipe nobody writes to."""
     (tmp_path / "text").write_text("not Arrow")

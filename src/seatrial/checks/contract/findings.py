@@ -1,4 +1,4 @@
-"""One finding for each cause and field, made from the problems of single probes."""
+"""One finding for each cause and field, or for each cause where many fields share it, made of single probes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def findings(name: str, problems: Sequence[Problem]) -> Iterator[Finding]:
         by_cause.setdefault((problem.cause, problem.severity), []).append(problem)
     for (cause, severity), of_cause in by_cause.items():
         fields = list(dict.fromkeys(p.field_name for p in of_cause))
-        together = len(fields) > MAX_SINGLE and cause.startswith(("status", "no-answer"))
+        together = len(fields) > MAX_SINGLE
         for group in [fields] if together else [[f] for f in fields]:
             yield _finding(name, cause, severity, group, [p for p in of_cause if p.field_name in group])
 

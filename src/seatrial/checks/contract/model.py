@@ -12,6 +12,7 @@ from seatrial.checks.serving.requests import request_keys
 from seatrial.errors import SeatrialError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.io import frame_json
+from seatrial.pipeline import row_index
 from seatrial.reference.snapshot import Reference
 from seatrial.trial import Trial
 
@@ -51,7 +52,11 @@ def compare_meaning(name: str, trial: Trial, place: str) -> Iterator[Event]:
         return
     try:
         after, (before, source) = trial.chained(trial.pipeline.stages[-1]), _before(trial)
-        found = list(semantic_shifts(before, after, trial.pipeline.key)) if before is not None else []
+        found = (
+            list(semantic_shifts(before, after, trial.pipeline.key_of(trial.pipeline.stages[-1])))
+            if before is not None
+            else []
+        )
     except (SeatrialError, ValueError) as error:
         yield Finding(
             name, place, f"The meaning of the answers was not compared with the champion's: {error}",
@@ -87,12 +92,13 @@ def _recorded(trial: Trial) -> pd.DataFrame | None:
     if trial.champion_contract is None or trial.champion_contract.reference is None:
         return None
     champion = Reference.load(trial.champion_contract.reference)
-    key = trial.pipeline.key
-    if champion.key != key:
+    stage = trial.pipeline.stages[-1]
+    if champion.key != trial.pipeline.key or champion.key_of(champion.stages[-1]) != trial.pipeline.key_of(stage):
         return None
     common = _requests(champion) & _requests(trial.reference)
     answers = champion.frame(champion.stages[-1])
-    answers = answers[answers[key].astype(str).isin({name for name, _ in common})]
+    names = row_index(answers, trial.pipeline.key_of()).map(str)
+    answers = answers[names.isin({name for name, _ in common})]
     return answers if len(answers) >= ROWS else None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from seatrial.formatting import number, part_of, plural
+from seatrial.pipeline import key_columns
 
 ROWS = 30  # the fewest rows with values on both sides from which a change is inferred
 FLIPPED = -0.5  # two scores of one class correlate above it by rank; a class and its complement far below
@@ -34,16 +35,17 @@ class SemanticShift:
     certain: bool = True
 
 
-def semantic_shifts(before: pd.DataFrame, after: pd.DataFrame, key: str) -> Iterator[SemanticShift]:
+def semantic_shifts(before: pd.DataFrame, after: pd.DataFrame, key: str | Sequence[str]) -> Iterator[SemanticShift]:
     """Yield the fields whose scale, order, labels or nulls changed.
 
     Args:
         before: the answers of the champion, one row for each key.
         after: the answers of the version under validation, one row for each key.
-        key: the name of the key column.
+        key: the key columns.
     """
-    both = before.merge(after, on=key, how="inner", suffixes=("\x00before", ""), validate="one_to_one")
-    for name in (str(c) for c in before.columns if c in after.columns and c != key):
+    names = list(key_columns(key))
+    both = before.merge(after, on=names, how="inner", suffixes=("\x00before", ""), validate="one_to_one")
+    for name in (str(c) for c in before.columns if c in after.columns and c not in names):
         old, new = both[f"{name}\x00before"], both[name]
         yield from _nulls(name, old, new)
         if _numeric(old) and _numeric(new):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from seatrial.checks.base import Check
+from seatrial.checks.expectations.agreement import judge_agreement
 from seatrial.checks.expectations.dependencies import compare_live
 from seatrial.checks.gx.judge import judge
 from seatrial.checks.gx.runner import warm_up
@@ -24,7 +25,9 @@ NAME = "expectations"
 def run(trial: Trial, place: str | None) -> Iterator[Event]:
     """Evaluate a stage replay, or the current answers of a live dependency."""
     assert place is not None
-    if place in trial.pipeline.stages:
+    if place in trial.pipeline.stages and trial.pipeline.stage(place).samples is not None:
+        yield from judge_agreement(trial, place, NAME)
+    elif place in trial.pipeline.stages:
         yield from judge(trial, place, name=NAME)
     else:
         yield from compare_live(trial, place, NAME)

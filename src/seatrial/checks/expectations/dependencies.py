@@ -9,13 +9,14 @@ from dataclasses import replace
 import pandas as pd
 
 from seatrial.checks.findings import differences
+from seatrial.checks.grouping import grouped
 from seatrial.errors import PipelineError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import part_of
-from seatrial.io.exact_json import same
+from seatrial.io.exact_json import ordered, same
 from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
-from seatrial.reference.lookup import ROW, Lookup
+from seatrial.reference.lookup import ROW, VALUE, Lookup
 from seatrial.trial import Trial
 
 
@@ -33,7 +34,7 @@ def compare_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
         for lookup in answers.lookups.values():
             method = json.loads(lookup.call)[0]
             parity = _compare(lookup, now.lookups[lookup.call])
-            yield from (_for_dependency(f, dependency, method) for f in differences(name, dependency, parity))
+            yield from (_for_dependency(f, dependency, method) for f in grouped(differences(name, dependency, parity)))
             suite = judge_parity(dependency, [parity.key, *_features(lookup)], parity)
             problem = suite.problem or ("" if parity.extra_columns else disagreement(None, suite, parity))
             problems += [problem] if problem else []
@@ -83,6 +84,8 @@ def _keyed(rows: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
         key = key + " / " + rows[column].astype(str)
     key = key.where(rows[ROW] == 0, key + " #" + rows[ROW].astype(str))
     plain = rows.drop(columns=[*lookup.on, ROW])
+    if lookup.kind in {"dict", "list"}:  # as JSON text, in which the order of names is not meant
+        plain[VALUE] = plain[VALUE].map(ordered, na_action="ignore").astype("string")
     plain.insert(0, _key_name(lookup), key.astype(str))
     return plain
 

@@ -15,7 +15,9 @@ from seatrial.checks.findings import differences
 from seatrial.checks.golden import service as _service
 from seatrial.checks.golden.hand_off import answer_order
 from seatrial.checks.golden.judge import hand_off_finding, origin_of, stage_failed
+from seatrial.checks.grouping import grouped
 from seatrial.checks.gx.judge import judge
+from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.service import can_serve
 from seatrial.errors import StageError
 from seatrial.events import Evaluated, Event, Finding, Severity
@@ -36,11 +38,12 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     except StageError as error:
         yield from stage_failed(NAME, trial, stage, error)
         return
+    yield from not_compared(trial, stage, NAME, "chained")
     if stage == trial.pipeline.stages[-1]:
         events = list(judge(trial, stage, "chained", name=NAME))
         yield from answer_order(NAME, trial, stage)
     else:
-        events = [*differences(NAME, stage, parity)]
+        events = [*grouped(differences(NAME, stage, parity))]
         events.append(Evaluated(NAME, stage, compared=parity.rows_compared * len(parity.columns)))
     origin = origin_of(trial, stage)
     if origin is None and not parity.ok:

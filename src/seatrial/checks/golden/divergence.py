@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from seatrial.checks.findings import differences
 from seatrial.checks.golden.explain import Explanation, explain
+from seatrial.checks.serving.answers import key_ids
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison
 from seatrial.events import Finding, Severity
 from seatrial.formatting import plural
+from seatrial.parity.keys import BETWEEN
 from seatrial.parity.result import ColumnParity, Parity
 from seatrial.pipeline import SERVICE
 
 
 def service_differences(
-    name: str, comparison: ServiceComparison, modes: Sequence[ComparedAnswers]
+    name: str, comparison: ServiceComparison, modes: Sequence[ComparedAnswers], alone: Collection[str] = ()
 ) -> Iterator[Finding]:
-    """Yield the differences between the service's answers and the reference, once for all request modes."""
+    """Yield the differences between the service's answers and the reference, once for all request modes.
+
+    Args:
+        name: of the check.
+        comparison: what is expected of the service.
+        modes: its answers, by the way the requests were sent.
+        alone: columns that match the reference where the requests that differ are sent again, one at a time.
+    """
     reported: set[str | None] = set()
     for mode in modes:
         if mode.received.reordered:
@@ -37,11 +46,14 @@ def service_differences(
         for finding in differences(name, SERVICE, mode.recorded):
             if finding.cause == "column-order":  # an object has none
                 continue
+            if finding.cause == "row-order" and mode.recorded.order.whole:  # answers come as they were asked for
+                continue
             same_in_other = other is not None and (finding.column in other.wrong or not finding.column)
             if same_in_other and finding.column in reported:
                 continue
             reported.add(finding.column)
-            yield _placed(finding, comparison, mode, other, explanation)
+            placed = _placed(finding, comparison, mode, other, explanation)
+            yield _concurrent(placed) if finding.column in alone and not placed.downstream else placed
 
 
 def _originates_here(mode: ComparedAnswers) -> bool:
@@ -54,6 +66,15 @@ def _is_downstream(mode: ComparedAnswers, column: str | None) -> bool:
     if mode.in_process is None or column is None:
         return False
     return any(c.column == column and c.ok for c in mode.in_process.columns)
+
+
+LAYOUT = ("missing-column", "extra-column", "renamed-column")
+
+
+def _as_in_process(mode: ComparedAnswers, column: str | None) -> bool:
+    """Whether the path in process has, or lacks, this column too: then an earlier stage made the difference."""
+    parity = mode.in_process
+    return parity is not None and column not in (*parity.missing_columns, *parity.extra_columns)
 
 
 def _placed(
@@ -72,7 +93,8 @@ def _placed(
         advice = finding.advice
         if finding.cause == "extra-column":
             advice += " If it varies from answer to answer, name it in [golden] varying of service.toml."
-        return replace(finding, evidence=evidence, advice=advice)
+        before = finding.cause in LAYOUT and _as_in_process(mode, finding.column)
+        return replace(finding, evidence=evidence, advice=advice, downstream=before)
     evidence["recorded_live"] = column.mismatches + column.null_flips
     message = f"Requests sent {sent}: {finding.message}"
     if here is not None:
@@ -96,11 +118,22 @@ def _placed(
     elif explanation is not None and finding.column in explanation.columns:
         message += f" {explanation.message}"
         cause, advice, place = explanation.cause, explanation.advice, explanation.place
+        evidence.pop("how", None)  # one change of the path, however it shows in a column
     else:
         advice = (
             f"Compare how the service and the path in process compute '{finding.column}' for the keys in the evidence."
         )
     return replace(finding, message=message, cause=cause, advice=advice, stage=place, evidence=evidence)
+
+
+def _concurrent(finding: Finding) -> Finding:
+    """Return the finding of a column that is wrong only while other requests are in flight."""
+    return replace(
+        finding, cause="concurrency", stage=SERVICE,
+        message=f"{finding.message} The same requests sent again, one at a time, match the reference.",
+        advice="Look for state that concurrent requests share: a module variable, a buffer that is used again, or a "
+        "model or client that is not safe for threads.",
+    )  # fmt: skip
 
 
 def _column(parity: Parity | None, name: str | None) -> ColumnParity | None:
@@ -111,12 +144,12 @@ def _in_process_differs(comparison: ServiceComparison, column: str | None) -> bo
     """Whether the path in process differs from the reference in this column as well."""
     if comparison.in_process is None or column is None or column not in comparison.in_process.columns:
         return False
-    key = comparison.trial.pipeline.key
-    parity = comparison.compare(comparison.recorded[[key, column]], comparison.in_process[[key, column]])
+    names = [*comparison.trial.pipeline.key_of(comparison.stage), column]
+    parity = comparison.compare(comparison.recorded[names], comparison.in_process[names])
     return not parity.ok
 
 
 def _common(mode: ComparedAnswers, other: ComparedAnswers) -> bool:
     """Whether some of the rows that differ in this mode were requested in the other mode too."""
-    requested = {str(k) for k in other.answers[other.recorded.key]}
+    requested = {BETWEEN.join(k) for k in key_ids(other.answers, other.recorded.key_columns)}
     return any(k in requested for c in mode.recorded.columns if not c.ok for k in c.worst_keys)

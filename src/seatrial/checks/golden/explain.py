@@ -13,7 +13,7 @@ import pandas as pd
 from seatrial.errors import SeatrialError
 from seatrial.io.frame_json import projected
 from seatrial.parity.compare import compare
-from seatrial.pipeline import Model, Source
+from seatrial.pipeline import Model, Source, request_numbers, row_index
 from seatrial.trial import Trial
 
 ROWS = 400  # requests that one hypothesis is tested on
@@ -47,12 +47,13 @@ def explain(trial: Trial, live: pd.DataFrame, wrong: Sequence[str], place: str) 
         wrong: the columns that differ from the record.
         place: the origin of a cause within the service.
     """
-    key = trial.pipeline.key
-    first = trial.pipeline.stages[0]
-    keys = trial.reference.frame(first)[key]
-    if len(keys) != len(trial.reference.requests):
+    key, own = trial.pipeline.key_of(), list(trial.pipeline.key_of(trial.pipeline.stages[-1]))
+    requests = trial.reference.requests
+    known = requests if set(key) <= set(requests.columns) else trial.reference.frame(trial.pipeline.stages[0])
+    if len(known) != len(requests):
         return None
-    rows = np.flatnonzero(keys.isin(live[key]))[:ROWS]
+    rows = np.flatnonzero(row_index(known, key).isin(row_index(live, key)))
+    rows = rows[request_numbers(known.iloc[rows], key) < ROWS]
     if not len(rows):
         return None
     for cause, message, origin, advice, run in _hypotheses(trial, rows, place):
@@ -60,10 +61,10 @@ def explain(trial: Trial, live: pd.DataFrame, wrong: Sequence[str], place: str) 
             replayed = projected(run())
         except Exception:  # noqa: BLE001, S112  a change that makes the path raise explains nothing
             continue
-        some = live[live[key].isin(replayed[key])]
+        part = live[row_index(live, own).isin(row_index(replayed, own))]
         if not set(wrong) <= set(replayed.columns):
             continue
-        parity = compare(replayed[[key, *wrong]], some[[key, *wrong]], key=key, distributions=False)
+        parity = compare(replayed[[*own, *wrong]], part[[*own, *wrong]], key=own, distributions=False)
         if parity.ok:
             return Explanation(cause, message, origin, frozenset(wrong), advice)
     return None

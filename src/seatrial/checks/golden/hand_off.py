@@ -8,13 +8,23 @@ import pandas as pd
 
 from seatrial.events import Finding, Severity
 from seatrial.parity.result import Parity
+from seatrial.pipeline import row_index
 from seatrial.trial import Trial
 
 
-def hand_off_differences(stored: pd.DataFrame, returned: pd.DataFrame, parity: Parity) -> list[str]:
-    """Return, without cell values, how the frame that a stage returned differs from the one in the reference."""
+def hand_off_differences(
+    stored: pd.DataFrame, returned: pd.DataFrame, parity: Parity, *, indexed: bool = False
+) -> list[str]:
+    """Return, without cell values, how the frame that a stage returned differs from the one in the reference.
+
+    Args:
+        stored: the frame in the reference.
+        returned: the frame that the stage returned now.
+        parity: of the two.
+        indexed: whether the frame had another index than 0…n-1 when it was captured, which storage leaves out.
+    """
     found = []
-    if not _is_range(returned.index):
+    if not indexed and not _is_range(returned.index):
         found.append(f"the index is not 0…n-1 ({_describe_index(returned.index)})")
     if not parity.row_order_ok:
         found.append("the rows are in another order")
@@ -30,13 +40,17 @@ def hand_off_differences(stored: pd.DataFrame, returned: pd.DataFrame, parity: P
 
 def answer_order(name: str, trial: Trial, last: str) -> Iterator[Finding]:
     """Yield a finding where the answers are not in the order of the requests; batch callers read them by position."""
-    key = trial.pipeline.key
+    key = trial.pipeline.key_of()
+    if trial.pipeline.stage(last).ordered and key == trial.pipeline.key_of(last):
+        return  # the comparison with the reference judges it
     requests = trial.reference.requests
-    if key not in requests.columns:
+    if not set(key) <= set(requests.columns):
         requests = trial.reference.frame(trial.pipeline.stages[0])
-    if _in_order(requests[key], trial.chained(last)[key]):
+    requested = row_index(requests, key).unique()
+    if _in_order(requested, row_index(trial.chained(last), key)):
         return
-    recorded = ", as in the reference" if not _in_order(requests[key], trial.reference.frame(last)[key]) else ""
+    was = row_index(trial.reference.frame(last), key)
+    recorded = ", as in the reference" if not _in_order(requested, was) else ""
     yield Finding(
         name, last, f"The order of the answers differs from the order of the requests{recorded}.",
         severity=Severity.INFO if recorded else Severity.WARNING, cause="row-order",
@@ -44,10 +58,10 @@ def answer_order(name: str, trial: Trial, last: str) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _in_order(requested: pd.Series, answered: pd.Series) -> bool:
-    position = pd.Index(requested).get_indexer(pd.Index(answered))
+def _in_order(requested: pd.Index, answered: pd.Index) -> bool:
+    position = requested.get_indexer(answered)
     position = position[position >= 0]
-    return bool((position[1:] > position[:-1]).all())
+    return bool((position[1:] >= position[:-1]).all())
 
 
 def _is_range(index: pd.Index) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.checks.golden.hand_off import hand_off_differences
+from seatrial.checks.golden.origin import differences_of, made_by, repeats
 from seatrial.errors import StageError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated
 from seatrial.formatting import part_of
 from seatrial.parity.result import Parity
 from seatrial.trial import Trial
+
+_FLAKY = "Look for an unseeded random choice, a clock, or state kept between two calls."
 
 
 def origin_of(trial: Trial, stage: str) -> str | None:
@@ -36,22 +38,20 @@ def hand_off_finding(name: str, trial: Trial, stage: str, parity: Parity) -> Fin
         else {"rows": parity.rows_expected}
     )  # fmt: skip
     before = trial.pipeline.before(stage)
-    if before is None:
+    if before is None or not repeats(trial, stage):
         return Finding(
             name, stage,
             f"Stage '{stage}' gives different answers to the same requests when it runs again: {difference}.",
-            column=worst.column if worst else None, cause="not-repeatable", evidence=evidence,
-            advice="Look for an unseeded random choice, a clock, or state kept between two calls.",
+            column=worst.column if worst else None, cause="not-repeatable", evidence=evidence, advice=_FLAKY,
         )  # fmt: skip
-    # Storage keeps the order of columns, so the stage that changed it is known; what storage loses shows here first.
-    place = stage if trial.parity(before, "chained").column_order_ok else before
+    place = made_by(trial, before) or stage
     return Finding(
         name, place,
         f"Stage '{stage}' matches the reference on its recorded input and differs on the frame that '{before}' "
         f"returns: {difference}. {_frames_compared(trial, before)}",
-        column=worst.column if worst else None, cause="hand-off", evidence=evidence,
-        advice=f"Make '{stage}' independent of this property of its input, or make '{before}' return it as it did at "
-        "capture.",
+        column=worst.column if worst and place == stage else None, cause="hand-off", evidence=evidence,
+        advice=f"Make '{stage}' independent of this property of its input, or make "
+        f"'{before if place == stage else place}' return it as it did at capture.",
     )  # fmt: skip
 
 
@@ -66,9 +66,15 @@ def stage_failed(name: str, trial: Trial, stage: str, error: StageError) -> Iter
         return
     before = trial.pipeline.before(stage)
     at_hand_off = before is not None and origin_of(trial, stage) is None
+    if at_hand_off and not repeats(trial, stage):
+        message = f"{str(error).rstrip('.')}. The same stage succeeds when it runs again."
+        yield Finding(name, stage, message, cause="not-repeatable", advice=_FLAKY)
+        yield Evaluated(name, stage, compared=1)
+        return
     detail = f" Its stage replay succeeds. {_frames_compared(trial, before)}" if at_hand_off and before else ""
+    place = (made_by(trial, before) if at_hand_off and before else None) or stage
     yield Finding(
-        name, stage, str(error).rstrip(".") + "." + detail,
+        name, place, str(error).rstrip(".") + "." + detail,
         cause="hand-off" if at_hand_off else "stage-broke", downstream=not at_hand_off,
         advice=f"Run '{stage}' on the frame that '{before}' returns, not on a stored copy of it."
         if at_hand_off
@@ -85,7 +91,7 @@ def _matches_alone(trial: Trial, stage: str) -> bool:
 
 
 def _frames_compared(trial: Trial, before: str) -> str:
-    found = hand_off_differences(trial.reference.frame(before), trial.chained(before), trial.parity(before, "chained"))
+    found = differences_of(trial, before, "chained")
     if not found:
         return "No difference between the recorded frame and this one was found."
     return f"Differences between the recorded frame and this one: {'; '.join(found)}."

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from seatrial.checks.golden.alone import right_alone
 from seatrial.checks.golden.divergence import service_differences
+from seatrial.checks.grouping import grouped
+from seatrial.checks.judged import not_compared
+from seatrial.checks.serving.answers import key_id
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
-from seatrial.checks.serving.requests import NAMED, ServiceAnswers
+from seatrial.checks.serving.requests import NAMED, ServiceAnswers, answer_key
 from seatrial.checks.serving.service import LiveService, live_service
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.formatting import part_of, plural
 from seatrial.io import frame_json
+from seatrial.parity.keys import BETWEEN
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
 
@@ -32,10 +37,11 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
     except TargetError as error:
         yield NotEvaluated(name, SERVICE, str(error))
         return
+    yield from not_compared(trial, comparison.stage, name, "chained" if comparison.whole_path else "isolated", SERVICE)
     modes = compare_both_modes(comparison, service)
     for received in (mode.received for mode in modes):
-        yield from _failures(name, received, len(comparison.requests), service)
-    yield from service_differences(name, comparison, modes)
+        yield from _failures(name, received, len(comparison.keys), service)
+    yield from grouped(service_differences(name, comparison, modes, right_alone(comparison, service, modes)))
     yield from _degraded(name, modes, comparison)
     yield from _wide_integers(name, modes, trial.policy.golden.wide_integers)
     yield from _absent_varying(name, modes, comparison)
@@ -94,9 +100,10 @@ def _degraded(name: str, modes: Sequence[ComparedAnswers], comparison: ServiceCo
     lasting = next((mode for mode in modes if mode.received.degraded), None)
     if lasting is None:
         return
-    keys = [str(answer[comparison.trial.pipeline.key]) for answer in lasting.received.degraded]
+    key = comparison.trial.pipeline.key
+    keys = list(dict.fromkeys(BETWEEN.join(key_id(answer_key(a, key))) for a in lasting.received.degraded))
     message = (
-        f"Requests sent {lasting.received.mode}: {part_of(len(keys), len(comparison.requests), 'answers')} stay "
+        f"Requests sent {lasting.received.mode}: {part_of(len(keys), len(comparison.keys), 'answers')} stay "
         "degraded; in the reference they are complete."
     )
     for dependency in comparison.trial.pipeline.dependencies:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.checks.findings import differences
+from seatrial.checks.grouping import grouped
 from seatrial.checks.gx import suites
 from seatrial.checks.gx.runner import SuiteResult, run_suite, warm_up
 from seatrial.checks.gx.user import user_expectations
@@ -33,7 +34,7 @@ def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -
     parity = trial.parity(stage, replay)
     actual = trial.isolated(stage) if replay == "isolated" else trial.chained(stage)
     expected = trial.reference.frame(stage)
-    yield from differences(name, stage, parity)
+    yield from grouped(differences(name, stage, parity))
     columns = [str(c) for c in expected.columns]
     results = {"schema": judge_schema(stage, columns, actual), "parity": judge_parity(stage, columns, parity)}
     problems = [f"{kind} suite: {r.problem}" for kind, r in results.items() if r.problem]
@@ -71,7 +72,7 @@ def disagreement(schema: SuiteResult | None, evaluated: SuiteResult, parity: Par
     by_row = [a for a in evaluated.failed() if a.columns != ("rows",)]
     checkpoint = {feature for a in by_row for feature in a.features}
     kernel = {c.column for c in parity.columns if not c.ok}
-    kernel |= set() if parity.keys_ok else {parity.key}
+    kernel |= set() if parity.keys_ok and parity.order.ok else set(parity.key_columns)
     if bool(failed) == parity.ok:
         checkpoint_result, kernel_result = ("succeeds", "fails") if parity.ok is False else ("fails", "succeeds")
         return (

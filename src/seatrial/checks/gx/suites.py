@@ -55,14 +55,18 @@ def parity_expectations(features: Sequence[str], rows: int) -> list[Any]:
 
 
 def parity_frame(parity: Parity) -> pd.DataFrame:
-    """Return the parity frame with a row for the key: keys without a partner count as mismatches, nulls as flips."""
+    """Return the parity frame with a row for each key column.
+
+    Keys without a partner count as mismatches, and so do requests in another order where it is part of the answer;
+    null keys count as flips.
+    """
     sets = (parity.missing_keys, parity.extra_keys, parity.duplicate_keys)
     frame = parity.frame
+    moved = 0 if parity.order.ok else parity.order.moved.count
     row = {
-        "feature": parity.key,
         "dtype_ok": parity.key_dtype_ok,
         "rows": parity.rows_compared,
-        "mismatches": sum(keys.count for keys in sets),
+        "mismatches": sum(keys.count for keys in sets) + moved,
         "allowed": 0,
         "null_flips": parity.null_keys.count,
         "max_abs_diff": 0.0,
@@ -73,6 +77,7 @@ def parity_frame(parity: Parity) -> pd.DataFrame:
         "p_value": 1.0,
         "drifted": False,
     }
-    key = pd.DataFrame([row], columns=frame.columns).astype(frame.dtypes.to_dict())
+    rows = [{"feature": name, **row} for name in parity.key_columns]
+    key = pd.DataFrame(rows, columns=frame.columns).astype(frame.dtypes.to_dict())
     whole = pd.concat([key, frame], ignore_index=True) if len(frame) else key
     return whole.assign(complete=whole.notna().all(axis="columns"))  # Great Expectations skips nulls

@@ -1,24 +1,24 @@
-"""Invariants: a stage gives the same answer for a key in every batch, in any order, again, and in a fresh process.
+"""Invariants: a stage gives the same answer for a request in every batch, in any order, again, and in a fresh process.
 
-Every answer is compared with the stage replay, the answer to the recorded input in one batch, within the stage's own
-tolerances and 65 ULP for floats.
+Each stage is asked alone, on its recorded input, and the chain of stages together, each on the frame before it. Answers
+are compared with those in one batch, within the stage's own tolerances and ``ULP`` for floats. Batches are cut between
+requests, and sampled, so that the cost is bounded whatever the size of the reference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from zlib import crc32
-
-import numpy as np
 
 from seatrial.checks.base import Check, every_stage
-from seatrial.checks.invariants.fresh import HASH_SEEDS, needs_model, replay_fresh, start, why_not_run
-from seatrial.checks.invariants.judge import broken_invariant, empty_batch, failed_batch, retyped_columns, unrecorded
-from seatrial.checks.invariants.reassembly import assemble, expected_of
+from seatrial.checks.invariants.alone import StageResult, of_stage
+from seatrial.checks.invariants.calls import HASH_SEEDS, calls_of, shortened
+from seatrial.checks.invariants.chain import of_chain
+from seatrial.checks.invariants.fresh import needs_model, replay_fresh, start, why_not_run
+from seatrial.checks.invariants.judge import broken_invariant, unrecorded
 from seatrial.checks.invariants.stage import StageProbe, cells
-from seatrial.checks.invariants.variations import ORDER, PARTS, PROCESS, REPEAT, ROWS
-from seatrial.errors import StageError
+from seatrial.checks.invariants.variations import PROCESS
+from seatrial.checks.judged import not_compared
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.trial import Trial
 
@@ -26,61 +26,67 @@ NAME = "invariants"
 
 
 def run(trial: Trial, stage: str | None) -> Iterator[Event]:
-    """Run one stage in every variation; each broken invariant is one finding with the columns that change.
+    """Run one stage in every variation, and after the last stage the chain of them.
 
-    A column that is not repeatable is left out of the other variations: they would only report it again. A type that
-    depends on the batch while the values agree is information, or a warning for categories.
+    Each broken invariant is one finding with the columns that change; another variation in which the same columns
+    change is added to it. A column that is not repeatable is left out of the other variations: they would only report
+    it again. A type that depends on the batch while the values agree is information, or a warning for categories.
 
     Raises:
         StageError: the stage raised on the whole input.
     """
     assert stage is not None
     start(trial, range(HASH_SEEDS))
-    probe = StageProbe.of(trial, stage)
-    if not len(probe.given):
-        yield NotEvaluated(NAME, stage, "the reference has no rows for this stage")
+    result = of_stage(trial, NAME, stage)
+    yield from result.events
+    if result.probe is None:
         return
-    compared, unstable = 0, frozenset[str]()
-    retyped: dict[str, str] = {}
-    for variation in (REPEAT, PARTS, ROWS, ORDER):
-        rng = np.random.default_rng([trial.seed, crc32(f"{stage} {variation.cause}".encode())])
-        batches = variation.batches(probe.given, rng)
-        try:
-            together, other_types = assemble(probe.again(batches), probe.answer)
-        except StageError as error:
-            yield failed_batch(NAME, probe, variation, error)
-            compared += not unrecorded(error)
-            continue
-        expected = expected_of(probe.answer, probe.given, trial.pipeline.key, batches, together)
-        parity = probe.parity(expected, together)
-        compared += cells(parity)
-        if finding := broken_invariant(NAME, probe, variation, parity, unstable):
-            yield replace(finding, evidence={**finding.evidence, "batches_count": len(batches)})
-        if variation is REPEAT:
-            unstable = frozenset(c.column for c in parity.columns if not c.ok)
-        retyped = {**other_types, **retyped}
-    if retyped:
-        yield retyped_columns(NAME, stage, retyped)
-    yield from empty_batch(NAME, probe)
-    for event in _fresh_processes(probe, unstable):
-        if isinstance(event, Evaluated):
-            compared += event.compared
-        else:
-            yield event
+    yield from _declared(trial, stage, sampled=result.probe.asked.sampled)
+    yield from not_compared(trial, stage, NAME)
+    compared = result.compared
+    further = [_fresh_processes(result.probe, result)]
+    if stage == trial.pipeline.stages[-1]:
+        further.append(of_chain(trial, NAME))
+    for events in further:
+        for event in events:
+            if isinstance(event, Evaluated):
+                compared += event.compared
+            else:
+                yield event
     yield Evaluated(NAME, stage, compared)
 
 
-check = Check(NAME, run, every_stage, order=30, prepare=lambda trial: start(trial, [0]))
+check = Check(NAME, run, every_stage, order=30, prepare=lambda trial: start(trial, [0]), explains=True)
 
 
-def _fresh_processes(probe: StageProbe, reported: frozenset[str]) -> Iterator[Event]:
+def _declared(trial: Trial, stage: str, *, sampled: bool) -> Iterator[Finding]:
+    """Yield what was not judged because the stage declares that it depends on the batch, or that a call is dear."""
+    declared = trial.pipeline.stage(stage)
+    if why := declared.batch_dependent:
+        yield Finding(
+            NAME, stage,
+            f"Stage '{stage}' may depend on the other rows of a batch: {why.rstrip('.')}. Whether its answers are the "
+            "same in other batches, one request at a time and in another order was not judged.",
+            severity=Severity.INFO, cause="batch-dependent-by-design",
+            advice=f"Remove batch_dependent= of Stage '{stage}' to have it judged.",
+        )  # fmt: skip
+    if declared.calls is not None and (detail := shortened(calls_of(declared, sampled=sampled), declared)):
+        yield Finding(
+            NAME, stage, f"Stage '{stage}' allows {declared.calls:,} calls, which its probes share: {detail}.",
+            severity=Severity.INFO, cause="calls", evidence={"calls": declared.calls},
+            advice=f"Raise calls= of Stage '{stage}' to include that.",
+        )  # fmt: skip
+
+
+def _fresh_processes(probe: StageProbe, result: StageResult) -> Iterator[Event]:
     """Compare with the answers of fresh processes to the same input, up to the first that differs."""
     trial, stage = probe.trial, probe.stage
     if reason := why_not_run(trial, stage):
         if trial.pipeline.source or stage == trial.pipeline.stages[0]:
             yield Finding(NAME, stage, reason, severity=Severity.INFO, cause="process-not-run")
         return
-    for number in range(1 if needs_model(trial, stage) else HASH_SEEDS):
+    allowed = calls_of(trial.pipeline.stage(stage), sampled=probe.asked.sampled).of(PROCESS.cause)
+    for number in range(min(allowed, 1) if needs_model(trial, stage) else allowed):
         hash_seed, process = replay_fresh(trial, number)
         evidence = {"hash_seed": hash_seed}
         if reason := process.failed:
@@ -97,6 +103,6 @@ def _fresh_processes(probe: StageProbe, reported: frozenset[str]) -> Iterator[Ev
         parity = probe.parity(probe.answer, process.frames[stage])
         yield Evaluated(NAME, stage, cells(parity))
         variation = replace(PROCESS, condition=f"{PROCESS.condition} with PYTHONHASHSEED={hash_seed}")
-        if finding := broken_invariant(NAME, probe, variation, parity, reported):
+        if finding := broken_invariant(NAME, probe, variation, parity, result.unstable):
             yield replace(finding, evidence={**finding.evidence, **evidence})
             return

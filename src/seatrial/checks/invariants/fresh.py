@@ -1,6 +1,8 @@
 """Fresh processes that replay the stages, each started once a trial; a case waits for the one it needs.
 
-Each has another hash seed: dependence on the order of a set or on the state of a process shows.
+Each has another hash seed: dependence on the order of a set or on the state of a process shows. A set of two strings
+keeps its order in half of them. Only the first loads the model, which takes most of the time; the others replay the
+stages that do without.
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from seatrial.checks.invariants.asked import asked_of
+from seatrial.checks.invariants.calls import HASH_SEEDS, calls_of
+from seatrial.checks.invariants.variations import PROCESS
 from seatrial.errors import EnvironmentUnavailable, IsolationError, SeatrialError, StageError
 from seatrial.isolation.launch import Launch
 from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.trial import Trial
 
-# Fresh processes, each with a PYTHONHASHSEED of its own: a set of two strings keeps its order in half of them. Only the
-# first loads the model, which takes most of the time; the others replay the stages that do without.
-HASH_SEEDS = 3
 LIMIT_SECONDS = 300.0  # for loading the pipeline, again for its model, and again for each stage
 
 
@@ -54,7 +56,7 @@ def replay_fresh(trial: Trial, number: int) -> tuple[int, FreshProcess]:
     """Return the hash seed of fresh process ``number`` and its answers; it is started once a trial."""
     hash_seed = 1 + (trial.seed * HASH_SEEDS + number) % (2**32 - 1)  # 0 would switch the randomisation off
     path = None if number else trial.model_path
-    return hash_seed, trial.once(("fresh process", hash_seed), lambda: replay(trial, path, hash_seed))
+    return hash_seed, trial.once(("fresh process", hash_seed), lambda: replay(trial, path, hash_seed, number=number))
 
 
 def needs_model(trial: Trial, stage: str) -> bool:
@@ -77,23 +79,29 @@ def why_not_run(trial: Trial, stage: str) -> str:
     return ""
 
 
-def replay(trial: Trial, model_path: str | None, hash_seed: int, seconds: float = LIMIT_SECONDS) -> FreshProcess:
-    """Replay every stage on its recorded input in a new process.
+def replay(
+    trial: Trial, model_path: str | None, hash_seed: int, seconds: float = LIMIT_SECONDS, number: int = 0
+) -> FreshProcess:
+    """Replay every stage on its recorded input, or the sample of it that is asked again, in a new process.
 
     Args:
         trial: of the pipeline.
         model_path: the path of the model; without one, stages that need it are left out.
         hash_seed: the ``PYTHONHASHSEED`` of the process; string hashes, and the order of sets, depend on it.
         seconds: for loading the pipeline, again for its model, and again for each stage.
+        number: of the process; a dear stage is left out of those that its calls do not allow.
     """
-    stages = [s for s in trial.pipeline.stages if model_path is not None or not needs_model(trial, s)]
+    stages = [
+        s for s in trial.pipeline.stages
+        if (model_path is not None or not needs_model(trial, s)) and number < _allowed(trial, s)
+    ]  # fmt: skip
     frames, errors = {}, {}
     try:
         with _another(trial, hash_seed, seconds) as replayer:
             replayer.pipeline()
             replayer.load(trial.reference, {} if model_path is None else {"version": Path(model_path)})
             for stage in stages:
-                [[result]] = replayer.replay([stage], [trial.input_of(stage)])
+                [[result]] = replayer.replay([stage], [asked_of(trial, stage).rows])
                 if isinstance(result, StageError):
                     errors[stage] = result
                 else:
@@ -103,6 +111,10 @@ def replay(trial: Trial, model_path: str | None, hash_seed: int, seconds: float 
     except SeatrialError as error:  # its text may be that of the project's own error, with values
         return FreshProcess(failed=f"a fresh process could not load the pipeline ({type(error).__name__})")
     return FreshProcess(frames, errors)
+
+
+def _allowed(trial: Trial, stage: str) -> int:
+    return calls_of(trial.pipeline.stage(stage), sampled=asked_of(trial, stage).sampled).of(PROCESS.cause)
 
 
 def _another(trial: Trial, hash_seed: int, seconds: float) -> RemoteReplayer:

@@ -2,57 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from seatrial.checks.invariants.asked import Asked
 from seatrial.checks.invariants.stage import StageProbe
 from seatrial.checks.invariants.variations import Variation
 from seatrial.errors import PipelineError, StageError
 from seatrial.events import Event, Finding, NotEvaluated, Severity
 from seatrial.formatting import part_of, plural
-from seatrial.parity.result import ColumnParity, Parity
+from seatrial.parity.result import ColumnParity, KeySet, Parity
 
 SHOWN = 3  # columns named in a message; the evidence has them all
+KEYS = "the rows"  # the problem of a comparison in which keys are missing or added; no name of a column has a space
+
+
+def problems(parity: Parity) -> frozenset[str]:
+    """Return the columns that differ, are missing or added, and ``KEYS`` where rows are."""
+    lost = [*parity.missing_columns, *parity.extra_columns]
+    keys = [] if parity.keys_ok else [KEYS]
+    return frozenset([*(c.column for c in parity.columns if not c.ok), *lost, *keys])
 
 
 def broken_invariant(
-    name: str, probe: StageProbe, variation: Variation, parity: Parity, reported: frozenset[str]
+    name: str, probe: StageProbe, variation: Variation, parity: Parity, reported: Collection[str] = ()
 ) -> Finding | None:
-    """Return the finding of a variation whose answer differs, or None; ``reported`` columns are left out."""
-    broken = [c for c in parity.columns if not c.ok and c.column not in reported]
-    broken.sort(key=_changed, reverse=True)
-    lost = [*parity.missing_columns, *parity.extra_columns]
-    if not broken and not lost and parity.keys_ok:
+    """Return the finding of a variation whose answer differs, or None; ``reported`` problems are left out."""
+    found = problems(parity) - set(reported)
+    if not found:
         return None
     seed = probe.trial.seed
-    evidence: dict[str, Any] = {"seed": seed, "compared": parity.rows_compared}
-    if not parity.keys_ok:
-        missing, extra = parity.missing_keys, parity.extra_keys
-        what = "other rows"
-        detail = f"{plural(missing.count, 'key')} missing, {plural(extra.count, 'key')} added"
-        evidence |= {n: {"count": k.count, "sample": list(k.sample)}
-                     for n, k in (("missing_keys", missing), ("extra_keys", extra)) if k.count}  # fmt: skip
-    elif broken:
-        what, detail = "other values", _listed(broken)
+    detail, columns, evidence = described(parity, found)
+    return Finding(
+        name,
+        probe.stage,
+        f"Stage '{probe.stage}' returns {what(parity, found)} {variation.condition} (seed {seed}): {detail}.",
+        column=columns[0] if columns else None,
+        cause=variation.cause,
+        advice=variation.advice,
+        evidence={"seed": seed, **evidence, **({"columns": columns} if columns else {})},
+    )
+
+
+def what(parity: Parity, found: Collection[str]) -> str:
+    """Return what is other about an answer with these problems."""
+    if KEYS in found:
+        return "other rows"
+    return "other values" if any(c.column in found for c in parity.columns) else "other columns"
+
+
+def described(parity: Parity, found: Collection[str]) -> tuple[str, list[str], dict[str, Any]]:
+    """Return the problems of a comparison in words, their columns, those that differ most first, and counts."""
+    broken = sorted((c for c in parity.columns if not c.ok and c.column in found), key=_changed, reverse=True)
+    lost = [c for c in (*parity.missing_columns, *parity.extra_columns) if c in found]
+    columns = [*(c.column for c in broken), *lost]
+    evidence: dict[str, Any] = {"compared": parity.rows_compared}
+    if KEYS in found:
+        sets = {"missing": parity.missing_keys, "added": parity.extra_keys, "repeated": parity.duplicate_keys}
+        names = {"missing": "missing_keys", "added": "extra_keys", "repeated": "duplicate_keys"}
+        evidence |= {names[n]: {"count": k.count, "sample": list(k.sample)} for n, k in sets.items() if k.count}
+        return _rows(parity, sets), columns, evidence
+    if broken:
         evidence |= {
             "mismatches": _changed(broken[0]),
             "max_abs_diff": broken[0].max_abs_diff,
             "worst_keys": list(broken[0].worst_keys),
         }
-    else:
-        what, detail = "other columns", ", ".join(map(repr, lost[:SHOWN]))
-    columns = [*(c.column for c in broken), *lost]
-    if columns:
-        evidence["columns"] = columns
-    return Finding(
-        name,
-        probe.stage,
-        f"Stage '{probe.stage}' returns {what} {variation.condition} (seed {seed}): {detail}.",
-        column=columns[0] if columns else None,
-        cause=variation.cause,
-        advice=variation.advice,
-        evidence=evidence,
-    )
+        return _listed(broken), columns, evidence
+    return ", ".join(map(repr, lost[:SHOWN])), columns, evidence
+
+
+def extent(asked: Asked) -> dict[str, int]:
+    """Return, as evidence, how many requests were asked of how many."""
+    return {"requests": asked.requests, "requests_in_reference": asked.of_requests}
+
+
+def extent_sentence(asked: Asked, requests: int) -> str:
+    """Return a sentence, after a space, that says how many requests were asked where it was not all of them."""
+    if requests >= asked.of_requests:
+        return ""
+    return f" A sample was asked: {part_of(requests, asked.of_requests, 'requests')}."
 
 
 def failed_batch(name: str, probe: StageProbe, variation: Variation, error: StageError) -> Event:
@@ -106,12 +135,21 @@ def _changed(c: ColumnParity) -> int:
     return c.mismatches + c.null_flips
 
 
+def _rows(parity: Parity, sets: Mapping[str, KeySet]) -> str:
+    counts = [f"{plural(k.count, 'key')} {how}" for how, k in sets.items() if k.count]
+    if parity.null_keys.count:
+        counts.append(plural(parity.null_keys.count, "null key"))
+    if not parity.key_dtype_ok:
+        counts.append(f"the key has type {parity.key_dtype_actual} instead of {parity.key_dtype_expected}")
+    return ", ".join(counts)
+
+
 def _listed(broken: Sequence[ColumnParity]) -> str:
-    def extent(c: ColumnParity) -> str:
+    def differs(c: ColumnParity) -> str:
         if c.dtype_ok:
             return f"differs in {part_of(_changed(c), c.rows)}"
         return f"has type {c.dtype_actual} instead of {c.dtype_expected}"
 
-    shown = [f"'{c.column}' {extent(c)}" for c in broken[:SHOWN]]
+    shown = [f"'{c.column}' {differs(c)}" for c in broken[:SHOWN]]
     more = f" and {plural(len(broken) - SHOWN, 'more column')}" if len(broken) > SHOWN else ""
     return "; ".join(shown) + more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,23 +19,51 @@ _HOLDS = {
 }
 
 
+def rows_of(frame: pd.DataFrame, keys: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of ``frame`` whose request, named by the columns ``key``, is one of ``keys``."""
+    return frame[request_keys(frame, key).isin(request_keys(keys, key))]
+
+
+def names_requests(given: pd.DataFrame, answer: pd.DataFrame, key: Sequence[str]) -> bool:
+    """Whether the requests of the input bear the keys of the answer: raw payloads have none, others are cast."""
+    if not all(column in given.columns for column in key):
+        return False
+    return bool(request_keys(answer, key).isin(request_keys(given, key)).all())
+
+
+def request_keys(frame: pd.DataFrame, key: Sequence[str]) -> pd.Index:
+    """Return the key of each row's request."""
+    return pd.Index(frame[key[0]]) if len(key) == 1 else pd.MultiIndex.from_frame(frame[list(key)])
+
+
 def expected_of(
-    answer: pd.DataFrame, given: pd.DataFrame, key: str, rows: Sequence[Any], together: pd.DataFrame
+    answer: pd.DataFrame,
+    given: pd.DataFrame,
+    key: Sequence[str],
+    rows: Sequence[Any],
+    again: Callable[[Any], pd.DataFrame],
 ) -> pd.DataFrame:
     """Return the part of ``answer`` (to all of ``given``) that the batches ``rows`` should reproduce.
 
-    The key of the input selects the rows, where it has one. An input without it (raw payloads) is matched by position
-    where the stage keeps every row and rows are missing, and otherwise by the keys returned in ``together``.
+    It follows from the requests that were asked, never from what came back: a row that is lost must be missed. Where
+    the input does not name its requests (raw payloads), the same rows in one batch tell their keys.
+
+    Args:
+        answer: the answer to all of ``given`` in one batch.
+        given: the input.
+        key: the columns that name a request.
+        rows: the positions in ``given`` of each batch.
+        again: returns the answer to some positions in one batch.
     """
-    requested = np.concatenate(rows)
-    if len(requested) == len(given):
+    asked = np.unique(np.concatenate(rows))
+    if len(asked) == len(given):
         return answer
-    if key in given.columns:
-        return answer[answer[key].isin(given[key].iloc[requested])]
-    returned = answer[key].isin(together[key])
-    if len(answer) == len(given) and int(returned.sum()) < len(requested):
-        return answer.iloc[np.sort(requested)]
-    return answer[returned]
+    if names_requests(given, answer, key):
+        return rows_of(answer, given.iloc[asked], key)
+    expected = rows_of(answer, again(asked), key)
+    if len(answer) == len(given) and len(expected) < len(asked):  # it keeps every row, and lost some of these
+        return answer.iloc[asked]
+    return expected
 
 
 def assemble(pieces: Sequence[pd.DataFrame], whole: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:

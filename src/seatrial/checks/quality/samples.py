@@ -1,129 +1,134 @@
-"""Labels and scores: the rows on which the quality of a stage is evaluated."""
+"""The rows on which the quality of a stage is evaluated, with what each model predicted for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from seatrial.errors import PolicyError, nearest
 from seatrial.formatting import plural
-from seatrial.metrics import Array, Metric, resamples
-from seatrial.trial import Trial
+from seatrial.metrics import Array, Metric, Predictions, resamples
+from seatrial.metrics.ranking import rankable
+
+Who = Literal["version", "champion", "baseline"]
+Drawn = dict[str, dict[Who, Array]]  # a metric of each model on the resamples
 
 MIN_ROWS = 200  # with fewer, a metric is not evaluated
-MIN_EVENTS = 20  # and as many rows without the event
+MIN_EVENTS = 20  # and as many rows without the event; of classes, rows of two of them
+MIN_REQUESTS = 50  # of ranked lists that have a better and a worse order
 RESAMPLES = 1_000
-
-
-class NotEvaluable(Exception):
-    """Why quality cannot be evaluated, as a sentence."""
+CELLS = 50_000_000  # resamples times rows times columns: with more, fewer resamples are drawn
+FEWEST = 200
+MOST_ROWS = 100_000  # that are resampled; of more rows, a random part is
 
 
 @dataclass(frozen=True)
 class LabelledSample:
-    """Labels (n), the scores of the candidate (n) and of the champion (n, or None), and the keys (n)."""
+    """Rows with a known label.
 
-    labels: Array
-    scores: Array
-    champion: Array | None
-    keys: pd.Series
+    Attributes:
+        keys: their key columns (n).
+        of: what each model predicted for them; all have the same labels.
+    """
+
+    keys: pd.DataFrame
+    of: Mapping[Who, Predictions]
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.keys)
+
+    @property
+    def version(self) -> Predictions:
+        """Return what the version under validation predicted."""
+        return self.of["version"]
 
     def take(self, rows: Any) -> LabelledSample:
         """Return some rows, by position or mask."""
-        champion = None if self.champion is None else self.champion[rows]
-        return LabelledSample(self.labels[rows], self.scores[rows], champion, self.keys[rows])
+        return LabelledSample(self.keys[rows].reset_index(drop=True), {n: p.take(rows) for n, p in self.of.items()})
+
+    def beside(self, who: Who, other: Predictions) -> LabelledSample:
+        """Return the rows for which another model predicted something too, with both predictions."""
+        other = replace(other, labels=self.version.labels, requests=self.version.requests)
+        sizes = max(other.classes, self.version.classes)
+        both = {n: replace(p, classes=sizes) for n, p in {"version": self.version, who: other}.items()}
+        return LabelledSample(self.keys, both).take(other.known)
 
     def shortage(self, metrics: Sequence[Metric]) -> str:
         """Return a sentence if the rows are too few for these metrics, or the empty string."""
-        if len(self) < MIN_ROWS:
-            return f"{plural(len(self), 'labelled row')} cannot be evaluated; {MIN_ROWS} are needed."
-        if any(m.of == "events" for m in metrics):
-            events = int(self.labels.sum())
-            if min(events, len(self) - events) < MIN_EVENTS:
-                return (
-                    f"{plural(events, 'event')} among {len(self):,} labelled rows cannot be evaluated; {MIN_EVENTS} "
-                    f"events and {MIN_EVENTS} rows without the event are needed."
-                )
+        rows, labels = len(self), self.version.labels
+        if rows < MIN_ROWS:
+            return f"{plural(rows, 'labelled row')} cannot be evaluated; {MIN_ROWS} are needed."
+        tasks = {t for m in metrics for t in m.of[:1]}
+        if tasks == {"ranking"} and (lists := rankable(self.version.requests, labels)) < MIN_REQUESTS:
+            return (
+                f"{plural(lists, 'request')} with rows of different relevance cannot be evaluated; {MIN_REQUESTS} are "
+                "needed."
+            )
+        if any(m.name == "r2" for m in metrics) and (labels == labels[0]).all():
+            return f"All {rows:,} labels are equal: there is no variance that r2 could explain."
+        if {"events", "classes"} & {t for m in metrics for t in m.of}:
+            counts = np.bincount(labels.astype(np.int64), minlength=2)
+            second = int(np.sort(counts)[-2])
+            if second < MIN_EVENTS:
+                return self._few_events(counts, second)
         return ""
 
-    def values(self, metric: Metric) -> tuple[float, float | None]:
-        """Return the metric of the candidate and of the champion (None without one)."""
-        once = np.ones((1, len(self)))
-        champion = None if self.champion is None else float(metric.values(self.labels, self.champion, once)[0])
-        return float(metric.values(self.labels, self.scores, once)[0]), champion
+    def _few_events(self, counts: Any, second: int) -> str:
+        enough = math.ceil(MIN_EVENTS * len(self) / second / 100) * 100 if second else 0
+        more = f" At this rate, about {enough:,} labelled rows hold as many." if enough else ""
+        if len(counts) > 2 or self.version.classes > 2:
+            return (
+                f"Only one class has {MIN_EVENTS} of the {len(self):,} labelled rows, which cannot be evaluated; two "
+                f"classes with {MIN_EVENTS} rows each are needed.{more}"
+            )
+        return (
+            f"{plural(int(counts[1]), 'event')} among {len(self):,} labelled rows cannot be evaluated; {MIN_EVENTS} "
+            f"events and {MIN_EVENTS} rows without the event are needed.{more}"
+        )
 
-    def bootstrap(self, metrics: Sequence[Metric], seed: Sequence[int]) -> dict[str, tuple[Array, Array | None]]:
-        """Return each metric on ``RESAMPLES`` resamples, for both versions on the same rows (a paired bootstrap)."""
-        candidate: dict[str, list[Array]] = {m.name: [] for m in metrics}
-        champion: dict[str, list[Array]] = {m.name: [] for m in metrics}
-        for weights in resamples(len(self), RESAMPLES, seed):
+    def value(self, metric: Metric, who: Who = "version") -> float:
+        """Return a metric of one model."""
+        return metric.value(self.of[who])
+
+    def bootstrap(self, metrics: Sequence[Metric], seed: Sequence[int]) -> Drawn:
+        """Return each metric of each model on the same resamples (a paired bootstrap).
+
+        Requests are resampled where rows belong to some. Cost is bounded: above 50,000 rows fewer resamples are drawn,
+        and of more than 100,000 rows a random part is resampled.
+        """
+        units = len(self) if self.version.requests is None else int(self.version.requests.max(initial=-1)) + 1
+        if len(self) > MOST_ROWS:
+            return self._bootstrap_part(metrics, seed, units)
+        confused = any(m.needs == "decisions" for m in metrics)
+        width = max(1 if p.scores is None or p.scores.ndim == 1 else p.scores.shape[1] for p in self.of.values())
+        count = min(RESAMPLES, max(FEWEST, CELLS // (len(self) * width)))
+        cells = max(len(self), self.version.classes**2 if confused else 0)
+        prepared = {m.name: {who: m.prepare(p) for who, p in self.of.items()} for m in metrics}
+        drawn: dict[str, dict[Who, list[Array]]] = {m.name: {who: [] for who in self.of} for m in metrics}
+        for weights in resamples(units, count, seed, width=cells):
+            by_row = weights if self.version.requests is None else weights[:, self.version.requests]
             for m in metrics:
-                candidate[m.name].append(m.values(self.labels, self.scores, weights))
-                if self.champion is not None:
-                    champion[m.name].append(m.values(self.labels, self.champion, weights))
+                for who, values in prepared[m.name].items():
+                    drawn[m.name][who].append(values(weights if m.by_request else by_row))
+        return {name: {who: np.concatenate(v) for who, v in of.items()} for name, of in drawn.items()}
+
+    def _bootstrap_part(self, metrics: Sequence[Metric], seed: Sequence[int], units: int) -> Drawn:
+        """Return the resamples of a random part, moved to the values of all rows.
+
+        Their deviations are made smaller by the square root of the part: so does the error of all rows relate to it.
+        """
+        rng = np.random.default_rng([*seed, 1])
+        chosen = rng.permutation(units)[: max(1, units * MOST_ROWS // len(self))]
+        mask = np.zeros(units, dtype=bool)
+        mask[chosen] = True
+        part = self.take(mask if self.version.requests is None else mask[self.version.requests])
+        part = part.take(slice(0, MOST_ROWS))  # requests are of different sizes
+        drawn, shrink = part.bootstrap(metrics, seed), math.sqrt(len(part) / len(self))
         return {
-            name: (np.concatenate(values), np.concatenate(champion[name]) if champion[name] else None)
-            for name, values in candidate.items()
+            m.name: {who: self.value(m, who) + shrink * (v - part.value(m, who)) for who, v in drawn[m.name].items()}
+            for m in metrics
         }
-
-
-def labels_of(trial: Trial, label: str, *, events: bool) -> tuple[pd.Series, Array]:
-    """Return the keys and labels of the rows whose label is known.
-
-    Raises:
-        NotEvaluable: there are no labels, no such column, or values that the metrics cannot use.
-    """
-    labels = trial.reference.labels
-    if labels is None:
-        raise NotEvaluable(
-            "The policy sets limits on quality, but the reference has no labels. "
-            "Capture it with labels=, a frame of the key column and the observed outcome."
-        )
-    if label not in labels.columns:
-        known = [str(c) for c in labels.columns if c != trial.pipeline.key]
-        raise NotEvaluable(
-            f"The labels have no column '{label}'. They have: {', '.join(known)}.{nearest(label, known)}"
-        )
-    known_rows = labels[labels[label].notna()].reset_index(drop=True)
-    values = numbers(known_rows[label])
-    if not np.isfinite(values).all() or (events and not np.isin(values, (0, 1)).all()):
-        allowed = "1 or true for the event and 0 or false for none" if events else "finite numbers"
-        raise NotEvaluable(f"The labels in '{label}' must be {allowed}. Correct them and capture the reference again.")
-    return known_rows[trial.pipeline.key], values
-
-
-def numbers(column: pd.Series) -> Array:
-    """Return a column as float64; NaN for null and for values that are not numbers."""
-    values: Array = pd.to_numeric(column, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
-    return values
-
-
-def groups(trial: Trial, stage: str, column: str, keys: pd.Series) -> pd.Series:
-    """Return the values of a slice column for ``keys`` as text, as recorded in the reference; null is ``null``.
-
-    The column is taken from the stage or an earlier one, the nearest first, else from the requests.
-
-    Raises:
-        PolicyError: no such column.
-    """
-    names = trial.pipeline.stages
-    before = [trial.reference.frame(s) for s in reversed(names[: names.index(stage) + 1])]
-    frames = [f for f in [*before, trial.reference.requests] if trial.pipeline.key in f.columns]
-    for frame in frames:
-        if column in frame.columns:
-            at = pd.Index(frame[trial.pipeline.key]).get_indexer(pd.Index(keys))
-            values = frame[column].astype(object).where(frame[column].notna(), "null").map(str)
-            found: pd.Series = values.iloc[at].where(at >= 0, "null").reset_index(drop=True)
-            return found
-    known = list(dict.fromkeys(str(c) for f in frames for c in f.columns))
-    raise PolicyError(
-        f"Slice '{column}' of stage '{stage}' is not a column of this stage or an earlier one. "
-        f"Columns: {', '.join(known[:20])}.{nearest(column, known)}"
-    )

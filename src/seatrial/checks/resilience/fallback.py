@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seatrial.checks.resilience.observation import Baseline
+from seatrial.checks.serving.answers import key_ids, key_text
 from seatrial.checks.serving.expected import Expected
 from seatrial.errors import UsageError
 from seatrial.io import frame_json
@@ -34,5 +35,6 @@ def baseline_of(trial: Trial, dependency: str, expected: Expected) -> Baseline:
         )
     frame = frame_json.projected(frame[[c for c in frame.columns if c in expected.frame or c == policy.degraded_field]])
     key = trial.pipeline.key
-    frame = frame.set_index(frame[key].astype(str)).reindex(list(expected.keys)).reset_index(drop=True)
+    answered = [key_text(k) for k in key_ids(frame, key)]
+    frame = frame.set_axis(answered).reindex(list(expected.keys)).reset_index(drop=True)
     return Baseline(expected, frame, frame[policy.degraded_field].fillna(False).to_numpy(dtype=bool), policy)

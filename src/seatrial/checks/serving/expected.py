@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seatrial.checks.serving.answers import key_id, key_ids, key_text
 from seatrial.checks.serving.requests import request_keys
-from seatrial.errors import AnswerError
+from seatrial.errors import AnswerError, UsageError
 from seatrial.io import frame_json
 from seatrial.loadgen.results import RequestResult
-from seatrial.parity.compare import compare
+from seatrial.parity.agreement.choose import applicable
+from seatrial.parity.noisy import compare_noisy
+from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
+from seatrial.pipeline import key_columns
 from seatrial.targets.messages import Response
 from seatrial.targets.rest import answers_of, with_keys
 from seatrial.trial import Trial
@@ -45,7 +49,9 @@ class Expected:
         for answer, row in zip(answers, rows, strict=True):
             try:
                 found = answers_of(Response(answer.status, {}, answer.body, 0.0), 1)
-                objects.append(with_keys(found, [self.keys[row]], self.trial.pipeline.key)[0])
+                key = self.trial.pipeline.key
+                own = self.keys[row] if isinstance(key, str) else key_ids(self.frame.iloc[[row]], key)[0]
+                objects.append(with_keys(found, [own], key)[0])
             except AnswerError as error:
                 objects.append(None)
                 reason = reason or str(error)
@@ -65,24 +71,32 @@ class Expected:
         A request that was answered several times is several rows; fields that the reference lacks are ignored.
         """
         trial, key = self.trial, self.trial.pipeline.key
+        recorded = expected is None
         expected = self.frame if expected is None else expected
         expected = expected.drop(columns=[c for c in without if c in expected])
         wanted = expected.iloc[list(rows)].reset_index(drop=True)
         actual = frame_json.read(answered, wanted)
         actual = actual[[c for c in wanted.columns if c in actual]]
         names = self._keys(rows)
-        wanted[key] = pd.array(names, dtype="string")
-        if key in actual:
-            own = zip(actual[key].astype("string"), rows, names, strict=True)
-            actual[key] = pd.array([name if k == self.keys[n] else k for k, n, name in own], dtype="string")
-        known = set(wanted.columns) - {key}
-        tolerances, floors = trial.policy.of(self.stage).tolerances, trial.reference.noise.get(self.stage, {})
-        return compare(
+        columns = list(key_columns(key))
+        label = columns[0]  # holds the whole key: a row that occurs several times needs another
+        wanted = wanted.drop(columns=columns[1:]).assign(**{label: pd.array(names, dtype="string")})
+        if set(columns) <= set(actual):
+            told = [None if None in k else key_text(k) for k in _keys_in(actual, columns)]
+            own = zip(told, rows, names, strict=True)
+            actual[label] = pd.array([name if k == self.keys[n] else k for k, n, name in own], dtype="string")
+        actual = actual.drop(columns=[c for c in columns[1:] if c in actual])
+        known = set(wanted.columns) - {label}
+        tolerances = trial.policy.of(self.stage).tolerances
+        return compare_noisy(
             wanted,
             actual,
-            key=key,
-            tolerances={c: t for c, t in tolerances.items() if c in known},
-            floors={c: f for c, f in floors.items() if c in known},
+            key=label,
+            tolerances=applicable(tolerances, known, lambda c: column(self.frame[c])),
+            noise=trial.noise(self.stage, "chained" if self.stage == trial.pipeline.stages[-1] else "isolated"),
+            recorded=recorded,
+            names=[self.keys[n] for n in rows],
+            scale_of=self.frame,
             worst=worst,
             distributions=False,
         )
@@ -118,10 +132,23 @@ def expected(trial: Trial) -> Expected:
     reference, key = trial.reference, trial.pipeline.key
     stage = service.serves or trial.pipeline.stages[-1]
     requests = reference.requests if service.serves is None else reference.input_of(stage)
-    keys = request_keys(requests, key, reference.frame(trial.pipeline.stages[0]))
+    found = request_keys(requests, key, reference.frame(trial.pipeline.stages[0]))
+    known = [key_id(k) for k in found if k is not None]
+    if trial.pipeline.key_of(stage) != trial.pipeline.key_of() or len({*known}) < len(known):
+        raise UsageError(
+            f"A request has several rows, here or in the answers of '{stage}'. Under load and faults, answers are "
+            "compared where a request has one row."
+        )
+    keys = [key_text(k) for k in found]
     recorded = reference.frame(stage)
     recorded = recorded[[c for c in recorded.columns if c not in set(trial.policy.golden.varying)]]
     frame = frame_json.projected(recorded)
-    if list(map(str, keys)) != frame[key].astype(str).tolist():  # a path may sort its answers
-        frame = frame.set_index(frame[key].astype(str)).reindex(list(map(str, keys))).reset_index(drop=True)
-    return Expected(trial, stage, [t.encode() for t in frame_json.payloads(requests)], list(map(str, keys)), frame)
+    answered = [key_text(k) for k in key_ids(frame, key)]
+    if keys != answered:  # a path may sort its answers
+        frame = frame.set_axis(answered).reindex(keys).reset_index(drop=True)
+    return Expected(trial, stage, [t.encode() for t in frame_json.payloads(requests)], keys, frame)
+
+
+def _keys_in(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    texts = [frame[c].astype("string").astype(object).where(frame[c].notna(), None) for c in columns]
+    return list(zip(*texts, strict=True))

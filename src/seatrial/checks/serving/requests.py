@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from seatrial.errors import AnswerError, TargetError
-from seatrial.io import frame_json
+from seatrial.checks.serving.answers import AnswerForm, key_id
+from seatrial.errors import AnswerError, TargetError, UsageError
+from seatrial.pipeline import Key
 from seatrial.targets.http import FAILURES
 from seatrial.targets.messages import Response
-from seatrial.targets.protocol import Exchanging, Target
-from seatrial.targets.rest import answers_of, keys_of, with_keys
+from seatrial.targets.protocol import Exchanging, Gathering, Target
+from seatrial.targets.rest import keys_of
 
 AT_ONCE = 8  # concurrent requests to a target that is called through its step
 NAMED = 5  # keys named in a finding
@@ -59,26 +60,43 @@ class ServiceAnswers:
 
 
 def send_requests(
-    target: Target, requests: pd.DataFrame, keys: Sequence[Any], key: str, batch: int = 1
+    target: Target,
+    requests: pd.DataFrame,
+    rows: Sequence[Sequence[int]],
+    keys: Sequence[Any],
+    form: AnswerForm,
+    batch: int = 1,
 ) -> ServiceAnswers:
     """Send every request, ``batch`` at a time, and return the answers and failures.
 
     Args:
         target: the open target.
-        requests: the request rows.
+        requests: the rows of all requests.
+        rows: the positions of each request's rows, mostly one.
         keys: the key of each request, None where it is not known.
-        key: the name of the key field.
-        batch: rows in one request; more than one needs a target that takes batches.
+        form: what an answer holds.
+        batch: requests in one message; more than one needs a target that takes batches, and requests of one row.
+
+    Raises:
+        UsageError: a request has several rows, and the target sends one row a message.
     """
     received = ServiceAnswers("one by one" if batch == 1 else "in batches")
-    parts = [slice(at, at + batch) for at in range(0, len(requests), batch)]
+    parts = [slice(at, at + batch) for at in range(0, len(rows), batch)]
+    together = any(len(own) != 1 for own in rows)
     outcomes: list[Any]
-    if isinstance(target, Exchanging):
-        outcomes = list(target.exchange(requests, batch))
+    if together and isinstance(target, Gathering):
+        outcomes = list(target.exchange_together([requests.iloc[own] for own in rows]))
+    elif together and isinstance(target, Exchanging):
+        raise UsageError(
+            f"Requests of the reference have several rows, and {type(target).__name__} sends one row a request. Give "
+            "the target exchange_together, or keep one row a request, with lists in its columns."
+        )
+    elif isinstance(target, Exchanging):
+        outcomes = list(target.exchange(requests.iloc[[n for own in rows for n in own]], batch))
     else:
-        outcomes = _step_all(target, [requests.iloc[p] for p in parts])
+        outcomes = _step_all(target, [requests.iloc[[n for own in rows[p] for n in own]] for p in parts])
     for part, outcome in zip(parts, outcomes, strict=True):
-        _add(received, outcome, list(keys[part]), key)
+        _add(received, outcome, list(keys[part]), form)
     return received
 
 
@@ -87,15 +105,26 @@ def takes_batches(target: Target) -> bool:
     return not isinstance(target, Exchanging) or target.batch is not None
 
 
-def request_keys(requests: pd.DataFrame, key: str, first: pd.DataFrame) -> list[Any]:
-    """Return the key of each request: its own, or that of the first stage's row at the same position."""
+def request_keys(requests: pd.DataFrame, key: Key, first: pd.DataFrame) -> list[Any]:
+    """Return the key of each request row: its own, or that of the first stage's row at the same position.
+
+    A key of several columns is a tuple.
+    """
     keys = keys_of(requests, key)
     if all(k is None for k in keys) and len(first) == len(requests):
         keys = keys_of(first, key)
     return keys
 
 
-def _add(received: ServiceAnswers, outcome: Any, keys: list[Any], key: str) -> None:
+def rows_of_requests(keys: Sequence[Any]) -> list[list[int]]:
+    """Return the positions of each request's rows; a row without a key is a request of its own."""
+    found: dict[Any, list[int]] = {}
+    for n, key in enumerate(keys):
+        found.setdefault(n if key is None else key_id(key), []).append(n)
+    return list(found.values())
+
+
+def _add(received: ServiceAnswers, outcome: Any, keys: list[Any], form: AnswerForm) -> None:
     try:
         if isinstance(outcome, AnswerError):
             raise outcome
@@ -105,14 +134,20 @@ def _add(received: ServiceAnswers, outcome: Any, keys: list[Any], key: str) -> N
         elif outcome is None:
             received.unsent += len(keys)
         else:
-            answers = answers_of(outcome, len(keys)) if isinstance(outcome, Response) else frame_json.rows(outcome)
-            own = [answer.get(key) for answer in answers]
-            received.reordered += own != keys and None not in own and sorted(map(str, own)) == sorted(map(str, keys))
-            received.answers += with_keys(answers, keys, key)
+            answers = form.rows(outcome, keys)
+            own = list(dict.fromkeys(key_id(answer_key(answer, form.key)) for answer in answers))
+            asked = [key_id(k) for k in keys]
+            received.reordered += own != asked and sorted(own) == sorted(asked)
+            received.answers += answers
     except AnswerError as error:
         bad = isinstance(outcome, Response) and not outcome.ok
         message = f"{error}{_refused_fields(outcome)}" if bad else str(error)
         received.add_failure(keys, message, outcome.status if bad else 0)
+
+
+def answer_key(answer: Mapping[str, Any], key: Key) -> Any:
+    """Return the key of an answer's request, a tuple where it has several columns."""
+    return answer.get(key) if isinstance(key, str) else tuple(answer.get(name) for name in key)
 
 
 def _refused_fields(response: Response) -> str:

@@ -20,7 +20,7 @@ Change = Callable[..., pd.DataFrame]
 class FrameOperator:
     """A change of a frame, and the columns it applies to: a predicate on a column, or None for the whole frame.
 
-    It is called with the frame and the column, for the whole frame with the frame and the name of the key; an operator
+    It is called with the frame and the column, for the whole frame with the frame and the key's columns; an operator
     with ``pairs`` also receives the next column of the same type.
     """
 

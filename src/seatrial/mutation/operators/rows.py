@@ -17,35 +17,62 @@ from seatrial.mutation.operators.base import (
     operator,
     with_values,
 )
+from seatrial.worker.frames import INDEX
+
+OFFSET = 1_000_000  # beyond the rows of a frame
 
 
 @operator()
-def dropped_rows(frame: pd.DataFrame, _: str) -> pd.DataFrame:
+def dropped_rows(frame: pd.DataFrame, *_: str) -> pd.DataFrame:
     """Every tenth row is lost."""
     return frame[np.arange(len(frame)) % EVERY != EVERY - 1].reset_index(drop=True)
 
 
 @operator()
-def duplicated_row(frame: pd.DataFrame, _: str) -> pd.DataFrame:
+def duplicated_row(frame: pd.DataFrame, *_: str) -> pd.DataFrame:
     """The first row comes twice."""
     return pd.concat([frame, frame.iloc[:1]], ignore_index=True)
 
 
 @operator()
-def shifted_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+def shifted_rows(frame: pd.DataFrame, *key: str) -> pd.DataFrame:
     """Every row has the values of the row before: keys and values were put together by position."""
     moved = frame.iloc[np.roll(np.arange(len(frame)), 1)].reset_index(drop=True)
-    return moved.assign(**{key: frame[key].array})[list(frame.columns)]
+    return moved.assign(**{name: frame[name].array for name in key})[list(frame.columns)]
 
 
 @operator()
-def shuffled_rows(frame: pd.DataFrame, _: str) -> pd.DataFrame:
+def shuffled_rows(frame: pd.DataFrame, *_: str) -> pd.DataFrame:
     """The rows come in another order, each whole."""
     return frame.iloc[np.random.default_rng(0).permutation(len(frame))].reset_index(drop=True)
 
 
 @operator()
-def reordered_columns(frame: pd.DataFrame, _: str) -> pd.DataFrame:
+def shuffled_index(frame: pd.DataFrame, *_: str) -> pd.DataFrame:
+    """The rows keep their order, and their index labels are another one's: what aligns by label mixes rows up."""
+    return _labelled(frame, np.random.default_rng(0).permutation(len(frame)))
+
+
+@operator()
+def duplicated_index(frame: pd.DataFrame, *_: str) -> pd.DataFrame:
+    """Every two rows share an index label, as after frames were put together without a new index."""
+    return _labelled(frame, np.arange(len(frame)) // 2)
+
+
+@operator()
+def offset_index(frame: pd.DataFrame, *_: str) -> pd.DataFrame:
+    """The index begins elsewhere, as after rows were filtered: what is put beside it by position aligns with none."""
+    return _labelled(frame, np.arange(len(frame)) + OFFSET)
+
+
+def _labelled(frame: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
+    made = frame.set_axis(labels, axis=0)
+    made.attrs[INDEX] = True  # the next stage gets it, wherever it runs
+    return made
+
+
+@operator()
+def reordered_columns(frame: pd.DataFrame, *_: str) -> pd.DataFrame:
     """The columns come in another order, each whole."""
     return frame[list(frame.columns[::-1])]
 

@@ -26,6 +26,13 @@ def merged_category(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return text_changed(frame, column, lambda v: counts.index[0] if v == counts.index[-1] else v)
 
 
+@operator(lambda c: isinstance(c.dtype, pd.CategoricalDtype) and len(c.cat.categories) > 1)
+def permuted_categories(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The values are the same and the categories come in the opposite order: a model that reads codes sees others."""
+    values = frame[column]
+    return frame.assign(**{column: values.cat.reorder_categories(values.cat.categories[::-1])})
+
+
 @operator(is_text)
 def other_case(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Upper case becomes lower case and the reverse."""

@@ -1,8 +1,8 @@
-"""What a cause is derived from: the differing cells of one column."""
+"""What a cause is derived from: both sides of one column, the rows that differ, and rows that do not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
@@ -11,21 +11,26 @@ import numpy as np
 
 from seatrial.parity.columns import TICKS, Array, Column, sampled
 
-SAMPLE = 20_000  # differing rows looked at; a cause must explain 99 % of them
+SAMPLE = 20_000  # differing rows looked at, and as many that do not differ
 ENOUGH = 3  # differing rows below which no cause is named
+PART = 20  # differing rows below which a cause must hold in every row of the column
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a column differs: a slug, and a sentence without cell values."""
+    """Why a column differs: a slug, and a sentence without cell values.
+
+    ``how`` is the sentence without its counts: columns with the same slug and the same ``how`` differ alike.
+    """
 
     name: str
     detail: str
+    how: str = ""
 
 
 @dataclass(frozen=True)
 class OtherColumns:
-    """The columns of the expected frame at the aligned rows, for a cause that lies in another column."""
+    """Further columns at the aligned rows, for a cause that lies in another column."""
 
     names: Sequence[str] = ()
     rows: int = 0
@@ -55,6 +60,8 @@ class ColumnChange:
     """One column that differs: both sides, aligned, and the rows in which they part.
 
     ``rows`` are those where both have a value, ``flips`` those where one is null; both ascending positions.
+    ``elsewhere`` are the expected frame's columns; ``inputs`` returns where those of the stage's input are null.
+    ``most`` rows of each kind are looked at, and a cause must explain ``least`` of those that differ.
     """
 
     column: str
@@ -63,6 +70,9 @@ class ColumnChange:
     rows: Array
     flips: Array
     elsewhere: OtherColumns = field(default_factory=OtherColumns)
+    inputs: Callable[[], Mapping[str, Array]] = dict
+    most: int = SAMPLE
+    least: float = 0.99
 
     @cached_property
     def values_tell(self) -> bool:
@@ -72,36 +82,51 @@ class ColumnChange:
     @cached_property
     def sample(self) -> Array:
         """The differing rows that are looked at."""
-        return cast(Array, self.rows[sampled(len(self.rows), SAMPLE)])
+        return cast(Array, self.rows[sampled(len(self.rows), self.most)])
+
+    @cached_property
+    def unchanged(self) -> Array:
+        """Rows that do not differ and are not null, as many as are looked at of those that do."""
+        some = sampled(len(self.expected), self.most)
+        for others in (self.rows, self.flips):
+            if len(others):
+                near = others[np.minimum(np.searchsorted(others, some), len(others) - 1)]
+                some = some[near != some]
+        return some[~self.expected.take(some).is_null()]
+
+    @cached_property
+    def looked(self) -> Array:
+        """The rows that are looked at: the differing ones first, then those that do not differ."""
+        return np.append(self.sample, self.unchanged)
 
     @cached_property
     def sides(self) -> tuple[Column, Column]:
-        """The expected and actual cells of the sample."""
+        """The expected and actual cells of the differing rows that are looked at."""
         return self.expected.take(self.sample), self.actual.take(self.sample)
 
     @cached_property
     def numbers(self) -> tuple[Array, Array] | None:
-        """The sample as float64, decimals too; None for anything but numbers, and for booleans."""
-        e, a = self.sides
+        """The rows looked at as float64, decimals too; None for anything but numbers, and for booleans."""
+        e, a = self.expected.take(self.looked), self.actual.take(self.looked)
         if e.logical == a.logical == "decimal":
             return e.objects().astype(np.float64), a.objects().astype(np.float64)
-        if e.kind != "number" or a.kind != "number" or "b" in (e.values.dtype.kind, a.values.dtype.kind):
+        if e.kind != "number" or a.kind != "number" or {e.values.dtype.kind, a.values.dtype.kind} & {"b", "c"}:
             return None
         return e.values.astype(np.float64), a.values.astype(np.float64)
 
     @cached_property
-    def seconds(self) -> tuple[Array, Array] | None:
-        """The sample's distance actual - expected in seconds, and the expected instants; None for others."""
+    def seconds(self) -> Array | None:
+        """How much later actual is in the differing rows looked at, in seconds; None for all but instants."""
         e, a = self.sides
         if e.kind != "instant" or a.kind != "instant":
             return None
         if e.unit == a.unit:
-            return (a.values - e.values) / TICKS[e.unit], e.values
-        return np.round(a.values / TICKS[a.unit] - e.values / TICKS[e.unit], 6), e.values
+            return cast(Array, (a.values - e.values) / TICKS[e.unit])
+        return cast(Array, np.round(a.values / TICKS[a.unit] - e.values / TICKS[e.unit], 6))
 
     @cached_property
     def texts(self) -> tuple[list[str], list[str]] | None:
-        """The sample as strings; None where either side holds anything else."""
+        """The differing rows looked at as strings; None where either side holds anything else."""
         if not all(side.logical in ("string", "category[string]") for side in self.sides):
             return None
         e, a = (side.objects().tolist() for side in self.sides)
@@ -111,22 +136,41 @@ class ColumnChange:
     def precision(self) -> float:
         """The relative precision to which two computed numbers of this column can agree."""
         names = {self.expected.logical, self.actual.logical}
-        return 1e-3 if "float16" in names else 1e-5 if "float32" in names else 1e-9
+        if all(side.kind == "number" and side.values.dtype.kind in "iu" for side in (self.expected, self.actual)):
+            return 0.0
+        return 1e-3 if "float16" in names else 2e-6 if "float32" in names else 1e-9
+
+    @cached_property
+    def differing(self) -> int:
+        """How many of the rows looked at differ; they come first."""
+        return len(self.sample)
 
     def explains(self, hits: Array) -> bool:
-        """Whether the rows that a cause explains, as a boolean array over the sample, are clearly enough."""
-        return len(hits) >= ENOUGH and bool(np.count_nonzero(hits) >= 0.99 * len(hits))
+        """Whether the rows that a cause explains, a boolean for each differing row looked at, are clearly enough."""
+        return len(hits) >= ENOUGH and bool(np.count_nonzero(hits) >= self.least * len(hits))
 
-    def count(self, hits: Array | None = None) -> str:
-        """Return "312 of 5,000 rows": the rows explained, of all that were compared."""
+    def holds(self, hits: Array) -> bool | None:
+        """Whether a cause, a boolean for each row looked at, holds in the whole column.
+
+        None where it explains the differing rows and would have changed others that are unchanged.
+        """
+        if not self.explains(hits[: self.differing]):
+            return False
+        return True if np.count_nonzero(hits[self.differing :]) >= self.least * len(self.unchanged) else None
+
+    def cause(self, name: str, how: str, hits: Array | None = None, why: str = "") -> Cause:
+        """Return a cause with the count of the rows that it explains; ``why`` follows after a colon."""
         many = len(self.rows) + len(self.flips)
         if hits is not None:
-            many = round(np.count_nonzero(hits) / len(hits) * len(self.rows))
-        return f"{many:,} of {len(self.expected):,} rows"
+            seen = hits[: self.differing]
+            many = round(np.count_nonzero(seen) / len(seen) * len(self.rows))
+        why = f": {why}" if why else ""
+        return Cause(name, f"{how} in {many:,} of {len(self.expected):,} rows{why}", f"{how}{why}")
 
-    def close(self, x: Array, y: Array) -> Array:
-        """Whether two computed numbers are the same to the column's precision."""
-        near = np.abs(x - y) <= self.precision * np.maximum(np.abs(x), np.abs(y))
+    def close(self, x: Array, y: Array, scale: Array | float = 0.0) -> Array:
+        """Whether two computed numbers are the same to the column's precision, of themselves or of ``scale``."""
+        size = np.maximum(np.maximum(np.abs(x), np.abs(y)), scale)
+        near = np.abs(x - y) <= self.precision * size
         return cast(Array, near & np.isfinite(x) & np.isfinite(y))  # infinity is near to everything
 
 

@@ -1,235 +1,184 @@
-"""Causes that show in the arithmetic between expected and actual numbers."""
+"""Causes that show in the arithmetic between expected and actual numbers.
+
+Each is a guess: a formula that gives actual from expected, in every row that is looked at. A guess is a cause if it
+gives the differing rows and leaves the others as they are, and if no other guess that is as simple does so too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from seatrial.parity.causes.change import Cause, ColumnChange, distinct
+from seatrial.formatting import number
+from seatrial.parity.causes.change import PART, Cause, ColumnChange, distinct
+from seatrial.parity.causes.units import LINES, known_base, known_factor
 from seatrial.parity.columns import Array
 
-# What a ratio is known for. Both directions of each are tried.
-FACTORS = {
-    10.0: "a power of ten",
-    100.0: "per cent, or cents",
-    1e3: "thousandths: ms for s, g for kg",
-    1e6: "millionths: µs for s",
-    1e9: "ns for s",
-    60.0: "minutes and seconds, or hours and minutes",
-    3600.0: "hours and seconds",
-    86400.0: "days and seconds",
-    24.0: "days and hours",
-    1024.0: "binary prefixes",
-    1.609344: "miles and kilometres",
-    2.54: "inches and centimetres",
-    2.2046226218: "kilograms and pounds",
-    57.29577951308232: "radians and degrees",
-}
+GLANCE = 16  # rows of which a formula must give most, before all are looked at
+LOST = 1e-6  # of the numbers it is added to: a summand so small is none
+TOLD = 0.01  # of a difference, that a formula may leave unexplained
 
 
-def float_round_trip(change: ColumnChange) -> Cause | None:
-    """Numbers passed through a narrower float on their way."""
-    if change.numbers is None or change.expected.logical == "float16":
-        return None
-    e, a = change.numbers
-    for narrow in (np.float32, np.float16):
-        if np.dtype(narrow).name == change.expected.logical:
-            continue
-        name = np.dtype(narrow).name
-        for x, y, words in ((e, a, "actual is expected"), (a, e, "expected is actual")):
-            hits = x.astype(narrow).astype(np.float64) == y
-            if change.explains(hits):
-                return Cause(f"{name}-round-trip", f"{words} after a round trip through {name} in {change.count(hits)}")
-    return None
+@dataclass(frozen=True)
+class Guess:
+    """A formula and what it predicts for the rows looked at.
+
+    ``free`` is how many numbers in it were fitted. ``scale`` is the size of the numbers that it adds and subtracts.
+    ``part`` says whether it may hold in a part of the rows alone, the others being unchanged.
+    """
+
+    name: str
+    how: str
+    predicted: Array
+    free: int = 0
+    why: str = ""
+    scale: float = 0.0
+    part: bool = True
 
 
-def precision_loss(change: ColumnChange) -> Cause | None:
-    """Integers beyond 2**53 passed through float64."""
-    e, a = change.sides
-    if e.kind != "number" or a.kind != "number" or e.values.dtype.kind not in "iu":
-        return None
-    hits = e.values.astype(np.float64) == a.values.astype(np.float64)
-    if change.explains(hits) and np.abs(e.values.astype(np.float64)).max() >= 2**53:
-        return Cause("dtype-coercion", f"integers beyond 2^53 lost digits through float64 in {change.count(hits)}")
-    return None
+Fit = tuple[tuple[bool, int], Guess, Array]
 
 
-def sign_flip(change: ColumnChange) -> Cause | None:
-    """The sign is turned round."""
+def arithmetic(change: ColumnChange) -> Cause | None:
+    """The simplest formula that gives actual from expected, unless two that are equally simple do."""
     if change.numbers is None:
         return None
     e, a = change.numbers
-    hits = a == -e
-    return Cause("sign-flip", f"actual = -expected in {change.count(hits)}") if change.explains(hits) else None
-
-
-def rounding(change: ColumnChange) -> Cause | None:
-    """A rounding too many, too few, or of another kind."""
-    if change.numbers is None:
+    fits = _fits(change, _lines(change, e, a)) or _fits(change, _curves(e, a))
+    fits = _best(fits, a[: change.differing])
+    if len({fit[1].name for fit in fits}) != 1:
         return None
+    (_, best, hits) = fits[0]
+    return change.cause("log-transform" if best.name == "log-base" else best.name, best.how, hits, best.why)
+
+
+def _fits(change: ColumnChange, guesses: Iterator[Guess]) -> list[Fit]:
+    """Return the guesses that give the rows looked at, the simplest first."""
+    assert change.numbers is not None
     e, a = change.numbers
-    for x, y, of, missing in ((e, a, "actual is expected", ""), (a, e, "expected is actual", ": not rounded")):
-        for places in (0, 1, 2, 3, 4, 5, 6, 8, -1, -2, -3):
-            grid = 10.0**places
-            if not change.explains(_on_grid(y * grid)):
-                continue
-            for name, how in _ROUNDINGS.items():
-                hits = np.abs(how(x * grid) - y * grid) < 1e-6
-                if change.explains(hits):
-                    slug = "rounding" if name == "rounded" else "truncation"
-                    detail = f"{of} {name} to {places} decimals{missing} in {change.count(hits)}"
-                    return Cause(slug, detail)
-            break  # a finer grid holds these numbers too, but they were not rounded to it
-    return None
-
-
-_ROUNDINGS: dict[str, Callable[[Array], Array]] = {
-    "rounded": np.rint,
-    "rounded half up": lambda values: np.floor(values + 0.5),
-    "rounded down": np.floor,
-    "truncated": np.trunc,
-    "rounded up": np.ceil,
-}
-
-
-def _on_grid(values: Array) -> Array:
-    return np.asarray(np.abs(values - np.rint(values)) < 1e-6)
-
-
-def rounding_mode(change: ColumnChange) -> Cause | None:
-    """Half to even in place of half up, or the other way round: neighbours, one odd and one even."""
-    if change.numbers is None or len(change.sample) < 8:
-        return None
-    e, a = change.numbers
-    for places in range(7):
-        grid = 10.0**places
-        x, y = e * grid, a * grid
-        neighbours = np.abs(np.abs(x - y) - 1) < 1e-6
-        if not change.explains(neighbours & _on_grid(x) & _on_grid(y)):
+    several, size = len(np.unique(e[: change.differing])), float(np.median(np.abs(a[: change.differing])))
+    fits: list[Fit] = []
+    for guess in guesses:
+        head = change.close(guess.predicted[:GLANCE], a[:GLANCE], guess.scale)
+        if not head.sum() > len(head) // 2 or several < (2, 3, 5)[guess.free] or 0 < guess.scale < LOST * size:
             continue
-        odd_x, odd_y = np.mod(np.rint(x), 2) == 1, np.mod(np.rint(y), 2) == 1
-        for hits, words in (
-            (odd_x & ~odd_y, "actual rounds ties to even, expected does not,"),
-            (~odd_x & odd_y, "expected rounds ties to even, actual does not,"),
-        ):
-            if change.explains(hits):
-                return Cause("rounding-mode", f"{words} in {change.count(hits)}")
-        return None
-    return None
+        hits = change.close(guess.predicted, a, guess.scale)
+        told = np.abs(guess.predicted - a) <= TOLD * np.abs(a - e)
+        hits[: change.differing] &= told[: change.differing]
+        whole = change.holds(hits)
+        partly = whole is None and guess.part and len(change.rows) >= PART and several >= PART // 2
+        if whole or partly:
+            fits.append(((not whole, guess.free), guess, hits))
+    return sorted(fits, key=lambda fit: fit[0])
 
 
-def logarithm(change: ColumnChange) -> Cause | None:
-    """log for log1p, or a logarithm left out or taken twice."""
-    if change.numbers is None:
-        return None
-    e, a = change.numbers
-    with np.errstate(all="ignore"):
-        # log1p(0) is 0, and log of 0 is whatever it was clipped at
-        tries = (
-            ("log for log1p", change.close(np.log(np.expm1(e)), a) | ((e == 0) & (a < -5))),
-            ("log1p for log", change.close(np.log1p(np.exp(e)), a)),
-            ("no log1p", change.close(np.expm1(e), a)),
-            ("no log", change.close(np.exp(e), a)),
-            ("a second log1p", change.close(np.log1p(e), a)),
-            ("a second log", change.close(np.log(e), a)),
-            ("no log10", change.close(10.0**e, a)),
-        )
-    if not distinct(e, 3):
-        return None
-    for words, hits in tries:
-        if change.explains(hits):
-            return Cause("log-transform", f"actual has {words} in {change.count(hits)}")
-    return None
+def _best(fits: list[Fit], a: Array) -> list[Fit]:
+    """Return the simplest, and of them those that are equal where others are nearly equal."""
+    fits = [fit for fit in fits if fit[0] == fits[0][0]]
+    return [fit for fit in fits if np.mean(fit[1].predicted[: len(a)] == a) > 0.9] or fits
 
 
-def unit_factor(change: ColumnChange) -> Cause | None:
-    """One ratio between actual and expected: another unit."""
-    if change.numbers is None or not distinct(change.numbers[0], 2):
-        return None
-    e, a = change.numbers
-    present = e[(e != 0) & (a != 0)]
-    if len(present) < 0.99 * len(e):
-        return None
-    with np.errstate(all="ignore"):
-        ratio = float(np.median(a / e))
-    for factor, words in FACTORS.items():
-        for exact, said in ((factor, f"× {factor:g}"), (1 / factor, f"÷ {factor:g}")):
-            if abs(ratio - exact) <= 10 * change.precision * exact:
-                ratio, meaning, shown = exact, f" ({words})", said
-                break
-        else:
-            continue
-        break
+def _lines(change: ColumnChange, e: Array, a: Array) -> Iterator[Guess]:
+    yield Guess("sign-flip", "actual = -expected", -e)
+    yield Guess("sign-lost", "actual = |expected|", np.abs(e), part=False)
+    yield Guess("complement", "actual = 1 - expected", 1 - e, scale=1.0)
+    yield Guess("complement", "actual = 100 - expected", 100 - e, scale=100.0, part=False)
+    yield from _scaled(change, e, a)
+    for (slope, offset), words in LINES.items():
+        line = f"actual = {_line(slope, offset)} ({words})"
+        yield Guess("unit-affine", line, slope * e + offset, scale=abs(offset))
+    yield from _moved(change, e, a)
+
+
+def _scaled(change: ColumnChange, e: Array, a: Array) -> Iterator[Guess]:
+    x, y = e[: change.differing], a[: change.differing]
+    present = (x != 0) & (y != 0) & np.isfinite(x) & np.isfinite(y)
+    if np.count_nonzero(present) < change.least * len(x):
+        return
+    ratio = float(np.median(y[present] / x[present]))
+    if not np.isfinite(ratio) or ratio in (0, 1, -1):
+        return
+    if known := known_factor(ratio, change.precision):
+        exact, written, meaning = known
+        yield Guess("unit-factor", f"actual = expected {written} ({meaning})", e * exact)
+    elif base := known_base(ratio, change.precision):
+        yield Guess("log-base", f"actual has {base[1]}", e * base[0], part=False)
     else:
-        meaning, shown = "", f"× {ratio:.6g}"
-    with np.errstate(all="ignore"):
-        hits = np.abs(a - e * ratio) <= 10 * change.precision * np.abs(a)
-    if change.explains(hits) and np.isfinite(ratio):
-        return Cause("unit-factor", f"actual = expected {shown}{meaning} in {change.count(hits)}")
+        yield Guess("unit-factor", f"actual = expected × {number(ratio)}", e * ratio, free=1)
+
+
+def _moved(change: ColumnChange, e: Array, a: Array) -> Iterator[Guess]:
+    x, y = e[: change.differing], a[: change.differing]
+    offset = float(np.median(y - x))
+    if not np.isfinite(offset):
+        return
+    sign = "+" if offset >= 0 else "-"
+    size = max(abs(offset), float(np.median(np.abs(x))))
+    how = f"actual = expected {sign} {number(abs(offset))}"
+    yield Guess("constant-offset", how, e + offset, free=1, scale=size)
+    low, high = int(np.argmin(x)), int(np.argmax(x))
+    slope = float((y[high] - y[low]) / (x[high] - x[low]))
+    shift = float(y[low] - slope * x[low])
+    if not np.isfinite(slope) or not np.isfinite(shift) or slope == 0:
+        return
+    why = "a scaling is left out, doubled, or of another version"
+    line = f"actual = {_line(slope, shift)}"
+    yield Guess("scaling", line, slope * e + shift, free=2, why=why, scale=10 * abs(shift), part=False)
+
+
+def _line(slope: float, shift: float) -> str:
+    return f"{number(slope)} × expected {'+' if shift >= 0 else '-'} {number(abs(shift))}"
+
+
+Curve = Callable[[Array], Array]
+
+# How a number x may be written: the form, and the way back to x.
+FORMS: dict[str, tuple[Curve, Curve]] = {
+    "x": (lambda x: x, lambda y: y),
+    "log(x)": (np.log, np.exp),
+    "log1p(x)": (np.log1p, np.expm1),
+    "log10(x)": (np.log10, lambda y: 10.0**y),
+    "log2(x)": (np.log2, np.exp2),
+    "log10(1 + x)": (lambda x: np.log10(1 + x), lambda y: 10.0**y - 1),
+}
+# A plain change of base is a factor, and is told there.
+SAME_BUT_A_FACTOR = ({"log(x)", "log10(x)", "log2(x)"}, {"log1p(x)", "log10(1 + x)"})
+
+
+def _curves(e: Array, a: Array) -> Iterator[Guess]:
+    """Yield what is no line. Over a short range each of them is one too: a line that fits is told."""
+    yield Guess("reciprocal", "actual = 1 ÷ expected", 1 / e)
+    for was, (_, back) in FORMS.items():
+        for now, (form, _) in FORMS.items():
+            if was == now or any({was, now} <= same for same in SAME_BUT_A_FACTOR):
+                continue
+            predicted = form(back(e))
+            if (was, now) == ("log1p(x)", "log(x)"):  # log1p(0) is 0, and log of 0 is whatever it was clipped at
+                predicted = np.where((e == 0) & (a < -5), a, predicted)
+            yield Guess("log-transform", f"actual has {now} in place of {was}", predicted, part=False)
+    yield Guess("sigmoid", "actual = sigmoid(expected)", 1 / (1 + np.exp(-e)), part=False)
+    why = "the sigmoid is left out"
+    yield Guess("sigmoid", "actual = logit(expected)", np.log(e / (1 - e)), why=why, part=False)
+    yield Guess("power", "actual = √expected", np.sqrt(e), part=False)
+    yield Guess("power", "actual = expected²", e * e, part=False)
+
+
+def clipped(change: ColumnChange) -> Cause | None:
+    """Values beyond a bound are set to it, on one side or both; or no longer are."""
+    if change.numbers is None or not change.values_tell or not len(change.unchanged):
+        return None
+    for (x, y), how in ((change.numbers, "actual is clipped"), (change.numbers[::-1], "expected is clipped")):
+        moved, became = x[: change.differing], y[: change.differing]
+        if not distinct(moved, 2):
+            continue
+        tops, bottoms = np.unique(became[became < moved]), np.unique(became[became > moved])
+        if max(len(tops), len(bottoms)) != 1 or (moved == became).any():  # equal: integers beyond 2^53
+            continue
+        inside = np.clip(x, bottoms[0] if len(bottoms) else -np.inf, tops[0] if len(tops) else np.inf)
+        if change.holds(inside == y) and distinct(y[change.differing :], 2):
+            ends = " and ".join([*(["above"] if len(tops) else []), *(["below"] if len(bottoms) else [])])
+            missing = "" if how.startswith("actual") else ", actual is not,"
+            return change.cause("clipped", f"{how} {ends}{missing}", inside == y)
     return None
-
-
-def constant_offset(change: ColumnChange) -> Cause | None:
-    """One difference between actual and expected."""
-    if change.numbers is None or not distinct(change.numbers[0], 3):
-        return None
-    e, a = change.numbers
-    with np.errstate(all="ignore"):
-        offset = float(np.median(a - e))
-        hits = np.abs(a - e - offset) <= change.precision * np.maximum(np.abs(a), np.abs(e))
-    if change.explains(hits) and np.isfinite(offset):
-        sign = "+" if offset >= 0 else "-"
-        return Cause("constant-offset", f"actual = expected {sign} {abs(offset):.6g} in {change.count(hits)}")
-    return None
-
-
-def affine(change: ColumnChange) -> Cause | None:
-    """One straight line between expected and actual: a scaling left out, doubled, or of another version."""
-    if change.numbers is None or not distinct(change.numbers[0], 5):
-        return None
-    e, a = change.numbers
-    low, high = int(np.argmin(e)), int(np.argmax(e))
-    with np.errstate(all="ignore"):
-        slope = (a[high] - a[low]) / (e[high] - e[low])
-        shift = a[low] - slope * e[low]
-        hits = np.abs(slope * e + shift - a) <= 100 * change.precision * np.maximum(np.abs(a), abs(shift))
-    if change.explains(hits) and np.isfinite(slope) and slope != 0:
-        line = f"{slope:.6g} × expected {'+' if shift >= 0 else '-'} {abs(shift):.6g}"
-        why = "a scaling is left out, doubled, or of another version"
-        return Cause("scaling", f"actual = {line} in {change.count(hits)}: {why}")
-    return None
-
-
-ZONES = 8  # offsets that explain a column of hours; random hours would need all 24
-
-
-def hour_of_day(change: ColumnChange) -> Cause | None:
-    """Hours of the day, turned: 23 becomes 1."""
-    if change.numbers is None or change.expected.kind != "number":
-        return None
-    e, a = change.numbers
-    turn = np.mod(a - e, 24)
-    turns, counts = np.unique(turn, return_counts=True)
-    common = turns[np.argsort(-counts, kind="stable")[:2]]
-    summer = len(common) == 2 and abs(common[0] - common[1]) in (1, 23) and not change.explains(turn == common[0])
-    hits = np.isin(turn, common) if summer else turn == common[0]
-    wraps = bool(np.any(a < e)) and bool(np.any(a > e))
-    named = "hour" in change.column.lower()
-    if not (distinct(e, 3) and (wraps or named)):
-        return None
-    if not all(_hours(side.values) for side in (change.expected, change.actual)):
-        return None
-    if not change.explains(hits):
-        zones = turns[np.argsort(-counts, kind="stable")[:ZONES]]
-        if not (named and len(turn) >= 10 * ZONES and change.explains(np.isin(turn, zones))):
-            return None
-        turned = f"hours of the day are shifted by {len(zones)} different offsets, as with a time zone per row"
-        return Cause("shifted-timezone", f"{turned}, in {change.count(np.isin(turn, zones))}")
-    by = " or ".join(f"{int(h) if h <= 12 else int(h) - 24:+d} h" for h in (common if summer else common[:1]))
-    why = " (daylight saving)" if summer else ""
-    return Cause("shifted-timezone", f"hours of the day are shifted by {by}{why} in {change.count(hits)}")
-
-
-def _hours(values: Array) -> bool:
-    return bool(np.nanmin(values) >= 0 and np.nanmax(values) <= 23)

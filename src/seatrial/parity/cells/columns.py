@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from contextlib import suppress
+from functools import partial
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -11,63 +13,82 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seatrial.parity.cells.difference import SAME, Cells
-from seatrial.parity.cells.numbers import numbers, ticks
-from seatrial.parity.cells.objects import as_objects, objects, same
-from seatrial.parity.columns import Array, Column, as_large_string, decoded, of_arrow
-from seatrial.parity.tolerance import EXACT, NORMALISE, Bounds, Tolerance
+from seatrial.parity.cells.nested import lists, maps, structs
+from seatrial.parity.cells.numbers import complex_numbers, numbers, ticks
+from seatrial.parity.cells.objects import as_objects, objects, second_look
+from seatrial.parity.cells.rules import Rule
+from seatrial.parity.columns import Array, Column, as_large_string, decoded
+from seatrial.parity.logical import plainly
+from seatrial.parity.tolerance import IDENTICAL, Bounds, bounds
 
 
-def compare_columns(expected: Column, actual: Column, bounds: Bounds, tolerance: Tolerance = EXACT) -> Cells:
+def compare_columns(expected: Column, actual: Column, limits: Bounds) -> Cells:
     """Return where two columns of equal length differ."""
     expected, actual = _common(expected, actual)
-    cells = _KERNELS[expected.kind](expected, actual, bounds)
-    if not len(cells.rows):
-        return cells
-    if tolerance.text != "exact" and expected.kind in ("arrow", "object", "category"):
-        return _forgive(cells, expected, actual, _text_key(tolerance.text))
-    if tolerance.as_set and expected.kind in ("list", "object"):
-        return _forgive(cells, expected, actual, _set_key)
+    cells = _KERNELS[expected.kind](expected, actual, limits)
+    if limits.tolerance.as_set and len(cells.rows) and expected.kind == "list":
+        return second_look(cells, expected, actual, Rule(limits.tolerance, limits.noise), limits.source)
     return cells
 
 
-def _common(expected: Column, actual: Column) -> tuple[Column, Column]:
+def _common(expected: Column, actual: Column) -> tuple[Column, Column]:  # noqa: PLR0911 - one return a kind
     """Bring two columns to one kind, by a cast that loses nothing."""
     if expected.kind == actual.kind:
         if expected.kind == "arrow" and expected.logical == actual.logical == "string":
             return as_large_string(expected), as_large_string(actual)
-        same = expected.kind != "arrow" or expected.values.type == actual.values.type
-        return (expected, actual) if same else (as_objects(expected), as_objects(actual))
+        if expected.kind != "arrow" or expected.values.type == actual.values.type:
+            return expected, actual
+        try:
+            cast_actual = actual.values.cast(expected.values.type) if expected.logical == actual.logical else None
+        except (pa.ArrowException, NotImplementedError):  # it would lose digits
+            cast_actual = None
+        if cast_actual is None:
+            return as_objects(expected), as_objects(actual)
+        return expected, Column("arrow", actual.logical, cast_actual)
     if expected.kind == "category":
         return _common(decoded(expected), actual)
     if actual.kind == "category":
         return _common(expected, decoded(actual))
+    if "object" in (expected.kind, actual.kind):
+        plain_e, plain_a = plainly(expected), plainly(actual)
+        if plain_e.kind == plain_a.kind != "object":
+            return plain_e, plain_a
     return as_objects(expected), as_objects(actual)
 
 
-def _arrow(expected: Column, actual: Column, bounds: Bounds) -> Cells:
+def _arrow(expected: Column, actual: Column, limits: Bounds) -> Cells:
     e, a = expected.values, actual.values
     if e.equals(a):
         return SAME
     try:
         equal = pc.equal(e, a)
-    except pa.ArrowNotImplementedError:  # structs, maps
-        return objects(as_objects(expected), as_objects(actual), bounds)
+    except pa.ArrowNotImplementedError:  # intervals, unions
+        return objects(as_objects(expected), as_objects(actual), limits)
     rows = np.flatnonzero(~pc.fill_null(equal, True).to_numpy(zero_copy_only=False))
-    if not (e.null_count or a.null_count):
-        return Cells(rows)
-    return Cells(rows, np.flatnonzero(expected.is_null() != actual.is_null()))
+    flips = np.flatnonzero(expected.is_null() != actual.is_null()) if e.null_count or a.null_count else SAME.flips
+    if not len(rows) or not (pa.types.is_decimal(e.type) or pa.types.is_temporal(e.type)):
+        return Cells(rows, flips)
+    return second_look(Cells(rows, flips), expected, actual, Rule(limits.tolerance, limits.noise), limits.source)
 
 
-def _categories(expected: Column, actual: Column, bounds: Bounds) -> Cells:
+def _categories(expected: Column, actual: Column, limits: Bounds) -> Cells:
     e, a = expected.values, _recoded(expected, actual)
     if a is None:
-        return compare_columns(decoded(expected), decoded(actual), bounds)
+        return _decoded(expected, actual, limits)
     unequal = e != a
     if not unequal.any():
         return SAME
+    known = cast(Column, expected.categories)
+    if known.kind not in ("arrow", "object") or limits.stated:
+        return _decoded(expected, actual, limits)
     rows = np.flatnonzero(unequal)
     flipped = (e[rows] < 0) | (a[rows] < 0)
     return Cells(rows[~flipped], rows[flipped])
+
+
+def _decoded(expected: Column, actual: Column, limits: Bounds) -> Cells:
+    e, a = decoded(expected), decoded(actual)
+    return compare_columns(e, a, limits.of(e.logical, a.logical, None))
 
 
 def _recoded(expected: Column, actual: Column) -> Array | None:
@@ -77,65 +98,40 @@ def _recoded(expected: Column, actual: Column) -> Array | None:
     assert other is not None
     if known.kind != other.kind or known.logical != other.logical:
         return None
-    if len(known) == len(other) and not len(_KERNELS[known.kind](known, other, Bounds(0, 0, None)).rows):
+    if len(known) == len(other) and not len(compare_columns(known, other, bounds(IDENTICAL, "", "")).rows):
         return cast(Array, actual.values)
-    numbering = pd.Index(known.objects(), dtype=object).get_indexer(pd.Index(other.objects(), dtype=object))
+    try:
+        names = pd.Index(known.objects(), dtype=object)
+        numbering = names.get_indexer(pd.Index(other.objects(), dtype=object))
+    except (TypeError, pd.errors.InvalidIndexError):  # categories that cannot be hashed, or occur twice
+        return None
     strange = np.flatnonzero(numbering < 0)
     numbering[strange] = len(known) + np.arange(len(strange))
     return cast(Array, np.append(numbering, -1)[actual.values])  # code -1 reads the last entry
 
 
-def _lists(expected: Column, actual: Column, bounds: Bounds) -> Cells:
-    e, a = expected.values, actual.values
-    null_e, null_a = expected.is_null(), actual.is_null()
-    flips = np.flatnonzero(null_e != null_a)
-    sizes, others = _lengths(e), _lengths(a)
-    comparable = ~(null_e | null_a) & (sizes == others)
-    longer = np.flatnonzero(~(null_e | null_a) & (sizes != others))
-    kept = np.flatnonzero(comparable)
-    if len(kept) < len(e):
-        e, a = e.take(pa.array(kept)), a.take(pa.array(kept))
-    inner = compare_columns(of_arrow(e.flatten()), of_arrow(a.flatten()), bounds)
-    ends = np.cumsum(sizes[kept])
-    inside = kept[np.unique(np.searchsorted(ends, np.append(inner.rows, inner.flips), side="right"))]
-    return Cells(np.union1d(longer, inside), flips, None, inner.max_abs, inner.max_rel)
-
-
-def _lengths(lists: Any) -> Array:
-    return cast(Array, pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False))
-
-
-def _forgive(cells: Cells, expected: Column, actual: Column, key: Callable[[Any], Any]) -> Cells:
-    """Drop the differing rows whose cells have the same key."""
-    e, a = expected.take(cells.rows).objects(), actual.take(cells.rows).objects()
-    kept = np.array([not same(key(x), key(y)) for x, y in zip(e, a, strict=True)], dtype=bool)
-    return Cells(cells.rows[kept], cells.flips)
-
-
-def _text_key(text: str) -> Callable[[Any], Any]:
-    normalised = NORMALISE[text]
-    return lambda cell: normalised(cell) if isinstance(cell, str) else cell
-
-
-def _set_key(cell: Any) -> Any:
-    return {_hashable(item) for item in cell} if isinstance(cell, (list, tuple, set, np.ndarray)) else cell
-
-
-def _hashable(item: Any) -> Any:
-    if isinstance(item, (list, tuple, np.ndarray)):
-        return tuple(_hashable(part) for part in item)
-    if isinstance(item, dict):
-        return frozenset((name, _hashable(part)) for name, part in item.items())
-    # True == 1 and hashes alike; a NaN is only equal to itself when it is one object
-    return None if item != item else (isinstance(item, (bool, np.bool_)), item)  # noqa: PLR0124
+def _objects_by_name(expected: Column, actual: Column, limits: Bounds) -> Cells:
+    """Compare maps as dicts; those that name something twice as lists of pairs."""
+    columns = []
+    for side in (expected, actual):
+        cells = side.objects()
+        for n, cell in enumerate(cells):
+            with suppress(TypeError):  # names that cannot be hashed
+                if cell is not None and len(dict(cell)) == len(cell):
+                    cells[n] = dict(cell)
+        columns.append(Column("object", side.logical, cells))
+    return objects(columns[0], columns[1], limits.of("", "", None))
 
 
 _KERNELS: dict[str, Callable[[Column, Column, Bounds], Cells]] = {
     "number": numbers,
+    "complex": complex_numbers,
     "instant": ticks,
     "span": ticks,
     "arrow": _arrow,
     "category": _categories,
-    "list": _lists,
+    "list": partial(lists, compare=compare_columns),
+    "struct": partial(structs, compare=compare_columns),
+    "map": partial(maps, compare=compare_columns, by_name=_objects_by_name),
     "object": objects,
 }

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import marshal
 from typing import Any
 
 import numpy as np
 
-from seatrial.parity.cells.difference import Cells
+from seatrial.parity.cells.difference import Cells, Place
+from seatrial.parity.cells.rules import Rule, Scales, of_column
+from seatrial.parity.cells.walk import Walk
 from seatrial.parity.columns import Array, Column
 from seatrial.parity.tolerance import Bounds
+
+_EARLIER = 2  # a version of marshal that writes equal values as equal bytes, whichever of them are one object
 
 
 def as_objects(column: Column) -> Column:
@@ -17,59 +22,47 @@ def as_objects(column: Column) -> Column:
 
 
 def objects(expected: Column, actual: Column, bounds: Bounds) -> Cells:
-    """Compare cells of any kind; those that are numbers are subtracted exactly."""
+    """Compare cells of any kind by the tolerance of their column; those that are numbers are subtracted exactly."""
     null_e, null_a = expected.is_null(), actual.is_null()
-    e, a = expected.values, actual.values
-    both = np.flatnonzero(~(null_e | null_a))
-    differs = [not same(x, y) for x, y in zip(e[both], a[both], strict=True)]
-    rows = both[np.asarray(differs, dtype=bool)]
-    cells = Cells(rows, np.flatnonzero(null_e != null_a))
-    return cells if not len(rows) else _subtracted(cells, e, a, bounds)
+    rule = Rule(bounds.tolerance, bounds.noise)
+    return walked(
+        expected, actual, rule, np.flatnonzero(~(null_e | null_a)), np.flatnonzero(null_e != null_a), bounds.source
+    )
 
 
-def _subtracted(cells: Cells, e: Array, a: Array, bounds: Bounds) -> Cells:
-    """Add the differences where every differing cell is a number, exact in Python before it is a float."""
-    pairs = list(zip(e[cells.rows], a[cells.rows], strict=True))
-    if not all(type(value) in (int, float) for pair in pairs for value in pair):
-        return cells
-    diff = np.array([_minus(y, x) for x, y in pairs])
-    scale = np.abs(e[cells.rows].astype(np.float64))
-    size = np.abs(diff)
-    with np.errstate(all="ignore"):
-        max_rel = float(np.fmax.reduce(size / scale, initial=0.0))
-    max_abs = float(size.max())
-    if not bounds.exact:
-        beyond = ~(size <= bounds.atol + bounds.rtol * scale) | ~np.isfinite(size)
-        return Cells(cells.rows[beyond], cells.flips, diff[beyond], max_abs, max_rel)
-    return Cells(cells.rows, cells.flips, diff, max_abs, max_rel)
+def walked(expected: Column, actual: Column, rule: Rule, rows: Array, flips: Array, source: Any = None) -> Cells:
+    """Compare the cells of some rows by a rule; ``flips`` are the rows where one side alone is null."""
+    e, a = expected.take(rows).objects(), actual.take(rows).objects()
+    scales = Scales(source, e)
+    differs = np.zeros(len(rows), dtype=bool)
+    diff = np.zeros(len(rows))
+    max_abs = max_rel = 0.0
+    worst: Place | None = None
+    numeric = True
+    for n, (x, y) in enumerate(zip(e, a, strict=True)):
+        if x is y or _same_bytes(x, y):
+            continue
+        walk = Walk(scales)
+        differs[n] = walk.differ(x, y, rule)
+        max_abs, max_rel = max(max_abs, walk.max_abs), max(max_rel, walk.max_rel)
+        if differs[n]:
+            numeric = numeric and walk.signed is not None
+            diff[n] = walk.signed or 0.0
+            if worst is None or walk.size > worst.size:
+                worst = Place(int(rows[n]), walk.place, walk.size)
+    return Cells(rows[differs], flips, diff[differs] if numeric else None, max_abs, max_rel, worst)
 
 
-def _minus(y: Any, x: Any) -> float:
-    from fractions import Fraction
-
-    try:
-        return float(Fraction(y) - Fraction(x))
-    except (OverflowError, ValueError):  # an infinity
-        return float(y) - float(x)
+def second_look(cells: Cells, expected: Column, actual: Column, rule: Rule, source: Any = None) -> Cells:
+    """Compare the cells that are not identical once more, by a rule that Arrow and numpy do not know."""
+    return walked(expected, actual, of_column(rule, expected), cells.rows, cells.flips, source)
 
 
-def same(x: Any, y: Any) -> bool:
-    """Whether two Python cells are the same value: a bool is no number, NaN is NaN, order counts in lists."""
-    if x is y:
-        return True
-    try:
-        return _same(x, y)
-    except Exception:  # noqa: BLE001 - a cell whose own comparison raises cannot be called the same
+def _same_bytes(x: Any, y: Any) -> bool:
+    """Whether two cells are the same without a doubt: a quick look at what most cells are."""
+    if type(x) is not type(y) or not isinstance(x, (dict, list, tuple, str, bytes, int, float)):
         return False
-
-
-def _same(x: Any, y: Any) -> bool:
-    if isinstance(x, dict) and isinstance(y, dict):
-        return x.keys() == y.keys() and all(same(x[name], y[name]) for name in x)
-    if isinstance(x, (list, tuple, np.ndarray)) and isinstance(y, (list, tuple, np.ndarray)):
-        return len(x) == len(y) and all(same(p, q) for p, q in zip(x, y, strict=True))
-    if isinstance(x, (bool, np.bool_)) != isinstance(y, (bool, np.bool_)):
+    try:
+        return marshal.dumps(x, _EARLIER) == marshal.dumps(y, _EARLIER)
+    except ValueError:  # it holds something else
         return False
-    if x != x and y != y:  # noqa: PLR0124 - NaN is the value that is not itself
-        return True
-    return bool(x == y)

@@ -10,7 +10,7 @@ from seatrial.reference.snapshot import Reference
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
 
-REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts
+REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts; each has a folder of its own in it
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
 
 
@@ -43,25 +43,38 @@ def fetch_reference(version: Version, into: Path) -> Reference:
     with registry_errors("downloaded", f"the reference of {version.uri}"):
         registry = client()
         stated = registry.get_run(version.run_id).data.tags.get(REFERENCE_TAG)
-        if not registry.list_artifacts(version.run_id, REFERENCE_PATH):
+        there = [a.path for a in registry.list_artifacts(version.run_id, REFERENCE_PATH)]
+        if not there:
             raise ReferenceInvalid(without)
-        path = mlflow.artifacts.download_artifacts(
-            run_id=version.run_id, artifact_path=REFERENCE_PATH, dst_path=str(into)
-        )
+        folder = _folder(str(stated))
+        if folder not in there:
+            raise _another(version, there[0].rpartition("/")[2], stated)
+        path = mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=folder, dst_path=str(into))
     reference = Reference.load(path)
     if reference.digest != stated:
-        raise ReferenceInvalid(
-            f"The reference beside {version.uri} is not the one its training run captured: its digest is "
-            f"{reference.digest[:19]}… and the run states {str(stated)[:19]}…. Capture it again in the training run."
-        )
+        raise _another(version, reference.digest.removeprefix("sha256:"), stated)
     return reference
 
 
+def _folder(digest: str) -> str:
+    return f"{REFERENCE_PATH}/{digest.removeprefix('sha256:')}"
+
+
+def _another(version: Version, found: str, stated: object) -> ReferenceInvalid:
+    return ReferenceInvalid(
+        f"The reference beside {version.uri} is not the one its training run captured: its digest is "
+        f"sha256:{found[:12]}… and the run states {str(stated)[:19]}…. Capture it again in the training run."
+    )
+
+
 def store_reference(reference: Reference, run_id: str) -> None:
-    """Store the reference with an MLflow run, beside the model the run logged, and its digest as the run's tag."""
+    """Store the reference with an MLflow run, beside the model the run logged, and its digest as the run's tag.
+
+    Each has a folder of its own, and the tag comes last: of several captures the last whole one counts.
+    """
     registry = client()
     with registry_errors("stored with run", run_id):
-        registry.log_artifacts(run_id, str(reference.root), REFERENCE_PATH)
+        registry.log_artifacts(run_id, str(reference.root), _folder(reference.digest))
         registry.set_tag(run_id, REFERENCE_TAG, reference.digest)
 
 

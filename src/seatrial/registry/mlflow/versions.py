@@ -10,7 +10,7 @@ from seatrial.registry.mlflow.client import client, registry_errors, registry_ur
 from seatrial.registry.protocol import Version
 
 PAGE, ALL = 200, 10_000  # versions or models in one request
-_URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))$")
+_URI = re.compile(r"^models:/(?P<name>[^/]+?)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))$")
 
 
 def resolve(uri: str) -> Version:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial.errors import AnswerError, TargetError, UsageError
+from seatrial.pipeline import Key
 from seatrial.targets.http import FAILURES, LIMIT_BYTES
 from seatrial.targets.messages import Response
 from seatrial.targets.oip.messages import CONTENTS, message
@@ -44,7 +45,7 @@ class OipGrpc:
         self,
         url: str,
         *,
-        key: str | None = None,
+        key: Key | None = None,
         layout: Layout = "auto",
         input_name: str = "input-0",
         content_type: str | None = None,

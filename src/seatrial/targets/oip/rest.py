@@ -14,6 +14,7 @@ import pandas as pd
 
 from seatrial.errors import AnswerError, UsageError
 from seatrial.io import frame_json
+from seatrial.pipeline import Key
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
 from seatrial.targets.oip.tensors import PROBED, Layout, Tensor, infer, tensors_of
@@ -38,7 +39,7 @@ class Oip(Http):
         self,
         url: str,
         *,
-        key: str | None = None,
+        key: Key | None = None,
         layout: Layout = "auto",
         input_name: str = "input-0",
         content_type: str | None = None,

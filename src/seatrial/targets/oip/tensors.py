@@ -11,8 +11,9 @@ import pandas as pd
 
 from seatrial.errors import AnswerError, UsageError
 from seatrial.io import frame_json
+from seatrial.pipeline import Key
 from seatrial.targets.messages import Response
-from seatrial.targets.mlflow import beside_key, numbered
+from seatrial.targets.mlflow import beside_key, numbered, without_key
 
 PROBED = 2  # rows of the request that the contract check probes with
 Layout = Literal["auto", "matrix", "columns"]
@@ -34,7 +35,7 @@ class Tensor:
 
 
 def tensors_of(
-    frame: pd.DataFrame, layout: Layout = "auto", name: str = "input-0", *, key: str | None = None
+    frame: pd.DataFrame, layout: Layout = "auto", name: str = "input-0", *, key: Key | None = None
 ) -> list[Tensor]:
     """Return a frame as tensors: one of rows × columns where all are numbers, else one of shape [rows, 1] a column.
 
@@ -43,7 +44,7 @@ def tensors_of(
     Raises:
         UsageError: a null where the datatype has none: the protocol cannot say it.
     """
-    frame = frame.drop(columns=key) if key in frame.columns else frame
+    frame = without_key(frame, key)
     numbers = [np.dtype(t) for t in frame.dtypes if isinstance(t, np.dtype) and t.name in DATATYPES]
     if layout == "matrix" or (layout == "auto" and len(numbers) == len(frame.columns) > 0):
         if len(numbers) != len(frame.columns):
@@ -76,7 +77,7 @@ def columns_of(outputs: Sequence[Tensor], rows: int) -> dict[str, list[Any]]:
 class Inference(Protocol):
     """What the two forms have of their own: how a request is made and how an answer is read."""
 
-    key: str | None
+    key: Key | None
 
     def payload(self, frame: pd.DataFrame) -> Any:
         """Return the request for these rows."""

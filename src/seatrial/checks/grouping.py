@@ -1,0 +1,54 @@
+"""One finding for one cause, whatever the number of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from seatrial.events import Finding
+from seatrial.formatting import plural
+
+SHOWN = 3  # columns named in a message; the evidence has them all
+SINGLE = 3  # columns without a known cause that get a finding each; more of them share one
+
+
+def grouped(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings, those of several columns with one cause at one place as one, where the first of them was.
+
+    Columns differ for one cause where it has the same name and, for differing values, the same formula. The message
+    is that of the first column, after the number and the names of all; ``evidence["columns"]`` lists them.
+
+    Example:
+        >>> two = [Finding("golden", "raw", f"Column '{c}' is new.", column=c, cause="extra-column") for c in "ab"]
+        >>> [finding.message for finding in grouped(two)]
+        ["2 columns have this in common: 'a' and 'b'. Column 'a' is new."]
+    """
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        alike = (
+            finding.check, finding.stage, finding.severity, finding.downstream, finding.cause,
+            finding.evidence.get("how", ""), finding.evidence.get("mode", ""),
+        )  # fmt: skip
+        groups.setdefault(alike if finding.column is not None else (number,), []).append(finding)
+    for members in groups.values():
+        if len(members) == 1 or (members[0].cause is None and len(members) <= SINGLE):
+            yield from members
+        else:
+            yield _together(members)
+
+
+def _together(members: list[Finding]) -> Finding:
+    first = members[0]
+    columns = list(dict.fromkeys(str(f.column) for f in members))
+    common = "differ, for no cause that is known" if first.cause is None else "have this in common"
+    message = f"{plural(len(columns), 'column')} {common}: {named(columns)}. {first.message}"
+    counted = {name: len(columns) for name in ("missing", "extra") if name in first.evidence}
+    return replace(first, message=message, evidence={**first.evidence, **counted, "columns": columns})
+
+
+def named(columns: list[str]) -> str:
+    """Return the names of the first few columns, and how many there are beside them."""
+    shown = [f"'{column}'" for column in columns[:SHOWN]]
+    if len(columns) > SHOWN:
+        return f"{', '.join(shown)} and {plural(len(columns) - SHOWN, 'other')}"
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]

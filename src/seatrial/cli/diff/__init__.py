@@ -1,0 +1,1 @@
+"""``seatrial diff``: compare two files by key, with the comparison that validations use."""

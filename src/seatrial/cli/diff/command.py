@@ -1,0 +1,121 @@
+"""What ``seatrial diff`` does: read the columns that were chosen, compare them, print and write the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from seatrial.cli.diff.files import File, opened
+from seatrial.cli.diff.tolerances import fits, tolerances_of
+from seatrial.cli.diff.types import agreed
+from seatrial.errors import UsageError, nearest
+from seatrial.io.files import atomic_write
+from seatrial.parity.compare import compare
+from seatrial.sinks.difference.console import show
+from seatrial.sinks.difference.result import Difference
+
+STDOUT = "-"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is compared, and what may differ.
+
+    Attributes:
+        key: the columns that name a row.
+        columns: patterns of the columns to compare; all where empty.
+        ignore: patterns of the columns to leave out.
+        rtol: relative tolerance of numbers with a fraction.
+        atol: absolute tolerance of numbers with a fraction.
+        tolerances: tolerances of single columns, each as ``COLUMNS=NAME:VALUE,…``.
+    """
+
+    key: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    rtol: float | None = None
+    atol: float | None = None
+    tolerances: tuple[str, ...] = ()
+
+
+def diff_files(
+    expected: Path, actual: Path, selection: Selection, *, json: str | None, html: Path | None, quiet: bool
+) -> int:
+    """Compare two files, print the difference and return the exit code; see :func:`difference_of`.
+
+    Args:
+        expected: the first file.
+        actual: the second one.
+        selection: what is compared.
+        json: the file for the whole result, or ``-`` for standard output.
+        html: the file for the page.
+        quiet: print the summary alone.
+    """
+    found = difference_of(expected, actual, selection)
+    if json is not None:
+        from seatrial.sinks.difference.json import to_json
+
+        if json == STDOUT:
+            print(to_json(found))  # noqa: T201
+        else:
+            atomic_write(Path(json), to_json(found).encode("utf-8", "replace") + b"\n")
+    if html is not None:
+        from seatrial.sinks.difference.html import render
+
+        atomic_write(html, render(found).encode("utf-8", "replace"))
+    if json != STDOUT:
+        show(found, Console(), brief=quiet)
+    return found.exit_code
+
+
+def difference_of(expected: Path, actual: Path, selection: Selection) -> Difference:
+    """Return the difference of two files.
+
+    Raises:
+        UsageError: a file cannot be read, a column is not there, or a tolerance cannot be used.
+    """
+    files = opened(expected), opened(actual)
+    key = selection.key
+    if not key:
+        raise UsageError("--key names no column. Example: --key id")
+    for file in files:
+        for name in key:
+            if name not in file.names:
+                raise UsageError(f"{file.path} has no column '{name}' to be the key. {_listed(file.names, name)}")
+    chosen = _chosen(files, selection)
+    wanted = [[n for n in file.names if n in key or n in chosen] for file in files]
+    first, second = agreed(files, wanted)
+    tolerances = tolerances_of(first, second, key, selection)
+    parity = compare(first, second, key=key, tolerances=tolerances, distributions=False)
+    names, repeated, nameless = list(key), 0, 0
+    if parity.null_keys.count:
+        nameless = int(first[names].isna().any(axis=1).sum())
+    if parity.duplicate_keys.count:
+        repeated = int(first[names].dropna().duplicated().sum())
+    return Difference(str(expected), str(actual), key, parity, repeated, nameless)
+
+
+def _chosen(files: Sequence[File], selection: Selection) -> set[str]:
+    """Return the names of the columns to compare, the key left out."""
+    every = list(dict.fromkeys(name for file in files for name in file.names if name not in selection.key))
+    for option, patterns in (("--columns", selection.columns), ("--ignore", selection.ignore)):
+        for pattern in patterns:
+            if pattern in selection.key:
+                raise UsageError(f"{option} names '{pattern}', which is the key. Name other columns.")
+            if not any(fits(name, pattern) for name in every):
+                raise UsageError(f"{option} '{pattern}' fits no column of either file. {_listed(every, pattern)}")
+    return {
+        name
+        for name in every
+        if (not selection.columns or any(fits(name, p) for p in selection.columns))
+        and not any(fits(name, p) for p in selection.ignore)
+    }
+
+
+def _listed(names: Sequence[str], name: str) -> str:
+    most = 30
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"Columns: {', '.join(names[:most]) or 'none'}{more}.{nearest(name, names)}"

@@ -1,0 +1,1 @@
+"""What ``seatrial diff`` found in two files, and its forms: console, JSON, HTML."""
