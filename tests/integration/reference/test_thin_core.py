@@ -23,7 +23,7 @@ WHEN_ASKED = {  # module to what its functions import beside that, where it is a
     "seatrial.parity.noisy": {"scipy"},
     "seatrial.pipeline.pictures": {"PIL"},  # where a stage gets an image
     "seatrial.pipeline.returned": {"polars"},  # where a stage gets what polars' own frame was kept of
-    "seatrial.registry.lookup": {"seatrial.registry.runs", "seatrial.trial"},  # a trial's own operations
+    "seatrial.registry.lookup": {"seatrial.registry.runs"},  # what a trial needs
     "seatrial.registry.mlflow.artifacts": {"mlflow"},
     "seatrial.registry.mlflow.client": {"mlflow", "requests", "sqlalchemy"},
     "seatrial.registry.mlflow.tracking": {"mlflow"},
