@@ -197,7 +197,7 @@ def test_a_clean_stage_passes_with_the_number_of_compared_cells() -> None:
     assert not [e for e in events if isinstance(e, NotEvaluated)]
 
 
-def test_benign_changes_pass_over_25_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_benign_changes_pass_over_eight_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variations, "SAMPLE_REQUESTS", 5)
 
     def vectorised(frame):
@@ -209,12 +209,12 @@ def test_benign_changes_pass_over_25_seeds(monkeypatch: pytest.MonkeyPatch) -> N
 
     reference = capture(Pipeline("p", key="id", raw=same, features=loop), requests())
     pipeline = Pipeline("p", key="id", raw=same, features=vectorised)
-    for seed in range(25):
+    for seed in range(8):
         assert broken(list(check.check.run(Trial(pipeline, reference, seed=seed), "features"))) == {}, seed
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_blas_noise_between_batch_sizes_passes_over_25_seeds(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blas_noise_between_batch_sizes_passes_over_eight_seeds(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variations, "SAMPLE_REQUESTS", 5)
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
@@ -233,7 +233,7 @@ def test_blas_noise_between_batch_sizes_passes_over_25_seeds(dtype: str, monkeyp
     pipeline = Pipeline("p", key="id", raw=same, prediction=predict)
     reference = capture(pipeline, frame)
     exact = StagePolicy(tolerances={"s0": Tolerance(rtol=0.0, atol=0.0), "s1": Tolerance(ulp=0)})
-    for seed in range(25):
+    for seed in range(8):
         policy = Policy({"prediction": exact if dtype == "float64" else StagePolicy()})
         trial = Trial(pipeline, reference, seed=seed, policy=policy)
         assert broken(list(check.check.run(trial, "prediction"))) == {}, seed
