@@ -12,7 +12,13 @@ from seatrial.targets.launch import fill, start
 
 SERVERS = Path(__file__).parent / "servers"
 sys.path.insert(0, str(Path(__file__).parent))
-from environments import kserve_python, mlserver_python, old_python, oldest_python  # noqa: E402, F401  fixtures
+from environments import (  # noqa: E402, F401  fixtures
+    kserve_python,
+    mlserver_python,
+    old_python,
+    oldest_python,
+    shapes_python,
+)  # fmt: skip
 
 READY_SECONDS = 180.0  # a busy machine imports for a while
 

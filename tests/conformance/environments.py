@@ -30,6 +30,12 @@ OLD = (
     *TOOLS,
 )  # fmt: skip
 OLDEST = ("numpy>=1.24,<1.25", "pandas>=2.0,<2.1", "pyarrow>=12,<13", "scikit-learn>=1.2,<1.3", *TOOLS)
+LOCK = Path(__file__).resolve().parents[2] / "deployments" / "constraints.txt"
+SHARED = ("joblib", "numpy", "pandas", "pillow", "protobuf", "pyarrow", "scikit-learn", "scipy", "typing-extensions")
+SHAPES = (  # with the versions of our own lock where both have a library: what is ours stands on their path too
+    "torch==2.13.0", "lightgbm>=4.6,<5", "xgboost-cpu>=3,<4", "onnx>=1.19,<2", "onnxruntime>=1.23,<2",
+    "skl2onnx>=1.19,<2", *(line for line in LOCK.read_text().split() if line.partition("==")[0] in SHARED),
+)  # fmt: skip
 SDV = ("sdv>=1.30,<3", "pandas<3", "pyarrow", "torch==2.13.0")  # exact: a build for the processor alone matches it too
 
 
@@ -142,6 +148,10 @@ with contextlib.suppress(ImportError):
         return os.environ.get("SEATRIAL_SDV_PYTHON") or _or_skip(*SDV)
 
     @pytest.fixture(scope="session")
+    def shapes_python():
+        return _or_skip(*SHAPES)
+
+    @pytest.fixture(scope="session")
     def old_python():
         return _made_or_skip(old)
 
@@ -163,7 +173,7 @@ with contextlib.suppress(ImportError):
 
 if __name__ == "__main__":
     print(old(), oldest(), sep="\n")  # noqa: T201  without them nothing shows that capture runs there
-    for requirements in (SDV, MLSERVER, KSERVE):
+    for requirements in (SDV, SHAPES, MLSERVER, KSERVE):
         try:
             print(environment(*requirements))  # noqa: T201
         except IndexUnreachable as error:

@@ -153,9 +153,18 @@ class Parity:
 
     @property
     def ok(self) -> bool:
-        """Something was compared, nothing is missing or too much, and every column holds."""
+        """Something was compared, nothing is missing or too much, and every column holds.
+
+        Rows of a key of several columns may have no other column: which rows there are is an answer, as of a stage
+        that chooses candidates.
+        """
         whole = self.keys_ok and self.order.ok and not self.missing_columns and not self.extra_columns
-        return whole and self.rows_compared > 0 and len(self.columns) > 0 and all(c.ok for c in self.columns)
+        return whole and self.compared > 0 and all(c.ok for c in self.columns)
+
+    @property
+    def compared(self) -> int:
+        """How many values were compared: of all columns; or the rows, where they are a key of several columns alone."""
+        return self.rows_compared * (len(self.columns) or int(len(self.key_columns) > 1))
 
     @property
     def frame(self) -> pd.DataFrame:

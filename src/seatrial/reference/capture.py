@@ -80,7 +80,8 @@ def capture(
     for stage in pipeline.stages:
         step = pipeline.step(stage, model=model, clients=recorders, columns=_columns(outputs, given))
         last = step(last)
-        fresh = out = outputs[stage] = _something(stage, own_copy(last.frame))  # the next stage may write into it
+        fresh = out = outputs[stage] = own_copy(last.frame)  # the next stage may write into it
+        _check_something(stage, out, pipeline.key_of())
         if stage in given:
             fresh = _given(stage, given[stage], out, pipeline.key_of(stage))
             fresh.attrs = {**out.attrs}  # the next stage gets it in the form that this one returns
@@ -138,12 +139,11 @@ def _columns(outputs: Mapping[str, pd.DataFrame], given: Mapping[str, pd.DataFra
     return frozenset(c for frame in (*outputs.values(), *given.values()) for c in frame.columns)
 
 
-def _something(stage: str, out: pd.DataFrame) -> pd.DataFrame:
+def _check_something(stage: str, out: pd.DataFrame, request: Sequence[str]) -> None:
     """Refuse an answer that holds nothing to compare: a reference of nothing would pass anything."""
-    if not len(out) or len(out.columns) < 2:
-        lack = "no row" if not len(out) else "no column beside the key"
+    if not len(out) or not set(out.columns) - {*request}:
+        lack = "no row" if not len(out) else f"no column beside {'the key' if len(request) == 1 else 'the keys'}"
         raise StageError(stage, f"Stage '{stage}' returned {lack}; there would be nothing to compare it by.")
-    return out
 
 
 def _with_key(frame: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from seatrial import Dependency, Outcome, Pipeline, Policy, Severity, StagePolicy, Tolerance, Trial, capture, run
@@ -368,6 +369,25 @@ def test_the_sample_stays_small_on_wide_and_odd_frames() -> None:
     rows = choose(wide, np.arange(200), 50, np.random.default_rng(0))
     assert len(rows) == len(set(rows)) == 50
     assert choose(wide.iloc[:3], np.arange(3), 50, np.random.default_rng(0)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.large_list(pa.large_string()), pa.list_(pa.float64(), 2), pa.struct([("a", pa.int64())]),
+        pa.map_(pa.string(), pa.int64()), pa.large_binary(), pa.decimal128(5, 2), pa.duration("s"), pa.time64("us"),
+        pa.dictionary(pa.int8(), pa.string()), pa.null(),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_sample_is_drawn_from_columns_of_each_type_of_arrow(kind: pa.DataType) -> None:
+    """Lists, structs and maps of Arrow have no codes, and say so by another error than lists of Python."""
+    frame = pd.DataFrame({"a": pd.array([None] * 100, dtype=pd.ArrowDtype(kind))})
+    assert len(choose(frame, np.arange(100), 50, np.random.default_rng(0))) == 50
+    nested = {"large_list": ["x"], "fixed_size_list": [1.0, 2.0], "struct": {"a": 1}, "map": [("k", 1)]}
+    some = next((cell for name, cell in nested.items() if str(kind).startswith(name)), None)
+    frame.loc[:, "a"] = pd.Series([some] * 100, dtype=pd.ArrowDtype(kind))
+    assert len(choose(frame, np.arange(100), 50, np.random.default_rng(0))) == 50
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 1000])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from seatrial import Outcome, Pipeline, Stage, Verdict, capture, run
+from seatrial.errors import StageError
 
 REQUESTS, ITEMS = 70, 3
 KEY = ("id", "item")
@@ -73,3 +76,31 @@ def test_what_goes_beyond_a_request_or_loses_one_of_its_rows_is_found_there(rank
     verdict = verdict_of(rank)
     assert [(f.stage, f.cause, f.column) for f in verdict.errors if f.stage == "rank"] == [("rank", cause, column)]
     assert verdict.first_failing_stage == "rank"
+
+
+def chosen(frame: pd.DataFrame, *, items: int = ITEMS) -> pd.DataFrame:
+    """Which rows there are is the whole answer, as where candidates are chosen."""
+    return candidates(frame)[[*KEY]].iloc[[n for n in range(ITEMS * len(frame)) if n % ITEMS < items]]
+
+
+def test_rows_that_are_a_key_alone_are_an_answer() -> None:
+    """A stage that chooses candidates is captured, passes, and fails where it chooses others."""
+
+    def made(choose: Any) -> Pipeline:
+        stages = {"choose": Stage(choose, key=KEY), "count": lambda f: f.groupby("id", as_index=False).size()}
+        return Pipeline("p", key="id", raw=same, **stages)
+
+    reference = capture(made(chosen), requests())
+    verdict = run(made(chosen), reference)
+    assert verdict.outcome is Outcome.PASS, verdict.summary
+    assert next(e.compared for e in verdict.evaluated if e.stage == "choose") == REQUESTS * ITEMS
+    fewer = run(made(lambda frame: chosen(frame, items=2)), reference)
+    assert fewer.first_failing_stage == "choose"
+    assert f"{REQUESTS} of {REQUESTS * ITEMS} reference rows" in fewer.summary
+
+
+def test_the_key_of_a_request_alone_is_no_answer() -> None:
+    """Of several columns as of one."""
+    pipeline = Pipeline("p", key=("id", "x"), raw=same, ids=lambda frame: frame[["id", "x"]])
+    with pytest.raises(StageError, match="'raw' returned no column beside the keys; there would be nothing to compare"):
+        capture(pipeline, requests())

@@ -44,7 +44,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         yield from answer_order(NAME, trial, stage)
     else:
         events = [*grouped(differences(NAME, stage, parity))]
-        events.append(Evaluated(NAME, stage, compared=parity.rows_compared * len(parity.columns)))
+        events.append(Evaluated(NAME, stage, compared=parity.compared))
     origin = origin_of(trial, stage)
     if origin is None and not parity.ok:
         yield hand_off_finding(NAME, trial, stage, parity)

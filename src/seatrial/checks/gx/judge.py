@@ -51,7 +51,7 @@ def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -
     if problems:
         yield NotEvaluated(name, stage, "; ".join(problems), crashed=True)
     else:
-        yield Evaluated(name, stage, compared=parity.rows_compared * len(parity.columns))
+        yield Evaluated(name, stage, compared=parity.compared)
 
 
 def judge_parity(place: str, columns: Sequence[str], parity: Parity) -> SuiteResult:

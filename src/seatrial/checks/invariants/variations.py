@@ -168,7 +168,7 @@ def _edge_cases(column: pd.Series) -> list[int]:
         return [*rows, int(np.nanargmin(numbers)), int(np.nanargmax(numbers))]
     try:
         codes, values = pd.factorize(column)
-    except TypeError:  # lists and other cells without a hash
+    except (TypeError, NotImplementedError):  # lists and other cells without a hash, Arrow's own too
         return rows
     if 1 < len(values) <= FEW:
         rarest = np.bincount(codes[codes >= 0]).argmin()
