@@ -111,7 +111,7 @@ def _codes(column: pd.Series) -> tuple[Positions, int]:
     """Return a number for each distinct value, -1 for null, and how many there are."""
     try:
         codes, values = pd.factorize(column)
-    except (TypeError, NotImplementedError) as error:  # the second from Arrow's lists and structs
+    except (TypeError, NotImplementedError) as error:  # cells without a hash, in Python or in Arrow
         cell = next((c for c in column if isinstance(c, list | dict | set | np.ndarray)), None)
         held = "values" if cell is None else f"cells of type {type(cell).__name__}"
         raise PipelineError(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seatrial import plugins
@@ -47,7 +48,8 @@ def capture(
         model: the loaded model, or the local path of one that ``pipeline.model`` loads.
         given: frames that training itself used, by stage, each with the key column. They replace the stage's
             output, so that serving is compared with training and not with itself.
-        labels: the key column and what came true, for the quality check.
+        labels: the columns of a key and what came true, for the quality check. The key is the request's, or that of a
+            stage with several rows a request.
         seed: the seed the requests were drawn with, kept in the manifest.
         noise: ``refuse`` a stage that is not repeatable, or ``record`` by how much.
         runs: how often a noisy stage is run to record its noise, at least: 5 or more. One whose rows are few, or share
@@ -97,7 +99,7 @@ def capture(
             stages[stage]["key"] = own if isinstance(own, str) else list(own)
         profiles[stage] = profile(fresh)
     if labels is not None:
-        parquet.write_frame(_labels(labels, fresh, pipeline), root / "labels.parquet", "the labels")
+        parquet.write_frame(_labels(labels, outputs, pipeline), root / "labels.parquet", "the labels")
     (root / "profile.json").write_text(json.dumps(profiles, sort_keys=True, allow_nan=False), encoding="utf-8")
     manifest = {
         "kind": "reference",
@@ -166,11 +168,11 @@ def _given(stage: str, frame: pd.DataFrame, out: pd.DataFrame, key: Sequence[str
     return frame[known.isin(wanted)].reset_index(drop=True)
 
 
-def _labels(labels: pd.DataFrame, last: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
-    """Return the labels of the last stage's rows, or of the requests where their rows are not named."""
-    own = pipeline.key_of(pipeline.stages[-1])
-    labels = _with_key(labels, own)
-    key = list(own if set(own) <= set(labels.columns) else pipeline.key_of())
+def _labels(labels: pd.DataFrame, stages: Mapping[str, pd.DataFrame], pipeline: Pipeline) -> pd.DataFrame:
+    """Return the labels of rows that a stage has; they are named by the longest key of which all columns are there."""
+    keys = sorted({pipeline.key_of(), *(pipeline.key_of(stage) for stage in stages)}, key=len, reverse=True)
+    labels = _with_key(labels, keys[0])
+    key = list(next((k for k in keys if set(k) < set(labels.columns)), pipeline.key_of()))
     listed = ", ".join(f"'{name}'" for name in key)
     if wrong := misnamed(labels):
         raise PipelineError(f"Labels have {wrong}.")
@@ -181,9 +183,13 @@ def _labels(labels: pd.DataFrame, last: pd.DataFrame, pipeline: Pipeline) -> pd.
         )
     if labels.duplicated(key).any() or labels[key].isna().any(axis=None):
         raise PipelineError(f"Labels have a null or repeated key in {listed}; each row has one label.")
-    if not (found := labels[row_index(labels, key).isin(row_index(last, key))].reset_index(drop=True)).shape[0]:
+    known, of_a_row = row_index(labels, key), np.zeros(len(labels), dtype=bool)
+    for frame in stages.values():
+        if set(key) <= set(frame.columns):
+            of_a_row |= known.isin(row_index(frame, key))
+    if not of_a_row.any():
         raise PipelineError("None of the labels' keys is a key of the requests.")
-    return found
+    return labels[of_a_row].reset_index(drop=True)
 
 
 def _write_answers(name: str, answers: Answers, root: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,9 +15,15 @@ from seatrial import Outcome, Pipeline, Severity, Trial, Verdict, capture, run
 from seatrial.checks.invariants import asked, check
 from seatrial.checks.invariants.reassembly import expected_of
 from seatrial.checks.invariants.stage import ULP, StageProbe
-from seatrial.checks.invariants.variations import in_parts, one_by_one, sample, shuffled
+from seatrial.checks.invariants.variations import choose, in_parts, one_by_one, sample, shuffled
 from seatrial.events import Finding
 from seatrial.pipeline.requests import request_numbers
+from tests.support import cell_kinds
+
+KINDS = cell_kinds.kinds() | {
+    "NaN of Arrow": pd.Series(pd.arrays.ArrowExtensionArray(pa.array([float("nan")] * 3))),
+    "lists of Arrow": pd.Series(pd.arrays.ArrowExtensionArray(pa.array([[1.0], None, [2.0, 3.0]]))),
+}
 
 
 def same(frame: pd.DataFrame) -> pd.DataFrame:
@@ -100,6 +107,13 @@ def test_a_row_that_is_lost_alone_is_always_expected(rows, named: bool, seed: in
     if together.all():
         wanted = {f"t-{n}" for n in np.concatenate(batches)}
     assert set(expected["id"]) == wanted
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_requests_are_chosen_from_columns_of_every_kind(kind: str) -> None:
+    column = KINDS[kind].iloc[np.arange(60) % len(KINDS[kind])].reset_index(drop=True)
+    chosen = choose(pd.DataFrame({"id": range(60), "x": column}), np.arange(60), 50, np.random.default_rng(0))
+    assert len(chosen) == len(set(chosen)) == 50
 
 
 # --- half precision ----------------------------------------------------------------------------------------

@@ -406,3 +406,30 @@ def test_labels_belong_to_rows_of_several_key_columns_or_to_requests():
     reference = capture(pipeline, requests, labels=of_requests)
     said = list(check.check.run(Trial(pipeline, reference, policy=policy), "ranked"))
     assert any(isinstance(e, NotEvaluated) and "have no column 'item'" in e.reason for e in said), said
+
+
+def test_labels_of_rows_that_a_later_stage_cuts_or_aggregates_are_kept():
+    """Each stage is judged on the rows that it has, whatever comes after it."""
+    rng = np.random.default_rng(6)
+    key = ("id", "item")
+    rows = pd.DataFrame(
+        {"id": np.repeat(np.arange(60), 8), "item": np.tile(np.arange(8), 60), "x": rng.normal(size=480)}
+    )
+
+    def best(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.sort_values(["id", "x"], ascending=[True, False], ignore_index=True).groupby("id").head(4)
+
+    pipeline = Pipeline(
+        "p", key="id", raw=Stage(same, key=key), scored=Stage(lambda f: f.assign(score=f["x"]), key=key),
+        page=Stage(best, key=key), answer=lambda f: f.groupby("id", as_index=False)["score"].max(),
+    )  # fmt: skip
+    labels = rows[[*key]].assign(bought=(rows["x"] + rng.normal(size=480) > 1).astype(int))
+    worth = StagePolicy(quality=Quality("bought", "score", {"map": 0.1}))
+    policy = Policy({"scored": worth, "page": worth})
+    reference = capture(pipeline, rows, labels=labels)
+    for stage, judged in (("scored", 480), ("page", 240)):
+        events = list(check.check.run(Trial(pipeline, reference, policy=policy), stage))
+        assert [e.message for e in events if isinstance(e, Finding) and e.severity is Severity.ERROR] == []
+        assert next(e for e in events if isinstance(e, Evaluated)).compared == judged
+    of_requests = labels.drop_duplicates("id").assign(item=3)  # the item that was bought is the label
+    assert list(capture(pipeline, rows, labels=of_requests[["id", "item"]]).labels) == ["id", "item"]

@@ -163,12 +163,15 @@ def _edge_cases(column: pd.Series) -> list[int]:
     rows = [int(nulls.argmax())] if nulls.any() else []
     if nulls.all():
         return rows
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+    kind = getattr(column.dtype, "kind", "O")
+    if kind in "iuf" and pd.api.types.is_numeric_dtype(column.dtype):
         numbers = column.to_numpy(dtype="float64", na_value=np.nan)
+        if np.isnan(numbers).all():  # of Arrow's types NaN is no null
+            return rows
         return [*rows, int(np.nanargmin(numbers)), int(np.nanargmax(numbers))]
     try:
         codes, values = pd.factorize(column)
-    except (TypeError, NotImplementedError):  # lists and other cells without a hash, Arrow's own too
+    except (TypeError, NotImplementedError):  # lists and other cells without a hash, in Python or in Arrow
         return rows
     if 1 < len(values) <= FEW:
         rarest = np.bincount(codes[codes >= 0]).argmin()

@@ -13,6 +13,7 @@ from seatrial.checks.quality.columns import kind_of, numbers
 from seatrial.errors import nearest
 from seatrial.formatting import part_of
 from seatrial.metrics import Array, Codes
+from seatrial.pipeline import row_index
 from seatrial.policy.quality import Quality
 from seatrial.trial import Trial
 
@@ -69,7 +70,7 @@ class Labels:
 
 
 def labels_of(trial: Trial, stage: str, quality: Quality) -> Labels:
-    """Return the keys and labels of the rows whose label is known.
+    """Return the keys and labels of the rows that the stage has in the reference, where the label is known.
 
     Raises:
         NotEvaluable: there are no labels, no such column, or values that the metrics cannot use.
@@ -91,7 +92,8 @@ def labels_of(trial: Trial, stage: str, quality: Quality) -> Labels:
             f"The labels have no column '{missing[0]}', but the rows of stage '{stage}' are named by "
             f"{', '.join(key)}. Capture the reference with labels that have them."
         )
-    rows = frame[frame[label].notna()].reset_index(drop=True)
+    there = row_index(frame, key).isin(row_index(trial.reference.frame(stage), key))
+    rows = frame[frame[label].notna() & there].reset_index(drop=True)
     keys, column = rows[key], rows[label]
     if quality.task == "classes":
         return _classes(quality, keys, column)
