@@ -87,8 +87,8 @@ def errors_of(verdict):
 
 
 def named(verdict):
-    """Every column, or None, with the cause of an error; columns of one cause share a finding."""
-    return {(c, f.cause) for f in errors_of(verdict) for c in f.evidence.get("columns", [f.column])}
+    """Every field, or None, with the cause of an error; more than three fields of one cause share a finding."""
+    return {(field, f.cause) for f in errors_of(verdict) for field in f.evidence.get("fields") or [f.column]}
 
 
 def test_a_clean_service_passes_without_a_finding(verdict_on):
@@ -186,7 +186,7 @@ def test_a_coercion_is_shown_by_the_answers(verdict_on):
     """The finding states that the answer is that to the correct value, and what the path in process does."""
     verdict, _ = verdict_on("coercing", champion=False, examples=False, generated_requests=0)
     (finding,) = (f for f in errors_of(verdict) if f.cause == "dtype-coercion")
-    assert "amount" in finding.evidence["columns"]
+    assert "amount" in finding.evidence["fields"]
     assert "the answer is the same for the value of the declared type" in finding.message
     assert "the number sent as text" in finding.message
     verdict, _ = verdict_on("ignoring", champion=False, examples=False, generated_requests=0)
