@@ -80,6 +80,7 @@ def test_set_order_that_leaks_into_a_feature_shows_in_a_fresh_process(tmp_path: 
     events = list(check.check.run(trial, "features"))
     assert broken(events) == {"process-dependent": "first"}
     (finding,) = [e for e in events if isinstance(e, Finding)]
+    assert finding.stage == "features"
     assert "PYTHONHASHSEED=" in finding.message
     assert finding.evidence["hash_seed"] > 0
     assert "set" in finding.advice
