@@ -116,7 +116,8 @@ def test_a_reference_is_stored_beside_its_model_by_mlflow_2(stack, here, tmp_pat
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1",
         "--backend-store-uri", f"sqlite:///{tmp_path / 'mlflow.db'}", "--artifacts-destination", str(tmp_path / "kept"),
     ]  # fmt: skip
-    with start(Service(command, ready="/health", ready_seconds=180, cwd=tmp_path)) as running:
+    alone = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # no processes beside it
+    with start(Service(command, ready="/health", ready_seconds=180, cwd=tmp_path, env=alone)) as running:
         stack(HERE / "train.py", tmp_path / "theirs", MLFLOW_TRACKING_URI=running.url)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", running.url)
         fetched = registry.fetch(registry.resolve("models:/churn/1"), tmp_path / "fetched")

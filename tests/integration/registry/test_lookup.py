@@ -48,7 +48,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProxy]:
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1",
         "--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts"),
     ]  # fmt: skip
-    with start(Service(command, ready="/health", ready_seconds=120, cwd=folder)) as running:
+    alone = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # no processes beside it
+    with start(Service(command, ready="/health", ready_seconds=120, cwd=folder, env=alone)) as running:
         client = mlflow.MlflowClient(running.url)
         client.create_registered_model("shop")
         run = client.create_run("0").info
