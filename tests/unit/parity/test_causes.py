@@ -219,3 +219,15 @@ def test_hours_in_time_zones_of_their_own_are_told_and_shuffled_hours_are_not():
     assert told.cause.name == "shifted-timezone"
     (dealt,) = compare(expected, expected.assign(hour=random.permutation(hours)), key="id").columns
     assert dealt.cause is None or dealt.cause.name != "shifted-timezone"
+
+
+def test_large_arrays_are_known_by_all_of_their_numbers() -> None:
+    """What numpy prints of them leaves out the middle, by which alone these differ."""
+    e = np.random.default_rng(0).normal(size=(N, 2, 1_100))
+    middle = e.copy()
+    middle[:, :, 500:600] = np.random.default_rng(1).normal(size=(N, 2, 100))
+    assert cause([*e], [*e[:, ::-1]]) == "list-order"
+    assert cause([*e], [*middle[:, ::-1]]) == ""
+    both = pd.DataFrame({"id": range(N), "x": [*e], "y": [*middle]})
+    first, _ = compare(both, both.assign(x=[*(e + 1)]), key="id").columns
+    assert first.cause is None or "'y'" not in first.cause.detail

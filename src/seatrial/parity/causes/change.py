@@ -52,7 +52,21 @@ class OtherColumns:
 def _print(cells: Column) -> object:
     if cells.kind in ("number", "instant", "span"):
         return cells.logical, cells.values.tobytes()
-    return cells.logical, repr(cells.objects().tolist())
+    return cells.logical, tuple(map(identity, cells.objects().tolist()))
+
+
+def identity(cell: object) -> str:
+    """Return a text that is the same for the same cells alone.
+
+    That of numpy for an array leaves out its middle, rounds its numbers, and takes longer than any comparison.
+    """
+    if isinstance(cell, (np.ndarray, np.generic)) and not cell.dtype.hasobject:
+        return f"{cell.dtype.str}{cell.shape}{cell.tobytes().decode('latin-1')}"
+    if isinstance(cell, np.ndarray):
+        return f"{cell.shape}{identity(cell.ravel().tolist())}"
+    if isinstance(cell, (list, tuple)) and any(isinstance(item, (np.ndarray, list, tuple)) for item in cell):
+        return f"{type(cell).__name__}[{','.join(map(identity, cell))}]"
+    return repr(cell)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seatrial.parity.causes.change import Cause, ColumnChange
+from seatrial.parity.causes.change import Cause, ColumnChange, identity
 from seatrial.parity.columns import Array, Column
 
 LISTS = 1_000  # differing lists looked at; each may be long
@@ -50,15 +50,15 @@ def list_form(change: ColumnChange) -> Cause | None:
     return _cut(change, differ, same)
 
 
-def _reprs(items: list[Any]) -> list[str]:
-    return [repr(item) for item in items]
+def _items(items: list[Any]) -> list[str]:
+    return [identity(item) for item in items]
 
 
 _FORMS: tuple[tuple[str, str, Callable[[list[Any], list[Any]], bool]], ...] = (
-    ("list-order", "lists are in reverse", lambda x, y: len(x) > 1 and _reprs(x[::-1]) == _reprs(y)),
-    ("list-order", "lists hold the same items in another order", lambda x, y: sorted(_reprs(x)) == sorted(_reprs(y))),
+    ("list-order", "lists are in reverse", lambda x, y: len(x) > 1 and _items(x[::-1]) == _items(y)),
+    ("list-order", "lists hold the same items in another order", lambda x, y: sorted(_items(x)) == sorted(_items(y))),
     ("list-duplicates", "lists hold the same items, each once or several times,",
-     lambda x, y: set(_reprs(x)) == set(_reprs(y))),
+     lambda x, y: set(_items(x)) == set(_items(y))),
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def _cut(change: ColumnChange, differ: Lists, same: Lists) -> Cause | None:
     for name, part in _PARTS.items():
         for cut, how in ((True, "lists are cut"), (False, "lists are no longer cut")):
             pairs = [(list(x), list(y)) if cut else (list(y), list(x)) for x, y in differ]
-            hits = np.array([0 < len(y) < len(x) and _reprs(part(x, len(y))) == _reprs(y) for x, y in pairs])
+            hits = np.array([0 < len(y) < len(x) and _items(part(x, len(y))) == _items(y) for x, y in pairs])
             if not change.explains(hits):
                 continue
             sizes = {len(y) for _, y in pairs}
