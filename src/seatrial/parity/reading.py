@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 
 from seatrial.parity.columns import (
-    UNREADABLE,
     Array,
     Column,
     Kind,
@@ -111,13 +110,34 @@ def _of_objects(values: Array) -> Column:
     try:
         if logical == "string":
             return Column("arrow", "string", pa.array(values, pa.large_string(), from_pandas=True))
-        if inferred == "mixed" and _first_is_list(values):
+        if inferred == "mixed" and _first_is_list(values) and not _mixes_times(values):
             lists = of_arrow(pa.array(_nulls_as_none(values)))  # as from pandas, a NaN in a list would be a null
             if "struct[" not in lists.logical:  # which would give each dict the names of all
                 return lists
-    except UNREADABLE:  # a lone surrogate, lists of mixed cells: Python can still compare them
+    except Exception:  # noqa: BLE001, S110  half a surrogate pair, mixed cells, a class of the project's: Python compares
         pass
     return Column("object", logical or _name(values, inferred), values)
+
+
+def _mixes_times(values: Array) -> bool:
+    """Whether arrays of instants stand beside other arrays: over them Arrow's inference ends the process."""
+    kinds = _kinds_of_arrays(values)
+    return "M" in kinds and len(kinds) > 1
+
+
+def _kinds_of_arrays(cells: Iterable[Any]) -> set[str]:
+    """Return the kinds of the arrays in cells, at any depth; a list that begins with a scalar holds none."""
+    found: set[str] = set()
+    for cell in cells:
+        if isinstance(cell, np.ndarray):
+            found |= {cell.dtype.kind} if cell.dtype.kind != "O" else _kinds_of_arrays(cell.ravel())
+        elif isinstance(cell, dict):
+            found |= _kinds_of_arrays(cell.values())
+        elif isinstance(cell, list | tuple):
+            first = next((item for item in cell if item is not None), None)
+            if isinstance(first, np.ndarray | dict | list | tuple):
+                found |= _kinds_of_arrays(cell)
+    return found
 
 
 def _nulls_as_none(values: Array) -> Array:

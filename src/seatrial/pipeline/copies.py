@@ -36,7 +36,7 @@ def own_copy(frame: pd.DataFrame) -> pd.DataFrame:
             copies = np.empty(len(frame), dtype=object)
             for row, cell in enumerate(cells):
                 copies[row] = _copied(cell)
-            own.isetitem(at, pd.Series(copies, index=frame.index))
+            own.isetitem(at, pd.Series(copies, index=frame.index, dtype=object))
     return own
 
 

@@ -99,3 +99,11 @@ def test_a_replay_leaves_its_batches_and_earlier_results_as_they_are() -> None:
     [[first], [second]] = replayer.replay(["raw"], [batch, batch])
     assert first["v"].tolist() == second["v"].tolist() == list(map(float, range(12)))
     assert list(batch["payload"][0]) == ["v", "w"]
+
+
+def test_cells_that_pandas_would_read_stay_objects():
+    """A whole number that no float holds, and text beside what can be changed."""
+    frame = pd.DataFrame({"x": pd.Series([10**400, [1], "a"], dtype=object)})
+    own = own_copy(frame)
+    assert own["x"].dtype == object
+    assert own["x"].tolist() == frame["x"].tolist()

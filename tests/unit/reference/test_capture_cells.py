@@ -49,6 +49,26 @@ def test_a_column_of_every_kind_is_captured(kind):
     assert compare(frame, moved, key="id", distributions=False).ok == (kind == "nulls of every kind")
 
 
+TIMES = np.array(["2026-01-01", "NaT"], "M8[ms]")
+
+
+@pytest.mark.parametrize("around", [lambda c: c, lambda c: [c], lambda c: {"a": c}, lambda c: [{"a": [None, c]}]])
+@pytest.mark.parametrize("other", [np.array([1]), np.array([0.5]), np.array(["a"]), np.array([True]), np.array([])])
+def test_arrays_of_times_beside_others_are_compared(around, other):
+    """Arrow's inference would end the process over them."""
+    column = cell_kinds.objects(around(TIMES), around(other), None)
+    reference, _ = captured(pipeline(column))
+    assert cell_kinds.same_column(reference.frame("last")["x"], column)
+
+
+@pytest.mark.parametrize("more", [[], [1.5], ["a"], [1.5, "a"]])
+@pytest.mark.parametrize("null", [None, pd.NA, pd.NaT])
+def test_nan_beside_another_null_is_kept_apart(null, more):
+    column = cell_kinds.objects(*[null, float("nan"), *more, null][:3])
+    reference, _ = captured(pipeline(column))
+    assert cell_kinds.same_column(reference.frame("last")["x"], column)
+
+
 CELLS = [cell for column in KINDS.values() for cell in column.astype(object)]
 ANY = st.sampled_from([*CELLS, *(cell for cell, _ in cell_kinds.refused().values())])
 

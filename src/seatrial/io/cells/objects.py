@@ -71,6 +71,8 @@ def _null_of(kinds: set[type], values: Any) -> tuple[str | None, set[type]]:
     """Return the one kind of null in a column and the types of the rest; "" for None, None where there are several."""
     nulls, known = kinds & _NULLS.keys(), kinds - _NULLS.keys()
     found = {_NULLS[kind] for kind in nulls}
+    if found - {"None"} and float in known and any(type(v) is float and _is_null(v) for v in values):
+        return None, known
     if float in known and len(known) > 1 and all(v != v for v in values if type(v) is float):  # noqa: PLR0124
         found, known = found | {_NAN}, known - {float}
     if len(found) > 1:
