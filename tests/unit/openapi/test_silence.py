@@ -195,6 +195,16 @@ def test_a_scheme_under_another_name_is_the_same_scheme():
     assert worst(WHOLE, after) in (None, COMPATIBLE)
 
 
+@pytest.mark.parametrize(("word", "side"), [("readOnly", "request"), ("writeOnly", "response")])
+def test_a_change_of_a_field_that_is_never_sent_breaks_nobody(word, side):
+    """A read-only field is no part of a request, and a write-only field is none of a response."""
+    before = edited(((*FIELD, "pay", word), True))
+    for value in ({"type": "string", word: True}, {"type": "number", word: True, "maximum": 1}):
+        after = edited(((*FIELD, "pay"), value))
+        assert worst(before, after, side) is COMPATIBLE
+        assert worst(before, after, "response" if side == "request" else "request") in (BREAKING, COMPATIBLE)
+
+
 JSON = (*BODY, "content", "application/json")
 FINE = {
     "a charset": [((*BODY, "content"), {"application/json; charset=utf-8": {"schema": ITEM}})],

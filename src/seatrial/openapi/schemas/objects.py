@@ -18,8 +18,22 @@ def objects(
 ) -> Iterator[ContractChange]:
     """Yield what changed in the fields of two objects.
 
-    A caller is taken to send the documented fields alone: a field that is new and optional breaks nobody.
+    A caller is taken to send the documented fields alone: a field that is new and optional breaks nobody. Neither does
+    any change of a field that is never sent on this side, since it is read-only or write-only in both documents.
     """
+    word = "readOnly" if pair.side == "request" else "writeOnly"
+    sides = ((pair.before, old.get("properties", {})), (pair.after, new.get("properties", {})))
+    names = {name for _, named in sides for name in named}
+    unsent = {n for n in names if all(_is(document, named[n], word) for document, named in sides if n in named)}
+    ways = tuple(_field(pair, name).path for name in unsent)
+    for change in _fields(pair, old, new, compare):
+        inside = any(change.path == way or change.path.startswith((f"{way}.", f"{way}[")) for way in ways)
+        yield replace(change, compat=Compat.COMPATIBLE) if inside else change
+
+
+def _fields(
+    pair: SchemaPair, old: Mapping[str, Any], new: Mapping[str, Any], compare: Compare
+) -> Iterator[ContractChange]:
     before, after = old.get("properties", {}), new.get("properties", {})
     needed, needs = _required(pair.before, old, pair.side), _required(pair.after, new, pair.side)
     gone, come = [p for p in before if p not in after], [p for p in after if p not in before]
