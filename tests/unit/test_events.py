@@ -130,3 +130,13 @@ def test_cases_and_subjects_have_names_for_people():
     """They are shown on dashboards."""
     assert (str(Case("golden", "raw")), str(Case("contract"))) == ("raw · golden", "contract")
     assert (str(Subject("p", "3")), str(Subject("p"))) == ("p version 3", "p")
+
+
+def test_a_pass_tells_in_its_first_line_what_is_not_known():
+    """OpenAPI changes that may or may not break are told beside the counts, and not in the findings alone."""
+    undecided = Measurement("contract", "service", "openapi unknown changes", 3)
+    assert summed(EVALUATED, undecided).summary == (
+        "pass: 1 case, 10 comparisons; it is not known whether 3 OpenAPI changes break callers"
+    )
+    none = Measurement("contract", "service", "openapi unknown changes", 0)
+    assert summed(EVALUATED, none).summary == "pass: 1 case, 10 comparisons"

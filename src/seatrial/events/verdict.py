@@ -62,6 +62,9 @@ class Subject:
         return f"{self.model} version {self.version}" if self.version else self.model
 
 
+UNDECIDED = "openapi unknown changes"  # the measurement that a pass tells in its first line
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on a version. Exit code, report, Prefect state and MLflow tags are all made from this one object.
@@ -131,7 +134,10 @@ class Verdict:
             return f"fail{where}{column}: {first.message}"
         if self.outcome is Outcome.PASS:
             compared = sum(e.compared for e in self.evaluated)
-            return f"pass: {plural(len(self.evaluated), 'case')}, {plural(compared, 'comparison')}"
+            undecided = sum(int(m.value) for m in self.measurements if m.name == UNDECIDED)
+            breaks = "breaks callers" if undecided == 1 else "break callers"
+            told = f"; it is not known whether {plural(undecided, 'OpenAPI change')} {breaks}" if undecided else ""
+            return f"pass: {plural(len(self.evaluated), 'case')}, {plural(compared, 'comparison')}{told}"
         reasons = [n.reason for n in sorted(self.not_evaluated, key=lambda n: not n.crashed)]
         return f"{self.outcome.value}: {reasons[0] if reasons else 'Nothing was compared.'}"
 

@@ -11,11 +11,11 @@ Side = Literal["request", "response"]
 
 
 class Compat(StrEnum):
-    """What a change means to those who rely on what was before."""
+    """What a change means to those who rely on what was before, the worst first."""
 
     BREAKING = "breaking"
-    COMPATIBLE = "compatible"
     UNKNOWN = "unknown"
+    COMPATIBLE = "compatible"
 
 
 class Effect(StrEnum):
@@ -60,6 +60,7 @@ class ContractChange:
         field: the path of the field, ``reasons[]`` for the items of a list; empty for the whole.
         kind: of the change: ``type``, ``removed``, ``required``, ``enum``, ``limit`` and so on.
         message: what was before, and what is now.
+        path: where it is in the document, such as ``$.paths['/score'].post.parameters``; references are followed.
     """
 
     compat: Compat
@@ -68,11 +69,23 @@ class ContractChange:
     field: str
     kind: str
     message: str
+    path: str = "$"
 
 
 @dataclass(frozen=True)
 class SchemaPair:
-    """A position in the comparison: two documents, a side, and the path so far."""
+    """A position in the comparison: two documents, a side, and the path so far.
+
+    Attributes:
+        before: the first document.
+        after: the second document.
+        side: of the exchange.
+        operation: such as ``POST /score``.
+        at: the path of the field.
+        way: the pairs of references that were followed to come here.
+        path: the JSON path in the document.
+        omittable: whether a caller of the first document could leave this field out, so that its default held.
+    """
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
@@ -80,12 +93,24 @@ class SchemaPair:
     operation: str
     at: str = ""
     way: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    path: str = "$"
+    omittable: bool = True
 
     def inside(self, name: str) -> SchemaPair:
         """One field further in; ``[]`` for the items of a list."""
-        return replace(self, at=self.at + name if name == "[]" else f"{self.at}.{name}".lstrip("."))
+        at = self.at + name if name == "[]" else f"{self.at}.{name}".lstrip(".")
+        return replace(self, at=at, omittable=True)
+
+    def step(self, *keys: str) -> SchemaPair:
+        """The same field, further in the document.
+
+        >>> SchemaPair({}, {}, "request", "").step("paths", "/score", "post").path
+        "$.paths['/score'].post"
+        """
+        told = "".join(f".{k}" if k.isidentifier() else f"['{k}']" for k in keys)
+        return replace(self, path=self.path + told)
 
     def change(self, kind: str, effect: Effect | Compat, message: str) -> ContractChange:
         """A change here."""
         compat = effect if isinstance(effect, Compat) else MEANS[self.side][effect]
-        return ContractChange(compat, self.side, self.operation, self.at, kind, message)
+        return ContractChange(compat, self.side, self.operation, self.at, kind, message, self.path)

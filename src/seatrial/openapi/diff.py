@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from seatrial.openapi.changes import Compat, ContractChange, SchemaPair
-from seatrial.openapi.document import Operation, is_openapi, operations
-from seatrial.openapi.schema import UnreadableError, canonical, resolve
-from seatrial.openapi.schema_diff import compare
+from seatrial.openapi.document import METHODS, Operation, bare_path, is_openapi, operations
+from seatrial.openapi.media import body, contents, linked
+from seatrial.openapi.parameters import headers, parameters
+from seatrial.openapi.references import UnreadableError, closure, resolve
+from seatrial.openapi.remainder import differ, remainder
+from seatrial.openapi.security import security
+from seatrial.openapi.silent import is_silent, same
+
+_JUDGED = frozenset({"parameters", "requestBody", "responses", "security", "path", "path parameters"})
 
 
 def openapi_diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[ContractChange]:
@@ -31,106 +38,127 @@ def openapi_diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Co
     for name in new:
         if name not in old:
             changes.append(ContractChange(Compat.COMPATIBLE, "request", name, "", "route", f"{name} is new."))
-    for word in ("servers", "webhooks"):
-        if canonical(before.get(word)) != canonical(after.get(word)):
-            words = f"'{word}' changed."
-            changes.append(ContractChange(Compat.UNKNOWN, "request", "", "", word, words))
+    changes += _around(before, after)
     rank = list(Compat)
-    found = list(dict.fromkeys(changes))
-    return sorted([c for c in found if c.compat is not Compat.COMPATIBLE], key=lambda c: rank.index(c.compat)) + [
-        c for c in found if c.compat is Compat.COMPATIBLE
-    ]
+    return sorted(dict.fromkeys(changes), key=lambda c: rank.index(c.compat))
 
 
 def _operation(
     before: Mapping[str, Any], after: Mapping[str, Any], name: str, old: Operation, new: Operation
 ) -> Iterator[ContractChange]:
-    request, response = SchemaPair(before, after, "request", name), SchemaPair(before, after, "response", name)
-    try:
-        yield from _parameters(request, old, new)
-        yield from _body(request, old.get("requestBody"), new.get("requestBody"))
-        yield from _responses(response, old.get("responses") or {}, new.get("responses") or {})
-    except (UnreadableError, AttributeError, TypeError, KeyError) as error:
-        yield request.change("unreadable", Compat.UNKNOWN, f"It cannot be compared: {str(error)[:120]}.")
-    guards = [canonical(o.get("security", d.get("security"))) for o, d in ((old, before), (new, after))]
-    if guards[0] != guards[1]:
-        open_ = [canonical(None), canonical([])]
-        compat = Compat.BREAKING if guards[0] in open_ else Compat.COMPATIBLE if guards[1] in open_ else Compat.UNKNOWN
-        yield request.change("security", compat, "The credentials required of a caller changed.")
-    if canonical(old.get("callbacks")) != canonical(new.get("callbacks")):
-        yield response.change("callbacks", Compat.UNKNOWN, "Its callbacks changed.")
-
-
-def _parameters(pair: SchemaPair, old: Operation, new: Operation) -> Iterator[ContractChange]:
-    was, now = _keyed(pair.before, old), _keyed(pair.after, new)
-    for key, parameter in was.items():
-        inner = pair.inside(key)
-        if key not in now:
-            yield inner.change("removed", Compat.UNKNOWN, f"The parameter {key} is gone; a caller may still send it.")
-            continue
-        if bool(now[key].get("required")) and not parameter.get("required"):
-            yield inner.change("required", Compat.BREAKING, f"The parameter {key} was optional and is required.")
-        if parameter.get("required") and not now[key].get("required"):
-            yield inner.change("required", Compat.COMPATIBLE, f"The parameter {key} was required and is optional.")
-        yield from compare(inner, parameter.get("schema", True), now[key].get("schema", True))
-    for key, parameter in now.items():
-        if key not in was:
-            compat = Compat.BREAKING if parameter.get("required") else Compat.COMPATIBLE
-            yield pair.inside(key).change("added", compat, f"The parameter {key} is new.")
-
-
-def _keyed(document: Mapping[str, Any], operation: Operation) -> dict[str, Mapping[str, Any]]:
-    """Return parameters by place and name; those of the path by position, since their names are nobody's business."""
-    found = {}
-    for node in operation["parameters"]:
-        parameter = resolve(document, node)
-        place, name = str(parameter["in"]), str(parameter["name"])
-        if place == "path" and name in operation["path parameters"]:
-            name = str(operation["path parameters"].index(name))
-        found[f"{place}:{name.lower() if place == 'header' else name}"] = parameter
-    return found
-
-
-def _body(pair: SchemaPair, old: Any, new: Any) -> Iterator[ContractChange]:
-    was, now = resolve(pair.before, old or {}), resolve(pair.after, new or {})
-    if now.get("required") and not was.get("required"):
-        yield pair.change("required", Compat.BREAKING, "A body was optional and is required.")
-    if old is not None and new is None:
-        yield pair.change("removed", Compat.UNKNOWN, "It takes no body any more; a caller may still send one.")
-        return
-    yield from _contents(pair, was, now)
-
-
-def _contents(pair: SchemaPair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ContractChange]:
-    was, now = old.get("content", {}), new.get("content", {})
-    for media in was:
-        if media not in now:
-            yield pair.change("media-type", Compat.BREAKING, f"It is no longer {media}.")
-        else:
-            yield from compare(pair, was[media].get("schema", True), now[media].get("schema", True))
-    for media in (m for m in now if m not in was and was):
-        yield pair.change("media-type", Compat.COMPATIBLE, f"It may be {media} too.")
+    way = ("paths", str(new["path"]), name.split(maxsplit=1)[0].lower())
+    request = SchemaPair(before, after, "request", name).step(*way)
+    response = SchemaPair(before, after, "response", name).step(*way)
+    parts: list[tuple[SchemaPair, Iterator[ContractChange]]] = [
+        (request, parameters(request, old, new)),
+        (request, body(request, old.get("requestBody"), new.get("requestBody"))),
+        (response, _responses(response, old.get("responses") or {}, new.get("responses") or {})),
+        (request, security(request, old.get("security", before.get("security")),
+                           new.get("security", after.get("security")))),
+        (request, remainder(request, old, new, _JUDGED)),
+    ]  # fmt: skip
+    for pair, changes in parts:
+        try:
+            yield from changes
+        except (UnreadableError, AttributeError, TypeError, KeyError, ValueError) as error:
+            yield pair.change("unreadable", Compat.UNKNOWN, f"It cannot be compared: {str(error)[:120]}.")
 
 
 def _responses(pair: SchemaPair, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ContractChange]:
-    was, now = ({str(k).upper(): v for k, v in side.items()} for side in (old, new))
+    was, now = ({str(k).upper(): v for k, v in side.items() if not is_silent(str(k))} for side in (old, new))
     come = [status for status in now if status not in was]
     for status, node in was.items():
-        there = next((s for s in (status, f"{status[:1]}XX", "DEFAULT") if s in now), None)
+        there = _covering(status, now)
         if there is None:
             others = [s for s in come if s[:1] == status[:1]]
             gone = Compat.BREAKING if status.startswith("2") or others else Compat.UNKNOWN
             words = f"It no longer answers {status}" + (f", and answers {', '.join(others)}." if others else ".")
-            yield pair.change("status", gone, words)
+            yield pair.step("responses", status).change("status", gone, words)
             continue
-        inner = SchemaPair(pair.before, pair.after, pair.side, f"{pair.operation} {status}")
-        old_response, new_response = resolve(pair.before, node), resolve(pair.after, now[there])
-        if old_response.get("content") and not new_response.get("content"):
-            yield inner.change("media-type", Compat.BREAKING, "It answers no body any more.")
-        else:
-            yield from _contents(inner, old_response, new_response)
-        for header in (h for h in old_response.get("headers", {}) if h not in new_response.get("headers", {})):
-            yield inner.change("header", Compat.UNKNOWN, f"The header '{header}' is gone.")
+        yield from _response(pair, status, node, now[there])
     for status in come:
-        fine = Compat.UNKNOWN if status.startswith(("2", "3", "D")) else Compat.COMPATIBLE
-        yield pair.change("status", fine, f"It may answer {status} now.")
+        covered = _covering(status, was)
+        if covered is not None:
+            yield from _response(pair, status, was[covered], now[status])
+        fine = Compat.UNKNOWN if status.startswith(("2", "3", "D")) and covered is None else Compat.COMPATIBLE
+        yield pair.step("responses", status).change("status", fine, f"It may answer {status} now.")
+
+
+def _covering(status: str, answers: Mapping[str, Any]) -> str | None:
+    return next((s for s in (status, f"{status[:1]}XX", "DEFAULT") if s in answers), None)
+
+
+def _response(pair: SchemaPair, status: str, old: Any, new: Any) -> Iterator[ContractChange]:
+    inner = replace(pair, operation=f"{pair.operation} {status}").step("responses", status)
+    was, now = resolve(pair.before, old), resolve(pair.after, new)
+    if was.get("content") and not now.get("content"):
+        yield inner.change("media-type", Compat.BREAKING, "It answers no body any more.")
+    elif now.get("content") and not was.get("content"):
+        yield inner.change("media-type", Compat.COMPATIBLE, "It answers a body now.")
+    else:
+        yield from contents(inner, was, now)
+    yield from headers(inner, was.get("headers") or {}, now.get("headers") or {})
+    yield from linked(inner, was.get("links") or {}, now.get("links") or {})
+    yield from remainder(inner, was, now, {"content", "headers", "links"})
+
+
+def _around(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ContractChange]:
+    """Yield what changed outside the operations: path items, webhooks, parts that nothing refers to, the rest."""
+    pair = SchemaPair(before, after, "request", "")
+    paths = pair.step("paths")
+    old, new = ({bare_path(str(k)): v for k, v in d["paths"].items() if not is_silent(str(k))} for d in (before, after))
+    for path, node in old.items():
+        if path not in new:
+            continue  # each of its operations is told as gone
+        try:
+            was, now = resolve(before, node), resolve(after, new[path])
+            yield from remainder(paths.step(path), was, now, {*METHODS, "parameters", "$ref"})
+        except (UnreadableError, AttributeError, TypeError) as error:
+            if differ(pair, node, new[path]) or "another document" in str(error):
+                yield paths.step(path).change("unreadable", Compat.UNKNOWN, f"{path} cannot be compared: {error}.")
+    for path in (p for p in {**old, **new} if (p in old) != (p in new)):
+        document, items = (before, old) if path in old else (after, new)
+        if not any(name.endswith(f" {path}") for name in operations(document)):
+            compat = Compat.COMPATIBLE if items[path] == {} else Compat.UNKNOWN
+            yield paths.step(path).change("unreadable", compat, f"{path} has no operation that can be read.")
+    hooks, others = before.get("webhooks") or {}, after.get("webhooks") or {}
+    for name in sorted({*hooks, *others}, key=str):
+        place = pair.step("webhooks", str(name))
+        if name not in others:
+            yield place.change("webhook", Compat.BREAKING, f"The webhook '{name}' is gone.")
+        elif name not in hooks:
+            yield place.change("webhook", Compat.COMPATIBLE, f"The webhook '{name}' is new.")
+        elif differ(pair, hooks[name], others[name]):
+            yield place.change("webhook", Compat.UNKNOWN, f"The webhook '{name}' changed, at {place.path}.")
+    yield from _unused(pair)
+    if before.get("openapi") != after.get("openapi"):
+        words = f"The document is of OpenAPI {after.get('openapi')} and was of {before.get('openapi')}."
+        yield pair.step("openapi").change("version", Compat.COMPATIBLE, words)
+    yield from remainder(pair, before, after, {"openapi", "info", "paths", "components", "security", "webhooks"})
+
+
+def _unused(pair: SchemaPair) -> Iterator[ContractChange]:
+    """Yield as compatible the changed components that no operation refers to; others are told where they are used."""
+    texts = [_used(d) for d in (pair.before, pair.after)]
+    old, new = (d.get("components") or {} for d in (pair.before, pair.after))
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return  # told as malformed
+    for section in sorted({*old, *new}, key=str):
+        was, now = old.get(section, {}), new.get(section, {})
+        if is_silent(str(section)):
+            continue
+        if not (isinstance(was, Mapping) and isinstance(now, Mapping)):
+            yield from remainder(pair.step("components"), {section: was}, {section: now}, ())
+            continue
+        for name in sorted({*was, *now}, key=str):
+            word = f'"{name}"' if section == "securitySchemes" else f'"#/components/{section}/{name}"'
+            used = any(word in text for text in texts)
+            if not used and not same([was[name]] if name in was else [], [now[name]] if name in now else []):
+                place = pair.step("components", str(section), str(name))
+                words = f"'{name}' changed, which no operation refers to."
+                yield place.change("unused", Compat.COMPATIBLE, words)
+
+
+def _used(document: Mapping[str, Any]) -> str:
+    kept = {k: v for k, v in document.items() if k != "components"}
+    return closure(document, kept)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.openapi.schema import UnreadableError, resolve
+from seatrial.openapi.references import UnreadableError, resolve
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 Operation = Mapping[str, Any]
@@ -32,10 +32,26 @@ def operations(document: Mapping[str, Any]) -> dict[str, Operation]:
         for method in METHODS:
             if isinstance(item, Mapping) and isinstance(item.get(method), Mapping):
                 operation = dict(item[method])
-                operation["parameters"] = [*item.get("parameters", []), *operation.get("parameters", [])]
+                operation["parameters"] = _joined(item.get("parameters", []), operation.get("parameters", []))
                 operation["path parameters"] = re.findall(r"\{([^}]*)\}", str(path))
-                found[f"{method.upper()} {re.sub(r'{[^}]*}', '{}', str(path))}"] = operation
+                operation["path"] = str(path)
+                found[f"{method.upper()} {bare_path(str(path))}"] = operation
     return found
+
+
+def _joined(shared: Any, own: Any) -> Any:
+    """Return the parameters of the path and of the operation; what is no list is left for its reader to refuse."""
+    odd = [each for each in (shared, own) if not isinstance(each, list)]
+    return odd[0] if odd else [*shared, *own]
+
+
+def bare_path(path: str) -> str:
+    """Return a path without the names of its parameters.
+
+    >>> bare_path("/models/{name}/score")
+    '/models/{}/score'
+    """
+    return re.sub(r"{[^}]*}", "{}", path)
 
 
 def documented_path(document: Mapping[str, Any], path: str) -> str:

@@ -14,8 +14,8 @@ from seatrial.checks.contract.matching import example_mismatches
 from seatrial.checks.contract.semantics import semantic_shifts
 from seatrial.checks.contract.signature import inputs_of, signature_mismatches
 from seatrial.errors import PolicyError
-from seatrial.openapi.conformance import conforms, lacks_documented_fields
 from seatrial.openapi.document import answer_schema, body_schema, documented_path
+from seatrial.openapi.schemas.conformance import conforms, lacks_documented_fields
 from seatrial.policy.consumers import load_pinned
 from seatrial.targets.probes.base import Expect
 from seatrial.targets.probes.records import UNKNOWN_FIELD, Envelope, misspelt, probes

@@ -27,11 +27,13 @@ def holding(field, *, required=True, **more):
 def classes(old, new, what=None):
     """Return (request, response): the worst class of the changes on each side, None where nothing changed."""
     changes = [c for c in openapi_diff(document(old), document(new)) if what in (None, c.kind)]
+    return tuple(worst(c for c in changes if c.side == side) for side in ("request", "response"))
+
+
+def worst(changes):
+    """Return the worst class, None of none."""
     rank = list(Compat)
-    return tuple(
-        min((c.compat for c in changes if c.side == side), key=rank.index, default=None)
-        for side in ("request", "response")
-    )
+    return min((c.compat for c in changes), key=rank.index, default=None)
 
 
 TEXT, WHOLE, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
@@ -56,8 +58,10 @@ CHANGES = {
     "nullable as 3.0 says it": (TEXT, {"type": "string", "nullable": True}, COMPATIBLE, BREAKING),
     "no longer nullable": ({"anyOf": [TEXT, {"type": "null"}]}, TEXT, BREAKING, COMPATIBLE),
     "format other": ({**TEXT, "format": "date"}, {**TEXT, "format": "date-time"}, BREAKING, BREAKING),
-    "format new": (TEXT, {**TEXT, "format": "date"}, UNKNOWN, COMPATIBLE),
-    "format gone": ({**TEXT, "format": "date"}, TEXT, COMPATIBLE, UNKNOWN),
+    "format new": (TEXT, {**TEXT, "format": "date"}, BREAKING, COMPATIBLE),
+    "own format new": (TEXT, {**TEXT, "format": "sku"}, UNKNOWN, COMPATIBLE),
+    "format gone": ({**TEXT, "format": "date"}, TEXT, COMPATIBLE, BREAKING),
+    "own format gone": ({**TEXT, "format": "sku"}, TEXT, COMPATIBLE, UNKNOWN),
     "int32 to int64": ({**WHOLE, "format": "int32"}, {**WHOLE, "format": "int64"}, COMPATIBLE, BREAKING),
     "maximum lower": ({**WHOLE, "maximum": 9}, {**WHOLE, "maximum": 8}, BREAKING, COMPATIBLE),
     "maximum gone": ({**WHOLE, "maximum": 9}, WHOLE, COMPATIBLE, BREAKING),
@@ -66,11 +70,12 @@ CHANGES = {
     "scale": ({**NUMBER, "minimum": 0, "maximum": 1}, {**NUMBER, "minimum": 0, "maximum": 100}, BREAKING, BREAKING),
     "text shorter": ({**TEXT, "maxLength": 9}, {**TEXT, "maxLength": 8}, BREAKING, COMPATIBLE),
     "pattern new": (TEXT, {**TEXT, "pattern": "^a"}, BREAKING, COMPATIBLE),
-    "pattern other": ({**TEXT, "pattern": "^a"}, {**TEXT, "pattern": "^b"}, UNKNOWN, UNKNOWN),
+    "pattern other": ({**TEXT, "pattern": "^a"}, {**TEXT, "pattern": "^b"}, BREAKING, BREAKING),
+    "pattern not decided": ({**TEXT, "pattern": "^q+z$"}, {**TEXT, "pattern": "^q+zz?$"}, UNKNOWN, UNKNOWN),
     "items": ({"type": "array", "items": TEXT}, {"type": "array", "items": WHOLE}, BREAKING, BREAKING),
     "unique": ({"type": "array"}, {"type": "array", "uniqueItems": True}, BREAKING, COMPATIBLE),
-    "not": (TEXT, {**TEXT, "not": {"const": "a"}}, UNKNOWN, UNKNOWN),
-    "overlapping oneOf": (TEXT, {"oneOf": [{**TEXT, "maxLength": 3}, {**TEXT, "minLength": 2}]}, UNKNOWN, UNKNOWN),
+    "not": (TEXT, {**TEXT, "not": {"const": "a"}}, BREAKING, UNKNOWN),
+    "overlapping oneOf": (TEXT, {"oneOf": [{**TEXT, "maxLength": 3}, {**TEXT, "minLength": 2}]}, BREAKING, UNKNOWN),
     "another document": (TEXT, {"$ref": "other.json#/X"}, UNKNOWN, UNKNOWN),
     "unit": ({**NUMBER, "x-unit": "EUR"}, {**NUMBER, "x-unit": "cent"}, BREAKING, BREAKING),
     "meaning": (
@@ -79,7 +84,7 @@ CHANGES = {
         UNKNOWN,
         UNKNOWN,
     ),
-    "default": ({**WHOLE, "default": 1}, {**WHOLE, "default": 2}, BREAKING, None),
+    "default of what is always sent": ({**WHOLE, "default": 1}, {**WHOLE, "default": 2}, COMPATIBLE, COMPATIBLE),
 }  # fmt: skip
 SAME = {
     "nothing": (TEXT, TEXT),

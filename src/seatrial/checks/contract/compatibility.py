@@ -99,5 +99,5 @@ def _finding(name: str, change: ContractChange, source: str, unknown: Severity) 
         advice=f"Keep the field or operation of {source} beside the new one, or agree on the change with its consumers "
         "and pin the new document as expectations/contract/openapi.json.",
         evidence={"class": change.compat.value, "side": change.side, "operation": change.operation,
-                  "field": change.field},
+                  "field": change.field, "path": change.path},
     )  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.openapi.schema import ANY, UnreadableError, alternatives
+from seatrial.openapi.references import UnreadableError
+from seatrial.openapi.schemas.alternatives import ANY, alternatives
 from seatrial.targets.probes.base import DeclaredFields, Field
 
 MLFLOW = {

@@ -11,9 +11,9 @@ from seatrial.checks.contract.send import problem_findings, send
 from seatrial.checks.contract.session import Session
 from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.formatting import part_of
-from seatrial.openapi.conformance import conforms
 from seatrial.openapi.document import body_schema, documented_path, operations
-from seatrial.openapi.schema import UnreadableError
+from seatrial.openapi.references import UnreadableError
+from seatrial.openapi.schemas.conformance import conforms
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import GENERATED
 from seatrial.targets.probes.base import Expect, Probe

@@ -14,8 +14,8 @@ from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Severity
 from seatrial.io import frame_json
-from seatrial.openapi.conformance import conforms, lacks_documented_fields
-from seatrial.openapi.schema import UnreadableError
+from seatrial.openapi.references import UnreadableError
+from seatrial.openapi.schemas.conformance import conforms, lacks_documented_fields
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Expect, Probe
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from seatrial.formatting import number, plural
-from seatrial.openapi.schema import canonical, kind_of
+from seatrial.openapi.schemas.merging import kind_of
+from seatrial.openapi.silent import canonical
 
 FACTORS = {
     1000: "",

@@ -1,0 +1,1 @@
+"""Schemas of OpenAPI documents: brought to one form, compared, and held against values."""
