@@ -53,8 +53,16 @@ class LoadRun:
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """Which requests got a response with a status from 200 to 399."""
-        return np.asarray((self.outcome == ANSWERED) & (self.status >= 200) & (self.status < 400))
+        """Which requests got a response with a status of success, from 200 to 299; a redirect holds no answer."""
+        return np.asarray((self.outcome == ANSWERED) & (self.status >= 200) & (self.status < 300))
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which requests ended, in time or not, without an answer: by another status, or a refused or lost connection.
+
+        A request that timed out is not among them: it was not fast enough.
+        """
+        return np.asarray(~self.good & np.isin(self.outcome, (ANSWERED, REFUSED, BROKEN)))
 
     @property
     def latencies(self) -> NDArray[np.float64]:

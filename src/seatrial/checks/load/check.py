@@ -152,7 +152,7 @@ def _ended(session: LoadSession, how: str) -> Finding:
 
 def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     """Add to a finding that the service slept while requests waited: a blocking call where one thread serves all."""
-    if session.running.ended():
+    if session.running.ended() or finding.cause != "slow":
         return finding
     service = session.expected.trial.pipeline.service
     assert service is not None
