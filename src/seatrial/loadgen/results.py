@@ -16,11 +16,15 @@ OUTCOMES = ("answered", "timed out", "connection refused", "connection broken", 
 
 @dataclass(frozen=True)
 class RequestResult:
-    """The response to request ``index`` of the schedule, with its body as it came."""
+    """The response to request ``index`` of the schedule, with its body as it came.
+
+    ``sampled`` is false where it is returned only because its body lacks what ``expect`` named.
+    """
 
     index: int
     status: int
     body: bytes
+    sampled: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +40,7 @@ class LoadRun:
         outcome: an index into ``OUTCOMES``.
         connections: the most that could be open at once.
         waited: how many requests found every connection busy.
-        answers: the responses to the requests named by ``keep``.
+        answers: the responses to the requests named by ``keep``, and those whose body lacks what ``expect`` named.
     """
 
     scheduled: NDArray[np.float64]
