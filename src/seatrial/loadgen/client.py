@@ -33,6 +33,7 @@ def offer(
     timeout_seconds: float = 10.0,
     connections: int = 256,
     keep: Collection[int] = (),
+    expect: Sequence[bytes] = (),
     allow_hosts: Collection[str] = (),
     start_at: float | None = None,
 ) -> LoadRun:
@@ -49,6 +50,8 @@ def offer(
         timeout_seconds: counts from when a request was due, and is total.
         connections: the most that are open at once. A request that finds none free waits, and its latency runs.
         keep: indices of requests whose responses are returned.
+        expect: what the body of each successful response contains, assigned to requests as ``payloads`` are. A
+            response without it is returned too, up to ``generator.ODD`` of them.
         allow_hosts: hosts, besides this machine, that may be loaded.
         start_at: the moment, by ``time.monotonic()``, at which several generators begin together.
 
@@ -65,7 +68,9 @@ def offer(
     host, port, path = _address(url, allow_hosts)
     _within_bounds(schedule, payloads, timeout_seconds, connections)
     requests = [request_bytes(f"{host}:{port}", path, each, method=method, headers=headers) for each in payloads]
-    generator = Generator(host, port, requests, timeout=timeout_seconds, connections=connections, keep=frozenset(keep))
+    generator = Generator(
+        host, port, requests, timeout=timeout_seconds, connections=connections, keep=frozenset(keep), expect=expect
+    )
     with without_collection(), asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(generator.run(schedule, start_at))
 

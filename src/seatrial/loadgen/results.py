@@ -16,11 +16,15 @@ OUTCOMES = ("answered", "timed out", "connection refused", "connection broken", 
 
 @dataclass(frozen=True)
 class RequestResult:
-    """The response to request ``index`` of the schedule, with its body as it came."""
+    """The response to request ``index`` of the schedule, with its body as it came.
+
+    ``sampled`` is false where it is returned only because its body lacks what ``expect`` named.
+    """
 
     index: int
     status: int
     body: bytes
+    sampled: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +40,7 @@ class LoadRun:
         outcome: an index into ``OUTCOMES``.
         connections: the most that could be open at once.
         waited: how many requests found every connection busy.
-        answers: the responses to the requests named by ``keep``.
+        answers: the responses to the requests named by ``keep``, and those whose body lacks what ``expect`` named.
     """
 
     scheduled: NDArray[np.float64]
@@ -53,8 +57,16 @@ class LoadRun:
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """Which requests got a response with a status from 200 to 399."""
-        return np.asarray((self.outcome == ANSWERED) & (self.status >= 200) & (self.status < 400))
+        """Which requests got a response with a status of success, from 200 to 299; a redirect holds no answer."""
+        return np.asarray((self.outcome == ANSWERED) & (self.status >= 200) & (self.status < 300))
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which requests ended, in time or not, without an answer: by another status, or a refused or lost connection.
+
+        A request that timed out is not among them: it was not fast enough.
+        """
+        return np.asarray(~self.good & np.isin(self.outcome, (ANSWERED, REFUSED, BROKEN)))
 
     @property
     def latencies(self) -> NDArray[np.float64]:

@@ -42,6 +42,7 @@ def offer_by(
     *,
     connections: int = 256,
     keep: Collection[int] = (),
+    expect: Sequence[bytes] = (),
     **options: Any,
 ) -> LoadRun:
     """Offer one schedule by several processes.
@@ -53,6 +54,7 @@ def offer_by(
         payloads: bodies, assigned to requests as by :func:`seatrial.loadgen.client.offer`.
         connections: of all of them together.
         keep: indices in the whole schedule whose responses are returned.
+        expect: what each successful response contains, assigned as ``payloads`` are.
         options: the other arguments of :func:`seatrial.loadgen.client.offer`.
 
     Raises:
@@ -63,7 +65,7 @@ def offer_by(
         >>> run = offer_by(2, "http://127.0.0.1:8000/score", schedule, payloads, timeout_seconds=5.0)
     """
     if workers == 1:
-        return offer(url, schedule, payloads, connections=connections, keep=keep, **options)
+        return offer(url, schedule, payloads, connections=connections, keep=keep, expect=expect, **options)
     if not 1 < workers <= min(MAX_WORKERS, len(schedule)):
         raise UsageError(
             f"{plural(workers, 'worker')} cannot share {plural(len(schedule), 'request')}. "
@@ -77,6 +79,7 @@ def offer_by(
             "at": schedule.at[at],
             "keep": np.array([n for n, index in enumerate(at.tolist()) if index in kept], dtype=np.int64),
             **_packed("payloads", [payloads[index % len(payloads)] for index in at.tolist()]),
+            **_packed("expect", [expect[index % len(expect)] for index in at.tolist()] if expect else []),
             "options": np.frombuffer(json.dumps(settings).encode(), dtype=np.uint8),
         }
         for at in places
@@ -134,12 +137,13 @@ def _run_of(result: _Arrays) -> LoadRun:
     if "error" in result:
         raise TargetError(result["error"].tobytes().decode())
     bodies = _unpacked("bodies", result)
-    responses = zip(result["answered"].tolist(), result["answered_status"].tolist(), bodies, strict=True)
+    columns = [result[name].tolist() for name in ("answered", "answered_status", "answered_sampled")]
+    each = zip(*columns, bodies, strict=True)
     return LoadRun(
         **{name: result[name] for name in _COLUMNS},
         connections=int(result["connections"]),
         waited=int(result["waited"]),
-        answers=[RequestResult(index, status, body) for index, status, body in responses],
+        answers=[RequestResult(index, status, body, sampled) for index, status, sampled, body in each],
     )
 
 
@@ -177,11 +181,12 @@ def main() -> None:
     options = json.loads(share["options"].tobytes())
     schedule = Schedule(share["at"], options.pop("seconds"))
     payloads, keep = _unpacked("payloads", share), share["keep"].tolist()
+    expect = _unpacked("expect", share)
     sys.stdout.buffer.write(b"ready\n")
     sys.stdout.buffer.flush()
     begin = float(sys.stdin.buffer.readline())
     try:
-        run = offer(options.pop("url"), schedule, payloads, keep=keep, start_at=begin, **options)
+        run = offer(options.pop("url"), schedule, payloads, keep=keep, expect=expect, start_at=begin, **options)
     except (TargetError, UsageError) as error:
         _write(sys.stdout.buffer, {"error": np.frombuffer(str(error).encode(), dtype=np.uint8)})
         return
@@ -193,6 +198,7 @@ def main() -> None:
             "waited": np.int64(run.waited),
             "answered": np.array([each.index for each in run.answers], dtype=np.int64),
             "answered_status": np.array([each.status for each in run.answers], dtype=np.int64),
+            "answered_sampled": np.array([each.sampled for each in run.answers], dtype=bool),
             **_packed("bodies", [each.body for each in run.answers]),
         },
     )

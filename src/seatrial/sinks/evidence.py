@@ -75,6 +75,7 @@ KEYS: Mapping[str, str] = {
     "worst_keys": "worst rows",
     "worst_key": "worst row",
     "keys": "rows",
+    "answered_keys": "rows answered instead",
     "columns": "columns",
     "missing_keys": "missing rows",
     "extra_keys": "extra rows",

@@ -7,11 +7,13 @@ import re
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx
 
 from seatrial.errors import AnswerError, TargetError, UsageError
+from seatrial.targets.connections import ClosedError, is_closed, reason
 from seatrial.targets.messages import Response, body_of
 
 T = TypeVar("T")
@@ -20,7 +22,7 @@ LIMIT_BYTES = 64 * 2**20  # of one answer's body
 LIMIT_ALL_BYTES = 2**30  # of all the answers that are kept at once
 KEEP_SECONDS = 2.0  # of an idle connection: less than servers keep theirs, or a request meets its end
 REDIRECTS = 3
-FAILURES = 5  # requests without an answer after which the rest are not sent
+FAILURES = 5  # requests in a row without an answer after which the rest are not sent
 JSON = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
 _PROTOCOL = re.compile(r"^[a-z0-9.-]+\+(?=https?:)")  # what is spoken over HTTP
 
@@ -87,11 +89,14 @@ class Http:
     ) -> Response:
         """Send one request and return what came back, whatever its status.
 
+        Where the service closes the connection before it answers, the request is sent once more, on a fresh one: a
+        server may close one that is kept alive, such as after an unhandled error, while the request is on its way.
+
         Raises:
             TargetError: nobody answered.
             AnswerError: the answer did not end in time, was too long, broke HTTP or pointed to another host.
         """
-        return self._run(self._exchange(method, path, body_of(payload), headers, seconds or self.seconds))
+        return self._run(self._ask(method, path, body_of(payload), headers, seconds or self.seconds))
 
     def send_all(
         self,
@@ -105,7 +110,7 @@ class Http:
         """Send many requests, ``connections`` at once, and return what became of each, in order.
 
         An error stands in its request's place. None stands for what was not sent, after ``FAILURES`` requests
-        without an answer, after ``all_seconds``, or when a gigabyte of answers is kept.
+        in a row without an answer, after ``all_seconds``, or when a gigabyte of answers is kept.
         """
         return self._run(self._send_all(payloads, path, headers, seconds or self.seconds, all_seconds))
 
@@ -138,8 +143,8 @@ class Http:
                 if failures >= FAILURES or kept > LIMIT_ALL_BYTES or time.monotonic() > until:
                     return
                 try:
-                    response = await self._exchange("POST", path, body_of(payloads[n]), headers, seconds)
-                    kept += len(response.body)
+                    response = await self._ask("POST", path, body_of(payloads[n]), headers, seconds)
+                    kept, failures = kept + len(response.body), 0
                     results[n] = response
                 except TargetError as error:
                     failures += 1
@@ -148,17 +153,37 @@ class Http:
         await asyncio.gather(*(worker() for _ in range(self.connections)))
         return results
 
+    async def _ask(self, *asked: Any) -> Response:
+        try:
+            return await self._exchange(self._transport, *asked)
+        except ClosedError as first:
+            fresh = self._connect(httpx.Limits(max_connections=1, max_keepalive_connections=0))
+            try:
+                return replace(await self._exchange(fresh, *asked), again=True)
+            except TargetError:
+                raise first from None
+            finally:
+                if fresh is not self._transport:
+                    await fresh.aclose()
+
     async def _exchange(
-        self, method: str, path: str | None, body: bytes | None, headers: Mapping[str, str] | None, seconds: float
+        self,
+        transport: httpx.AsyncBaseTransport,
+        method: str,
+        path: str | None,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        seconds: float,
     ) -> Response:
-        begin = time.perf_counter()
+        begin, begun = time.perf_counter(), False
         url = self.url if path is None else self.url.join(path)
         try:
             # One deadline over everything: a time-out of each read is defeated by a byte now and then.
             async with asyncio.timeout(seconds):
                 for _ in range(REDIRECTS + 1):
                     request = httpx.Request(method, url, headers={**JSON, **(headers or {})}, content=body)
-                    response = await self._transport.handle_async_request(request)
+                    response = await transport.handle_async_request(request)
+                    begun = True
                     try:
                         onward = self._onward(url, response)
                         if onward is None:
@@ -174,7 +199,8 @@ class Http:
         except (httpx.ConnectError, httpx.ConnectTimeout, OSError) as error:
             raise TargetError(f"No connection to {self._where(path)}: {error or 'refused'}.") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise AnswerError(f"{self._where(path)} did not send a complete response: {_reason(error)}.") from error
+            kind = AnswerError if begun or not is_closed(error) else ClosedError
+            raise kind(f"{self._where(path)} did not send a complete response: {reason(error)}.") from error
 
     async def _read(self, response: httpx.Response) -> bytes:
         encoding = response.headers.get("content-encoding", "identity").lower()
@@ -214,7 +240,3 @@ class Http:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._transport.aclose()
-
-
-def _reason(error: Exception) -> str:
-    return str(error).rstrip(".")[:200] or type(error).__name__

@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import AnswerError, UsageError
 from seatrial.io import strict_json
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+_UNNAMED = "seatrial.unnamed"
 DEPTH = 500  # of an answer: as deep as Python's reader goes beside the frames of a caller
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a service answered. Header names are in lower case; ``seconds`` is the whole time, body included."""
+    """What a service answered. Header names are in lower case; ``seconds`` is the whole time, body included.
+
+    ``again`` is true where the service closed the first connection without an answer, and answered on a fresh one.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     seconds: float
+    again: bool = False
 
     @property
     def ok(self) -> bool:
@@ -34,6 +42,20 @@ class Response:
             AnswerError: it is not JSON; the message says where, and shows nothing of it.
         """
         return read_json(self.body)
+
+
+def unnamed(answers: pd.DataFrame) -> pd.DataFrame:
+    """Mark the columns of answers, all but the key, as numbered by their place: their protocol gives them no names.
+
+    The comparison then takes them in the order of the stage's columns. All others are compared by name.
+    """
+    answers.attrs[_UNNAMED] = True
+    return answers
+
+
+def is_unnamed(answers: pd.DataFrame) -> bool:
+    """Whether the answers were marked by :func:`unnamed`."""
+    return bool(answers.attrs.get(_UNNAMED))
 
 
 def read_json(body: bytes) -> Any:

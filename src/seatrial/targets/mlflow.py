@@ -12,6 +12,7 @@ from seatrial.errors import AnswerError, UsageError, unknown
 from seatrial.io import frame_json
 from seatrial.pipeline import Key, key_columns
 from seatrial.targets.http import Http
+from seatrial.targets.messages import unnamed
 from seatrial.targets.probes.base import ProbePlan
 from seatrial.targets.probes.records import Envelope, plan_of_records
 
@@ -69,6 +70,8 @@ class MLflow(Http):
     def step(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the predictions beside the key: named as answered, or ``prediction``, ``prediction_1`` and on.
 
+        Numbers, texts and lists have no names, and neither have columns that are called 0, 1 and on.
+
         Raises:
             TargetError: no answer, or one with another number of predictions than rows.
         """
@@ -79,7 +82,8 @@ class MLflow(Http):
         told = response.json()
         if not isinstance(told, dict) or "predictions" not in told:
             raise AnswerError("The scoring server answered JSON without 'predictions'.")
-        return beside_key(frame, self.key, columns_of(told["predictions"]))
+        answers = beside_key(frame, self.key, columns_of(told["predictions"]))
+        return answers if _names(told["predictions"]) else unnamed(answers)
 
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
         """Return the contract check's requests: one record in an envelope, declared by the model's signature."""
@@ -104,6 +108,12 @@ def columns_of(predictions: Any, name: str = "prediction") -> dict[str, list[Any
         many = width.pop()
         return {numbered(name, n): [row[n] for row in predictions] for n in range(many)}
     return {name: predictions}
+
+
+def _names(predictions: Any) -> bool:
+    """Whether predictions name their columns: objects whose fields are no mere numbers of a column."""
+    row = predictions[0] if isinstance(predictions, list) and predictions else predictions
+    return isinstance(row, dict) and not all(str(name).isdigit() for name in row)
 
 
 def numbered(name: str, n: int) -> str:

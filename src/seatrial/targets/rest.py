@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -46,7 +46,7 @@ class Rest(Http):
         """
         texts = frame_json.payloads(frame)
         if self.batch and texts:
-            answers = answers_of(self.send(batch_of(texts), path=self.batch), len(texts))
+            answers = answers_of(self.send(batch_of(texts), path=self.batch), len(texts), batch=True)
         else:
             answers = [answers_of(told, 1)[0] for told in _whole(self.send_all(texts))]
         keyed = with_keys(answers, keys_of(frame, self.key), self.key)
@@ -69,17 +69,29 @@ class Rest(Http):
         return plan_of_records(self.url.raw_path.decode("ascii"), requests, Envelope())
 
 
-def answers_of(response: Response, *asked: int) -> list[dict[str, Any]]:
+def answers_of(
+    response: Response, *asked: int, columns: Collection[str] = (), batch: bool = False
+) -> list[dict[str, Any]]:
     """Return the objects of one response; AnswerError unless there is one for each request.
 
-    Several numbers are several that will do, such as where some of the requests have no answer.
+    The answer to several requests is a list, or an envelope: an object with one such list and any other fields. The
+    answer to one request is one object, whatever lists it holds; it is an envelope only where the columns are those
+    of the one object in its list, and none is its own.
+
+    Args:
+        response: what came back.
+        asked: how many objects; several numbers are several that will do, such as where some requests have no answer.
+        columns: of the expected answers, without the key.
+        batch: the request was a list, even if it held one object.
     """
     if not response.ok:
         raise AnswerError(f"The service answered {response.status}.")
     told = response.json()
     if isinstance(told, Mapping):
-        inside = list_in(told)
-        told = [told] if 1 in asked and inside is None else inside
+        inside = list_in(told, asked)
+        if max(asked, default=1) <= 1 and not _wraps(told, inside, columns, batch=batch):
+            inside = [told]
+        told = inside
     if not isinstance(told, list) or not all(isinstance(each, Mapping) for each in told):
         raise AnswerError("The service answered JSON, but no object for each request.")
     if len(told) not in asked:
@@ -127,10 +139,24 @@ def _whole(told: Sequence[Any]) -> list[Response]:
     return list(told)
 
 
-def list_in(told: Mapping[str, Any]) -> list[Any] | None:
-    """Return the only list of objects in an envelope such as ``{"results": [...]}``, or None."""
+def list_in(told: Mapping[str, Any], asked: Collection[int] = ()) -> list[Any] | None:
+    """Return the only list of objects in an envelope such as ``{"results": [...], "model": "3"}``, or None.
+
+    Where it has several such lists, it is the only one with as many objects as were asked for.
+    """
     found = [v for v in told.values() if isinstance(v, list) and v and all(isinstance(i, Mapping) for i in v)]
-    return found[0] if len(found) == 1 and len(told) <= 3 else None
+    fitting = found if len(found) == 1 else [v for v in found if len(v) in asked]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _wraps(told: Mapping[str, Any], inside: list[Any] | None, columns: Collection[str], *, batch: bool) -> bool:
+    """Whether an answer to one request is an envelope around its object."""
+    if inside is None or len(inside) != 1:
+        return False
+    if not columns:
+        return batch
+    names = {name.partition(".")[0] for name in columns} | set(columns)
+    return not names & set(told) and bool(names & set(inside[0]))
 
 
 def _record(text: str) -> dict[str, Any]:

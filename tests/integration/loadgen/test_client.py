@@ -133,7 +133,7 @@ def test_a_server_that_closes_after_each_answer_gets_new_connections(head):
     assert {each.body for each in run.answers} == {b"ok"}
 
 
-def test_statuses_outside_200_to_399_are_misses():
+def test_statuses_outside_200_to_299_are_misses():
     async def answer(number, writer):
         status = [b"200 OK", b"503 Busy", b"404 Gone", b"304 Same"][number % 4]
         writer.write(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % status)

@@ -79,6 +79,39 @@ def test_requests_without_an_answer_are_misses():
 
 
 @pytest.mark.parametrize(
+    ("status", "cause"), [(500, "status-500"), (302, "status-302"), (304, "status-304"), (199, "status-199")]
+)
+def test_a_status_without_an_answer_is_the_cause_and_not_slowness(status, cause):
+    """5 % of the answers with an error, or a redirect to a login page: all within the limit, none of them an answer."""
+    each = run(steady(1_000))
+    each.status[np.arange(1_000) % 20 == 0] = status
+    result, _ = evaluated(run(steady(1_250)), each)
+    assert isinstance(result, Finding)
+    assert result.cause == cause
+    assert f"50 of 2,250 requests (2.22 %) ended with 'status {status}'" in result.message
+    assert "log" in result.advice
+    shares = {m.name: m.value for m in judge.measurements("load", judge.FinishedRuns(SLO, Plan(1, 1_000), [each]))}
+    assert shares["error share"] == 0.05
+
+
+def test_half_of_the_answers_redirected_is_an_error_share_of_a_half():
+    """Whatever their latency, they are errors."""
+    each = run(steady(1_000))
+    each.status[::2] = 302
+    measured = list(judge.measurements("load", judge.FinishedRuns(SLO, Plan(1, 1_000), [each])))
+    assert next(m.value for m in measured if m.name == "error share") == 0.5
+
+
+def test_a_service_that_is_slow_and_fails_too_is_slow_and_says_both():
+    """Where the late answers alone break the objective, slowness is the cause, and the statuses are told."""
+    each = run(steady(1_000, 100))
+    each.status[:30] = 503
+    result, _ = evaluated(run(steady(1_250)), each)
+    assert result.cause == "slow"
+    assert "30 of 2,250 requests (1.33 %) ended with 'status 503'" in result.message
+
+
+@pytest.mark.parametrize(
     ("runs", "says"),
     [
         ([run(steady(1_250))], "2 runs of 1,000 requests were planned"),

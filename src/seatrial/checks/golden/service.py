@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.checks.golden.alone import right_alone
 from seatrial.checks.golden.divergence import service_differences
+from seatrial.checks.golden.others import answers_of_others
 from seatrial.checks.grouping import grouped
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.answers import key_id
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
-from seatrial.checks.serving.requests import NAMED, ServiceAnswers, answer_key
+from seatrial.checks.serving.requests import BATCHES, NAMED, ServiceAnswers, answer_key
 from seatrial.checks.serving.service import LiveService, live_service
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
@@ -18,6 +19,7 @@ from seatrial.formatting import part_of, plural
 from seatrial.io import frame_json
 from seatrial.parity.keys import BETWEEN
 from seatrial.pipeline import SERVICE
+from seatrial.targets.http import FAILURES
 from seatrial.trial import Trial
 
 EXIT_SECONDS = 3.0  # from a broken connection to the end of its process
@@ -41,6 +43,8 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
     modes = compare_both_modes(comparison, service)
     for received in (mode.received for mode in modes):
         yield from _failures(name, received, len(comparison.keys), service)
+        yield from _closed(name, received, len(comparison.keys), service)
+    yield from answers_of_others(name, comparison, service, modes)
     yield from grouped(service_differences(name, comparison, modes, right_alone(comparison, service, modes)))
     yield from _degraded(name, modes, comparison)
     yield from _wide_integers(name, modes, trial.policy.golden.wide_integers)
@@ -57,7 +61,9 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
     elif unsent and not any(mode.received.failures or mode.received.unreachable for mode in modes):
         yield NotEvaluated(name, SERVICE, f"{plural(unsent, 'request')} could not be sent in time")
     else:
-        failed = any(mode.received.failures or mode.received.degraded for mode in modes) or bool(unreachable)
+        failed = any(
+            mode.received.failures or mode.received.degraded or mode.received.others for mode in modes
+        ) or bool(unreachable)
         yield Evaluated(name, SERVICE, compared=max(compared, int(failed)))
 
 
@@ -83,6 +89,26 @@ def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveServi
             cause="service-died",
             advice="Look for the cause of the exit: memory, a limit, or a request that crashes the service.",
             evidence={"rows": sent, "missing": received.unsent},
+        )  # fmt: skip
+
+
+def _closed(name: str, received: ServiceAnswers, sent: int, service: LiveService) -> Iterator[Event]:
+    """Yield what was sent again because its connection was closed, and what was not sent after too many failures."""
+    if received.again:
+        what = "requests" if received.mode != BATCHES else "batches"
+        yield Finding(
+            name, SERVICE,
+            f"The service closed the connection of {received.again:,} {what}, sent {received.mode}, without an answer, "
+            "and answered on a fresh one.",
+            severity=Severity.WARNING, cause="closed-connection", evidence={"retried": received.again},
+            advice="Look in its log for an error that nothing handles: a server closes the connection after one, and a "
+            "request that is already on its way is lost.",
+        )  # fmt: skip
+    if received.unsent and received.failures and service.ended() is None:
+        yield NotEvaluated(
+            name, SERVICE,
+            f"{part_of(received.unsent, sent, 'requests')} were not sent {received.mode}: {FAILURES} in a row got no "
+            "answer, or the time was over.",
         )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from seatrial.checks.load.asked import others_finding, own_key
 from seatrial.checks.serving.expected import Expected
 from seatrial.events import Finding
 from seatrial.formatting import part_of, share
@@ -15,6 +16,8 @@ from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import LoadRun
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Slo
+
+MOST_ODD = 1_000  # answers beside the samples that are compared because their key is not found as it is written
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,10 @@ class SampledAnswers:
     findings: Sequence[Finding]
 
 
-def compare_samples(name: str, expected: Expected, run: LoadRun, rows: np.ndarray, slo: Slo) -> SampledAnswers:
-    """Compare the sampled answers of a run with the recorded ones.
+def compare_samples(
+    name: str, expected: Expected, run: LoadRun, rows: np.ndarray, slo: Slo, *, every_key: bool = False
+) -> SampledAnswers:
+    """Compare the sampled answers of a run with the recorded ones, and those that do not contain their request's key.
 
     An answer that is flagged as degraded is expected to differ: like a late answer it is a miss, of which the
     objective allows a share.
@@ -44,16 +49,24 @@ def compare_samples(name: str, expected: Expected, run: LoadRun, rows: np.ndarra
         run: the finished run.
         rows: the row of the reference that each request was made of.
         slo: the objective.
+        every_key: the key was looked for in every answer of the run, not in the samples alone.
     """
     good = [a for a in run.answers if 200 <= a.status < 300]
-    sampled = [int(rows[a.index]) for a in good]
-    objects, reason = expected.answered(good, sampled)
+    places = [int(rows[a.index]) for a in good]
+    objects, reason = expected.answered(good, places)
     label = expected.trial.policy.golden.degraded_field
-    read = [(each, row) for each, row in zip(objects, sampled, strict=True) if each is not None]
+    told = [(a, each, row) for a, each, row in zip(good, objects, places, strict=True) if each is not None]
+    others = [(each, row) for _, each, row in told if not own_key(expected, each, row)]
+    read = [(each, row) for a, each, row in told if a.sampled and own_key(expected, each, row)]
+    odd = [(each, row) for a, each, row in told if not a.sampled and own_key(expected, each, row)]
     pairs = [(each, row) for each, row in read if each.get(label) is not True or _degraded(expected, label, row)]
     degraded, findings = len(read) - len(pairs), []
+    pairs += [(each, row) for each, row in odd[:MOST_ODD] if each.get(label) is not True]
+    if others:
+        looked_at = int(run.good.sum()) if every_key else len(told)
+        findings.append(others_finding(name, expected, others, looked_at, every=every_key))
     if reason:
-        unreadable = len(objects) - len(read)
+        unreadable = len(objects) - len(told)
         findings.append(
             Finding(
                 name, SERVICE,

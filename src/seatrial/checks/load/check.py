@@ -15,6 +15,7 @@ import numpy as np
 
 from seatrial.checks.base import Check
 from seatrial.checks.load.answers import compare_samples
+from seatrial.checks.load.asked import key_texts
 from seatrial.checks.load.attachments import all_requests, latency_histogram
 from seatrial.checks.load.capacity import find_max_rate
 from seatrial.checks.load.champion import compare_with_champion
@@ -77,7 +78,10 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
             session = LoadSession(running.url + path, running, expected(trial), slo, load, trial.seed, end, cores)
             if cores.service is not None:
                 yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
-            yield from _first_answer(session, path)
+            with Http(session.running.url, seconds=max(30.0, load.timeout_seconds)) as http:
+                answer = http.send(session.expected.payloads[0], path=path)
+            yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
+            session = replace(session, key_texts=key_texts(session.expected, answer))
             yield from _planned_runs(session, plan, trial)
     except AnswerError as error:
         yield Finding(
@@ -86,12 +90,6 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield Evaluated(NAME, SERVICE, compared=1)
     except TargetError as error:
         yield NotEvaluated(NAME, SERVICE, str(error))
-
-
-def _first_answer(session: LoadSession, path: str) -> Iterator[Event]:
-    with Http(session.running.url, seconds=max(30.0, session.load.timeout_seconds)) as http:
-        answer = http.send(session.expected.payloads[0], path=path)
-    yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
 
 
 def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Event]:
@@ -106,7 +104,7 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
         requests = plan.requests + (extra if number == 0 and lead is None else 0)
         each, rows = session.run(number, requests, rate, samples=session.load.samples)
         finished.append(each)
-        sampled = compare_samples(NAME, session.expected, each, rows, session.slo)
+        sampled = compare_samples(NAME, session.expected, each, rows, session.slo, every_key=bool(session.key_texts))
         compared, degraded = compared + sampled.compared, degraded + sampled.degraded
         findings += sampled.findings
         if how := session.running.ended():
@@ -152,7 +150,7 @@ def _ended(session: LoadSession, how: str) -> Finding:
 
 def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     """Add to a finding that the service slept while requests waited: a blocking call where one thread serves all."""
-    if session.running.ended():
+    if session.running.ended() or finding.cause != "slow":
         return finding
     service = session.expected.trial.pipeline.service
     assert service is not None

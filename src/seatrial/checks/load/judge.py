@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from seatrial.checks.load.runs import shape
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
-from seatrial.formatting import plural, seconds, share
+from seatrial.formatting import part_of, plural, seconds, share
 from seatrial.loadgen import statistics
 from seatrial.loadgen.estimates import bounds, quantile
 from seatrial.loadgen.results import LoadRun
@@ -21,6 +21,7 @@ from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Load, Slo
 
 WARMUP_SHARE = 0.25  # of the first run's requests, sent ahead of it in the same run
+_GOOD = frozenset(f"status {n}" for n in range(200, 300))
 ADVICE = "Give the generator a core of its own: use a larger machine, or set reserve_cores = true in [load]."
 
 
@@ -48,8 +49,15 @@ class FinishedRuns:
 
     def latencies(self) -> list[np.ndarray]:
         """Return the latencies of each run in seconds, without the warm-up."""
+        return self._counted(lambda run: run.latencies)
+
+    def late(self) -> list[np.ndarray]:
+        """Return, for each run without the warm-up, which requests were too slow: late answers and time-outs."""
+        return self._counted(lambda run: run.misses(self.slo.limit_seconds) & ~run.failed)
+
+    def _counted(self, column: Callable[[LoadRun], np.ndarray]) -> list[np.ndarray]:
         skipped = self.warmup.requests if self.lead is None else 0
-        return [run.latencies[skipped if n == 0 else 0 :] for n, run in enumerate(self.runs)]
+        return [column(run)[skipped if n == 0 else 0 :] for n, run in enumerate(self.runs)]
 
 
 def warmup_requests(plan: Plan) -> int:
@@ -148,13 +156,23 @@ def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: st
         if math.isfinite(worst)
         else (f"its {percentile_name(percentile)} does not exist, because too many requests got no answer")
     )
+    outcomes = _outcomes(finished.runs)
+    failures = {name: n for name, n in outcomes.items() if name not in (*_GOOD, "timed out", "never sent")}
+    total = sum(len(run) for run in finished.runs)
+    each = [f"{part_of(n, total, 'requests')} ended with '{name}'" for name, n in failures.items()]
+    told = f" Over all runs, {'; '.join(each)}." if each else ""
+    slow = statistics.evaluate(finished.late(), finished.plan).decision == "violated" or not failures
+    most = max(failures, key=lambda name: failures[name], default="")
+    advice = "Profile one request. Then look for a pool, a lock or a number of workers that is too small."
+    if not slow:
+        advice = "Read the service's log for these requests. The answers that it gave came within the limit."
     return Finding(
         name, SERVICE,
         f"The service does not meet {objective}: in its worst run {share(worst_share)} of the requests missed the "
-        f"limit; {latency}.",
-        cause="slow",
-        advice="Profile one request. Then look for a pool, a lock or a number of workers that is too small.",
-        evidence={"rows": sum(result.requests), "missed": sum(result.misses), **_outcomes(finished.runs)},
+        f"limit; {latency}.{told}",
+        cause="slow" if slow else most.replace(" ", "-") if most.startswith("status ") else "no-answer",
+        advice=advice,
+        evidence={"rows": sum(result.requests), "missed": sum(result.misses), **outcomes},
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,8 @@ class LoadSession:
         seed: of the schedules and of the choice of requests.
         until: the ``time.monotonic()`` moment at which the budget ends.
         cores: the cores of the generator and of the service.
+        key_texts: what the answer to each request contains: its key, as the service writes it; empty where it writes
+            none. Answers without it are returned beside the samples.
     """
 
     url: str
@@ -42,6 +45,7 @@ class LoadSession:
     seed: int
     until: float = math.inf
     cores: Cores = UNRESTRICTED
+    key_texts: Sequence[bytes] = ()
 
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
@@ -71,6 +75,7 @@ class LoadSession:
                 timeout_seconds=self.load.timeout_seconds,
                 connections=self.load.connections,
                 keep=frozenset(sampled.tolist()),
+                expect=[self.key_texts[n] for n in rows.tolist()] if self.key_texts else (),
             )
         return finished, rows
 

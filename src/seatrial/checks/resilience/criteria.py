@@ -112,6 +112,7 @@ def _status(observation: Observation) -> Iterator[Violation]:
     for message, wrong in (
         ("got a 5xx status", status >= 500),
         ("were refused with a 4xx status", (status >= 400) & (status < 500)),
+        ("were redirected with a 3xx status", (status >= 300) & (status < 400)),
         ("got an answer that cannot be read", unreadable),
         ("lost their connection to the service", ~outcome & (observation.run.outcome != TIMED_OUT)),
     ):

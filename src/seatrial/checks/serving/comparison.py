@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial.checks.serving.answers import AnswerForm, key_id, key_ids
+from seatrial.checks.serving.cross_talk import same_form
 from seatrial.checks.serving.requests import (
     ServiceAnswers,
     answer_key,
@@ -68,7 +69,8 @@ class ServiceComparison:
         answered = set(key_ids(self.recorded, pipeline.key))
         several = pipeline.key_of(self.stage) != pipeline.key_of()
         silent = {i for k in self.keys if (i := key_id(k)) not in answered and k is not None}
-        return AnswerForm(pipeline.key, several, set(self.recorded.columns), silent)
+        known = {same_form(k) for k in self.keys if k is not None}
+        return AnswerForm(pipeline.key, several, set(self.recorded.columns), silent, known)
 
     def compare(self, expected: pd.DataFrame, actual: pd.DataFrame, *, recorded: bool = True) -> Parity:
         """Compare two frames within the tolerances of the stage; ``expected`` is recorded, or else another answer.
@@ -142,6 +144,7 @@ def compare_both_modes(comparison: ServiceComparison, service: LiveService) -> l
     worst = {tuple(k.split(BETWEEN)[:columns]) for c in batched.recorded.columns if not c.ok for k in c.worst_keys}
     worst |= {(k,) for c in batched.recorded.columns if not c.ok for k in c.worst_keys}
     unanswered = {key_id(k) for failure in batched.received.failures.values() for k in failure.keys[:DOUBTFUL]}
+    unanswered |= {key_id(other.asked) for other in batched.received.others[:DOUBTFUL]}
     doubtful = [n for n in rows if key_id(comparison.keys[n]) in worst | unanswered][:DOUBTFUL]
     return [batched, compare_rows(comparison, service, sorted({*drawn, *doubtful}))]
 
@@ -154,11 +157,13 @@ def compare_rows(
     keys = [comparison.keys[n] for n in rows]
     received = _sent(comparison, service, rows, batch)
     _retry_degraded(comparison, service, received, batch)
-    answers = frame_json.read(_renamed(received.answers, comparison), comparison.recorded)
+    told = _in_order(received.answers, comparison) if received.unnamed else received.answers
+    answers = frame_json.read(told, comparison.recorded)
     if not len(answers):
         answers = comparison.recorded.iloc[:0]
     answers = answers[[c for c in answers.columns if c not in trial.policy.golden.varying]]
     lost = {key_id(k) for failure in received.failures.values() for k in failure.keys}
+    lost |= {key_id(other.asked) for other in received.others}
     due = {key_id(k) for k in keys} - lost - {key_id(answer_key(answer, key)) for answer in received.degraded}
     if received.unsent:
         due &= set(key_ids(answers, key))
@@ -208,11 +213,12 @@ def _retry_degraded(comparison: ServiceComparison, service: LiveService, receive
         complete, still = split(more.answers)
         answered = {of(answer) for answer in (*complete, *still)}
         received.answers += complete
+        received.others += more.others
         received.degraded = [*still, *(a for a in received.degraded if of(a) not in answered)]
 
 
-def _renamed(answers: list[dict[str, Any]], comparison: ServiceComparison) -> list[dict[str, Any]]:
-    """Rename the outputs of a model server, which chooses its own names, to the stage's columns, by position."""
+def _in_order(answers: list[dict[str, Any]], comparison: ServiceComparison) -> list[dict[str, Any]]:
+    """Give the values of answers without names those of the stage's columns, by position."""
     key = comparison.trial.pipeline.key_of(comparison.stage)
     wanted = [c for c in comparison.recorded.columns if c not in key]
     if not answers:

@@ -32,6 +32,7 @@ class Expected:
         payloads: the body of each request.
         keys: the key of each request, as text.
         frame: the recorded answers without the columns declared as varying.
+        asked: the key of each request as it is sent, None where it is not known.
     """
 
     trial: Trial
@@ -39,6 +40,7 @@ class Expected:
     payloads: Sequence[bytes]
     keys: Sequence[str]
     frame: pd.DataFrame
+    asked: Sequence[Any] = ()
 
     def answered(
         self, answers: Sequence[RequestResult], rows: Sequence[int]
@@ -48,8 +50,9 @@ class Expected:
         reason = ""
         for answer, row in zip(answers, rows, strict=True):
             try:
-                found = answers_of(Response(answer.status, {}, answer.body, 0.0), 1)
                 key = self.trial.pipeline.key
+                own_columns = set(self.frame.columns) - set(key_columns(key))
+                found = answers_of(Response(answer.status, {}, answer.body, 0.0), 1, columns=own_columns)
                 own = self.keys[row] if isinstance(key, str) else key_ids(self.frame.iloc[[row]], key)[0]
                 objects.append(with_keys(found, [own], key)[0])
             except AnswerError as error:
@@ -146,7 +149,7 @@ def expected(trial: Trial) -> Expected:
     answered = [key_text(k) for k in key_ids(frame, key)]
     if keys != answered:  # a path may sort its answers
         frame = frame.set_axis(answered).reindex(keys).reset_index(drop=True)
-    return Expected(trial, stage, [t.encode() for t in frame_json.payloads(requests)], keys, frame)
+    return Expected(trial, stage, [t.encode() for t in frame_json.payloads(requests)], keys, frame, found)
 
 
 def _keys_in(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:

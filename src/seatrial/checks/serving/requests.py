@@ -10,15 +10,17 @@ from typing import Any
 import pandas as pd
 
 from seatrial.checks.serving.answers import AnswerForm, key_id
+from seatrial.checks.serving.cross_talk import OtherAnswer
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline import Key
 from seatrial.targets.http import FAILURES
-from seatrial.targets.messages import Response
+from seatrial.targets.messages import Response, is_unnamed
 from seatrial.targets.protocol import Exchanging, Gathering, Target
 from seatrial.targets.rest import keys_of
 
 AT_ONCE = 8  # concurrent requests to a target that is called through its step
 NAMED = 5  # keys named in a finding
+BATCHES = "in batches"
 
 
 @dataclass
@@ -43,6 +45,9 @@ class ServiceAnswers:
         reordered: the number of batches whose answers were in another order than their requests.
         degraded: answers marked as degraded where the reference's are not; they are not among ``answers``.
         retried: the number of requests that were sent again for that reason.
+        again: the number of messages that were sent again because the service had closed their connection.
+        others: answers with the key of another request; they are not among ``answers``.
+        unnamed: the protocol gives the values of an answer no names, only an order.
     """
 
     mode: str
@@ -53,6 +58,9 @@ class ServiceAnswers:
     reordered: int = 0
     degraded: list[dict[str, Any]] = field(default_factory=list)
     retried: int = 0
+    again: int = 0
+    others: list[OtherAnswer] = field(default_factory=list)
+    unnamed: bool = False
 
     def add_failure(self, keys: Sequence[Any], message: str, status: int = 0) -> None:
         """Record failed requests by their keys."""
@@ -80,7 +88,7 @@ def send_requests(
     Raises:
         UsageError: a request has several rows, and the target sends one row a message.
     """
-    received = ServiceAnswers("one by one" if batch == 1 else "in batches")
+    received = ServiceAnswers("one by one" if batch == 1 else BATCHES)
     parts = [slice(at, at + batch) for at in range(0, len(rows), batch)]
     together = any(len(own) != 1 for own in rows)
     outcomes: list[Any]
@@ -125,6 +133,7 @@ def rows_of_requests(keys: Sequence[Any]) -> list[list[int]]:
 
 
 def _add(received: ServiceAnswers, outcome: Any, keys: list[Any], form: AnswerForm) -> None:
+    received.again += isinstance(outcome, Response) and outcome.again
     try:
         if isinstance(outcome, AnswerError):
             raise outcome
@@ -134,7 +143,9 @@ def _add(received: ServiceAnswers, outcome: Any, keys: list[Any], form: AnswerFo
         elif outcome is None:
             received.unsent += len(keys)
         else:
-            answers = form.rows(outcome, keys)
+            answers, others = form.own_rows(outcome, keys, batch=received.mode == BATCHES)
+            received.others += others
+            received.unnamed |= not isinstance(outcome, Response) and is_unnamed(outcome)
             own = list(dict.fromkeys(key_id(answer_key(answer, form.key)) for answer in answers))
             asked = [key_id(k) for k in keys]
             received.reordered += own != asked and sorted(own) == sorted(asked)
@@ -169,10 +180,12 @@ def _step_all(target: Target, parts: Sequence[pd.DataFrame]) -> list[Any]:
         if failures >= FAILURES:
             return None
         try:
-            return target.step(part)
+            answers = target.step(part)
         except TargetError as error:
             failures += 1
             return error
+        failures = 0
+        return answers
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(one, parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -12,9 +13,10 @@ import pandas as pd
 from seatrial.errors import AnswerError, UsageError
 from seatrial.io import frame_json
 from seatrial.pipeline import Key
-from seatrial.targets.messages import Response
+from seatrial.targets.messages import Response, unnamed
 from seatrial.targets.mlflow import beside_key, numbered, without_key
 
+_GENERIC = re.compile(r"(?:output|out|predict|prediction|y)?s?[-_.:]*[0-9]*", re.IGNORECASE)
 PROBED = 2  # rows of the request that the contract check probes with
 Layout = Literal["auto", "matrix", "columns"]
 DATATYPES = {
@@ -95,13 +97,26 @@ class Inference(Protocol):
 def infer(self: Inference, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the output tensors beside the key, one column a value: ``output``, ``output_1`` and on.
 
+    Several outputs with names of their own are compared by name; the one of a single output is the server's choice.
+
     Raises:
         TargetError: no answer, or one whose tensors do not fit the rows.
     """
     response = self.send(self.payload(frame))
     if not response.ok:
         raise AnswerError(f"The inference server answered {response.headers.get('grpc-status', response.status)}.")
-    return beside_key(frame, self.key, columns_of(self.outputs(response), len(frame)))
+    outputs = self.outputs(response)
+    answers = beside_key(frame, self.key, columns_of(outputs, len(frame)))
+    return unnamed(answers) if chosen_by_server(outputs) else answers
+
+
+def chosen_by_server(outputs: Sequence[Tensor]) -> bool:
+    """Whether the names of the outputs say nothing of the columns: one alone, or all of the kind ``output-0``.
+
+    A model's only output is called as its server likes, such as ``predict`` or ``y``, and several values of one
+    tensor have no names at all.
+    """
+    return len(outputs) == 1 or all(_GENERIC.fullmatch(tensor.name) for tensor in outputs)
 
 
 def _column(name: str, column: pd.Series) -> Tensor:
