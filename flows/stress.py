@@ -23,8 +23,9 @@ log_verdict = task(steps.commit, name="log_verdict", task_run_name="log verdict"
 
 @flow(name="stress", flow_run_name="{model_uri}", description=__doc__, validate_parameters=False)
 def stress(
-    model_uri: str, project: str = ".", only: list[str] | None = None, skip: list[str] | None = None, seed: int = 0
-) -> State[Any]:
+    model_uri: str, project: str = ".", only: list[str] | None = None, skip: list[str] | None = None,
+    target: str | None = None, seed: int = 0,
+) -> State[Any]:  # fmt: skip
     """Run the load and resilience checks on one version.
 
     Args:
@@ -32,10 +33,11 @@ def stress(
         project: the directory of the seatrial project.
         only: load or resilience; both by default.
         skip: the one to leave out.
+        target: the address of a service that runs already, in the place of the pipeline's.
         seed: of every random choice.
     """
     here = steps.open_project(project)
-    with steps.open_validation(here, "stress", only=only, skip=skip, seed=seed) as validation:
+    with steps.open_validation(here, "stress", only=only, skip=skip, target=target, seed=seed) as validation:
         fetch(validation, resolve(model_uri))
         validation.plan(load(validation, return_state=True))
         for case in validation.cases:

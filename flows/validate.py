@@ -28,7 +28,8 @@ commit = task(steps.commit, task_run_name="commit verdict", cache_policy=NO_CACH
 )  # fmt: skip
 def validate(
     model_uri: str, project: str = ".", only: list[str] | None = None, skip: list[str] | None = None,
-    live: list[str] | None = None, in_process: bool = False, reference: str | None = None, seed: int = 0,
+    live: list[str] | None = None, in_process: bool = False, reference: str | None = None, target: str | None = None,
+    seed: int = 0,
 ) -> State[Any]:  # fmt: skip
     """Validate one version. A run that leaves something out is logged, and commits no verdict on the version.
 
@@ -40,9 +41,13 @@ def validate(
         live: dependencies to query again beside their recorded answers.
         in_process: leave out the live service.
         reference: the directory of another reference than the version's own; in part too.
+        target: the address of a service that runs already, in the place of the pipeline's; in part too.
         seed: of every random choice.
     """
-    chosen = {"only": only, "skip": skip, "live": live, "in_process": in_process, "reference": reference, "seed": seed}
+    chosen = {
+        "only": only, "skip": skip, "live": live, "in_process": in_process, "reference": reference, "target": target,
+        "seed": seed,
+    }  # fmt: skip
     with steps.open_validation(steps.open_project(project), "validate", **chosen) as validation:
         fetch(validation, resolve(model_uri))
         validation.plan(load(validation, return_state=True))

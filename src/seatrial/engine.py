@@ -12,6 +12,7 @@ from seatrial import checks as _checks
 from seatrial.checks.base import Check
 from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Severity, Subject, Verdict, total
+from seatrial.events.redaction import redacted
 from seatrial.pipeline import SERVICE, Pipeline, describe
 from seatrial.policy.policy import Policy
 from seatrial.reference.provenance import provenance_findings
@@ -44,6 +45,8 @@ def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
         isinstance(e, Evaluated | NotEvaluated) and (e.check, e.stage) == (check.name, case.stage) for e in events
     ):
         events.append(NotEvaluated(check.name, case.stage, "The check ended without a result."))
+    if forms := trial.access.forms():
+        events = [redacted(event, forms) for event in events]
     took = round(time.perf_counter() - begin, 4)
     return [replace(e, seconds=took) if isinstance(e, Evaluated) else e for e in events]
 

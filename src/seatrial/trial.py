@@ -14,6 +14,7 @@ from seatrial.errors import StageError, UsageError, unknown
 from seatrial.parity.noisy import Noise, compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
+from seatrial.pipeline.access import Access
 from seatrial.policy.policy import Policy
 from seatrial.process.sandbox import Sandbox
 from seatrial.reference.allowance import noise_of
@@ -48,6 +49,7 @@ class Trial:
         replayer: runs the stages; by default plain calls in this process, with ``model`` and ``champion``.
 
     Attributes:
+        access: what a request to a service that runs already carries, once it is known: no event may hold its secrets.
         on_progress: called by checks that take long, with the steps done, the steps in all, and the next step. Set
             it to show progress. It must return at once and must not raise.
 
@@ -96,6 +98,7 @@ class Trial:
         self.champion_path = champion_path
         self.service = service
         self.sandbox = sandbox or Sandbox()
+        self.access = Access()
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()

@@ -15,7 +15,7 @@ from typing import Any
 from seatrial.checks.base import Check
 from seatrial.checks.serving.comparison import compare_rows, comparison_of
 from seatrial.checks.serving.interpreter import serving_environment
-from seatrial.checks.serving.service import LiveService, can_start, live_service
+from seatrial.checks.serving.service import LiveService, address_of, can_start, live_service, shown_address
 from seatrial.errors import StageError, TargetError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE, LocalReplayer
@@ -38,6 +38,13 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     if stage is None:
         where = "in this process" if isinstance(trial.replayer, LocalReplayer) else "in the worker"
         yield from _compared(stage, then, trial.replayer.environment(), where, lambda: _stages_differ(trial))
+        if address_of(trial):
+            yield Finding(
+                NAME, stage,
+                f"The environment of the service at {shown_address(trial)} was not compared: it was not started here.",
+                severity=Severity.INFO, cause="not-seen",
+                advice="Compare the versions in the service with those in the reference by hand.",
+            )  # fmt: skip
         return
     try:
         service = live_service(trial)

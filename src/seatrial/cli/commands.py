@@ -47,12 +47,15 @@ def validate(
         SeatrialError: the flow ended without a verdict; or a sink failed, and the verdict was shown and stands.
     """
     from seatrial import checks
+    from seatrial.pipeline.address import check_url
     from seatrial.sinks.base import requested
 
     project = Project.find(directory)
     project.activate()
     parameters = {name: value for name, value in (chosen or {}).items() if value}
     checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
+    if target := parameters.get("target"):
+        check_url(target)
     written = requested(sinks)
     _warn_outdated(project)
     with prefect_server(project) as wait:

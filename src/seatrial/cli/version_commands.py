@@ -22,6 +22,7 @@ def validate(
     live: Checks = None,
     in_process: Flag = False,
     fixture: str | None = None,
+    target: str | None = None,
     sink: Sinks = None,
     project: Path = Path(),
     seed: int = 0,
@@ -38,6 +39,8 @@ def validate(
         in_process: skip the checks of the live service; the validation is partial.
         fixture: compare with the predictions recorded on this fixture instead of the version's own reference; the
             validation is partial.
+        target: address of a service that runs already, such as https://staging.example/fraud, to test in place of the
+            pipeline's own; headers, verify and cert are those of Service(...). The validation is partial.
         sink: also write the verdict to a file, as NAME=FILE, for example junit=junit.xml (names: seatrial plugins); may
             be repeated.
         project: project directory.
@@ -47,6 +50,7 @@ def validate(
     from seatrial.cli.commands import validate as command
 
     chosen: dict[str, object] = {"only": only, "skip": skip, "live": live, "in_process": in_process}
+    chosen["target"] = target
     if fixture is not None:
         from seatrial.cli.fixtures import predicted_reference
 
@@ -60,6 +64,7 @@ def stress(
     *,
     only: Checks = None,
     skip: Checks = None,
+    target: str | None = None,
     sink: Sinks = None,
     project: Path = Path(),
     seed: int = 0,
@@ -71,6 +76,8 @@ def stress(
         model_uri: version as models:/NAME/VERSION or models:/NAME@ALIAS.
         only: run only this check: load or resilience.
         skip: check to skip: load or resilience.
+        target: address of a service that runs already, to load in place of the pipeline's own. Set allow_load = true
+            in [service] of service.toml first.
         sink: also write the verdict to a file, as NAME=FILE, for example junit=junit.xml (names: seatrial plugins); may
             be repeated.
         project: project directory.
@@ -79,7 +86,7 @@ def stress(
     """
     from seatrial.cli.commands import validate as command
 
-    chosen = {"only": only, "skip": skip}
+    chosen = {"only": only, "skip": skip, "target": target}
     return command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet, flow="stress").exit_code
 
 

@@ -75,6 +75,10 @@ class ServiceRecord(Strict):
     serves: str | None
     cwd: str | None
     ready_seconds: float
+    url: str | None
+    headers: dict[str, str]
+    verify: bool | str
+    cert: list[str]
 
 
 class Opened(Reply):

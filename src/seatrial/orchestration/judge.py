@@ -6,6 +6,8 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 from seatrial import checks
@@ -17,7 +19,7 @@ from seatrial.events import Attachment, Case, Event, NotEvaluated, Subject, Verd
 from seatrial.isolation.environment import hidden_variable
 from seatrial.isolation.opening import open_replayer
 from seatrial.isolation.replayer import RemoteReplayer
-from seatrial.pipeline import SERVICE, Model, Pipeline
+from seatrial.pipeline import SERVICE, Model, Pipeline, Service
 from seatrial.policy.policy import Policy, policy_digest
 from seatrial.project import Project
 from seatrial.reference.champion import ChampionContract
@@ -130,6 +132,7 @@ class Judge:
         live: Sequence[str] = (),
         only: Sequence[str] | None = None,
         skip: Sequence[str] = (),
+        target: str | None = None,
         seed: int = 0,
     ) -> str | None:
         """Load the version, and return None, or why it could not be: it raised, ended, or broke a limit.
@@ -142,6 +145,7 @@ class Judge:
             live: dependencies to compare with their recorded answers; those the policy names by default.
             only: checks to run; all by default.
             skip: checks to leave out.
+            target: the address of a service that runs already, in the place of the pipeline's.
             seed: of every random choice.
 
         Raises:
@@ -156,7 +160,7 @@ class Judge:
         compared = champion if self.compares_quality else None
         models: dict[Model, Path] = {"version": model, **({} if compared is None else {"champion": compared})}
         trial = self._trial = Trial(
-            replayer.pipeline(),
+            served_at(replayer.pipeline(), target) if target else replayer.pipeline(),
             reference,
             policy=policy,
             model_path=str(replayer.placed(model)),
@@ -230,6 +234,23 @@ class Judge:
         finally:
             if self._replayer is not None:
                 self._replayer.close(*([0.0] if at_once else []))
+
+
+def served_at(pipeline: Pipeline, url: str) -> Pipeline:
+    """Return the pipeline with the address of a service that runs already in the place of its own service.
+
+    Raises:
+        PipelineError: it is no address of a service, or the pipeline's protocol cannot be asked there.
+
+    Example:
+        >>> shop = Pipeline("shop", key="id", raw=lambda frame: frame, score=lambda frame: frame)
+        >>> served_at(shop, "https://staging.example").service.url
+        'https://staging.example'
+    """
+    other = copy(pipeline)
+    declared = pipeline.service
+    other.service = Service(url=url) if declared is None else replace(declared, command=(), env={}, url=url)
+    return other
 
 
 @contextlib.contextmanager

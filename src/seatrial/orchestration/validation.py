@@ -31,7 +31,7 @@ from seatrial.sinks.files import new_directory, write_results
 
 Kind = Literal["validate", "stress"]
 STRESS_CHECKS = ("load", "resilience")
-LEAVING_OUT = ("only", "skip", "in_process", "reference")  # an option of these makes a validation partial
+LEAVING_OUT = ("only", "skip", "in_process", "reference", "target")  # an option of these makes a validation partial
 
 
 class Validation:
@@ -182,6 +182,7 @@ def open_validation(
     live: Sequence[str] | None = None,
     in_process: bool = False,
     reference: str | None = None,
+    target: str | None = None,
     seed: int = 0,
 ) -> Iterator[Validation]:
     """Start the process that will run the model, and end it, with all that checks started, when the block ends.
@@ -194,6 +195,7 @@ def open_validation(
         live: dependencies to query again beside their recorded answers.
         in_process: leave out the live service.
         reference: the directory of another reference than the version's own.
+        target: the address of a service that runs already, in the place of the pipeline's.
         seed: of every random choice.
 
     Raises:
@@ -202,7 +204,7 @@ def open_validation(
     checks.known([*(only or []), *(skip or [])])
     options = {
         "only": list(only) if only else None, "skip": list(skip or []), "live": list(live or []), "seed": seed,
-        "in_process": in_process, "reference": reference,
+        "in_process": in_process, "reference": reference, "target": target,
     }  # fmt: skip
     code = read_code(project)  # before the worker reads it
     with workplace(project.state / "versions") as folder, judging(project) as judge:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import PipelineError
+from seatrial.pipeline.address import check_address, own_path
 
 Step = Callable[[pd.DataFrame], pd.DataFrame]
 """A function from a frame to a frame: a stage whose other parameters are filled."""
@@ -129,16 +130,25 @@ class Dependency:
 
 @dataclass(frozen=True)
 class Service:
-    """How the served model is started and called.
+    """How the served model is started, or where it runs already, and how it is called.
 
-    ``{port}``, ``{model.path}`` and ``{<dependency>.url}`` are filled in wherever they occur.
+    ``{port}``, ``{model.path}`` and ``{<dependency>.url}`` are filled in wherever they occur in ``command``, ``env``
+    and ``predict``; ``{env:NAME}`` and ``{file:PATH}`` in ``url``, ``headers``, ``verify`` and ``cert``.
 
     Attributes:
         command: the command that starts it, with ``{port}`` in it or in ``env``. Every name that ends in ``_port``
             is filled with a free port too.
+        url: the address of a service that runs already, in place of ``command``; paths begin there.
+        headers: sent with every request to ``url``, or to that of ``--target``, such as
+            ``{"X-Key": "{env:STAGING_KEY}"}``. A credential is never written here, but named: a variable of the
+            environment in which seatrial runs, or a file.
+        verify: how the certificate of ``url`` is checked: against the authorities of this machine, against those in a
+            file or folder, or not at all (False), which every result tells.
+        cert: the client certificate for ``url``: its path, or its path, that of its key, and the key's password.
         ready: the path that returns success once the service is ready.
         predict: the path that takes one request, or the address of another kind of target, such as
-            ``oip+http://127.0.0.1:{port}/fraud`` (see ``seatrial.targets.connect``).
+            ``oip+http://127.0.0.1:{port}/fraud`` (see ``seatrial.targets.connect``). With ``url`` its host and port
+            are those of ``url``.
         openapi: the path of its OpenAPI document; None where it has none.
         env: environment variables to set, beside those of seatrial's own that do not look like credentials.
         batch: the path that takes a list of requests; None where it has none.
@@ -146,13 +156,19 @@ class Service:
         cwd: the folder it runs in; by default the folder of the pipeline's file.
         ready_seconds: the time it may take to become ready, in seconds.
 
+    Raises:
+        PipelineError: not exactly one of ``command`` and ``url``, or one that cannot be used as it is.
+
     Example:
         >>> service = Service(["uvicorn", "app:app", "--port", "{port}"], predict="/score", ready_seconds=20)
         >>> service.ready
         '/health'
+        >>> staging = Service(url="https://staging.example/fraud", headers={"X-Key": "{env:STAGING_KEY}"})
+        >>> staging.url
+        'https://staging.example/fraud'
     """
 
-    command: Sequence[str]
+    command: Sequence[str] = ()
     ready: str = "/health"
     predict: str = "/predict"
     openapi: str | None = "/openapi.json"
@@ -161,3 +177,11 @@ class Service:
     serves: str | None = None
     cwd: str | Path | None = None
     ready_seconds: float = 60.0
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    verify: bool | str = True
+    cert: str | Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        check_address(self)
+        object.__setattr__(self, "predict", own_path(self.predict))

@@ -22,6 +22,22 @@ class Promotion(Settings):
     restore: bool = setting(False, says="Move an alias back that was moved by hand to a version without a pass.")
 
 
+class Calls(Settings):
+    """How the service is called."""
+
+    requests_per_second: float | None = setting(
+        None, gt=0, unit="requests/s", example=20,
+        says="Rate that the service accepts in golden and contract. By default it is found out from status 429.",
+    )  # fmt: skip
+    concurrency: int = setting(
+        8, ge=1, le=64,
+        says="Requests under way at once in golden and contract; fewer where the service does not take so many.",
+    )  # fmt: skip
+    allow_load: bool = setting(
+        False, says="Allow the load check on a service that runs already, Service(url=…) or --target."
+    )
+
+
 class Golden(Settings):
     """How responses of the live service are compared with the recorded ones."""
 
@@ -164,6 +180,7 @@ class ServiceSettings(Settings):
     dependencies: Mapping[str, FailurePolicy] = setting(
         {}, says="One table per dependency of the pipeline, by its name."
     )
+    service: Calls = setting(Calls(), says="How the service is called: rate, concurrency, load.")
     golden: Golden = setting(Golden(), says="Comparison of the live service's responses with the recorded ones.")
     contract: Contract = setting(Contract(), says="Checks of the API contract.")
     slo: Slo | None = setting(None, says="The service-level objective. Without it no load test runs.")

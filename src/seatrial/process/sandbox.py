@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^|[^A-Z])(TOKEN|SECRET|PASSPHRASE|CREDENTIALS?|MYSQL_PWD"
+    r"|(API|ACCESS|PRIVATE|SECRET|ACCOUNT|SUBSCRIPTION|SIGNING|ENCRYPTION)_?KEY)($|[^A-Z])"
+    r"|(API|ACCESS|AUTH|BEARER|REFRESH)_?(TOKEN|KEY|SECRET)($|[^A-Z])|PASSW|(?-i:[a-z](Token|Secret|Key))($|[^A-Z])",
+    re.IGNORECASE,
+)  # as words: TOKENIZERS_PARALLELISM and MAX_TOKENS hold none
 
 
 class Wrap(Protocol):

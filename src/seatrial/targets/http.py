@@ -13,16 +13,17 @@ from typing import Any, TypeVar
 import httpx
 
 from seatrial.errors import AnswerError, TargetError, UsageError
-from seatrial.targets.connections import ClosedError, is_closed, reason
+from seatrial.pipeline.access import Access
+from seatrial.targets.connections import ClosedError, is_closed, reason, refused_tls
 from seatrial.targets.messages import Response, body_of
+from seatrial.targets.pacing import Pace
+from seatrial.targets.sending import Sending
 
 T = TypeVar("T")
 
 LIMIT_BYTES = 64 * 2**20  # of one answer's body
-LIMIT_ALL_BYTES = 2**30  # of all the answers that are kept at once
 KEEP_SECONDS = 2.0  # of an idle connection: less than servers keep theirs, or a request meets its end
 REDIRECTS = 3
-FAILURES = 5  # requests in a row without an answer after which the rest are not sent
 JSON = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
 _PROTOCOL = re.compile(r"^[a-z0-9.-]+\+(?=https?:)")  # what is spoken over HTTP
 
@@ -36,11 +37,14 @@ class Http:
         seconds: the deadline of one request, from connecting to the last byte.
         limit_bytes: the longest body that is read.
         connections: how many requests are under way at once.
+        access: the headers and the TLS of its requests.
+        pace: how many at once, and how many a second, the service takes; shared by all of its clients.
     """
 
     def __init__(
-        self, url: str, *, seconds: float = 10.0, limit_bytes: int = LIMIT_BYTES, connections: int = 8
-    ) -> None:
+        self, url: str, *, seconds: float = 10.0, limit_bytes: int = LIMIT_BYTES, connections: int = 8,
+        access: Access | None = None, pace: Pace | None = None,
+    ) -> None:  # fmt: skip
         try:
             self.url = httpx.URL(_PROTOCOL.sub("", url))
         except httpx.InvalidURL as error:
@@ -48,18 +52,16 @@ class Http:
         if self.url.scheme not in ("http", "https") or not self.url.host:
             raise UsageError(f"'{url}' is not the URL of a service. Example: http://127.0.0.1:8000/score.")
         self.seconds, self.limit_bytes, self.connections = seconds, limit_bytes, connections
+        self.access, self.pace = access or Access(), pace or Pace(connections)
+        self._tls = self.access.ssl_context() if self.url.scheme == "https" else False
+        self._alone = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> Http:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"to {self.url.host}", daemon=True)
         self._thread.start()
-        limits = httpx.Limits(
-            max_connections=self.connections,
-            max_keepalive_connections=self.connections,
-            keepalive_expiry=KEEP_SECONDS,
-        )
-        self._transport = self._connect(limits)
+        self._transport = self._pool(self.connections)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,11 +74,23 @@ class Http:
 
     def _connect(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
         """Return what carries the requests: no cookies from one to the next, nothing from the environment."""
-        return httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self.url.scheme == "https")
+        return httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self._tls)
+
+    def _pool(self, kept: int) -> httpx.AsyncBaseTransport:
+        return self._connect(httpx.Limits(max_connections=self.connections, max_keepalive_connections=kept,
+                                          keepalive_expiry=KEEP_SECONDS))  # fmt: skip
+
+    async def reconnect(self, *, alone: bool) -> None:
+        """Close every connection; from now on keep none open between requests where each is to be ``alone``."""
+        old, self._alone = self._transport, alone
+        self._transport = self._pool(0 if alone else self.connections)
+        if old is not self._transport:
+            await old.aclose()
 
     def root(self, *, seconds: float, connections: int = 8) -> Http:
         """Return another client of the same service, from its root; use it in a ``with`` block."""
-        return Http(str(self.url.copy_with(raw_path=b"/")), seconds=seconds, connections=connections)
+        url = str(self.url.copy_with(raw_path=b"/"))
+        return Http(url, seconds=seconds, connections=connections, access=self.access, pace=self.pace)
 
     def send(
         self,
@@ -91,12 +105,13 @@ class Http:
 
         Where the service closes the connection before it answers, the request is sent once more, on a fresh one: a
         server may close one that is kept alive, such as after an unhandled error, while the request is on its way.
+        Where it asks to wait (429, or 503 with ``Retry-After``), the request is sent again after that, within bounds.
 
         Raises:
             TargetError: nobody answered.
             AnswerError: the answer did not end in time, was too long, broke HTTP or pointed to another host.
         """
-        return self._run(self._ask(method, path, body_of(payload), headers, seconds or self.seconds))
+        return self._run(self.pace.paced(lambda: self.ask(method, path, body_of(payload), headers, seconds)))
 
     def send_all(
         self,
@@ -107,12 +122,13 @@ class Http:
         seconds: float | None = None,
         all_seconds: float = 600.0,
     ) -> list[Response | TargetError | None]:
-        """Send many requests, ``connections`` at once, and return what became of each, in order.
+        """Send many requests, ``connections`` at once or as many as the service takes, and return what became of each.
 
-        An error stands in its request's place. None stands for what was not sent, after ``FAILURES`` requests
-        in a row without an answer, after ``all_seconds``, or when a gigabyte of answers is kept.
+        They are in order. An error stands in its request's place. None stands for what was not sent: after five
+        requests in a row without an answer, after ``all_seconds``, or when a gigabyte of answers is kept.
         """
-        return self._run(self._send_all(payloads, path, headers, seconds or self.seconds, all_seconds))
+        asked = [lambda p=p: self.ask("POST", path, body_of(p), headers, seconds) for p in payloads]
+        return self._run(Sending(self, asked, all_seconds).run())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
@@ -125,35 +141,14 @@ class Http:
             under_way.cancel()
             raise
 
-    async def _send_all(
-        self,
-        payloads: Sequence[Any],
-        path: str | None,
-        headers: Mapping[str, str] | None,
-        seconds: float,
-        all_seconds: float,
-    ) -> list[Response | TargetError | None]:
-        results: list[Response | TargetError | None] = [None] * len(payloads)
-        waiting = iter(range(len(payloads)))
-        until, failures, kept = time.monotonic() + all_seconds, 0, 0
-
-        async def worker() -> None:
-            nonlocal failures, kept
-            for n in waiting:
-                if failures >= FAILURES or kept > LIMIT_ALL_BYTES or time.monotonic() > until:
-                    return
-                try:
-                    response = await self._ask("POST", path, body_of(payloads[n]), headers, seconds)
-                    kept, failures = kept + len(response.body), 0
-                    results[n] = response
-                except TargetError as error:
-                    failures += 1
-                    results[n] = error
-
-        await asyncio.gather(*(worker() for _ in range(self.connections)))
-        return results
-
-    async def _ask(self, *asked: Any) -> Response:
+    async def ask(
+        self, method: str, path: str | None, body: bytes | None, headers: Mapping[str, str] | None,
+        seconds: float | None,
+    ) -> Response:  # fmt: skip
+        """Send one request, once more on a fresh connection where the first was closed; see :meth:`send`."""
+        asked = (method, path, body, headers, seconds or self.seconds)
+        if self.pace.alone and not self._alone:
+            await self.reconnect(alone=True)
         try:
             return await self._exchange(self._transport, *asked)
         except ClosedError as first:
@@ -181,7 +176,7 @@ class Http:
             # One deadline over everything: a time-out of each read is defeated by a byte now and then.
             async with asyncio.timeout(seconds):
                 for _ in range(REDIRECTS + 1):
-                    request = httpx.Request(method, url, headers={**JSON, **(headers or {})}, content=body)
+                    request = httpx.Request(method, url, headers=self._headers(headers), content=body)
                     response = await transport.handle_async_request(request)
                     begun = True
                     try:
@@ -197,10 +192,16 @@ class Http:
         except TimeoutError as error:
             raise AnswerError(f"{self._where(path)} did not send a complete response within {seconds:g} s.") from error
         except (httpx.ConnectError, httpx.ConnectTimeout, OSError) as error:
-            raise TargetError(f"No connection to {self._where(path)}: {error or 'refused'}.") from error
+            why = refused_tls(error) or str(error).rstrip(".") or "refused"
+            raise TargetError(f"No connection to {self._where(path)}: {why}.") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            if why := refused_tls(error):
+                raise TargetError(f"No connection to {self._where(path)}: {why}.") from error
             kind = AnswerError if begun or not is_closed(error) else ClosedError
             raise kind(f"{self._where(path)} did not send a complete response: {reason(error)}.") from error
+
+    def _headers(self, own: Mapping[str, str] | None) -> dict[str, str]:
+        return {**JSON, **self.access.headers, **{name.lower(): value for name, value in (own or {}).items()}}
 
     async def _read(self, response: httpx.Response) -> bytes:
         encoding = response.headers.get("content-encoding", "identity").lower()

@@ -98,6 +98,12 @@ def _launch(
             "The service's command does not contain its port. Write '{port}' in command or env where it belongs, "
             "or give the URL of a service that already runs."
         )
+    if meant := [n for n in blanks if f"{n.removesuffix('_port')}.url" in values and n.endswith("_port")]:
+        raise UsageError(
+            f"'{{{meant[0]}}}' of the service would be a free port, and not that of the dependency "
+            f"'{meant[0].removesuffix('_port')}'. Write '{{{meant[0].removesuffix('_port')}.url}}', or name a port of "
+            "the service's own differently."
+        )
     ports = {name: str(free_port()) for name in blanks if name.endswith("_port")}
     filled = {**values, **ports, "port": str(port)}
     own = {name: fill(value, filled) for name, value in service.env.items()}

@@ -183,6 +183,9 @@ def description(pipeline: Pipeline) -> dict[str, Any]:
             "command": list(map(str, service.command)), "ready": service.ready, "predict": service.predict,
             "openapi": service.openapi, "env": dict(service.env), "batch": service.batch, "serves": service.serves,
             "cwd": None if service.cwd is None else str(service.cwd), "ready_seconds": float(service.ready_seconds),
+            "url": service.url, "headers": dict(service.headers),
+            "verify": service.verify if isinstance(service.verify, bool) else str(service.verify),
+            "cert": [str(service.cert)] if isinstance(service.cert, str) else list(map(str, service.cert or ())),
         },
         "loads_model": pipeline.model is not None,
     }  # fmt: skip

@@ -13,7 +13,8 @@ import pytest
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.process.running import free_port
 from seatrial.targets import connect
-from seatrial.targets.http import FAILURES, Http
+from seatrial.targets.http import Http
+from seatrial.targets.sending import FAILURES
 
 SECONDS = 1.0
 LIMIT = 100_000

@@ -15,12 +15,12 @@ from seatrial.errors import AnswerError
 from seatrial.events import NotEvaluated, Severity, Verdict
 from seatrial.policy.policy import Policy
 from seatrial.policy.service import service_settings
-from seatrial.targets.http import FAILURES
 from seatrial.targets.inprocess import InProcessService
 from seatrial.targets.messages import Response, is_unnamed
 from seatrial.targets.mlflow import MLflow
 from seatrial.targets.oip.rest import Oip
 from seatrial.targets.rest import answers_of
+from seatrial.targets.sending import FAILURES
 
 REQUESTS = pd.DataFrame({"id": [f"r{n}" for n in range(20)], "x": [n / 8 for n in range(20)]})
 ITEMS = [{"sku": f"s{n}", "price": n / 4} for n in range(3)]

@@ -15,7 +15,7 @@ from seatrial.checks.contract.fuzz import send_generated
 from seatrial.checks.contract.model import compare_meaning, compare_signature
 from seatrial.checks.contract.send import send_probes
 from seatrial.checks.contract.session import Session, fetch_openapi
-from seatrial.checks.serving.service import LiveService, can_serve, live_service
+from seatrial.checks.serving.service import LiveService, can_serve, live_service, remarks
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
@@ -39,6 +39,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, SERVICE, str(error))
         return
     events: list[Event] = []
+    before = service.pace.told if service.pace is not None else ""
     with service.root(seconds=trial.policy.contract.timeout_seconds) as http:
         try:
             for event in _all_parts(trial, service, http):
@@ -62,6 +63,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     exit_status = service.stopped() if incomplete else service.ended()
     if exit_status and not any(isinstance(e, Finding) and e.cause == "service-died" for e in events):
         yield _exited(service, exit_status)
+    yield from remarks(NAME, service, before)
     if not incomplete:
         yield Evaluated(NAME, SERVICE, compared=_compared(events))
 

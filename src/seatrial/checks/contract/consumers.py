@@ -29,7 +29,7 @@ def replay_examples(name: str, session: Session) -> Iterator[Event]:
 
 
 def _replay(name: str, session: Session, example: Example) -> Iterator[Finding]:
-    path = example.path or session.path
+    path = session.live.path(example.path) if example.path else session.path
     if path is None:
         detail = "The example has no path, and the service's own path takes no JSON record."
         yield _finding(name, example, None, "no-path", detail)

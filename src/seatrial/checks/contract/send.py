@@ -57,8 +57,13 @@ def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = N
             seconds=session.settings.timeout_seconds,
             all_seconds=seconds or BATCH_DEADLINES * session.settings.timeout_seconds,
         )  # fmt: skip
+        results = [None if _limited(result) else result for result in results]  # the probe was not read
         exchanges |= {n: Exchange(probes[n], result) for n, result in zip(positions, results, strict=True)}
     return _retried(session, [exchanges[n] for n in range(len(probes))])
+
+
+def _limited(result: Response | TargetError | None) -> bool:
+    return isinstance(result, Response) and result.status == 429
 
 
 def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
@@ -66,7 +71,7 @@ def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
     unanswered = [n for n, e in enumerate(exchanges) if e.result is None or isinstance(e.result, AnswerError)]
     until = time.monotonic() + RETRY_DEADLINES * session.settings.timeout_seconds
     for n in unanswered:
-        if time.monotonic() > until or session.live.ended() is not None:
+        if time.monotonic() > until or session.live.ended() is not None or session.http.pace.hopeless:
             break
         probe = exchanges[n].probe
         with session.separate_connection() as connection:
@@ -101,6 +106,8 @@ def _after_probes(name: str, session: Session, first: Exchange, exchanges: Seque
     unreachable = next((r for r in results if isinstance(r, TargetError) and not isinstance(r, AnswerError)), None)
     if unreachable is not None or unsent:
         cause = str(unreachable) if unreachable is not None else "The service did not answer the earlier ones in time."
+        if session.http.pace.given_up:
+            cause = f"{session.http.pace.told} Set requests_per_second in [service] of service.toml."
         reason = f"{part_of(unsent, len(exchanges), 'probes')} could not be sent. {cause}"
         yield NotEvaluated(name, SERVICE, reason)
         return

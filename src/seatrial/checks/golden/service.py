@@ -11,15 +11,16 @@ from seatrial.checks.grouping import grouped
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.answers import key_id
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
+from seatrial.checks.serving.refused import all_refused, rate_limited
 from seatrial.checks.serving.requests import BATCHES, NAMED, ServiceAnswers, answer_key
-from seatrial.checks.serving.service import LiveService, live_service
+from seatrial.checks.serving.service import LiveService, live_service, remarks
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.formatting import part_of, plural
 from seatrial.io import frame_json
 from seatrial.parity.keys import BETWEEN
 from seatrial.pipeline import SERVICE
-from seatrial.targets.http import FAILURES
+from seatrial.targets.sending import FAILURES
 from seatrial.trial import Trial
 
 EXIT_SECONDS = 3.0  # from a broken connection to the end of its process
@@ -41,6 +42,11 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
         return
     yield from not_compared(trial, comparison.stage, name, "chained" if comparison.whole_path else "isolated", SERVICE)
     modes = compare_both_modes(comparison, service)
+    yield from remarks(name, service)
+    if reason := all_refused(service, [mode.received for mode in modes]):
+        yield NotEvaluated(name, SERVICE, reason)
+        return
+    limited = rate_limited(service, [mode.received for mode in modes])
     for received in (mode.received for mode in modes):
         yield from _failures(name, received, len(comparison.keys), service)
         yield from _closed(name, received, len(comparison.keys), service)
@@ -56,7 +62,9 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
             yield Measurement(name, SERVICE, f"retried {mode.received.mode}", mode.received.retried, "rows")
     unreachable = [mode.received.unreachable for mode in modes if mode.received.unreachable]
     unsent = sum(mode.received.unsent for mode in modes)
-    if unreachable and service.ended() is None:
+    if limited:
+        yield NotEvaluated(name, SERVICE, limited)
+    elif unreachable and service.ended() is None:
         yield NotEvaluated(name, SERVICE, unreachable[0])
     elif unsent and not any(mode.received.failures or mode.received.unreachable for mode in modes):
         yield NotEvaluated(name, SERVICE, f"{plural(unsent, 'request')} could not be sent in time")
@@ -70,6 +78,8 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
 def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveService) -> Iterator[Finding]:
     for failure in received.failures.values():
         status = failure.status
+        if status == 429:  # a limit of the server and no fault of the version: see rate_limited
+            continue
         yield Finding(
             name, SERVICE,
             f"Requests sent {received.mode}: {part_of(len(failure.keys), sent, 'requests')} got no usable answer. "
@@ -104,7 +114,7 @@ def _closed(name: str, received: ServiceAnswers, sent: int, service: LiveService
             advice="Look in its log for an error that nothing handles: a server closes the connection after one, and a "
             "request that is already on its way is lost.",
         )  # fmt: skip
-    if received.unsent and received.failures and service.ended() is None:
+    if received.unsent and received.failures and service.ended() is None and 429 not in received.statuses:
         yield NotEvaluated(
             name, SERVICE,
             f"{part_of(received.unsent, sent, 'requests')} were not sent {received.mode}: {FAILURES} in a row got no "

@@ -26,7 +26,8 @@ from seatrial.checks.load.runs import LoadSession, shape, start_service
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
-from seatrial.checks.serving.service import can_start
+from seatrial.checks.serving.refused import load_refused
+from seatrial.checks.serving.service import address_of, can_start
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import seconds as duration
@@ -48,6 +49,9 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     slo, load = trial.policy.slo, trial.policy.offered
     assert slo is not None
     assert trial.pipeline.service is not None
+    if reason := load_refused(trial):
+        yield NotEvaluated(NAME, SERVICE, reason)
+        return
     path = slo.path or trial.pipeline.service.predict
     if not path.startswith("/"):
         yield NotEvaluated(
@@ -78,8 +82,8 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
             session = LoadSession(running.url + path, running, expected(trial), slo, load, trial.seed, end, cores)
             if cores.service is not None:
                 yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
-            with Http(session.running.url, seconds=max(30.0, load.timeout_seconds)) as http:
-                answer = http.send(session.expected.payloads[0], path=path)
+            with Http(session.url, seconds=max(30.0, load.timeout_seconds), access=trial.access) as http:
+                answer = http.send(session.expected.payloads[0])
             yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
             session = replace(session, key_texts=key_texts(session.expected, answer))
             yield from _planned_runs(session, plan, trial)
@@ -150,7 +154,7 @@ def _ended(session: LoadSession, how: str) -> Finding:
 
 def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     """Add to a finding that the service slept while requests waited: a blocking call where one thread serves all."""
-    if session.running.ended() or finding.cause != "slow":
+    if session.running.ended() or finding.cause != "slow" or address_of(session.expected.trial):
         return finding
     service = session.expected.trial.pipeline.service
     assert service is not None
@@ -172,7 +176,7 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
 
 
 def _stages(trial: Trial) -> Sequence[str]:
-    return [SERVICE] if trial.policy.slo is not None and can_start(trial) else []
+    return [SERVICE] if trial.policy.slo is not None and (can_start(trial) or address_of(trial)) else []
 
 
 check = Check(NAME, run, _stages, order=70)

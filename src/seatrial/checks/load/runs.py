@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seatrial.checks.serving.expected import Expected
-from seatrial.checks.serving.service import serve
+from seatrial.checks.serving.refused import NotStarted
+from seatrial.checks.serving.service import address_of, serve, there
 from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
@@ -38,7 +39,7 @@ class LoadSession:
     """
 
     url: str
-    running: Running
+    running: Running | NotStarted
     expected: Expected
     slo: Slo
     load: Load
@@ -76,6 +77,7 @@ class LoadSession:
                 connections=self.load.connections,
                 keep=frozenset(sampled.tolist()),
                 expect=[self.key_texts[n] for n in rows.tolist()] if self.key_texts else (),
+                **self.running.load_options if isinstance(self.running, NotStarted) else {},
             )
         return finished, rows
 
@@ -85,8 +87,10 @@ class LoadSession:
         return time.monotonic() + seconds + self.load.timeout_seconds <= self.until
 
 
-def start_service(trial: Trial, model_path: str | None, cores: Cores) -> Running:
-    """Start the pipeline's service with a model, on its cores; use it in a ``with`` block."""
+def start_service(trial: Trial, model_path: str | None, cores: Cores) -> Running | NotStarted:
+    """Start the pipeline's service with a model, on its cores, unless it runs already; use it in a ``with`` block."""
+    if address_of(trial):
+        return NotStarted(there(trial))
     with pinned_to(cores.service):
         return serve(trial, model_path=model_path)
 

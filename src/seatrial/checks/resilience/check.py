@@ -16,7 +16,7 @@ from seatrial.checks.resilience.matrix import run_scenarios
 from seatrial.checks.serving.budget import deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places
-from seatrial.checks.serving.service import serve
+from seatrial.checks.serving.service import address_of, not_ours, serve
 from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated
 from seatrial.faults.proxy.dependency import DependencyProxy
@@ -29,6 +29,10 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     """Run the fault scenarios of one dependency and yield a finding for each criterion that is violated."""
     assert dependency is not None
     assert trial.pipeline.service is not None
+    if address_of(trial):
+        reason = not_ours(trial, f"no fault can be put between it and '{dependency}'")
+        yield NotEvaluated(NAME, dependency, reason)
+        return
     policy, declared = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency]
     path = policy.path or trial.pipeline.service.predict
     if not path.startswith("/"):

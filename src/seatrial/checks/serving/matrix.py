@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from seatrial.checks.serving.service import can_start
+from seatrial.checks.serving.service import address_of, can_start
 from seatrial.faults.proxy.dependency import is_proxied
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import scenarios
@@ -31,7 +31,7 @@ def seconds(trial: Trial, dependency: str) -> float:
 def why_not(trial: Trial, dependency: str) -> str:
     """Return why a dependency is not broken in this trial, or the empty string."""
     url = trial.pipeline.dependencies[dependency].url
-    if not can_start(trial):
+    if not can_start(trial) and not address_of(trial):
         return "the pipeline has no service that can be started here"
     if not is_proxied(url):
         return f"'{dependency}' is not reached over TCP ({url.partition(':')[0]}): there is no wire to put a fault on"

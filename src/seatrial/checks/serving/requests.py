@@ -13,10 +13,10 @@ from seatrial.checks.serving.answers import AnswerForm, key_id
 from seatrial.checks.serving.cross_talk import OtherAnswer
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline import Key
-from seatrial.targets.http import FAILURES
 from seatrial.targets.messages import Response, is_unnamed
 from seatrial.targets.protocol import Exchanging, Gathering, Target
 from seatrial.targets.rest import keys_of
+from seatrial.targets.sending import FAILURES
 
 AT_ONCE = 8  # concurrent requests to a target that is called through its step
 NAMED = 5  # keys named in a finding
@@ -61,6 +61,11 @@ class ServiceAnswers:
     again: int = 0
     others: list[OtherAnswer] = field(default_factory=list)
     unnamed: bool = False
+
+    @property
+    def statuses(self) -> set[int]:
+        """The HTTP statuses of the failed requests; 0 for those without one."""
+        return {failure.status for failure in self.failures.values()}
 
     def add_failure(self, keys: Sequence[Any], message: str, status: int = 0) -> None:
         """Record failed requests by their keys."""
@@ -187,5 +192,6 @@ def _step_all(target: Target, parts: Sequence[pd.DataFrame]) -> list[Any]:
         failures = 0
         return answers
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pace = getattr(target, "pace", None)
+    with ThreadPoolExecutor(AT_ONCE if pace is None else pace.width) as pool:
         return list(pool.map(one, parts))

@@ -1,31 +1,42 @@
-"""The trial's own service: started once, when a check first needs it, and ended with the trial."""
+"""The trial's service: started when a check first needs it and ended with the trial, or one that runs already."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from seatrial.errors import UsageError
-from seatrial.pipeline import Pipeline, Service
+from seatrial.errors import TargetError, UsageError
+from seatrial.events import Finding, Severity
+from seatrial.pipeline import SERVICE, Pipeline, Service
+from seatrial.pipeline.access import Access
 from seatrial.process.running import Running
 from seatrial.targets import connect
+from seatrial.targets.elsewhere import Elsewhere, elsewhere
 from seatrial.targets.http import Http
 from seatrial.targets.launch import fill, folder_of, start, values_of
+from seatrial.targets.pacing import Pace
 from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
+
+PACED = ("rest+http", "rest+https", "mlflow+http", "mlflow+https", "oip+http", "oip+https")  # the targets over Http
 
 
 @dataclass(frozen=True)
 class LiveService:
-    """A service under trial: its declaration, the target that sends requests to it, and its process.
+    """A service under trial: its declaration, the target that sends requests to it, and its process or address.
 
-    ``running`` is None where the service was handed to the trial: how it ends is then not ours to see.
+    ``running`` is None where nobody here started the service: how it ends is then not ours to see. ``elsewhere`` is
+    its address where it has one. ``pace`` is what all of its clients keep to.
     """
 
     service: Service
     running: Running | None
     target: Target
+    elsewhere: Elsewhere | None = None
+    pace: Pace | None = None
 
     def ended(self, within_seconds: float = 0.0) -> str | None:
         """Return how its process ended, such as ``code 1``; None while it runs, or where it is not ours."""
@@ -47,21 +58,94 @@ class LiveService:
     def root(self, *, seconds: float, connections: int = 8) -> Http:
         """Return a client of its root path, whatever protocol its predictions speak; use it in a ``with`` block."""
         if self.running is not None:
-            return Http(self.running.url, seconds=seconds, connections=connections)
+            return Http(self.running.url, seconds=seconds, connections=connections, pace=self.pace)
+        if self.elsewhere is not None:
+            there, pace = self.elsewhere, self.pace
+            return Http(there.url, seconds=seconds, connections=connections, access=there.access, pace=pace)
         if not isinstance(self.target, Http):
             raise UsageError(f"The service at {self.target.url} has no HTTP address for its OpenAPI document.")
         return self.target.root(seconds=seconds, connections=connections)
 
+    def path(self, path: str) -> str:
+        """Return a path of the service as it is asked for: behind the prefix of its address, where it has one."""
+        return path if self.elsewhere is None else self.elsewhere.path(path)
+
 
 def can_serve(trial: Trial) -> bool:
     """Whether there is a service to send requests to: one handed to the trial, or one that can be started here."""
-    return trial.service is not None or can_start(trial)
+    return trial.service is not None or bool(address_of(trial)) or can_start(trial)
+
+
+def address_of(trial: Trial) -> str:
+    """Return the address of a service that nobody here started, or the empty string; it may hold placeholders."""
+    service = trial.pipeline.service
+    return "" if service is None or trial.service is not None else service.url or ""
+
+
+def not_ours(trial: Trial, what: str) -> str:
+    """Return why something was not done with a service that runs already, as a sentence."""
+    return (
+        f"The service at {shown_address(trial)} was not started here, so {what}. Give Service(command=…) to have it "
+        "started, or skip the check."
+    )
+
+
+def shown_address(trial: Trial) -> str:
+    """Return the address of a service that runs already, without user and password."""
+    begin, sign, rest = address_of(trial).partition("://")
+    return begin + sign + (rest.rpartition("@")[2] if sign else "")
+
+
+def there(trial: Trial) -> Elsewhere:
+    """Return where the trial's service runs already, its placeholders filled from this process's environment.
+
+    Raises:
+        TargetError: a variable is not set, or a file cannot be read; the message names it and no value.
+    """
+    assert trial.pipeline.service is not None
+    service, folder = trial.pipeline.service, folder_of(trial.pipeline)
+    try:
+        found = trial.once("elsewhere", lambda: elsewhere(service, os.environ, folder))
+        found.access.ssl_context()  # its files can be read
+    except UsageError as error:  # what is not set up here is no fault of the version
+        raise TargetError(str(error)) from error
+    trial.access = found.access
+    return found
+
+
+def pace_of(trial: Trial) -> Pace:
+    """Return what the clients of the trial's live service keep to: [service] of service.toml, and what is found out."""
+    declared = trial.policy.service.service
+    return trial.once("pace", lambda: Pace(declared.concurrency, declared.requests_per_second))
+
+
+def remarks(name: str, service: LiveService, before: str = "") -> Iterator[Finding]:
+    """Yield what was found out about the pace of a service, and that its certificate is not checked.
+
+    Args:
+        name: of the check.
+        service: the live service.
+        before: what was told of the pace already.
+    """
+    if service.elsewhere is not None and service.elsewhere.access.verify is False:
+        yield Finding(
+            name, SERVICE, f"The certificate of {service.elsewhere.url} was not checked: Service(verify=False).",
+            severity=Severity.WARNING, cause="not-verified",
+            advice="Name the authority of its certificate: Service(verify=\"ca.pem\").",
+        )  # fmt: skip
+    if service.pace is not None and (told := service.pace.told) and told != before:
+        pace = service.pace
+        yield Finding(
+            name, SERVICE, told, severity=Severity.INFO, cause="rate-limit" if pace.limited else "concurrency-limit",
+            evidence={"limited": pace.limited, "waited_seconds": round(pace.waited, 3), "at_once": pace.width},
+            advice="To know it beforehand, set requests_per_second or concurrency in [service] of service.toml.",
+        )  # fmt: skip
 
 
 def can_start(trial: Trial) -> bool:
     """Whether the pipeline has a service that can be started here; one that loads a model needs the model's path."""
     service = trial.pipeline.service
-    if service is None:
+    if service is None or service.url is not None:
         return False
     needs_model = any("{model.path}" in text for text in (*service.command, *service.env.values()))
     return trial.model_path is not None or not needs_model
@@ -92,21 +176,40 @@ def serve(trial: Trial, *, model_path: str | None = None, urls: Mapping[str, str
     return start(pipeline.service, values=values, cwd=folder_of(pipeline), sandbox=trial.sandbox)
 
 
-def target_of(pipeline: Pipeline, running: Running, *, seconds: float = 30.0) -> Target:
+def target_of(
+    pipeline: Pipeline, running: Running | Elsewhere, *, seconds: float = 30.0, pace: Pace | None = None
+) -> Target:
     """Return the target that sends requests to a pipeline's running service; use it in a ``with`` block."""
     service = pipeline.service
     assert service is not None
-    if not service.predict.startswith("/"):
-        return connect(fill(service.predict, running.values), key=pipeline.key, seconds=seconds)
-    url = f"rest+{running.url}{service.predict}"
-    return connect(url, key=pipeline.key, batch=service.batch, seconds=seconds)
+    options: dict[str, Any] = {"key": pipeline.key, "seconds": seconds}
+    if isinstance(running, Elsewhere):
+        url, batch = running.predict, service.batch and running.path(service.batch)
+        options |= {"access": running.access} if running.access != Access() else {}
+    elif service.predict.startswith("/"):
+        url, batch = f"rest+{running.url}{service.predict}", service.batch
+    else:
+        url, batch = fill(service.predict, running.values), service.batch
+    if url.startswith("rest+"):
+        options["batch"] = batch
+    if pace is not None and url.partition(":")[0] in PACED:
+        options |= {"pace": pace, "connections": pace.width}
+    return connect(url, **options)
 
 
 def _start(trial: Trial) -> LiveService:
     if trial.service is not None:
-        declared = trial.pipeline.service or Service(command=(), openapi=None)
-        return LiveService(declared, None, trial.hold(trial.service))
-    assert trial.pipeline.service is not None
+        declared = trial.pipeline.service or Service(url="http://in-process", openapi=None)
+        return LiveService(declared, None, trial.hold(trial.service), pace=getattr(trial.service, "pace", None))
+    service, pace = trial.pipeline.service, pace_of(trial)
+    assert service is not None
+    seconds = trial.policy.golden.timeout_seconds
+    if service.url is not None:
+        where = there(trial)
+        target = trial.hold(target_of(trial.pipeline, where, seconds=seconds, pace=pace))
+        placed = replace(service, openapi=service.openapi and where.path(service.openapi),
+                         batch=service.batch and where.path(service.batch))  # fmt: skip
+        return LiveService(placed, None, target, where, pace)
     running = trial.hold(serve(trial))
-    target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.timeout_seconds))
-    return LiveService(trial.pipeline.service, running, target)
+    target = trial.hold(target_of(trial.pipeline, running, seconds=seconds, pace=pace))
+    return LiveService(service, running, target, pace=pace)

@@ -12,12 +12,13 @@ import pandas as pd
 
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline import Key
-from seatrial.targets.http import FAILURES, LIMIT_BYTES
+from seatrial.targets.http import LIMIT_BYTES
 from seatrial.targets.messages import Response
 from seatrial.targets.oip.messages import CONTENTS, message
 from seatrial.targets.oip.tensors import DATATYPES, PROBED, Layout, Tensor, infer, tensors_of
 from seatrial.targets.probes.base import ProbePlan
 from seatrial.targets.probes.grpc import message_probes
+from seatrial.targets.sending import FAILURES
 
 CONNECT_SECONDS = 5.0
 SERVICE = "/inference.GRPCInferenceService/"
