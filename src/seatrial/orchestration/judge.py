@@ -6,8 +6,6 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
-from dataclasses import replace
 from pathlib import Path
 
 from seatrial import checks
@@ -19,11 +17,12 @@ from seatrial.events import Attachment, Case, Event, NotEvaluated, Subject, Verd
 from seatrial.isolation.environment import hidden_variable
 from seatrial.isolation.opening import open_replayer
 from seatrial.isolation.replayer import RemoteReplayer
-from seatrial.pipeline import SERVICE, Model, Pipeline, Service
+from seatrial.pipeline import SERVICE, Model, Pipeline
 from seatrial.policy.policy import Policy, policy_digest
 from seatrial.project import Project
 from seatrial.reference.champion import ChampionContract
 from seatrial.reference.snapshot import Reference
+from seatrial.targets.elsewhere import served_at
 from seatrial.trial import Trial
 
 OnProgress = Callable[[int, int, str], None]
@@ -130,11 +129,8 @@ class Judge:
         champion: Path | None = None,
         champion_contract: ChampionContract | None = None,
         live: Sequence[str] = (),
-        only: Sequence[str] | None = None,
-        skip: Sequence[str] = (),
-        target: str | None = None,
-        seed: int = 0,
-    ) -> str | None:
+        only: Sequence[str] | None = None, skip: Sequence[str] = (), target: str | None = None, seed: int = 0,
+    ) -> str | None:  # fmt: skip
         """Load the version, and return None, or why it could not be: it raised, ended, or broke a limit.
 
         Args:
@@ -234,23 +230,6 @@ class Judge:
         finally:
             if self._replayer is not None:
                 self._replayer.close(*([0.0] if at_once else []))
-
-
-def served_at(pipeline: Pipeline, url: str) -> Pipeline:
-    """Return the pipeline with the address of a service that runs already in the place of its own service.
-
-    Raises:
-        PipelineError: it is no address of a service, or the pipeline's protocol cannot be asked there.
-
-    Example:
-        >>> shop = Pipeline("shop", key="id", raw=lambda frame: frame, score=lambda frame: frame)
-        >>> served_at(shop, "https://staging.example").service.url
-        'https://staging.example'
-    """
-    other = copy(pipeline)
-    declared = pipeline.service
-    other.service = Service(url=url) if declared is None else replace(declared, command=(), env={}, url=url)
-    return other
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ import base64
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from seatrial.errors import PipelineError, UsageError, nearest
-from seatrial.pipeline import Service
+from seatrial.pipeline import Pipeline, Service
 from seatrial.pipeline.access import Access
 from seatrial.pipeline.address import PLACEHOLDER, at, check_url
 
@@ -96,6 +97,23 @@ def elsewhere(service: Service, environ: Mapping[str, str], folder: str | os.Pat
         urlsplit(plain).path,
         Access(headers, verify, (*paths, *passwords), tuple(dict.fromkeys(filter(None, secrets)))),
     )
+
+
+def served_at(pipeline: Pipeline, url: str) -> Pipeline:
+    """Return the pipeline with the address of a service that runs already in the place of its own service.
+
+    Raises:
+        PipelineError: it is no address of a service, or the pipeline's protocol cannot be asked there.
+
+    Example:
+        >>> shop = Pipeline("shop", key="id", raw=lambda frame: frame, score=lambda frame: frame)
+        >>> served_at(shop, "https://staging.example").service.url
+        'https://staging.example'
+    """
+    other = copy(pipeline)
+    declared = pipeline.service
+    other.service = Service(url=url) if declared is None else replace(declared, command=(), env={}, url=url)
+    return other
 
 
 def _signed_in(url: str, value: Callable[[re.Match[str]], str]) -> tuple[str, str]:
