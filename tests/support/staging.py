@@ -73,7 +73,7 @@ def app(fault: str, secret: str, most: int = 25) -> Any:
     class Asked(BaseModel):
         model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
         id: str = Field(pattern=r"^t[0-9]+$")
-        x: float
+        x: float = Field(ge=-1e6, le=1e6)
 
     class Answer(BaseModel):
         id: str
