@@ -175,6 +175,14 @@ def test_each_criterion_detects_its_own_violation(baseline, name, change, criter
     assert found(name, seen(baseline, **change)) == [(criterion, True)]
 
 
+def test_what_a_stall_of_the_machine_can_violate_is_told_apart(baseline):
+    """A stall makes all answers late, also where the dependency is not used; no stall changes a value."""
+    stalled = criteria.under_fault(row("down"), seen(baseline, seconds=3.3), None)
+    assert {v.criterion: v.timed for v in stalled} == {"deadline": True, "unaffected": True}
+    changed = criteria.under_fault(row("down"), seen(baseline, change=spread), None)
+    assert {v.criterion: v.timed for v in changed} == {"unaffected": False}
+
+
 def test_a_lasting_fault_must_open_a_circuit_breaker(baseline):
     """Answers that wait for the whole time-out to the end show that none opened; early answers may wait."""
     baseline = replace(baseline, policy=baseline.policy.model_copy(update={"circuit_breaker": True}))

@@ -36,6 +36,7 @@ class Violation:
         of: how many were compared; 0 where the message is a clause by itself.
         noun: what was counted, in the plural.
         evidence: numbers for the finding.
+        timed: whether it is about time, so that one stall of the machine can violate it.
     """
 
     criterion: str
@@ -45,6 +46,7 @@ class Violation:
     noun: str = "requests"
     evaluated: bool = True
     evidence: dict[str, Any] = field(default_factory=dict)
+    timed: bool = False
 
     @property
     def clause(self) -> str:
@@ -174,7 +176,7 @@ def _needless_fallback(scenario: Scenario, observation: Observation) -> Violatio
             f", but its time-out leaves the service {seconds(left)} for its own work, and without a fault answers took "
             f"{seconds(observation.usual_seconds)} (p95)"
         )
-    return Violation("needless-fallback", message, degraded, of, "answers", evaluated=not starved)
+    return Violation("needless-fallback", message, degraded, of, "answers", evaluated=not starved, timed=True)
 
 
 def _deadline(observation: Observation) -> Violation | None:
@@ -185,7 +187,7 @@ def _deadline(observation: Observation) -> Violation | None:
         slowest = f"the slowest took {seconds(observation.seconds.max())}"
         took = f"{never:,} of them never got an answer" if never else slowest
         message = f"took longer than the deadline of {seconds(limit)}; {took}"
-        return Violation("deadline", message, int(over.sum()), len(over))
+        return Violation("deadline", message, int(over.sum()), len(over), timed=True)
     return None
 
 
@@ -202,7 +204,8 @@ def _unaffected(observation: Observation, slo: Slo | None) -> Iterator[Violation
     for noun, took in parts.items():
         over = int((took > limit).sum())
         if exceeds_share(over, len(took), allowed):
-            yield Violation("unaffected", f"took longer than {seconds(limit)} or failed", over, len(took), noun)
+            message = f"took longer than {seconds(limit)} or failed"
+            yield Violation("unaffected", message, over, len(took), noun, timed=True)
 
 
 def _circuit_breaker(scenario: Scenario, observation: Observation) -> Violation | None:
@@ -213,7 +216,7 @@ def _circuit_breaker(scenario: Scenario, observation: Observation) -> Violation 
     waited = later & (observation.seconds > 0.8 * policy.timeout)
     if exceeds_share(int(waited.sum()), int(later.sum()), 0.5):  # a half-open breaker lets some requests wait
         message = "in the second half of the fault still waited for the dependency; no circuit breaker opened"
-        return Violation("circuit-breaker", message, int(waited.sum()), int(later.sum()))
+        return Violation("circuit-breaker", message, int(waited.sum()), int(later.sum()), timed=True)
     return None
 
 
