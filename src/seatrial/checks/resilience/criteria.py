@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seatrial.checks.resilience.observation import Observation
+from seatrial.checks.resilience.unmet import unmet
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import WITHIN
 from seatrial.formatting import part_of, plural, seconds
@@ -58,6 +59,9 @@ def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -
     """Yield the criteria that do not hold while the fault lasts."""
     if not observation.hits:
         yield Violation("fault-applied", "the fault was never applied, so it shows nothing", evaluated=False)
+        return
+    if missed := unmet(scenario, observation):
+        yield Violation("fault-applied", missed, evaluated=False)
         return
     yield from _status(observation)
     yield from _values(observation)
@@ -226,7 +230,8 @@ State = Literal["met", "violated", "not evaluated"]
 def states(scenario: Scenario, observation: Observation, violations: list[Violation]) -> dict[str, State]:
     """Return the state of each criterion in one fault scenario, for the table of all scenarios."""
     policy = observation.baseline.policy
-    found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if observation.hits else "not evaluated")
+    applied = observation.hits and not any(v.criterion == "fault-applied" for v in violations)
+    found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if applied else "not evaluated")
     if not scenario.whole:
         found["needless-fallback"] = "not evaluated"
     if scenario.whole or scenario.name == "down":  # attempts at a closed port cannot be counted
