@@ -9,9 +9,11 @@ import pytest
 from seatrial import Outcome, Pipeline, Policy, Service, capture, run
 from seatrial.checks.contract.generate import GenerationError, generate
 from seatrial.io.loading import load_file
+from seatrial.openapi.schemas.conformance import conforms
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import service_settings
 from tests.support.paths import SUPPORT
+from tests.unit.checks.test_contract import DOCUMENT, SCHEMA
 
 TINY = SUPPORT / "tiny_service.py"
 tiny = load_file(TINY)
@@ -80,3 +82,14 @@ def test_without_schemathesis_the_error_names_the_package_to_install(monkeypatch
     monkeypatch.setitem(sys.modules, "schemathesis", None)
     with pytest.raises(GenerationError, match=r"pip install 'seatrial\[contracts\]'"):
         generate({}, "/score", "POST", count=1, seed=0, seconds=1)
+
+
+def test_generated_bodies_are_the_same_for_the_same_seed_and_leave_no_files(tmp_path, monkeypatch):
+    """Some are allowed by the schema and some are not; nothing is written beside the project."""
+    monkeypatch.chdir(tmp_path)
+    one, two = (generate(DOCUMENT, "/score", "POST", count=12, seed=5, seconds=60) for _ in range(2))
+    assert one == two
+    fits = [conforms(DOCUMENT, SCHEMA, json.loads(body)) == "" for body in one]
+    assert any(fits)
+    assert not all(fits)
+    assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,6 @@ import pytest
 
 from seatrial import Pipeline, Policy
 from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, undeclared
-from seatrial.checks.contract.generate import generate
 from seatrial.checks.contract.matching import example_mismatches
 from seatrial.checks.contract.semantics import semantic_shifts
 from seatrial.checks.contract.signature import inputs_of, signature_mismatches
@@ -267,18 +266,6 @@ def test_the_settings_are_strict(tmp_path, line, message):
         Policy.load(tmp_path, pipeline)
     (tmp_path / "service.toml").write_text("[contract]\ncoercion = 'allow'\ngenerated_requests = 0\n")
     assert Policy.load(tmp_path, pipeline).contract.coercion == "allow"
-
-
-def test_generated_bodies_are_the_same_for_the_same_seed_and_leave_no_files(tmp_path, monkeypatch):
-    """Some are allowed by the schema and some are not; nothing is written beside the project."""
-    pytest.importorskip("schemathesis")
-    monkeypatch.chdir(tmp_path)
-    one, two = (generate(DOCUMENT, "/score", "POST", count=12, seed=5, seconds=60) for _ in range(2))
-    assert one == two
-    fits = [conforms(DOCUMENT, SCHEMA, json.loads(body)) == "" for body in one]
-    assert any(fits)
-    assert not all(fits)
-    assert list(tmp_path.iterdir()) == []
 
 
 def scores(change=None, rows=200, **columns):
