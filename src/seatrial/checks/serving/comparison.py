@@ -103,7 +103,7 @@ class ComparedAnswers:
     @property
     def wrong(self) -> list[str]:
         """The columns that differ from the reference."""
-        return [c.column for c in self.recorded.columns if not c.ok]
+        return [c.column for c in self.recorded.columns if c.differs]
 
 
 def comparison_of(trial: Trial, service: LiveService) -> ServiceComparison:
