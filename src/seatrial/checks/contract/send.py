@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from seatrial.checks.contract.allowances import allowed, misspelt_allowances
 from seatrial.checks.contract.findings import findings
 from seatrial.checks.contract.judge import Exchange, problems_of
 from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError, TargetError
-from seatrial.events import Event, Finding, Measurement, NotEvaluated
-from seatrial.formatting import part_of
+from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
+from seatrial.formatting import part_of, plural
 from seatrial.pipeline import SERVICE
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Expect, Probe
@@ -37,6 +39,13 @@ def send_probes(name: str, session: Session) -> Iterator[Event]:
         return
     exchanges = valid + send(session, session.probes(answered[0]))
     yield from problem_findings(name, session, exchanges)
+    yield from misspelt_allowances(name, session.settings.allow, [e.probe for e in exchanges])
+    if left_out := session.declared.left_out:
+        yield Finding(
+            name, SERVICE, f"{plural(left_out, 'declared field')} of the request were not probed, because it has many.",
+            severity=Severity.INFO, cause="not-probed",
+            advice="Generated requests cover them: install the extra 'contracts'.",
+        )  # fmt: skip
     yield Measurement(name, SERVICE, "probes", sum(e.result is not None for e in exchanges), "requests")
     yield from _after_probes(name, session, valid[answered[0]], exchanges)
 
@@ -82,7 +91,8 @@ def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
 
 def problem_findings(name: str, session: Session, exchanges: Sequence[Exchange]) -> Iterator[Finding]:
     """Yield the problems of all answers, one finding for each cause and field."""
-    yield from findings(name, [problem for each in exchanges for problem in problems_of(session, each)])
+    found = [replace(p, probe=each.probe.cause) for each in exchanges for p in problems_of(session, each)]
+    yield from findings(name, [allowed(problem, session.settings.allow) for problem in found])
 
 
 def _after_probes(name: str, session: Session, first: Exchange, exchanges: Sequence[Exchange]) -> Iterator[Event]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, undeclared
+from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature
 from seatrial.checks.contract.signature import inputs_of
 from seatrial.checks.serving.service import LiveService
 from seatrial.errors import AnswerError
@@ -87,10 +87,10 @@ class Session:
 
     @property
     def declared(self) -> DeclaredFields:
-        """The fields of a request, as the OpenAPI or the model's signature declares them."""
+        """The fields of a request: of the OpenAPI, of the model's signature, or learned from recorded requests."""
         found, plan = None, self.plan
         if plan is None or not plan.records:
-            return undeclared({})
+            return DeclaredFields({})
         if self.document is not None and plan.declared_by == "openapi":
             found = declared_by_schema(self.document, body_schema(self.document, self.operation))
         if found is None and plan.declared_by == "signature" and self.trial.model_path is not None:
@@ -99,7 +99,7 @@ class Session:
             except ValueError:
                 inputs = None
             found = declared_by_signature(inputs) if inputs else None
-        return found or undeclared(plan.records[0])
+        return found or plan.learned or DeclaredFields({})
 
     def schema_of(self, status: int) -> tuple[bool, Any]:
         """Return whether the OpenAPI documents this status of a prediction, and the schema of its body."""
