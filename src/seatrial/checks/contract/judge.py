@@ -81,9 +81,10 @@ def problems_of(session: Session, exchange: Exchange) -> Iterator[Problem]:
 
 def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Problem]:
     try:
-        answer = response.json()
+        answer = session.read(response)
     except AnswerError as error:
-        yield Problem("not-json", probe.field_name, probe.description, str(error))
+        cause = "not-json" if session.plan is None or session.plan.read is None else "unreadable-answer"
+        yield Problem(cause, probe.field_name, probe.description, str(error))
         return
     answers = answer if isinstance(answer, list) else [answer]
     allowed = session.trial.policy.golden.wide_integers
@@ -92,7 +93,9 @@ def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Pr
             detail = "readers that use doubles, such as browsers, lose its last digits"
             yield Problem("json-integer", column, probe.description, detail)
     documented, schema = session.schema_of(response.status)
-    mismatch = _schema_error(session, schema, answer) if documented and schema is not None else ""
+    mismatch = ""
+    if documented and schema is not None:
+        mismatch = _schema_error(session, schema, _body(response, answer))
     if mismatch:
         cause = "answer-shape" if probe.expect is Expect.ACCEPT and probe.cause == "request" else "error-as-success"
         yield Problem(cause, None, probe.description, _not_as_documented(response, mismatch))
@@ -105,7 +108,7 @@ def _coerced(session: Session, probe: Probe, response: Response) -> Problem:
     details = []
     if probe.equivalent is not None:
         try:
-            equivalent = session.connection.send(probe.equivalent, path=session.path)
+            equivalent = session.ask(probe.equivalent)
             answer, other = session.without_varying(response), session.without_varying(equivalent)
             if answer is not None and answer == other:
                 details.append(_same_answer(probe))
@@ -117,6 +120,14 @@ def _coerced(session: Session, probe: Probe, response: Response) -> Problem:
     setting = session.settings.unknown_fields if probe.cause == "unknown-field" else session.settings.coercion
     severity = SEVERITIES[setting] if probe.cause in (*COERCIONS, "unknown-field") else Severity.ERROR
     return Problem(probe.cause, probe.field_name, probe.description, ", and ".join(details), severity)
+
+
+def _body(response: Response, answer: Any) -> Any:
+    """Return what a response holds as JSON, which its OpenAPI describes; what was read in it where it is none."""
+    try:
+        return response.json()
+    except AnswerError:
+        return answer
 
 
 def _same_answer(probe: Probe) -> str:

@@ -25,7 +25,11 @@ def send_probes(name: str, session: Session) -> Iterator[Event]:
     Raises:
         TargetError: the service is not reachable.
     """
-    plain = [Probe("request", "a request of the reference", body, Expect.ACCEPT) for body in session.valid_requests()]
+    kind = session.plan.content_type if session.plan is not None else "application/json"
+    plain = [
+        Probe("request", "a request of the reference", body, Expect.ACCEPT, content_type=kind)
+        for body in session.valid_requests()
+    ]
     valid = send(session, plain)
     answered = [n for n, each in enumerate(valid) if isinstance(each.result, Response) and each.result.ok]
     if not answered:
@@ -53,11 +57,13 @@ def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = N
     for content_type in dict.fromkeys(p.content_type for p in probes):
         positions = [n for n, p in enumerate(probes) if p.content_type == content_type]
         results = session.connection.send_all(
-            [probes[n].body for n in positions], path=session.path, headers=session.headers(content_type),
+            [session.payload(probes[n].body, content_type) for n in positions],
+            path=session.path, headers=session.headers(content_type),
             seconds=session.settings.timeout_seconds,
             all_seconds=seconds or BATCH_DEADLINES * session.settings.timeout_seconds,
         )  # fmt: skip
-        exchanges |= {n: Exchange(probes[n], result) for n, result in zip(positions, results, strict=True)}
+        last = session.settled(results)
+        exchanges |= {n: Exchange(probes[n], result) for n, result in zip(positions, last, strict=True)}
     return _retried(session, [exchanges[n] for n in range(len(probes))])
 
 
@@ -71,8 +77,9 @@ def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
         probe = exchanges[n].probe
         with session.separate_connection() as connection:
             try:
-                result = connection.send(probe.body, path=session.path, headers=session.headers(probe.content_type))
-                exchanges[n] = Exchange(probe, result)
+                payload = session.payload(probe.body, probe.content_type)
+                result = connection.send(payload, path=session.path, headers=session.headers(probe.content_type))
+                exchanges[n] = Exchange(probe, session.settled([result])[0])
             except TargetError as error:
                 exchanges[n] = Exchange(probe, error)
                 if not isinstance(error, AnswerError):
@@ -104,7 +111,7 @@ def _after_probes(name: str, session: Session, first: Exchange, exchanges: Seque
         reason = f"{part_of(unsent, len(exchanges), 'probes')} could not be sent. {cause}"
         yield NotEvaluated(name, SERVICE, reason)
         return
-    again = session.connection.send(first.probe.body, path=session.path)
+    again = session.ask(first.probe.body)
     assert isinstance(first.result, Response)
     if not again.ok or session.without_varying(again) != session.without_varying(first.result):
         yield Finding(
