@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from seatrial.checks.contract.findings import findings
 from seatrial.checks.contract.judge import Exchange, problems_of
 from seatrial.checks.contract.session import Session
+from seatrial.checks.serving.chat import answer_in, chat_findings
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import part_of
 from seatrial.pipeline import SERVICE
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Expect, Probe
+from seatrial.targets.shapes.openai import OpenAIChat
 
 RETRY_DEADLINES = 5  # all retries together may take this many deadlines
 BATCH_DEADLINES = 20  # all probes of one content type together may take this many
@@ -41,8 +43,18 @@ def send_probes(name: str, session: Session) -> Iterator[Event]:
         return
     exchanges = valid + send(session, session.probes(answered[0]))
     yield from problem_findings(name, session, exchanges)
+    yield from _chat(name, session, valid)
     yield Measurement(name, SERVICE, "probes", sum(e.result is not None for e in exchanges), "requests")
     yield from _after_probes(name, session, valid[answered[0]], exchanges)
+
+
+def _chat(name: str, session: Session, valid: Sequence[Exchange]) -> Iterator[Finding]:
+    """Yield what is wrong with the form of the answers of a service of chats."""
+    if session.plan is None or not isinstance(session.live.target, OpenAIChat):
+        return
+    answers = [answer_in(exchange.result) for exchange in valid]
+    asked = [(None, dict(r), a) for r, a in zip(session.plan.records, answers, strict=True) if a is not None]
+    yield from chat_findings(name, asked, how="one by one")
 
 
 def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = None) -> list[Exchange]:
