@@ -18,6 +18,7 @@ import pandas as pd
 
 from seatrial.errors import PipelineError, SeatrialError
 from seatrial.pipeline.copies import own_copy
+from seatrial.pipeline.forms import UNSAFE, Part, form_part
 from seatrial.pipeline.returned import returned
 from seatrial.pipeline.rule import describe, misnamed
 
@@ -25,11 +26,7 @@ METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 MAX_BODY_BYTES = 64 * 2**20
 MAX_POLL_SECONDS = 3_600.0
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 OWN = ("content-length", "transfer-encoding", "host", "connection", "content-type")
-
-Part = str | bytes | tuple[str, bytes, str]
-"""A field of a form: text, bytes, or a file as (name, content, content type)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class HttpRequest:
         if not isinstance(self.headers, Mapping):
             raise PipelineError("HttpRequest(headers=…) is no mapping of names to texts.")
         for name, value in {**self.headers, "content-type": self.content_type}.items():
-            if not (isinstance(name, str) and isinstance(value, str) and _TOKEN.fullmatch(name)) or _UNSAFE.search(
+            if not (isinstance(name, str) and isinstance(value, str) and _TOKEN.fullmatch(name)) or UNSAFE.search(
                 value
             ):
                 raise PipelineError(f"HttpRequest has the header {str(name)[:60]!r}, which HTTP cannot carry.")
@@ -107,7 +104,7 @@ class HttpRequest:
             >>> HttpRequest.form({"image": ("a.png", b"...", "image/png")}).content_type.partition(";")[0]
             'multipart/form-data'
         """
-        written = [_form_part(name, part) for name, part in parts.items()]
+        written = [form_part(name, part) for name, part in parts.items()]
         boundary = "seatrial-" + hashlib.sha256(b"\0".join(written)).hexdigest()[:32]
         body = b"".join(b"--%b\r\n%b\r\n" % (boundary.encode(), part) for part in written)
         return cls(body + b"--%b--\r\n" % boundary.encode(), f"multipart/form-data; boundary={boundary}", **others)
@@ -166,7 +163,7 @@ class Poll:
     every: float = 0.1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.url, str) or _UNSAFE.search(self.url):
+        if not isinstance(self.url, str) or UNSAFE.search(self.url):
             raise PipelineError(f"Poll(url={str(self.url)[:60]!r}): give the address of the answer as text.")
         for name, most in (("seconds", MAX_POLL_SECONDS), ("every", 60.0)):
             value = getattr(self, name)
@@ -240,13 +237,3 @@ def reading(hook: Callable[[HttpAnswer], Any], answer: HttpAnswer) -> pd.DataFra
 
 def _name(hook: Any) -> str:
     return str(getattr(hook, "__name__", type(hook).__name__))[:80]
-
-
-def _form_part(name: str, part: Part) -> bytes:
-    file, content, kind = ("", part, "") if isinstance(part, str | bytes) else part
-    if any('"' in text or _UNSAFE.search(text) for text in (name, file, kind)):
-        raise PipelineError(f"HttpRequest.form has the part {name[:60]!r}, whose name, file or type cannot be written.")
-    head = f'Content-Disposition: form-data; name="{name}"' + (f'; filename="{file}"' if file else "")
-    head += f"\r\nContent-Type: {kind}" if kind else ""
-    data = content.encode("utf-8") if isinstance(content, str) else bytes(content)
-    return head.encode("utf-8") + b"\r\n\r\n" + data

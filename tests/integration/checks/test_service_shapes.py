@@ -1,6 +1,5 @@
 """Services of other shapes in processes of their own: clean ones pass golden and contract, and bugs are found there."""
 
-import io
 import struct
 import sys
 import zlib
@@ -9,16 +8,20 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from seatrial import HttpRequest, Outcome, Pipeline, Poll, Service, capture, run
+from seatrial import Outcome, Pipeline, Service, capture, run
 from seatrial.checks.contract.check import check as contract
 from seatrial.checks.golden.check import check as golden
 from seatrial.events import Severity
 from seatrial.io.loading import load_file
 from seatrial.policy.policy import Policy
 from seatrial.policy.service import service_settings
+from tests.support.documented import documented
 from tests.support.paths import SUPPORT
 
 FILE = SUPPORT / "shape_service.py"
+DOCS = documented("services.md")  # the hooks of the page are those that are tested
+write_csv, read_csv, read_job = DOCS["write_csv"], DOCS["read_csv"], DOCS["read_job"]
+write_picture, read_picture = DOCS["write_picture"], DOCS["read_picture"]
 served = load_file(FILE)
 ROWS = 12
 CAPTURED = {}  # references by the stage that answers
@@ -53,32 +56,8 @@ def png(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def write_csv(rows):
-    return HttpRequest(rows.to_csv(index=False), "text/csv")
-
-
 def write_packed_csv(rows):
     return write_csv(rows).gzipped()
-
-
-def read_csv(answer):
-    return pd.read_csv(io.BytesIO(answer.body), dtype={"id": "str", "level": "str"})
-
-
-def write_picture(rows):
-    row = rows.iloc[0]
-    return HttpRequest.form({"id": row["id"], "image": ("picture.png", row["image"], "image/png")})
-
-
-def read_picture(answer):
-    told = answer.json()
-    return {name: told[name] for name in ("id", "width", "height", "digest")}
-
-
-def read_job(answer):
-    if answer.status == 202:
-        return Poll(answer.headers.get("location", ""), seconds=5, every=0.02)
-    return answer.json()
 
 
 def verdict_of(shape, fault, *, answer=respond, requests=None, checks=("golden", "contract"), **service):

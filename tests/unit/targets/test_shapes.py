@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zlib
 
 import httpx
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 from seatrial import HttpAnswer, HttpRequest, Pipeline, Poll, Service
 from seatrial.errors import AnswerError, PipelineError
 from seatrial.pipeline import LocalReplayer
-from seatrial.pipeline.envelopes import ANSWERS
+from seatrial.pipeline.envelopes import ANSWERS, WITHOUT_KEY
 from seatrial.targets.compression import check_encoding, decompressed
 from seatrial.targets.messages import Response, is_unnamed
 from seatrial.targets.shapes.envelope import NamedEnvelope
 from seatrial.targets.shapes.shaped import Shaped
+from tests.support.paths import ROOT
 
 ROWS = pd.DataFrame({"id": ["a", "b"], "x": [1.5, 2.5], "y": [1, 2]})
 
@@ -64,6 +66,16 @@ def test_an_envelope_holds_requests_of_columns_and_of_payloads_alike(name, body)
     assert json.loads(envelope.body(ROWS)) == body
     texts = [json.dumps(row) for row in ROWS.to_dict("records")]
     assert json.loads(envelope.body(pd.DataFrame({"payload": texts}, dtype="string"))) == body
+
+
+def test_the_envelopes_of_the_docs_are_those_that_are_known():
+    """Each row of the table can be declared, and none is missing."""
+    text = (ROOT / "docs" / "services.md").read_text(encoding="utf-8").partition("## Hooks")[0]
+    named = re.findall(r"^\| `([\w/]+)` \| `", text, re.MULTILINE)
+    assert {*named} == {*ANSWERS, "rows/scores", "/score"}
+    for name in named:
+        key = "stays here" if NamedEnvelope.of(name, "id").requests in WITHOUT_KEY else "is sent"
+        assert re.search(rf"^\| `{name}` .*\| {key} \|$", text, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", ["instnaces", "predictions", "", "a/b/c", "/", 7])

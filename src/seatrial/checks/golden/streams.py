@@ -35,7 +35,7 @@ def streamed_answers(name: str, comparison: ServiceComparison, service: LiveServ
     Args:
         name: of the check.
         comparison: what is expected of the service.
-        service: the live service; another than one of chats is not asked.
+        service: the live service; nothing is streamed from another than one of chats.
     """
     target = service.target
     if not isinstance(target, OpenAIChat) or service.ended() is not None:
