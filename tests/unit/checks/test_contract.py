@@ -12,8 +12,8 @@ from seatrial.checks.contract.allowances import allowed, misspelt_allowances
 from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature
 from seatrial.checks.contract.judge import Problem
 from seatrial.checks.contract.matching import example_mismatches
-from seatrial.checks.contract.semantics import semantic_shifts
-from seatrial.checks.contract.signature import inputs_of, signature_mismatches
+from seatrial.checks.contract.meaning.semantics import semantic_shifts
+from seatrial.checks.contract.meaning.signature import inputs_of, signature_mismatches
 from seatrial.errors import PolicyError
 from seatrial.events import Severity
 from seatrial.openapi.document import answer_schema, body_schema, documented_path

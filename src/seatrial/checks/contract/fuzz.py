@@ -27,6 +27,8 @@ def send_generated(name: str, session: Session) -> Iterator[Event]:
     total = GENERATED if settings.generated_requests is None else settings.generated_requests
     if not total or session.document is None or session.path is None or not session.over_http:
         return
+    if session.plan is not None and session.plan.message is not None:
+        return  # a hook writes the requests, and no generator knows their form
     batch = session.live.service.batch
     counts = {session.path: total - int(total * BATCH_SHARE) * bool(batch)}
     if batch:

@@ -76,9 +76,10 @@ def problems_of(session: Session, exchange: Exchange) -> Iterator[Problem]:
 
 def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Problem]:
     try:
-        answer = response.json()
+        answer = session.read(response)
     except AnswerError as error:
-        yield Problem("not-json", probe.field_name, probe.description, str(error))
+        cause = "not-json" if session.plan is None or session.plan.read is None else "unreadable-answer"
+        yield Problem(cause, probe.field_name, probe.description, str(error))
         return
     answers = answer if isinstance(answer, list) else [answer]
     allowed = session.trial.policy.golden.wide_integers
@@ -87,7 +88,9 @@ def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Pr
             detail = "readers that use doubles, such as browsers, lose its last digits"
             yield Problem("json-integer", column, probe.description, detail)
     documented, schema = session.schema_of(response.status)
-    mismatch = _schema_error(session, schema, answer) if documented and schema is not None else ""
+    mismatch = ""
+    if documented and schema is not None:
+        mismatch = _schema_error(session, schema, _body(response, answer))
     if mismatch:
         cause = "answer-shape" if probe.expect is Expect.ACCEPT and probe.cause == "request" else "error-as-success"
         yield Problem(cause, None, probe.description, _not_as_documented(response, mismatch))
@@ -100,7 +103,7 @@ def _coerced(session: Session, probe: Probe, response: Response) -> Problem:
     details, same = [], False
     if probe.equivalent is not None:
         try:
-            equivalent = session.connection.send(probe.equivalent, path=session.path)
+            equivalent = session.ask(probe.equivalent)
             answer, other = session.without_varying(response), session.without_varying(equivalent)
             same = answer is not None and answer == other
         except TargetError:
@@ -123,6 +126,14 @@ def _severity(session: Session, probe: Probe, same: bool) -> Severity:
     if cause in CHANGES or (cause in IF_SAME and same):
         return SEVERITIES[settings.silent_changes]
     return SEVERITIES[settings.coercion] if cause in (*COERCIONS, *IF_SAME) else Severity.ERROR
+
+
+def _body(response: Response, answer: Any) -> Any:
+    """Return what a response holds as JSON, which its OpenAPI describes; what was read in it where it is none."""
+    try:
+        return response.json()
+    except AnswerError:
+        return answer
 
 
 def _same_answer(probe: Probe) -> str:

@@ -127,6 +127,10 @@ class ProbePlan:
         varying: fields of an answer that differ each time, such as a request's id.
         connect: opens a separate connection, given a deadline in seconds; None where predictions are requested over
             HTTP at the service's root.
+        content_type: of the valid requests.
+        message: makes the HTTP request of a body and its content type, where it is more than both at ``path``.
+        settle: returns the last response to each request, where answers are fetched later.
+        read: returns the answers in a response as JSON values, raising AnswerError; None where they are its body.
     """
 
     path: str
@@ -137,6 +141,10 @@ class ProbePlan:
     learned: DeclaredFields | None = None
     varying: frozenset[str] = frozenset()
     connect: Callable[[float], AbstractContextManager[Connection]] | None = None
+    content_type: str = "application/json"
+    message: Callable[[bytes, str], Any] | None = None
+    settle: Callable[[Sequence[Response | TargetError | None]], Sequence[Response | TargetError | None]] | None = None
+    read: Callable[[Response], Any] | None = None
 
 
 @runtime_checkable
