@@ -79,6 +79,10 @@ class ServiceRecord(Strict):
     headers: dict[str, str]
     verify: bool | str
     cert: list[str]
+    request: str
+    response: str
+    envelope: str | None
+    poll_seconds: float | None
 
 
 class Opened(Reply):
@@ -122,6 +126,36 @@ class AnsweredReply(Reply):
     file: FileName
     lookups: list[str]
     calls: dict[str, str]
+
+
+class RequestedReply(Reply):
+    """The file with the requests that the service's hook wrote."""
+
+    reply: Literal["requested"]
+    file: FileName
+
+
+class PollRecord(Strict):
+    """The fields are those of ``pipeline.Poll``."""
+
+    url: str
+    seconds: float
+    every: float
+
+
+class ReadRecord(Strict):
+    """What the service's hook read in an answer: an error, how to poll, or neither where its frame is in the file."""
+
+    error: str
+    poll: PollRecord | None
+
+
+class ReadReply(Reply):
+    """What the service's hook read in each answer."""
+
+    reply: Literal["read"]
+    file: FileName
+    results: list[ReadRecord]
 
 
 class Captured(Reply):
@@ -188,7 +222,7 @@ class Failed(Reply):
 
 AnyReply: TypeAlias = (
     Ready | Opened | Loaded | ReplayedReply | AnsweredReply | Captured | Described
-    | DefinedReply | ForkedReply | EndedReply | Failed
+    | RequestedReply | ReadReply | DefinedReply | ForkedReply | EndedReply | Failed
 )  # fmt: skip
 _REPLIES: TypeAdapter[AnyReply] = TypeAdapter(Annotated[AnyReply, Field(discriminator="reply")])
 

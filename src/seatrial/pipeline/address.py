@@ -18,7 +18,7 @@ CREDENTIAL = re.compile(
 )  # names of headers that hold one
 _OWN = re.compile(r"^rest\+http://(127\.0\.0\.1|localhost|\[::1\]):\{port\}(?=/|$)")
 _PROTOCOL = re.compile(r"^([a-z0-9.-]+\+)(?=https?:)")
-_HOST = re.compile(r"^([a-z0-9.-]+\+)https?://[^/]*")
+_HOST = re.compile(r"^([a-z0-9.-]+\+)https?://[^/?#]*")
 _USER = re.compile(r"://([^/@]*)@")
 
 
@@ -127,6 +127,20 @@ def own_path(predict: str) -> str:
         ('/score', 'oip+http://127.0.0.1:{port}/fraud')
     """
     return _OWN.sub("", predict) or "/" if _OWN.match(predict) else predict
+
+
+def named_protocol(service: Addressed) -> str:
+    """Return the argument of a service that names a protocol of its own, such as ``oip+``, or the empty string.
+
+    Example:
+        >>> from seatrial import Service
+        >>> named_protocol(Service(url="oip+https://staging.example")), named_protocol(Service(url="https://a.example"))
+        ("url='oip+https://staging.example'", '')
+    """
+    if not service.predict.startswith("/"):
+        return f"predict={service.predict!r}"
+    found = _PROTOCOL.match(service.url or "")
+    return f"url={_USER.sub('://***@', service.url or '')!r}" if found and found[1] != "rest+" else ""
 
 
 def at(url: str, predict: str) -> str:

@@ -14,8 +14,9 @@ import httpx
 
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline.access import Access
-from seatrial.targets.connections import ClosedError, is_closed, reason, refused_tls
-from seatrial.targets.messages import Response, body_of
+from seatrial.targets.compression import check_encoding, decompressed
+from seatrial.targets.connections import ClosedError, is_closed, onward, reason, refused_after_handshake, refused_tls
+from seatrial.targets.messages import Response, message_of
 from seatrial.targets.pacing import Pace
 from seatrial.targets.sending import Sending
 
@@ -53,7 +54,7 @@ class Http:
             raise UsageError(f"'{url}' is not the URL of a service. Example: http://127.0.0.1:8000/score.")
         self.seconds, self.limit_bytes, self.connections = seconds, limit_bytes, connections
         self.access, self.pace = access or Access(), pace or Pace(connections)
-        self._tls = self.access.ssl_context() if self.url.scheme == "https" else False
+        self._tls = self.access.ssl_context() if self.url.scheme == "https" else None
         self._alone = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -74,7 +75,7 @@ class Http:
 
     def _connect(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
         """Return what carries the requests: no cookies from one to the next, nothing from the environment."""
-        return httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self._tls)
+        return httpx.AsyncHTTPTransport(limits=limits, trust_env=False, verify=self._tls or False)
 
     def _pool(self, kept: int) -> httpx.AsyncBaseTransport:
         return self._connect(httpx.Limits(max_connections=self.connections, max_keepalive_connections=kept,
@@ -111,7 +112,7 @@ class Http:
             TargetError: nobody answered.
             AnswerError: the answer did not end in time, was too long, broke HTTP or pointed to another host.
         """
-        return self._run(self.pace.paced(lambda: self.ask(method, path, body_of(payload), headers, seconds)))
+        return self._run(self.pace.paced(lambda: self.ask(*message_of(payload, method, path, headers), seconds)))
 
     def send_all(
         self,
@@ -127,8 +128,8 @@ class Http:
         They are in order. An error stands in its request's place. None stands for what was not sent: after five
         requests in a row without an answer, after ``all_seconds``, or when a gigabyte of answers is kept.
         """
-        asked = [lambda p=p: self.ask("POST", path, body_of(p), headers, seconds) for p in payloads]
-        return self._run(Sending(self, asked, all_seconds).run())
+        asked = [lambda p=p: self.ask(*message_of(p, "POST", path, headers), seconds) for p in payloads]
+        return self._run(Sending(self, asked, seconds or self.seconds, all_seconds).run())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
@@ -156,6 +157,8 @@ class Http:
             try:
                 return replace(await self._exchange(fresh, *asked), again=True)
             except TargetError:
+                if self._tls and (why := await refused_after_handshake(self.url, self._tls)):
+                    raise TargetError(f"No connection to {self._where(path)}: {why}.") from None
                 raise first from None
             finally:
                 if fresh is not self._transport:
@@ -180,12 +183,13 @@ class Http:
                     response = await transport.handle_async_request(request)
                     begun = True
                     try:
-                        onward = self._onward(url, response)
-                        if onward is None:
-                            content = await self._read(response)
+                        to = onward(url, response)
+                        if to is None:
+                            content, arrived = await self._read(response, request.headers, begin)
                             spent = time.perf_counter() - begin
-                            return Response(response.status_code, dict(response.headers), content, spent)
-                        url = onward
+                            told = dict(response.headers)
+                            return Response(response.status_code, told, content, spent, arrived=arrived)
+                        url = to
                     finally:
                         await response.aclose()
                 raise AnswerError(f"{self._where(path)} redirected more than {REDIRECTS} times.")
@@ -203,33 +207,24 @@ class Http:
     def _headers(self, own: Mapping[str, str] | None) -> dict[str, str]:
         return {**JSON, **self.access.headers, **{name.lower(): value for name, value in (own or {}).items()}}
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(
+        self, response: httpx.Response, asked: Mapping[str, str], begin: float
+    ) -> tuple[bytes, tuple[tuple[float, int], ...]]:
+        """Return the body, and when so many of its bytes had arrived."""
         encoding = response.headers.get("content-encoding", "identity").lower()
-        if encoding != "identity":
-            raise AnswerError(f"The response is encoded as {encoding}, which the request does not accept.")
+        check_encoding(encoding, asked)
         length = response.headers.get("content-length", "")
         if length.isdigit() and int(length) > self.limit_bytes:
             raise AnswerError(f"The response is {int(length):,} bytes long; at most {self.limit_bytes:,} are read.")
-        parts, size = [], 0
+        parts, arrived, size = [], [], 0
         assert isinstance(response.stream, httpx.AsyncByteStream)
         async for part in response.stream:
             size += len(part)
             if size > self.limit_bytes:
                 raise AnswerError(f"The response is longer than {self.limit_bytes:,} bytes.")
             parts.append(part)
-        return b"".join(parts)
-
-    def _onward(self, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
-        """Return where a redirect that keeps method and body leads on this host; others are answers like any."""
-        if response.status_code not in (301, 302, 303, 307, 308) or "location" not in response.headers:
-            return None
-        to = url.join(response.headers["location"])
-        if (to.scheme, to.host, to.port) != (url.scheme, url.host, url.port):
-            raise AnswerError(
-                f"{url.scheme}://{url.netloc.decode()} redirects to another host, "
-                f"'{to.host or to.scheme}'; it was not followed."
-            )
-        return to if response.status_code in (307, 308) else None
+            arrived.append((time.perf_counter() - begin, size))
+        return decompressed(b"".join(parts), encoding, self.limit_bytes), tuple(arrived)
 
     def _where(self, path: str | None) -> str:
         return str((self.url if path is None else self.url.join(path)).copy_with(userinfo=b""))

@@ -134,6 +134,16 @@ class Pace:
         return " ".join(said)
 
 
+def is_limit(result: object) -> bool:
+    """Whether a response says that there were too many requests: what it was asked is then not answered.
+
+    Example:
+        >>> is_limit(Response(429, {}, b"", 0.1)), is_limit(Response(422, {}, b"", 0.1))
+        (True, False)
+    """
+    return isinstance(result, Response) and result.status == 429
+
+
 def retry_after(response: Response) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks to wait, from a number or a date; None without one.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -19,7 +19,10 @@ LIMIT_ALL_BYTES = 2**30  # of all the answers that are kept at once
 PATIENCE_SECONDS = 2.0  # for an answer, while other requests get theirs
 _LOOK_SECONDS = 0.1
 _TIMES = 20  # the usual time of an answer: past it a request may be waiting for a connection and not for its answer
+_SHARE = 1 / 3  # of its deadline, after which it may be waiting too: one that runs into it shows nothing
 _USUAL = 50  # answers whose times are the usual
+_SERVED = 3  # answers on one connection while a request waits on another: a machine that stalls gives fewer
+_STALLS = 3  # requests that wait while all others are answered, and are at once alone: after so many it is no chance
 
 Ask = Callable[[], Coroutine[Any, Any, Response]]
 
@@ -35,23 +38,29 @@ class Connections(Protocol):
 
 
 class _StarvedError(Exception):
-    """A request waited for its answer while others got theirs."""
+    """A request waited for its answer while others got theirs, on so many other connections."""
+
+    def __init__(self, served: int) -> None:
+        super().__init__(served)
+        self.served = served
 
 
 class Sending:
     """Requests that are sent to one service, and what became of each.
 
     A request that is not answered while others are, or whose connection is closed again and again, is sent alone. If
-    it is answered then, fewer are sent at once from there on: a server may serve one connection at a time.
+    it is answered then, as many are sent at once from there on as were answered meanwhile: a server may serve one
+    connection at a time, or a few.
 
     Args:
         http: the connections.
         asked: functions that send the requests.
+        seconds: the deadline of each.
         all_seconds: after which no more are sent.
     """
 
-    def __init__(self, http: Connections, asked: Sequence[Ask], all_seconds: float) -> None:
-        self._http, self._pace, self._asked = http, http.pace, asked
+    def __init__(self, http: Connections, asked: Sequence[Ask], seconds: float, all_seconds: float) -> None:
+        self._http, self._pace, self._asked, self._seconds = http, http.pace, asked, seconds
         self._results: list[Response | TargetError | None] = [None] * len(asked)
         self._pending = deque(range(len(asked)))
         self._suspects: dict[int, Exception] = {}
@@ -59,12 +68,15 @@ class Sending:
         self._tries = [0] * len(asked)
         self._until, self._failures, self._kept = time.monotonic() + all_seconds, 0, 0
         self._times: deque[float] = deque(maxlen=_USUAL)
+        self._answers: Counter[int] = Counter()  # of each of those that work at once
+        self._at_once = self._stalls = 0
+        self._last = 0.0
 
     async def run(self) -> list[Response | TargetError | None]:
         """Send them all, and return what became of each, in order; None for what was not sent."""
         while self._pending and not self._over:
-            at_once = min(self._http.connections, self._pace.width, len(self._pending))
-            await asyncio.gather(*(self._work(n) for n in range(at_once)))
+            self._at_once = min(self._http.connections, self._pace.width, len(self._pending))
+            await asyncio.gather(*(self._work(n) for n in range(self._at_once)))
             if self._suspects:
                 await self._alone()
         return self._results
@@ -76,7 +88,8 @@ class Sending:
 
     @property
     def _patience(self) -> float:
-        return max(PATIENCE_SECONDS, _TIMES * statistics.median(self._times) if self._times else 0.0)
+        usual = _TIMES * statistics.median(self._times) if self._times else 0.0
+        return min(max(PATIENCE_SECONDS, usual), _SHARE * self._seconds)
 
     async def _work(self, number: int) -> None:
         while self._pending and not self._over and not self._suspects and number < self._pace.width:
@@ -87,6 +100,7 @@ class Sending:
                 return
             try:
                 response = await self._watched(at)
+                self._answers[number] += 1
             except (_StarvedError, TargetError) as error:
                 if isinstance(error, _StarvedError) or self._doubtful(at, error):
                     self._suspects[at] = error
@@ -101,7 +115,7 @@ class Sending:
 
     async def _watched(self, at: int) -> Response:
         """Return the answer; _StarvedError where it does not come while others come."""
-        begin = time.monotonic()
+        begin, before = time.monotonic(), self._answers.copy()
         if self._pace.width == 1 or at in self._cleared:
             response = await self._asked[at]()
         else:
@@ -109,15 +123,24 @@ class Sending:
             try:
                 while not task.done():
                     await asyncio.wait({task}, timeout=_LOOK_SECONDS)
-                    if not task.done() and self._times and time.monotonic() - begin > self._patience:
-                        raise _StarvedError
+                    now, patience = time.monotonic(), self._patience
+                    if task.done() or not self._times or now - begin <= patience:
+                        continue
+                    served = self._served_since(before)
+                    if served or not self._pending or now - self._last > patience:  # no more answers come
+                        raise _StarvedError(served or self._served_since(before, least=1))
                 response = task.result()
             finally:
                 if not task.done():
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
-        self._times.append(time.monotonic() - begin)
+        self._last = time.monotonic()
+        self._times.append(self._last - begin)
         return response
+
+    def _served_since(self, before: Counter[int], least: int = _SERVED) -> int:
+        """Return how many connections had so many answers since."""
+        return sum(count >= least for count in (self._answers - before).values())
 
     def _doubtful(self, at: int, error: TargetError) -> bool:
         """Whether an error may be that of a connection too many."""
@@ -130,7 +153,7 @@ class Sending:
         self._suspects.clear()
         self._pending.extendleft(at for at, _ in reversed(others))
         self._cleared.add(first)
-        patience, width, starved = self._patience, self._pace.width, isinstance(why, _StarvedError)
+        patience = self._patience
         await self._http.reconnect(alone=True)
         begin = time.monotonic()
         try:
@@ -142,11 +165,21 @@ class Sending:
             right = time.monotonic() - begin < patience
             self._answered(first, response)
         if right:
-            self._pace.narrow(1 if starved else width // 2, alone=starved)
+            self._narrow(why)
         else:  # it was that request
             self._cleared.update(at for at, _ in others)
         if not self._pace.alone:
             await self._http.reconnect(alone=False)
+
+    def _narrow(self, why: Exception) -> None:
+        """Send fewer at once, because of how a request went that is answered alone."""
+        width = self._pace.width
+        if not isinstance(why, _StarvedError):
+            self._pace.narrow(width // 2)
+        elif why.served >= max(2, self._at_once - 1) and self._stalls < _STALLS:
+            self._stalls += 1  # every other connection was served: more likely this one met a stall
+        else:
+            self._pace.narrow(min(max(1, why.served), width - 1), alone=why.served <= 1)
 
     def _answered(self, at: int, response: Response) -> None:
         self._results[at] = response

@@ -131,7 +131,7 @@ def test_a_slow_request_is_not_taken_for_one_without_a_connection(monkeypatch: p
 
     def answer(handler: Handler, record: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
         if record["id"] == "t3":
-            threading.Event().wait(0.8)
+            threading.Event().wait(2.0)
         return double(handler, record)
 
     with served(ThreadingHTTPServer, answer) as url, Http(url, pace=(pace := Pace(8))) as http:
@@ -139,6 +139,24 @@ def test_a_slow_request_is_not_taken_for_one_without_a_connection(monkeypatch: p
         answers = http.send_all(bodies, path="/score")
     assert [a.json()["id"] for a in answers] == [b["id"] for b in bodies]  # type: ignore[union-attr]
     assert (pace.width, pace.told) == (8, "")
+
+
+def test_a_server_of_three_connections_gets_three_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of three threads that each keep a connection: every request is answered, three or fewer at once."""
+    monkeypatch.setattr(sending, "PATIENCE_SECONDS", 0.5)
+    threads = threading.BoundedSemaphore(3)
+
+    class Pool(ThreadingHTTPServer):
+        def process_request_thread(self, *connection: Any) -> None:
+            with threads:
+                super().process_request_thread(*connection)
+
+    with served(Pool) as url, Http(url, pace=(pace := Pace(8))) as http:
+        bodies = [{"id": f"t{n}", "x": 1.0} for n in range(300)]
+        answers = http.send_all(bodies, path="/score")
+    assert [a.json()["id"] for a in answers] == [b["id"] for b in bodies]  # type: ignore[union-attr]
+    assert 1 <= pace.width <= 3
+    assert "instead of 8 requests were sent at once" in pace.told or pace.alone
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from seatrial.checks.contract.matching import example_mismatches
 from seatrial.checks.contract.session import Session
 from seatrial.errors import AnswerError
-from seatrial.events import Event, Finding
+from seatrial.events import Event, Finding, NotEvaluated
 from seatrial.pipeline import SERVICE
 from seatrial.policy.consumers import Example
+from seatrial.targets.pacing import is_limit
 
 ADVICE = {
     "unit-factor": "Agree with the consumer on the new scale, or give the new scale a field of its own.",
@@ -28,7 +29,7 @@ def replay_examples(name: str, session: Session) -> Iterator[Event]:
         yield from _replay(name, session, example)
 
 
-def _replay(name: str, session: Session, example: Example) -> Iterator[Finding]:
+def _replay(name: str, session: Session, example: Example) -> Iterator[Event]:
     path = session.live.path(example.path) if example.path else session.path
     if path is None:
         detail = "The example has no path, and the service's own path takes no JSON record."
@@ -36,6 +37,10 @@ def _replay(name: str, session: Session, example: Example) -> Iterator[Finding]:
         return
     try:
         response = session.http.send(example.body, path=path, method=example.method, headers=example.headers)
+        if is_limit(response) and example.status != response.status:
+            reason = f"The example '{example.name}' was not answered. {session.http.pace.told}"
+            yield NotEvaluated(name, SERVICE, reason)
+            return
         if response.status != example.status:
             detail = f"Expected status {example.status}, got {response.status}."
             yield _finding(name, example, None, f"status-{response.status}", detail)

@@ -27,7 +27,7 @@ from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
 from seatrial.checks.serving.refused import load_refused
-from seatrial.checks.serving.service import address_of, can_start
+from seatrial.checks.serving.service import address_of, can_start, only_json
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import seconds as duration
@@ -58,6 +58,9 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
             NAME, SERVICE,
             f"The load check needs an HTTP path; predict is '{path}'. Set path in [slo] of service.toml.",
         )  # fmt: skip
+        return
+    if reason := only_json(trial, slo.path, "[slo]"):
+        yield NotEvaluated(NAME, SERVICE, reason)
         return
     try:
         plan = plan_of(slo, load)

@@ -6,22 +6,18 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from seatrial.checks.serving.target import target_of
 from seatrial.errors import TargetError, UsageError
 from seatrial.events import Finding, Severity
-from seatrial.pipeline import SERVICE, Pipeline, Service
-from seatrial.pipeline.access import Access
+from seatrial.pipeline import SERVICE, Service
 from seatrial.process.running import Running
-from seatrial.targets import connect
 from seatrial.targets.elsewhere import Elsewhere, elsewhere
 from seatrial.targets.http import Http
-from seatrial.targets.launch import fill, folder_of, start, values_of
+from seatrial.targets.launch import folder_of, start, values_of
 from seatrial.targets.pacing import Pace
 from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
-
-PACED = ("rest+http", "rest+https", "mlflow+http", "mlflow+https", "oip+http", "oip+https")  # the targets over Http
 
 
 @dataclass(frozen=True)
@@ -151,6 +147,24 @@ def can_start(trial: Trial) -> bool:
     return trial.model_path is not None or not needs_model
 
 
+def only_json(trial: Trial, path: str | None, setting: str) -> str:
+    """Return why plain JSON records cannot be sent to the trial's service, as a sentence; empty where they can.
+
+    Args:
+        trial: whose service it is.
+        path: that takes JSON records, where one is set.
+        setting: where it is set, such as ``[slo]``.
+    """
+    service = trial.pipeline.service
+    if path is not None or service is None or not service.shaped:
+        return ""
+    return (
+        "JSON records are sent here, and the service takes requests of another shape: its Service declares request=, "
+        f"response=, envelope= or poll_seconds=. Set path in {setting} of service.toml to a path that takes JSON "
+        "records, or skip the check."
+    )
+
+
 def live_service(trial: Trial) -> LiveService:
     """Return the trial's service: started on the first call, shared by every check.
 
@@ -176,27 +190,6 @@ def serve(trial: Trial, *, model_path: str | None = None, urls: Mapping[str, str
     return start(pipeline.service, values=values, cwd=folder_of(pipeline), sandbox=trial.sandbox)
 
 
-def target_of(
-    pipeline: Pipeline, running: Running | Elsewhere, *, seconds: float = 30.0, pace: Pace | None = None
-) -> Target:
-    """Return the target that sends requests to a pipeline's running service; use it in a ``with`` block."""
-    service = pipeline.service
-    assert service is not None
-    options: dict[str, Any] = {"key": pipeline.key, "seconds": seconds}
-    if isinstance(running, Elsewhere):
-        url, batch = running.predict, service.batch and running.path(service.batch)
-        options |= {"access": running.access} if running.access != Access() else {}
-    elif service.predict.startswith("/"):
-        url, batch = f"rest+{running.url}{service.predict}", service.batch
-    else:
-        url, batch = fill(service.predict, running.values), service.batch
-    if url.startswith("rest+"):
-        options["batch"] = batch
-    if pace is not None and url.partition(":")[0] in PACED:
-        options |= {"pace": pace, "connections": pace.width}
-    return connect(url, **options)
-
-
 def _start(trial: Trial) -> LiveService:
     if trial.service is not None:
         declared = trial.pipeline.service or Service(url="http://in-process", openapi=None)
@@ -206,10 +199,10 @@ def _start(trial: Trial) -> LiveService:
     seconds = trial.policy.golden.timeout_seconds
     if service.url is not None:
         where = there(trial)
-        target = trial.hold(target_of(trial.pipeline, where, seconds=seconds, pace=pace))
+        target = trial.hold(target_of(trial.pipeline, where, hooks=trial.replayer, seconds=seconds, pace=pace))
         placed = replace(service, openapi=service.openapi and where.path(service.openapi),
                          batch=service.batch and where.path(service.batch))  # fmt: skip
         return LiveService(placed, None, target, where, pace)
     running = trial.hold(serve(trial))
-    target = trial.hold(target_of(trial.pipeline, running, seconds=seconds, pace=pace))
+    target = trial.hold(target_of(trial.pipeline, running, hooks=trial.replayer, seconds=seconds, pace=pace))
     return LiveService(service, running, target, pace=pace)
