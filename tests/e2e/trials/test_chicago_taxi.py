@@ -16,7 +16,7 @@ DATA = SHARED / "data" / "chicago_taxi.csv"
 pytestmark = pytest.mark.skipif(not DATA.is_file(), reason="the taxi trips are not beside this checkout")
 
 TRAINED = 6_000  # the first trips of the file; the others are held out
-RUNS, WHOLE, GOLDEN = 40, 3, 12  # clean validations; the first ask every check, the next golden, the rest compare
+RUNS, WHOLE, GOLDEN = 20, 1, 6  # clean validations; the first ask every check, the next golden, the rest compare
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +71,11 @@ def compare(trial, stage):
 
 
 def test_clean_versions_never_fail(captured, trips, model):
-    """40 references of held-out trips, drawn anew, are 40 passes without a warning.
+    """20 references of held-out trips, drawn anew, are 20 passes without a warning.
 
-    Three of 800 trips are asked every check. The others have 60 to 400 trips, too few to judge a model by: 9 are
-    asked golden, and 28 only the comparison of every stage, alone and in the chain. ``tests/bench/clean_runs.py``
-    asks hundreds everything.
+    One of 800 trips is asked every check. The others have 60 to 400 trips, too few to judge a model by: 5 are asked
+    golden, and 14 only the comparison of every stage, alone and in the chain. ``tests/bench/clean_runs.py`` asks
+    hundreds.
     """
     failed = []
     for n in range(RUNS):

@@ -102,10 +102,7 @@ class Shaped(Http):
         around = None if self.service.request is not None else self.envelope.around_record
         if around is not None:
             plan = plan_of_records(self.path, self.envelope.inputs(requests), Envelope(*around))
-            return ProbePlan(
-                self.path, plan.valid, plan.probes, plan.records, plan.declared_by, settle=self.settled,
-                read=self.rows_in,
-            )  # fmt: skip
+            return replace(plan, settle=self.settled, read=self.rows_in)
         some = [requests.iloc[[n]] for n in range(min(MOST_VALID, len(requests)))]
         valid = self.write(some)
         if not valid or any(m.method != "POST" for m in valid):
