@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -13,6 +15,7 @@ from seatrial.formatting import number, plural
 from seatrial.formatting import seconds as duration
 from seatrial.targets.messages import Response
 
+RATE_LIMIT = 429  # the status of too many requests
 TRIES = 8  # of one request that the service asks to send later
 MOST_SECONDS = 120.0  # that one request to wait is heeded for
 ALL_SECONDS = 300.0  # that all of them together are heeded for
@@ -47,7 +50,8 @@ class Pace:
         self.hopeless = False
         self._narrowed_from, self._found = 0, 0.0
         self._not_before = self._next = self._window = 0.0
-        self._taken = 0
+        self._taken = self._active = 0
+        self._idle, self._free_since, self._lock = 0.0, math.inf, threading.Lock()
 
     @property
     def per_second(self) -> float | None:
@@ -57,12 +61,27 @@ class Pace:
     async def paced(self, ask: Callable[[], Awaitable[Response]]) -> Response:
         """Return the answer to a request, which is asked in its turn and again where the service asks to wait."""
         tries = 0
-        while True:
-            await self.turn()
-            response = await ask()
-            tries += 1
-            if not self.must_wait(response, tries):
-                return response
+        with self.active():
+            while True:
+                await self.turn()
+                response = await ask()
+                tries += 1
+                if not self.must_wait(response, tries):
+                    return response
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Say that a request is under way or waits for its turn: time without any says nothing of a rate."""
+        with self._lock:
+            if not self._active:
+                self._idle += max(0.0, time.monotonic() - max(self._free_since, self._window))
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._free_since = time.monotonic()
 
     async def turn(self) -> None:
         """Wait until the next request may be sent."""
@@ -79,7 +98,7 @@ class Pace:
     def must_wait(self, response: Response, tries: int) -> bool:
         """Whether a request is to be sent again, after a wait that every request keeps to from now on."""
         asked = retry_after(response)
-        if response.status != 429 and (response.status != 503 or asked is None):
+        if response.status != RATE_LIMIT and (response.status != 503 or asked is None):
             self._taken += 1
             self.hopeless = False
             return False
@@ -103,11 +122,11 @@ class Pace:
         self.width, self.alone = max(1, width), self.alone or alone
 
     def _learn(self, now: float, wait: float) -> None:
-        """Go down to half as many at once, and to the rate that was taken since the last wait."""
+        """Go down to half as many at once, and to the rate that was taken since the last wait, without idle time."""
         if self._window and self._taken and not self._declared:
-            rate = _USED * self._taken / (now + wait - self._window)
+            rate = _USED * self._taken / (now + wait - self._window - self._idle)
             self._found = min(rate, self._found or math.inf)
-        self._window, self._taken = now + wait, 0
+        self._window, self._taken, self._idle = now + wait, 0, 0.0
         if self.width > 1:
             self.narrow(self.width // 2)
 
@@ -141,7 +160,7 @@ def is_limit(result: object) -> bool:
         >>> is_limit(Response(429, {}, b"", 0.1)), is_limit(Response(422, {}, b"", 0.1))
         (True, False)
     """
-    return isinstance(result, Response) and result.status == 429
+    return isinstance(result, Response) and result.status == RATE_LIMIT
 
 
 def retry_after(response: Response) -> float | None:

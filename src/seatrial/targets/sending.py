@@ -93,25 +93,28 @@ class Sending:
 
     async def _work(self, number: int) -> None:
         while self._pending and not self._over and not self._suspects and number < self._pace.width:
-            at = self._pending.popleft()
-            await self._pace.turn()
-            if self._suspects:  # the connections are about to be closed
-                self._pending.appendleft(at)
-                return
-            try:
-                response = await self._watched(at)
-                self._answers[number] += 1
-            except (_StarvedError, TargetError) as error:
-                if isinstance(error, _StarvedError) or self._doubtful(at, error):
-                    self._suspects[at] = error
-                    return
-                self._failed(at, error)
-                continue
-            self._tries[at] += 1
-            if self._pace.must_wait(response, self._tries[at]):
-                self._pending.appendleft(at)
+            with self._pace.active():
+                await self._one(self._pending.popleft(), number)
+
+    async def _one(self, at: int, number: int) -> None:
+        await self._pace.turn()
+        if self._suspects:  # the connections are about to be closed
+            self._pending.appendleft(at)
+            return
+        try:
+            response = await self._watched(at)
+        except (_StarvedError, TargetError) as error:
+            if isinstance(error, _StarvedError) or self._doubtful(at, error):
+                self._suspects[at] = error
             else:
-                self._answered(at, response)
+                self._failed(at, error)
+            return
+        self._answers[number] += 1
+        self._tries[at] += 1
+        if self._pace.must_wait(response, self._tries[at]):
+            self._pending.appendleft(at)
+        else:
+            self._answered(at, response)
 
     async def _watched(self, at: int) -> Response:
         """Return the answer; _StarvedError where it does not come while others come."""
