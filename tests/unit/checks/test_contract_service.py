@@ -1,11 +1,13 @@
 """The contract check on a service in this process: probes, a document that is none, and a consumer's examples."""
 
+import httpx
 import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service, capture, run
 from seatrial.events import Severity
 from seatrial.policy.consumers import Example, Pinned
 from seatrial.policy.service import service_settings
+from seatrial.targets.inprocess import InProcessService
 from tests.support.tiny import in_process, parse, requests, respond
 
 BODY = {"id": "t1", "x": 3.0, "at": "2025-03-01T10:00:00+00:00"}
@@ -56,3 +58,24 @@ def test_an_example_that_is_met_is_no_finding():
     verdict = validate("none", pinned=Pinned((Example("shop/fine", BODY, response={"score": 2.0}),)))
     assert verdict.outcome is not Outcome.INCONCLUSIVE
     assert not [f for f in verdict.findings if "example" in f.evidence]
+
+
+def test_a_consumer_example_that_meets_a_rate_limit_is_not_evaluated():
+    """Status 429 is no broken promise to a consumer, and the requests of the reference and the probes were not read."""
+
+    def slow_down(request):
+        return httpx.Response(429, headers={"retry-after": "3600"})
+
+    declared = Service(["never", "started", "{port}"], predict="/score", openapi=None)
+    pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=declared)
+    frame = requests(20)
+    reference = capture(pipeline, frame[~frame["payload"].str.contains("null")].reset_index(drop=True))
+    policy = Policy(pinned=Pinned((Example("shop/fine", BODY, response={"score": 2.0}),)))
+    service = InProcessService(slow_down, path="/score", key="id")
+    verdict = run(pipeline, reference, ["contract"], policy=policy, service=service)
+    assert verdict.outcome is Outcome.INCONCLUSIVE, verdict.findings
+    assert not verdict.errors
+    reasons = " ".join(told.reason for told in verdict.not_evaluated)
+    assert "The example 'shop/fine' was not answered. The service limits the rate of requests" in reasons
+    assert "answers no request of the reference" in reasons
+    assert "requests_per_second" in reasons

@@ -15,14 +15,17 @@ from seatrial.checks.contract.fuzz import send_generated
 from seatrial.checks.contract.meaning.model import compare_meaning, compare_signature
 from seatrial.checks.contract.send import send_probes
 from seatrial.checks.contract.session import Session, fetch_openapi
+from seatrial.checks.serving.refused import refusal
 from seatrial.checks.serving.service import LiveService, can_serve, live_service, remarks
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
 from seatrial.targets.http import Http
+from seatrial.targets.pacing import RATE_LIMIT
 from seatrial.trial import Trial
 
 NAME = "contract"
+ADVICE = "Let the client have it, or set openapi=None in Service(...)."
 
 
 def run(trial: Trial, _: str | None) -> Iterator[Event]:
@@ -70,14 +73,20 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
 
 def _all_parts(trial: Trial, service: LiveService, http: Http) -> Iterator[Event]:
     path = service.service.openapi
-    document, reason = fetch_openapi(http, path) if path else (None, "")
-    yield from compatibility.compare_documents(NAME, trial, document, reason)
+    document, reason, status = fetch_openapi(http, path) if path else (None, "", 0)
+    session = Session.of(trial, service, http, document)
+    if refused := _refused(session):
+        yield NotEvaluated(NAME, SERVICE, refused)
+        return
+    if refusal(service, 1, status) or status == RATE_LIMIT:
+        yield NotEvaluated(NAME, SERVICE, f"The OpenAPI was not compared: {reason} {ADVICE}")
+    else:
+        yield from compatibility.compare_documents(NAME, trial, document, reason)
     yield Measurement(
         NAME, SERVICE, "openapi operations compared", compatibility.compared(trial, document), "operations"
     )
     yield from compare_signature(NAME, trial, SERVICE)
     yield from compare_meaning(NAME, trial, SERVICE)
-    session = Session.of(trial, service, http, document)
     yield from replay_examples(NAME, session)
     yield Measurement(NAME, SERVICE, "consumer examples", len(trial.policy.pinned.examples), "requests")
     if session.path is None:
@@ -89,6 +98,17 @@ def _all_parts(trial: Trial, service: LiveService, http: Http) -> Iterator[Event
         return
     yield from send_probes(NAME, session)
     yield from send_generated(NAME, session)
+
+
+def _refused(session: Session) -> str:
+    """Return what to do where a service that runs already refuses the client, and not the request; or nothing."""
+    valid = session.valid_requests()
+    if session.live.elsewhere is None or not valid:
+        return ""
+    try:
+        return refusal(session.live, 1, session.ask(valid[0]).status)
+    except AnswerError:  # told by the probes
+        return ""
 
 
 def _exited(service: LiveService, exit_status: str) -> Finding:

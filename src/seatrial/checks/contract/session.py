@@ -144,20 +144,21 @@ class Session:
         return {k: v for k, v in answer.items() if k not in varying} if isinstance(answer, dict) else answer
 
 
-def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str]:
-    """Return the OpenAPI of a service and an empty string, or None and the reason as a sentence.
+def fetch_openapi(http: Http, path: str) -> tuple[Mapping[str, Any] | None, str, int]:
+    """Return the OpenAPI of a service and an empty string, or None and the reason as a sentence; and the status.
 
     Raises:
         TargetError: the service is not reachable.
     """
     response = http.send(path=path, method="GET")
     if not response.ok:
-        return None, f"'{path}' returns status {response.status}."
+        return None, f"'{path}' returns status {response.status}.", response.status
     try:
         document = response.json()
     except AnswerError as error:
-        return None, f"'{path}': {error}"
-    return (document, "") if is_openapi(document) else (None, f"'{path}' returns no OpenAPI 3 document.")
+        return None, f"'{path}': {error}", response.status
+    found = (document, "") if is_openapi(document) else (None, f"'{path}' returns no OpenAPI 3 document.")
+    return *found, response.status
 
 
 def _requests(trial: Trial, live: LiveService) -> pd.DataFrame:

@@ -26,9 +26,19 @@ def all_refused(service: LiveService, received: Sequence[ServiceAnswers]) -> str
         return ""
     if any(each.answers or each.degraded or each.others or each.unreachable for each in received):
         return ""
-    sent, status = service.elsewhere.access, min(statuses)
-    known = f"They carried {', '.join(sorted(sent.headers))}" if sent.headers else "They carried no header of yours"
     refused = sum(len(failure.keys) for each in received for failure in each.failures.values())
+    return refusal(service, refused, min(statuses))
+
+
+def refusal(service: LiveService, refused: int, status: int) -> str:
+    """Return what to do where a service that runs already answered none of so many requests, with this status.
+
+    It is the empty string where the service was started here, or the status is not that of missing credentials.
+    """
+    if service.elsewhere is None or status not in CREDENTIALS:
+        return ""
+    sent = service.elsewhere.access
+    known = f"They carried {', '.join(sorted(sent.headers))}" if sent.headers else "They carried no header of yours"
     return (
         f"The service refuses the client: {plural(refused, 'request')} got status {status}, and none an answer. {known}"
         f"{' and a client certificate' if sent.cert else ''}. Check Service(headers=…), and the variable or file that "
