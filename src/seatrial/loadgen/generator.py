@@ -22,6 +22,7 @@ _IDLE_SECONDS = 2.0  # servers drop idle connections, uvicorn after 5 s; a race 
 _LOCAL_ERRORS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 _GRACE_SECONDS = 5.0
 ODD = 10_000  # responses that are kept because they lack what is expected
+_WAITS, _WAIT_BYTES = 100, 40  # different texts of Retry-After that are kept, and of each
 _BATCH = 32  # requests sent before responses are read again
 
 
@@ -61,6 +62,7 @@ class Generator:
         self.status: list[int] = []
         self.outcome: list[int] = []
         self.answers: list[RequestResult] = []
+        self.retry_after: dict[str, None] = {}
         self.open: set[HttpConnection] = set()
         self.idle: list[HttpConnection] = []
         self.busy: dict[int, HttpConnection] = {}
@@ -109,6 +111,7 @@ class Generator:
             np.asarray(self.outcome, dtype=np.uint8),
             connections=connections,
             waited=self.waited,
+            retry_after=tuple(self.retry_after),
             answers=tuple(sorted(self.answers, key=lambda answer: answer.index)),
         )
 
@@ -165,6 +168,8 @@ class Generator:
         if self.busy.pop(index, None) is None:
             return
         self.status[index] = status
+        if status == 429 and connection.retry_after and len(self.retry_after) < _WAITS:
+            self.retry_after[connection.retry_after[:_WAIT_BYTES].decode("latin-1").strip()] = None
         if index in self.keep:
             self.answers.append(RequestResult(index, status, body))
         elif self.expect and 200 <= status < 300 and self.expect[index % len(self.expect)] not in body:

@@ -73,6 +73,7 @@ class HttpConnection(asyncio.Protocol):
     Attributes:
         index: the request under way, or -1.
         idle_since: when its last response was complete, by ``time.monotonic()``.
+        retry_after: the ``Retry-After`` of the response to the request under way, or of the last one.
     """
 
     __slots__ = (
@@ -86,12 +87,14 @@ class HttpConnection(asyncio.Protocol):
         "_status",
         "idle_since",
         "index",
+        "retry_after",
         "transport",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner) -> None:
         self._owner = owner
         self.index = -1
+        self.retry_after = b""
         self.idle_since = 0.0
         self.transport: asyncio.Transport | None = None
         self._parser = HttpResponseParser(self)
@@ -101,7 +104,7 @@ class HttpConnection(asyncio.Protocol):
 
     def send(self, index: int, data: bytes) -> None:
         """Write request ``index``; the connection must be idle."""
-        self.index = index
+        self.index, self.retry_after = index, b""
         assert self.transport is not None
         self.transport.write(data)
 
@@ -142,10 +145,13 @@ class HttpConnection(asyncio.Protocol):
             self._framed = self._complete = False
             self._owner.answered(self, index, status, body)
 
-    def on_header(self, name: bytes, _: bytes) -> None:
-        """Note for the parser whether a header states where the body ends."""
-        if name.lower() in _BODY_HEADERS:
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note for the parser whether a header states where the body ends, or when to send the request again."""
+        lower = name.lower()
+        if lower in _BODY_HEADERS:
             self._framed = True
+        elif lower == b"retry-after":
+            self.retry_after = value
 
     def on_headers_complete(self) -> None:
         """Take the status from the parser; after an interim response (1xx) the final one follows."""

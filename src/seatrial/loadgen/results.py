@@ -40,6 +40,7 @@ class LoadRun:
         outcome: an index into ``OUTCOMES``.
         connections: the most that could be open at once.
         waited: how many requests found every connection busy.
+        retry_after: what the ``Retry-After`` of answers with status 429 asked for, some of the different texts.
         answers: the responses to the requests named by ``keep``, and those whose body lacks what ``expect`` named.
     """
 
@@ -50,6 +51,7 @@ class LoadRun:
     outcome: NDArray[np.uint8]
     connections: int
     waited: int = 0
+    retry_after: tuple[str, ...] = ()
     answers: Sequence[RequestResult] = field(default=(), repr=False)
 
     def __len__(self) -> int:
@@ -123,5 +125,6 @@ def merged(runs: Sequence[LoadRun], places: Sequence[NDArray[np.int64]]) -> Load
         **columns,
         connections=sum(run.connections for run in runs),
         waited=sum(run.waited for run in runs),
+        retry_after=tuple(dict.fromkeys(text for run in runs for text in run.retry_after)),
         answers=sorted(answers, key=lambda answer: answer.index),
     )

@@ -143,6 +143,7 @@ def _run_of(result: _Arrays) -> LoadRun:
         **{name: result[name] for name in _COLUMNS},
         connections=int(result["connections"]),
         waited=int(result["waited"]),
+        retry_after=tuple(result["retry_after"].tolist()),
         answers=[RequestResult(index, status, body, sampled) for index, status, sampled, body in each],
     )
 
@@ -196,6 +197,7 @@ def main() -> None:
             **{name: getattr(run, name) for name in _COLUMNS},
             "connections": np.int64(run.connections),
             "waited": np.int64(run.waited),
+            "retry_after": np.array(run.retry_after, dtype=np.str_),
             "answered": np.array([each.index for each in run.answers], dtype=np.int64),
             "answered_status": np.array([each.status for each in run.answers], dtype=np.int64),
             "answered_sampled": np.array([each.sampled for each in run.answers], dtype=bool),

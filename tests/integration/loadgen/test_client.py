@@ -19,6 +19,7 @@ from seatrial.loadgen.estimates import quantile
 from seatrial.loadgen.results import OUTCOMES
 from seatrial.loadgen.schedule import constant, poisson
 from seatrial.loadgen.validity import invalid_reasons
+from seatrial.loadgen.workers import offer_by
 from seatrial.process.event_loop import Background
 from tests.support.load_shapes import recorded
 from tests.support.paths import SUPPORT
@@ -131,6 +132,20 @@ def test_a_server_that_closes_after_each_answer_gets_new_connections(head):
         run = offer(url, poisson(constant(200, 0.2), 1), keep=range(1000))
     assert run.good.all()
     assert {each.body for each in run.answers} == {b"ok"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_rate_limit_asks_to_wait_is_kept(workers):
+    """The texts of Retry-After of answers with status 429, each once, and those of no other answer."""
+
+    async def answer(number, writer):
+        told = [b"429 Slow\r\nRetry-After: 3", b"429 Slow", b"200 OK\r\nRetry-After: 8", b"429 Slow\r\nretry-after: 5"]
+        writer.write(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % told[number % 4])
+
+    with serving(answer) as (url, _):
+        run = offer_by(workers, url, recorded([0.05 * n for n in range(8)]))
+    assert run.counts() == {"status 200": 2, "status 429": 6}
+    assert sorted(run.retry_after) == ["3", "5"]
 
 
 def test_statuses_outside_200_to_299_are_misses():

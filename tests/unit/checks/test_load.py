@@ -19,7 +19,7 @@ from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.engine import plan, run_case
 from seatrial.errors import UsageError
-from seatrial.events import Evaluated, Finding, NotEvaluated
+from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
 from seatrial.loadgen.statistics import Plan
 from seatrial.policy.service import Load, Slo, service_settings
@@ -92,6 +92,42 @@ def test_a_status_without_an_answer_is_the_cause_and_not_slowness(status, cause)
     assert "log" in result.advice
     shares = {m.name: m.value for m in judge.measurements("load", judge.FinishedRuns(SLO, Plan(1, 1_000), [each]))}
     assert shares["error share"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("waits", "says", "seconds"),
+    [
+        (("1", "3"), "'Retry-After' asked to wait up to 3.0 s", 3.0),
+        (("Wed, 21 Oct 2026 07:28:00 GMT",), "'Retry-After' named a date", None),
+        ((), "no 'Retry-After' said for how long", None),
+    ],
+)
+def test_answers_429_under_load_are_one_finding_that_says_rate_limit(waits, says, seconds):
+    """With how many there were and what they asked for; whoever reads it looks for no error in the service's log."""
+    each = run(steady(1_000))
+    each.status[np.arange(1_000) % 20 == 0] = 429
+    each.status[1] = 500
+    each = replace(each, retry_after=waits)
+    _, events = evaluated(run(steady(1_250)), each)
+    [found] = [e for e in events if isinstance(e, Finding)]
+    assert found.cause == "rate-limit"
+    assert found.severity is Severity.ERROR
+    assert "because it limits the rate of requests" in found.message
+    assert f"50 of 2,250 requests (2.22 %) were refused with status 429, and {says}" in found.message
+    assert "1 of 2,250 requests (0.04 %) ended with 'status 500'" in found.message
+    assert "rate in [slo]" in found.advice
+    assert found.evidence["status 429"] == 50
+    assert found.evidence.get("retry_after_seconds") == seconds
+
+
+def test_a_few_answers_429_of_a_service_that_meets_its_objective_are_information():
+    """They are told, and fail nothing."""
+    each = run(steady(1_000))
+    each.status[7] = 429
+    _, events = evaluated(run(steady(1_250)), each)
+    [found] = [e for e in events if isinstance(e, Finding)]
+    assert (found.cause, found.severity) == ("rate-limit", Severity.INFO)
+    assert isinstance(events[-1], Evaluated)
 
 
 def test_half_of_the_answers_redirected_is_an_error_share_of_a_half():

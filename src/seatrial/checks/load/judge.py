@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from seatrial.checks.load.limits import ADVICE as RATE_ADVICE
+from seatrial.checks.load.limits import OUTCOME, rate_limit
 from seatrial.checks.load.runs import shape
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import part_of, plural, seconds, share
@@ -116,6 +118,9 @@ def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
         return
     result = statistics.evaluate([part > slo.limit_seconds for part in finished.latencies()], finished.plan)
     total = sum(result.requests)
+    limited = rate_limit(finished.runs)
+    if limited is not None and result.decision != "violated":
+        yield limited.remark(name)
     if result.decision == "violated":
         yield _missed(name, finished, result, objective)
         yield Evaluated(name, SERVICE, compared=total)
@@ -159,20 +164,29 @@ def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: st
     outcomes = _outcomes(finished.runs)
     failures = {name: n for name, n in outcomes.items() if name not in (*_GOOD, "timed out", "never sent")}
     total = sum(len(run) for run in finished.runs)
-    each = [f"{part_of(n, total, 'requests')} ended with '{name}'" for name, n in failures.items()]
+    limited = rate_limit(finished.runs)
+    each = [limited.clause] if limited is not None else []
+    each += [f"{part_of(n, total, 'requests')} ended with '{name}'" for name, n in failures.items() if name != OUTCOME]
     told = f" Over all runs, {'; '.join(each)}." if each else ""
     slow = statistics.evaluate(finished.late(), finished.plan).decision == "violated" or not failures
     most = max(failures, key=lambda name: failures[name], default="")
     advice = "Profile one request. Then look for a pool, a lock or a number of workers that is too small."
     if not slow:
         advice = "Read the service's log for these requests. The answers that it gave came within the limit."
+    cause = "slow" if slow else most.replace(" ", "-") if most.startswith("status ") else "no-answer"
+    why = ""
+    if most == OUTCOME and not slow:
+        cause, advice, why = "rate-limit", RATE_ADVICE, ", because it limits the rate of requests"
     return Finding(
         name, SERVICE,
-        f"The service does not meet {objective}: in its worst run {share(worst_share)} of the requests missed the "
+        f"The service does not meet {objective}{why}: in its worst run {share(worst_share)} of the requests missed the "
         f"limit; {latency}.{told}",
-        cause="slow" if slow else most.replace(" ", "-") if most.startswith("status ") else "no-answer",
+        cause=cause,
         advice=advice,
-        evidence={"rows": sum(result.requests), "missed": sum(result.misses), **outcomes},
+        evidence={
+            "rows": sum(result.requests), "missed": sum(result.misses), **outcomes,
+            **(limited.evidence if limited is not None else {}),
+        },
     )  # fmt: skip
 
 
