@@ -1,15 +1,22 @@
-"""A staging service over TLS, with an API key and a rate limit, in a process that seatrial did not start."""
+"""A staging service over TLS, with an API key and a rate limit, in a process that seatrial did not start.
+
+The process is another user's, ``nobody``'s, where the tests may change users and that user can read this interpreter;
+elsewhere it is the same user's.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +24,7 @@ import pytest
 
 from seatrial.cli.app import main
 from seatrial.io.loading import load_file
-from seatrial.orchestration.runner import prefect_server
+from seatrial.orchestration import runner
 from seatrial.process.running import free_port
 from seatrial.project import Project
 from tests.conftest import FOREIGN
@@ -26,6 +33,8 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.server
 KEY = "sk-Zt7q/9+Wm3-staging"
+LONG = 600.0  # seconds for a server to start, on a machine that does much else
+NOBODY = 65_534
 PIPELINE = """
 import json
 import pandas as pd
@@ -79,20 +88,38 @@ class Staging:
     @contextmanager
     def running(self, fault: str, port: int = 0) -> Iterator[None]:
         """Run the service in a process of its own, which alone knows what it asks for."""
-        command = [sys.executable, staging.__file__, str(port or self.port), *map(str, self.certificate), fault]
+        script = [sys.executable, staging.__file__, str(port or self.port), *map(str, self.certificate), fault]
+        prefix = another_user()
         with (self.logs / "service.log").open("ab") as log:
             environ = {**os.environ, "STAGING_SECRET": KEY}
-            service = subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True)
+            service = subprocess.Popen([*prefix, *script], env=environ, stdout=log, stderr=log, start_new_session=True)
         try:
-            until(lambda: listens(port or self.port), seconds=120)
+            until(lambda: listens(port or self.port) or service.poll() is not None, self.told, seconds=LONG)
+            assert service.poll() is None, self.told()
+            owner = Path(f"/proc/{service.pid}")
+            assert not owner.exists() or owner.stat().st_uid == (NOBODY if prefix else os.getuid())
             yield
         finally:
             service.terminate()
             service.wait(30)
 
+    def told(self) -> str:
+        """Return the end of the service's log."""
+        return (self.logs / "service.log").read_text()[-2_000:]
+
     def files(self) -> Iterator[Path]:
         """Yield every file that was written: the project's state, registry, artifacts, pages and logs."""
         yield from (path for path in self.project.root.rglob("*") if path.is_file())
+
+
+@cache
+def another_user() -> tuple[str, ...]:
+    """Return what starts a command as another user, or nothing where that user cannot run this interpreter."""
+    prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        return ()
+    probe = [*prefix, sys.executable, "-c", f"import fastapi, uvicorn; open({staging.__file__!r}).close()"]
+    return prefix if subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode == 0 else ()
 
 
 def listens(port: int) -> bool:
@@ -103,12 +130,20 @@ def listens(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
+def theirs() -> Iterator[Path]:
+    """A folder that another user can enter, as those of the tests are not."""
+    with tempfile.TemporaryDirectory(prefix="staging-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, theirs: Path) -> Iterator[Staging]:
     root, elsewhere = tmp_path_factory.mktemp("double"), tmp_path_factory.mktemp("elsewhere")
     port = free_port()
-    cert, key = staging.certificate(elsewhere)
+    theirs.chmod(0o755)
+    cert, key = staging.certificate(theirs)
     (root / "expectations").mkdir()
-    (root / "expectations" / "service.toml").write_text("")
+    (root / "expectations" / "service.toml").write_text("[contract]\ngenerated_requests = 20\n")
     (root / "server.pem").write_bytes(cert.read_bytes())
     (root / "pyproject.toml").write_text('[tool.seatrial]\npipeline = "pipeline.py:pipeline"\nmodels = ["double"]\n')
     (root / "pipeline.py").write_text(PIPELINE.format(port=port))
@@ -121,7 +156,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
         load_file(root / "train.py").train()
         patch.setenv("STAGING_KEY", KEY)
         patch.setenv("COLUMNS", "200")
-        with prefect_server(project) as wait:
+        patch.setattr(runner, "START_SECONDS", LONG)
+        with runner.prefect_server(project) as wait:
             wait()
             yield Staging(project, port, (cert, key), elsewhere)
 
@@ -163,7 +199,7 @@ def test_a_staging_service_is_validated_by_its_url(made: Staging, validate: Call
     with made.running("none"):
         code, verdict, said = validate()
     assert code == 0, said
-    assert {c["check"] for c in verdict["cases"] if c["stage"] == "service"} >= {"golden", "contract"}
+    assert {e["check"] for e in verdict["evaluated"] if e["stage"] == "service"} >= {"golden", "contract"}
     assert "rate-limit" in causes(verdict, "info")
     assert_key_is_in_no_file(made)
 
