@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from seatrial import HttpRequest, Outcome, Pipeline, Service, capture, run
+from seatrial import HttpAnswer, HttpRequest, Outcome, Pipeline, Service, capture, run
 from seatrial.policy.consumers import Pinned
 from seatrial.policy.policy import Policy
 from tests.integration.checks import test_chat_service as chat
@@ -53,6 +53,10 @@ def gateway(service: Any, *words: str) -> Iterator[str]:
         def send_header(self, name: str, value: str) -> None:
             super().send_header(name, f"/ml{value}" if name == "location" else value)
 
+        def end_headers(self) -> None:
+            super().send_header("x-seen-key", self.headers.get("x-key", ""))
+            super().end_headers()
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["service", "0", *words])
         server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
@@ -81,6 +85,11 @@ def assert_passes_and_tells_the_limit(verdict: Any) -> None:
     assert KEY not in verdict.to_json()
 
 
+def read_without_the_key(answer: HttpAnswer) -> Any:
+    assert answer.headers["x-seen-key"] == "***", "a hook has the key"
+    return shapes.read_csv(answer)
+
+
 def write_to_its_own_path(rows: pd.DataFrame) -> HttpRequest:
     return replace(shapes.write_csv(rows), path="/own")
 
@@ -89,7 +98,7 @@ def write_to_its_own_path(rows: pd.DataFrame) -> HttpRequest:
     ("words", "settings"),
     [
         (("csv", "none"), {"request": shapes.write_csv, "response": shapes.read_csv, "batch": "/predict"}),
-        (("csv", "none"), {"request": write_to_its_own_path, "response": shapes.read_csv}),
+        (("csv", "none"), {"request": write_to_its_own_path, "response": read_without_the_key}),
         (("job", "none"), {"response": shapes.read_job}),
         (("job", "none"), {"poll_seconds": 5.0}),
         (("envelope", "instances"), {"envelope": "instances"}),

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from seatrial.errors import AnswerError, PipelineError, SeatrialError, TargetError
+from seatrial.events.redaction import redacted
 from seatrial.io import frame_json
 from seatrial.pipeline import HttpAnswer, HttpRequest, Key, Service
 from seatrial.pipeline.hooks import Hooks
@@ -140,6 +141,11 @@ class Shaped(Http):
         responses = self.send_all(self.write(parts, batched=batched))
         return follow(self, responses, lambda pending: self._answers_in(pending, counts))[0]
 
+    def _for_hook(self, response: Response, polls: int) -> HttpAnswer:
+        """Return an answer as the project's code gets it: without the credentials that the service may repeat."""
+        answer = HttpAnswer(response.status, response.headers, response.body, polls)
+        return redacted(answer, forms) if (forms := self.access.forms()) else answer
+
     def _answers_in(self, pending: Sequence[Pending], counts: Sequence[int]) -> list[Any]:
         """Return what each response holds: rows, the response itself where it is JSON as usual, or a poll."""
         service = self.service
@@ -154,7 +160,7 @@ class Shaped(Http):
                 elif not isinstance(response, Response) or not response.ok:
                     continue
                 elif service.response is not None:
-                    hooked[n] = HttpAnswer(response.status, response.headers, response.body, each.polls)
+                    hooked[n] = self._for_hook(response, each.polls)
                 elif service.envelope is not None:
                     found[n] = self.envelope.read(response.body, counts[each.place])
             except AnswerError as error:
