@@ -67,7 +67,7 @@ from sklearn.linear_model import LinearRegression
 def train():
     project = load_file(Path(__file__).with_name("pipeline.py"))
     texts = [json.dumps({"id": f"t{n}", "x": n + 0.5}) for n in range(60)]
-    with mlflow.start_run() as run:
+    with mlflow.start_run(experiment_id="0") as run:
         model = LinearRegression().fit(np.eye(2), [0, 1])
         logged = mlflow.sklearn.log_model(model, name="model", pip_requirements=["scikit-learn"])
         requests = pd.DataFrame({"payload": texts}, dtype="string")

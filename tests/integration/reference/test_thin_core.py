@@ -21,6 +21,7 @@ WHEN_ASKED = {  # module to what its functions import beside that, where it is a
     "seatrial.parity.drift": {"scipy"},  # the distributions of a comparison
     "seatrial.parity.noise": {"scipy"},  # its bounds, which a judge computes
     "seatrial.parity.noisy": {"scipy"},
+    "seatrial.pipeline.access": {"certifi"},  # where the judge reaches a service over TLS
     "seatrial.pipeline.pictures": {"PIL"},  # where a stage gets an image
     "seatrial.pipeline.returned": {"polars"},  # where a stage gets what polars' own frame was kept of
     "seatrial.registry.lookup": {"seatrial.registry.runs"},  # what a trial needs
