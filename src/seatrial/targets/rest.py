@@ -48,7 +48,7 @@ class Rest(Http):
         if self.batch and texts:
             answers = answers_of(self.send(batch_of(texts), path=self.batch), len(texts), batch=True)
         else:
-            answers = [answers_of(told, 1)[0] for told in _whole(self.send_all(texts))]
+            answers = rows_of(self.send_all(texts))
         keyed = with_keys(answers, keys_of(frame, self.key), self.key)
         return frame_json.read(keyed, pd.DataFrame())
 
@@ -129,14 +129,16 @@ def with_keys(answers: Sequence[Mapping[str, Any]], keys: Sequence[Any], key: Ke
     return [{**dict(zip(names, k, strict=True)), **answer} for answer, k in zip(answers, own, strict=True)]
 
 
-def _whole(told: Sequence[Any]) -> list[Response]:
-    """Return the responses; raise the first error among them."""
-    for each in told:
+def rows_of(outcomes: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the rows of all answers, each the response to one request or already a frame; raise the first error."""
+    rows = list[dict[str, Any]]()
+    for each in outcomes:
         if isinstance(each, Exception):
             raise each
         if each is None:
             raise AnswerError("Not every request could be sent in time.")
-    return list(told)
+        rows += answers_of(each, 1) if isinstance(each, Response) else frame_json.rows(each)
+    return rows
 
 
 def list_in(told: Mapping[str, Any], asked: Collection[int] = ()) -> list[Any] | None:

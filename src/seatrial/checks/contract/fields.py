@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seatrial.openapi.references import UnreadableError
@@ -24,7 +24,7 @@ def declared_by_schema(document: Mapping[str, Any], schema: Any) -> DeclaredFiel
         >>> declared_by_schema({}, {"type": "object", "properties": {"x": {"type": "integer"}}}).fields["x"].types
         frozenset({'integer'})
     """
-    whole = _object(document, schema)
+    whole = _object(_alternatives(document, schema))
     if whole is None:
         return None
     return within_limits(_fields(document, whole), additional=whole.get("additionalProperties") not in (None, False))
@@ -46,12 +46,17 @@ def declared_by_signature(inputs: list[Mapping[str, Any]]) -> DeclaredFields:
     return DeclaredFields(fields)
 
 
-def _object(document: Mapping[str, Any], schema: Any) -> Mapping[str, Any] | None:
-    """Return the only object with properties that a schema allows."""
+def _alternatives(document: Mapping[str, Any], schema: Any) -> list[dict[str, Any]] | None:
+    """Return the alternatives of a schema; None where it cannot be read."""
     try:
-        objects = [a for a in alternatives(document, schema) if a["type"] == "object"]
+        return alternatives(document, schema)
     except UnreadableError:
         return None
+
+
+def _object(found: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any] | None:
+    """Return the only object with properties among alternatives."""
+    objects = [a for a in found or () if a["type"] == "object"]
     return objects[0] if len(objects) == 1 and isinstance(objects[0].get("properties"), Mapping) else None
 
 
@@ -62,14 +67,14 @@ def _fields(document: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[F
         if not waiting:
             return
         schema, steps, required = waiting.popleft()
-        field, found = _field(document, schema, steps, required)
-        yield field
+        found = _alternatives(document, schema)
+        yield (field := _field(found, steps, required))
         if len(steps) == MAX_DEPTH:
             continue
-        if (inner := _object(document, schema)) is not None:
+        if (inner := _object(found)) is not None:
             waiting.extend(_properties(inner, steps))
-        lists = [a for a in found if a["type"] == "array" and isinstance(a.get("items"), Mapping)]
-        if len(lists) == 1:
+        lists = [a for a in found or () if a["type"] == "array" and isinstance(a.get("items"), Mapping)]
+        if len(lists) == 1 and field.types:
             waiting.append((lists[0]["items"], (*steps, 0), None))
 
 
@@ -79,16 +84,10 @@ def _properties(whole: Mapping[str, Any], before: Steps) -> Iterator[tuple[Any, 
         yield schema, (*before, name), name in required
 
 
-def _field(
-    document: Mapping[str, Any], schema: Any, steps: Steps, required: bool | None
-) -> tuple[Field, list[dict[str, Any]]]:
+def _field(found: Sequence[Mapping[str, Any]] | None, steps: Steps, required: bool | None) -> Field:
     name = named(steps)
-    try:
-        found = alternatives(document, schema)
-    except UnreadableError:
-        return Field(name, required=required, path=steps), []
+    if found is None:
+        return Field(name, required=required, path=steps)
     types = frozenset(a["type"] for a in found) - {"null"}
     nullable = any(a["type"] in ("null", ANY) for a in found)
-    if ANY in types:
-        return Field(name, required=required, nullable=True, path=steps), []
-    return Field(name, types, required, nullable, steps), found
+    return Field(name, frozenset() if ANY in types else types, required, nullable, steps)

@@ -30,9 +30,8 @@ def send_probes(name: str, session: Session) -> Iterator[Event]:
     Raises:
         TargetError: the service is not reachable.
     """
-    kind = session.plan.content_type if session.plan is not None else "application/json"
     plain = [
-        Probe("request", "a request of the reference", body, Expect.ACCEPT, content_type=kind)
+        Probe("request", "a request of the reference", body, Expect.ACCEPT, content_type=session.content_type)
         for body in session.valid_requests()
     ]
     valid = send(session, plain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import pandas as pd
@@ -77,13 +78,18 @@ class Session:
         path = self.path or ""
         return f"POST {documented_path(self.document, path) if self.document is not None else path}"
 
+    @property
+    def content_type(self) -> str:
+        """That of the requests of the reference."""
+        return self.plan.content_type if self.plan is not None else "application/json"
+
     def ask(self, body: bytes, content_type: str | None = None) -> Response:
         """Send a request by itself and return the response with its answer.
 
         Raises:
             TargetError: there is none.
         """
-        with_type = content_type or (self.plan.content_type if self.plan is not None else "application/json")
+        with_type = content_type or self.content_type
         payload = self.payload(body, with_type)
         response = self.connection.send(payload, path=self.path, headers=self.headers(with_type))
         [last] = self.settled([response])
@@ -112,7 +118,7 @@ class Session:
         """Return the fixed probes, made from the valid request at position ``at``."""
         return list(self.plan.probes(at, self.declared)) if self.plan is not None else []
 
-    @property
+    @cached_property
     def declared(self) -> DeclaredFields:
         """The fields of a request: of the OpenAPI, of the model's signature, or learned from recorded requests."""
         found, plan = None, self.plan

@@ -21,6 +21,7 @@ from seatrial.formatting import part_of, plural
 from seatrial.io import frame_json
 from seatrial.parity.keys import BETWEEN
 from seatrial.pipeline import SERVICE
+from seatrial.targets.pacing import RATE_LIMIT
 from seatrial.targets.sending import FAILURES
 from seatrial.trial import Trial
 
@@ -80,7 +81,7 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
 def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveService) -> Iterator[Finding]:
     for failure in received.failures.values():
         status = failure.status
-        if status == 429:  # a limit of the server and no fault of the version: see rate_limited
+        if status == RATE_LIMIT:  # a limit of the server and no fault of the version: see rate_limited
             continue
         yield Finding(
             name, SERVICE,
@@ -116,7 +117,7 @@ def _closed(name: str, received: ServiceAnswers, sent: int, service: LiveService
             advice="Look in its log for an error that nothing handles: a server closes the connection after one, and a "
             "request that is already on its way is lost.",
         )  # fmt: skip
-    if received.unsent and received.failures and service.ended() is None and 429 not in received.statuses:
+    if received.unsent and received.failures and service.ended() is None and RATE_LIMIT not in received.statuses:
         yield NotEvaluated(
             name, SERVICE,
             f"{part_of(received.unsent, sent, 'requests')} were not sent {received.mode}: {FAILURES} in a row got no "

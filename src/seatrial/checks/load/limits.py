@@ -11,9 +11,9 @@ from seatrial.events import Finding, Severity
 from seatrial.formatting import part_of, seconds
 from seatrial.loadgen.results import LoadRun
 from seatrial.pipeline import SERVICE
+from seatrial.targets.pacing import RATE_LIMIT
 
-STATUS = 429
-OUTCOME = f"status {STATUS}"
+OUTCOME = f"status {RATE_LIMIT}"
 ADVICE = (
     "Ask the people who run the service for a higher limit of the client that is tested, or set rate in [slo] of "
     "service.toml to what it accepts."
@@ -52,7 +52,7 @@ class RateLimit:
             asked = f"'Retry-After' asked to wait up to {seconds(longest)}"
         else:
             asked = "'Retry-After' named a date" if self.waits else "no 'Retry-After' said for how long"
-        return f"{part_of(self.count, self.total, 'requests')} were refused with status {STATUS}, and {asked}"
+        return f"{part_of(self.count, self.total, 'requests')} were refused with status {RATE_LIMIT}, and {asked}"
 
     @property
     def evidence(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class RateLimit:
 
 def rate_limit(runs: Sequence[LoadRun]) -> RateLimit | None:
     """Return what the answers of all runs say of a rate limit; None where none does."""
-    count = sum(int((run.status == STATUS).sum()) for run in runs)
+    count = sum(int((run.status == RATE_LIMIT).sum()) for run in runs)
     waits = dict.fromkeys(text for run in runs for text in run.retry_after)
     return RateLimit(count, sum(len(run) for run in runs), tuple(waits)) if count else None
 

@@ -11,6 +11,7 @@ from seatrial.checks.serving.requests import ServiceAnswers
 from seatrial.checks.serving.service import LiveService, address_of, shown_address, there
 from seatrial.formatting import plural
 from seatrial.targets.elsewhere import Elsewhere
+from seatrial.targets.pacing import RATE_LIMIT
 from seatrial.trial import Trial
 
 CREDENTIALS = (401, 403, 407)
@@ -48,7 +49,7 @@ def refusal(service: LiveService, refused: int, status: int) -> str:
 
 def rate_limited(service: LiveService, received: Sequence[ServiceAnswers]) -> str:
     """Return why requests got no answer where the service asked to wait longer than is heeded, or nothing."""
-    lost = sum(len(f.keys) for each in received for f in each.failures.values() if f.status == 429)
+    lost = sum(len(f.keys) for each in received for f in each.failures.values() if f.status == RATE_LIMIT)
     if not lost or service.pace is None:
         return ""
     lost += sum(each.unsent for each in received)

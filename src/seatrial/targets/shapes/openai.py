@@ -15,11 +15,11 @@ from seatrial.pipeline import Key, key_columns
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import DeclaredFields, Expect, Probe, ProbePlan
-from seatrial.targets.rest import keys_of, with_keys
+from seatrial.targets.probes.records import MAX_VALID
+from seatrial.targets.rest import keys_of, rows_of, with_keys
 from seatrial.targets.shapes.chat import ChatAnswer, assembled, completion, has_token
 from seatrial.targets.shapes.sse import MEDIA_TYPE, events_in, times_of
 
-MOST_VALID = 6
 ENDPOINT = "/chat/completions"
 
 
@@ -90,15 +90,7 @@ class OpenAIChat(Http):
         Raises:
             TargetError: a request was not answered, or with another status than success.
         """
-        rows: list[dict[str, Any]] = []
-        for outcome in self.exchange(frame):
-            if isinstance(outcome, Exception):
-                raise outcome
-            if not isinstance(outcome, pd.DataFrame):
-                raise AnswerError(
-                    "Not every request was answered." if outcome is None else f"The service answered {outcome.status}."
-                )
-            rows += frame_json.rows(outcome)
+        rows = rows_of(self.exchange(frame))
         return frame_json.read(with_keys(rows, keys_of(frame, self.key), self.key), pd.DataFrame())
 
     def exchange_streamed(self, requests: pd.DataFrame) -> list[Streamed | Response | TargetError | None]:
@@ -108,7 +100,7 @@ class OpenAIChat(Http):
 
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
         """Return the contract check's requests: chats, and what a service of chats refuses."""
-        records = self.bodies(requests.iloc[:MOST_VALID])
+        records = self.bodies(requests.iloc[:MAX_VALID])
 
         def probes(at: int, _: DeclaredFields) -> Iterator[Probe]:
             return chat_probes(records[at])

@@ -15,6 +15,7 @@ from seatrial.formatting import seconds as duration
 from seatrial.pipeline import HttpRequest, Poll
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
+from seatrial.targets.pacing import retry_after
 
 LONGEST_PAUSE = 60.0
 
@@ -102,8 +103,7 @@ def path_of(url: httpx.URL, to: str) -> str:
 
 
 def _pause(pending: Pending, poll: Poll, left: float) -> float:
-    told = pending.response.headers.get("retry-after", "") if isinstance(pending.response, Response) else ""
-    wanted = float(told) if told.isascii() and told.isdigit() else 0.0
+    wanted = (retry_after(pending.response) if isinstance(pending.response, Response) else None) or 0.0
     return max(0.0, min(max(poll.every, wanted), left, LONGEST_PAUSE))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from seatrial.pipeline import HttpRequest
 from seatrial.targets.probes.base import Expect, Probe
 
-MOST_VALID = 6  # requests of the reference that are sent unchanged
 NOISE = b"\x00\xff\xfe\x01 seatrial \x00"
 
 

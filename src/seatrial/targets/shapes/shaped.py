@@ -16,11 +16,11 @@ from seatrial.pipeline.hooks import Hooks
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import ProbePlan
-from seatrial.targets.probes.records import Envelope, plan_of_records
-from seatrial.targets.rest import answers_of, batch_of, keys_of, with_keys
+from seatrial.targets.probes.records import MAX_VALID, Envelope, plan_of_records
+from seatrial.targets.rest import batch_of, keys_of, rows_of, with_keys
 from seatrial.targets.shapes.envelope import ONE, NamedEnvelope
 from seatrial.targets.shapes.polling import Pending, announced, follow
-from seatrial.targets.shapes.probes import MOST_VALID, probes_of_bytes
+from seatrial.targets.shapes.probes import probes_of_bytes
 
 Outcome: TypeAlias = Response | TargetError | pd.DataFrame | None
 NO_HOOKS = "the hooks of a service run where its pipeline does, and this target has no pipeline"
@@ -86,14 +86,7 @@ class Shaped(Http):
         Raises:
             TargetError: a request was not answered, or with another status than success.
         """
-        answers: list[dict[str, Any]] = []
-        for outcome in self.exchange(frame):
-            if isinstance(outcome, SeatrialError):
-                raise outcome
-            if outcome is None:
-                raise AnswerError("Not every request could be sent in time.")
-            rows = answers_of(outcome, 1) if isinstance(outcome, Response) else frame_json.rows(outcome)
-            answers += rows
+        answers = rows_of(self.exchange(frame))
         if len(answers) != len(frame):
             raise AnswerError(f"The service gave {len(answers):,} answers to {len(frame):,} rows.")
         return frame_json.read(with_keys(answers, keys_of(frame, self.key), self.key), pd.DataFrame())
@@ -104,7 +97,7 @@ class Shaped(Http):
         if around is not None:
             plan = plan_of_records(self.path, self.envelope.inputs(requests), Envelope(*around))
             return replace(plan, settle=self.settled, read=self.rows_in)
-        some = [requests.iloc[[n]] for n in range(min(MOST_VALID, len(requests)))]
+        some = [requests.iloc[[n]] for n in range(min(MAX_VALID, len(requests)))]
         valid = self.write(some)
         if not valid or any(m.method != "POST" for m in valid):
             return ProbePlan(self.path, [], lambda *_: [])
