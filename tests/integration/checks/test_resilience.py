@@ -26,6 +26,7 @@ from seatrial.policy.failures import FailurePolicy
 from seatrial.policy.service import service_settings
 from seatrial.trial import Trial
 from tests.support.paths import SUPPORT
+from tests.support.serving import in_thread
 from tests.support.weather_service import NoScales, Scales, total, weigh
 
 KINDS = {"a": 2.0, "b": 3.0, "c": 5.0}
@@ -58,12 +59,8 @@ def scales():
     """The address of a dependency that answers over HTTP."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with in_thread(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 def trial(url, fault="", env=None, **settings):

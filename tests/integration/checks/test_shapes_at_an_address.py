@@ -18,6 +18,7 @@ from seatrial.policy.consumers import Pinned
 from seatrial.policy.policy import Policy
 from tests.integration.checks import test_chat_service as chat
 from tests.integration.checks import test_service_shapes as shapes
+from tests.support.serving import in_thread
 
 KEY = "k-5f1e77"
 REFUSED = 5  # the request that is asked to come again
@@ -60,14 +61,8 @@ def gateway(service: Any, *words: str) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["service", "0", *words])
         server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
+        with in_thread(server):
             yield f"http://127.0.0.1:{server.server_port}/ml"
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join(10)
 
 
 @pytest.fixture(autouse=True)

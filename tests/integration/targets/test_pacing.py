@@ -25,6 +25,7 @@ from seatrial.policy.service import service_settings
 from seatrial.targets import pacing, sending
 from seatrial.targets.http import Http
 from seatrial.targets.pacing import Pace
+from tests.support.serving import in_thread
 from tests.support.staging import certificate
 
 
@@ -67,14 +68,8 @@ def served(kind: type[HTTPServer], answer: Any = double, context: ssl.SSLContext
     server.answer = answer  # type: ignore[attr-defined]
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with in_thread(server):
         yield f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 class Limited:
