@@ -21,15 +21,16 @@ from seatrial.checks.load.capacity import find_max_rate
 from seatrial.checks.load.champion import compare_with_champion
 from seatrial.checks.load.charts import histogram, timeline
 from seatrial.checks.load.diagnosis import event_loop_blocked, sample_activity
-from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements, plan_of, warmup_requests
-from seatrial.checks.load.runs import LoadSession, shape, start_service
+from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements
+from seatrial.checks.load.planning import choices, duration, plan_of, told, warmup_requests
+from seatrial.checks.load.runs import LoadSession, start_service
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
 from seatrial.checks.serving.service import can_start
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
-from seatrial.formatting import seconds as duration
+from seatrial.formatting import seconds as readable
 from seatrial.formatting import share
 from seatrial.loadgen.affinity import UNRESTRICTED, reserve_cores
 from seatrial.loadgen.statistics import Plan
@@ -55,22 +56,29 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
             f"The load check needs an HTTP path; predict is '{path}'. Set path in [slo] of service.toml.",
         )  # fmt: skip
         return
+    end = deadline(trial, load.budget_seconds)
     try:
-        plan = plan_of(slo, load)
+        budget = end - time.monotonic()
+        plan = plan_of(slo, load, budget)
         cores = reserve_cores(load.workers) if load.reserve_cores else UNRESTRICTED
     except UsageError as error:
-        yield NotEvaluated(NAME, SERVICE, f"[load] of service.toml cannot be used. {error}")
+        yield NotEvaluated(
+            NAME, SERVICE,
+            f"The load test cannot be planned: {error} The time budget is {readable(max(budget, 0.0))}. "
+            f"{choices(slo, load)} Raise budget_seconds of [load] and of [stress], or lower percentile in [slo] of "
+            "service.toml.",
+        )  # fmt: skip
         return
-    needed = shape(load, slo.rate, plan.requests)[0].seconds * plan.runs + warmup_requests(plan) / slo.rate
-    end = deadline(trial, load.budget_seconds)
-    if needed > (budget := end - time.monotonic()) + 1:
+    needed = duration(slo, load, plan)
+    if needed > budget + 1:
         yield NotEvaluated(
             NAME, SERVICE,
             f"The load runs do not fit in the time budget: {plan.runs} runs of {plan.requests:,} requests at "
-            f"{slo.rate:,g} requests/s take {duration(needed)}; the budget has {duration(max(budget, 0.0))}. Raise "
-            "budget_seconds of [load] and of [stress], or set runs and requests in [load].",
+            f"{slo.rate:,g} requests/s take {readable(needed)}; the budget has {readable(max(budget, 0.0))}. "
+            f"{choices(slo, load)} Raise budget_seconds of [load] and of [stress], or set runs and requests in [load].",
         )  # fmt: skip
         return
+    yield Measurement(NAME, SERVICE, "planned time", needed, "s")
     begin = time.monotonic()
     try:
         with start_service(trial, trial.model_path, cores) as running:
@@ -98,9 +106,7 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
     extra = warmup_requests(plan)
     lead = session.run(LEAD, max(extra, BATCHES), rate, flat=True)[0] if session.load.profile else None
     for number in range(plan.runs):
-        trial.on_progress(
-            number, plan.runs, f"run {number + 1} of {plan.runs}: {plan.requests:,} requests at {rate:,g} requests/s"
-        )
+        trial.on_progress(number, plan.runs, f"run {number + 1}: {told(session.slo, session.load, plan)}")
         requests = plan.requests + (extra if number == 0 and lead is None else 0)
         each, rows = session.run(number, requests, rate, samples=session.load.samples)
         finished.append(each)
@@ -109,6 +115,9 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
         findings += sampled.findings
         if how := session.running.ended():
             findings.append(_ended(session, how))
+            break
+        runs = FinishedRuns(session.slo, plan, finished, lead)
+        if runs.decided:
             break
     runs = FinishedRuns(session.slo, plan, finished, lead)
     yield from measurements(NAME, runs)
@@ -164,7 +173,7 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
         return finding
     return replace(
         finding,
-        message=f"{finding.message} Meanwhile '{service.ready}' took {duration(activity.wait)} to answer, and no "
+        message=f"{finding.message} Meanwhile '{service.ready}' took {readable(activity.wait)} to answer, and no "
         f"thread of the service ran in {share(1 - activity.busy)} of the samples.",
         cause="blocking-call",
         advice="Look for a blocking call in the event loop. Make the route a plain 'def', or await the call.",
