@@ -27,7 +27,7 @@ from seatrial.loadgen.statistics import Plan, evaluate
 Floats = NDArray[np.float64]
 HALF, SIGMA, SETTLED = 0.5, 0.5, 500
 P99 = 2.3263478740408408  # standard deviations
-PLANS = {"p99": [(1, 5_000), (3, 1_650), (3, 10_000)], "p95": [(3, 1_650)]}
+PLANS = {"p99": [(3, 1_650), (3, 10_000)], "p95": [(3, 1_650)]}
 FACTORS = (1.0, 0.9, 0.8, 0.5, 1.2, 1.5)
 NAMES = ("M/M/1, half load", "lognormal, half load", "lognormal, no queue")
 

@@ -64,11 +64,11 @@ def test_runs_that_meet_the_objective_count_every_request():
 
 def test_the_first_run_that_tells_is_enough():
     """A service far within its limit needs no second run: that is what its requests count."""
-    result, _ = evaluated(run(steady(1_250)))
+    result, _ = evaluated(run(steady(2_500)), planned=Plan(2, 2_000))
     assert isinstance(result, Evaluated)
-    assert result.compared == 1_250
-    assert judge.FinishedRuns(SLO, Plan(2, 1_000), [run(steady(1_250))]).decided
-    assert not judge.FinishedRuns(SLO, Plan(2, 1_000), [run(steady(1_250, 9))]).decided
+    assert result.compared == 2_500
+    assert judge.FinishedRuns(SLO, Plan(2, 2_000), [run(steady(2_500))]).decided
+    assert not judge.FinishedRuns(SLO, Plan(2, 2_000), [run(steady(2_500, 20))]).decided
 
 
 def test_a_service_10_per_cent_better_than_its_limit_does_not_fail_by_one_run_above_it():
@@ -161,7 +161,7 @@ def test_a_late_generator_makes_a_failure_invalid_too():
 
 def test_a_late_generator_leaves_a_result_that_holds():
     """Lateness makes latencies longer: what holds all the same would hold without it."""
-    result, _ = evaluated(run(steady(1_250), lag=0.0012))
+    result, _ = evaluated(run(steady(2_500), lag=0.0012), planned=Plan(2, 2_000))
     assert isinstance(result, Evaluated)
 
 
@@ -195,7 +195,7 @@ def test_the_default_plan_fits_in_ten_minutes_at_ten_requests_a_second():
     with pytest.raises(UsageError, match="even without a miss"):
         planning.plan_of(Slo(limit_ms=250, rate=1), load, 600.0)
     told = planning.choices(Slo(limit_ms=250, rate=1), load)
-    assert "p99 11 min" in told
+    assert "p99 12 min" in told
     assert "p95 2 min" in told
     assert "p99.9" not in told
 
@@ -222,6 +222,8 @@ def test_every_request_is_in_the_file_and_the_charts():
         (diagnosis.ServiceActivity(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
         (diagnosis.ServiceActivity(100, 10, [*[0.001] * 60, 0.4, 0.9]), True),  # the quick ones came before the load
         (diagnosis.ServiceActivity(100, 10, [*[0.001] * 90, 0.4, 0.4, *[0.001] * 90]), False),  # the machine stalled
+        (diagnosis.ServiceActivity(100, 10, [0.03, 0.04], [0.012] * 9), False),  # every thread waits for a core
+        (diagnosis.ServiceActivity(100, 10, [0.4, 0.5], [0.006] * 9), True),  # the service waits much longer
         (diagnosis.ServiceActivity(0, 0, [0.4]), False),  # no sample
     ],
 )

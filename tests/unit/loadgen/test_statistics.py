@@ -117,7 +117,7 @@ def test_wrong_verdicts_are_rare_in_queues_of_known_truth(name):
     assert found[1.0]["held"] <= 3
     assert found[1.0]["violated"] <= 3
     assert found[0.9]["violated"] == 0
-    assert found[0.3]["held"] >= (65 if name.startswith("M/M/1") else 95)
+    assert found[0.3]["held"] >= (50 if name.startswith("M/M/1") else 85)
     assert found[1.5]["violated"] >= 95
 
 
@@ -135,8 +135,8 @@ def test_a_plan_too_small_to_show_anything_is_refused():
     assert 459 < least < 700
     with pytest.raises(UsageError, match=str(least)):
         Plan(3, 150)
-    assert Plan(3, math.ceil(least / 3)).levels == pytest.approx((0.00105, 0.00105, 0.0049))
-    assert Plan(1, 700).levels == pytest.approx((0.0049,))
+    assert Plan(3, math.ceil(least / 3)).levels == pytest.approx((0.0006, 0.0006, 0.0028))
+    assert Plan(1, 800).levels == pytest.approx((0.0028,))
 
 
 def test_a_p99_has_no_upper_bound_in_a_small_sample():

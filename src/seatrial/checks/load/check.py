@@ -22,21 +22,25 @@ from seatrial.checks.load.champion import compare_with_champion
 from seatrial.checks.load.charts import histogram, timeline
 from seatrial.checks.load.diagnosis import event_loop_blocked, sample_activity
 from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements
+from seatrial.checks.load.messages import Messages, messages_of
 from seatrial.checks.load.planning import choices, duration, plan_of, told, warmup_requests
 from seatrial.checks.load.runs import LoadSession, start_service
+from seatrial.checks.load.slopes import Usage, at_rest, judged, watch
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
-from seatrial.checks.serving.service import can_start
+from seatrial.checks.serving.service import can_start, target_of
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import seconds as readable
 from seatrial.formatting import share
-from seatrial.loadgen.affinity import UNRESTRICTED, reserve_cores
+from seatrial.loadgen.affinity import UNRESTRICTED, Cores, reserve_cores
 from seatrial.loadgen.statistics import Plan
 from seatrial.loadgen.validity import BATCHES
-from seatrial.pipeline import SERVICE
-from seatrial.targets.http import Http
+from seatrial.pipeline import SERVICE, key_columns
+from seatrial.policy.service import Load, Slo
+from seatrial.process.running import Running
+from seatrial.targets.http import JSON, Http
 from seatrial.trial import Trial
 
 NAME = "load"
@@ -49,13 +53,6 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     slo, load = trial.policy.slo, trial.policy.offered
     assert slo is not None
     assert trial.pipeline.service is not None
-    path = slo.path or trial.pipeline.service.predict
-    if not path.startswith("/"):
-        yield NotEvaluated(
-            NAME, SERVICE,
-            f"The load check needs an HTTP path; predict is '{path}'. Set path in [slo] of service.toml.",
-        )  # fmt: skip
-        return
     end = deadline(trial, load.budget_seconds)
     try:
         budget = end - time.monotonic()
@@ -83,14 +80,16 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     try:
         with start_service(trial, trial.model_path, cores) as running:
             yield Measurement(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
-            session = LoadSession(running.url + path, running, expected(trial), slo, load, trial.seed, end, cores)
+            session = _session(trial, running, slo, load, end, cores)
             if cores.service is not None:
                 yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
             with Http(session.running.url, seconds=max(30.0, load.timeout_seconds)) as http:
-                answer = http.send(session.expected.payloads[0], path=path)
+                answer = http.send(session.payloads[0], path=session.path, headers=session.headers)
             yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
             session = replace(session, key_texts=key_texts(session.expected, answer))
             yield from _planned_runs(session, plan, trial)
+    except UsageError as error:
+        yield NotEvaluated(NAME, SERVICE, str(error))
     except AnswerError as error:
         yield Finding(
             NAME, SERVICE, str(error), cause="service-broke", advice="Start the service by hand with the same command."
@@ -100,15 +99,33 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, SERVICE, str(error))
 
 
+def _session(trial: Trial, running: Running, slo: Slo, load: Load, end: float, cores: Cores) -> LoadSession:
+    """Return the session: requests as the service's target sends its own, or JSON to the path of the objective."""
+    known = expected(trial)
+    if slo.path is not None:
+        messages = Messages(slo.path, JSON, known.payloads)
+    else:
+        target = target_of(trial.pipeline, running)
+        columns = [c for c in known.frame.columns if c not in key_columns(trial.pipeline.key)]
+        messages = messages_of(target, known.requests, columns, trial.pipeline.key)
+    return LoadSession(
+        running.url + messages.path, running, replace(known, read=messages.read), slo, load, trial.seed, end, cores,
+        payloads=messages.payloads, headers=messages.headers,
+    )  # fmt: skip
+
+
 def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Event]:
     finished, findings, rate = [], list[Finding](), session.slo.rate
     compared = degraded = 0
-    extra = warmup_requests(plan)
+    extra, usage = warmup_requests(plan), Usage()
     lead = session.run(LEAD, max(extra, BATCHES), rate, flat=True)[0] if session.load.profile else None
     for number in range(plan.runs):
         trial.on_progress(number, plan.runs, f"run {number + 1}: {told(session.slo, session.load, plan)}")
         requests = plan.requests + (extra if number == 0 and lead is None else 0)
-        each, rows = session.run(number, requests, rate, samples=session.load.samples)
+        begin = time.monotonic()
+        with watch(session.running.pid, usage):
+            each, rows = session.run(number, requests, rate, samples=session.load.samples)
+        usage.spans.append((begin, time.monotonic(), requests))
         finished.append(each)
         sampled = compare_samples(NAME, session.expected, each, rows, session.slo, every_key=bool(session.key_texts))
         compared, degraded = compared + sampled.compared, degraded + sampled.degraded
@@ -120,6 +137,13 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
         if runs.decided:
             break
     runs = FinishedRuns(session.slo, plan, finished, lead)
+    if not session.running.ended():
+        usage.rest = at_rest(session.running.pid)
+    for event in judged(NAME, usage, settled=runs.warmup.stable):
+        if isinstance(event, Finding):
+            findings.append(event)
+        else:
+            yield event
     yield from measurements(NAME, runs)
     yield Measurement(NAME, SERVICE, "answers compared", compared, "rows")
     yield Measurement(NAME, SERVICE, "answers degraded", degraded, "rows")

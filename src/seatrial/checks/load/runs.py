@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
 from seatrial.loadgen.workers import offer_by
+from seatrial.pipeline.access import Access
 from seatrial.policy.service import Load, Slo
 from seatrial.process.running import Running
 from seatrial.trial import Trial
@@ -35,6 +36,9 @@ class LoadSession:
         cores: the cores of the generator and of the service.
         key_texts: what the answer to each request contains: its key, as the service writes it; empty where it writes
             none. Answers without it are returned beside the samples.
+        payloads: the bodies as the target writes them; by default those of ``expected``.
+        headers: of each request.
+        access: further headers, and TLS.
     """
 
     url: str
@@ -46,6 +50,14 @@ class LoadSession:
     until: float = math.inf
     cores: Cores = UNRESTRICTED
     key_texts: Sequence[bytes] = ()
+    payloads: Sequence[bytes] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    access: Access | None = None
+
+    @property
+    def path(self) -> str:
+        """The loaded path."""
+        return self.url.removeprefix(self.running.url)
 
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
@@ -71,11 +83,14 @@ class LoadSession:
                 min(self.load.workers, requests),
                 self.url,
                 poisson(profile, int(rng.integers(2**31)), requests=requests),
-                [self.expected.payloads[n] for n in rows.tolist()],
+                self.payloads or self.expected.payloads,
+                order=rows.tolist(),
+                headers=self.headers,
+                access=self.access,
                 timeout_seconds=self.load.timeout_seconds,
                 connections=self.load.connections,
                 keep=frozenset(sampled.tolist()),
-                expect=[self.key_texts[n] for n in rows.tolist()] if self.key_texts else (),
+                expect=self.key_texts,
             )
         return finished, rows
 
