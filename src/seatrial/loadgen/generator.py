@@ -168,7 +168,7 @@ class Generator:
         self.open.add(connection)
         self._free(connection)
 
-    def answered(self, connection: HttpConnection, index: int, status: int, body: bytes, encoding: str) -> None:
+    def answered(self, connection: HttpConnection, index: int, status: int, body: bytes, encoding: str = "") -> None:
         """Record a response; a request that has expired stays expired."""
         if self.busy.pop(index, None) is None:
             return
