@@ -124,12 +124,13 @@ def event_loop_blocked(activity: ServiceActivity, answer_seconds: float) -> bool
     """Return whether the event loop is blocked: the service sleeps most of the time, and its readiness path waits.
 
     A readiness path does no work, so it answers at once unless something that every request shares is held. On a busy
-    machine it waits for a core at each of its steps; how long one such wait takes is measured beside it.
+    machine it waits for a core at each of its steps; how long one such wait takes is measured beside it. A blocked one waits
+    about as long as the loaded path, whatever else runs.
 
     Args:
         activity: the samples of the service under load.
         answer_seconds: the median latency of the loaded path.
     """
     lag = float(np.median(activity.lags)) if activity.lags else 0.0
-    least = max(0.02, 0.1 * min(answer_seconds, 1.0), STEPS * lag)
+    least = max(0.02, 0.1 * min(answer_seconds, 1.0), min(STEPS * lag, 0.5 * answer_seconds))
     return activity.samples > 0 and activity.busy < 0.5 and activity.wait > least
