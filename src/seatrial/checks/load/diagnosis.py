@@ -124,8 +124,8 @@ def event_loop_blocked(activity: ServiceActivity, answer_seconds: float) -> bool
     """Return whether the event loop is blocked: the service sleeps most of the time, and its readiness path waits.
 
     A readiness path does no work, so it answers at once unless something that every request shares is held. On a busy
-    machine it waits for a core at each of its steps; how long one such wait takes is measured beside it. A blocked one waits
-    about as long as the loaded path, whatever else runs.
+    machine it waits for a core at each of its steps; how long one such wait takes is measured beside it. A blocked one
+    waits about as long as the loaded path, whatever else runs.
 
     Args:
         activity: the samples of the service under load.
