@@ -15,9 +15,9 @@ import seatrial
 ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "src" / "seatrial"
 PUBLIC = {
-    "Check", "Cosine", "Dependency", "Finding", "Json", "Measurement", "Outcome", "Pipeline", "Policy", "Quality",
-    "Reference", "Samples", "SeatrialError", "Service", "Severity", "Sink", "Stage", "StagePolicy", "Step", "Subject",
-    "Text", "Tolerance", "TopK", "Trial", "Verdict", "capture", "run",
+    "Check", "Cosine", "Dependency", "Finding", "HttpAnswer", "HttpRequest", "Json", "Measurement", "Outcome",
+    "Pipeline", "Policy", "Poll", "Quality", "Reference", "Samples", "SeatrialError", "Service", "Severity", "Sink",
+    "Stage", "StagePolicy", "Step", "Subject", "Text", "Tolerance", "TopK", "Trial", "Verdict", "capture", "run",
 }  # fmt: skip
 HEAVY = {
     "cyclopts", "fastapi", "great_expectations", "httpx", "jinja2", "mlflow", "prefect", "rich", "scipy", "sklearn",

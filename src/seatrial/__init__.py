@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from seatrial.parity.agreement.topk import TopK as TopK
     from seatrial.parity.tolerance import Tolerance as Tolerance
     from seatrial.pipeline import Dependency as Dependency
+    from seatrial.pipeline import HttpAnswer as HttpAnswer
+    from seatrial.pipeline import HttpRequest as HttpRequest
     from seatrial.pipeline import Pipeline as Pipeline
+    from seatrial.pipeline import Poll as Poll
     from seatrial.pipeline import Samples as Samples
     from seatrial.pipeline import Service as Service
     from seatrial.pipeline import Stage as Stage
@@ -37,7 +40,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "errors": ("SeatrialError",),
     "events": ("Finding", "Measurement", "Outcome", "Severity", "Subject", "Verdict"),
-    "pipeline": ("Dependency", "Pipeline", "Samples", "Service", "Stage", "Step"),
+    "pipeline": ("Dependency", "HttpAnswer", "HttpRequest", "Pipeline", "Poll", "Samples", "Service", "Stage", "Step"),
     "policy.policy": ("Policy",),
     "policy.quality": ("Quality",),
     "policy.stages": ("StagePolicy",),

@@ -27,7 +27,7 @@ from tests.e2e.trials import chicago, ranker  # noqa: E402
 from tests.support import paths  # noqa: E402
 
 WHOLE = 10  # one run in so many asks everything
-CALLS = 12  # of each stage by the invariants, in the others
+CALLS = 6  # of each stage by the invariants, in the others
 MOST = ("golden", "invariants", "quality", "environment")
 Draw = Callable[[int], tuple[Pipeline, Reference, Any, Policy]]
 

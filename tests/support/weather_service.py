@@ -1,5 +1,6 @@
 """A service that asks scales, over HTTP or in a Redis: ``SCALES=… FAULT=… uvicorn weather_service:app``."""
 
+import contextlib
 import math
 import os
 
@@ -84,8 +85,23 @@ def total(frame):
     return frame[["id", "degraded"]].assign(total=frame["x"] * frame["weight"])
 
 
+class AdvertisedScales(Scales):
+    """Pings the given address and reads from another, as clients of a broker or a cluster do."""
+
+    def __init__(self, url):
+        super().__init__(os.environ["ADVERTISED"])
+        self.given = httpx.Client(base_url=url, timeout=SECONDS, limits=httpx.Limits(max_connections=4))
+
+    def of(self, kind):
+        with contextlib.suppress(httpx.HTTPError):
+            self.given.get("/a")
+        return super().of(kind)
+
+
 def scales_at(url):
     """The client that an address asks for."""
+    if FAULT == "advertised":
+        return AdvertisedScales(url)
     return RedisScales(url) if url.startswith("redis:") else Scales(url)
 
 

@@ -10,7 +10,7 @@ import pytest
 import seatrial
 
 MODULES = (
-    "checks.contract.fields", "checks.contract.matching", "checks.contract.signature", "engine", "errors",
+    "checks.contract.fields", "checks.contract.matching", "checks.contract.meaning.signature", "engine", "errors",
     "events.event", "events.verdict", "formatting", "metrics.base", "metrics.catalogue", "metrics.groups",
     "pipeline.parts", "pipeline.path", "pipeline.rule", "policy.quality", "sinks.base", "sinks.evidence",
     "sinks.outline", "targets.probes.base", "targets.probes.records", "trial",

@@ -26,11 +26,16 @@ def described(opened: messages.Opened, source: tuple[Path, str]) -> Pipeline:
             Dependency(d.name, d.url, _elsewhere(d.name), _elsewhere(d.name) if d.fallback else None)
             for d in opened.dependencies
         ],
-        service=None if service is None else Service(**service.model_dump()),
+        service=None if service is None else _service(service),
         **{s.name: _stage(s) for s in opened.stages},
     )
     pipeline.source = source
     return pipeline
+
+
+def _service(record: messages.ServiceRecord) -> Service:
+    hooks = {name: _elsewhere(hook) if (hook := getattr(record, name)) else None for name in ("request", "response")}
+    return Service(**{**record.model_dump(), **hooks})
 
 
 def _key(columns: Sequence[str]) -> Key:

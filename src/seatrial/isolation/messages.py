@@ -75,6 +75,10 @@ class ServiceRecord(Strict):
     serves: str | None
     cwd: str | None
     ready_seconds: float
+    request: str
+    response: str
+    envelope: str | None
+    poll_seconds: float | None
 
 
 class Opened(Reply):
@@ -118,6 +122,36 @@ class AnsweredReply(Reply):
     file: FileName
     lookups: list[str]
     calls: dict[str, str]
+
+
+class RequestedReply(Reply):
+    """The file with the requests that the service's hook wrote."""
+
+    reply: Literal["requested"]
+    file: FileName
+
+
+class PollRecord(Strict):
+    """The fields are those of ``pipeline.Poll``."""
+
+    url: str
+    seconds: float
+    every: float
+
+
+class ReadRecord(Strict):
+    """What the service's hook read in an answer: an error, how to poll, or neither where its frame is in the file."""
+
+    error: str
+    poll: PollRecord | None
+
+
+class ReadReply(Reply):
+    """What the service's hook read in each answer."""
+
+    reply: Literal["read"]
+    file: FileName
+    results: list[ReadRecord]
 
 
 class Captured(Reply):
@@ -184,7 +218,7 @@ class Failed(Reply):
 
 AnyReply: TypeAlias = (
     Ready | Opened | Loaded | ReplayedReply | AnsweredReply | Captured | Described
-    | DefinedReply | ForkedReply | EndedReply | Failed
+    | RequestedReply | ReadReply | DefinedReply | ForkedReply | EndedReply | Failed
 )  # fmt: skip
 _REPLIES: TypeAdapter[AnyReply] = TypeAdapter(Annotated[AnyReply, Field(discriminator="reply")])
 

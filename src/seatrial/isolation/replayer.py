@@ -12,17 +12,18 @@ from typing import Any
 
 import pandas as pd
 
-from seatrial.errors import ReferenceInvalid
-from seatrial.isolation import messages
+from seatrial.errors import ReferenceInvalid, SeatrialError
+from seatrial.isolation import hooks, messages
 from seatrial.isolation.description import described
 from seatrial.isolation.launch import Launch
 from seatrial.isolation.prestart import Opening, opening
 from seatrial.isolation.process import Process
 from seatrial.isolation.results import results_of
 from seatrial.isolation.rpc import RpcClient
-from seatrial.pipeline import Answered, Model, Pipeline, Replayed, Source
+from seatrial.pipeline import Answered, HttpAnswer, HttpRequest, Model, Pipeline, Poll, Replayed, Source
 from seatrial.reference.snapshot import Reference
 from seatrial.worker import frames
+from seatrial.worker.hooks import answer_frame
 
 LOAD_SECONDS, CASE_SECONDS = 300.0, 1800.0
 CLOSE_SECONDS = 30.0  # for a worker to end by itself
@@ -138,6 +139,20 @@ class RemoteReplayer:
         if {*answered.lookups, *answered.calls} != set(calls):
             raise self._rpc.unreadable("answers to other calls than were repeated")
         return answered
+
+    def write_requests(self, batches: Sequence[pd.DataFrame]) -> list[HttpRequest]:
+        """See :meth:`seatrial.pipeline.Replayer.write_requests`."""
+        with self._file(batches) as given:
+            what, kind = "the request hook", messages.RequestedReply
+            reply = self._in_case("write_requests", kind, what, file=given, batches=len(batches))
+        return hooks.requests_of(self._frames(reply.file, 1), len(batches), self._rpc.unreadable)
+
+    def read_answers(self, answers: Sequence[HttpAnswer]) -> list[pd.DataFrame | Poll | SeatrialError]:
+        """See :meth:`seatrial.pipeline.Replayer.read_answers`."""
+        with self._file([answer_frame(answers)]) as given:
+            reply = self._in_case("read_answers", messages.ReadReply, "the response hook", file=given)
+        found = self._frames(reply.file, sum(not r.error and r.poll is None for r in reply.results))
+        return hooks.answers_of(reply, found, len(answers), self._rpc.unreadable)
 
     def capture(
         self,

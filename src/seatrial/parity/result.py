@@ -89,6 +89,11 @@ class ColumnParity:
         """Rows were compared, the type is the same, and no more rows differ than allowed."""
         return self.rows > 0 and self.dtype_ok and self.mismatches <= self.allowed and self.null_flips == 0
 
+    @property
+    def differs(self) -> bool:
+        """Rows were compared, and the column does not hold. Of no rows neither ``ok`` nor this is true."""
+        return self.rows > 0 and not self.ok
+
 
 @dataclass(frozen=True)
 class Parity:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import PipelineError
+from seatrial.pipeline.envelopes import split_envelope
 
 Step = Callable[[pd.DataFrame], pd.DataFrame]
 """A function from a frame to a frame: a stage whose other parameters are filled."""
@@ -145,6 +146,18 @@ class Service:
         serves: the stage whose frame it returns; None for the last.
         cwd: the folder it runs in; by default the folder of the pipeline's file.
         ready_seconds: the time it may take to become ready, in seconds.
+        request: a function that writes the HTTP request of the rows of one request, or of a batch: from a frame to a
+            :class:`~seatrial.pipeline.hooks.HttpRequest`. By default a JSON record is sent.
+        response: a function that reads an answer: from an :class:`~seatrial.pipeline.hooks.HttpAnswer` to a frame, a
+            list of dicts, a dict, or a :class:`~seatrial.pipeline.hooks.Poll`.
+        envelope: what JSON requests and answers stand in, by name: ``instances``, ``inputs``, ``dataframe_split``,
+            ``dataframe_records``, ``list``, ``values``, ``object``, or both fields, such as ``rows/scores``.
+        poll_seconds: where the service answers 202 with the address of the answer in ``Location``, the time in which
+            the answer must be there; None where 202 is an answer like any.
+
+    Raises:
+        PipelineError: a hook is no function, the envelope is unknown, or either stands beside an address of another
+            kind of target in ``predict``.
 
     Example:
         >>> service = Service(["uvicorn", "app:app", "--port", "{port}"], predict="/score", ready_seconds=20)
@@ -161,3 +174,28 @@ class Service:
     serves: str | None = None
     cwd: str | Path | None = None
     ready_seconds: float = 60.0
+    request: Callable[[pd.DataFrame], Any] | None = None
+    response: Callable[[Any], Any] | None = None
+    envelope: str | None = None
+    poll_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("request", "response"):
+            hook = getattr(self, name)
+            if hook is not None and not callable(hook):
+                raise PipelineError(f"Service({name}=…) is a {type(hook).__name__}. Give a function.")
+        if self.envelope is not None:
+            split_envelope(self.envelope)
+        seconds = self.poll_seconds
+        if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds <= 3_600):
+            raise PipelineError(f"Service(poll_seconds={seconds!r}): give seconds, above 0 and at most 3,600.")
+        if self.shaped and not self.predict.startswith("/"):
+            raise PipelineError(
+                f"Service(predict={self.predict!r}) names a protocol, which writes requests and reads answers itself. "
+                "Leave out request=, response=, envelope= and poll_seconds=, or give predict= as a path."
+            )
+
+    @property
+    def shaped(self) -> bool:
+        """Whether its requests or answers have another shape than a JSON record each."""
+        return any(each is not None for each in (self.request, self.response, self.envelope, self.poll_seconds))

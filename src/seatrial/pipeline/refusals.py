@@ -9,7 +9,7 @@ from seatrial.errors import PipelineError
 from seatrial.pipeline.parts import SERVICE, Dependency, Key, Service, Stage
 from seatrial.pipeline.requests import key_columns
 
-ONE_ROW_EACH = ("mlflow+", "oip+")  # protocols of tensors and predictions, which have as many rows as the request
+ONE_ROW_EACH = ("mlflow+", "oip+", "openai+")  # protocols that answer as many rows as the request has
 RESERVED = ("key", "model", "dependencies", SERVICE)
 
 

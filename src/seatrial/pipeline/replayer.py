@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import pandas as pd
 
-from seatrial.errors import PipelineError, StageError
+from seatrial.errors import PipelineError, SeatrialError, StageError
 from seatrial.pipeline.copies import own_copy
+from seatrial.pipeline.hooks import HttpAnswer, HttpRequest, Poll, reading, written
 from seatrial.pipeline.path import Pipeline
 from seatrial.pipeline.returned import Returned
 
@@ -175,6 +176,20 @@ class LocalReplayer:
         """See :meth:`Replayer.ask`."""
         client = self._client(dependency, "live")
         return self._repeat(dependency, client, calls) if self._repeat and calls else Answered()
+
+    def write_requests(self, batches: Sequence[pd.DataFrame]) -> list[HttpRequest]:
+        """See :meth:`seatrial.pipeline.hooks.Hooks.write_requests`."""
+        hook = None if self._pipeline.service is None else self._pipeline.service.request
+        if hook is None:
+            raise PipelineError(f"The service of pipeline '{self._pipeline.name}' has no request hook.")
+        return [written(hook, batch) for batch in batches]
+
+    def read_answers(self, answers: Sequence[HttpAnswer]) -> list[pd.DataFrame | Poll | SeatrialError]:
+        """See :meth:`seatrial.pipeline.hooks.Hooks.read_answers`."""
+        hook = None if self._pipeline.service is None else self._pipeline.service.response
+        if hook is None:
+            raise PipelineError(f"The service of pipeline '{self._pipeline.name}' has no response hook.")
+        return [reading(hook, answer) for answer in answers]
 
     def environment(self) -> Mapping[str, Any]:
         """See :meth:`Replayer.environment`."""

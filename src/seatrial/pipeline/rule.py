@@ -155,8 +155,10 @@ def misnamed(frame: pd.DataFrame) -> str:
     if strange := [c for c in frame.columns if not isinstance(c, str)]:
         kind = type(strange[0]).__name__
         return f"{len(strange)} column name(s) that are not text, the first a {kind}; name columns with strings"
+    if frame.columns.is_unique:
+        return ""
     twice = sorted(set(frame.columns[frame.columns.duplicated()]))
-    return f"{len(twice)} column name(s) more than once: {', '.join(twice[:5])}" if twice else ""
+    return f"{len(twice)} column name(s) more than once: {', '.join(twice[:5])}"
 
 
 def describe(error: BaseException, columns: Container[str] = ()) -> str:

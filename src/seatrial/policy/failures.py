@@ -35,6 +35,11 @@ class FailurePolicy(Settings):
         True,
         says="Require that a circuit breaker opens: most responses no longer wait for a dependency that stays down.",
     )
+    cached: bool = setting(
+        False,
+        says="The service may answer from a cache, so complete responses during a fault are right. Otherwise a fault "
+        "that affects no response is not evaluated.",
+    )
     degraded_field: Text = setting(
         "degraded", says="Response field that is true if the response was made without the dependency."
     )

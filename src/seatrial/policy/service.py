@@ -47,12 +47,21 @@ class Golden(Settings):
 class Contract(Settings):
     """How the API contract of the live service is checked."""
 
+    silent_changes: Weight = setting(
+        "error", says="Severity if a value is changed silently: 1.5 read as 1, a list as its first value, null as a "
+        "default.",
+    )  # fmt: skip
     coercion: Weight = setting(
-        "error", says='Severity if a value of another type is accepted silently: "1" for 1, 1.5 for an integer.'
+        "warning", says='Severity if a value of another type is accepted with its meaning: "1" for 1, true for 1.'
     )
     unknown_fields: Weight = setting(
-        "error", says="Severity if undeclared fields are accepted, including misspelt ones."
+        "warning", says="Severity if undeclared fields are accepted, including misspelt ones."
     )
+    allow: Mapping[str, Text] = setting(
+        {}, says="Probes whose findings are information, as the findings describe them or by cause, each with the "
+        "reason: a limit of the server that the service cannot mend.",
+        example={"lists nested 20,000 deep": "The server parses JSON recursively."},
+    )  # fmt: skip
     unknown_changes: Weight = setting("warning", says="Severity of an OpenAPI change that may or may not be breaking.")
     generated_requests: int | None = setting(
         None, ge=0, lt=1_000_000, example=GENERATED,
@@ -60,7 +69,9 @@ class Contract(Settings):
         "installed. A value above 0 requires schemathesis.",
     )  # fmt: skip
     generated_seconds: float = setting(
-        20.0, gt=0, lt=1_000_000, unit="s", says="Time limit for all generated requests together."
+        120.0, gt=0, lt=1_000_000, unit="s",
+        says="Time limit for making the generated requests, and again for sending them. Fewer than planned are not "
+        "evaluated.",
     )  # fmt: skip
     timeout_seconds: float = setting(10.0, gt=0, lt=1_000_000, unit="s", says="Time limit for one response.")
 

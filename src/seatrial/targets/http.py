@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import httpx
 
 from seatrial.errors import AnswerError, TargetError, UsageError
+from seatrial.targets.compression import check_encoding, decompressed
 from seatrial.targets.connections import ClosedError, is_closed, reason
-from seatrial.targets.messages import Response, body_of
+from seatrial.targets.messages import Response, message_of
 
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ class Http:
             TargetError: nobody answered.
             AnswerError: the answer did not end in time, was too long, broke HTTP or pointed to another host.
         """
-        return self._run(self._ask(method, path, body_of(payload), headers, seconds or self.seconds))
+        return self._run(self._ask(*message_of(payload, method, path, headers), seconds or self.seconds))
 
     def send_all(
         self,
@@ -143,7 +144,7 @@ class Http:
                 if failures >= FAILURES or kept > LIMIT_ALL_BYTES or time.monotonic() > until:
                     return
                 try:
-                    response = await self._ask("POST", path, body_of(payloads[n]), headers, seconds)
+                    response = await self._ask(*message_of(payloads[n], "POST", path, headers), seconds)
                     kept, failures = kept + len(response.body), 0
                     results[n] = response
                 except TargetError as error:
@@ -187,9 +188,10 @@ class Http:
                     try:
                         onward = self._onward(url, response)
                         if onward is None:
-                            content = await self._read(response)
+                            content, arrived = await self._read(response, request.headers, begin)
                             spent = time.perf_counter() - begin
-                            return Response(response.status_code, dict(response.headers), content, spent)
+                            told = dict(response.headers)
+                            return Response(response.status_code, told, content, spent, arrived=arrived)
                         url = onward
                     finally:
                         await response.aclose()
@@ -202,21 +204,24 @@ class Http:
             kind = AnswerError if begun or not is_closed(error) else ClosedError
             raise kind(f"{self._where(path)} did not send a complete response: {reason(error)}.") from error
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(
+        self, response: httpx.Response, asked: Mapping[str, str], begin: float
+    ) -> tuple[bytes, tuple[tuple[float, int], ...]]:
+        """Return the body, and when so many of its bytes had arrived."""
         encoding = response.headers.get("content-encoding", "identity").lower()
-        if encoding != "identity":
-            raise AnswerError(f"The response is encoded as {encoding}, which the request does not accept.")
+        check_encoding(encoding, asked)
         length = response.headers.get("content-length", "")
         if length.isdigit() and int(length) > self.limit_bytes:
             raise AnswerError(f"The response is {int(length):,} bytes long; at most {self.limit_bytes:,} are read.")
-        parts, size = [], 0
+        parts, arrived, size = [], [], 0
         assert isinstance(response.stream, httpx.AsyncByteStream)
         async for part in response.stream:
             size += len(part)
             if size > self.limit_bytes:
                 raise AnswerError(f"The response is longer than {self.limit_bytes:,} bytes.")
             parts.append(part)
-        return b"".join(parts)
+            arrived.append((time.perf_counter() - begin, size))
+        return decompressed(b"".join(parts), encoding, self.limit_bytes), tuple(arrived)
 
     def _onward(self, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
         """Return where a redirect that keeps method and body leads on this host; others are answers like any."""

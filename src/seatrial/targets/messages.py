@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import AnswerError, UsageError
 from seatrial.io import strict_json
+from seatrial.pipeline import HttpRequest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ class Response:
     """What a service answered. Header names are in lower case; ``seconds`` is the whole time, body included.
 
     ``again`` is true where the service closed the first connection without an answer, and answered on a fresh one.
+    ``arrived`` says after how many seconds how many bytes of the body, as they crossed the wire, had arrived.
     """
 
     status: int
@@ -29,6 +31,7 @@ class Response:
     body: bytes = field(repr=False)
     seconds: float
     again: bool = False
+    arrived: tuple[tuple[float, int], ...] = field(default=(), repr=False)
 
     @property
     def ok(self) -> bool:
@@ -81,3 +84,12 @@ def body_of(payload: Any) -> bytes | None:
         return json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"A payload cannot be sent as JSON: {error}. Give it as bytes to send it as it is.") from error
+
+
+def message_of(payload: Any, method: str, path: str | None, headers: Mapping[str, str] | None) -> tuple[Any, ...]:
+    """Return method, path, body and headers of a request; those that an ``HttpRequest`` states come first."""
+    if not isinstance(payload, HttpRequest):
+        return method, path, body_of(payload), headers
+    own = {"accept": "*/*", "content-type": payload.content_type, **{n.lower(): v for n, v in payload.headers.items()}}
+    body = None if payload.method == "GET" and not payload.body else payload.body
+    return payload.method, payload.path or path, body, {**(headers or {}), **own}

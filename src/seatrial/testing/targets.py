@@ -82,9 +82,9 @@ def _probes(target: Probeable, requests: pd.DataFrame) -> None:
     assert isinstance(target, Target)
     response = target.send(plan.valid[0], path=plan.path)
     require(response.ok, f"Expected a success for the first valid request of probe_plan, got status {response.status}.")
-    from seatrial.checks.contract.fields import undeclared
+    from seatrial.targets.probes.paths import learned
 
-    probes = list(plan.probes(0, undeclared(plan.records[0] if plan.records else {})))
+    probes = list(plan.probes(0, learned(plan.records[:1])))
     require(probes, "probe_plan yields no probe.")
     for probe in probes:
         require(isinstance(probe, Probe) and isinstance(probe.body, bytes), f"{probe!r:.80} is no Probe with bytes.")

@@ -11,7 +11,7 @@ files of FOLDER: a request names the file to read, a reply the one that was writ
 - ``capture``: a reference is captured, with live dependencies; the reply ``captured`` names its folder.
 - ``environment``: the reply ``described`` has the environment of this process.
 - ``close``: the process ends.
-- those of a mutation test are in ``mutants.py``.
+- those of a mutation test are in ``mutants.py``, those of a service's hooks in ``hooks.py``.
 
 The reply ``failed`` has the name of an error of seatrial's, or ``model`` for an error of the project's code.
 """
@@ -33,11 +33,13 @@ from seatrial.reference.capture import capture
 from seatrial.reference.environment import environment
 from seatrial.reference.record import Record
 from seatrial.reference.recording import repeat
-from seatrial.worker import frames
+from seatrial.worker import frames, hooks
 from seatrial.worker.channel import LineChannel
 from seatrial.worker.limits import hold_to
 from seatrial.worker.loading import load_pipeline
 from seatrial.worker.mutants import Mutants
+
+HOOKS = ("request", "response")  # of a service
 
 
 class Worker:
@@ -61,7 +63,7 @@ class Worker:
         self._in_turn: Collection[str] = in_turn.keys()
         self._requests: Mapping[str, Callable[..., dict[str, Any]]] = {
             **in_turn, "replay": self.replay, "ask": self.ask, "capture": self.capture,
-            "environment": self.environment,
+            "environment": self.environment, "write_requests": self.write_requests, "read_answers": self.read_answers,
         }  # fmt: skip
 
     def serve(self) -> None:
@@ -157,6 +159,14 @@ class Worker:
         reference.save(self.folder / folder)
         return {"reply": "captured", "folder": folder}
 
+    def write_requests(self, file: str, batches: int) -> dict[str, Any]:
+        """Write the service's requests of each batch."""
+        return hooks.write_requests(self.replayer, self.folder / file, batches, self._new_file())
+
+    def read_answers(self, file: str) -> dict[str, Any]:
+        """Read the service's answers."""
+        return hooks.read_answers(self.replayer, self.folder / file, self._new_file())
+
     def environment(self) -> dict[str, Any]:
         """Describe the environment of this process."""
         return {"reply": "described", "environment": environment()}
@@ -183,6 +193,9 @@ def description(pipeline: Pipeline) -> dict[str, Any]:
             "command": list(map(str, service.command)), "ready": service.ready, "predict": service.predict,
             "openapi": service.openapi, "env": dict(service.env), "batch": service.batch, "serves": service.serves,
             "cwd": None if service.cwd is None else str(service.cwd), "ready_seconds": float(service.ready_seconds),
+            **{hook: str(getattr(f, "__name__", hook)) if (f := getattr(service, hook)) else "" for hook in HOOKS},
+            "envelope": service.envelope,
+            "poll_seconds": None if service.poll_seconds is None else float(service.poll_seconds),
         },
         "loads_model": pipeline.model is not None,
     }  # fmt: skip

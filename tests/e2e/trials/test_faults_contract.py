@@ -58,7 +58,7 @@ def verdict_on(payments, running, before):
         pipeline = with_service(payments, service, **(stages or {}))
         policy = Policy.load(ROOT / "expectations", pipeline)
         moved = [replace(e, path=f"/{variant}{e.path}") for e in policy.pinned.examples] if examples else []
-        settings = Contract(**{"generated_requests": 20, **contract})
+        settings = Contract(**{"generated_requests": 20, "coercion": "error", "unknown_fields": "error", **contract})
         service = policy.service.model_copy(update={"contract": settings})
         policy = replace(policy, service=service, pinned=replace(policy.pinned, examples=moved))
         trial = Trial(

@@ -89,8 +89,11 @@ def experiment(ground):
 )
 def test_a_missing_protection_is_detected_by_its_own_criterion(experiment, what, fault, criterion):
     """One protection away, one fault: the criterion meant for it does not hold."""
-    found = [b for b in experiment(what, fault) if b.evaluated]
-    assert criterion in {b.criterion for b in found}, [b.clause for b in found]
+    for _ in range(3):
+        found = experiment(what, fault)
+        if all(b.evaluated for b in found):  # else the machine stalled, and it is asked again
+            break
+    assert criterion in {b.criterion for b in found if b.evaluated}, [b.clause for b in found]
 
 
 def test_the_check_does_not_run_on_a_store_in_a_file(ground):

@@ -72,13 +72,12 @@ def test_a_fraction_truncated_to_an_integer_is_found_with_its_column(verdict):
 
 def test_text_read_as_an_integer_is_found_with_its_column(verdict):
     """The answer to text for a long is that to the number."""
-    (finding,) = (f for f in verdict.errors if f.cause == "dtype-coercion")
-    assert finding.column == "n"
+    (finding,) = (f for f in verdict.findings if f.cause == "dtype-coercion" and f.column == "n")
     assert "the number sent as text" in finding.message
     assert "the answer is the same for the value of the declared type" in finding.message
 
 
 def test_an_unknown_field_and_a_status_500_are_findings_too(verdict):
     """The server drops columns that the signature does not name, and fails on bodies that it cannot read."""
-    assert {"unknown-field", "status-500"} <= {f.cause for f in verdict.errors}
+    assert {"unknown-field", "status-500"} <= {f.cause for f in verdict.findings}
     assert verdict.not_evaluated == ()

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service, capture, run
-from seatrial.checks.contract.generate import GenerationError, generate
+from seatrial.checks.contract.generate import GeneratorMissingError, generate
 from seatrial.io.loading import load_file
+from seatrial.openapi.schemas.conformance import conforms
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import service_settings
 from tests.support.paths import SUPPORT
+from tests.unit.checks.test_contract import DOCUMENT, SCHEMA
 
 TINY = SUPPORT / "tiny_service.py"
 tiny = load_file(TINY)
@@ -78,5 +80,36 @@ def test_an_openapi_path_that_breaks_http_is_a_finding():
 def test_without_schemathesis_the_error_names_the_package_to_install(monkeypatch):
     """Its absence is an error with the next step, and never a pass."""
     monkeypatch.setitem(sys.modules, "schemathesis", None)
-    with pytest.raises(GenerationError, match=r"pip install 'seatrial\[contracts\]'"):
+    with pytest.raises(GeneratorMissingError, match=r"pip install 'seatrial\[contracts\]'"):
         generate({}, "/score", "POST", count=1, seed=0, seconds=1)
+
+
+def test_generated_bodies_are_the_same_for_the_same_seed_and_leave_no_files(tmp_path, monkeypatch):
+    """Some are allowed by the schema and some are not; nothing is written beside the project."""
+    monkeypatch.chdir(tmp_path)
+    one, two = (generate(DOCUMENT, "/score", "POST", count=12, seed=5, seconds=60) for _ in range(2))
+    assert one == two
+    assert one.lacking == ""
+    fits = [conforms(DOCUMENT, SCHEMA, json.loads(body)) == "" for body in one.bodies]
+    assert any(fits)
+    assert not all(fits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_generated_is_kept_and_what_lacks_is_said():
+    """Out of time, or a document that cannot be read: never fewer requests in silence."""
+    late = generate(DOCUMENT, "/score", "POST", count=500, seed=5, seconds=1e-9)
+    assert 0 < len(late.bodies) < 500
+    assert "requests for POST /score were generated within 1e-09 s" in late.lacking
+    unreadable = generate({"openapi": "3.1.0", "paths": {}}, "/score", "POST", count=5, seed=5, seconds=60)
+    assert unreadable.bodies == []
+    assert "0 of 5 requests" in unreadable.lacking
+
+
+@pytest.mark.parametrize("schema", [{}, True, {"type": "object"}])
+def test_a_schema_that_excludes_little_or_nothing_is_no_failure_of_generation(schema):
+    """Servers that serve any model document a request as anything."""
+    content = {"application/json": {"schema": schema}}
+    post = {"requestBody": {"content": content}, "responses": {"200": {"description": "ok"}}}
+    document = {"openapi": "3.1.0", "info": {"title": "any", "version": "1"}, "paths": {"/score": {"post": post}}}
+    assert generate(document, "/score", "POST", count=20, seed=5, seconds=60).lacking == ""

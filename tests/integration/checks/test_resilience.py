@@ -130,12 +130,25 @@ def test_the_declared_fallback_is_computed_offline(baseline):
 def test_a_service_that_falls_back_as_declared_breaks_nothing(baseline):
     """Flagged, with a reason, the declared values, in time; the other answers match the reference."""
     assert found("down", seen(baseline)) == []
-    assert found("latency_within", seen(baseline, degraded=False)) == []
+    assert found("latency_within", seen(baseline, degraded=False, seconds=0.5)) == []
 
 
 def test_a_fault_that_was_never_applied_is_no_pass(baseline):
     """Without a hit nothing is evaluated, whatever the answers were."""
     assert found("down", seen(baseline, hits=0)) == [("fault-applied", False)]
+
+
+def test_a_fault_that_moves_no_answer_that_needs_the_dependency_is_no_pass(baseline):
+    """Only heartbeats met it, or the data is cached; a service that caches may say so."""
+    unmoved = seen(baseline, degraded=False)
+    assert found("down", unmoved) == [("fault-applied", False)]
+    assert found("latency_within", seen(baseline, degraded=False, seconds=0.1)) == [("fault-applied", False)]
+    assert found("latency_within", seen(baseline, degraded=False, seconds=0.5)) == []
+    assert found("slicer", unmoved) == []
+    cached = replace(baseline, policy=baseline.policy.model_copy(update={"cached": True}))
+    assert found("down", replace(unmoved, baseline=cached)) == []
+    table = criteria.states(row("down"), unmoved, list(criteria.under_fault(row("down"), unmoved, None)))
+    assert set(table.values()) == {"not evaluated"}
 
 
 def unflagged(answer):
@@ -173,6 +186,14 @@ def spread(answer):
 def test_each_criterion_detects_its_own_violation(baseline, name, change, criterion):
     """One thing wrong violates one criterion and no other."""
     assert found(name, seen(baseline, **change)) == [(criterion, True)]
+
+
+def test_what_a_stall_of_the_machine_can_violate_is_told_apart(baseline):
+    """A stall makes all answers late, also where the dependency is not used; no stall changes a value."""
+    stalled = criteria.under_fault(row("down"), seen(baseline, seconds=3.3), None)
+    assert {v.criterion: v.timed for v in stalled} == {"deadline": True, "unaffected": True}
+    changed = criteria.under_fault(row("down"), seen(baseline, change=spread), None)
+    assert {v.criterion: v.timed for v in changed} == {"unaffected": False}
 
 
 def test_a_lasting_fault_must_open_a_circuit_breaker(baseline):
@@ -235,3 +256,15 @@ def test_a_service_that_ignores_its_dependencys_address_is_not_evaluated(scales)
     (result,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
     assert isinstance(result, NotEvaluated)
     assert "{scales.url}" in result.reason
+
+
+def test_data_that_comes_from_an_advertised_address_is_not_evaluated(scales):
+    """The service pings the given address and reads from another, so every fault fires and moves nothing."""
+    env = {"SCALES": "{scales.url}", "ADVERTISED": scales, "FAULT": "advertised"}
+    events = evaluate(
+        trial(scales, env=env, faults=["errors", "timeout"], rate=10.0, fault_seconds=1.0, deadline_ms=4_000)
+    )
+    assert [e.message for e in events if isinstance(e, Finding)] == []
+    (reason,) = [e.reason for e in events if isinstance(e, NotEvaluated)]
+    assert reason.count("and met no request") == 2
+    assert "advertises" in reason

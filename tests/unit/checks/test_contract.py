@@ -8,17 +8,20 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy
-from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, undeclared
-from seatrial.checks.contract.generate import generate
+from seatrial.checks.contract.allowances import allowed, misspelt_allowances
+from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature
+from seatrial.checks.contract.judge import Problem
 from seatrial.checks.contract.matching import example_mismatches
-from seatrial.checks.contract.semantics import semantic_shifts
-from seatrial.checks.contract.signature import inputs_of, signature_mismatches
+from seatrial.checks.contract.meaning.semantics import semantic_shifts
+from seatrial.checks.contract.meaning.signature import inputs_of, signature_mismatches
 from seatrial.errors import PolicyError
+from seatrial.events import Severity
 from seatrial.openapi.document import answer_schema, body_schema, documented_path
 from seatrial.openapi.schemas.conformance import conforms, lacks_documented_fields
 from seatrial.policy.consumers import load_pinned
-from seatrial.targets.probes.base import Expect
-from seatrial.targets.probes.records import UNKNOWN_FIELD, Envelope, misspelt, probes
+from seatrial.targets.probes.base import Expect, Probe
+from seatrial.targets.probes.paths import learned
+from seatrial.targets.probes.records import UNKNOWN_FIELD, Envelope, probes
 
 RECORD = {"id": "t1", "amount": 41, "rate": 0.5, "paid": True, "note": "a"}
 SCHEMA = {
@@ -81,18 +84,80 @@ def test_a_probe_changes_one_field_and_its_equivalent_is_the_coerced_request():
     assert (sent["amount"], equivalent) == (41.5, RECORD)
 
 
-def test_a_field_without_a_declaration_has_no_expected_type():
-    """For undeclared fields, only what no service may do is a problem, such as a status 500."""
-    found = made(undeclared(RECORD))
-    assert {p.expect for p in found if p.field_name is not None and p.cause != "unknown-field"} == {Expect.EITHER}
-    assert "truncation" not in {p.cause for p in found}
+def test_without_a_declaration_types_are_learned_and_nothing_is_required():
+    """Another type than ever seen is a question; whether a field may be absent, null or misspelt nobody said."""
+    declared = learned([RECORD, {**RECORD, "amount": 41.5}])
+    found = {(p.field_name, p.cause, p.description): p.expect for p in made(declared)}
+    assert found["amount", "dtype-coercion", "the number sent as text"] is Expect.REFUSE
+    assert "truncation" not in {cause for _, cause, _ in found}
+    for cause in ("missing", "null", "unknown-field"):
+        assert {e for (_, c, _), e in found.items() if c == cause} <= {Expect.EITHER, Expect.ACCEPT}, cause
 
 
-def test_a_misspelt_name_is_never_a_known_name():
-    """Swapping two letters may give another field's name, or the same."""
-    assert misspelt("income", ["income"]) not in ("income", "")
-    assert misspelt("aa", ["aa"]) == ""
-    assert misspelt("abc", ["abc", "acb"]) not in ("abc", "acb")
+NESTED = {
+    "type": "object",
+    "required": ["customer"],
+    "properties": {
+        "customer": {
+            "type": "object",
+            "required": ["age"],
+            "properties": {"age": {"type": "integer"}, "name": {"type": "string"}},
+        },
+        "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
+        "tags": {"type": "array", "items": {"type": "string"}},
+    },
+}
+ITEM = {
+    "type": "object",
+    "required": ["price"],
+    "properties": {"price": {"type": "number"}, "next": {"$ref": "#/components/schemas/Item"}},
+}
+
+
+def test_fields_at_every_depth_are_declared_and_probed():
+    """Objects in objects, lists of objects, a schema that refers to itself: one thing is changed, where it lies."""
+    declared = declared_by_schema({"components": {"schemas": {"Item": ITEM}}}, NESTED)
+    assert {"customer.age", "items[0].price", "items[0].next.next.price", "tags[0]"} <= set(declared.fields)
+    record = {"customer": {"age": 41, "name": "Ada"}, "items": [{"price": 1.5}, {"price": 2}], "tags": []}
+    sent = {(p.field_name, p.cause, p.description): p for p in probes(record, declared, Envelope())}
+    fraction = json.loads(sent["customer.age", "truncation", "a fraction in place of an integer"].body)
+    assert fraction == {**record, "customer": {"age": 41.5, "name": "Ada"}}
+    gone = sent["items[0].price", "missing", "a request without the field"]
+    assert gone.expect is Expect.REFUSE
+    assert json.loads(gone.body) == {**record, "items": [{}, {"price": 2}]}
+    assert not [name for name, _, _ in sent if name and name.startswith("items[0].next.")]
+    assert ("customer.name", "unknown-field", "the misspelt field 'naem' in place of 'name'") in sent
+
+
+def test_fields_of_recorded_requests_are_learned_at_every_depth():
+    fields = learned([{"at": {"n": 1}, "x": [[1]]}, {"at": {"n": None}}, {"x": []}]).fields
+    assert {n: (set(f.types), f.required, f.nullable) for n, f in fields.items()} == {
+        "at": ({"object"}, None, None),
+        "at.n": ({"number"}, None, True),
+        "x": ({"array"}, None, None),
+        "x[0]": ({"array"}, None, None),
+        "x[0][0]": ({"number"}, None, None),
+    }
+
+
+def test_a_request_with_very_many_fields_is_probed_in_part_and_the_rest_is_counted():
+    wide = {"type": "object", "properties": {f"f{n}": {"type": "integer"} for n in range(400)}}
+    declared = declared_by_schema({}, wide)
+    assert len(declared.fields) + declared.left_out == 400
+    assert declared.left_out > 0
+
+
+def test_what_is_allowed_by_name_is_information_with_its_reason():
+    """By the description of the probe, by its cause, or by the finding's."""
+    shown = Problem("status-500", "age", "lists nested 20,000 deep", probe="malformed")
+    for name in ("lists nested 20,000 deep", "malformed", "status-500"):
+        told = allowed(shown, {name: "The server parses recursively."})
+        assert (told.severity, told.detail) == (Severity.INFO, "allowed: The server parses recursively")
+    assert allowed(shown, {"an empty body": "It is its own."}) == shown
+    sent = [Probe("malformed", "lists nested 20,000 deep", b"")]
+    (warning,) = misspelt_allowances("contract", {"lists nested 2,000 deep": "x"}, sent)
+    assert "Did you mean 'lists nested 20,000 deep'?" in warning.message
+    assert list(misspelt_allowances("contract", {"status-500": "x"}, sent)) == []
 
 
 @pytest.mark.parametrize(
@@ -256,6 +321,8 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, name, con
         ("generated_requests = 1.5", "an integer of at least 0 and below 1,000,000; found 1.5"),
         ("generated_requests = -1", "of at least 0 and below 1,000,000; found -1"),
         ("timeout_seconds = 0", "a number above 0 and below 1,000,000; found 0"),
+        ("allow = ['x']", "must be a table"),
+        ("allow = { x = '' }", "'x' must be a non-empty string; found \"\""),
         ("timeout_seconds = true", "must be a number.*; found true"),
     ],
 )
@@ -267,18 +334,6 @@ def test_the_settings_are_strict(tmp_path, line, message):
         Policy.load(tmp_path, pipeline)
     (tmp_path / "service.toml").write_text("[contract]\ncoercion = 'allow'\ngenerated_requests = 0\n")
     assert Policy.load(tmp_path, pipeline).contract.coercion == "allow"
-
-
-def test_generated_bodies_are_the_same_for_the_same_seed_and_leave_no_files(tmp_path, monkeypatch):
-    """Some are allowed by the schema and some are not; nothing is written beside the project."""
-    pytest.importorskip("schemathesis")
-    monkeypatch.chdir(tmp_path)
-    one, two = (generate(DOCUMENT, "/score", "POST", count=12, seed=5, seconds=60) for _ in range(2))
-    assert one == two
-    fits = [conforms(DOCUMENT, SCHEMA, json.loads(body)) == "" for body in one]
-    assert any(fits)
-    assert not all(fits)
-    assert list(tmp_path.iterdir()) == []
 
 
 def scores(change=None, rows=200, **columns):

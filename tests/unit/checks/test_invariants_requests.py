@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial import Outcome, Pipeline, Severity, Trial, Verdict, capture, run
+from seatrial import Outcome, Pipeline, Severity, Stage, Trial, Verdict, capture, run
 from seatrial.checks.invariants import asked, check
 from seatrial.checks.invariants.reassembly import expected_of
 from seatrial.checks.invariants.stage import ULP, StageProbe
@@ -64,6 +64,22 @@ def test_rows_that_are_lost_one_by_one_are_missed_although_the_input_has_no_key(
     assert finding.evidence["missing_keys"]["count"] > 0
     assert "A sample was asked: 50 of 120 requests" in finding.message
     assert verdict_of(payloads(), raw=lambda f: parse(f)[parse(f)["x"] < 0.9], next=same).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("calls", [3, 5])
+def test_requests_that_nothing_is_found_for_are_no_difference(calls: int) -> None:
+    """A dear stage may be asked for one request alone, and that one may have no rows: nothing of it differs."""
+    requests = pd.DataFrame({"id": [f"t-{n}" for n in range(40)], "x": [1.0] + [0.0] * 39})
+
+    def find(frame: pd.DataFrame) -> pd.DataFrame:
+        found = frame.merge(pd.DataFrame({"least": [0.5, 0.6], "item": [1, 2]}), how="cross")
+        return found[found["x"] > found["least"]].reset_index(drop=True)
+
+    row = ("id", "item")
+    found = {"found": Stage(find, key=row, calls=calls), "next": Stage(same, key=row)}
+    verdict = verdict_of(requests, raw=same, **found)
+    assert verdict.errors == ()
+    assert verdict.outcome is Outcome.PASS
 
 
 def test_rows_that_are_lost_one_by_one_are_missed_where_the_key_is_cast() -> None:

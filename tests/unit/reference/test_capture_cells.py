@@ -73,7 +73,7 @@ CELLS = [cell for column in KINDS.values() for cell in column.astype(object)]
 ANY = st.sampled_from([*CELLS, *(cell for cell, _ in cell_kinds.refused().values())])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ANY, min_size=3, max_size=3), st.booleans())
 def test_any_cells_are_captured_or_refused(cells, nested):
     """Three cells of three kinds, and lists of them."""

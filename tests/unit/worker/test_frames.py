@@ -111,7 +111,7 @@ NESTED = PLAIN.assign(items=[[1], [], None, [2.5]])
 SHAPES = (PLAIN, OTHER_TYPES, LABELS, LABELS_ELSEWHERE, NESTED, PLAIN[["n", "id"]])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_small_frames_come_back_one_by_one(tmp_path: Path, data: st.DataObject) -> None:
     """However many share a table: each with its own rows, types, and order of categories."""
@@ -177,7 +177,7 @@ def test_a_small_file_of_a_huge_frame_is_refused(tmp_path: Path, name: str) -> N
         list(frames.read(tmp_path / "0.arrow", 1))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever bytes change, no other error is raised."""

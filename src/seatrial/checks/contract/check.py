@@ -12,7 +12,7 @@ from seatrial.checks.base import Check
 from seatrial.checks.contract import compatibility
 from seatrial.checks.contract.consumers import replay_examples
 from seatrial.checks.contract.fuzz import send_generated
-from seatrial.checks.contract.model import compare_meaning, compare_signature
+from seatrial.checks.contract.meaning.model import compare_meaning, compare_signature
 from seatrial.checks.contract.send import send_probes
 from seatrial.checks.contract.session import Session, fetch_openapi
 from seatrial.checks.serving.service import LiveService, can_serve, live_service

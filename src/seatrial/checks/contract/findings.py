@@ -32,6 +32,7 @@ ADVICE = {
     "malformed-tensor": "Refuse a tensor whose shape, datatype and data do not agree.",
     "truncation": "Refuse numbers that are not integers: use a strict type for the field, or strict=True in the model.",
     "dtype-coercion": "Refuse values of another type: use a strict type for the field, or strict=True in the model.",
+    "first-value": "Refuse a list where one value is declared.",
     "unknown-field": "Refuse unknown fields (extra='forbid'): a misspelt optional field silently takes its default.",
     "not-a-number": "Refuse NaN and infinity: they are not JSON, and comparisons with them give wrong results.",
     "excluded": "Refuse what the OpenAPI excludes, or allow it there.",
@@ -77,9 +78,19 @@ def _finding(
         message = f"{predicate} {_few([_with_detail(p) for p in problems])}"
     return Finding(
         name, SERVICE, f"{message.rstrip('.')}.", column=named[0] if len(named) == 1 else None,
-        severity=severity, cause=cause, advice=ADVICE.get(cause, ADVICE[""]),
+        severity=severity, cause=cause, advice=_advice(cause, severity, problems),
         evidence={"requests": len(problems), "fields": named},
     )  # fmt: skip
+
+
+def _advice(cause: str, severity: Severity, problems: Sequence[Problem]) -> str:
+    advice = ADVICE.get(cause, ADVICE[""])
+    if severity is not Severity.ERROR or problems[0].probe in ("", "request", "generated", "excluded"):
+        return advice
+    return (
+        f"{advice} Where it is a limit of the server, allow it below [contract.allow] of service.toml: "
+        f'"{problems[0].description}" = "the reason".'
+    )
 
 
 def _with_detail(problem: Problem) -> str:

@@ -8,7 +8,8 @@ import math
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,7 @@ from seatrial.errors import SeatrialError
 SCHEMATHESIS = "seatrial[contracts]"
 
 
-class GenerationError(SeatrialError):
-    """No requests could be generated."""
-
-
-class GeneratorMissingError(GenerationError):
+class GeneratorMissingError(SeatrialError):
     """schemathesis is not installed."""
 
 
@@ -29,10 +26,25 @@ class _TimeUpError(Exception):
     """The time for generation has ended."""
 
 
+@dataclass(frozen=True)
+class Generated:
+    """Bodies for one operation.
+
+    Attributes:
+        bodies: distinct bodies as JSON text.
+        lacking: why there are fewer than planned, a sentence; empty where the document allows no others.
+    """
+
+    bodies: Sequence[bytes]
+    lacking: str = ""
+
+
 def generate(
     document: Mapping[str, Any], path: str, method: str, *, count: int, seed: int, seconds: float
-) -> list[bytes]:
+) -> Generated:
     """Return at most ``count`` distinct bodies for one operation; the same seed gives the same bodies.
+
+    They are counted and not timed, so that a busy machine makes no fewer. What was made before an error is kept.
 
     Args:
         document: the OpenAPI document.
@@ -40,22 +52,23 @@ def generate(
         method: the HTTP method.
         count: the largest number of bodies.
         seed: of the random choices.
-        seconds: generation stops after this time, with the bodies made by then.
+        seconds: generation is given up after this time.
 
     Raises:
-        GenerationError: schemathesis is not installed (GeneratorMissingError), or cannot read the document.
+        GeneratorMissingError: schemathesis is not installed.
     """
     try:
         import schemathesis
         from hypothesis import HealthCheck, Phase, given, settings
         from hypothesis import seed as seeded
+        from hypothesis.errors import Unsatisfiable
     except ImportError as error:
         raise GeneratorMissingError(
             f"No requests were generated, because schemathesis is not installed. Run: pip install '{SCHEMATHESIS}', or "
             "set generated_requests = 0 in [contract] of service.toml."
         ) from error
     found: dict[bytes, None] = {}
-    until = time.monotonic() + seconds
+    until, lacking = time.monotonic() + seconds, ""
 
     def record(case: Any) -> None:
         body = _text(case.body)
@@ -75,16 +88,16 @@ def generate(
                     max_examples=max(1, math.ceil(count / 2)), database=None, deadline=None, phases=[Phase.generate],
                     suppress_health_check=list(HealthCheck), print_blob=False,
                 )  # fmt: skip
-                with warnings.catch_warnings():
+                # The schema of a request may allow everything, or nothing that is JSON: then one mode has no bodies.
+                with warnings.catch_warnings(), contextlib.suppress(Unsatisfiable):
                     warnings.simplefilter("ignore")  # they concern the generator, not the service
                     seeded(seed)(quiet(run))()
     except _TimeUpError:
-        pass
-    except Exception as error:
-        raise GenerationError(
-            f"No requests could be generated for {method} {path}: schemathesis raised {type(error).__name__}."
-        ) from error
-    return list(found)[:count]
+        lacking = f"{len(found):,} of {count:,} requests for {method} {path} were generated within {seconds:g} s"
+    except Exception as error:  # noqa: BLE001  of schemathesis, on a document that it cannot read
+        name = type(error).__name__
+        lacking = f"{len(found):,} of {count:,} requests for {method} {path} were generated: schemathesis raised {name}"
+    return Generated(list(found)[:count], lacking)
 
 
 @contextlib.contextmanager

@@ -19,16 +19,9 @@ from seatrial.openapi.schemas.conformance import conforms, lacks_documented_fiel
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Expect, Probe
 
-COERCIONS = (
-    "excluded",
-    "malformed-tensor",
-    "dtype-coercion",
-    "truncation",
-    "not-a-number",
-    "null",
-    "missing",
-    "content-type",
-)
+COERCIONS = ("excluded", "dtype-coercion", "not-a-number", "content-type")  # accepted with their meaning
+CHANGES = ("malformed-tensor", "null", "missing")  # accepted, so that something else stands in their place
+IF_SAME = ("truncation", "first-value")  # a change where the answer is that to the other value
 
 
 @dataclass(frozen=True)
@@ -41,6 +34,7 @@ class Problem:
         description: what was sent.
         detail: what follows from the answer, a clause; may be empty.
         severity: of the finding.
+        probe: the cause of the probe that shows it.
     """
 
     cause: str
@@ -48,6 +42,7 @@ class Problem:
     description: str
     detail: str = ""
     severity: Severity = Severity.ERROR
+    probe: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,9 +76,10 @@ def problems_of(session: Session, exchange: Exchange) -> Iterator[Problem]:
 
 def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Problem]:
     try:
-        answer = response.json()
+        answer = session.read(response)
     except AnswerError as error:
-        yield Problem("not-json", probe.field_name, probe.description, str(error))
+        cause = "not-json" if session.plan is None or session.plan.read is None else "unreadable-answer"
+        yield Problem(cause, probe.field_name, probe.description, str(error))
         return
     answers = answer if isinstance(answer, list) else [answer]
     allowed = session.trial.policy.golden.wide_integers
@@ -92,7 +88,9 @@ def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Pr
             detail = "readers that use doubles, such as browsers, lose its last digits"
             yield Problem("json-integer", column, probe.description, detail)
     documented, schema = session.schema_of(response.status)
-    mismatch = _schema_error(session, schema, answer) if documented and schema is not None else ""
+    mismatch = ""
+    if documented and schema is not None:
+        mismatch = _schema_error(session, schema, _body(response, answer))
     if mismatch:
         cause = "answer-shape" if probe.expect is Expect.ACCEPT and probe.cause == "request" else "error-as-success"
         yield Problem(cause, None, probe.description, _not_as_documented(response, mismatch))
@@ -102,27 +100,47 @@ def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Pr
 
 def _coerced(session: Session, probe: Probe, response: Response) -> Problem:
     """Return the problem of a probe that should be refused, with what can be shown of how the service reads it."""
-    details = []
+    details, same = [], False
     if probe.equivalent is not None:
         try:
-            equivalent = session.connection.send(probe.equivalent, path=session.path)
+            equivalent = session.ask(probe.equivalent)
             answer, other = session.without_varying(response), session.without_varying(equivalent)
-            if answer is not None and answer == other:
-                details.append(_same_answer(probe))
+            same = answer is not None and answer == other
         except TargetError:
             pass
-    if probe.text is not None and probe.cause in ("dtype-coercion", "truncation"):
+    if same:
+        details.append(_same_answer(probe))
+    if probe.text is not None and probe.cause in ("dtype-coercion", *IF_SAME):
         accepts = _accepted_in_process(session, probe.text)
         details.append("the path in process accepts it too" if accepts else "the path in process refuses it")
-    setting = session.settings.unknown_fields if probe.cause == "unknown-field" else session.settings.coercion
-    severity = SEVERITIES[setting] if probe.cause in (*COERCIONS, "unknown-field") else Severity.ERROR
-    return Problem(probe.cause, probe.field_name, probe.description, ", and ".join(details), severity)
+    return Problem(
+        probe.cause, probe.field_name, probe.description, ", and ".join(details), _severity(session, probe, same)
+    )
+
+
+def _severity(session: Session, probe: Probe, same: bool) -> Severity:
+    """Return how much it weighs that a probe is accepted; ``same``: with the answer to its equivalent."""
+    settings, cause = session.settings, probe.cause
+    if cause == "unknown-field":
+        return SEVERITIES[settings.unknown_fields]
+    if cause in CHANGES or (cause in IF_SAME and same):
+        return SEVERITIES[settings.silent_changes]
+    return SEVERITIES[settings.coercion] if cause in (*COERCIONS, *IF_SAME) else Severity.ERROR
+
+
+def _body(response: Response, answer: Any) -> Any:
+    """Return what a response holds as JSON, which its OpenAPI describes; what was read in it where it is none."""
+    try:
+        return response.json()
+    except AnswerError:
+        return answer
 
 
 def _same_answer(probe: Probe) -> str:
     same = {
         "unknown-field": "without the field",
         "truncation": "for the truncated value",
+        "first-value": "for the value without the list",
     }.get(probe.cause, "for the value of the declared type")
     return f"the answer is the same {same}"
 

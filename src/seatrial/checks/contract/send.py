@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from seatrial.checks.contract.allowances import allowed, misspelt_allowances
 from seatrial.checks.contract.findings import findings
 from seatrial.checks.contract.judge import Exchange, problems_of
 from seatrial.checks.contract.session import Session
+from seatrial.checks.serving.chat import answer_in, chat_findings
 from seatrial.errors import AnswerError, TargetError
-from seatrial.events import Event, Finding, Measurement, NotEvaluated
-from seatrial.formatting import part_of
+from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
+from seatrial.formatting import part_of, plural
 from seatrial.pipeline import SERVICE
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Expect, Probe
+from seatrial.targets.shapes.openai import OpenAIChat
 
 RETRY_DEADLINES = 5  # all retries together may take this many deadlines
 BATCH_DEADLINES = 20  # all probes of one content type together may take this many
@@ -25,7 +29,11 @@ def send_probes(name: str, session: Session) -> Iterator[Event]:
     Raises:
         TargetError: the service is not reachable.
     """
-    plain = [Probe("request", "a request of the reference", body, Expect.ACCEPT) for body in session.valid_requests()]
+    kind = session.plan.content_type if session.plan is not None else "application/json"
+    plain = [
+        Probe("request", "a request of the reference", body, Expect.ACCEPT, content_type=kind)
+        for body in session.valid_requests()
+    ]
     valid = send(session, plain)
     answered = [n for n, each in enumerate(valid) if isinstance(each.result, Response) and each.result.ok]
     if not answered:
@@ -37,8 +45,25 @@ def send_probes(name: str, session: Session) -> Iterator[Event]:
         return
     exchanges = valid + send(session, session.probes(answered[0]))
     yield from problem_findings(name, session, exchanges)
+    yield from misspelt_allowances(name, session.settings.allow, [e.probe for e in exchanges])
+    if left_out := session.declared.left_out:
+        yield Finding(
+            name, SERVICE, f"{plural(left_out, 'declared field')} of the request were not probed, because it has many.",
+            severity=Severity.INFO, cause="not-probed",
+            advice="Generated requests cover them: install the extra 'contracts'.",
+        )  # fmt: skip
+    yield from _chat(name, session, valid)
     yield Measurement(name, SERVICE, "probes", sum(e.result is not None for e in exchanges), "requests")
     yield from _after_probes(name, session, valid[answered[0]], exchanges)
+
+
+def _chat(name: str, session: Session, valid: Sequence[Exchange]) -> Iterator[Finding]:
+    """Yield what is wrong with the form of the answers of a service of chats."""
+    if session.plan is None or not isinstance(session.live.target, OpenAIChat):
+        return
+    answers = [answer_in(exchange.result) for exchange in valid]
+    asked = [(None, dict(r), a) for r, a in zip(session.plan.records, answers, strict=True) if a is not None]
+    yield from chat_findings(name, asked, how="one by one")
 
 
 def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = None) -> list[Exchange]:
@@ -53,11 +78,13 @@ def send(session: Session, probes: Sequence[Probe], *, seconds: float | None = N
     for content_type in dict.fromkeys(p.content_type for p in probes):
         positions = [n for n, p in enumerate(probes) if p.content_type == content_type]
         results = session.connection.send_all(
-            [probes[n].body for n in positions], path=session.path, headers=session.headers(content_type),
+            [session.payload(probes[n].body, content_type) for n in positions],
+            path=session.path, headers=session.headers(content_type),
             seconds=session.settings.timeout_seconds,
             all_seconds=seconds or BATCH_DEADLINES * session.settings.timeout_seconds,
         )  # fmt: skip
-        exchanges |= {n: Exchange(probes[n], result) for n, result in zip(positions, results, strict=True)}
+        last = session.settled(results)
+        exchanges |= {n: Exchange(probes[n], result) for n, result in zip(positions, last, strict=True)}
     return _retried(session, [exchanges[n] for n in range(len(probes))])
 
 
@@ -71,8 +98,9 @@ def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
         probe = exchanges[n].probe
         with session.separate_connection() as connection:
             try:
-                result = connection.send(probe.body, path=session.path, headers=session.headers(probe.content_type))
-                exchanges[n] = Exchange(probe, result)
+                payload = session.payload(probe.body, probe.content_type)
+                result = connection.send(payload, path=session.path, headers=session.headers(probe.content_type))
+                exchanges[n] = Exchange(probe, session.settled([result])[0])
             except TargetError as error:
                 exchanges[n] = Exchange(probe, error)
                 if not isinstance(error, AnswerError):
@@ -82,7 +110,8 @@ def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
 
 def problem_findings(name: str, session: Session, exchanges: Sequence[Exchange]) -> Iterator[Finding]:
     """Yield the problems of all answers, one finding for each cause and field."""
-    yield from findings(name, [problem for each in exchanges for problem in problems_of(session, each)])
+    found = [replace(p, probe=each.probe.cause) for each in exchanges for p in problems_of(session, each)]
+    yield from findings(name, [allowed(problem, session.settings.allow) for problem in found])
 
 
 def _after_probes(name: str, session: Session, first: Exchange, exchanges: Sequence[Exchange]) -> Iterator[Event]:
@@ -104,7 +133,7 @@ def _after_probes(name: str, session: Session, first: Exchange, exchanges: Seque
         reason = f"{part_of(unsent, len(exchanges), 'probes')} could not be sent. {cause}"
         yield NotEvaluated(name, SERVICE, reason)
         return
-    again = session.connection.send(first.probe.body, path=session.path)
+    again = session.ask(first.probe.body)
     assert isinstance(first.result, Response)
     if not again.ok or session.without_varying(again) != session.without_varying(first.result):
         yield Finding(

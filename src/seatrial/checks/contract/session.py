@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
 
-from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature, undeclared
-from seatrial.checks.contract.signature import inputs_of
+from seatrial.checks.contract.fields import declared_by_schema, declared_by_signature
+from seatrial.checks.contract.meaning.signature import inputs_of
 from seatrial.checks.serving.service import LiveService
-from seatrial.errors import AnswerError
+from seatrial.errors import AnswerError, TargetError
 from seatrial.openapi.document import answer_schema, body_schema, documented_path, is_openapi
 from seatrial.policy.service import Contract
 from seatrial.targets.http import Http
@@ -77,6 +77,33 @@ class Session:
         path = self.path or ""
         return f"POST {documented_path(self.document, path) if self.document is not None else path}"
 
+    def ask(self, body: bytes, content_type: str | None = None) -> Response:
+        """Send a request by itself and return the response with its answer.
+
+        Raises:
+            TargetError: there is none.
+        """
+        with_type = content_type or (self.plan.content_type if self.plan is not None else "application/json")
+        payload = self.payload(body, with_type)
+        response = self.connection.send(payload, path=self.path, headers=self.headers(with_type))
+        [last] = self.settled([response])
+        if isinstance(last, TargetError):
+            raise last
+        return last or response
+
+    def payload(self, body: bytes, content_type: str) -> Any:
+        """Return a body as it is sent, with what a request of this service has beside it."""
+        message = self.plan.message if self.plan is not None else None
+        return body if message is None else message(body, content_type)
+
+    def settled(self, results: Sequence[Response | TargetError | None]) -> Sequence[Response | TargetError | None]:
+        """Return the last response to each request, where the service says that its answer is fetched later."""
+        return results if self.plan is None or self.plan.settle is None else self.plan.settle(results)
+
+    def read(self, response: Response) -> Any:
+        """Return the answer in a response, as JSON values; AnswerError where it cannot be read."""
+        return response.json() if self.plan is None or self.plan.read is None else self.plan.read(response)
+
     def valid_requests(self) -> list[bytes]:
         """Return the bodies of requests that a correct service answers."""
         return list(self.plan.valid) if self.plan is not None else []
@@ -87,10 +114,10 @@ class Session:
 
     @property
     def declared(self) -> DeclaredFields:
-        """The fields of a request, as the OpenAPI or the model's signature declares them."""
+        """The fields of a request: of the OpenAPI, of the model's signature, or learned from recorded requests."""
         found, plan = None, self.plan
         if plan is None or not plan.records:
-            return undeclared({})
+            return DeclaredFields({})
         if self.document is not None and plan.declared_by == "openapi":
             found = declared_by_schema(self.document, body_schema(self.document, self.operation))
         if found is None and plan.declared_by == "signature" and self.trial.model_path is not None:
@@ -99,7 +126,7 @@ class Session:
             except ValueError:
                 inputs = None
             found = declared_by_signature(inputs) if inputs else None
-        return found or undeclared(plan.records[0])
+        return found or plan.learned or DeclaredFields({})
 
     def schema_of(self, status: int) -> tuple[bool, Any]:
         """Return whether the OpenAPI documents this status of a prediction, and the schema of its body."""
@@ -108,10 +135,12 @@ class Session:
     def without_varying(self, response: Response) -> Any:
         """Return an answer without the fields declared as varying; None where there is no answer to compare."""
         try:
-            answer = response.json() if response.ok else None
+            answer = self.read(response) if response.ok else None
         except AnswerError:
             return None
         varying = {*self.trial.policy.golden.varying, *(self.plan.varying if self.plan is not None else ())}
+        if isinstance(answer, list):
+            return [{k: v for k, v in a.items() if k not in varying} if isinstance(a, dict) else a for a in answer]
         return {k: v for k, v in answer.items() if k not in varying} if isinstance(answer, dict) else answer
 
 

@@ -18,7 +18,7 @@ def right_alone(
     singles = next((mode for mode in modes if mode.received.mode == "one by one" and mode.wrong), None)
     if singles is None or service.ended() is not None or singles.received.unreachable:
         return frozenset()
-    worst = list(dict.fromkeys(k for c in singles.recorded.columns if not c.ok for k in c.worst_keys))
+    worst = list(dict.fromkeys(k for c in singles.recorded.columns if c.differs for k in c.worst_keys))
     place = {key_text(key): row for row, key in enumerate(comparison.keys)}
     rows = [place[key] for key in worst if key in place][:MOST]
     wrong = frozenset(singles.wrong)

@@ -58,7 +58,7 @@ def service_differences(
 
 def _originates_here(mode: ComparedAnswers) -> bool:
     """Whether a column of the service's answers differs that the path in process does not explain."""
-    return any(not c.ok and not _is_downstream(mode, c.column) for c in mode.recorded.columns)
+    return any(c.differs and not _is_downstream(mode, c.column) for c in mode.recorded.columns)
 
 
 def _is_downstream(mode: ComparedAnswers, column: str | None) -> bool:
@@ -152,4 +152,4 @@ def _in_process_differs(comparison: ServiceComparison, column: str | None) -> bo
 def _common(mode: ComparedAnswers, other: ComparedAnswers) -> bool:
     """Whether some of the rows that differ in this mode were requested in the other mode too."""
     requested = {BETWEEN.join(k) for k in key_ids(other.answers, other.recorded.key_columns)}
-    return any(k in requested for c in mode.recorded.columns if not c.ok for k in c.worst_keys)
+    return any(k in requested for c in mode.recorded.columns if c.differs for k in c.worst_keys)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from seatrial.checks.golden.alone import right_alone
 from seatrial.checks.golden.divergence import service_differences
 from seatrial.checks.golden.others import answers_of_others
+from seatrial.checks.golden.streams import streamed_answers
 from seatrial.checks.grouping import grouped
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.answers import key_id
@@ -46,6 +47,7 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
         yield from _closed(name, received, len(comparison.keys), service)
     yield from answers_of_others(name, comparison, service, modes)
     yield from grouped(service_differences(name, comparison, modes, right_alone(comparison, service, modes)))
+    yield from streamed_answers(name, comparison, service)
     yield from _degraded(name, modes, comparison)
     yield from _wide_integers(name, modes, trial.policy.golden.wide_integers)
     yield from _absent_varying(name, modes, comparison)

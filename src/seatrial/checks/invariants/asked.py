@@ -42,7 +42,9 @@ class Asked:
 
     def batch(self, rows: Any) -> pd.DataFrame:
         """Return some rows as a frame with a new index: a request has none."""
-        return self.rows.iloc[rows].reset_index(drop=True)
+        part = self.rows.iloc[rows]
+        part.index = pd.RangeIndex(len(part))
+        return part
 
 
 def asked_of(trial: Trial, stage: str) -> Asked:

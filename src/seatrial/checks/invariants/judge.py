@@ -21,7 +21,7 @@ def problems(parity: Parity) -> frozenset[str]:
     """Return the columns that differ, are missing or added, and ``KEYS`` where rows are."""
     lost = [*parity.missing_columns, *parity.extra_columns]
     keys = [] if parity.keys_ok else [KEYS]
-    return frozenset([*(c.column for c in parity.columns if not c.ok), *lost, *keys])
+    return frozenset([*(c.column for c in parity.columns if c.differs), *lost, *keys])
 
 
 def broken_invariant(
@@ -53,7 +53,7 @@ def what(parity: Parity, found: Collection[str]) -> str:
 
 def described(parity: Parity, found: Collection[str]) -> tuple[str, list[str], dict[str, Any]]:
     """Return the problems of a comparison in words, their columns, those that differ most first, and counts."""
-    broken = sorted((c for c in parity.columns if not c.ok and c.column in found), key=_changed, reverse=True)
+    broken = sorted((c for c in parity.columns if c.differs and c.column in found), key=_changed, reverse=True)
     lost = [c for c in (*parity.missing_columns, *parity.extra_columns) if c in found]
     columns = [*(c.column for c in broken), *lost]
     evidence: dict[str, Any] = {"compared": parity.rows_compared}

@@ -72,6 +72,9 @@ def assemble(pieces: Sequence[pd.DataFrame], whole: pd.DataFrame) -> tuple[pd.Da
     Pandas infers types from the rows of a batch: a column without nulls is int64 in one batch and float64 in another.
     Returns the frame, and the columns that were cast, each with both types as text.
     """
+    types = list(whole.dtypes)
+    if pieces and all(p.columns.equals(whole.columns) and list(p.dtypes) == types for p in pieces):
+        return pd.concat(pieces, ignore_index=True), {}
     names = list(dict.fromkeys(name for piece in pieces for name in piece.columns))
     columns, retyped = {}, {}
     for name in names:

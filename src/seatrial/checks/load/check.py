@@ -29,7 +29,7 @@ from seatrial.checks.load.slopes import Usage, at_rest, judged, watch
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
-from seatrial.checks.serving.service import can_start, target_of
+from seatrial.checks.serving.service import can_start, only_json, target_of
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import seconds as readable
@@ -53,6 +53,9 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     slo, load = trial.policy.slo, trial.policy.offered
     assert slo is not None
     assert trial.pipeline.service is not None
+    if reason := only_json(trial, slo.path, "[slo]"):
+        yield NotEvaluated(NAME, SERVICE, reason)
+        return
     end = deadline(trial, load.budget_seconds)
     try:
         budget = end - time.monotonic()

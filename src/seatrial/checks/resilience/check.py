@@ -16,7 +16,7 @@ from seatrial.checks.resilience.matrix import run_scenarios
 from seatrial.checks.serving.budget import deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places
-from seatrial.checks.serving.service import serve
+from seatrial.checks.serving.service import only_json, serve
 from seatrial.errors import AnswerError, SeatrialError, TargetError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated
 from seatrial.faults.proxy.dependency import DependencyProxy
@@ -37,6 +37,9 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
             f"The resilience check needs an HTTP path; predict is '{path}'. "
             f"Set path in [dependencies.{dependency}] of service.toml.",
         )  # fmt: skip
+        return
+    if reason := only_json(trial, policy.path, f"[dependencies.{dependency}]"):
+        yield NotEvaluated(NAME, dependency, reason)
         return
     try:
         baseline = baseline_of(trial, dependency, expected(trial))

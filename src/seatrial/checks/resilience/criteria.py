@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seatrial.checks.resilience.observation import Observation
+from seatrial.checks.resilience.unmet import unmet
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import WITHIN
 from seatrial.formatting import part_of, plural, seconds
@@ -36,6 +37,7 @@ class Violation:
         of: how many were compared; 0 where the message is a clause by itself.
         noun: what was counted, in the plural.
         evidence: numbers for the finding.
+        timed: whether it is about time, so that one stall of the machine can violate it.
     """
 
     criterion: str
@@ -45,6 +47,7 @@ class Violation:
     noun: str = "requests"
     evaluated: bool = True
     evidence: dict[str, Any] = field(default_factory=dict)
+    timed: bool = False
 
     @property
     def clause(self) -> str:
@@ -56,6 +59,9 @@ def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -
     """Yield the criteria that do not hold while the fault lasts."""
     if not observation.hits:
         yield Violation("fault-applied", "the fault was never applied, so it shows nothing", evaluated=False)
+        return
+    if missed := unmet(scenario, observation):
+        yield Violation("fault-applied", missed, evaluated=False)
         return
     yield from _status(observation)
     yield from _values(observation)
@@ -174,7 +180,7 @@ def _needless_fallback(scenario: Scenario, observation: Observation) -> Violatio
             f", but its time-out leaves the service {seconds(left)} for its own work, and without a fault answers took "
             f"{seconds(observation.usual_seconds)} (p95)"
         )
-    return Violation("needless-fallback", message, degraded, of, "answers", evaluated=not starved)
+    return Violation("needless-fallback", message, degraded, of, "answers", evaluated=not starved, timed=True)
 
 
 def _deadline(observation: Observation) -> Violation | None:
@@ -185,7 +191,7 @@ def _deadline(observation: Observation) -> Violation | None:
         slowest = f"the slowest took {seconds(observation.seconds.max())}"
         took = f"{never:,} of them never got an answer" if never else slowest
         message = f"took longer than the deadline of {seconds(limit)}; {took}"
-        return Violation("deadline", message, int(over.sum()), len(over))
+        return Violation("deadline", message, int(over.sum()), len(over), timed=True)
     return None
 
 
@@ -202,7 +208,8 @@ def _unaffected(observation: Observation, slo: Slo | None) -> Iterator[Violation
     for noun, took in parts.items():
         over = int((took > limit).sum())
         if exceeds_share(over, len(took), allowed):
-            yield Violation("unaffected", f"took longer than {seconds(limit)} or failed", over, len(took), noun)
+            message = f"took longer than {seconds(limit)} or failed"
+            yield Violation("unaffected", message, over, len(took), noun, timed=True)
 
 
 def _circuit_breaker(scenario: Scenario, observation: Observation) -> Violation | None:
@@ -213,7 +220,7 @@ def _circuit_breaker(scenario: Scenario, observation: Observation) -> Violation 
     waited = later & (observation.seconds > 0.8 * policy.timeout)
     if exceeds_share(int(waited.sum()), int(later.sum()), 0.5):  # a half-open breaker lets some requests wait
         message = "in the second half of the fault still waited for the dependency; no circuit breaker opened"
-        return Violation("circuit-breaker", message, int(waited.sum()), int(later.sum()))
+        return Violation("circuit-breaker", message, int(waited.sum()), int(later.sum()), timed=True)
     return None
 
 
@@ -223,7 +230,8 @@ State = Literal["met", "violated", "not evaluated"]
 def states(scenario: Scenario, observation: Observation, violations: list[Violation]) -> dict[str, State]:
     """Return the state of each criterion in one fault scenario, for the table of all scenarios."""
     policy = observation.baseline.policy
-    found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if observation.hits else "not evaluated")
+    applied = observation.hits and not any(v.criterion == "fault-applied" for v in violations)
+    found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if applied else "not evaluated")
     if not scenario.whole:
         found["needless-fallback"] = "not evaluated"
     if scenario.whole or scenario.name == "down":  # attempts at a closed port cannot be counted

@@ -103,7 +103,7 @@ class ComparedAnswers:
     @property
     def wrong(self) -> list[str]:
         """The columns that differ from the reference."""
-        return [c.column for c in self.recorded.columns if not c.ok]
+        return [c.column for c in self.recorded.columns if c.differs]
 
 
 def comparison_of(trial: Trial, service: LiveService) -> ServiceComparison:
@@ -224,6 +224,8 @@ def _in_order(answers: list[dict[str, Any]], comparison: ServiceComparison) -> l
     if not answers:
         return answers
     given = [c for c in answers[0] if c not in key]
+    if len(wanted) == 1 and len(given) > 1:  # one column of lists
+        return [{**{c: a[c] for c in key if c in a}, wanted[0]: [a.get(c) for c in given]} for a in answers]
     if set(given) & set(wanted) or len(given) != len(wanted):
         return answers
     names = dict(zip(given, wanted, strict=True))

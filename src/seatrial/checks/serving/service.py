@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from seatrial.errors import UsageError
 from seatrial.pipeline import Pipeline, Service
+from seatrial.pipeline.hooks import Hooks
 from seatrial.process.running import Running
 from seatrial.targets import connect
 from seatrial.targets.http import Http
 from seatrial.targets.launch import fill, folder_of, start, values_of
 from seatrial.targets.protocol import Target
+from seatrial.targets.shapes.shaped import Shaped
 from seatrial.trial import Trial
 
 
@@ -67,6 +69,24 @@ def can_start(trial: Trial) -> bool:
     return trial.model_path is not None or not needs_model
 
 
+def only_json(trial: Trial, path: str | None, setting: str) -> str:
+    """Return why plain JSON records cannot be sent to the trial's service, as a sentence; empty where they can.
+
+    Args:
+        trial: whose service it is.
+        path: that takes JSON records, where one is set.
+        setting: where it is set, such as ``[slo]``.
+    """
+    service = trial.pipeline.service
+    if path is not None or service is None or not service.shaped:
+        return ""
+    return (
+        "JSON records are sent here, and the service takes requests of another shape: its Service declares request=, "
+        f"response=, envelope= or poll_seconds=. Set path in {setting} of service.toml to a path that takes JSON "
+        "records, or skip the check."
+    )
+
+
 def live_service(trial: Trial) -> LiveService:
     """Return the trial's service: started on the first call, shared by every check.
 
@@ -92,12 +112,23 @@ def serve(trial: Trial, *, model_path: str | None = None, urls: Mapping[str, str
     return start(pipeline.service, values=values, cwd=folder_of(pipeline), sandbox=trial.sandbox)
 
 
-def target_of(pipeline: Pipeline, running: Running, *, seconds: float = 30.0) -> Target:
-    """Return the target that sends requests to a pipeline's running service; use it in a ``with`` block."""
+def target_of(pipeline: Pipeline, running: Running, *, hooks: object = None, seconds: float = 30.0) -> Target:
+    """Return the target that sends requests to a pipeline's running service; use it in a ``with`` block.
+
+    Args:
+        pipeline: whose service it is.
+        running: the service.
+        hooks: the replayer of the pipeline, which runs the service's hooks.
+        seconds: the deadline of one request.
+    """
     service = pipeline.service
     assert service is not None
     if not service.predict.startswith("/"):
         return connect(fill(service.predict, running.values), key=pipeline.key, seconds=seconds)
+    if service.shaped:
+        url = f"{running.url}{service.predict}"
+        own = hooks if isinstance(hooks, Hooks) else None
+        return Shaped(url, service=service, hooks=own, key=pipeline.key, seconds=seconds)
     url = f"rest+{running.url}{service.predict}"
     return connect(url, key=pipeline.key, batch=service.batch, seconds=seconds)
 
@@ -108,5 +139,6 @@ def _start(trial: Trial) -> LiveService:
         return LiveService(declared, None, trial.hold(trial.service))
     assert trial.pipeline.service is not None
     running = trial.hold(serve(trial))
-    target = trial.hold(target_of(trial.pipeline, running, seconds=trial.policy.golden.timeout_seconds))
+    seconds = trial.policy.golden.timeout_seconds
+    target = trial.hold(target_of(trial.pipeline, running, hooks=trial.replayer, seconds=seconds))
     return LiveService(trial.pipeline.service, running, target)

@@ -16,13 +16,14 @@ from seatrial.targets.messages import Response
 
 @dataclass(frozen=True)
 class Field:
-    """One declared field of a request.
+    """One declared field of a request, at any depth.
 
     Attributes:
-        name: the name of the field.
+        name: the name of the field, for a nested one with the names before it: ``customer.age``, ``items[0].price``.
         types: the JSON types that it may have, without null; empty where no type is declared.
-        required: whether a request must contain it.
+        required: whether the object that holds it must contain it; None where that is not declared.
         nullable: whether it may be null; None where that is not declared.
+        path: the names and positions that lead to it; empty for a field of the request itself.
 
     Example:
         >>> Field("amount", frozenset({"integer"}), required=True, nullable=False).types
@@ -31,8 +32,14 @@ class Field:
 
     name: str
     types: frozenset[str] = frozenset()
-    required: bool = False
+    required: bool | None = False
     nullable: bool | None = None
+    path: tuple[str | int, ...] = ()
+
+    @property
+    def steps(self) -> tuple[str | int, ...]:
+        """The names and positions that lead to it from the request."""
+        return self.path or (self.name,)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class DeclaredFields:
     Attributes:
         fields: the fields by name.
         additional: whether the declaration allows further fields.
+        left_out: how many declared fields are not among them, because a request has very many.
 
     Example:
         >>> DeclaredFields({"amount": Field("amount")}).additional
@@ -50,6 +58,7 @@ class DeclaredFields:
 
     fields: Mapping[str, Field]
     additional: bool = False
+    left_out: int = 0
 
 
 class Expect(StrEnum):
@@ -114,9 +123,14 @@ class ProbePlan:
         records: the valid requests as JSON records; empty where the protocol has none.
         declared_by: the source of the declared fields of a record: the service's ``openapi``, the model's
             ``signature``, or ``nothing``.
+        learned: the fields and types that recorded requests were seen with, for want of a declaration.
         varying: fields of an answer that differ each time, such as a request's id.
         connect: opens a separate connection, given a deadline in seconds; None where predictions are requested over
             HTTP at the service's root.
+        content_type: of the valid requests.
+        message: makes the HTTP request of a body and its content type, where it is more than both at ``path``.
+        settle: returns the last response to each request, where answers are fetched later.
+        read: returns the answers in a response as JSON values, raising AnswerError; None where they are its body.
     """
 
     path: str
@@ -124,8 +138,13 @@ class ProbePlan:
     probes: Callable[[int, DeclaredFields], Iterable[Probe]]
     records: Sequence[Mapping[str, Any]] = ()
     declared_by: Literal["openapi", "signature", "nothing"] = "nothing"
+    learned: DeclaredFields | None = None
     varying: frozenset[str] = frozenset()
     connect: Callable[[float], AbstractContextManager[Connection]] | None = None
+    content_type: str = "application/json"
+    message: Callable[[bytes, str], Any] | None = None
+    settle: Callable[[Sequence[Response | TargetError | None]], Sequence[Response | TargetError | None]] | None = None
+    read: Callable[[Response], Any] | None = None
 
 
 @runtime_checkable

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from seatrial.io import frame_json
 from seatrial.targets.probes.base import DeclaredFields, Expect, Field, Probe, ProbePlan
+from seatrial.targets.probes.paths import changed, learned, parsed, value_at, without
 
 MAX_VALID = 6  # requests of the reference that are sent unchanged
 SEARCHED = 200  # requests of the reference among which they are chosen
@@ -47,26 +48,23 @@ def plan_of_records(path: str, requests: pd.DataFrame, envelope: Envelope) -> Pr
 
     With an envelope, the model's signature declares the fields of a record; without one, the service's OpenAPI does.
     """
-    records = varied_records(requests)
+    recorded = parsed(frame_json.payloads(requests.iloc[:SEARCHED]))
+    records = varied(recorded)
     return ProbePlan(
         path,
         valid=[envelope.body(json.dumps(record)) for record in records],
         probes=lambda at, declared: probes(records[at], declared, envelope),
         records=records,
         declared_by="signature" if envelope.before else "openapi",
+        learned=learned(recorded),
     )
 
 
-def varied_records(requests: pd.DataFrame) -> Sequence[dict[str, Any]]:
-    """Return at most ``MAX_VALID`` requests as records, each with other fields set, the one with most fields first."""
+def varied(records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return at most ``MAX_VALID`` records, each with other fields set, the one with most fields first."""
     shapes: dict[Any, dict[str, Any]] = {}
-    for text in frame_json.payloads(requests.iloc[:SEARCHED]):
-        try:
-            record = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            shapes.setdefault(tuple(sorted(k for k, v in record.items() if v is not None)), record)
+    for record in records:
+        shapes.setdefault(tuple(sorted(k for k, v in record.items() if v is not None)), record)
     found = sorted(shapes.values(), key=lambda r: -sum(v is not None for v in r.values()))
     return found[:MAX_VALID]
 
@@ -75,7 +73,9 @@ def probes(record: Mapping[str, Any], declared: DeclaredFields, envelope: Envelo
     """Yield the probes made from a request: for each field, for an unknown field, and for the body as a whole."""
     plain = json.dumps(record)
     for name in dict.fromkeys([*declared.fields, *record]):
-        known = declared.fields.get(name, Field(name))
+        known = declared.fields.get(name, Field(name, required=None))
+        if known.steps[:-1] and not isinstance(value_at(record, known.steps[:-1]), dict | list):
+            continue  # this request lacks the object that holds it
         for cause, description, text, expect, other in _of_field(record, known):
             equivalent = envelope.body(json.dumps(other)) if other is not None else None
             yield Probe(cause, description, envelope.body(text), expect, name, equivalent, text=text)
@@ -85,16 +85,26 @@ def probes(record: Mapping[str, Any], declared: DeclaredFields, envelope: Envelo
         "unknown-field", f"the unknown field '{UNKNOWN_FIELD}'", envelope.body(extended), unknown, None,
         envelope.body(plain), text=extended,
     )  # fmt: skip
-    for name, known in declared.fields.items():
-        wrong = misspelt(name, [*declared.fields, *record])
-        if not known.required and wrong:
-            without = {k: v for k, v in record.items() if k != name}
-            text = json.dumps({**without, wrong: record.get(name)})
-            yield Probe(
-                "unknown-field", f"the misspelt field '{wrong}' in place of '{name}'", envelope.body(text), unknown,
-                name, envelope.body(json.dumps(without)), text=text,
-            )  # fmt: skip
+    for known in declared.fields.values():
+        yield from _misspelt(record, known, declared, unknown, envelope)
     yield from _of_body(plain, envelope)
+
+
+def _misspelt(
+    record: Mapping[str, Any], known: Field, declared: DeclaredFields, unknown: Expect, envelope: Envelope
+) -> Iterator[Probe]:
+    *before, last = known.steps
+    holder = value_at(record, tuple(before))
+    if known.required is not False or not isinstance(last, str) or not isinstance(holder, Mapping):
+        return
+    beside = [str(f.steps[-1]) for f in declared.fields.values() if f.steps[:-1] == tuple(before)]
+    if wrong := misspelt(last, [*beside, *holder]):
+        less = without(record, known.steps)
+        text = json.dumps(changed(less, (*before, wrong), holder.get(last)))
+        yield Probe(
+            "unknown-field", f"the misspelt field '{wrong}' in place of '{last}'", envelope.body(text), unknown,
+            known.name, envelope.body(json.dumps(less)), text=text,
+        )  # fmt: skip
 
 
 def misspelt(name: str, known: list[str]) -> str:
@@ -115,13 +125,13 @@ def _of_field(
     record: Mapping[str, Any], known: Field
 ) -> Iterator[tuple[str, str, str, Expect, Mapping[str, Any] | None]]:
     """Yield (cause, description, text of the record, expectation, equivalent record) for one field."""
-    name, value, types = known.name, record.get(known.name), known.types
+    value, types = value_at(record, known.steps), known.types
 
     def sent(raw: str) -> str:
-        return json.dumps({**record, name: _MARK}).replace(json.dumps(_MARK), raw)
+        return json.dumps(changed(record, known.steps, _MARK)).replace(json.dumps(_MARK), raw)
 
     def read_as(other: Any) -> Mapping[str, Any]:
-        return {**record, name: other}
+        return cast(Mapping[str, Any], changed(record, known.steps, other))
 
     number = bool(types & {"integer", "number"})
     whole = "integer" in types and "number" not in types
@@ -146,21 +156,17 @@ def _of_field(
     if types == {"string"}:
         yield "dtype-coercion", "a number in place of text", sent("41"), Expect.REFUSE, read_as("41")
     if types and not types & {"array", "object"}:
-        yield (
-            "dtype-coercion",
-            "a list in place of one value",
-            sent(f"[{json.dumps(value)}]"),
-            Expect.REFUSE,
-            read_as(value),
-        )
+        as_list = sent(f"[{json.dumps(value)}]")
+        yield "first-value", "a list in place of one value", as_list, Expect.REFUSE, read_as(value)
     if "string" in types or isinstance(value, str):
         yield "text", "text with a NUL character", sent('"a\\u0000b"'), Expect.EITHER, None
         yield "text", "text with a lone surrogate", sent('"a\\ud800b"'), Expect.EITHER, None
     may = Expect.EITHER if known.nullable is None else Expect.ACCEPT if known.nullable else Expect.REFUSE
     yield "null", "null", sent("null"), may, None
-    without = json.dumps({k: v for k, v in record.items() if k != name})
-    absent = Expect.REFUSE if known.required else Expect.ACCEPT if types else Expect.EITHER
-    yield "missing", "a request without the field", without, absent, None
+    if isinstance(known.steps[-1], str):
+        less = json.dumps(without(record, known.steps))
+        absent = {True: Expect.REFUSE, False: Expect.ACCEPT if types else Expect.EITHER, None: Expect.EITHER}
+        yield "missing", "a request without the field", less, absent[known.required], None
 
 
 def _of_body(plain: str, envelope: Envelope) -> Iterator[Probe]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from seatrial.checks.contract.semantics import ROWS, semantic_shifts
-from seatrial.checks.contract.signature import inputs_of, signature_mismatches
+from seatrial.checks.contract.meaning.semantics import ROWS, semantic_shifts
+from seatrial.checks.contract.meaning.signature import inputs_of, signature_mismatches
 from seatrial.checks.serving.requests import request_keys
 from seatrial.errors import SeatrialError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
