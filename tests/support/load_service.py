@@ -15,6 +15,7 @@ SECONDS = float(Path(os.environ["MODEL"]).read_text()) if "MODEL" in os.environ 
 app = FastAPI()
 under_way = []
 turn = asyncio.Lock()
+kept = []
 
 
 def answer(record):
@@ -38,6 +39,14 @@ async def predict(record: dict):
     try:
         if FAULT == "blocks":
             time.sleep(0.08)
+        elif FAULT == "works":
+            until = time.process_time() + 0.06
+            while time.process_time() < until:
+                pass
+        elif FAULT == "leaks":
+            kept.append(bytearray(os.urandom(1)) * 2_000_000)
+        elif FAULT == "warms" and len(kept) < 60:
+            kept.append(bytearray(os.urandom(1)) * 1_000_000)
         elif FAULT == "queues":
             async with turn:
                 await asyncio.sleep(0.02)

@@ -12,11 +12,14 @@ import resource
 from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from seatrial.errors import UsageError
 from seatrial.loadgen.generator import Generator
 from seatrial.loadgen.http1 import request_bytes
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule
+from seatrial.pipeline.access import Access
 from seatrial.process.event_loop import new_loop, without_collection
 
 MAX_REQUESTS, MAX_SECONDS, MAX_CONNECTIONS = 5_000_000, 3_600.0, 8_192
@@ -28,8 +31,10 @@ def offer(
     schedule: Schedule,
     payloads: Sequence[bytes] = (b"",),
     *,
+    order: Sequence[int] | None = None,
     method: str = "POST",
     headers: Mapping[str, str] | None = None,
+    access: Access | None = None,
     timeout_seconds: float = 10.0,
     connections: int = 256,
     keep: Collection[int] = (),
@@ -42,15 +47,17 @@ def offer(
     It runs an event loop of its own: from asynchronous code, call it in a thread.
 
     Args:
-        url: such as ``http://127.0.0.1:8000/score``.
+        url: such as ``http://127.0.0.1:8000/score``, or with https.
         schedule: when each request is due.
-        payloads: bodies; request ``i`` carries ``payloads[i % len(payloads)]``.
+        payloads: bodies, each of which many requests may carry.
+        order: the place in ``payloads`` of what each request carries, used in turn; by default one after another.
         method: of every request.
         headers: of every request; they replace or join those of :func:`~seatrial.loadgen.http1.request_bytes`.
+        access: headers that come before those, and how the certificate of an https address is checked.
         timeout_seconds: counts from when a request was due, and is total.
         connections: the most that are open at once. A request that finds none free waits, and its latency runs.
         keep: indices of requests whose responses are returned.
-        expect: what the body of each successful response contains, assigned to requests as ``payloads`` are. A
+        expect: what the body of each successful response contains, one for each payload. A
             response without it is returned too, up to ``generator.ODD`` of them.
         allow_hosts: hosts, besides this machine, that may be loaded.
         start_at: the moment, by ``time.monotonic()``, at which several generators begin together.
@@ -65,25 +72,31 @@ def offer(
         >>> run.counts()
         {'status 200': 10000}
     """
-    host, port, path = _address(url, allow_hosts)
+    host, port, path, secure = _address(url, allow_hosts)
+    access = access or Access()
+    sent = {**{name.lower(): value for name, value in access.headers.items()}, **(headers or {})}
     _within_bounds(schedule, payloads, timeout_seconds, connections)
-    requests = [request_bytes(f"{host}:{port}", path, each, method=method, headers=headers) for each in payloads]
+    requests = [request_bytes(f"{host}:{port}", path, each, method=method, headers=sent) for each in payloads]
     generator = Generator(
-        host, port, requests, timeout=timeout_seconds, connections=connections, keep=frozenset(keep), expect=expect
-    )
+        host, port, requests, timeout=timeout_seconds, connections=connections, keep=frozenset(keep),
+        order=range(len(payloads)) if order is None else np.asarray(order).tolist(), expect=expect,
+        tls=access.ssl_context() if secure else None,
+    )  # fmt: skip
     with without_collection(), asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(generator.run(schedule, start_at))
 
 
-def _address(url: str, allow_hosts: Collection[str]) -> tuple[str, int, str]:
+def _address(url: str, allow_hosts: Collection[str]) -> tuple[str, int, str, bool]:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme != "http" or not host:
+    secure = parts.scheme == "https"
+    if parts.scheme not in ("http", "https") or not host:
         raise UsageError(f"The address of a load is like http://127.0.0.1:8000/score; found '{url}'.")
     host = "127.0.0.1" if host == "localhost" else host
     if host not in allow_hosts and not _loopback(host):
         raise UsageError(f"Load is sent to this machine only. To load '{host}', add it to allow_hosts.")
-    return host, parts.port or 80, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return host, parts.port or (443 if secure else 80), path, secure
 
 
 def _loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import math
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,11 +14,12 @@ from time import monotonic
 import numpy as np
 
 from seatrial.errors import TargetError
-from seatrial.loadgen.http1 import HttpConnection
+from seatrial.loadgen.http1 import HttpConnection, decoded
 from seatrial.loadgen.results import ANSWERED, BROKEN, REFUSED, TIMED_OUT, UNSENT, LoadRun, RequestResult
 from seatrial.loadgen.schedule import Schedule
 
-_IDLE_SECONDS = 2.0  # servers drop idle connections, uvicorn after 5 s; a race lost to that is not the service's
+# Servers drop idle connections, uvicorn after 5 s and gunicorn after 2 s; a race lost to that is not the service's.
+_IDLE_SECONDS, _IDLE_SHARE = 1.0, 0.5  # or of what the server says
 # Out of descriptors, ports or memory: a limit of this machine, and no refusal of the service.
 _LOCAL_ERRORS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 _GRACE_SECONDS = 5.0
@@ -35,7 +37,9 @@ class Generator:
     Args:
         host: such as ``127.0.0.1``.
         port: where the service listens.
-        requests: as they go over the wire, from :func:`~seatrial.loadgen.http1.request_bytes`; used in turn.
+        requests: as they go over the wire, from :func:`~seatrial.loadgen.http1.request_bytes`.
+        order: the place in ``requests`` and ``expect`` for each request of the schedule; used in turn.
+        tls: the context of HTTPS; None for HTTP.
         timeout: in seconds, from when a request was due.
         connections: the most that are open at once.
         keep: indices of requests whose responses are returned.
@@ -51,11 +55,13 @@ class Generator:
         timeout: float,
         connections: int,
         keep: frozenset[int],
+        order: Sequence[int],
         expect: Sequence[bytes] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.host, self.port, self.requests = host, port, requests
         self.timeout, self.max_connections, self.keep = timeout, connections, keep
-        self.expect, self.odd = expect, 0
+        self.expect, self.odd, self.order, self.tls = expect, 0, order, tls
         self.due: list[float] = []
         self.sent: list[float] = []
         self.done: list[float] = []
@@ -82,8 +88,10 @@ class Generator:
         """
         self.loop, self.finished = asyncio.get_running_loop(), asyncio.Event()
         try:
-            await self.loop.create_connection(lambda: HttpConnection(self), self.host, self.port)
+            await self.loop.create_connection(lambda: HttpConnection(self), self.host, self.port, ssl=self.tls)
         except OSError as error:
+            if isinstance(error, ssl.SSLError):
+                raise TargetError(f"No TLS with {self.host}:{self.port}: {error}.") from error
             raise TargetError(f"Nothing listens at {self.host}:{self.port}: {error.strerror or error}.") from error
         start = monotonic() + 0.01 if start_at is None else start_at
         self.due = (schedule.at + start).tolist()
@@ -128,7 +136,7 @@ class Generator:
     def _dispatch(self, index: int, now: float) -> None:
         while self.idle:
             connection = self.idle.pop()  # the one used last: few stay in use, the others idle and are closed
-            if now - connection.idle_since < _IDLE_SECONDS:
+            if now - connection.idle_since < min(_IDLE_SECONDS, _IDLE_SHARE * connection.idle_seconds):
                 self._send(connection, index)
                 return
             connection.close()
@@ -138,7 +146,7 @@ class Generator:
 
     def _send(self, connection: HttpConnection, index: int) -> None:
         self.busy[index] = connection
-        connection.send(index, self.requests[index % len(self.requests)])
+        connection.send(index, self.requests[self.order[index % len(self.order)]])
 
     def _open_more(self) -> None:
         while len(self.connecting) < len(self.waiting) and len(self.connecting) + len(self.open) < self.max_connections:
@@ -146,7 +154,7 @@ class Generator:
 
     async def _connect(self) -> None:
         try:
-            await self.loop.create_connection(lambda: HttpConnection(self), self.host, self.port)
+            await self.loop.create_connection(lambda: HttpConnection(self), self.host, self.port, ssl=self.tls)
         except OSError as error:
             if self.waiting:
                 index = self.waiting.popleft()
@@ -163,7 +171,7 @@ class Generator:
         self.open.add(connection)
         self._free(connection)
 
-    def answered(self, connection: HttpConnection, index: int, status: int, body: bytes) -> None:
+    def answered(self, connection: HttpConnection, index: int, status: int, body: bytes, encoding: str = "") -> None:
         """Record a response; a request that has expired stays expired."""
         if self.busy.pop(index, None) is None:
             return
@@ -171,8 +179,12 @@ class Generator:
         if status == 429 and connection.retry_after and len(self.retry_after) < _WAITS:
             self.retry_after[connection.retry_after[:_WAIT_BYTES].decode("latin-1").strip()] = None
         if index in self.keep:
-            self.answers.append(RequestResult(index, status, body))
-        elif self.expect and 200 <= status < 300 and self.expect[index % len(self.expect)] not in body:
+            self.answers.append(RequestResult(index, status, decoded(body, encoding)))
+        elif (
+            self.expect
+            and 200 <= status < 300
+            and self.expect[self.order[index % len(self.order)]] not in (body := decoded(body, encoding))
+        ):
             if self.odd < ODD:
                 self.answers.append(RequestResult(index, status, body, sampled=False))
             self.odd += 1

@@ -7,6 +7,9 @@ by httptools (llhttp, the parser of Node.js), with which one core offers eight t
 from __future__ import annotations
 
 import asyncio
+import math
+import re
+import zlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -16,6 +19,8 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from seatrial.errors import UsageError
 
 MAX_RESPONSE_BYTES = 64 * 2**20
+_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})")
 _BODY_HEADERS = {b"content-length", b"transfer-encoding"}  # a response without either ends with its connection
 
 
@@ -37,7 +42,10 @@ def request_bytes(
     >>> request_bytes("127.0.0.1:8000", "/health", method="GET", headers={"Content-Type": "text/plain"})
     b'GET /health HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nContent-Type: text/plain\r\nAccept: */*\r\n\r\n'
     """
-    lines = {"Host": host, "Content-Type": "application/json", "Accept": "*/*", **(headers or {})}
+    lines = {"Host": host, "Content-Type": "application/json", "Accept": "*/*"}
+    known = {name.lower(): name for name in lines}
+    for name, value in (headers or {}).items():  # whatever the case of their letters
+        lines[known.setdefault(name.lower(), name)] = value
     if body or method not in ("GET", "DELETE"):
         lines["Content-Length"] = str(len(body))
     connection = h11.Connection(h11.CLIENT)
@@ -52,14 +60,29 @@ def request_bytes(
     return head + body
 
 
+def decoded(body: bytes, encoding: str) -> bytes:
+    """Return a body without its encoding; as it is where that is none, not known here, or not what the header says.
+
+    Args:
+        body: as it came; at most ``MAX_RESPONSE_BYTES`` are returned.
+        encoding: the ``Content-Encoding``.
+    """
+    if (window := _WINDOWS.get(encoding)) is None:
+        return body
+    try:
+        return zlib.decompressobj(window).decompress(body, MAX_RESPONSE_BYTES)
+    except zlib.error:
+        return body
+
+
 class ConnectionOwner(Protocol):
     """Receives what becomes of a connection and of the request on it."""
 
     def opened(self, connection: HttpConnection) -> None:
         """Handle a connection that can take its first request."""
 
-    def answered(self, connection: HttpConnection, index: int, status: int, body: bytes) -> None:
-        """Handle the whole response to request ``index``; the connection is idle, or closing."""
+    def answered(self, connection: HttpConnection, index: int, status: int, body: bytes, encoding: str) -> None:
+        """Handle the whole response to request ``index``, in its encoding; the connection is idle, or closing."""
 
     def lost(self, connection: HttpConnection, index: int) -> None:
         """Handle a connection that is gone; ``index`` is the request it had not answered, or -1."""
@@ -73,18 +96,21 @@ class HttpConnection(asyncio.Protocol):
     Attributes:
         index: the request under way, or -1.
         idle_since: when its last response was complete, by ``time.monotonic()``.
+        idle_seconds: how long the server keeps it open without a request, as its ``Keep-Alive`` header says.
         retry_after: the ``Retry-After`` of the response to the request under way, or of the last one.
     """
 
     __slots__ = (
         "_body",
         "_complete",
+        "_encoding",
         "_framed",
         "_owner",
         "_parser",
         "_reusable",
         "_size",
         "_status",
+        "idle_seconds",
         "idle_since",
         "index",
         "retry_after",
@@ -95,10 +121,11 @@ class HttpConnection(asyncio.Protocol):
         self._owner = owner
         self.index = -1
         self.retry_after = b""
-        self.idle_since = 0.0
+        self.idle_since, self.idle_seconds = 0.0, math.inf
         self.transport: asyncio.Transport | None = None
         self._parser = HttpResponseParser(self)
         self._body: list[bytes] = []
+        self._encoding = ""
         self._size = self._status = 0
         self._framed = self._complete = self._reusable = False
 
@@ -123,7 +150,7 @@ class HttpConnection(asyncio.Protocol):
         """Complete a response that ends with its connection; any other is lost."""
         index, self.index = self.index, -1
         if index >= 0 and self._status and not self._framed:
-            self._owner.answered(self, index, self._status, b"".join(self._body))
+            self._owner.answered(self, index, self._status, b"".join(self._body), self._encoding)
             index = -1
         self._owner.lost(self, index)
 
@@ -139,19 +166,23 @@ class HttpConnection(asyncio.Protocol):
         if not stays or (self._complete and not self._reusable):
             self.close()
         if self._complete:
-            index, status, body = self.index, self._status, b"".join(self._body)
-            self.index, self._size, self._status = -1, 0, 0
+            index, status, body, encoding = self.index, self._status, b"".join(self._body), self._encoding
+            self.index, self._size, self._status, self._encoding = -1, 0, 0, ""
             self._body.clear()
             self._framed = self._complete = False
-            self._owner.answered(self, index, status, body)
+            self._owner.answered(self, index, status, body, encoding)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note for the parser whether a header states where the body ends, or when to send the request again."""
+        """Take from the parser what says where the body ends, how it is encoded, and when to send again, or until."""
         lower = name.lower()
         if lower in _BODY_HEADERS:
             self._framed = True
+        elif lower == b"content-encoding":
+            self._encoding = value.decode("latin-1").strip().lower()
         elif lower == b"retry-after":
             self.retry_after = value
+        elif lower == b"keep-alive" and (found := _TIMEOUT.search(value)):
+            self.idle_seconds = float(found[1])
 
     def on_headers_complete(self) -> None:
         """Take the status from the parser; after an interim response (1xx) the final one follows."""

@@ -26,6 +26,7 @@ from seatrial.formatting import plural
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import LoadRun, RequestResult, merged
 from seatrial.loadgen.schedule import Schedule
+from seatrial.pipeline.access import Access
 
 MAX_WORKERS = 64
 START_SECONDS = 120.0  # for every worker to read its share
@@ -40,6 +41,8 @@ def offer_by(
     schedule: Schedule,
     payloads: Sequence[bytes] = (b"",),
     *,
+    order: Sequence[int] | None = None,
+    access: Access | None = None,
     connections: int = 256,
     keep: Collection[int] = (),
     expect: Sequence[bytes] = (),
@@ -52,9 +55,11 @@ def offer_by(
         url: of the service.
         schedule: of all of them together.
         payloads: bodies, assigned to requests as by :func:`seatrial.loadgen.client.offer`.
+        order: the place in ``payloads`` of what each request carries.
+        access: headers and TLS. Workers read them from their standard input, so that they are in no list of processes.
         connections: of all of them together.
         keep: indices in the whole schedule whose responses are returned.
-        expect: what each successful response contains, assigned as ``payloads`` are.
+        expect: what each successful response contains, one for each payload.
         options: the other arguments of :func:`seatrial.loadgen.client.offer`.
 
     Raises:
@@ -65,21 +70,31 @@ def offer_by(
         >>> run = offer_by(2, "http://127.0.0.1:8000/score", schedule, payloads, timeout_seconds=5.0)
     """
     if workers == 1:
-        return offer(url, schedule, payloads, connections=connections, keep=keep, expect=expect, **options)
+        every = {**options, "order": order, "access": access}
+        return offer(url, schedule, payloads, connections=connections, keep=keep, expect=expect, **every)
     if not 1 < workers <= min(MAX_WORKERS, len(schedule)):
         raise UsageError(
             f"{plural(workers, 'worker')} cannot share {plural(len(schedule), 'request')}. "
             f"Allowed: 1 to {min(MAX_WORKERS, len(schedule))}."
         )
+    turns = np.resize(np.arange(len(payloads)) if order is None else np.asarray(order), len(schedule))
     owners, kept = schedule.owners(workers), set(keep)
     places = [np.flatnonzero(owners == n) for n in range(workers)]
-    settings = {**options, "url": url, "seconds": schedule.seconds, "connections": math.ceil(connections / workers)}
+    known = {"headers": dict(access.headers), "verify": access.verify, "cert": access.cert} if access else None
+    settings = {
+        **options,
+        "access": known,
+        "url": url,
+        "seconds": schedule.seconds,
+        "connections": math.ceil(connections / workers),
+    }
     shares = [
         {
             "at": schedule.at[at],
             "keep": np.array([n for n, index in enumerate(at.tolist()) if index in kept], dtype=np.int64),
-            **_packed("payloads", [payloads[index % len(payloads)] for index in at.tolist()]),
-            **_packed("expect", [expect[index % len(expect)] for index in at.tolist()] if expect else []),
+            "order": turns[at],
+            **_packed("payloads", payloads),
+            **_packed("expect", expect),
             "options": np.frombuffer(json.dumps(settings).encode(), dtype=np.uint8),
         }
         for at in places
@@ -186,8 +201,11 @@ def main() -> None:
     sys.stdout.buffer.write(b"ready\n")
     sys.stdout.buffer.flush()
     begin = float(sys.stdin.buffer.readline())
+    known = options.pop("access")
+    access = Access(known["headers"], known["verify"], tuple(known["cert"])) if known else None
+    options |= {"access": access, "order": share["order"], "keep": keep, "expect": expect, "start_at": begin}
     try:
-        run = offer(options.pop("url"), schedule, payloads, keep=keep, expect=expect, start_at=begin, **options)
+        run = offer(options.pop("url"), schedule, payloads, **options)
     except (TargetError, UsageError) as error:
         _write(sys.stdout.buffer, {"error": np.frombuffer(str(error).encode(), dtype=np.uint8)})
         return

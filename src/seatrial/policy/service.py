@@ -105,7 +105,9 @@ class Slo(Settings):
     percentile: float = setting(0.99, gt=0, lt=1, says="Share of the responses that must arrive within the limit.")
     confidence: float = setting(0.99, gt=0, lt=1, says="Confidence level of a pass.")
     path: Text | None = setting(
-        None, example="/score", says="Path that receives the load; by default the prediction path."
+        None,
+        example="/score",
+        says="Path that receives the load as JSON; by default requests go where, and as, the target sends its own.",
     )
 
     @property
@@ -117,18 +119,14 @@ class Slo(Settings):
 class Load(Settings):
     """The load test. Its size is fixed before the first request."""
 
-    runs: int | None = setting(
-        None,
+    runs: int = setting(
+        3,
         ge=1,
-        example=3,
-        says="Independent runs. All must meet the objective; by default as many as utilisation needs.",
+        says="Independent runs at most. The first result after one of them ends the test.",
     )
     requests: int | None = setting(
-        None, ge=1, example=2000, says="Requests per run; by default as many as the percentile needs."
-    )
-    utilisation: float = setting(
-        0.5, gt=0, le=0.8,
-        says="Share of the service's capacity that the objective's rate uses. Above 0.8 no number of runs is enough.",
+        None, ge=1, example=2000,
+        says="Requests per run; by default what budget_seconds holds, and at most what tells 20 % from the limit.",
     )  # fmt: skip
     profile: Corners = setting(
         (), example=[[0, 5], [60, 20]],
@@ -149,7 +147,7 @@ class Load(Settings):
     )
     samples: int = setting(200, ge=1, says="Responses per run that are compared with the recorded ones.")
     margin: float | None = setting(
-        None, gt=0, example=0.05,
+        None, gt=0, example=0.1,
         says="Accepted slowdown against the champion, as a share. If set, the version is compared with the champion.",
     )  # fmt: skip
     pairs: int = setting(
@@ -157,7 +155,7 @@ class Load(Settings):
     )
     pair_requests: int | None = setting(
         None, ge=1, example=500,
-        says="Requests per interleaved run; by default the minimum for the percentile with two late responses.",
+        says="Requests per interleaved run; by default what the time budget holds for all pairs, at most 1,200.",
     )  # fmt: skip
     find_max_rate: bool = setting(True, says="Search for the maximum sustainable rate in the remaining time.")
 

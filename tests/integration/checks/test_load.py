@@ -48,12 +48,12 @@ def run_check(made):
         return run_case(*planned[:1], made, planned[1])
 
 
-SMALL = {"runs": 1, "requests": 480, "samples": 60, "timeout_seconds": 5.0, "find_max_rate": False}
+SMALL = {"runs": 1, "requests": 300, "samples": 60, "timeout_seconds": 5.0, "find_max_rate": False}
 
 
 def test_a_live_service_is_loaded_and_its_answers_are_compared():
     """All measurements and files exist; the result is a pass, or names what the generator or machine lacked."""
-    events = run_check(trial("", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
+    events = run_check(trial("", slo={"limit_ms": 2_000, "rate": 150, "percentile": 0.9}, load=SMALL))
     measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
     assert measured["answers compared"] == 60
     assert measured["error share"] == 0
@@ -62,7 +62,7 @@ def test_a_live_service_is_loaded_and_its_answers_are_compared():
     assert files == {"load/latencies.parquet", "load/latencies.hdr", "load/histogram.svg", "load/timeline.svg"}
     assert not [e for e in events if isinstance(e, Finding)]
     (result,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
-    assert isinstance(result, Evaluated) or "generator" in result.reason or "settled" in result.reason
+    assert isinstance(result, Evaluated) or any(w in result.reason for w in ("generator", "settled", "refuted"))
 
 
 def test_the_rate_follows_a_profile_shared_by_two_processes():
@@ -81,12 +81,12 @@ def test_the_rate_follows_a_profile_shared_by_two_processes():
     measured = {e.name: e.value for e in events if isinstance(e, Measurement)}
     assert (measured["answers compared"], measured["error share"]) == (60, 0)
     (answer,) = [e for e in events if isinstance(e, Evaluated | NotEvaluated)]
-    assert isinstance(answer, Evaluated) or "generator" in answer.reason or "settled" in answer.reason
+    assert isinstance(answer, Evaluated) or any(w in answer.reason for w in ("generator", "settled", "refuted"))
 
 
 def test_answers_that_change_under_load_are_a_finding():
     """Concurrent requests that share state get other answers than one by one."""
-    events = run_check(trial("shares", slo={"limit_ms": 2_000, "rate": 150}, load=SMALL))
+    events = run_check(trial("shares", slo={"limit_ms": 2_000, "rate": 150, "percentile": 0.9}, load=SMALL))
     (found,) = [e for e in events if isinstance(e, Finding)]
     assert (found.cause, found.column, found.stage) == ("load-changes-answers", "score", "service")
 
@@ -101,7 +101,7 @@ def test_a_blocking_call_in_an_async_route_is_named_as_the_cause(monkeypatch):
     """The service sleeps in its event loop, so that its readiness path waits as well, which shows the cause."""
     even_when_late(monkeypatch)
     events = run_check(
-        trial("blocks", slo={"limit_ms": 100, "rate": 20, "percentile": 0.5}, load={**SMALL, "requests": 40})
+        trial("blocks", slo={"limit_ms": 100, "rate": 20, "percentile": 0.5}, load={**SMALL, "requests": 60})
     )
     (found,) = [e for e in events if isinstance(e, Finding)]
     assert (found.stage, found.cause) == ("service", "blocking-call")
@@ -128,9 +128,11 @@ def test_the_search_of_a_service_that_met_its_objective_begins_there(monkeypatch
         slo, load = Slo(limit_ms=100, rate=10, percentile=0.5), Load(timeout_seconds=0.3)
         session = LoadSession(f"{running.url}/predict", running, expected(made), slo, load, 0)
         found = {m.name: m.value for m in find_max_rate("load", session, lambda *_: None, met=True)}
-    highest = found["maximum sustainable rate"]
+    highest = found["maximum sustainable rate lower bound"]
     assert 10 <= highest <= 55
-    assert found.get("lowest rate not sustained", np.inf) > highest  # on a busy machine a rate may show nothing
+    assert (
+        found.get("maximum sustainable rate upper bound", np.inf) > highest
+    )  # on a busy machine a rate may show nothing
 
 
 def test_a_slow_service_whose_event_loop_is_free_is_not_diagnosed_as_blocking():

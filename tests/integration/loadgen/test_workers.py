@@ -45,7 +45,7 @@ def test_two_workers_measure_the_distribution_of_one(stub):
     one = offer(stub, schedule, payloads, connections=300)
     for each in (run, one):  # what a busy machine adds, it does not add to every request
         added = each.latencies - delays
-        assert quantile(added, 0.1) < 0.05 * quantile(delays, 0.5)
+        assert quantile(added, 0.1) < 0.25 * quantile(delays, 0.5)  # what a busy machine adds
 
 
 def test_errors_of_workers_are_those_of_one_generator():

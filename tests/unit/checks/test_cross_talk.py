@@ -240,7 +240,9 @@ def offered(answers: dict[int, bytes], kept: set[int], expect: Sequence[bytes] =
     at = np.arange(1, 1_001) / 100
 
     async def finished() -> LoadRun:
-        generator = Generator("127.0.0.1", 1, [b""], timeout=1.0, connections=1, keep=frozenset(kept), expect=expect)
+        generator = Generator(
+            "127.0.0.1", 1, [b""], timeout=1.0, connections=1, keep=frozenset(kept), order=range(40), expect=expect
+        )
         generator.finished = asyncio.Event()
         generator.due = generator.done = [0.0] * 1_000
         generator.status, generator.outcome = [0] * 1_000, [0] * 1_000

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
-from seatrial.checks.load import charts, diagnosis, judge
+from seatrial.checks.load import charts, diagnosis, judge, planning
 from seatrial.checks.load.answers import compare_samples
 from seatrial.checks.load.attachments import all_requests
 from seatrial.checks.load.check import check
@@ -57,25 +57,47 @@ def evaluated(*runs, planned=Plan(2, 1_000)):  # noqa: B008
 
 def test_runs_that_meet_the_objective_count_every_request():
     """Two planned runs with few misses meet it, and all their requests count as compared."""
-    result, _ = evaluated(run(steady(1_250, 2)), run(steady(1_000, 2, seed=1)))
+    result, _ = evaluated(run(steady(1_250, 4)), run(steady(1_000, 2, seed=1)))
     assert isinstance(result, Evaluated)
     assert result.compared == 2_250
 
 
+def test_the_first_run_that_tells_is_enough():
+    """A service far within its limit needs no second run: that is what its requests count."""
+    result, _ = evaluated(run(steady(2_500)), planned=Plan(2, 2_000))
+    assert isinstance(result, Evaluated)
+    assert result.compared == 2_500
+    assert judge.FinishedRuns(SLO, Plan(2, 2_000), [run(steady(2_500))]).decided
+    assert not judge.FinishedRuns(SLO, Plan(2, 2_000), [run(steady(2_500, 20))]).decided
+
+
+def test_a_service_10_per_cent_better_than_its_limit_does_not_fail_by_one_run_above_it():
+    """18 of 1,250 are 1.4 %, and by chance: no failure, but the number of requests and the time that would tell."""
+    result, _ = evaluated(run(steady(1_250, 18)), run(steady(1_000, 6)))
+    assert isinstance(result, NotEvaluated)
+    assert "requests would tell, which take" in result.reason
+    assert "set requests = " in result.reason
+    assert "Shown: 97" in result.reason
+    assert "percentile = 0.95 in [slo]" in result.reason
+
+
 def test_too_many_misses_fail_the_service():
-    """Three in a hundred over the limit in one run break a p99, whatever the other run shows."""
-    result, events = evaluated(run(steady(1_250)), run(steady(1_000, 30)))
+    """Three in a hundred over the limit break a p99, by a bound and not by what one run showed."""
+    result, events = evaluated(run(steady(1_250, 15)), run(steady(1_000, 40)))
     assert isinstance(result, Finding)
     assert result.cause == "slow"
-    assert result.evidence["missed"] == 30
+    assert result.evidence["missed"] == 55
+    assert "at least 1." in result.message
     assert isinstance(events[-1], Evaluated)
 
 
 def test_requests_without_an_answer_are_misses():
     """A time-out is no short latency that went missing."""
-    result, _ = evaluated(run(steady(1_250)), run([*steady(970), *[np.inf] * 30]))
+    lost = steady(1_000)
+    lost[::20] = np.inf
+    result, _ = evaluated(run(steady(1_250, 15)), run(lost))
     assert isinstance(result, Finding)
-    assert result.evidence["timed out"] == 30
+    assert result.evidence["timed out"] == 50
 
 
 @pytest.mark.parametrize(
@@ -85,7 +107,7 @@ def test_a_status_without_an_answer_is_the_cause_and_not_slowness(status, cause)
     """5 % of the answers with an error, or a redirect to a login page: all within the limit, none of them an answer."""
     each = run(steady(1_000))
     each.status[np.arange(1_000) % 20 == 0] = status
-    result, _ = evaluated(run(steady(1_250)), each)
+    result, _ = evaluated(run(steady(1_250, 8)), each)
     assert isinstance(result, Finding)
     assert result.cause == cause
     assert f"50 of 2,250 requests (2.22 %) ended with 'status {status}'" in result.message
@@ -142,7 +164,7 @@ def test_a_service_that_is_slow_and_fails_too_is_slow_and_says_both():
     """Where the late answers alone break the objective, slowness is the cause, and the statuses are told."""
     each = run(steady(1_000, 100))
     each.status[:30] = 503
-    result, _ = evaluated(run(steady(1_250)), each)
+    result, _ = evaluated(run(steady(1_250, 10)), each)
     assert result.cause == "slow"
     assert "30 of 2,250 requests (1.33 %) ended with 'status 503'" in result.message
 
@@ -150,10 +172,11 @@ def test_a_service_that_is_slow_and_fails_too_is_slow_and_says_both():
 @pytest.mark.parametrize(
     ("runs", "says"),
     [
-        ([run(steady(1_250))], "2 runs of 1,000 requests were planned"),
-        ([run(steady(1_250)), run(steady(600))], "not shown"),
-        ([run(steady(1_250)), run(steady(1_000, 8))], "not shown"),
-        ([run(steady(1_250)), run(steady(1_000), lag=0.02)], "Run 2 is invalid: the generator was late"),
+        ([run(steady(1_250, 9))], "2 runs of 1,000 requests were planned"),
+        ([run(steady(1_250, 6)), run(steady(600))], "neither shown nor refuted"),
+        ([run(steady(1_250, 8)), run(steady(1_000, 8))], "neither shown nor refuted"),
+        ([run(steady(1_250, 22)), run(steady(1_000))], "The service is at its limit"),
+        ([run(steady(1_250, 8)), run(steady(1_000, 8), lag=0.02)], "Run 2 is invalid: the generator was late"),
         ([run(np.linspace(0.02, 0.08, 1_250)), run(steady(1_000))], "had not settled"),
     ],
 )
@@ -166,8 +189,16 @@ def test_runs_that_show_nothing_are_not_evaluated(runs, says):
 
 def test_a_late_generator_makes_a_failure_invalid_too():
     """What the generator itself got wrong is never the service's fault."""
-    result, _ = evaluated(run(steady(1_250)), run(steady(1_000, 100), lag=0.02))
-    assert isinstance(result, NotEvaluated)
+    late = judge.FinishedRuns(SLO, Plan(2, 1_000), [run(steady(1_250, 9)), run(steady(1_000, 100), lag=0.02)])
+    assert late.result.decision == "violated"
+    assert not late.decided
+    assert isinstance(next(iter(judge.evaluate("load", late))), NotEvaluated)
+
+
+def test_a_late_generator_leaves_a_result_that_holds():
+    """Lateness makes latencies longer: what holds all the same would hold without it."""
+    result, _ = evaluated(run(steady(2_500), lag=0.0012), planned=Plan(2, 2_000))
+    assert isinstance(result, Evaluated)
 
 
 def test_the_warm_up_is_found_and_left_out():
@@ -184,11 +215,25 @@ def test_the_warm_up_is_found_and_left_out():
 
 
 def test_a_plan_that_can_show_nothing_is_refused_beforehand():
-    """p99 at 99 % needs 459 requests; another percentile gets as many as give the same misses."""
-    with pytest.raises(UsageError, match="459"):
-        judge.plan_of(SLO, Load(requests=400))
-    assert judge.plan_of(SLO, Load()) == Plan(3, 10_000)
-    assert judge.plan_of(Slo(limit_ms=1, rate=1, percentile=0.9), Load()).requests == pytest.approx(959, abs=2)
+    """p99 at 99 % needs hundreds of requests; another percentile gets as many as give the same misses."""
+    with pytest.raises(UsageError, match="even without a miss"):
+        planning.plan_of(SLO, Load(requests=150))
+    assert planning.plan_of(SLO, Load()) == Plan(3, 10_000)
+    assert planning.plan_of(Slo(limit_ms=1, rate=1, percentile=0.9), Load()).requests == pytest.approx(959, abs=2)
+
+
+def test_the_default_plan_fits_in_ten_minutes_at_ten_requests_a_second():
+    """The size of a run is what the budget holds, and enough to show a p99; a slower rate is told what it can show."""
+    slo, load = Slo(limit_ms=250, rate=10), Load()
+    planned = planning.plan_of(slo, load, 600.0)
+    assert planned == Plan(3, 1_661)
+    assert 500 < planning.duration(slo, load, planned) < 600
+    with pytest.raises(UsageError, match="even without a miss"):
+        planning.plan_of(Slo(limit_ms=250, rate=1), load, 600.0)
+    told = planning.choices(Slo(limit_ms=250, rate=1), load)
+    assert "p99 12 min" in told
+    assert "p95 2 min" in told
+    assert "p99.9" not in told
 
 
 def test_every_request_is_in_the_file_and_the_charts():
@@ -213,6 +258,8 @@ def test_every_request_is_in_the_file_and_the_charts():
         (diagnosis.ServiceActivity(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
         (diagnosis.ServiceActivity(100, 10, [*[0.001] * 60, 0.4, 0.9]), True),  # the quick ones came before the load
         (diagnosis.ServiceActivity(100, 10, [*[0.001] * 90, 0.4, 0.4, *[0.001] * 90]), False),  # the machine stalled
+        (diagnosis.ServiceActivity(100, 10, [0.03, 0.04], [0.012] * 9), False),  # every thread waits for a core
+        (diagnosis.ServiceActivity(100, 10, [0.4, 0.5], [0.006] * 9), True),  # the service waits much longer
         (diagnosis.ServiceActivity(0, 0, [0.4]), False),  # no sample
     ],
 )

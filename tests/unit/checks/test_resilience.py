@@ -44,7 +44,7 @@ def test_scenarios_follow_the_address_and_the_policy():
         (Slo, {"limit": 5}, "mean 'limit_ms'"),
         (Slo, {"limit_ms": 5, "rate": 5, "percentile": 99}, "a number above 0 and below 1; found 99"),
         (Load, {"runs": 1.5}, "an integer of at least 1; found 1.5"),
-        (Load, {"utilisation": 0.9}, "a number above 0 and at most 0.8; found 0.9"),
+        (Slo, {"limit_ms": 1, "rate": 1, "percentile": 1.0}, "above 0 and below 1; found 1.0"),
         (Load, {"profile": [[0, 5]]}, "two or more corners"),
         (Load, {"profile": [5, 6]}, r"a list of corners \[seconds, requests/s\]; found \[5, 6\]"),
         (FailurePolicy, {"faults": ["dwon"]}, "mean 'down'"),

@@ -1,7 +1,9 @@
 """The open-loop client without a server: which loads it refuses, how it writes requests and reads responses."""
 
 import asyncio
+import gzip
 import resource
+import zlib
 
 import pytest
 
@@ -17,7 +19,8 @@ from tests.support.load_shapes import recorded
     [
         ("http://example.com/", {}),
         ("http://10.0.0.1/", {}),
-        ("https://127.0.0.1/", {}),
+        ("https://10.0.0.1/", {}),
+        ("ftp://127.0.0.1/", {}),
         ("127.0.0.1:80", {}),
         ("http://127.0.0.1:1/", {"connections": 0}),
         ("http://127.0.0.1:1/", {"timeout_seconds": float("nan")}),
@@ -55,13 +58,16 @@ class Socket(asyncio.Transport):
 class Results:
     """An owner that remembers how the requests ended."""
 
+    encoding = ""
+
     def __init__(self):
         self.answers, self.losses = [], []
 
     def opened(self, connection):
         pass
 
-    def answered(self, connection, index, status, body):
+    def answered(self, connection, index, status, body, encoding):
+        self.encoding = encoding
         self.answers.append((index, status, body))
 
     def lost(self, connection, index):
@@ -154,3 +160,28 @@ def test_a_request_is_written_with_its_length_or_refused():
     for path, headers in (("/a b", {}), ("/\n", {}), ("/ä", {}), ("/", {"X": "a\r\nY: b"}), ("/", {"X y": "a"})):
         with pytest.raises(UsageError, match="HTTP cannot carry"):
             request_bytes("h", path, headers=headers)
+
+
+def test_compressed_bodies_are_read_within_the_limit(connection, monkeypatch):
+    body = gzip.compress(b'{"id": "a"}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    ((_, _, told),), _ = received(connection, head, body)
+    assert http1.decoded(told, connection._owner.encoding) == b'{"id": "a"}'
+    assert http1.decoded(zlib.compress(b"ok"), "deflate") == b"ok"
+    assert http1.decoded(b"as it is", "gzip") == http1.decoded(b"as it is", "br") == b"as it is"
+    monkeypatch.setattr(http1, "MAX_RESPONSE_BYTES", 1_000)
+    assert len(http1.decoded(gzip.compress(bytes(10**6)), "gzip")) == 1_000
+
+
+def test_a_connection_stays_as_long_as_the_server_says(connection):
+    received(connection, b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1, max=5\r\nContent-Length: 0\r\n\r\n")
+    assert connection.idle_seconds == 1
+
+
+def test_headers_replace_the_defaults_whatever_their_case():
+    request = request_bytes(
+        "h:1", "/", b"x", headers={"content-type": "text/csv", "accept": "text/plain", "X-Key": "k"}
+    )
+    assert request.lower().count(b"content-type") == request.lower().count(b"accept") == 1
+    assert b"text/csv" in request
+    assert b"X-Key: k" in request

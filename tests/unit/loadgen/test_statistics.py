@@ -9,11 +9,12 @@ import pytest
 from seatrial.errors import UsageError
 from seatrial.loadgen.capacity import find_max_rate
 from seatrial.loadgen.comparison import compare_runs, interleaved_order
-from seatrial.loadgen.estimates import autocorrelation, bounds, quantile
+from seatrial.loadgen.estimates import bounds, miss_share, quantile
 from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.results import LoadRun, RequestResult, merged
-from seatrial.loadgen.statistics import Plan, allowed_misses, evaluate, holds, plan_for, required_requests
+from seatrial.loadgen.statistics import Plan, evaluate, fewest_requests, holds, required_requests
 from seatrial.loadgen.validity import invalid_reasons, warmup
+from tests.bench.bench_load_verdict import NAMES, comparisons, limit_of, verdicts
 from tests.support.load_shapes import percentile_seconds
 
 
@@ -29,8 +30,9 @@ from tests.support.load_shapes import percentile_seconds
 def test_the_rule_needs_the_published_numbers_of_requests(percentile, needed):
     misses = [0, 1, 2, 5, 10, 20, 50, 100]
     assert [required_requests(each, percentile=percentile) for each in misses] == needed
-    assert [allowed_misses(each, percentile=percentile) for each in needed] == misses
-    assert [allowed_misses(each - 1, percentile=percentile) for each in needed] == [-1, 0, 1, 4, 9, 19, 49, 99]
+    for each, most in zip(needed, misses, strict=True):
+        assert holds(each, most, percentile=percentile)
+        assert not holds(each - 1, most, percentile=percentile)
 
 
 def test_the_rule_is_the_binomial_tail():
@@ -41,43 +43,100 @@ def test_the_rule_is_the_binomial_tail():
     assert holds(1000, 3) == (binom.cdf(3, 1000, 0.01) <= 0.01)
 
 
-def misses(count, requests):
-    column = np.zeros(requests, dtype=bool)
-    column[np.linspace(0, requests - 1, count).astype(int)] = count > 0
+def spread(count, requests=2_000):
+    """Latencies of which so many, evenly spread, are over a limit of 1."""
+    column = np.full(requests, 0.5)
+    column[np.linspace(0, requests - 1, count).astype(int)] = 2.0 if count else 0.5
     return column
 
 
-def test_all_runs_must_hold():
-    three = Plan(3, 2010)
-    assert evaluate([misses(10, 2010)] * 3, three).decision == "held"
-    assert evaluate([misses(10, 2010)] * 2 + [misses(11, 2010)], three).decision == "inconclusive"
-    assert evaluate([misses(10, 2010)] * 2 + [misses(21, 2010)], three).decision == "violated"
+def decided(*runs, planned=3):
+    return evaluate(runs, 1.0, Plan(planned, 2_000))
 
 
-@pytest.mark.parametrize("runs", [[], [misses(0, 2010)] * 2, [misses(0, 2010)] * 4, [misses(0, 2009)] * 3])
-def test_runs_other_than_planned_are_inconclusive(runs):
-    assert evaluate(runs, Plan(3, 2010)).decision == "inconclusive"
+def test_the_first_look_that_tells_ends_the_plan():
+    assert decided(spread(0)).decision == "held"
+    assert decided(spread(0), spread(500)).requests == (2_000,)
+    assert decided(spread(60)).decision == "violated"
+    assert decided(spread(20)).decision == "inconclusive"
+    assert decided(spread(18), spread(0), spread(0)).decision == "held"
+    assert len(decided(spread(18), spread(0), spread(0)).requests) > 1
+
+
+def test_one_run_above_its_share_is_no_failure():
+    """22 and 15 of 2,000 are within what a service at 0.8 % shows by chance."""
+    found = decided(spread(22), spread(15), spread(14))
+    assert found.decision == "inconclusive"
+    assert found.low < 0.0085 < found.high
+
+
+@pytest.mark.parametrize("runs", [[], [spread(0, 1_999)], [spread(0, 600)] * 3])
+def test_less_than_planned_holds_nothing(runs):
+    assert evaluate(runs, 1.0, Plan(3, 2_000)).decision == "inconclusive"
 
 
 def test_an_inconclusive_result_states_how_many_requests_are_needed():
-    assert evaluate([misses(11, 2010)], Plan(1, 2010)).needed == required_requests(11)
+    """With as many, at the same share, it tells; a service at its limit needs more than can be offered."""
+    needed = decided(spread(14), spread(14), spread(14)).needed
+    assert 6_000 < needed < 30_000
+    many = round(1.02 * needed / 3)
+    assert evaluate([spread(int(0.007 * many), many)] * 3, 1.0, Plan(3, many)).decision == "held"
+    assert decided(spread(20), spread(20), spread(20)).needed is None
+    assert decided().needed == pytest.approx(fewest_requests(0.99, 0.99), abs=2)
 
 
-def test_consecutive_misses_are_not_independent():
-    lump = np.zeros(2010, dtype=bool)
-    lump[500:510] = True
-    evaluated = evaluate([lump], Plan(1, 2010))
-    assert evaluated.correlation > 0.8
-    assert not evaluated.independent
-    assert evaluate([np.zeros(2010, dtype=bool)], Plan(1, 2010)).independent
+def test_consecutive_misses_count_for_less():
+    """40 misses in a row tell of one stall, not of 40 slow requests."""
+    lump = spread(0)
+    lump[500:560] = 2.0
+    assert decided(lump).decision == "inconclusive"
+    assert decided(lump).found.effect > 30 > 1.5 > decided(spread(60)).found.effect
+
+
+def test_correlation_is_seen_where_nothing_misses():
+    """No request is late, but latencies come in waves: fewer requests than 2,000 independent ones were seen."""
+    waves = 0.3 + 0.2 * np.sin(np.arange(2_000) / 100)
+    assert miss_share([waves], 1.0, 0.01).effect > 10
+    assert decided(waves).decision == "inconclusive"
+
+
+def test_bounds_of_independent_requests_are_the_exact_binomial_ones():
+    """As many batches as there is no doubt about the effect: Clopper and Pearson's bounds."""
+    from scipy.stats import binomtest
+
+    found = replace(miss_share([spread(20)], 1.0, 0.01), effect=1.0, batches=10_000)
+    exact = binomtest(20, 2_000).proportion_ci(0.98)
+    assert found.bounds(0.01) == pytest.approx((exact.low, exact.high), rel=1e-2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_verdicts_are_rare_in_queues_of_known_truth(name):
+    """A quick form of tests/bench/bench_load_verdict.py: 100 trials each, of which 1 may be wrong by chance, not 4."""
+    plan = Plan(3, 1_650)
+    found = verdicts(name, plan, 100, limit=limit_of(name, 0.99, draws=1), factors=(1.0, 0.9, 0.3, 1.5))
+    assert found[1.0]["held"] <= 3
+    assert found[1.0]["violated"] <= 3
+    assert found[0.9]["violated"] == 0
+    assert found[0.3]["held"] >= (50 if name.startswith("M/M/1") else 85)
+    assert found[1.5]["violated"] >= 95
+
+
+def test_versions_alike_are_told_to_be_and_slower_ones_found():
+    """The default plan of the comparison, on the service that varies most: a quick form of the same script."""
+    alike, ratio = comparisons(NAMES[0], 1.0, 60)
+    assert alike["no regression"] >= 50
+    assert alike["regression"] == 0
+    assert ratio == pytest.approx(1, abs=0.02)
+    assert comparisons(NAMES[0], 1.2, 30)[0]["regression"] >= 29
 
 
 def test_a_plan_too_small_to_show_anything_is_refused():
-    with pytest.raises(UsageError, match="459"):
-        Plan(3, 458)
-    with pytest.raises(UsageError, match="half the capacity or less"):
-        plan_for(0.9)
-    assert plan_for(0.5).runs == plan_for(0.3).runs >= 3
+    least = fewest_requests(0.99, 0.99, 3)
+    assert 459 < least < 700
+    with pytest.raises(UsageError, match=str(least)):
+        Plan(3, 150)
+    assert Plan(3, math.ceil(least / 3)).levels == pytest.approx((0.0006, 0.0006, 0.0028))
+    assert Plan(1, 800).levels == pytest.approx((0.0028,))
 
 
 def test_a_p99_has_no_upper_bound_in_a_small_sample():
@@ -102,12 +161,6 @@ def test_a_quantile_takes_infinite_values():
     assert quantile([1.0] * 98 + [math.inf] * 2, 0.99) == math.inf
     assert quantile(np.arange(1, 101), 0.99) == 99
     assert math.isnan(quantile([], 0.5))
-
-
-def test_autocorrelation_of_independent_values_is_small():
-    assert abs(autocorrelation(np.random.default_rng(0).random(10_000))) < 0.03
-    assert autocorrelation([1, 1, 1]) == 0.0
-    assert autocorrelation([]) == 0.0
 
 
 def stable_latencies(count, rng):

@@ -14,9 +14,12 @@ from seatrial.errors import SeatrialError, TargetError
 from seatrial.events import Measurement
 from seatrial.loadgen import capacity
 from seatrial.loadgen.capacity import CapacityProbe
-from seatrial.loadgen.statistics import Decision, Plan, evaluate, required_requests
+from seatrial.loadgen.estimates import miss_share
+from seatrial.loadgen.results import LoadRun
+from seatrial.loadgen.statistics import Decision, holds, required_requests
 from seatrial.loadgen.validity import invalid_reasons
 from seatrial.pipeline import SERVICE
+from seatrial.policy.service import Slo
 from seatrial.targets.http import Http
 
 MISSES = 2  # that a probe may have
@@ -34,7 +37,7 @@ class _BudgetSpentError(SeatrialError):
 def find_max_rate(
     name: str, session: LoadSession, on_progress: Callable[[int, int, str], object], *, met: bool
 ) -> Iterator[Measurement]:
-    """Yield the highest rate at which the objective was met and the lowest at which it was not, in requests a second.
+    """Yield the range of the maximum sustainable rate: the highest rate that held, the lowest that did not.
 
     Args:
         name: the name of the check that reports.
@@ -53,9 +56,7 @@ def find_max_rate(
         drain(session)
         on_progress(len(probes), PROBES, f"maximum sustainable rate: probe at {rate:,.4g} requests/s")
         run, _ = session.run(1_000 + len(probes), requests, rate)
-        plan = Plan(1, requests, slo.percentile, slo.confidence)
-        invalid = invalid_reasons(run, slo.limit_seconds)
-        decision: Decision = "inconclusive" if invalid else evaluate([run.misses(slo.limit_seconds)], plan).decision
+        decision = _decided(run, slo)
         probes.append(CapacityProbe(rate, decision))
         return decision
 
@@ -67,18 +68,31 @@ def find_max_rate(
         best = max((p.rate for p in probes if p.decision == "held"), default=known)
         above = min((p.rate for p in probes if p.decision == "violated"), default=np.inf)
     if best:
-        yield Measurement(name, SERVICE, "maximum sustainable rate", best, "requests/s")
+        yield Measurement(name, SERVICE, "maximum sustainable rate lower bound", best, "requests/s")
     if np.isfinite(above):
-        yield Measurement(name, SERVICE, "lowest rate not sustained", above, "requests/s")
+        yield Measurement(name, SERVICE, "maximum sustainable rate upper bound", above, "requests/s")
+
+
+def _decided(run: LoadRun, slo: Slo) -> Decision:
+    """Return what one short run shows of a rate; what lies between the two results widens the range that is reported.
+
+    A run that is held stays held where the generator was late: that only makes latencies longer.
+    """
+    misses = int(run.misses(slo.limit_seconds).sum())
+    if holds(len(run), misses, percentile=slo.percentile, confidence=slo.confidence):
+        return "held"
+    allowed = 1 - slo.percentile
+    low, _ = miss_share([run.latencies], slo.limit_seconds, allowed).bounds(1 - slo.confidence)
+    return "violated" if low > allowed and not invalid_reasons(run, slo.limit_seconds) else "inconclusive"
 
 
 def drain(session: LoadSession) -> None:
     """Wait until the service answers within the limit: it may still work on requests of an overload that timed out."""
     until = min(session.until, time.monotonic() + DRAIN_SECONDS)
-    path, payload = session.url.removeprefix(session.running.url), session.expected.payloads[0]
-    with Http(session.running.url, seconds=session.load.timeout_seconds, connections=1) as http:
+    payload = (session.payloads or session.expected.payloads)[0]
+    with Http(session.running.url, seconds=session.load.timeout_seconds, connections=1, access=session.access) as http:
         while time.monotonic() < until and not session.running.ended():
             with suppress(TargetError):
-                if http.send(payload, path=path).seconds <= session.slo.limit_seconds:
+                if http.send(payload, path=session.path, headers=session.headers).seconds <= session.slo.limit_seconds:
                     return
             time.sleep(PAUSE_SECONDS)

@@ -21,22 +21,30 @@ from seatrial.checks.load.capacity import find_max_rate
 from seatrial.checks.load.champion import compare_with_champion
 from seatrial.checks.load.charts import histogram, timeline
 from seatrial.checks.load.diagnosis import event_loop_blocked, sample_activity
-from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements, plan_of, warmup_requests
-from seatrial.checks.load.runs import LoadSession, shape, start_service
+from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements
+from seatrial.checks.load.messages import Messages, messages_of
+from seatrial.checks.load.planning import choices, duration, plan_of, told, warmup_requests
+from seatrial.checks.load.runs import LoadSession, start_service
+from seatrial.checks.load.slopes import Usage, at_rest, judged, watch
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
-from seatrial.checks.serving.refused import load_refused
+from seatrial.checks.serving.refused import NotStarted, load_refused
 from seatrial.checks.serving.service import address_of, can_start, only_json
+from seatrial.checks.serving.target import target_of
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
-from seatrial.formatting import seconds as duration
+from seatrial.formatting import seconds as readable
 from seatrial.formatting import share
-from seatrial.loadgen.affinity import UNRESTRICTED, reserve_cores
+from seatrial.loadgen.affinity import UNRESTRICTED, Cores, reserve_cores
 from seatrial.loadgen.statistics import Plan
 from seatrial.loadgen.validity import BATCHES
-from seatrial.pipeline import SERVICE
-from seatrial.targets.http import Http
+from seatrial.pipeline import SERVICE, key_columns
+from seatrial.pipeline.access import Access
+from seatrial.policy.service import Load, Slo
+from seatrial.process.running import Running
+from seatrial.targets.elsewhere import Elsewhere
+from seatrial.targets.http import JSON, Http
 from seatrial.trial import Trial
 
 NAME = "load"
@@ -52,44 +60,46 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     if reason := load_refused(trial):
         yield NotEvaluated(NAME, SERVICE, reason)
         return
-    path = slo.path or trial.pipeline.service.predict
-    if not path.startswith("/"):
-        yield NotEvaluated(
-            NAME, SERVICE,
-            f"The load check needs an HTTP path; predict is '{path}'. Set path in [slo] of service.toml.",
-        )  # fmt: skip
-        return
     if reason := only_json(trial, slo.path, "[slo]"):
         yield NotEvaluated(NAME, SERVICE, reason)
         return
+    end = deadline(trial, load.budget_seconds)
     try:
-        plan = plan_of(slo, load)
+        budget = end - time.monotonic()
+        plan = plan_of(slo, load, budget)
         cores = reserve_cores(load.workers) if load.reserve_cores else UNRESTRICTED
     except UsageError as error:
-        yield NotEvaluated(NAME, SERVICE, f"[load] of service.toml cannot be used. {error}")
+        yield NotEvaluated(
+            NAME, SERVICE,
+            f"The load test cannot be planned: {error} The time budget is {readable(max(budget, 0.0))}. "
+            f"{choices(slo, load)} Raise budget_seconds of [load] and of [stress], or lower percentile in [slo] of "
+            "service.toml.",
+        )  # fmt: skip
         return
-    needed = shape(load, slo.rate, plan.requests)[0].seconds * plan.runs + warmup_requests(plan) / slo.rate
-    end = deadline(trial, load.budget_seconds)
-    if needed > (budget := end - time.monotonic()) + 1:
+    needed = duration(slo, load, plan)
+    if needed > budget + 1:
         yield NotEvaluated(
             NAME, SERVICE,
             f"The load runs do not fit in the time budget: {plan.runs} runs of {plan.requests:,} requests at "
-            f"{slo.rate:,g} requests/s take {duration(needed)}; the budget has {duration(max(budget, 0.0))}. Raise "
-            "budget_seconds of [load] and of [stress], or set runs and requests in [load].",
+            f"{slo.rate:,g} requests/s take {readable(needed)}; the budget has {readable(max(budget, 0.0))}. "
+            f"{choices(slo, load)} Raise budget_seconds of [load] and of [stress], or set runs and requests in [load].",
         )  # fmt: skip
         return
+    yield Measurement(NAME, SERVICE, "planned time", needed, "s")
     begin = time.monotonic()
     try:
         with start_service(trial, trial.model_path, cores) as running:
             yield Measurement(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
-            session = LoadSession(running.url + path, running, expected(trial), slo, load, trial.seed, end, cores)
+            session = _session(trial, running, slo, load, end, cores)
             if cores.service is not None:
                 yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
-            with Http(session.url, seconds=max(30.0, load.timeout_seconds), access=trial.access) as http:
-                answer = http.send(session.expected.payloads[0])
+            with Http(running.url, seconds=max(30.0, load.timeout_seconds), access=session.access) as http:
+                answer = http.send(session.payloads[0], path=session.path, headers=session.headers)
             yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
             session = replace(session, key_texts=key_texts(session.expected, answer))
             yield from _planned_runs(session, plan, trial)
+    except UsageError as error:
+        yield NotEvaluated(NAME, SERVICE, str(error))
     except AnswerError as error:
         yield Finding(
             NAME, SERVICE, str(error), cause="service-broke", advice="Start the service by hand with the same command."
@@ -99,17 +109,38 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, SERVICE, str(error))
 
 
+def _session(
+    trial: Trial, running: Running | NotStarted, slo: Slo, load: Load, end: float, cores: Cores
+) -> LoadSession:
+    """Return the session: requests as the service's target sends its own, or JSON to the path of the objective."""
+    known = expected(trial)
+    where: Running | Elsewhere = running.elsewhere if isinstance(running, NotStarted) else running
+    there = where if isinstance(where, Elsewhere) else None
+    if slo.path is not None:
+        messages = Messages(slo.path if there is None else there.path(slo.path), JSON, known.payloads)
+    else:
+        target = target_of(trial.pipeline, where, hooks=trial.replayer)
+        columns = [c for c in known.frame.columns if c not in key_columns(trial.pipeline.key)]
+        messages = messages_of(target, known.requests, columns, trial.pipeline.key)
+    return LoadSession(
+        running.url + messages.path, running, replace(known, read=messages.read), slo, load, trial.seed, end, cores,
+        payloads=messages.payloads, headers=messages.headers, access=Access() if there is None else there.access,
+        allow_hosts=[running.host] if isinstance(running, NotStarted) else (),
+    )  # fmt: skip
+
+
 def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Event]:
     finished, findings, rate = [], list[Finding](), session.slo.rate
     compared = degraded = 0
-    extra = warmup_requests(plan)
+    extra, usage = warmup_requests(plan), Usage()
     lead = session.run(LEAD, max(extra, BATCHES), rate, flat=True)[0] if session.load.profile else None
     for number in range(plan.runs):
-        trial.on_progress(
-            number, plan.runs, f"run {number + 1} of {plan.runs}: {plan.requests:,} requests at {rate:,g} requests/s"
-        )
+        trial.on_progress(number, plan.runs, f"run {number + 1}: {told(session.slo, session.load, plan)}")
         requests = plan.requests + (extra if number == 0 and lead is None else 0)
-        each, rows = session.run(number, requests, rate, samples=session.load.samples)
+        begin = time.monotonic()
+        with watch(session.running.pid, usage):
+            each, rows = session.run(number, requests, rate, samples=session.load.samples)
+        usage.spans.append((begin, time.monotonic(), requests))
         finished.append(each)
         sampled = compare_samples(NAME, session.expected, each, rows, session.slo, every_key=bool(session.key_texts))
         compared, degraded = compared + sampled.compared, degraded + sampled.degraded
@@ -117,7 +148,17 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
         if how := session.running.ended():
             findings.append(_ended(session, how))
             break
+        runs = FinishedRuns(session.slo, plan, finished, lead)
+        if runs.decided:
+            break
     runs = FinishedRuns(session.slo, plan, finished, lead)
+    if not session.running.ended():
+        usage.rest = at_rest(session.running.pid)
+    for event in judged(NAME, usage, settled=runs.warmup.stable):
+        if isinstance(event, Finding):
+            findings.append(event)
+        else:
+            yield event
     yield from measurements(NAME, runs)
     yield Measurement(NAME, SERVICE, "answers compared", compared, "rows")
     yield Measurement(NAME, SERVICE, "answers degraded", degraded, "rows")
@@ -171,7 +212,7 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
         return finding
     return replace(
         finding,
-        message=f"{finding.message} Meanwhile '{service.ready}' took {duration(activity.wait)} to answer, and no "
+        message=f"{finding.message} Meanwhile '{service.ready}' took {readable(activity.wait)} to answer, and no "
         f"thread of the service ran in {share(1 - activity.busy)} of the samples.",
         cause="blocking-call",
         advice="Look for a blocking call in the event loop. Make the route a plain 'def', or await the call.",

@@ -14,6 +14,7 @@ from time import monotonic
 import numpy as np
 
 SAMPLE_SECONDS = 0.01
+STEPS = 4  # of an answer at which one of several threads waits for a core, as a rule
 TREE_SECONDS = 1.0  # between two looks for the processes of the service
 
 
@@ -25,11 +26,13 @@ class ServiceActivity:
         samples: how often its threads were sampled.
         running: in how many of the samples one of its threads ran or waited for a core.
         ready_seconds: how long each request to its readiness path took.
+        lags: by how many seconds each sample was late: how long a thread waits for a core on this machine.
     """
 
     samples: int = 0
     running: int = 0
     ready_seconds: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
 
     @property
     def busy(self) -> float:
@@ -58,13 +61,15 @@ def sample_activity(pid: int, ready: Callable[[], object]) -> Iterator[ServiceAc
     activity, stop = ServiceActivity(), threading.Event()
 
     def sample() -> None:
-        processes, look = [pid], 0.0
+        processes, look, due = [pid], 0.0, monotonic() + SAMPLE_SECONDS
         while not stop.wait(SAMPLE_SECONDS):
+            activity.lags.append(monotonic() - due)
             if monotonic() > look:
                 processes, look = tree_of(pid), monotonic() + TREE_SECONDS
             with contextlib.suppress(OSError):
                 activity.running += is_running(processes)
                 activity.samples += 1
+            due = monotonic() + SAMPLE_SECONDS
 
     def call() -> None:
         while not stop.is_set():
@@ -118,11 +123,14 @@ def is_running(processes: Iterable[int]) -> bool:
 def event_loop_blocked(activity: ServiceActivity, answer_seconds: float) -> bool:
     """Return whether the event loop is blocked: the service sleeps most of the time, and its readiness path waits.
 
-    A readiness path does no work, so it answers at once unless something that every request shares is held.
+    A readiness path does no work, so it answers at once unless something that every request shares is held. On a busy
+    machine it waits for a core at each of its steps; how long one such wait takes is measured beside it. A blocked one
+    waits about as long as the loaded path, whatever else runs.
 
     Args:
         activity: the samples of the service under load.
         answer_seconds: the median latency of the loaded path.
     """
-    least = max(0.02, 0.1 * min(answer_seconds, 1.0))
+    lag = float(np.median(activity.lags)) if activity.lags else 0.0
+    least = max(0.02, 0.1 * min(answer_seconds, 1.0), min(STEPS * lag, 0.5 * answer_seconds))
     return activity.samples > 0 and activity.busy < 0.5 and activity.wait > least

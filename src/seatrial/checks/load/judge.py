@@ -11,19 +11,18 @@ import numpy as np
 
 from seatrial.checks.load.limits import ADVICE as RATE_ADVICE
 from seatrial.checks.load.limits import OUTCOME, rate_limit
-from seatrial.checks.load.runs import shape
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import part_of, plural, seconds, share
 from seatrial.loadgen import statistics
 from seatrial.loadgen.estimates import bounds, quantile
 from seatrial.loadgen.results import LoadRun
-from seatrial.loadgen.statistics import Plan, RuleResult, plan_for, required_requests
+from seatrial.loadgen.statistics import Plan, RuleResult
 from seatrial.loadgen.validity import Warmup, invalid_reasons, warmup
 from seatrial.pipeline import SERVICE
-from seatrial.policy.service import Load, Slo
+from seatrial.policy.service import Slo
 
-WARMUP_SHARE = 0.25  # of the first run's requests, sent ahead of it in the same run
 _GOOD = frozenset(f"status {n}" for n in range(200, 300))
+LOWER = (0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.75, 0.5)  # percentiles that are proposed
 ADVICE = "Give the generator a core of its own: use a larger machine, or set reserve_cores = true in [load]."
 
 
@@ -54,32 +53,31 @@ class FinishedRuns:
         return self._counted(lambda run: run.latencies)
 
     def late(self) -> list[np.ndarray]:
-        """Return, for each run without the warm-up, which requests were too slow: late answers and time-outs."""
-        return self._counted(lambda run: run.misses(self.slo.limit_seconds) & ~run.failed)
+        """Return the latencies of each run without the warm-up, 0 where a request failed at whatever speed."""
+        return self._counted(lambda run: np.where(run.failed, 0.0, run.latencies))
+
+    @cached_property
+    def result(self) -> RuleResult:
+        """What the runs show together."""
+        return statistics.evaluate(self.latencies(), self.slo.limit_seconds, self.plan)
+
+    @cached_property
+    def invalid(self) -> tuple[str, ...]:
+        """A sentence for each reason that makes a run invalid."""
+        limit = self.slo.limit_seconds
+        named = [(f"Run {n + 1}", run) for n, run in enumerate(self.runs)]
+        named += [("The warm-up", self.lead)] if self.lead is not None else []
+        return tuple(f"{label} is invalid: {reason}." for label, run in named for reason in invalid_reasons(run, limit))
+
+    @property
+    def decided(self) -> bool:
+        """Whether no further run can change the result: it is held, or violated by runs that are valid."""
+        decision = self.result.decision
+        return decision == "held" or (decision == "violated" and not self.invalid)
 
     def _counted(self, column: Callable[[LoadRun], np.ndarray]) -> list[np.ndarray]:
         skipped = self.warmup.requests if self.lead is None else 0
         return [column(run)[skipped if n == 0 else 0 :] for n, run in enumerate(self.runs)]
-
-
-def warmup_requests(plan: Plan) -> int:
-    """Return how many requests the service may take to warm up."""
-    return round(WARMUP_SHARE * plan.requests)
-
-
-def plan_of(slo: Slo, load: Load) -> Plan:
-    """Return the plan that is fixed before the first request.
-
-    For another percentile than p99 it has as many requests as allow the same misses.
-
-    Raises:
-        UsageError: the declared runs or requests cannot show the percentile.
-    """
-    usual = plan_for(load.utilisation)
-    rule = {"percentile": slo.percentile, "confidence": slo.confidence}
-    scale = required_requests(0, **rule) / required_requests(0)
-    requests = load.requests or math.ceil(usual.requests * scale)
-    return Plan(load.runs or usual.runs, shape(load, slo.rate, requests)[1], **rule)
 
 
 def measurements(name: str, finished: FinishedRuns) -> Iterator[Event]:
@@ -99,25 +97,29 @@ def measurements(name: str, finished: FinishedRuns) -> Iterator[Event]:
     lags = np.concatenate([run.lags for run in finished.runs])
     yield Measurement(name, SERVICE, "error share", float(np.isinf(latencies).mean()))
     yield Measurement(name, SERVICE, "goodput", within / scheduled if scheduled else 0.0, "requests/s")
+    yield Measurement(name, SERVICE, "requests worth one independent", finished.result.found.effect, "requests")
     yield Measurement(name, SERVICE, "warm-up", finished.warmup.requests, "requests")
     if math.isfinite(late := quantile(lags, 0.99)):
         yield Measurement(name, SERVICE, "generator lag p99", late, "s")
 
 
 def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
-    """Yield the result, or why there is none. Runs that the generator made invalid are never evaluated."""
-    slo = finished.slo
+    """Yield the result, or why there is none.
+
+    A generator that was late makes latencies longer, never shorter. So it can make a failure or an inconclusive result
+    invalid, and never a result that holds.
+    """
+    slo, result, invalid = finished.slo, finished.result, finished.invalid
     peak = "a profile up to " if finished.lead is not None else ""
     objective = (
         f"{percentile_name(slo.percentile)} within {seconds(slo.limit_seconds)} at {peak}{slo.rate:,g} requests/s"
     )
-    if invalid := list(_invalid(finished)):
+    total = sum(result.requests)
+    if result.decision != "held" and invalid:
         yield NotEvaluated(
             name, SERVICE, f"The objective ({objective}) was not evaluated. {' '.join(invalid)} {ADVICE}"
         )
         return
-    result = statistics.evaluate([part > slo.limit_seconds for part in finished.latencies()], finished.plan)
-    total = sum(result.requests)
     limited = rate_limit(finished.runs)
     if limited is not None and result.decision != "violated":
         yield limited.remark(name)
@@ -134,8 +136,6 @@ def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
         yield Evaluated(name, SERVICE, compared=total)
     else:
         yield NotEvaluated(name, SERVICE, _not_shown(finished, result, objective))
-    if result.decision == "held" and not result.independent:
-        yield Measurement(name, SERVICE, "autocorrelation of misses", result.correlation)
 
 
 def percentile_name(percentile: float) -> str:
@@ -143,18 +143,8 @@ def percentile_name(percentile: float) -> str:
     return f"p{percentile * 100:g}"
 
 
-def _invalid(finished: FinishedRuns) -> Iterator[str]:
-    """Yield a sentence for each reason that makes a run invalid."""
-    limit = finished.slo.limit_seconds
-    for n, run in enumerate(finished.runs):
-        yield from (f"Run {n + 1} is invalid: {reason}." for reason in invalid_reasons(run, limit))
-    if finished.lead is not None:
-        yield from (f"The warm-up is invalid: {reason}." for reason in invalid_reasons(finished.lead, limit))
-
-
 def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: str) -> Finding:
     percentile = finished.slo.percentile
-    worst_share = max(m / n for m, n in zip(result.misses, result.requests, strict=True) if n)
     worst = max((quantile(part, percentile) for part in finished.latencies()), default=math.inf)
     latency = (
         f"its {percentile_name(percentile)} was {seconds(worst)}"
@@ -168,7 +158,10 @@ def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: st
     each = [limited.clause] if limited is not None else []
     each += [f"{part_of(n, total, 'requests')} ended with '{name}'" for name, n in failures.items() if name != OUTCOME]
     told = f" Over all runs, {'; '.join(each)}." if each else ""
-    slow = statistics.evaluate(finished.late(), finished.plan).decision == "violated" or not failures
+    slow = (
+        not failures
+        or statistics.evaluate(finished.late(), finished.slo.limit_seconds, finished.plan).decision == "violated"
+    )
     most = max(failures, key=lambda name: failures[name], default="")
     advice = "Profile one request. Then look for a pool, a lock or a number of workers that is too small."
     if not slow:
@@ -179,8 +172,9 @@ def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: st
         cause, advice, why = "rate-limit", RATE_ADVICE, ", because it limits the rate of requests"
     return Finding(
         name, SERVICE,
-        f"The service does not meet {objective}{why}: in its worst run {share(worst_share)} of the requests missed the "
-        f"limit; {latency}.{told}",
+        f"The service does not meet {objective}{why}: in {plural(len(result.requests), 'run')}, "
+        f"{part_of(sum(result.misses), sum(result.requests), 'requests')} missed the limit, and at least "
+        f"{share(result.low)} do in the long run; {share(1 - percentile)} may. In its worst run {latency}.{told}",
         cause=cause,
         advice=advice,
         evidence={
@@ -191,14 +185,26 @@ def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: st
 
 
 def _not_shown(finished: FinishedRuns, result: RuleResult, objective: str) -> str:
-    planned = finished.plan
-    missed = ", ".join(f"{m:,} of {n:,}" for m, n in zip(result.misses, result.requests, strict=True))
-    fewest = plural(min(result.requests, default=0), "request")
+    plan, rate = finished.plan, finished.slo.rate
+    missed = ", ".join(f"{m:,} of {n:,}" for m, n in zip(result.misses, result.requests, strict=True)) or "none ran"
+    cut = len(result.requests) < plan.runs or min(result.requests, default=0) < plan.requests
+    planned = f" {plural(plan.runs, 'run')} of {plan.requests:,} requests were planned." if cut else ""
+    shown = 1 - result.high
+    told = f" Shown: {share(shown)} of the requests are within the limit." if shown > 0 else ""
+    if result.needed is None:
+        enough = f" The service is at its limit: {statistics.MOST:,} requests would not tell on which side."
+    else:
+        enough = (
+            f" At this share, about {result.needed:,} requests would tell, which take "
+            f"{seconds(result.needed / rate)} at {rate:,g} requests/s: set requests = "
+            f"{math.ceil(result.needed / plan.runs):,} and a longer budget_seconds in [load] of service.toml"
+        ).replace(f"{math.ceil(result.needed / plan.runs):,} and", f"{math.ceil(result.needed / plan.runs)} and")
+        lower = next((p for p in LOWER if p < plan.percentile and p <= shown), None)
+        enough += f", or state what was shown: percentile = {lower:g} in [slo]." if lower else "."
     return (
-        f"The objective ({objective}) was not shown at {share(finished.slo.confidence)} confidence. Requests over the "
-        f"limit, by run: {missed}. {plural(planned.runs, 'run')} of {planned.requests:,} requests were planned; "
-        f"{len(result.requests):,} ran, with {fewest} or more. {result.needed:,} requests per run would allow so many "
-        "misses."
+        f"The objective ({objective}) was neither shown nor refuted at {share(plan.confidence)} confidence. Requests "
+        f"over the limit, by run: {missed}; {share(result.low)} to {share(result.high)} are in the long run, "
+        f"{share(1 - plan.percentile)} may be.{planned}{told}{enough}"
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
 from seatrial.loadgen.workers import offer_by
+from seatrial.pipeline.access import Access
 from seatrial.policy.service import Load, Slo
 from seatrial.process.running import Running
 from seatrial.trial import Trial
@@ -36,6 +37,10 @@ class LoadSession:
         cores: the cores of the generator and of the service.
         key_texts: what the answer to each request contains: its key, as the service writes it; empty where it writes
             none. Answers without it are returned beside the samples.
+        payloads: the bodies as the target writes them; by default those of ``expected``.
+        headers: of each request.
+        access: further headers, and TLS.
+        allow_hosts: those, besides this machine, that load is sent to.
     """
 
     url: str
@@ -47,6 +52,15 @@ class LoadSession:
     until: float = math.inf
     cores: Cores = UNRESTRICTED
     key_texts: Sequence[bytes] = ()
+    payloads: Sequence[bytes] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    access: Access = field(default_factory=Access)
+    allow_hosts: Sequence[str] = ()
+
+    @property
+    def path(self) -> str:
+        """The loaded path."""
+        return self.url.removeprefix(self.running.url)
 
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
@@ -72,12 +86,15 @@ class LoadSession:
                 min(self.load.workers, requests),
                 self.url,
                 poisson(profile, int(rng.integers(2**31)), requests=requests),
-                [self.expected.payloads[n] for n in rows.tolist()],
+                self.payloads or self.expected.payloads,
+                order=rows.tolist(),
+                headers=self.headers,
+                access=self.access,
                 timeout_seconds=self.load.timeout_seconds,
                 connections=self.load.connections,
                 keep=frozenset(sampled.tolist()),
-                expect=[self.key_texts[n] for n in rows.tolist()] if self.key_texts else (),
-                **self.running.load_options if isinstance(self.running, NotStarted) else {},
+                expect=self.key_texts,
+                allow_hosts=self.allow_hosts,
             )
         return finished, rows
 

@@ -79,7 +79,8 @@ class Experiment:
             run = offer(
                 self.url,
                 schedule,
-                [expected.payloads[n] for n in rows.tolist()],
+                expected.payloads,
+                order=rows.tolist(),
                 timeout_seconds=max(3 * policy.deadline, 5.0),
                 connections=2 * BURST_REQUESTS,
                 keep=range(len(schedule)),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class Expected:
         keys: the key of each request, as text.
         frame: the recorded answers without the columns declared as varying.
         asked: the key of each request as it is sent, None where it is not known.
+        requests: the rows that the requests are made of.
+        read: returns the object in the response to the request of a row; by default the JSON object that it is.
     """
 
     trial: Trial
@@ -41,6 +43,8 @@ class Expected:
     keys: Sequence[str]
     frame: pd.DataFrame
     asked: Sequence[Any] = ()
+    requests: pd.DataFrame = field(default_factory=pd.DataFrame)
+    read: Callable[[int, Response], dict[str, Any]] | None = None
 
     def answered(
         self, answers: Sequence[RequestResult], rows: Sequence[int]
@@ -50,9 +54,12 @@ class Expected:
         reason = ""
         for answer, row in zip(answers, rows, strict=True):
             try:
-                key = self.trial.pipeline.key
+                key, response = self.trial.pipeline.key, Response(answer.status, {}, answer.body, 0.0)
+                if self.read is not None:
+                    objects.append(self.read(row, response))
+                    continue
                 own_columns = set(self.frame.columns) - set(key_columns(key))
-                found = answers_of(Response(answer.status, {}, answer.body, 0.0), 1, columns=own_columns)
+                found = answers_of(response, 1, columns=own_columns)
                 own = self.keys[row] if isinstance(key, str) else key_ids(self.frame.iloc[[row]], key)[0]
                 objects.append(with_keys(found, [own], key)[0])
             except AnswerError as error:
@@ -149,7 +156,7 @@ def expected(trial: Trial) -> Expected:
     answered = [key_text(k) for k in key_ids(frame, key)]
     if keys != answered:  # a path may sort its answers
         frame = frame.set_axis(answered).reindex(keys).reset_index(drop=True)
-    return Expected(trial, stage, [t.encode() for t in frame_json.payloads(requests)], keys, frame, found)
+    return Expected(trial, stage, [t.encode() for t in frame_json.payloads(requests)], keys, frame, found, requests)
 
 
 def _keys_in(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from seatrial.checks.serving.requests import ServiceAnswers
-from seatrial.checks.serving.service import LiveService, address_of, shown_address, there
+from seatrial.checks.serving.service import LiveService, address_of, shown_address
 from seatrial.formatting import plural
 from seatrial.targets.elsewhere import Elsewhere
 from seatrial.targets.pacing import RATE_LIMIT
@@ -69,8 +68,6 @@ def load_refused(trial: Trial) -> str:
             f"No load was sent to {shown_address(trial)}, which was not started here: others may use it. Set "
             "allow_load = true in [service] of service.toml once the people who run it agree."
         )
-    if there(trial).url.startswith("https:"):
-        return f"No load was sent to {shown_address(trial)}: the load check does not speak TLS."
     return ""
 
 
@@ -83,13 +80,13 @@ class NotStarted:
 
     @property
     def url(self) -> str:
-        """Its address."""
-        return self.elsewhere.url
+        """Its address without a path, as that of a started service."""
+        return urlunsplit((*urlsplit(self.elsewhere.url)[:2], "", "", ""))
 
     @property
-    def load_options(self) -> dict[str, Any]:
-        """The further options of :func:`seatrial.loadgen.client.offer`."""
-        return {"headers": dict(self.elsewhere.access.headers), "allow_hosts": [urlsplit(self.url).hostname]}
+    def host(self) -> str:
+        """The host that may be loaded."""
+        return urlsplit(self.url).hostname or ""
 
     def ended(self, within_seconds: float = 0.0) -> str | None:
         """Return None: nobody here can tell."""
