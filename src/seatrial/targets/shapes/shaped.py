@@ -11,7 +11,7 @@ import pandas as pd
 from seatrial.errors import AnswerError, PipelineError, SeatrialError, TargetError
 from seatrial.events.redaction import redacted
 from seatrial.io import frame_json
-from seatrial.pipeline import HttpAnswer, HttpRequest, Key, Service
+from seatrial.pipeline import HttpAnswer, HttpRequest, Key, Poll, Service
 from seatrial.pipeline.hooks import Hooks
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
@@ -120,6 +120,12 @@ class Shaped(Http):
         if isinstance(found, TargetError):
             raise found
         return frame_json.rows(found) if isinstance(found, pd.DataFrame) else None
+
+    def read(self, responses: Sequence[Response]) -> list[Outcome]:
+        """Return what each response to a request of one row holds, an error in its place; nothing is fetched later."""
+        found = self._answers_in([Pending(n, each) for n, each in enumerate(responses)], [1] * len(responses))
+        later = AnswerError("The response is no answer: it asks to wait for one.")
+        return [later if isinstance(each, Poll) else each for each in found]
 
     def settled(self, responses: Sequence[Response | TargetError | None]) -> list[Response | TargetError | None]:
         """Return the last response to each request: what stands at the address where its answer is fetched."""
