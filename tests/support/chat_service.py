@@ -90,6 +90,10 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.end_headers()
         words = (content or "").split(" ")
+        if fault == "short-stream":
+            words = words[: len(words) // 2]
+        if fault == "late-first":
+            time.sleep(0.4)
         deltas = [{"role": "assistant"}]
         deltas += [{"content": (" " if n else "") + word} for n, word in enumerate(words) if content]
         for n, call in enumerate(calls):
@@ -98,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             deltas += [{"tool_calls": [{"index": n, "function": {"arguments": text[7:]}}]}]
         for delta in deltas:
             self.chunk({"index": 0, "delta": delta, "finish_reason": None})
-            time.sleep(0.001)
+            time.sleep(0.08 if fault == "slow-tokens" else 0.001)
         self.chunk({"index": 0, "delta": {}, "finish_reason": reason})
         if fault != "endless-stream":
             self.wfile.write(b"data: [DONE]\n\n")

@@ -41,6 +41,7 @@ def offer(
     connections: int = 256,
     keep: Collection[int] = (),
     expect: Sequence[bytes] = (),
+    timed: bool = False,
     allow_hosts: Collection[str] = (),
     start_at: float | None = None,
 ) -> LoadRun:
@@ -62,6 +63,7 @@ def offer(
         keep: indices of requests whose responses are returned.
         expect: what the body of each successful response contains, one for each payload. A
             response without it is returned too, up to ``generator.ODD`` of them.
+        timed: whether the responses that are returned tell when their parts arrived.
         allow_hosts: hosts, besides this machine, that may be loaded.
         start_at: the moment, by ``time.monotonic()``, at which several generators begin together.
 
@@ -87,7 +89,7 @@ def offer(
     generator = Generator(
         host, port, requests, timeout=timeout_seconds, connections=connections, keep=frozenset(keep),
         order=range(len(payloads)) if order is None else np.asarray(order).tolist(), expect=expect,
-        tls=access.ssl_context() if secure else None,
+        tls=access.ssl_context() if secure else None, timed=timed,
     )  # fmt: skip
     with without_collection(), asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(generator.run(schedule, start_at))

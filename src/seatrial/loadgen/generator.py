@@ -44,6 +44,7 @@ class Generator:
         connections: the most that are open at once.
         keep: indices of requests whose responses are returned.
         expect: what the body of each successful response contains, used in turn; otherwise it is returned too.
+        timed: whether the responses that are returned tell when their parts arrived.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class Generator:
         order: Sequence[int],
         expect: Sequence[bytes] = (),
         tls: ssl.SSLContext | None = None,
+        timed: bool = False,
     ) -> None:
         self.host, self.port, self.requests = host, port, requests
         self.timeout, self.max_connections, self.keep = timeout, connections, keep
-        self.expect, self.odd, self.order, self.tls = expect, 0, order, tls
+        self.expect, self.odd, self.order, self.tls, self.timed = expect, 0, order, tls, timed
+        self.start = 0.0
         self.due: list[float] = []
         self.sent: list[float] = []
         self.done: list[float] = []
@@ -94,7 +97,7 @@ class Generator:
                 raise TargetError(f"No TLS with {self.host}:{self.port}: {error}.") from error
             raise TargetError(f"Nothing listens at {self.host}:{self.port}: {error.strerror or error}.") from error
         start = monotonic() + 0.01 if start_at is None else start_at
-        self.due = (schedule.at + start).tolist()
+        self.start, self.due = start, (schedule.at + start).tolist()
         count, connections = len(self.due), self.max_connections
         self.sent, self.done = [math.nan] * count, [math.nan] * count
         self.status, self.outcome = [0] * count, [UNSENT] * count
@@ -179,7 +182,10 @@ class Generator:
         if status == 429 and connection.retry_after and len(self.retry_after) < _WAITS:
             self.retry_after[connection.retry_after[:_WAIT_BYTES].decode("latin-1").strip()] = None
         if index in self.keep:
-            self.answers.append(RequestResult(index, status, decoded(body, encoding), connection.headers))
+            arrived = connection.arrived(self.start)
+            self.answers.append(
+                RequestResult(index, status, decoded(body, encoding), connection.headers, arrived=arrived)
+            )
         elif (
             self.expect
             and 200 <= status < 300

@@ -11,6 +11,7 @@ import math
 import re
 import zlib
 from collections.abc import Mapping
+from time import monotonic
 from typing import Protocol
 
 import h11
@@ -76,7 +77,13 @@ def decoded(body: bytes, encoding: str) -> bytes:
 
 
 class ConnectionOwner(Protocol):
-    """Receives what becomes of a connection and of the request on it."""
+    """Receives what becomes of a connection and of the request on it.
+
+    Attributes:
+        timed: whether the times of the parts of a response are kept.
+    """
+
+    timed: bool
 
     def opened(self, connection: HttpConnection) -> None:
         """Handle a connection that can take its first request."""
@@ -101,6 +108,7 @@ class HttpConnection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_arrived",
         "_body",
         "_complete",
         "_encoding",
@@ -128,6 +136,7 @@ class HttpConnection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._encoding = ""
         self._fields: list[tuple[bytes, bytes]] = []
+        self._arrived: list[tuple[float, int]] = []
         self._size = self._status = 0
         self._framed = self._complete = self._reusable = False
 
@@ -135,6 +144,7 @@ class HttpConnection(asyncio.Protocol):
         """Write request ``index``; the connection must be idle."""
         self.index, self.retry_after = index, b""
         self._fields.clear()
+        self._arrived.clear()
         assert self.transport is not None
         self.transport.write(data)
 
@@ -147,6 +157,10 @@ class HttpConnection(asyncio.Protocol):
     def headers(self) -> dict[str, str]:
         """The headers of the last response, by name in lower case."""
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._fields}
+
+    def arrived(self, start: float) -> tuple[tuple[float, int], ...]:
+        """Return when so many bytes of the last response had arrived, in seconds from ``start``; see ``timed``."""
+        return tuple((at - start, size) for at, size in self._arrived)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Report it to the owner."""
@@ -203,6 +217,8 @@ class HttpConnection(asyncio.Protocol):
     def on_body(self, part: bytes) -> None:
         """Take a part of the body from the parser."""
         self._body.append(part)
+        if self._owner.timed:
+            self._arrived.append((monotonic(), len(part) + (self._arrived[-1][1] if self._arrived else 0)))
 
     def on_message_complete(self) -> None:
         """Take the end of the response from the parser."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seatrial.errors import UsageError
+from seatrial.loadgen.tokens import TokenTimes
 
 ANSWERED, TIMED_OUT, REFUSED, BROKEN, UNSENT = range(5)
 OUTCOMES = ("answered", "timed out", "connection refused", "connection broken", "never sent")
@@ -24,6 +26,7 @@ class RequestResult:
         body: without its encoding.
         headers: by name in lower case, the last of each name.
         sampled: false where it is returned only because its body lacks what ``expect`` named.
+        arrived: where it was asked for, when so many bytes of the body had arrived, in seconds from the start.
     """
 
     index: int
@@ -31,6 +34,7 @@ class RequestResult:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     sampled: bool = True
+    arrived: Sequence[tuple[float, int]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,7 @@ class LoadRun:
         waited: how many requests found every connection busy.
         retry_after: what the ``Retry-After`` of answers with status 429 asked for, some of the different texts.
         answers: the responses to the requests named by ``keep``, and those whose body lacks what ``expect`` named.
+        tokens: the times of the tokens of streamed answers.
     """
 
     scheduled: NDArray[np.float64]
@@ -59,6 +64,7 @@ class LoadRun:
     waited: int = 0
     retry_after: tuple[str, ...] = ()
     answers: Sequence[RequestResult] = field(default=(), repr=False)
+    tokens: TokenTimes | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.scheduled)
@@ -118,7 +124,7 @@ def merged(runs: Sequence[LoadRun], places: Sequence[NDArray[np.int64]]) -> Load
     if not runs or not np.array_equal(np.sort(place), np.arange(sum(len(run) for run in runs))):
         raise UsageError("The runs do not hold every request of the schedule exactly once, so they cannot be merged.")
     order = np.argsort(place)
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate([getattr(run, name) for run in runs])[order]
         for name in ("scheduled", "sent", "done", "status", "outcome")
     }

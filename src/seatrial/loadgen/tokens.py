@@ -17,6 +17,23 @@ Times = np.ndarray[Any, np.dtype[np.float64]]
 LENGTH_SHARE = 0.9  # of the reference's tokens, as MLPerf Inference asks of language models
 
 
+@dataclass(frozen=True, eq=False)
+class TokenTimes:
+    """When the tokens of each request's answer came. Every array has the shape (requests,).
+
+    Attributes:
+        first: seconds from when the request was due to its first token; NaN where it got none.
+        per_token: seconds per output token, from the first to the last; NaN where there is no second one.
+        length: of the answer, in tokens; 0 where there is none.
+        reference: the same of the recorded answer.
+    """
+
+    first: Times
+    per_token: Times
+    length: np.ndarray[Any, np.dtype[np.int64]]
+    reference: np.ndarray[Any, np.dtype[np.int64]]
+
+
 @dataclass(frozen=True)
 class Goodput:
     """How many requests kept both limits.

@@ -158,14 +158,17 @@ def _run_of(result: _Arrays) -> LoadRun:
         raise TargetError(result["error"].tobytes().decode())
     bodies = _unpacked("bodies", result)
     columns = [result[name].tolist() for name in ("answered", "answered_status", "answered_sampled")]
-    headers = json.loads(result["headers"].tobytes())
-    each = zip(*columns, headers, bodies, strict=True)
+    told = json.loads(result["told"].tobytes())
+    each = zip(*columns, told, bodies, strict=True)
     return LoadRun(
         **{name: result[name] for name in _COLUMNS},
         connections=int(result["connections"]),
         waited=int(result["waited"]),
         retry_after=tuple(result["retry_after"].tolist()),
-        answers=[RequestResult(n, status, body, told, sampled) for n, status, sampled, told, body in each],
+        answers=[
+            RequestResult(n, status, body, headers, sampled, [(at, size) for at, size in arrived])
+            for n, status, sampled, (headers, arrived), body in each
+        ],
     )
 
 
@@ -227,7 +230,9 @@ def main() -> None:
             "answered": np.array([each.index for each in run.answers], dtype=np.int64),
             "answered_status": np.array([each.status for each in run.answers], dtype=np.int64),
             "answered_sampled": np.array([each.sampled for each in run.answers], dtype=bool),
-            "headers": np.frombuffer(json.dumps([dict(e.headers) for e in run.answers]).encode(), dtype=np.uint8),
+            "told": np.frombuffer(
+                json.dumps([(dict(e.headers), list(e.arrived)) for e in run.answers]).encode(), dtype=np.uint8
+            ),
             **_packed("bodies", [each.body for each in run.answers]),
         },
     )

@@ -1,70 +1,17 @@
 """A service of chats in OpenAI's schema, whole and streamed: a clean one passes, and each bug has its cause."""
 
-import json
-import sys
 from dataclasses import replace
 from functools import cache
 
-import pandas as pd
 import pytest
 
-from seatrial import Outcome, Pipeline, capture, run
+from seatrial import Outcome, capture, run
 from seatrial.checks.contract.check import check as contract
 from seatrial.checks.golden.check import check as golden
 from seatrial.events import Severity
-from seatrial.io.loading import load_file
-from tests.support.documented import documented
-from tests.support.paths import SUPPORT
+from tests.support.chats import requests, trained
 
-FILE = SUPPORT / "chat_service.py"
-served = load_file(FILE)
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-            "required": ["city", "days"],
-        },
-    },
-}
 OF_SERVICE = [replace(c, stages=lambda _: ["service"]) for c in (golden, contract)]  # their part over the wire
-
-
-def read(frame):
-    records = [json.loads(text) for text in frame["payload"]]
-    names = ("id", "messages", "tools", "max_tokens")
-    return pd.DataFrame({name: [record.get(name) for record in records] for name in names})
-
-
-def answer(frame):
-    rows = []
-    for row in frame.to_dict("records"):
-        most = None if pd.isna(row["max_tokens"]) else int(row["max_tokens"])
-        content, reason, calls = served.reply(row["messages"], row["tools"], most)
-        told = [{"name": name, "arguments": arguments} for name, arguments in calls] or None
-        rows.append({"id": row["id"], "content": content, "finish_reason": reason, "tool_calls": told})
-    return pd.DataFrame(rows)
-
-
-def requests():
-    chats = []
-    for n, said in enumerate(["paris", "rome and milan", "oslo", "a long way to tipperary", "bonn", "cork"]):
-        chat = {"id": f"r{n}", "messages": [{"role": "user", "content": said}], "temperature": 0}
-        if n % 3 == 0:
-            chat |= {"tools": [WEATHER], "tool_choice": "required"}
-        if n == 3 or n == 1:
-            chat = {k: v for k, v in chat.items() if k not in ("tools", "tool_choice")} | {"max_tokens": 3}
-        chats.append(json.dumps(chat))
-    return pd.DataFrame({"payload": chats}, dtype="string")
-
-
-@cache
-def trained(fault):
-    documented_service = documented("services.md")["service"]
-    service = replace(documented_service, command=[sys.executable, str(FILE), "{port}", fault])
-    return Pipeline("chat", key="id", raw=read, response=answer, service=service)
 
 
 @cache

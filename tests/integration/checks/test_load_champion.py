@@ -36,7 +36,7 @@ def path(frame):
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
     """Allow an uneven generator and service: only the comparison of the figures is tested, on any machine."""
-    for name, most in (("MAX_LAG_SECONDS", 60), ("MAX_LAG_SHARE", 60), ("MIN_RATE_SHARE", 0.01), ("_STEP", 1e9)):
+    for name, most in (("MAX_LAG_SHARE", 60), ("MIN_RATE_SHARE", 0.01), ("_STEP", 1e9)):
         monkeypatch.setattr(validity, name, most)
 
 

@@ -9,7 +9,7 @@ from seatrial.checks.load import runs
 from seatrial.checks.load.runs import session_of, start_service
 from seatrial.events import Evaluated, Measurement, NotEvaluated
 from seatrial.loadgen.affinity import reserve_cores
-from seatrial.policy.service import Load, Slo
+from seatrial.policy.load import Load, Slo
 from tests.integration.checks.test_load import SMALL, run_check, trial
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform does not list its cores")

@@ -24,8 +24,9 @@ from seatrial.events import Finding, Severity, Verdict
 from seatrial.loadgen.generator import Generator
 from seatrial.loadgen.http1 import HttpConnection
 from seatrial.loadgen.results import LoadRun
+from seatrial.policy.load import Slo
 from seatrial.policy.policy import Policy
-from seatrial.policy.service import Slo, service_settings
+from seatrial.policy.service import service_settings
 from seatrial.targets.inprocess import InProcessService
 from seatrial.targets.messages import Response
 from seatrial.trial import Trial

@@ -22,7 +22,8 @@ from seatrial.errors import UsageError
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
 from seatrial.loadgen.statistics import Plan
-from seatrial.policy.service import Load, Slo, service_settings
+from seatrial.policy.load import Load, Slo
+from seatrial.policy.service import service_settings
 from seatrial.trial import Trial
 from tests.support.load_service import answer
 from tests.support.paths import SUPPORT
@@ -266,6 +267,13 @@ def test_every_request_is_in_the_file_and_the_charts():
 def test_a_service_that_sleeps_while_every_request_waits_is_blocked(seen, expected):
     """Asleep and unreachable is a blocking call; busy, or reachable, is not."""
     assert diagnosis.event_loop_blocked(seen, 0.5) is expected
+
+
+def test_a_readiness_path_that_is_slow_without_load_says_nothing():
+    """Such as 40 ms for a delayed acknowledgement, in a server that writes head and body apart."""
+    seen = diagnosis.ServiceActivity(100, 10, [0.046, 0.047, 0.045])
+    assert diagnosis.event_loop_blocked(seen, 0.2)
+    assert not diagnosis.event_loop_blocked(seen, 0.2, ease_seconds=0.043)
 
 
 def path(frame):

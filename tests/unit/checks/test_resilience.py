@@ -6,7 +6,7 @@ from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.errors import PolicyError
 from seatrial.faults.proxy.dependency import is_proxied
 from seatrial.policy.failures import FailurePolicy
-from seatrial.policy.service import Load, Slo
+from seatrial.policy.load import Load, Slo
 from seatrial.policy.settings import validated
 
 OVER_TCP = (

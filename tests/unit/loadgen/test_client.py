@@ -58,7 +58,7 @@ class Socket(asyncio.Transport):
 class Results:
     """An owner that remembers how the requests ended."""
 
-    encoding = ""
+    encoding, timed = "", False
 
     def __init__(self):
         self.answers, self.losses = [], []

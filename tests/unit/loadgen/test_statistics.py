@@ -202,7 +202,7 @@ def test_a_run_of_a_punctual_generator_is_valid():
     assert invalid_reasons(offered(), 0.1) == ()
 
 
-@pytest.mark.parametrize(("lag", "limit"), [(0.0011, 1.0), (0.0006, 0.01)])
+@pytest.mark.parametrize(("lag", "limit"), [(0.051, 1.0), (0.0006, 0.01)])
 def test_a_late_generator_makes_the_run_invalid(lag, limit):
     assert "late" in " ".join(invalid_reasons(offered(lag=lag), limit))
 

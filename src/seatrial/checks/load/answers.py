@@ -15,7 +15,7 @@ from seatrial.formatting import part_of, share
 from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import LoadRun
 from seatrial.pipeline import SERVICE
-from seatrial.policy.service import Slo
+from seatrial.policy.load import Slo
 
 MOST_ODD = 1_000  # answers beside the samples that are compared because their key is not found as it is written
 

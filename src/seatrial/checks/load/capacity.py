@@ -10,6 +10,7 @@ from contextlib import suppress
 import numpy as np
 
 from seatrial.checks.load.runs import LoadSession
+from seatrial.checks.load.streams import judged_seconds
 from seatrial.errors import SeatrialError, TargetError
 from seatrial.events import Measurement
 from seatrial.loadgen import capacity
@@ -19,7 +20,7 @@ from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.statistics import Decision, holds, required_requests
 from seatrial.loadgen.validity import invalid_reasons
 from seatrial.pipeline import SERVICE
-from seatrial.policy.service import Slo
+from seatrial.policy.load import Slo
 from seatrial.targets.http import Http
 
 MISSES = 2  # that a probe may have
@@ -78,12 +79,17 @@ def _decided(run: LoadRun, slo: Slo) -> Decision:
 
     A run that is held stays held where the generator was late: that only makes latencies longer.
     """
-    misses = int(run.misses(slo.limit_seconds).sum())
+    judged = judged_seconds(run, slo)
+    misses = int((judged > slo.limit_seconds).sum())
     if holds(len(run), misses, percentile=slo.percentile, confidence=slo.confidence):
         return "held"
     allowed = 1 - slo.percentile
-    low, _ = miss_share([run.latencies], slo.limit_seconds, allowed).bounds(1 - slo.confidence)
-    return "violated" if low > allowed and not invalid_reasons(run, slo.limit_seconds) else "inconclusive"
+    low, _ = miss_share([judged], slo.limit_seconds, allowed).bounds(1 - slo.confidence)
+    return (
+        "violated"
+        if low > allowed and not invalid_reasons(run, slo.limit_seconds, slo.first_seconds)
+        else "inconclusive"
+    )
 
 
 def drain(session: LoadSession) -> None:

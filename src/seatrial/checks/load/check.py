@@ -20,11 +20,12 @@ from seatrial.checks.load.attachments import all_requests, latency_histogram
 from seatrial.checks.load.capacity import find_max_rate
 from seatrial.checks.load.champion import compare_with_champion
 from seatrial.checks.load.charts import histogram, timeline
-from seatrial.checks.load.diagnosis import event_loop_blocked, sample_activity
+from seatrial.checks.load.diagnosis import at_ease, event_loop_blocked, sample_activity
 from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements
 from seatrial.checks.load.planning import choices, duration, plan_of, told, warmup_requests
 from seatrial.checks.load.runs import LoadSession, session_of, start_service
 from seatrial.checks.load.slopes import Usage, at_rest, judged, watch
+from seatrial.checks.load.streams import of_tokens
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.matrix import places, seconds
 from seatrial.checks.serving.refused import load_refused
@@ -124,7 +125,7 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
     runs = FinishedRuns(session.slo, plan, finished, lead)
     if not session.running.ended():
         usage.rest = at_rest(session.running.pid)
-    for event in judged(NAME, usage, settled=runs.warmup.stable):
+    for event in (*judged(NAME, usage, settled=runs.warmup.stable), *of_tokens(NAME, finished)):
         if isinstance(event, Finding):
             findings.append(event)
         else:
@@ -173,12 +174,15 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     service = session.expected.trial.pipeline.service
     assert service is not None
     requests = max(10, round(session.slo.rate * DIAGNOSIS_SECONDS))
-    with (
-        Http(session.running.url, seconds=session.load.timeout_seconds, connections=1) as http,
-        sample_activity(session.running.pid, lambda: http.send(path=service.ready, method="GET")) as activity,
-    ):
-        run, _ = session.run(DIAGNOSIS, requests, session.slo.rate, flat=True)
-    if not event_loop_blocked(activity, float(np.median(run.latencies))):
+    with Http(session.running.url, seconds=session.load.timeout_seconds, connections=1) as http:
+
+        def ready() -> object:
+            return http.send(path=service.ready, method="GET")
+
+        ease = at_ease(ready)
+        with sample_activity(session.running.pid, ready) as activity:
+            run, _ = session.run(DIAGNOSIS, requests, session.slo.rate, flat=True)
+    if not event_loop_blocked(activity, float(np.median(run.latencies)), ease):
         return finding
     return replace(
         finding,

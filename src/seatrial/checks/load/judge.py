@@ -11,6 +11,7 @@ import numpy as np
 
 from seatrial.checks.load.limits import ADVICE as RATE_ADVICE
 from seatrial.checks.load.limits import OUTCOME, rate_limit
+from seatrial.checks.load.streams import judged_seconds, late_tokens, token_limits
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import part_of, plural, seconds, share
 from seatrial.loadgen import statistics
@@ -19,7 +20,7 @@ from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.statistics import Plan, RuleResult
 from seatrial.loadgen.validity import Warmup, invalid_reasons, warmup
 from seatrial.pipeline import SERVICE
-from seatrial.policy.service import Slo
+from seatrial.policy.load import Slo
 
 _GOOD = frozenset(f"status {n}" for n in range(200, 300))
 LOWER = (0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.75, 0.5)  # percentiles that are proposed
@@ -52,22 +53,28 @@ class FinishedRuns:
         """Return the latencies of each run in seconds, without the warm-up."""
         return self._counted(lambda run: run.latencies)
 
+    def judged(self) -> list[np.ndarray]:
+        """Return the seconds of each run that the limit is for, without the warm-up; see :func:`judged_seconds`."""
+        return self._counted(lambda run: judged_seconds(run, self.slo))
+
     def late(self) -> list[np.ndarray]:
         """Return the latencies of each run without the warm-up, 0 where a request failed at whatever speed."""
-        return self._counted(lambda run: np.where(run.failed, 0.0, run.latencies))
+        return self._counted(lambda run: np.where(run.failed, 0.0, judged_seconds(run, self.slo)))
 
     @cached_property
     def result(self) -> RuleResult:
         """What the runs show together."""
-        return statistics.evaluate(self.latencies(), self.slo.limit_seconds, self.plan)
+        return statistics.evaluate(self.judged(), self.slo.limit_seconds, self.plan)
 
     @cached_property
     def invalid(self) -> tuple[str, ...]:
         """A sentence for each reason that makes a run invalid."""
-        limit = self.slo.limit_seconds
+        limits = (self.slo.limit_seconds, self.slo.first_seconds)
         named = [(f"Run {n + 1}", run) for n, run in enumerate(self.runs)]
         named += [("The warm-up", self.lead)] if self.lead is not None else []
-        return tuple(f"{label} is invalid: {reason}." for label, run in named for reason in invalid_reasons(run, limit))
+        return tuple(
+            f"{label} is invalid: {reason}." for label, run in named for reason in invalid_reasons(run, *limits)
+        )
 
     @property
     def decided(self) -> bool:
@@ -93,7 +100,7 @@ def measurements(name: str, finished: FinishedRuns) -> Iterator[Event]:
             if math.isfinite(value):
                 yield Measurement(name, SERVICE, each, value, "s")
     scheduled = sum(float(run.scheduled[-1]) for run in finished.runs if len(run))
-    within = sum(int((~run.misses(finished.slo.limit_seconds)).sum()) for run in finished.runs)
+    within = sum(int((judged_seconds(run, finished.slo) <= finished.slo.limit_seconds).sum()) for run in finished.runs)
     lags = np.concatenate([run.lags for run in finished.runs])
     yield Measurement(name, SERVICE, "error share", float(np.isinf(latencies).mean()))
     yield Measurement(name, SERVICE, "goodput", within / scheduled if scheduled else 0.0, "requests/s")
@@ -112,7 +119,8 @@ def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
     slo, result, invalid = finished.slo, finished.result, finished.invalid
     peak = "a profile up to " if finished.lead is not None else ""
     objective = (
-        f"{percentile_name(slo.percentile)} within {seconds(slo.limit_seconds)} at {peak}{slo.rate:,g} requests/s"
+        f"{percentile_name(slo.percentile)} within {seconds(slo.limit_seconds)}{token_limits(slo)} at {peak}"
+        f"{slo.rate:,g} requests/s"
     )
     total = sum(result.requests)
     if result.decision != "held" and invalid:
@@ -157,6 +165,7 @@ def _missed(name: str, finished: FinishedRuns, result: RuleResult, objective: st
     limited = rate_limit(finished.runs)
     each = [limited.clause] if limited is not None else []
     each += [f"{part_of(n, total, 'requests')} ended with '{name}'" for name, n in failures.items() if name != OUTCOME]
+    each += late_tokens(finished.runs, finished.slo)
     told = f" Over all runs, {'; '.join(each)}." if each else ""
     slow = (
         not failures

@@ -7,7 +7,7 @@ import math
 from seatrial.checks.load.runs import shape
 from seatrial.formatting import plural, seconds
 from seatrial.loadgen.statistics import Plan, fewest_requests, required_requests
-from seatrial.policy.service import Load, Slo
+from seatrial.policy.load import Load, Slo
 
 WARMUP_SHARE = 0.25  # of the first run's requests, sent ahead of it in the same run
 MOST_P99 = 10_000  # requests of a run for a p99: three of them tell a queue that is 20 % better from its limit

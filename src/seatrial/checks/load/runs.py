@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from seatrial.checks.load.streams import with_token_times
 from seatrial.checks.serving.expected import Expected, expected
 from seatrial.checks.serving.messages import messages_for
 from seatrial.checks.serving.refused import NotStarted
@@ -19,7 +20,7 @@ from seatrial.loadgen.schedule import Profile, constant, poisson
 from seatrial.loadgen.workers import offer_by
 from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
-from seatrial.policy.service import Load, Slo
+from seatrial.policy.load import Load, Slo
 from seatrial.process.running import Running
 from seatrial.trial import Trial
 
@@ -86,10 +87,13 @@ class LoadSession:
                 access=self.access,
                 timeout_seconds=self.load.timeout_seconds,
                 connections=self.load.connections,
-                keep=frozenset(sampled.tolist()),
+                keep=range(requests) if self.slo.streamed else frozenset(sampled.tolist()),
+                timed=self.slo.streamed,
                 expect=self.key_texts,
                 allow_hosts=self.allow_hosts,
             )
+        if self.slo.streamed:
+            finished = with_token_times(finished, rows, self.expected, frozenset(sampled.tolist()))
         return finished, rows
 
     def affords(self, requests: int, rate: float) -> bool:
@@ -109,7 +113,7 @@ def session_of(
     """
     known = expected(trial)
     there = running.elsewhere if isinstance(running, NotStarted) else running
-    messages = messages_for(trial, there, known, slo.path, "[slo]")
+    messages = messages_for(trial, there, known, slo.path, "[slo]", streamed=slo.streamed)
     known = replace(known, read=messages.read)
     session = LoadSession(running.url, running, known, messages.requests, slo, load, trial.seed, until, cores)
     if not isinstance(running, NotStarted):

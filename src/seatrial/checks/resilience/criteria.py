@@ -15,7 +15,7 @@ from seatrial.faults.scenarios import WITHIN
 from seatrial.formatting import part_of, plural, seconds
 from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import TIMED_OUT
-from seatrial.policy.service import Slo
+from seatrial.policy.load import Slo
 
 CRITERIA = (
     "fault-applied", "no-5xx", "degraded-flag", "fallback-value", "needless-fallback", "deadline", "unaffected",

@@ -20,7 +20,7 @@ from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule, constant, poisson
 from seatrial.pipeline import HttpRequest
-from seatrial.policy.service import Slo
+from seatrial.policy.load import Slo
 from seatrial.process.running import Running
 
 UNAFFECTED_SHARE = 0.25  # of the requests, where some requests do not use the dependency

@@ -25,7 +25,10 @@ from seatrial.targets.http import JSON, Http
 from seatrial.targets.messages import Response, is_unnamed, message_of
 from seatrial.targets.protocol import Target
 from seatrial.targets.rest import Rest, keys_of, rows_of, with_keys
+from seatrial.targets.shapes.chat import assembled
+from seatrial.targets.shapes.openai import OpenAIChat
 from seatrial.targets.shapes.shaped import Shaped
+from seatrial.targets.shapes.sse import MEDIA_TYPE, events_in
 from seatrial.trial import Trial
 
 Read = Callable[[Sequence[int], Sequence[Response]], Sequence[dict[str, Any] | AnswerError]]
@@ -53,7 +56,9 @@ class Messages:
     read: Read | None = None
 
 
-def messages_for(trial: Trial, where: Running | Elsewhere, known: Expected, path: str | None, setting: str) -> Messages:
+def messages_for(
+    trial: Trial, where: Running | Elsewhere, known: Expected, path: str | None, setting: str, *, streamed: bool = False
+) -> Messages:
     """Return what is sent to a trial's service: what its target would send, or plain JSON to a path of its own.
 
     Args:
@@ -62,10 +67,19 @@ def messages_for(trial: Trial, where: Running | Elsewhere, known: Expected, path
         known: the requests and their recorded answers.
         path: that takes JSON records, where one is set.
         setting: where it is set, such as ``[slo]``.
+        streamed: whether the answers are to be streams of tokens.
 
     Raises:
         UsageError: the service's requests cannot be sent by the load generator.
     """
+    if streamed:
+        target: Any = target_of(trial.pipeline, where, hooks=trial.replayer)
+        if path is not None or not isinstance(target, OpenAIChat):
+            raise UsageError(
+                "first_token_ms and per_token_ms in [slo] are for streams of a chat service, whose predict is like "
+                "openai+http://127.0.0.1:{port}/v1, without a path in [slo]. Remove them for any other service."
+            )
+        return _streamed(target, known.requests, trial.pipeline.key)
     if path is not None:
         path = where.path(path) if isinstance(where, Elsewhere) else path
         return Messages([HttpRequest(body, "application/json", path, headers=ACCEPT) for body in known.payloads])
@@ -125,6 +139,23 @@ def messages_of(
         return [read(row, response) for row, response in zip(places, found, strict=True)]
 
     return Messages([_written(http, frame) for frame in frames], read_all)
+
+
+def _streamed(chat: OpenAIChat, rows: pd.DataFrame, key: Key) -> Messages:
+    path, accept = chat.url.raw_path.decode("ascii"), {"accept": MEDIA_TYPE}
+    asked = keys_of(rows, key)
+
+    def read(places: Sequence[int], found: Sequence[Response]) -> list[dict[str, Any] | AnswerError]:
+        told = list[dict[str, Any] | AnswerError]()
+        for row, response in zip(places, found, strict=True):
+            try:
+                told += with_keys([assembled(events_in(response.body)).row], [asked[row]], key)
+            except AnswerError as error:
+                told.append(error)
+        return told
+
+    bodies = [{**body, "stream": True} for body in chat.bodies(rows)]
+    return Messages([HttpRequest.json(body, path=path, headers=accept) for body in bodies], read)
 
 
 ACCEPT = {name: value for name, value in JSON.items() if name not in OWN}

@@ -1,0 +1,56 @@
+"""Streams under load: goodput of first and further tokens, and answers long enough for their times to count."""
+
+from functools import cache
+
+import pytest
+
+from seatrial import Outcome, Policy, capture, run
+from seatrial.checks.load.check import check as load
+from seatrial.policy.service import service_settings
+from tests.support.chats import requests, trained
+
+LIMITS = {"limit_ms": 3_000, "first_token_ms": 300, "per_token_ms": 60, "rate": 20, "percentile": 0.5}
+SETTINGS = {"slo": LIMITS, "load": {"runs": 1, "requests": 60, "samples": 20, "find_max_rate": False}}
+
+
+@cache
+def reference():
+    return capture(trained("none"), requests())
+
+
+def verdict_on(fault, **slo):
+    settings = {**SETTINGS, "slo": {**LIMITS, **slo}}
+    return run(trained(fault), reference(), [load], policy=Policy(service=service_settings(settings)))
+
+
+def test_a_clean_stream_keeps_its_limits_and_its_answers_are_those_recorded():
+    verdict = verdict_on("none")
+    assert not verdict.findings
+    assert all("settled" in e.reason or "generator" in e.reason for e in verdict.not_evaluated), verdict.not_evaluated
+    told = {m.name: m.value for m in verdict.measurements}
+    assert told["answers compared"] == 20
+    assert 0 < told["time per output token p50"] < told["time to first token p99"] < 1
+    assert told["length relative to the reference"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("late-first", "got their first token late"), ("slow-tokens", "got their further tokens too slowly")],
+)
+def test_tokens_that_come_late_break_the_objective_though_the_answers_come_in_time(fault, words):
+    verdict = verdict_on(fault)
+    assert verdict.outcome is Outcome.FAIL, verdict.not_evaluated
+    (found,) = [f for f in verdict.findings if f.cause == "slow"]
+    assert words in found.message
+    assert "first token within 300 ms and 60 ms per output token" in found.message
+
+
+def test_short_answers_are_no_fast_ones():
+    causes = {f.cause for f in verdict_on("short-stream").findings}
+    assert causes == {"short-answers", "load-changes-answers"}
+
+
+def test_limits_of_tokens_need_a_chat_service():
+    verdict = verdict_on("none", path="/v1/chat/completions")
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "streams of a chat service" in verdict.not_evaluated[0].reason
