@@ -1,4 +1,4 @@
-"""What ``expectations/service.toml`` declares of load: the objective in ``[slo]``, and how it is tested in ``[load]``."""
+"""What ``expectations/service.toml`` declares of load: the objective in ``[slo]``, its test in ``[load]``."""
 
 from __future__ import annotations
 

@@ -14,14 +14,13 @@ from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
 from seatrial.policy.failures import FailurePolicy
+from seatrial.policy.load import Load, Slo
 from seatrial.policy.service import (
     FILE,
     Contract,
     Golden,
-    Load,
     Mutation,
     ServiceSettings,
-    Slo,
     Stress,
     read_service,
 )
