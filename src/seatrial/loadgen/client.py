@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from seatrial.errors import UsageError
-from seatrial.loadgen.generator import Generator
-from seatrial.loadgen.http1 import request_bytes
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule
+from seatrial.loadgen.wire.generator import Generator
+from seatrial.loadgen.wire.grpc import GrpcGenerator
+from seatrial.loadgen.wire.http1 import request_bytes
 from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
 from seatrial.process.event_loop import new_loop, without_collection
@@ -50,13 +51,14 @@ def offer(
     It runs an event loop of its own: from asynchronous code, call it in a thread.
 
     Args:
-        url: such as ``http://127.0.0.1:8000/score``, or with https.
+        url: such as ``http://127.0.0.1:8000/score``, or with https; ``grpc://127.0.0.1:8081`` for unary calls, whose
+            payloads are whole requests with the method as their path.
         schedule: when each request is due.
         payloads: bodies, each of which many requests may carry; or whole requests, whose method, content type and
             headers are their own, and the path where they name one.
         order: the place in ``payloads`` of what each request carries, used in turn; by default one after another.
         method: of every request.
-        headers: of every request; they replace or join those of :func:`~seatrial.loadgen.http1.request_bytes`.
+        headers: of every request; they replace or join those of :func:`~seatrial.loadgen.wire.http1.request_bytes`.
         access: headers that come before those, and how the certificate of an https address is checked.
         timeout_seconds: counts from when a request was due, and is total.
         connections: the most that are open at once. A request that finds none free waits, and its latency runs.
@@ -81,6 +83,14 @@ def offer(
     access = access or Access()
     sent = {**{name.lower(): value for name, value in access.headers.items()}, **(headers or {})}
     _within_bounds(schedule, payloads, timeout_seconds, connections)
+    turns = range(len(payloads)) if order is None else np.asarray(order).tolist()
+    if urlsplit(url).scheme == "grpc":
+        calls = [(each.path or "", each.body) for each in payloads if isinstance(each, HttpRequest)]
+        grpc = GrpcGenerator(
+            f"{host}:{port}", calls, timeout=timeout_seconds, keep=frozenset(keep), order=turns, metadata=sent
+        )
+        with without_collection(), asyncio.Runner() as runner:
+            return runner.run(grpc.run(schedule, start_at))
     usual = HttpRequest(content_type=sent.pop("content-type", "application/json"), method=method, headers={})
     requests = [
         _on_the_wire(f"{host}:{port}", path, each if isinstance(each, HttpRequest) else replace(usual, body=each), sent)
@@ -88,7 +98,7 @@ def offer(
     ]
     generator = Generator(
         host, port, requests, timeout=timeout_seconds, connections=connections, keep=frozenset(keep),
-        order=range(len(payloads)) if order is None else np.asarray(order).tolist(), expect=expect,
+        order=turns, expect=expect,
         tls=access.ssl_context() if secure else None, timed=timed,
     )  # fmt: skip
     with without_collection(), asyncio.Runner(loop_factory=new_loop) as runner:
@@ -104,7 +114,7 @@ def _address(url: str, allow_hosts: Collection[str]) -> tuple[str, int, str, boo
     parts = urlsplit(url)
     host = parts.hostname or ""
     secure = parts.scheme == "https"
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https", "grpc") or not host:
         raise UsageError(f"The address of a load is like http://127.0.0.1:8000/score; found '{url}'.")
     host = "127.0.0.1" if host == "localhost" else host
     if host not in allow_hosts and not _loopback(host):

@@ -10,6 +10,11 @@ from urllib.parse import urlsplit
 
 from seatrial.errors import PipelineError
 
+# As the gateways between gRPC and HTTP translate them (google/rpc/code.proto).
+GRPC_STATUS = {"OK": 200, "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "OUT_OF_RANGE": 400,
+               "UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "NOT_FOUND": 404, "ALREADY_EXISTS": 409,
+               "ABORTED": 409, "RESOURCE_EXHAUSTED": 429, "CANCELLED": 499, "UNIMPLEMENTED": 501, "UNAVAILABLE": 503,
+               "DEADLINE_EXCEEDED": 504}  # fmt: skip
 PLACEHOLDER = re.compile(r"\{(\w+):([^{}]*)\}")
 SOURCES = ("env", "file")  # what fills a placeholder with a colon
 CREDENTIAL = re.compile(

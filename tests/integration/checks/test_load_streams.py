@@ -6,6 +6,7 @@ import pytest
 
 from seatrial import Outcome, Policy, capture, run
 from seatrial.checks.load.check import check as load
+from seatrial.loadgen import validity
 from seatrial.policy.service import service_settings
 from tests.support.chats import requests, trained
 
@@ -37,7 +38,8 @@ def test_a_clean_stream_keeps_its_limits_and_its_answers_are_those_recorded():
     ("fault", "words"),
     [("late-first", "got their first token late"), ("slow-tokens", "got their further tokens too slowly")],
 )
-def test_tokens_that_come_late_break_the_objective_though_the_answers_come_in_time(fault, words):
+def test_tokens_that_come_late_break_the_objective_though_the_answers_come_in_time(fault, words, monkeypatch):
+    monkeypatch.setattr(validity, "MAX_LAG_SHARE", 60)  # a busy machine is no part of it
     verdict = verdict_on(fault)
     assert verdict.outcome is Outcome.FAIL, verdict.not_evaluated
     (found,) = [f for f in verdict.findings if f.cause == "slow"]

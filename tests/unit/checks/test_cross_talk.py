@@ -21,9 +21,9 @@ from seatrial.checks.load.asked import key_texts
 from seatrial.checks.serving.cross_talk import OtherAnswer, same_form, set_apart
 from seatrial.checks.serving.expected import Expected, expected
 from seatrial.events import Finding, Severity, Verdict
-from seatrial.loadgen.generator import Generator
-from seatrial.loadgen.http1 import HttpConnection
 from seatrial.loadgen.results import LoadRun
+from seatrial.loadgen.wire.generator import Generator
+from seatrial.loadgen.wire.http1 import HttpConnection
 from seatrial.policy.load import Slo
 from seatrial.policy.policy import Policy
 from seatrial.policy.service import service_settings

@@ -11,6 +11,8 @@ from seatrial.pipeline import HttpRequest, Service
 from seatrial.targets import connect
 from seatrial.targets.http import Http
 from seatrial.targets.messages import Response
+from seatrial.targets.oip.grpc import INFER
+from seatrial.targets.oip.messages import message
 from seatrial.targets.shapes.shaped import Shaped
 
 ROWS = pd.DataFrame({"id": ["a", "b"], "n": [1, 2], "x": [0.5, 1.5]})
@@ -82,9 +84,19 @@ def test_a_target_of_an_extension_is_loaded_as_it_sends():
     assert read(made, 0, {"score": 3}) == {"id": "a", "score": 3}
 
 
-def test_what_cannot_be_sent_over_http_says_what_to_set():
+def test_a_model_behind_grpc_is_called_at_its_own_address():
+    made = messages("oip+grpc://127.0.0.1:8081/iris")
+    assert (made.origin, paths(made)) == ("grpc://127.0.0.1:8081", {INFER})
+    asked = [type(message("ModelInferRequest")).FromString(each.body) for each in made.requests]
+    assert [list(each.inputs[0].contents.fp64_contents) for each in asked] == [[1.0, 0.5], [2.0, 1.5]]
+
+
+def test_what_is_sent_by_another_protocol_says_what_to_set():
+    class Queue:
+        url = "kafka://127.0.0.1:9092/asked"
+
     with pytest.raises(UsageError, match=r"Set path in \[slo\]"):
-        messages("oip+grpc://127.0.0.1:8081/iris")
+        messages_of(Queue(), ROWS, ["score"], "id")
 
 
 def test_each_request_goes_where_its_target_sends_it():

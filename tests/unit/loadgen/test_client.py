@@ -8,9 +8,9 @@ import zlib
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.loadgen import http1
 from seatrial.loadgen.client import offer
-from seatrial.loadgen.http1 import HttpConnection, request_bytes
+from seatrial.loadgen.wire import http1
+from seatrial.loadgen.wire.http1 import HttpConnection, request_bytes
 from tests.support.load_shapes import recorded
 
 

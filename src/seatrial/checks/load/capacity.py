@@ -21,7 +21,6 @@ from seatrial.loadgen.statistics import Decision, holds, required_requests
 from seatrial.loadgen.validity import invalid_reasons
 from seatrial.pipeline import SERVICE
 from seatrial.policy.load import Slo
-from seatrial.targets.http import Http
 
 MISSES = 2  # that a probe may have
 PROBES = 12
@@ -95,9 +94,8 @@ def _decided(run: LoadRun, slo: Slo) -> Decision:
 def drain(session: LoadSession) -> None:
     """Wait until the service answers within the limit: it may still work on requests of an overload that timed out."""
     until = min(session.until, time.monotonic() + DRAIN_SECONDS)
-    with Http(session.running.url, seconds=session.load.timeout_seconds, connections=1, access=session.access) as http:
-        while time.monotonic() < until and not session.running.ended():
-            with suppress(TargetError):
-                if http.send(session.requests[0]).seconds <= session.slo.limit_seconds:
-                    return
-            time.sleep(PAUSE_SECONDS)
+    while time.monotonic() < until and not session.running.ended():
+        with suppress(TargetError):
+            if session.ask().seconds <= session.slo.limit_seconds:
+                return
+        time.sleep(PAUSE_SECONDS)

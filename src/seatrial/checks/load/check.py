@@ -84,8 +84,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
             session = session_of(trial, running, slo, load, end, cores)
             if cores.service is not None:
                 yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
-            with Http(running.url, seconds=max(30.0, load.timeout_seconds), access=session.access) as http:
-                answer = http.send(session.requests[0])
+            answer = session.ask()
             yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
             session = replace(session, key_texts=key_texts(session.expected, answer))
             yield from _planned_runs(session, plan, trial)

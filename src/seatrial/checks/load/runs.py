@@ -14,15 +14,20 @@ from seatrial.checks.serving.expected import Expected, expected
 from seatrial.checks.serving.messages import messages_for
 from seatrial.checks.serving.refused import NotStarted
 from seatrial.checks.serving.service import address_of, serve, there
+from seatrial.errors import AnswerError
 from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
+from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import LoadRun
-from seatrial.loadgen.schedule import Profile, constant, poisson
+from seatrial.loadgen.schedule import Profile, Schedule, constant, poisson
 from seatrial.loadgen.workers import offer_by
 from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
 from seatrial.policy.load import Load, Slo
 from seatrial.process.running import Running
+from seatrial.targets.messages import Response
 from seatrial.trial import Trial
+
+ONCE = Schedule(np.zeros(1), 1e-3)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class LoadSession:
     """One started service and the load that is sent to it.
 
     Attributes:
-        url: the address of the service, without a path.
+        url: where the requests go, without a path.
         running: the service.
         expected: the requests and their recorded answers.
         requests: the same requests, as the service's target writes them.
@@ -96,6 +101,23 @@ class LoadSession:
             finished = with_token_times(finished, rows, self.expected, frozenset(sampled.tolist()))
         return finished, rows
 
+    def ask(self) -> Response:
+        """Send the first request alone and return what came back.
+
+        Raises:
+            TargetError: nothing listens.
+            AnswerError: no whole response came in time.
+        """
+        run = offer(
+            self.url, ONCE, self.requests[:1], access=self.access, allow_hosts=self.allow_hosts, connections=1,
+            keep=[0], timeout_seconds=max(30.0, self.load.timeout_seconds),
+        )  # fmt: skip
+        if not run.answers:
+            [how] = run.counts()
+            raise AnswerError(f"One request alone to {self.url}{self.requests[0].path or ''} got no answer: {how}.")
+        answer = run.answers[0]
+        return Response(answer.status, answer.headers, answer.body, float(run.done[0] - run.scheduled[0]))
+
     def affords(self, requests: int, rate: float) -> bool:
         """Whether a run of so many requests still fits in the budget."""
         seconds = shape(self.load, rate, requests)[0].seconds
@@ -115,7 +137,9 @@ def session_of(
     there = running.elsewhere if isinstance(running, NotStarted) else running
     messages = messages_for(trial, there, known, slo.path, "[slo]", streamed=slo.streamed)
     known = replace(known, read=messages.read)
-    session = LoadSession(running.url, running, known, messages.requests, slo, load, trial.seed, until, cores)
+    session = LoadSession(
+        messages.origin or running.url, running, known, messages.requests, slo, load, trial.seed, until, cores
+    )
     if not isinstance(running, NotStarted):
         return session
     return replace(session, access=running.elsewhere.access, allow_hosts=[running.host])

@@ -23,6 +23,7 @@ from seatrial.process.running import Running
 from seatrial.targets.elsewhere import Elsewhere
 from seatrial.targets.http import JSON, Http
 from seatrial.targets.messages import Response, is_unnamed, message_of
+from seatrial.targets.oip.grpc import INFER, OipGrpc
 from seatrial.targets.protocol import Target
 from seatrial.targets.rest import Rest, keys_of, rows_of, with_keys
 from seatrial.targets.shapes.chat import assembled
@@ -48,12 +49,14 @@ class Messages:
 
     Attributes:
         requests: one for each row, each with its path.
+        origin: where they go; None where that is the address of the service.
         read: returns the object in each of these responses to the requests of these rows, or why there is none; None
             where each answer is one JSON object.
     """
 
     requests: Sequence[HttpRequest]
     read: Read | None = None
+    origin: str | None = None
 
 
 def messages_for(
@@ -105,12 +108,13 @@ def messages_of(
     """
     http: Any = target  # a target and a client of HTTP at once has no type of its own
     other = f"Set path in {setting} of service.toml to a path that takes JSON over HTTP"
-    if not isinstance(http, Http):
-        raise UsageError(
-            f"Load is sent over HTTP, and '{target.url}' is another protocol. {other}, or predict to the HTTP form of "
-            "the protocol."
-        )
     frames = [rows.iloc[[n]].reset_index(drop=True) for n in range(len(rows))]
+    grpc = isinstance(http, OipGrpc)
+    if not isinstance(http, Http) and not grpc:
+        raise UsageError(
+            f"Load is sent over HTTP and gRPC, and '{target.url}' is another protocol. {other}, or predict to the HTTP "
+            "form of the protocol."
+        )
     if isinstance(http, Shaped):
         if http.service.poll_seconds is not None:
             raise UsageError(
@@ -138,6 +142,10 @@ def messages_of(
     def read_all(places: Sequence[int], found: Sequence[Response]) -> list[dict[str, Any] | AnswerError]:
         return [read(row, response) for row, response in zip(places, found, strict=True)]
 
+    if grpc:
+        calls = [http.payload(frame).SerializeToString() for frame in frames]
+        sent = [HttpRequest(call, "application/grpc", INFER) for call in calls]
+        return Messages(sent, read_all, origin=f"grpc://{http.host}")
     return Messages([_written(http, frame) for frame in frames], read_all)
 
 

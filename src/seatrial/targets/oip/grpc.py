@@ -12,6 +12,7 @@ import pandas as pd
 
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline import Key
+from seatrial.pipeline.address import GRPC_STATUS
 from seatrial.targets.http import LIMIT_BYTES
 from seatrial.targets.messages import Response
 from seatrial.targets.oip.messages import CONTENTS, message
@@ -22,10 +23,7 @@ from seatrial.targets.sending import FAILURES
 
 CONNECT_SECONDS = 5.0
 SERVICE = "/inference.GRPCInferenceService/"
-# as the gateways between gRPC and HTTP translate them (google/rpc/code.proto)
-STATUS = {"OK": 200, "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "OUT_OF_RANGE": 400, "UNAUTHENTICATED": 401,
-          "PERMISSION_DENIED": 403, "NOT_FOUND": 404, "ALREADY_EXISTS": 409, "ABORTED": 409, "RESOURCE_EXHAUSTED": 429,
-          "CANCELLED": 499, "UNIMPLEMENTED": 501, "UNAVAILABLE": 503, "DEADLINE_EXCEEDED": 504}  # fmt: skip
+INFER = f"{SERVICE}ModelInfer"
 _NUMPY = {datatype: np.dtype(name) for name, datatype in DATATYPES.items()}
 
 
@@ -136,7 +134,7 @@ class OipGrpc:
                 raise AnswerError(f"The answer of {self.url} is longer than {self.limit_bytes:,} bytes.") from error
             if code == "UNAVAILABLE" and "connect" in said.lower():
                 raise TargetError(f"No connection to {self.url}.") from error
-            return Answered(STATUS.get(code, 500), {"grpc-status": code}, said.encode(), spent)
+            return Answered(GRPC_STATUS.get(code, 500), {"grpc-status": code}, said.encode(), spent)
         spent = time.perf_counter() - begin
         if spent > limit:  # gRPC's own timer is coarser than the clock
             raise AnswerError(f"{self.url} gave no answer within {limit:g} s.")

@@ -14,9 +14,9 @@ from time import monotonic
 import numpy as np
 
 from seatrial.errors import TargetError
-from seatrial.loadgen.http1 import HttpConnection, decoded
 from seatrial.loadgen.results import ANSWERED, BROKEN, REFUSED, TIMED_OUT, UNSENT, LoadRun, RequestResult
 from seatrial.loadgen.schedule import Schedule
+from seatrial.loadgen.wire.http1 import HttpConnection, decoded
 
 # Servers drop idle connections, uvicorn after 5 s and gunicorn after 2 s; a race lost to that is not the service's.
 _IDLE_SECONDS, _IDLE_SHARE = 1.0, 0.5  # or of what the server says
@@ -37,7 +37,7 @@ class Generator:
     Args:
         host: such as ``127.0.0.1``.
         port: where the service listens.
-        requests: as they go over the wire, from :func:`~seatrial.loadgen.http1.request_bytes`.
+        requests: as they go over the wire, from :func:`~seatrial.loadgen.wire.http1.request_bytes`.
         order: the place in ``requests`` and ``expect`` for each request of the schedule; used in turn.
         tls: the context of HTTPS; None for HTTP.
         timeout: in seconds, from when a request was due.
