@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.errors import TargetError
@@ -21,6 +23,12 @@ LOG_BYTES = 16 * 2**20
 
 
 GRACE_SECONDS = 5.0  # between asking a service to end and ending it
+
+
+STOP_SECONDS = 30.0  # for the command that ends what a service leaves elsewhere
+
+
+FREED_SECONDS = 2.0  # for a forwarder to let go of its port
 
 
 LOOK_SECONDS = 0.05
@@ -39,6 +47,8 @@ class Running:
         url: ``http://127.0.0.1:<port>``.
         values: what its command's blanks were filled with.
         log: the file with its output; removed when it ends as it should, kept when something failed or it was named.
+        elsewhere: what serves may run below another process than this one, such as in a container that a daemon
+            started: its processes, threads and sockets are not those below ``pid``.
     """
 
     def __init__(
@@ -52,12 +62,18 @@ class Running:
         log: Path | None = None,
         logs: Path | None = None,
         limits: Mapping[str, int] | None = None,
+        stop: Sequence[str] = (),
+        elsewhere: bool = False,
     ) -> None:
         self.port, self.values = port, dict(values)
         self.url = f"http://127.0.0.1:{port}"
         self.log = log or Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=logs)) / "service.log"
         self._keep, self._told = log is not None, ""
-        settings = {"log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS, **(limits or {})}
+        self.elsewhere, self._stop = elsewhere, list(stop)
+        settings = {
+            "log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS, **(limits or {}),
+            "stop": self._stop, "stop_seconds": STOP_SECONDS,
+        }  # fmt: skip
         self._guard = subprocess.Popen(  # noqa: S603  the project's own command
             [sys.executable, "-I", "-S", str(GUARD), json.dumps(settings), *command],
             stdin=subprocess.PIPE,
@@ -101,7 +117,12 @@ class Running:
         return "It wrote no output."
 
     def listens(self) -> bool:
-        """Whether it, or a process it started, listens on its port: somebody else's answer is not its answer."""
+        """Whether it, or a process it started, listens on its port: somebody else's answer is not its answer.
+
+        Of a service that runs elsewhere, whether its port accepts connections: nobody did before it was started.
+        """
+        if self.elsewhere:
+            return _taken(self.port)
         import psutil
 
         with contextlib.suppress(psutil.Error):
@@ -113,19 +134,40 @@ class Running:
         return False
 
     def stop(self) -> None:
-        """End it and all it started. Calling it again does nothing."""
+        """End it and all it started, and run its command ``stop``. Calling it again does nothing.
+
+        Warns where its port still accepts connections then: something that it started elsewhere was not ended.
+        """
         guard = self._guard
+        first = guard.stdin is not None and not guard.stdin.closed
         if guard.stdin is not None and not guard.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 guard.stdin.close()
         try:
-            guard.wait(GRACE_SECONDS + 10)
+            guard.wait(GRACE_SECONDS + 10 + (STOP_SECONDS if self._stop else 0))
         except subprocess.TimeoutExpired:
             guard.kill()  # and the kernel ends the service with it
             guard.wait()
         self.ended()
+        if first and self.elsewhere and self._still_there():
+            self._keep = True
+            warnings.warn(
+                f"The service was ended, and port {self.port} still accepts connections: a container may be left. "
+                'End it by hand, and correct stop= of Service: stop=["docker", "rm", "-f", "{name}"] with '
+                f"--name {{name}} in command. {self.tail()}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         if not self._keep:
             shutil.rmtree(self.log.parent, ignore_errors=True)
+
+    def _still_there(self) -> bool:
+        until = time.monotonic() + FREED_SECONDS
+        while there := _taken(self.port):
+            if time.monotonic() > until:
+                break
+            time.sleep(LOOK_SECONDS)
+        return there
 
     def __enter__(self) -> Running:
         return self
