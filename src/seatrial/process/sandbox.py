@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from seatrial.errors import UsageError
+from seatrial.errors import TargetError
 from seatrial.process.engines import is_engine
 
 _SECRET = re.compile(
@@ -67,7 +67,7 @@ class Sandbox:
         """Return where a command runs: this, or as a program of this user where it is one of ``engines``.
 
         Raises:
-            UsageError: it is a container engine, and the project does not allow that one.
+            TargetError: it is a container engine, and the project does not allow that one.
         """
         if self.engines is None:
             return self
@@ -76,7 +76,7 @@ class Sandbox:
             # Not with the interpreter's folder in PATH: the project's code may have written there.
             return replace(self, variables=self.outside, python="", wrap=_plain, engines=None)
         if is_engine(program):
-            raise UsageError(
+            raise TargetError(
                 f"The service's command starts with '{program}'. A container engine runs outside of the isolation of "
                 "the project's code, with the rights of this user, so the project has to allow it: write "
                 f'engines = ["{program}"] below [tool.seatrial] in pyproject.toml.'

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.errors import AnswerError, TargetError, UsageError
+from seatrial.errors import AnswerError, TargetError
 from seatrial.pipeline import Service
 from seatrial.process.sandbox import Sandbox
 from seatrial.targets.http import Http
@@ -238,7 +238,7 @@ def test_an_engine_runs_outside_of_the_isolation_where_the_project_allows_it(eng
     with start(service(), sandbox=walled) as running:
         assert running.listens()
     for engines in ((), ("podman",)):
-        with pytest.raises(UsageError, match=r'engines = \["docker"\]'):
+        with pytest.raises(TargetError, match=r'engines = \["docker"\]'):
             start(service(), sandbox=Sandbox(variables={}, wrap=lambda *_, **__: ["false"], engines=engines))
 
 
@@ -247,6 +247,6 @@ def test_a_program_of_the_projects_own_is_no_engine(tmp_path: Path) -> None:
     planted = tmp_path / "docker"
     planted.write_text("#!/bin/sh\n")
     sandbox = Sandbox(variables={}, engines=("docker",), outside={"PATH": os.defpath})
-    with pytest.raises(UsageError, match="outside of the isolation"):
+    with pytest.raises(TargetError, match="outside of the isolation"):
         sandbox.of([str(planted), "run"])
     assert str(Path(sys.executable).parent) not in sandbox.of(["docker", "run"]).environment()["PATH"].split(os.pathsep)

@@ -26,8 +26,8 @@ from seatrial.loadgen.schedule import Schedule
 LEAK_SECONDS = 5.0  # for sockets and threads to be released
 SLACK = 2  # sockets or threads that are no leak
 _FROM_CONTAINER = (
-    " A container reaches the proxy where [resilience] of service.toml says: bind is its address here, and host is what "
-    "the container calls this machine."
+    " A container reaches the proxy where [resilience] of service.toml says: bind is its address here, and host is what"
+    " the container calls this machine."
 )
 
 
