@@ -20,6 +20,7 @@ VARIABLES = (
 )  # fmt: skip
 OWN_CODE = 125  # docker, podman and buildah end with it where no container ran
 _PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+_PORT_TAKEN = r"port is already allocated|address already in use|ports are not available"
 _UNABLE = (
     (r"cannot connect to the docker daemon|failed to connect to .*(docker|podman)\S*\.sock|cannot connect to podman"
      r"|error during connect", "Start the engine's daemon, or name another one in {hosts}."),
@@ -28,7 +29,7 @@ _UNABLE = (
      r"|did not resolve to an alias|repository does not exist|reading manifest|initializing source"
      r"|no such container|container .* is not known|container not known",
      "Build or pull the image first, and compare its name with that in the command."),
-    (r"port is already allocated|address already in use|ports are not available",
+    (_PORT_TAKEN,
      "Give the port to publish as {{port}}, which is a free one, and no fixed number."),
     (r"already in use by container|the container name .* is (already )?in use",
      "Give the container a name of its own for each start: --name {{name}}."),
@@ -103,6 +104,16 @@ def ended_by_engine(command: Sequence[str], how: str, words: str) -> str:
         if re.search(pattern, words, re.IGNORECASE):
             return f"{advice.format(hosts=hosts)} {by_hand}"
     return "" if composed else f"Code {OWN_CODE} is the engine's own: no container ran. {by_hand}"
+
+
+def lost_its_port(how: str, words: str) -> bool:
+    """Whether an engine ended because somebody took the port between our asking for a free one and its binding.
+
+    Example:
+        >>> lost_its_port("code 125", "docker: Bind for 127.0.0.1:4000 failed: port is already allocated.")
+        True
+    """
+    return how == f"code {OWN_CODE}" and re.search(_PORT_TAKEN, words, re.IGNORECASE) is not None
 
 
 def advice_at_exit(command: Sequence[str], how: str) -> str:

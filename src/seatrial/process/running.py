@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.errors import TargetError
+from seatrial.process.engines import OWN_CODE
 
 GUARD = Path(__file__).with_name("guard.py")
 
@@ -148,8 +149,8 @@ class Running:
         except subprocess.TimeoutExpired:
             guard.kill()  # and the kernel ends the service with it
             guard.wait()
-        self.ended()
-        if first and self.elsewhere and self._still_there():
+        ran = self.ended() != f"code {OWN_CODE}"  # else the engine ran nothing, and what listens is not ours
+        if first and self.elsewhere and ran and self._still_there():
             self._keep = True
             warnings.warn(
                 f"The service was ended, and port {self.port} still accepts connections: a container may be left. "

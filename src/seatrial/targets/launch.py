@@ -14,7 +14,14 @@ from collections.abc import Mapping
 
 from seatrial.errors import AnswerError, TargetError, UsageError, nearest
 from seatrial.pipeline import Pipeline, Service
-from seatrial.process.engines import advice_at_exit, advice_unreached, ended_by_engine, is_engine, not_installed
+from seatrial.process.engines import (
+    advice_at_exit,
+    advice_unreached,
+    ended_by_engine,
+    is_engine,
+    lost_its_port,
+    not_installed,
+)
 from seatrial.process.running import (
     LOOK_SECONDS,
     Running,
@@ -59,7 +66,7 @@ def start(
             _wait(service, running)
         except BaseException as error:
             running.stop()
-            if isinstance(error, TargetError) and not running.elsewhere and _taken(running.port):
+            if isinstance(error, TargetError) and _lost_its_port(running, error):
                 if tries:  # somebody took the free port between our asking and the service's binding
                     continue
                 raise TargetError(f"Port {running.port} is taken by another process. {error}") from error
@@ -141,6 +148,12 @@ def _launch(
         )
     except TargetError as error:
         raise TargetError(f"{error}{not_installed(command[0])}") from error
+
+
+def _lost_its_port(running: Running, error: TargetError) -> bool:
+    if running.elsewhere:  # what is still there may be its own container
+        return lost_its_port(running.ended() or "", str(error))
+    return _taken(running.port)
 
 
 def _wait(service: Service, running: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ import pytest
 
 from seatrial.errors import AnswerError, TargetError
 from seatrial.pipeline import Service
+from seatrial.process.running import free_port
 from seatrial.process.sandbox import Sandbox
 from seatrial.targets.http import Http
 from seatrial.targets.launch import start
 from tests.support.engine import Containers
+from tests.support.paths import ROOT
 from tests.support.waiting import until
 
 SERVER = """
@@ -149,6 +153,32 @@ def test_compose_is_ended_by_down(engine: Containers) -> None:
     assert not engine.running
 
 
+def examples() -> list[Service]:
+    """The services of the section about containers in the docs."""
+    text = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
+    section = text.partition("## A service in a container")[2].partition("\n## ")[0]
+    found: list[Service] = []
+    defined: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE):
+        exec(compile(block, "services.md", "exec"), defined)
+        found.append(defined["service"])
+    return found
+
+
+def test_the_examples_of_the_docs_start_and_end(engine: Containers) -> None:
+    """With docker for podman, as the page says, and with compose."""
+    engine.images["registry.example/fraud:1.4"] = engine.images["shop:1"]
+    podman, composed = examples()
+    swapped = {n: [w.replace("podman", "docker") for w in getattr(podman, n)] for n in ("command", "stop")}
+    for each in (replace(podman, **swapped), composed):
+        with start(each, values={"model.path": "/models/1", "store.url": "redis://host.docker.internal:1"}) as running:
+            assert running.listens()
+            (name,) = engine.running
+        assert free(running.port)
+        assert name in engine.asked[-1]
+    assert podman.command[0] == podman.stop[0] == "podman"
+
+
 def test_what_a_wrong_stop_leaves_is_told(engine: Containers, monkeypatch: pytest.MonkeyPatch) -> None:
     """The port still accepts connections: the container is told, with what to type, and the log is kept."""
     monkeypatch.setattr("seatrial.process.running.GRACE_SECONDS", 0.2)
@@ -228,6 +258,17 @@ class TestErrors:
             port = other.getsockname()[1]
             assert f"Port {port} is taken" in self.failed(TargetError, service(), port=port)
         assert not engine.asked
+
+
+def test_a_port_that_is_taken_meanwhile_is_replaced(engine: Containers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine says so; what answers there is never taken for the service."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ports = iter([other.getsockname()[1], free_port()])
+        monkeypatch.setattr("seatrial.targets.launch.free_port", lambda: next(ports))
+        monkeypatch.setattr("seatrial.targets.launch._taken", lambda _: False)
+        with start(service()) as running:
+            assert running.port != other.getsockname()[1]
+    assert [argv[0] for argv in engine.asked] == ["run", "rm", "run", "rm"]
 
 
 def test_an_engine_runs_outside_of_the_isolation_where_the_project_allows_it(engine: Containers) -> None:
