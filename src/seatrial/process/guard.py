@@ -212,9 +212,9 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
     word = watch(child, log, stop)
     end(child, log, 0.0 if word.startswith("over") else float(settings["grace_seconds"]))
     drain(log)
-    if settings.get("stop"):
-        run_stop(list(settings["stop"]), float(settings["stop_seconds"]), log)
     report(word if word.startswith("over") else f"{word} {child.returncode}")
+    if settings.get("stop"):  # its caller need not wait for that to know that the command ended
+        run_stop(list(settings["stop"]), float(settings["stop_seconds"]), log)
     return 0
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import selectors
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -70,6 +72,7 @@ class Running:
         self.url = f"http://127.0.0.1:{port}"
         self.log = log or Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=logs)) / "service.log"
         self._keep, self._told = log is not None, ""
+        self._reading = threading.Lock()
         self.elsewhere, self._stop = elsewhere, list(stop)
         settings = {
             "log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS, **(limits or {}),
@@ -80,6 +83,7 @@ class Running:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=dict(env),
+            bufsize=0,  # so that a look at the pipe tells whether there is a line
             cwd=cwd,
             start_new_session=True,  # Ctrl-C is for us; the guard hears of our end by its pipe
         )
@@ -95,13 +99,15 @@ class Running:
 
         Wait for its end where it is about to: a connection breaks a moment before its process is gone.
         """
-        try:
-            self._guard.wait(within_seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        if not self._told and self._guard.stdout is not None:
-            self._told = self._guard.stdout.read().decode(errors="replace").strip() or "no word"
-            self._guard.stdout.close()
+        output = self._guard.stdout
+        assert output is not None
+        with self._reading, selectors.DefaultSelector() as ready:
+            if not self._told:
+                ready.register(output, selectors.EVENT_READ)
+                if not ready.select(within_seconds):
+                    return None
+                self._told = output.readline().decode(errors="replace").strip() or "no word"
+                output.close()
         code = self._told.partition(" ")[2]
         return f"signal {code[1:]}" if code.startswith("-") else f"code {code}"
 
@@ -149,7 +155,8 @@ class Running:
         except subprocess.TimeoutExpired:
             guard.kill()  # and the kernel ends the service with it
             guard.wait()
-        ran = self.ended() != f"code {OWN_CODE}"  # else the engine ran nothing, and what listens is not ours
+        # With this code the engine ran nothing, and what listens there is not ours.
+        ran = self.ended(LOOK_SECONDS) != f"code {OWN_CODE}"
         if first and self.elsewhere and ran and self._still_there():
             self._keep = True
             warnings.warn(

@@ -200,6 +200,16 @@ def test_a_stop_that_hangs_is_ended(engine: Containers, monkeypatch: pytest.Monk
     assert free(running.port)
 
 
+def test_an_end_is_known_before_stop_is_over(engine: Containers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks why there is no answer does not wait for 'compose down'."""
+    monkeypatch.setattr("seatrial.process.running.STOP_SECONDS", 2.0)
+    with start(service(stop=[sys.executable, "-c", "import time; time.sleep(600)"])) as running:
+        (container,) = engine.running.values()
+        container.kill()
+        assert until(running.ended) == "code 137"
+        assert running._guard.poll() is None
+
+
 @pytest.mark.usefixtures("engine")
 class TestErrors:
     """Each says whose fault it is and what to type. What the engine could not do is no fault of the version."""
