@@ -20,6 +20,7 @@ VARIABLES = (
 )  # fmt: skip
 OWN_CODE = 125  # docker, podman and buildah end with it where no container ran
 _PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+_NO_PROGRAM = r"executable file .*not found|no such file or directory|exec format error|permission denied"
 _PORT_TAKEN = r"port is already allocated|address already in use|ports are not available"
 _UNABLE = (
     (r"cannot connect to the docker daemon|failed to connect to .*(docker|podman)\S*\.sock|cannot connect to podman"
@@ -96,13 +97,16 @@ def ended_by_engine(command: Sequence[str], how: str, words: str) -> str:
     if not (command and is_engine(command[0])):
         return ""
     composed = any("compose" in word for word in command[:2])  # which hands on whatever code its parts end with
-    if not (how == f"code {OWN_CODE}" or composed):
+    unstarted = bool(re.search(r"OCI runtime", words)) and not re.search(_NO_PROGRAM, words, re.IGNORECASE)
+    if not (how == f"code {OWN_CODE}" or composed or unstarted):
         return ""
     by_hand = f"By hand: {_PASSWORD.sub('://***@', shlex.join(command))}"
     hosts = "CONTAINER_HOST" if basename(command[0]).startswith("podman") else "DOCKER_HOST"
     for pattern, advice in _UNABLE:
         if re.search(pattern, words, re.IGNORECASE):
             return f"{advice.format(hosts=hosts)} {by_hand}"
+    if unstarted:
+        return f"The engine's runtime cannot start a container on this machine, as it says below. {by_hand}"
     return "" if composed else f"Code {OWN_CODE} is the engine's own: no container ran. {by_hand}"
 
 
@@ -145,5 +149,6 @@ def advice_unreached(port: int, *, accepts: bool) -> str:
         )
     return (
         f"The command runs, and nothing listens on port {port} of this machine: publish the container's port with "
-        "-p 127.0.0.1:{port}:8080 in the command, or start it with --network=host and its server on {port}."
+        "-p 127.0.0.1:{port}:8080 in the command, or start it with --network=host and its server on {port}. Where it "
+        "still pulls its image, pull that before, or raise ready_seconds of Service."
     )

@@ -79,7 +79,7 @@ timeout_ms = 500
 deadline_ms = 3000
 path = "/score"
 circuit_breaker = false
-faults = ["down", "errors"]
+faults = ["down"]
 fault_seconds = 1.0
 rate = 20.0
 """
