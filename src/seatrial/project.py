@@ -50,8 +50,8 @@ class Project:
     ``models`` are patterns of the registered models that are this project's, such as ``payments-*``; ``environment``
     names the variables that the process which loads a model may see, beside those of any program; ``registry`` is the
     scheme of the registry that 'seatrial reconcile' watches; ``code`` declares the files that make path and service;
-    ``head_hours`` is how long a signed head counts. ``python``, ``command``, ``isolation`` and ``readable`` are as set
-    in [tool.seatrial].
+    ``head_hours`` is how long a signed head counts. ``python``, ``command``, ``isolation``, ``readable`` and
+    ``engines`` are as set in [tool.seatrial].
     """
 
     root: Path
@@ -67,6 +67,7 @@ class Project:
     command: tuple[str, ...] = ()
     isolation: str = "available"
     readable: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
     registry: str = "models"
     code: tuple[str, ...] = ()
     head_hours: float = 24.0
@@ -105,6 +106,7 @@ class Project:
             command=found.command,
             isolation=found.isolation,
             readable=tuple(map(os.path.expanduser, found.readable)),
+            engines=found.engines,
             registry=found.registry,
             code=found.code,
             head_hours=found.head_hours,

@@ -19,6 +19,7 @@ from seatrial.checks.serving.service import LiveService, address_of, can_start, 
 from seatrial.errors import StageError, TargetError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE, LocalReplayer
+from seatrial.targets.launch import runs_elsewhere
 from seatrial.trial import Trial
 
 NAME = "environment"
@@ -44,6 +45,12 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
                 f"The environment of the service at {shown_address(trial)} was not compared: it was not started here.",
                 severity=Severity.INFO, cause="not-seen",
                 advice="Compare the versions in the service with those in the reference by hand.",
+            )  # fmt: skip
+        elif _in_container(trial):
+            yield Finding(
+                NAME, stage, "The environment of the service was not compared: it runs in a container.",
+                severity=Severity.INFO, cause="not-seen",
+                advice="Compare the versions in the image with those in the reference, by 'pip list' in the container.",
             )  # fmt: skip
         return
     try:
@@ -135,8 +142,13 @@ def _possible_cause(difference: str) -> str:
 
 
 def stages(trial: Trial) -> Sequence[str | None]:
-    """Return this process (None), and the service where the pipeline has one that can be started here."""
-    return (None, SERVICE) if can_start(trial) and trial.service is None else (None,)
+    """Return this process (None), and the service where one can be started whose processes are seen from here."""
+    return (None, SERVICE) if can_start(trial) and trial.service is None and not _in_container(trial) else (None,)
+
+
+def _in_container(trial: Trial) -> bool:
+    service = trial.pipeline.service
+    return trial.service is None and service is not None and runs_elsewhere(service)
 
 
 check = Check(NAME, run=run, stages=stages, order=60)

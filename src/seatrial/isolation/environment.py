@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from seatrial.process.engines import variables_of
+
 MARK = "SEATRIAL_TRIAL"  # in the environment of every process that a trial starts, to find them by
 PASSED_ON = (
     "PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "TZDIR", "PYTHON*", "LD_LIBRARY_PATH", "DYLD_*", "VIRTUAL_ENV",
@@ -39,6 +41,19 @@ def cleaned(environ: Mapping[str, str], named: Sequence[str], *, home: Path, mar
         "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",  # an empty one: a model finds nothing there
         MARK: mark,
     }  # fmt: skip
+
+
+def engine_variables(environ: Mapping[str, str], named: Sequence[str] | None) -> dict[str, str]:
+    """Return the variables of a container engine's client: those of any program, its own, and those that are named.
+
+    Args:
+        environ: of this process.
+        named: variables that the project passes on; None for all.
+    """
+    if named is None:
+        return dict(environ)
+    passed = {n: v for n, v in environ.items() if n in named or any(fnmatchcase(n, p) for p in PASSED_ON)}
+    return passed | variables_of(environ)
 
 
 def search_path(library: Path, *, own: bool) -> str:

@@ -76,6 +76,7 @@ class Launch:
         limits: ``memory_bytes``, ``processes``, ``file_bytes`` and ``log_bytes``.
         logs: where its log and those of its services go.
         folder: the one it runs in, behind a command; that of this process by default.
+        engines: container engines that its services may be started with, outside of the isolation.
     """
 
     python: str = sys.executable
@@ -87,6 +88,7 @@ class Launch:
     limits: Mapping[str, int] = field(default_factory=dict)
     logs: Path | None = None
     folder: Path | None = None
+    engines: tuple[str, ...] = ()
 
     @property
     def own(self) -> bool:
@@ -178,6 +180,7 @@ def launch_of(project: Project, python: str | None = None) -> Launch:
         },
         logs=project.state / "logs",
         folder=project.root,
+        engines=project.engines,
     )  # fmt: skip
 
 

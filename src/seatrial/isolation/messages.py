@@ -83,6 +83,7 @@ class ServiceRecord(Strict):
     response: str
     envelope: str | None
     poll_seconds: float | None
+    stop: list[str]
 
 
 class Opened(Reply):

@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seatrial.isolation.environment import MARK, cleaned, search_path
+from seatrial.isolation.environment import MARK, cleaned, engine_variables, search_path
 from seatrial.isolation.launch import PACKAGE, Folders, Launch
 from seatrial.process import guard
 from seatrial.process.sandbox import Sandbox
@@ -72,6 +72,8 @@ class Process:
             wrap=self._wrapped,
             limits={name: launch.limits[name] for name in ("memory_bytes", "processes") if name in launch.limits},
             logs=launch.logs,
+            engines=launch.engines,
+            outside=engine_variables(os.environ, launch.environment),
         )
         settings = {
             "log": str(self.log), "log_bytes": launch.limits.get("log_bytes", LOG_BYTES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
@@ -24,6 +25,7 @@ CREDENTIAL = re.compile(
 _OWN = re.compile(r"^rest\+http://(127\.0\.0\.1|localhost|\[::1\]):\{port\}(?=/|$)")
 _PROTOCOL = re.compile(r"^([a-z0-9.-]+\+)(?=https?:)")
 _HOST = re.compile(r"^([a-z0-9.-]+\+)https?://[^/?#]*")
+_ASK_A_DAEMON = ("docker", "nerdctl", "docker-compose", "podman-compose")
 _USER = re.compile(r"://([^/@]*)@")
 
 
@@ -74,6 +76,28 @@ def check_address(service: Addressed) -> None:
         )
     if service.cert and not isinstance(service.cert, str) and len(service.cert) == 3:
         _check_secret("The password in Service(cert=…)", service.cert[2], "CERT_PASSWORD")
+
+
+def check_stop(command: Sequence[str], stop: Sequence[str]) -> None:
+    """Raise PipelineError where a command asks a daemon for its containers, and nothing says how they are ended.
+
+    Example:
+        >>> check_stop(["docker", "run", "--name", "{name}", "shop:2"], ["docker", "rm", "-f", "{name}"])
+    """
+    if isinstance(command, str) or isinstance(stop, str):
+        raise PipelineError('Service(command=…, stop=…) take lists of words, such as ["docker", "rm", "-f", "{name}"].')
+    if stop and not command:
+        raise PipelineError("Service(stop=…) ends what command=… started; a service with url= is not ended.")
+    program = PurePath(str(command[0])).name if command else ""
+    if program not in _ASK_A_DAEMON or stop:
+        return
+    composed = "compose" in program or "compose" in command[1:2]
+    words = [program, *(["compose"] if composed and program in ("docker", "nerdctl") else [])]
+    end = [*words, "-p", "{name}", "down"] if composed else [*words, "rm", "-f", "{name}"]
+    raise PipelineError(
+        f"Service(command=…) asks {program} for a container, which outlives its client. Add "
+        f"{'-p {name}' if composed else '--name {name}'} to command, and stop={json.dumps(end)}."
+    )
 
 
 def _check_placeholders(service: Addressed) -> None:

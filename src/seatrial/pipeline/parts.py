@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial.errors import PipelineError
-from seatrial.pipeline.address import check_address, named_protocol, own_path
+from seatrial.pipeline.address import check_address, check_stop, named_protocol, own_path
 from seatrial.pipeline.envelopes import split_envelope
 
 Step = Callable[[pd.DataFrame], pd.DataFrame]
@@ -133,12 +133,15 @@ class Dependency:
 class Service:
     """How the served model is started, or where it runs already, and how it is called.
 
-    ``{port}``, ``{model.path}`` and ``{<dependency>.url}`` are filled in wherever they occur in ``command``, ``env``
-    and ``predict``; ``{env:NAME}`` and ``{file:PATH}`` in ``url``, ``headers``, ``verify`` and ``cert``.
+    ``{port}``, ``{model.path}`` and ``{<dependency>.url}`` are filled in wherever they occur in ``command``, ``stop``,
+    ``env`` and ``predict``, and ``{name}`` with a name that no other start has; ``{env:NAME}`` and ``{file:PATH}`` in
+    ``url``, ``headers``, ``verify`` and ``cert``.
 
     Attributes:
         command: the command that starts it, with ``{port}`` in it or in ``env``. Every name that ends in ``_port``
-            is filled with a free port too.
+            is filled with a free port too. It may be the client of a container engine.
+        stop: a command that is run when ``command`` has ended, at most 30 s long, and ends what that leaves elsewhere:
+            ``["docker", "rm", "-f", "{name}"]``. With it, what answers on the port is the service, whoever listens.
         url: the address of a service that runs already, in place of ``command``; paths begin there.
         headers: sent with every request to ``url``, or to that of ``--target``, such as
             ``{"X-Key": "{env:STAGING_KEY}"}``. A credential is never written here, but named: a variable of the
@@ -196,9 +199,11 @@ class Service:
     response: Callable[[Any], Any] | None = None
     envelope: str | None = None
     poll_seconds: float | None = None
+    stop: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_address(self)
+        check_stop(self.command, self.stop)
         object.__setattr__(self, "predict", own_path(self.predict))
         for name in ("request", "response"):
             hook = getattr(self, name)

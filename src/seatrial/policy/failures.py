@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
+from pydantic import model_validator
+
+from seatrial.policy.refusals import refuse
 from seatrial.policy.settings import List, Settings, setting
-from seatrial.policy.values import Faults, Text
+from seatrial.policy.values import Bind, Faults, Host, Text
+
+
+class Resilience(Settings):
+    """Where the proxies between the service and its dependencies are, as a service in a container reaches them."""
+
+    bind: Bind = setting(
+        "127.0.0.1", example="172.17.0.1",
+        says="Address of this machine on which the proxies listen. A container reaches the default only on the host's "
+        "network. With 0.0.0.0, whoever reaches this machine reaches the dependencies through them.",
+    )  # fmt: skip
+    host: Host = setting(
+        "", example="host.docker.internal",
+        says="Name or address under which the service reaches this machine; by default 'bind'. If either is set, "
+        "dependencies on this machine's loopback are reached through a proxy in every check.",
+    )  # fmt: skip
+
+    @property
+    def apart(self) -> bool:
+        """Whether the service's loopback is said to be another one than that of this machine."""
+        return bool(self.host) or self.bind != "127.0.0.1"
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Resilience:
+        if not self.host and ip_address(self.bind).is_unspecified:
+            refuse((("host",), f"'host' is required where bind is {self.bind}: under which name does the service reach "
+                               'this machine? Example: host = "host.docker.internal".'))  # fmt: skip
+        return self
 
 
 class FailurePolicy(Settings):

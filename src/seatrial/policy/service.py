@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import PolicyError
-from seatrial.policy.failures import FailurePolicy
+from seatrial.policy.failures import FailurePolicy, Resilience
 from seatrial.policy.load import Load, Slo
 from seatrial.policy.settings import List, Settings, read_toml, setting, validated
 from seatrial.policy.values import OfChecks, Text, Weight
@@ -127,6 +127,7 @@ class ServiceSettings(Settings):
     contract: Contract = setting(Contract(), says="Checks of the API contract.")
     slo: Slo | None = setting(None, says="The service-level objective. Without it no load test runs.")
     load: Load = setting(Load(), says="The load test.")
+    resilience: Resilience = setting(Resilience(), says="Where the service reaches the proxies of its dependencies.")
     stress: Stress = setting(Stress(), says="Time limit of the load and resilience checks together.")
     mutation: Mutation = setting(Mutation(), says="The mutation test.")
     checks: OfChecks = setting(

@@ -78,4 +78,9 @@ class ToolSettings(Settings):
         says="Paths outside the project that the pipeline, the model or the service read. With bubblewrap, the "
         "folders of users and temporary files are hidden from them otherwise.",
     )  # fmt: skip
+    engines: List[Text] = setting(
+        (), example=["podman"], allowed="a list of programs, as the service's command names them",
+        says="Container engines that a service may be started with. They run outside of the isolation, with the rights "
+        "of this user: the pipeline's code can then do what the engine can.",
+    )  # fmt: skip
     limits: Limits = setting(Limits(), says="Limits of the process that loads a model.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -46,6 +48,28 @@ def _check(name: str) -> str:
     return name
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _bind(address: str) -> str:
+    if not _is_address(address):
+        refuse(((), f"'bind' must be an IP address of this machine; found '{address}'. Example: bind = \"172.17.0.1\", "
+                    "that of docker's bridge. What a container calls this machine is 'host'."))  # fmt: skip
+    return address
+
+
+def _host(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]*", name) and not _is_address(name):
+        refuse(((), f"'host' must be a host name or an IP address, without a port; found '{name}'. "
+                    'Example: host = "host.docker.internal".'))  # fmt: skip
+    return name
+
+
 def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
     if strange := [name for name in names if not name.isidentifier()]:
         refuse(((), f"'environment' must be a list of names of environment variables; found '{strange[0]}'. "
@@ -57,6 +81,8 @@ def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Corners = Annotated[List[List[float]], AfterValidator(_profile)]
 Faults = Annotated[List[str], AfterValidator(_faults)]
+Bind = Annotated[str, AfterValidator(_bind)]
+Host = Annotated[str, AfterValidator(_host)]
 Registry = Annotated[str, AfterValidator(_registry)]
 OfChecks = Mapping[Annotated[str, AfterValidator(_check)], Mapping[str, Any]]
 Variables = Annotated[List[str], AfterValidator(_variables)]

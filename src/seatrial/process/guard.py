@@ -6,7 +6,9 @@ however the caller ends, SIGKILL included, the pipe closes and the command goes.
 - ``log``, ``log_bytes``: where the first bytes of the command's output are kept;
 - ``grace_seconds``: between asking the command to end and ending it;
 - ``stdio``: a descriptor that is the command's standard input and output; its errors alone are its output then;
-- ``memory_bytes``, ``processes``: what it and all it started may take together.
+- ``memory_bytes``, ``processes``: what it and all it started may take together;
+- ``stop``, ``stop_seconds``: a command that is run when it has ended, and ends what is left elsewhere, such as a
+  container that a daemon runs; and the time it has.
 
 Whatever leaves the session is found by its parents: orphans come to this process.
 Standard output carries ``pid N``, then ``code N``, ``stopped N`` or ``over WHAT FOUND ALLOWED``; or ``failed WHY``.
@@ -131,6 +133,11 @@ def end(child: subprocess.Popen[bytes], log: Log, grace: float) -> None:
         _signal(os.killpg, child.pid, signal.SIGTERM)
         watch(child, log, lambda: "", time.monotonic() + grace)
     _signal(os.killpg, child.pid, signal.SIGKILL)
+    end_descendants(child)
+
+
+def end_descendants(child: subprocess.Popen[bytes]) -> None:
+    """End the child and whatever is below this process."""
     until = time.monotonic() + _ALL_GONE_SECONDS
     while (left := descendants()) and time.monotonic() < until:  # who was born while we looked is seen the next time
         for pid in left:
@@ -138,6 +145,23 @@ def end(child: subprocess.Popen[bytes], log: Log, grace: float) -> None:
         _reap(but=child.pid)
         child.poll()
     child.wait()
+
+
+def run_stop(command: list[str], seconds: float, log: Log) -> None:
+    """Run the command that ends what is left elsewhere; what it writes is part of the log."""
+    log.add(f"(stop: {' '.join(command)})\n".encode())
+    try:
+        stop = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, stdout=log.file, stderr=log.file, start_new_session=True
+        )
+    except OSError as error:
+        log.add(f"(stop: {error.strerror}: {command[0]})\n".encode())
+        return
+    try:
+        log.add(f"(stop ended with code {stop.wait(seconds)})\n".encode())
+    except subprocess.TimeoutExpired:
+        log.add(f"(stop did not end within {seconds:g} s)\n".encode())
+    end_descendants(stop)
 
 
 def _signal(send: Callable[[int, int], None], to: int, number: int) -> None:
@@ -189,6 +213,8 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
     end(child, log, 0.0 if word.startswith("over") else float(settings["grace_seconds"]))
     drain(log)
     report(word if word.startswith("over") else f"{word} {child.returncode}")
+    if settings.get("stop"):  # its caller need not wait for that to know that the command ended
+        run_stop(list(settings["stop"]), float(settings["stop_seconds"]), log)
     return 0
 
 

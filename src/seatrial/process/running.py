@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import selectors
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import threading
+import time
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.errors import TargetError
+from seatrial.process.engines import OWN_CODE
 
 GUARD = Path(__file__).with_name("guard.py")
 
@@ -21,6 +26,12 @@ LOG_BYTES = 16 * 2**20
 
 
 GRACE_SECONDS = 5.0  # between asking a service to end and ending it
+
+
+STOP_SECONDS = 30.0  # for the command that ends what a service leaves elsewhere
+
+
+FREED_SECONDS = 2.0  # for a forwarder to let go of its port
 
 
 LOOK_SECONDS = 0.05
@@ -39,6 +50,8 @@ class Running:
         url: ``http://127.0.0.1:<port>``.
         values: what its command's blanks were filled with.
         log: the file with its output; removed when it ends as it should, kept when something failed or it was named.
+        elsewhere: what serves may run below another process than this one, such as in a container that a daemon
+            started: its processes, threads and sockets are not those below ``pid``.
     """
 
     def __init__(
@@ -52,17 +65,25 @@ class Running:
         log: Path | None = None,
         logs: Path | None = None,
         limits: Mapping[str, int] | None = None,
+        stop: Sequence[str] = (),
+        elsewhere: bool = False,
     ) -> None:
         self.port, self.values = port, dict(values)
         self.url = f"http://127.0.0.1:{port}"
         self.log = log or Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=logs)) / "service.log"
         self._keep, self._told = log is not None, ""
-        settings = {"log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS, **(limits or {})}
+        self._reading = threading.Lock()
+        self.elsewhere, self._stop = elsewhere, list(stop)
+        settings = {
+            "log": str(self.log), "log_bytes": LOG_BYTES, "grace_seconds": GRACE_SECONDS, **(limits or {}),
+            "stop": self._stop, "stop_seconds": STOP_SECONDS,
+        }  # fmt: skip
         self._guard = subprocess.Popen(  # noqa: S603  the project's own command
             [sys.executable, "-I", "-S", str(GUARD), json.dumps(settings), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=dict(env),
+            bufsize=0,  # so that a look at the pipe tells whether there is a line
             cwd=cwd,
             start_new_session=True,  # Ctrl-C is for us; the guard hears of our end by its pipe
         )
@@ -78,13 +99,15 @@ class Running:
 
         Wait for its end where it is about to: a connection breaks a moment before its process is gone.
         """
-        try:
-            self._guard.wait(within_seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        if not self._told and self._guard.stdout is not None:
-            self._told = self._guard.stdout.read().decode(errors="replace").strip() or "no word"
-            self._guard.stdout.close()
+        output = self._guard.stdout
+        assert output is not None
+        with self._reading, selectors.DefaultSelector() as ready:
+            if not self._told:
+                ready.register(output, selectors.EVENT_READ)
+                if not ready.select(within_seconds):
+                    return None
+                self._told = output.readline().decode(errors="replace").strip() or "no word"
+                output.close()
         code = self._told.partition(" ")[2]
         return f"signal {code[1:]}" if code.startswith("-") else f"code {code}"
 
@@ -101,7 +124,12 @@ class Running:
         return "It wrote no output."
 
     def listens(self) -> bool:
-        """Whether it, or a process it started, listens on its port: somebody else's answer is not its answer."""
+        """Whether it, or a process it started, listens on its port: somebody else's answer is not its answer.
+
+        Of a service that runs elsewhere, whether its port accepts connections: nobody did before it was started.
+        """
+        if self.elsewhere:
+            return _taken(self.port)
         import psutil
 
         with contextlib.suppress(psutil.Error):
@@ -113,19 +141,41 @@ class Running:
         return False
 
     def stop(self) -> None:
-        """End it and all it started. Calling it again does nothing."""
+        """End it and all it started, and run its command ``stop``. Calling it again does nothing.
+
+        Warns where its port still accepts connections then: something that it started elsewhere was not ended.
+        """
         guard = self._guard
+        first = guard.stdin is not None and not guard.stdin.closed
         if guard.stdin is not None and not guard.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 guard.stdin.close()
         try:
-            guard.wait(GRACE_SECONDS + 10)
+            guard.wait(GRACE_SECONDS + 10 + (STOP_SECONDS if self._stop else 0))
         except subprocess.TimeoutExpired:
             guard.kill()  # and the kernel ends the service with it
             guard.wait()
-        self.ended()
+        # With this code the engine ran nothing, and what listens there is not ours.
+        ran = self.ended(LOOK_SECONDS) != f"code {OWN_CODE}"
+        if first and self.elsewhere and ran and self._still_there():
+            self._keep = True
+            warnings.warn(
+                f"The service was ended, and port {self.port} still accepts connections: a container may be left. "
+                'End it by hand, and correct stop= of Service: stop=["docker", "rm", "-f", "{name}"] with '
+                f"--name {{name}} in command. {self.tail()}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         if not self._keep:
             shutil.rmtree(self.log.parent, ignore_errors=True)
+
+    def _still_there(self) -> bool:
+        until = time.monotonic() + FREED_SECONDS
+        while there := _taken(self.port):
+            if time.monotonic() > until:
+                break
+            time.sleep(LOOK_SECONDS)
+        return there
 
     def __enter__(self) -> Running:
         return self

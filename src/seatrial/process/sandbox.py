@@ -6,9 +6,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
+
+from seatrial.errors import TargetError
+from seatrial.process.engines import is_engine
 
 _SECRET = re.compile(
     r"(^|[^A-Z])(TOKEN|SECRET|PASSPHRASE|CREDENTIALS?|MYSQL_PWD"
@@ -26,6 +29,10 @@ class Wrap(Protocol):
         ...
 
 
+def _plain(command: Sequence[str], **_: object) -> list[str]:
+    return list(command)
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """Where the project's code runs. By default as a program of this user: the variables of this process without those
@@ -38,6 +45,9 @@ class Sandbox:
             those of the process that is started too, which a container does not pass on.
         limits: what a command and all it started may take together: ``memory_bytes`` and ``processes``.
         logs: where the logs of services are kept that outlive a trial; a temporary directory by default.
+        engines: the programs that run outside of ``wrap``, such as container engines, exactly as commands name them;
+            None where there is no outside.
+        outside: the variables of these programs.
 
     Example:
         >>> nice = Sandbox(variables={}, wrap=lambda command, **_: ["nice", *command])
@@ -47,9 +57,31 @@ class Sandbox:
 
     variables: Mapping[str, str] | None = None
     python: str = sys.executable
-    wrap: Wrap = lambda command, **_: list(command)
+    wrap: Wrap = _plain
     limits: Mapping[str, int] = field(default_factory=dict)
     logs: Path | None = None
+    engines: Sequence[str] | None = None
+    outside: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, command: Sequence[str]) -> Sandbox:
+        """Return where a command runs: this, or as a program of this user where it is one of ``engines``.
+
+        Raises:
+            TargetError: it is a container engine, and the project does not allow that one.
+        """
+        if self.engines is None:
+            return self
+        program = str(command[0])
+        if program in self.engines:
+            # Not with the interpreter's folder in PATH: the project's code may have written there.
+            return replace(self, variables=self.outside, python="", wrap=_plain, engines=None)
+        if is_engine(program):
+            raise TargetError(
+                f"The service's command starts with '{program}'. A container engine runs outside of the isolation of "
+                "the project's code, with the rights of this user, so the project has to allow it: write "
+                f'engines = ["{program}"] below [tool.seatrial] in pyproject.toml.'
+            )
+        return self
 
     def environment(self) -> dict[str, str]:
         """Return the variables of a command, with the interpreter's folder first in ``PATH``."""

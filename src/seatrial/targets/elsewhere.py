@@ -112,7 +112,7 @@ def served_at(pipeline: Pipeline, url: str) -> Pipeline:
     """
     other = copy(pipeline)
     declared = pipeline.service
-    other.service = Service(url=url) if declared is None else replace(declared, command=(), env={}, url=url)
+    other.service = Service(url=url) if declared is None else replace(declared, command=(), stop=(), env={}, url=url)
     return other
 
 

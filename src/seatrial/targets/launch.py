@@ -1,6 +1,7 @@
 """A service started for the trial, on 127.0.0.1, in a process group of its own, and always ended.
 
-A small guard (``guard.py``) stands between: it ends the service when this process goes, however it goes.
+A small guard (``guard.py``) stands between: it ends the service when this process goes, however it goes. The command
+may be the client of a container engine: what answers on the port is then the service, and ``stop`` ends the container.
 """
 
 from __future__ import annotations
@@ -8,10 +9,19 @@ from __future__ import annotations
 import os
 import re
 import time
+import uuid
 from collections.abc import Mapping
 
 from seatrial.errors import AnswerError, TargetError, UsageError, nearest
 from seatrial.pipeline import Pipeline, Service
+from seatrial.process.engines import (
+    advice_at_exit,
+    advice_unreached,
+    ended_by_engine,
+    is_engine,
+    lost_its_port,
+    not_installed,
+)
 from seatrial.process.running import (
     LOOK_SECONDS,
     Running,
@@ -36,7 +46,8 @@ def start(
     """Start a service and wait until its readiness path answers; use it in a ``with`` block.
 
     Args:
-        service: the command and the rest; ``{port}`` and every name ending in ``_port`` is a free port.
+        service: the command and the rest; ``{port}`` and every name ending in ``_port`` is a free port, and ``{name}``
+            a name that no other start has.
         values: what else fills its blanks, by name, such as ``model.path``.
         cwd: where it runs, unless the service says so itself.
         port: to listen on; a free one by default.
@@ -55,7 +66,7 @@ def start(
             _wait(service, running)
         except BaseException as error:
             running.stop()
-            if isinstance(error, TargetError) and _taken(running.port):
+            if isinstance(error, TargetError) and _lost_its_port(running, error):
                 if tries:  # somebody took the free port between our asking and the service's binding
                     continue
                 raise TargetError(f"Port {running.port} is taken by another process. {error}") from error
@@ -88,11 +99,22 @@ def folder_of(pipeline: Pipeline) -> str:
     return str(pipeline.source[0].parent) if pipeline.source else os.getcwd()
 
 
+def runs_elsewhere(service: Service) -> bool:
+    """Whether what serves may run below another process than the command, as a container does.
+
+    Example:
+        >>> runs_elsewhere(Service(["podman", "run", "-p", "{port}:8080", "shop:2"]))
+        True
+    """
+    return bool(service.stop) or (bool(service.command) and is_engine(str(service.command[0])))
+
+
 def _launch(
     service: Service, values: Mapping[str, str], cwd: str | os.PathLike[str] | None, port: int, sandbox: Sandbox
 ) -> Running:
     told = [*service.command, service.predict, *service.env.values()]
     blanks = {name for text in told for name in _BLANK.findall(text)}
+    elsewhere = runs_elsewhere(service)
     if "port" not in blanks:
         raise UsageError(
             "The service's command does not contain its port. Write '{port}' in command or env where it belongs, "
@@ -105,30 +127,46 @@ def _launch(
             "the service's own differently."
         )
     ports = {name: str(free_port()) for name in blanks if name.endswith("_port")}
-    filled = {**values, **ports, "port": str(port)}
+    filled = {**values, **ports, "port": str(port), "name": f"seatrial-{uuid.uuid4().hex[:12]}"}
     own = {name: fill(value, filled) for name, value in service.env.items()}
     folder = os.fspath(service.cwd or cwd or os.getcwd())
-    return Running(
-        sandbox.wrap([fill(word, filled) for word in service.command], variables=own, folder=folder),
-        port=port,
-        values=filled,
-        env=sandbox.environment() | own,
-        cwd=folder,
-        logs=sandbox.logs,
-        limits=sandbox.limits,
-    )
+    command, stop = ([fill(str(word), filled) for word in words] for words in (service.command, service.stop))
+    if elsewhere and _taken(port):  # what answered there could not be told from the service
+        raise TargetError(f"Port {port} is taken by another process.")
+    sandbox = sandbox.of(command)
+    try:
+        return Running(
+            sandbox.wrap(command, variables=own, folder=folder),
+            port=port,
+            values=filled,
+            env=sandbox.environment() | own,
+            cwd=folder,
+            logs=sandbox.logs,
+            limits=sandbox.limits,
+            stop=sandbox.wrap(stop, variables=own, folder=folder) if stop else (),
+            elsewhere=elsewhere,
+        )
+    except TargetError as error:
+        raise TargetError(f"{error}{not_installed(command[0])}") from error
+
+
+def _lost_its_port(running: Running, error: TargetError) -> bool:
+    if running.elsewhere:  # what is still there may be its own container
+        return lost_its_port(running.ended() or "", str(error))
+    return _taken(running.port)
 
 
 def _wait(service: Service, running: Running) -> None:
     until = time.monotonic() + service.ready_seconds
     last = "It never responded."
-    refused = False
+    refused = answered = False
     with Http(running.url, connections=1, limit_bytes=2**20) as http:
         while (left := until - time.monotonic()) > 0:
             if how := running.ended():
-                raise AnswerError(f"The service ended with {how} before it was ready. {running.tail()}")
+                raise _ended(service, running, how)
             try:
                 answer = http.send(path=service.ready, method="GET", seconds=min(READY_SECONDS, max(left, 0.01)))
+                answered = True
                 if running.listens():
                     if answer.ok:
                         return
@@ -140,4 +178,16 @@ def _wait(service: Service, running: Running) -> None:
                 last = str(error)
             time.sleep(LOOK_SECONDS)
     kind = AnswerError if refused else TargetError
-    raise kind(f"The service was not ready within {service.ready_seconds:g} s. {last} {running.tail()}")
+    advice = "" if answered or not running.elsewhere else advice_unreached(running.port, accepts=_taken(running.port))
+    raise kind(" ".join(filter(None, [f"The service was not ready within {service.ready_seconds:g} s.", last, advice,
+                                      running.tail()])))  # fmt: skip
+
+
+def _ended(service: Service, running: Running, how: str) -> TargetError:
+    """Return the error of a service that ended before it was ready; its engine may be at fault."""
+    words = running.tail()
+    command = [fill(str(word), running.values) for word in service.command]
+    unable = ended_by_engine(command, how, words)
+    told = f"The service ended with {how} before it was ready."
+    advice = unable or advice_at_exit(command, how)
+    return (TargetError if unable else AnswerError)(" ".join(filter(None, [told, advice, words])))

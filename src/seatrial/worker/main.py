@@ -191,6 +191,7 @@ def description(pipeline: Pipeline) -> dict[str, Any]:
         ],
         "service": None if service is None else {
             "command": list(map(str, service.command)), "ready": service.ready, "predict": service.predict,
+            "stop": list(map(str, service.stop)),
             "openapi": service.openapi, "env": dict(service.env), "batch": service.batch, "serves": service.serves,
             "cwd": None if service.cwd is None else str(service.cwd), "ready_seconds": float(service.ready_seconds),
             "url": service.url, "headers": dict(service.headers),

@@ -1,4 +1,4 @@
-"""The container of these tests, made once a session."""
+"""The containers of these tests, made once a session."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,16 @@ def old_container() -> Iterator[Container]:
     """A container with Python 3.11, pandas 2.1 and numpy 1.26."""
     try:
         with container() as made:
+            yield made
+    except ContainersUnavailable as reason:
+        pytest.skip(f"no container here: {reason}")
+
+
+@pytest.fixture(scope="session")
+def predictor() -> Iterator[Container]:
+    """A container with a predictor, in the same environment."""
+    try:
+        with container(predictor=True) as made:
             yield made
     except ContainersUnavailable as reason:
         pytest.skip(f"no container here: {reason}")

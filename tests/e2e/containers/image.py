@@ -1,8 +1,8 @@
-"""A container image of an old environment, made on this machine, and the command that runs another in it.
+"""Container images of an old environment and of a predictor in it, made on this machine, and commands that run there.
 
-``python tests/e2e/containers/image.py`` makes it, so that no test waits for it. No image registry is needed: the base
-is Debian's own packages. It is made once for a user, in a cache folder, and takes root, the network, and the packages
-``buildah``, ``debootstrap`` and ``crun`` of Debian.
+``python tests/e2e/containers/image.py`` makes them, so that no test waits for it. No image registry is needed: the base
+is Debian's own packages. They are made once for a user, in a cache folder. That takes root, the network, and the
+packages ``buildah``, ``debootstrap`` and ``crun`` of Debian.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CONTEXT = ("Dockerfile", "requirements.txt")
+PREDICTOR = ("Dockerfile", "predictor.py")
 SUITE = "bookworm"  # whose Python is 3.11
 PACKAGES = "python3,python3-venv,ca-certificates"
 TOOLS = ("buildah", "debootstrap", "crun")
@@ -77,14 +78,17 @@ def volumes(read_only: Sequence[Path] = (), writable: Sequence[Path] = ()) -> li
 
 
 @contextlib.contextmanager
-def container() -> Iterator[Container]:
-    """Make a container of the image, which is built first where it is missing; remove the container in the end.
+def container(*, predictor: bool = False) -> Iterator[Container]:
+    """Make a container of an image, which is built first where it is missing; remove the container in the end.
+
+    Args:
+        predictor: the image of the predictor, in place of that of the environment.
 
     Raises:
         ContainersUnavailable: not on this machine.
         subprocess.CalledProcessError: the image cannot be built, for another reason than the network or rights.
     """
-    engine, image = built()
+    engine, image = built(predictor=predictor)
     name = f"seatrial-{uuid.uuid4().hex[:12]}"
     _run(*engine, "from", "--pull-never", "--name", name, image)
     try:
@@ -93,8 +97,12 @@ def container() -> Iterator[Container]:
         _run(*engine, "rm", name)
 
 
-def built() -> tuple[tuple[str, ...], str]:
-    """Return the start of the engine's commands, and the name of the image, which is built where it is missing."""
+def built(*, predictor: bool = False) -> tuple[tuple[str, ...], str]:
+    """Return the start of the engine's commands, and the name of the image, which is built where it is missing.
+
+    Args:
+        predictor: the image of the predictor, which is that of the environment and one file more.
+    """
     if os.geteuid():
         raise ContainersUnavailable("a base image is made by root")
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
@@ -103,16 +111,23 @@ def built() -> tuple[tuple[str, ...], str]:
     cache = Path(os.environ.get("SEATRIAL_TEST_CONTAINERS") or default)
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "containers.conf").write_text(SETTINGS)
-    content = b"".join((HERE / name).read_bytes() for name in CONTEXT)
-    image = f"localhost/seatrial-test:{hashlib.sha256(content).hexdigest()[:16]}"
+    image = _named("seatrial-test", HERE, CONTEXT)
+    over = _named("seatrial-predictor", HERE / "predictor", PREDICTOR, image)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         engine = _engine(cache)
         if not _there(engine, image):
             if not _there(engine, BASE):
                 _make_base(engine, cache)
-            _build(engine, image)
-    return engine, image
+            _build(engine, image, HERE, BASE)
+        if predictor and not _there(engine, over):
+            _build(engine, over, HERE / "predictor", image)
+    return engine, over if predictor else image
+
+
+def _named(name: str, folder: Path, files: Sequence[str], base: str = "") -> str:
+    content = base.encode() + b"".join((folder / file).read_bytes() for file in files)
+    return f"localhost/{name}:{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _engine(cache: Path) -> tuple[str, ...]:
@@ -146,11 +161,11 @@ def _make_base(engine: Sequence[str], cache: Path) -> None:
         _run(*engine, "commit", "--quiet", "--rm", name, BASE)
 
 
-def _build(engine: Sequence[str], image: str) -> None:
+def _build(engine: Sequence[str], image: str, folder: Path, base: str) -> None:
     shared = [part for path in OF_HOST if Path(path).exists() for part in ("-v", f"{path}:{path}:ro")]
     _run(
         *engine, "build", "--isolation", "chroot", "--network", "host", "--pull-never", *shared,
-        "--build-arg", f"BASE={BASE}", "-t", image, "-f", str(HERE / "Dockerfile"), str(HERE),
+        "--build-arg", f"BASE={base}", "-t", image, "-f", str(folder / "Dockerfile"), str(folder),
     )  # fmt: skip
 
 
@@ -170,6 +185,6 @@ def _run(*command: str) -> str:
 if __name__ == "__main__":
     began = time.monotonic()
     try:
-        print(built()[1], f"{time.monotonic() - began:.0f} s")  # noqa: T201
+        print(built()[1], built(predictor=True)[1], f"{time.monotonic() - began:.0f} s")  # noqa: T201
     except ContainersUnavailable as reason:
         print(f"No container image: {reason}", file=sys.stderr)  # noqa: T201

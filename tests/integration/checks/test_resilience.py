@@ -19,12 +19,14 @@ from seatrial.checks.resilience.monitor import ResourceUsage
 from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of
+from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
-from seatrial.events import Evaluated, Finding, NotEvaluated
+from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
 from seatrial.policy.failures import FailurePolicy
 from seatrial.policy.service import service_settings
 from seatrial.trial import Trial
+from tests.support.engine import Containers
 from tests.support.paths import SUPPORT
 from tests.support.serving import in_thread
 from tests.support.weather_service import NoScales, Scales, total, weigh
@@ -233,6 +235,55 @@ def test_faults_on_answers_of_an_http_dependency(scales):
     assert [e.reason for e in events if isinstance(e, NotEvaluated)] == []
     (evaluated,) = [e for e in events if isinstance(e, Evaluated)]
     assert (evaluated.stage, evaluated.compared) == ("scales", 40)
+
+
+RUN_IT = ["docker", "run", "--name", "{name}", "-p", "127.0.0.1:{port}:80", "-e", "SCALES={scales.url}", "weather"]
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    """An engine with an image of the service, which reads its address of the scales."""
+    serve = f"import os, sys; sys.path[:0] = [{str(SUPPORT)!r}]; import uvicorn; print('scales', os.environ['SCALES'])"
+    run = "uvicorn.run('weather_service:app', port=int(os.environ['PORT']), log_level='warning')"
+    with Containers(tmp_path, {"weather": [sys.executable, "-u", "-c", f"{serve}; {run}"]}) as made:
+        for name, value in made.environ.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+def contained(url, resilience):
+    made = trial(url, faults=["down"], rate=20.0, fault_seconds=1.0)
+    service = Service(RUN_IT, stop=["docker", "rm", "-f", "{name}"])
+    object.__setattr__(made.pipeline, "service", service)
+    settings = {"dependencies": {"scales": made.policy.service.dependencies["scales"].model_dump(exclude_unset=True)}}
+    made.policy = Policy(service=service_settings({**settings, "resilience": resilience}))
+    return made
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_service_in_a_container_reaches_the_proxy_where_it_is_said(scales):
+    """By name and bind address; its connections are counted at the proxy, and its threads are said not to be."""
+    events = evaluate(contained(scales, {"bind": "127.0.0.2", "host": "127.0.0.2"}))
+    assert [e.reason for e in events if isinstance(e, NotEvaluated)] == []
+    assert [e.compared for e in events if isinstance(e, Evaluated)] == [20]
+    (finding,) = [e for e in events if isinstance(e, Finding)]
+    assert (finding.cause, finding.severity) == ("not-seen", Severity.INFO)
+
+
+def test_every_check_reaches_a_dependency_on_the_loopback(scales, engine):
+    """Without a fault too: the address in the container is the one that is said."""
+    with contained(scales, {"host": "localhost"}) as made, serve(made) as running:
+        assert "scales http://localhost:" in running.log.read_text()
+        assert scales not in running.log.read_text()
+
+
+def test_the_loopback_of_a_container_is_not_taken_for_the_dependency(scales, engine):
+    """Its answers would be degraded by us: not evaluated, with what to write."""
+    events = evaluate(contained(scales, {}))
+    (reason,) = [e.reason for e in events if isinstance(e, NotEvaluated)]
+    assert "there, that is the container itself" in reason
+    assert 'host = "host.docker.internal"' in reason
+    assert not engine.asked
 
 
 def test_a_fallback_without_its_flag_is_a_finding_on_the_dependency(scales):

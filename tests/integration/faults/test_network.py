@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from seatrial.errors import UsageError
+from seatrial.errors import TargetError, UsageError
 from seatrial.faults.base import seeded_random
 from seatrial.faults.network import Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout
 from seatrial.faults.proxy.tcp import TcpProxy, address_of
@@ -293,3 +293,28 @@ def test_a_url_leads_through_the_proxy(proxy):
     with pytest.raises(UsageError) as error:
         address_of("ftp://me:secret@db/x")
     assert "secret" not in str(error.value)
+
+
+def test_a_proxy_listens_where_it_is_told_and_is_called_as_it_is_told(echo):
+    """Clients get the name; another address of the loopback does not answer."""
+    with TcpProxy("127.0.0.1", echo, bind="127.0.0.2", name="localhost.here") as proxy:
+        assert proxy.address[0] == "127.0.0.2"
+        assert (
+            proxy.through(f"redis://me:pw@127.0.0.1:{echo}/0") == f"redis://me:pw@localhost.here:{proxy.address[1]}/0"
+        )
+        with connected(proxy) as connection:
+            assert exchange(connection) == b"ping"
+            assert proxy.held == 1
+            connection.shutdown(socket.SHUT_WR)
+            until(lambda: not proxy.held)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", proxy.address[1]), timeout=LONG)
+
+
+def test_an_address_of_another_machine_cannot_be_listened_on(echo):
+    """The message says which setting it is."""
+    with (
+        pytest.raises(TargetError, match=r"cannot listen on 192\.0\.2\.1: .*bind in \[resilience\]"),
+        TcpProxy("127.0.0.1", echo, bind="192.0.2.1"),
+    ):
+        pass

@@ -38,6 +38,17 @@ HTTP = "http://127.0.0.1:1"
         ({"url": HTTP, "headers": {"X-A": "a\r\nX-B: b"}}, "not one line"),
         ({"url": HTTP, "cert": ("a.pem", "a.key", "secret")}, "password in Service.cert.*written in full"),
         ({"command": ["serve"], "env": {"KEY": "{env:KEY}"}}, "'environment' of .tool.seatrial."),
+        ({"command": "docker run shop:1"}, "take lists of words"),
+        ({"url": HTTP, "stop": ["docker", "rm", "-f", "x"]}, "a service with url= is not ended"),
+        (
+            {"command": ["docker", "run", "shop:1"]},
+            r"outlives its client. Add --name {name} to command, and stop=..docker., .rm., .-f., .{name}..\.",
+        ),
+        (
+            {"command": ["/usr/bin/docker", "compose", "up"]},
+            r"Add -p {name} to command, and stop=..docker., .compose., .-p., .{name}., .down..\.",
+        ),
+        ({"command": ["podman-compose", "up"]}, r"stop=..podman-compose., .-p., .{name}., .down..\."),
         ({"command": ["serve"], "predict": "rest+http://ann:pw@127.0.0.1:{port}/score"}, "user or password"),
     ],
 )

@@ -24,7 +24,7 @@ from seatrial.checks.load.diagnosis import at_ease, event_loop_blocked, sample_a
 from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements
 from seatrial.checks.load.planning import choices, duration, plan_of, told, warmup_requests
 from seatrial.checks.load.runs import LoadSession, session_of, start_service
-from seatrial.checks.load.slopes import Usage, at_rest, judged, watch
+from seatrial.checks.load.slopes import Usage, at_rest, judged, not_seen, watch
 from seatrial.checks.load.streams import of_tokens
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.matrix import places, seconds
@@ -82,7 +82,9 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         with start_service(trial, trial.model_path, cores) as running:
             yield Measurement(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
             session = session_of(trial, running, slo, load, end, cores)
-            if cores.service is not None:
+            if session.seen is None:
+                yield not_seen(NAME)
+            elif cores.service is not None:
                 yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
             answer = session.ask()
             yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
@@ -108,7 +110,7 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
         trial.on_progress(number, plan.runs, f"run {number + 1}: {told(session.slo, session.load, plan)}")
         requests = plan.requests + (extra if number == 0 and lead is None else 0)
         begin = time.monotonic()
-        with watch(session.running.pid, usage):
+        with watch(session.seen, usage):
             each, rows = session.run(number, requests, rate, samples=session.load.samples)
         usage.spans.append((begin, time.monotonic(), requests))
         finished.append(each)
@@ -122,8 +124,8 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
         if runs.decided:
             break
     runs = FinishedRuns(session.slo, plan, finished, lead)
-    if not session.running.ended():
-        usage.rest = at_rest(session.running.pid)
+    if session.seen is not None and not session.running.ended():
+        usage.rest = at_rest(session.seen)
     for event in (*judged(NAME, usage, settled=runs.warmup.stable), *of_tokens(NAME, finished)):
         if isinstance(event, Finding):
             findings.append(event)
@@ -168,7 +170,7 @@ def _ended(session: LoadSession, how: str) -> Finding:
 
 def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     """Add to a finding that the service slept while requests waited: a blocking call where one thread serves all."""
-    if session.running.ended() or finding.cause != "slow" or address_of(session.expected.trial):
+    if session.seen is None or session.running.ended() or finding.cause != "slow":
         return finding
     service = session.expected.trial.pipeline.service
     assert service is not None
@@ -179,7 +181,7 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
             return http.send(path=service.ready, method="GET")
 
         ease = at_ease(ready)
-        with sample_activity(session.running.pid, ready) as activity:
+        with sample_activity(session.seen, ready) as activity:
             run, _ = session.run(DIAGNOSIS, requests, session.slo.rate, flat=True)
     if not event_loop_blocked(activity, float(np.median(run.latencies)), ease):
         return finding

@@ -63,6 +63,11 @@ class LoadSession:
     access: Access = field(default_factory=Access)
     allow_hosts: Sequence[str] = ()
 
+    @property
+    def seen(self) -> int | None:
+        """The process that was started and below which the service runs; None where it runs elsewhere."""
+        return self.running.pid if isinstance(self.running, Running) and not self.running.elsewhere else None
+
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
     ) -> tuple[LoadRun, np.ndarray]:

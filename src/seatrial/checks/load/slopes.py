@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seatrial.checks.load.diagnosis import tree_of
-from seatrial.events import Event, Finding, Measurement
+from seatrial.events import Event, Finding, Measurement, Severity
 from seatrial.formatting import number, seconds
 from seatrial.pipeline import SERVICE
 
@@ -65,8 +65,11 @@ class Usage:
 
 
 @contextmanager
-def watch(pid: int, usage: Usage) -> Iterator[None]:
+def watch(pid: int | None, usage: Usage) -> Iterator[None]:
     """Sample a service's processes until the block ends, the process ``pid`` and all that it started."""
+    if pid is None:
+        yield
+        return
     stop = threading.Event()
 
     def sample() -> None:
@@ -167,6 +170,18 @@ def _levels(sent: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDA
     parts = [slice(begin, begin + width) for begin in begins.tolist()]
     at = np.array([sent[part].mean() for part in parts])
     return at, np.array([np.quantile(values[part], 0.25, axis=0) for part in parts])
+
+
+def not_seen(name: str) -> Finding:
+    """Return the remark that the processes of the service could not be looked at."""
+    return Finding(
+        name, SERVICE,
+        "Memory, sockets, threads and files of the service were not looked at, nor whether it is blocked: its "
+        "processes are not below one that was started here.",
+        severity=Severity.INFO, cause="not-seen",
+        advice="Look at the memory of the container or of the machine before and after. To keep a container off the "
+        "generator's cores, start it with --cpuset-cpus.",
+    )  # fmt: skip
 
 
 def judged(name: str, usage: Usage, *, settled: bool) -> Iterator[Event]:

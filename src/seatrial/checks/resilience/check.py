@@ -20,7 +20,7 @@ from seatrial.checks.serving.matrix import places
 from seatrial.checks.serving.messages import messages_for
 from seatrial.checks.serving.service import address_of, not_ours, serve
 from seatrial.errors import AnswerError, SeatrialError, TargetError, UsageError
-from seatrial.events import Evaluated, Event, Finding, NotEvaluated
+from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.trial import Trial
 
@@ -41,12 +41,12 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     except SeatrialError as error:
         yield NotEvaluated(NAME, dependency, f"The declared fallback could not be computed. {error}", crashed=True)
         return
-    cases = list(places(trial))
+    cases, reached = list(places(trial)), trial.policy.service.resilience
     left = len(cases) - cases.index(dependency)  # the common budget is shared by the cases that still have to run
     until = deadline(trial, policy.budget_seconds, share=1 / left)
     try:
         with (
-            DependencyProxy(declared.url, seed=trial.seed) as proxy,
+            DependencyProxy(declared.url, seed=trial.seed, bind=reached.bind, name=reached.host) as proxy,
             serve(trial, urls={dependency: proxy.through}) as running,
         ):
             messages = messages_for(trial, running, baseline.expected, policy.path, f"[dependencies.{dependency}]")
@@ -55,6 +55,14 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
                 NAME, dependency, proxy, running, messages.requests, baseline, trial.policy.slo, trial.seed, until
             )  # fmt: skip
             yield from run_scenarios(experiment, trial.on_progress)
+            if running.elsewhere:
+                yield Finding(
+                    NAME, dependency,
+                    "The threads of the service were not counted, and its connections were counted at the proxy: it "
+                    "runs in a container.",
+                    severity=Severity.INFO, cause="not-seen",
+                    advice="Look at the threads in the container after a fault, such as with 'docker top'.",
+                )  # fmt: skip
     except AnswerError as error:
         advice = "Start the service by hand with the same command."
         yield Finding(NAME, dependency, str(error), cause="service-broke", advice=advice)

@@ -75,7 +75,7 @@ class Experiment:
         if len(others):
             rows = np.where(rng.random(len(rows)) < UNAFFECTED_SHARE, rng.choice(others, len(rows)), rows)
         paths = policy.unaffected if unaffected else ()
-        with monitor(self.proxy, self.running.pid) as usage, ThreadPoolExecutor(max(1, len(paths))) as threads:
+        with monitor(self.proxy, self.running) as usage, ThreadPoolExecutor(max(1, len(paths))) as threads:
             beside = {path: threads.submit(self._read, path, schedule.seconds) for path in paths}
             usage.begin = time.monotonic()
             run = offer(

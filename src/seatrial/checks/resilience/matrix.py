@@ -14,7 +14,7 @@ import numpy as np
 from seatrial.checks.resilience.criteria import Violation, pool, states, under_fault
 from seatrial.checks.resilience.experiment import BURST_REQUESTS, Experiment
 from seatrial.checks.resilience.findings import BURST, findings, measurements
-from seatrial.checks.resilience.monitor import open_resources
+from seatrial.checks.resilience.monitor import used
 from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.serving.matrix import CLEAN, scenarios_of
 from seatrial.events import Attachment, Evaluated, Event, NotEvaluated
@@ -25,6 +25,10 @@ from seatrial.loadgen.schedule import Schedule
 
 LEAK_SECONDS = 5.0  # for sockets and threads to be released
 SLACK = 2  # sockets or threads that are no leak
+_FROM_CONTAINER = (
+    " A container reaches the proxy where [resilience] of service.toml says: bind is its address here, and host is what"
+    " the container calls this machine."
+)
 
 
 def run_scenarios(
@@ -141,6 +145,7 @@ def _not_ready(experiment: Experiment) -> str:
         return (
             f"The service does not call '{dependency}' through the address that it is given. Write "
             f"{{{dependency}.url}} in the env or the command of Service(...)."
+            + (_FROM_CONTAINER if experiment.running.elsewhere else "")
         )
     if math.isinf(after):
         return f"Without a fault, {_not_recovered(experiment, observation).clause}. See the golden and the load check."
@@ -178,7 +183,7 @@ def _not_recovered(experiment: Experiment, last: Observation) -> Violation:
 def _leak(experiment: Experiment, limits: tuple[int, int]) -> str:
     until = time.monotonic() + LEAK_SECONDS
     while True:
-        held = open_resources(experiment.running.pid, experiment.proxy.port)
+        held = used(experiment.running, experiment.proxy)
         kinds = zip(("socket", "thread"), held, limits, strict=True)
         over = [
             f"{plural(n, what)} ({most:,} in a burst)" for what, n, most in kinds if n > most + max(SLACK, most // 10)

@@ -12,6 +12,7 @@ from time import monotonic
 import numpy as np
 
 from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.process.running import Running
 
 SAMPLE_SECONDS = 0.05
 MIN_REQUESTS = 5  # fewer in a window are no rate
@@ -59,13 +60,13 @@ class ResourceUsage:
 
 
 @contextmanager
-def monitor(proxy: DependencyProxy, pid: int) -> Iterator[ResourceUsage]:
-    """Take samples of the service with process id ``pid`` until the block ends."""
+def monitor(proxy: DependencyProxy, running: Running) -> Iterator[ResourceUsage]:
+    """Take samples of a service until the block ends."""
     usage, stop = ResourceUsage(), threading.Event()
 
     def sample() -> None:
         while True:
-            sockets, threads = open_resources(pid, proxy.port)
+            sockets, threads = used(running, proxy)
             usage.moments.append(monotonic())
             usage.calls.append(proxy.calls)
             usage.connections.append(sockets)
@@ -80,6 +81,15 @@ def monitor(proxy: DependencyProxy, pid: int) -> Iterator[ResourceUsage]:
     finally:
         stop.set()
         thread.join()
+
+
+def used(running: Running, proxy: DependencyProxy) -> tuple[int, int]:
+    """Return the sockets that a service has to the proxy of its dependency, and its threads.
+
+    Where it runs elsewhere, as in a container, the sockets are those that are open at the proxy, and no thread is
+    counted: what is below its command is the client of the engine.
+    """
+    return (proxy.held, 0) if running.elsewhere else open_resources(running.pid, proxy.port)
 
 
 def open_resources(pid: int, port: int) -> tuple[int, int]:

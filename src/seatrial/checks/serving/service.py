@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from seatrial.checks.serving.dependencies import reachable
 from seatrial.checks.serving.target import target_of
 from seatrial.errors import TargetError, UsageError
 from seatrial.events import Finding, Severity
@@ -168,7 +169,7 @@ def serve(trial: Trial, *, model_path: str | None = None, urls: Mapping[str, str
     pipeline = trial.pipeline
     if pipeline.service is None:
         raise UsageError(f"Pipeline '{pipeline.name}' has no service: declare one with Service(command=…).")
-    values = values_of(pipeline, model_path or trial.model_path, urls)
+    values = values_of(pipeline, model_path or trial.model_path, reachable(trial, urls or {}))
     return start(pipeline.service, values=values, cwd=folder_of(pipeline), sandbox=trial.sandbox)
 
 

@@ -29,6 +29,8 @@ class DependencyProxy:
     Args:
         url: the dependency's.
         seed: decides what a fault with a share or a toxicity hits.
+        bind: the address of this machine on which the service reaches it.
+        name: what the service calls this machine; by default ``bind``.
 
     Example:
         >>> with DependencyProxy("redis://127.0.0.1:6379/0", seed=7) as proxy:
@@ -37,8 +39,8 @@ class DependencyProxy:
         ...         ...
     """
 
-    def __init__(self, url: str, *, seed: int = 0) -> None:
-        self.url, self.seed = url, seed
+    def __init__(self, url: str, *, seed: int = 0, bind: str = "127.0.0.1", name: str = "") -> None:
+        self.url, self.seed, self._bind, self._name = url, seed, bind, name
         self._stack = ExitStack()
         self._http: HttpProxy | None = None
 
@@ -47,7 +49,7 @@ class DependencyProxy:
         if self.url.startswith("http:"):
             self._http = self._stack.enter_context(HttpProxy(self.url, seed=self.seed))
             host, port = self._http.address
-        self._tcp = self._stack.enter_context(TcpProxy(host, port, seed=self.seed))
+        self._tcp = self._stack.enter_context(TcpProxy(host, port, seed=self.seed, bind=self._bind, name=self._name))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,8 +57,13 @@ class DependencyProxy:
 
     @property
     def port(self) -> int:
-        """The port of 127.0.0.1 on which the service reaches the dependency."""
+        """The port on which the service reaches the dependency."""
         return self._tcp.address[1]
+
+    @property
+    def held(self) -> int:
+        """How many connections to the dependency the service holds open, as seen from here."""
+        return self._tcp.held
 
     @property
     def through(self) -> str:

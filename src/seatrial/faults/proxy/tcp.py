@@ -58,23 +58,26 @@ def address_of(url: str) -> tuple[str, int]:
 
 
 class TcpProxy:
-    """A proxy on a free port of 127.0.0.1 that passes everything to ``host:port``.
+    """A proxy on a free port of this machine that passes everything to ``host:port``.
 
     Args:
         host: of the dependency.
         port: of the dependency.
         seed: decides which connections a fault's toxicity hits.
+        bind: the address of this machine on which it listens.
+        name: what clients call this machine; by default ``bind``.
 
     Attributes:
-        address: host and port of the proxy.
+        address: host and port on which the proxy listens.
         connections: how many were accepted so far.
 
     Raises:
         TargetError: the proxy cannot listen.
     """
 
-    def __init__(self, host: str, port: int, *, seed: int = 0) -> None:
-        self.upstream, self.seed = (host, port), seed
+    def __init__(self, host: str, port: int, *, seed: int = 0, bind: str = "127.0.0.1", name: str = "") -> None:
+        self.upstream, self.seed, self._bind, self.name = (host, port), seed, bind, name or bind
+        self._family = socket.AF_INET6 if ":" in bind else socket.AF_INET
         self.connections = 0
         self._open: dict[ProxiedConnection, int] = {}
         self._faults: dict[int, tuple[Fault, FaultCounter]] = {}
@@ -85,10 +88,17 @@ class TcpProxy:
 
     def __enter__(self) -> TcpProxy:
         # Bound but never listening, it reserves the port while the listener is down, so that attempts are refused.
-        self._port_holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._port_holder = socket.socket(self._family, socket.SOCK_STREAM)
         self._port_holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._port_holder.bind(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self._port_holder.getsockname()
+        try:
+            self._port_holder.bind((self._bind, 0))
+        except OSError as error:
+            self._port_holder.close()
+            raise TargetError(
+                f"The proxy cannot listen on {self._bind}: {error.strerror}. Give an address of this machine, as "
+                "'ip address' lists them, as bind in [resilience] of service.toml."
+            ) from error
+        self.address: tuple[str, int] = self._port_holder.getsockname()[:2]
         self._background = Background(f"proxy of {self.upstream[0]}:{self.upstream[1]}")
         self._background.run(self._listen())
         return self
@@ -105,11 +115,17 @@ class TcpProxy:
         """How many connections are open now."""
         return len(self._open)
 
+    @property
+    def held(self) -> int:
+        """How many connections are open now and were not ended by the client: as many as it still uses."""
+        return sum(not (each.closing or each.upstream.ended) for each in list(self._open))
+
     def through(self, url: str) -> str:
         """Return the dependency's URL with this proxy's address in place of its own."""
         parts = urlsplit(url)
         user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-        return urlunsplit(parts._replace(netloc=f"{user}{self.address[0]}:{self.address[1]}"))
+        host = f"[{self.name}]" if ":" in self.name else self.name
+        return urlunsplit(parts._replace(netloc=f"{user}{host}:{self.address[1]}"))
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[FaultCounter]:
@@ -155,7 +171,7 @@ class TcpProxy:
                 await self._listen()
 
     async def _listen(self) -> None:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener = socket.socket(self._family, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self.address)
