@@ -42,6 +42,7 @@ class Experiment:
         until: the ``time.monotonic()`` moment at which the budget ends.
         phases: numbers the phases of load.
         usual_seconds: the 95th percentile of the latency of each second without a fault.
+        moved: the fault scenarios that moved answers, so that the data comes through the proxy.
     """
 
     check: str
@@ -55,6 +56,7 @@ class Experiment:
     until: float = math.inf
     phases: count[int] = field(default_factory=count)
     usual_seconds: list[float] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
 
     def send(self, schedule: Schedule, unaffected: bool = False) -> Observation:
         """Send the requests of one schedule and return what was observed.

@@ -16,6 +16,7 @@ from seatrial.checks.resilience.experiment import BURST_REQUESTS, Experiment
 from seatrial.checks.resilience.findings import BURST, findings, measurements
 from seatrial.checks.resilience.monitor import open_resources
 from seatrial.checks.resilience.observation import Observation
+from seatrial.checks.resilience.unmet import moves
 from seatrial.checks.serving.matrix import CLEAN, scenarios_of
 from seatrial.events import Attachment, Evaluated, Event, NotEvaluated
 from seatrial.faults.network import Latency
@@ -154,8 +155,11 @@ def _run_once(
     with experiment.proxy.fault(scenario.fault) as hits:
         observation = experiment.send(experiment.steady(policy.fault_seconds), unaffected=True)
     usual = max(experiment.usual_seconds[-2 * CLEAN :], default=0.0)
-    observation = replace(observation, hits=hits.count, usual_seconds=usual)
+    reached = bool(experiment.moved)
+    observation = replace(observation, hits=hits.count, usual_seconds=usual, reached=reached)
     violations = list(under_fault(scenario, observation, experiment.slo))
+    if not scenario.whole and moves(observation):
+        experiment.moved.append(scenario.name)
     if not hits.count:
         return observation, violations, 0.0
     recovered, last = experiment.recover()

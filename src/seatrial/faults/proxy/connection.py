@@ -193,7 +193,7 @@ class ProxiedConnection:
 
     def undo(self, number: int, fault: Fault) -> None:
         """Remove a fault; a connection that lost bytes to it is closed."""
-        if self._direction(fault.stream).remove(number) and fault.severs:
+        if self._direction(fault.stream).remove(number) and fault.loses_bytes:
             self.close()
 
     def _direction(self, stream: Stream) -> Direction:
