@@ -21,7 +21,7 @@ class Scales:
     """Asks the scales for the weight of a kind."""
 
     def __init__(self, url):
-        self.http = httpx.Client(base_url=url, timeout=SECONDS, limits=httpx.Limits(max_connections=8))
+        self.http = httpx.Client(base_url=url.split(",")[0], timeout=SECONDS, limits=httpx.Limits(max_connections=8))
 
     def of(self, kind):
         tries = {"retry": 2, "retries": 9}.get(FAULT, 1)
@@ -106,7 +106,7 @@ def scales_at(url):
     """The client that an address asks for."""
     if FAULT == "advertised":
         return AdvertisedScales(url)
-    return RedisScales(url) if url.startswith("redis:") else Scales(url)
+    return RedisScales(url) if url.startswith(("redis:", "unix:")) else Scales(url)
 
 
 scales = scales_at(os.environ.get("SCALES", "http://127.0.0.1:1"))

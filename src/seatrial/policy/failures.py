@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from seatrial.policy.settings import List, Settings, setting
 from seatrial.policy.values import Faults, Text
 
@@ -15,6 +17,12 @@ class FailurePolicy(Settings):
     timeout_ms: float | None = setting(
         None, gt=0, unit="ms", example=300, says="The service's timeout for a response of the dependency."
     )
+    tls: Literal["service", "proxy"] = setting(
+        "service",
+        says="Who speaks TLS to the dependency under faults. With 'proxy', the service gets a plain address "
+        "(http:// for https://, redis:// for rediss://) and the proxy checks the certificate by the real name. With "
+        "'service', the name is kept only where it leads to this machine.",
+    )  # fmt: skip
     deadline_ms: float | None = setting(
         None, gt=0, unit="ms", example=1500,
         says="Maximum response time during a fault; by default three times timeout_ms.",

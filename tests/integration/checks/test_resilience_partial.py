@@ -61,7 +61,8 @@ def test_answers_that_are_all_complete_show_retries_or_nothing(baseline):
 def broken(made, names):
     """What is violated under each fault, by its name, of one service that is started for all of them."""
     url, told, moved = made.pipeline.dependencies["scales"].url, {}, False
-    with made, DependencyProxy(url) as proxy, serve(made, urls={"scales": proxy.through}) as running:
+    tls = made.policy.failure_policy("scales").tls == "proxy"
+    with made, DependencyProxy(url, tls=tls) as proxy, serve(made, urls={"scales": proxy.through}) as running:
         baseline = baseline_of(made, "scales", expected(made))
         at = Experiment("resilience", "scales", proxy, running, f"{running.url}/predict", baseline)
         for each in (s for s in scenarios_of(baseline.policy, url) if s.name in names):

@@ -17,7 +17,7 @@ from seatrial.checks.serving.budget import deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places
 from seatrial.checks.serving.service import address_of, not_ours, only_json, serve
-from seatrial.errors import AnswerError, SeatrialError, TargetError
+from seatrial.errors import AnswerError, SeatrialError, TargetError, UsageError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated
 from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.trial import Trial
@@ -50,12 +50,17 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     except SeatrialError as error:
         yield NotEvaluated(NAME, dependency, f"The declared fallback could not be computed. {error}", crashed=True)
         return
+    try:
+        between = DependencyProxy(declared.address, seed=trial.seed, tls=policy.tls == "proxy")
+    except UsageError as error:
+        yield NotEvaluated(NAME, dependency, f'[dependencies.{dependency}] sets tls = "proxy". {error}')
+        return
     cases = list(places(trial))
     left = len(cases) - cases.index(dependency)  # the common budget is shared by the cases that still have to run
     until = deadline(trial, policy.budget_seconds, share=1 / left)
     try:
         with (
-            DependencyProxy(declared.url, seed=trial.seed) as proxy,
+            between as proxy,
             serve(trial, urls={dependency: proxy.through}) as running,
         ):
             url = running.url + path

@@ -144,7 +144,13 @@ def _not_ready(experiment: Experiment) -> str:
             f"{{{dependency}.url}} in the env or the command of Service(...)."
         )
     if math.isinf(after):
-        return f"Without a fault, {_not_recovered(experiment, observation).clause}. See the golden and the load check."
+        name = experiment.proxy.unnamed
+        hint = (
+            f" It gets an address of this machine, where the certificate of '{name}' does not hold: set "
+            f'tls = "proxy" in [dependencies.{dependency}] of service.toml, and the proxy speaks TLS in its place.'
+        )
+        clause = _not_recovered(experiment, observation).clause
+        return f"Without a fault, {clause}. See the golden and the load check.{hint if name else ''}"
     return ""
 
 
@@ -182,7 +188,7 @@ def _not_recovered(experiment: Experiment, last: Observation) -> Violation:
 def _leak(experiment: Experiment, limits: tuple[int, int]) -> str:
     until = time.monotonic() + LEAK_SECONDS
     while True:
-        held = open_resources(experiment.running.pid, experiment.proxy.port)
+        held = open_resources(experiment.running.pid, experiment.proxy)
         kinds = zip(("socket", "thread"), held, limits, strict=True)
         over = [
             f"{plural(n, what)} ({most:,} in a burst)" for what, n, most in kinds if n > most + max(SLACK, most // 10)

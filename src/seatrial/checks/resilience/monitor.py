@@ -65,7 +65,7 @@ def monitor(proxy: DependencyProxy, pid: int) -> Iterator[ResourceUsage]:
 
     def sample() -> None:
         while True:
-            sockets, threads = open_resources(pid, proxy.port)
+            sockets, threads = open_resources(pid, proxy)
             usage.moments.append(monotonic())
             usage.calls.append(proxy.calls)
             usage.connections.append(sockets)
@@ -82,15 +82,15 @@ def monitor(proxy: DependencyProxy, pid: int) -> Iterator[ResourceUsage]:
         thread.join()
 
 
-def open_resources(pid: int, port: int) -> tuple[int, int]:
-    """Return the sockets that a process and its children have to ``port``, in any state, and their threads."""
+def open_resources(pid: int, proxy: DependencyProxy) -> tuple[int, int]:
+    """Return the sockets that a process and its children have to a dependency, in any state, and their threads."""
     import psutil
 
-    sockets = threads = 0
+    sockets, threads, ports = proxy.open_files, 0, proxy.ports
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         for each in (process, *process.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 threads += each.num_threads()
-                sockets += sum(bool(s.raddr) and s.raddr.port == port for s in each.net_connections("tcp"))
+                sockets += sum(bool(s.raddr) and s.raddr.port in ports for s in each.net_connections("tcp"))
     return sockets, threads

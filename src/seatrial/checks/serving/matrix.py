@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from seatrial.checks.serving.service import address_of, can_start
+from seatrial.faults.addresses import over_http
 from seatrial.faults.proxy.dependency import is_proxied
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import scenarios
@@ -14,7 +15,8 @@ from seatrial.trial import Trial
 
 def scenarios_of(loss: FailurePolicy, url: str) -> Sequence[Scenario]:
     """Return the fault scenarios of a dependency: those declared, or all that its address allows."""
-    return scenarios(loss, ("tcp", "http") if url.startswith("http:") else ("tcp",), loss.faults)
+    changed = over_http(url) or (loss.tls == "proxy" and url.startswith("https:"))
+    return scenarios(loss, ("tcp", "http") if changed else ("tcp",), loss.faults)
 
 
 def places(trial: Trial) -> Sequence[str]:
@@ -24,17 +26,18 @@ def places(trial: Trial) -> Sequence[str]:
 
 def seconds(trial: Trial, dependency: str) -> float:
     """Return about how long a dependency's matrix takes, its own budget at most."""
-    loss, url = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency].url
+    loss, url = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency].address
     return min(loss.budget_seconds, usual_seconds(loss, len(scenarios_of(loss, url))))
 
 
 def why_not(trial: Trial, dependency: str) -> str:
     """Return why a dependency is not broken in this trial, or the empty string."""
-    url = trial.pipeline.dependencies[dependency].url
+    url = trial.pipeline.dependencies[dependency].address
     if not can_start(trial) and not address_of(trial):
         return "the pipeline has no service that can be started here"
     if not is_proxied(url):
-        return f"'{dependency}' is not reached over TCP ({url.partition(':')[0]}): there is no wire to put a fault on"
+        kind = url.partition("://")[0] if "://" in url else "no URL"
+        return f"'{dependency}' is not reached over TCP ({kind}) or a socket file: there is no wire to put a fault on"
     if trial.policy.failure_policy(dependency).timeout_ms is None:
         return f"[dependencies.{dependency}] of service.toml does not set timeout_ms"
     return ""

@@ -127,7 +127,7 @@ class Endpoint(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Pass it on; the other direction stays open."""
         self.out.receive(Signal.END)
-        return True
+        return self.out.source is None or self.out.source.get_extra_info("sslcontext") is None  # TLS has no half
 
     def connection_lost(self, error: Exception | None) -> None:
         """End both directions: a reset is passed on as a reset."""
