@@ -8,6 +8,7 @@ from seatrial.checks.resilience import criteria
 from seatrial.checks.resilience.calls import calls_per_request
 from seatrial.checks.resilience.experiment import Experiment
 from seatrial.checks.resilience.fallback import baseline_of
+from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.resilience.unmet import moves
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of
@@ -22,7 +23,7 @@ PARTIAL = ["jitter", "drip", "some_timeouts", "some_resets", "some_errors"]
 @pytest.fixture(scope="module")
 def baseline(scales):
     made = trial(scales)
-    return baseline_of(made, "scales", expected(made))
+    return baseline_of(made, ["scales"], expected(made), made.policy.failure_policy("scales"))
 
 
 def partly(baseline, users, hits, change=lambda answer: answer, **more):
@@ -62,8 +63,12 @@ def broken(made, names):
     """What is violated under each fault, by its name, of one service that is started for all of them."""
     url, told, moved = made.pipeline.dependencies["scales"].url, {}, False
     tls = made.policy.failure_policy("scales").tls == "proxy"
-    with made, DependencyProxy(url, tls=tls) as proxy, serve(made, urls={"scales": proxy.through}) as running:
-        baseline = baseline_of(made, "scales", expected(made))
+    with (
+        made,
+        Proxies({"scales": DependencyProxy(url, tls=tls)}) as proxy,
+        serve(made, urls=proxy.through) as running,
+    ):
+        baseline = baseline_of(made, ["scales"], expected(made), made.policy.failure_policy("scales"))
         at = Experiment("resilience", "scales", proxy, running, f"{running.url}/predict", baseline)
         for each in (s for s in scenarios_of(baseline.policy, url) if s.name in names):
             with proxy.fault(each.fault) as hits:

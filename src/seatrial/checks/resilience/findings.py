@@ -40,7 +40,7 @@ def findings(experiment: Experiment, fault: str, violations: Sequence[Violation]
             when = "After" if each.criterion in AFTERWARDS else "With"
             phase = "During a burst" if fault == BURST else f"{when} fault '{fault}'"
             yield Finding(
-                experiment.check, dependency, f"{phase} on '{dependency}', {each.clause}.",
+                experiment.check, dependency, f"{phase} on {experiment.broken}, {each.clause}.",
                 cause=each.criterion, advice=ADVICE[each.criterion],
                 evidence={"fault": fault, "rows": each.of, "seed": experiment.seed, "violations": each.count,
                           **each.evidence},

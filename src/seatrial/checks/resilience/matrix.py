@@ -49,7 +49,7 @@ def run_scenarios(
     limits = high_water(observation)
     experiment.recover()
     for n, scenario in enumerate(scenarios):
-        on_progress(n, len(scenarios), f"'{dependency}' {scenario.name}")
+        on_progress(n, len(scenarios), f"{experiment.broken} {scenario.name}")
         rest = ", ".join(f"'{each.name}'" for each in scenarios[n:])
         if time.monotonic() + policy.fault_seconds + CLEAN > experiment.until:
             undecided.append(f"The time budget ended before {rest}; raise budget_seconds.")
@@ -131,23 +131,23 @@ def high_water(burst: Observation) -> tuple[int, int]:
 
 def _not_ready(experiment: Experiment) -> str:
     """Return why no scenario can be run, or the empty string."""
-    dependency = experiment.dependency
+    names = experiment.proxy.names
     if not experiment.baseline.uses.any():
         return (
-            f"No request of the reference uses '{dependency}': its declared fallback flags no answer as degraded. "
+            f"No request of the reference uses {experiment.broken}: the declared fallback flags no answer as degraded. "
             "Capture a reference whose requests use it."
         )
     after, observation = experiment.recover()
     if not experiment.proxy.calls:
         return (
-            f"The service does not call '{dependency}' through the address that it is given. Write "
-            f"{{{dependency}.url}} in the env or the command of Service(...)."
+            f"The service does not call {experiment.broken} through the address that it is given. Write "
+            f"{' and '.join(f'{{{name}.url}}' for name in names)} in the env or the command of Service(...)."
         )
     if math.isinf(after):
         name = experiment.proxy.unnamed
         hint = (
             f" It gets an address of this machine, where the certificate of '{name}' does not hold: set "
-            f'tls = "proxy" in [dependencies.{dependency}] of service.toml, and the proxy speaks TLS in its place.'
+            f'tls = "proxy" in [dependencies.{names[0]}] of service.toml, and the proxy speaks TLS in its place.'
         )
         clause = _not_recovered(experiment, observation).clause
         return f"Without a fault, {clause}. See the golden and the load check.{hint if name else ''}"

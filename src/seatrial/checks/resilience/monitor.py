@@ -11,7 +11,7 @@ from time import monotonic
 
 import numpy as np
 
-from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.checks.resilience.together import Proxies
 
 SAMPLE_SECONDS = 0.05
 MIN_REQUESTS = 5  # fewer in a window are no rate
@@ -59,7 +59,7 @@ class ResourceUsage:
 
 
 @contextmanager
-def monitor(proxy: DependencyProxy, pid: int) -> Iterator[ResourceUsage]:
+def monitor(proxy: Proxies, pid: int) -> Iterator[ResourceUsage]:
     """Take samples of the service with process id ``pid`` until the block ends."""
     usage, stop = ResourceUsage(), threading.Event()
 
@@ -82,8 +82,8 @@ def monitor(proxy: DependencyProxy, pid: int) -> Iterator[ResourceUsage]:
         thread.join()
 
 
-def open_resources(pid: int, proxy: DependencyProxy) -> tuple[int, int]:
-    """Return the sockets that a process and its children have to a dependency, in any state, and their threads."""
+def open_resources(pid: int, proxy: Proxies) -> tuple[int, int]:
+    """Return the sockets that a process and its children have to dependencies, in any state, and their threads."""
     import psutil
 
     sockets, threads, ports = proxy.open_files, 0, proxy.ports
