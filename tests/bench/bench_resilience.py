@@ -38,7 +38,7 @@ def main() -> None:
         url = ground.pipeline.dependencies["store"].url
         with (
             Proxies({"store": DependencyProxy(url)}) as between,
-            serve(ground.pipeline, model_path=ground.path, urls=between.through) as up,
+            serve(made, model_path=ground.path, urls=between.through) as up,
         ):
             held = baseline_of(made, ["store"], expected(made), made.policy.failure_policy("store"))
             rows = scenarios_of(held.policy, url)

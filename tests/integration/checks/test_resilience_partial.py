@@ -37,6 +37,14 @@ def partly(baseline, users, hits, change=lambda answer: answer, **more):
     return replace(made, baseline=baseline, **more)
 
 
+def test_calls_are_not_counted_where_answers_come_from_a_cache(baseline):
+    """A complete answer may have taken none, so that hits beside it are no retries."""
+    cached = replace(baseline, policy=baseline.policy.model_copy(update={"cached": True}))
+    what = replace(partly(baseline, 30, hits=45), baseline=cached)
+    assert found("some_resets", what) == []
+    assert criteria.states(row("some_resets"), what, [])["amplification"] == "not evaluated"
+
+
 @pytest.mark.parametrize("name", ["some_timeouts", "some_resets"])
 def test_requests_that_were_hit_degrade_and_the_others_are_right(baseline, name):
     """Each request is judged by itself: one retry is allowed, and a degraded answer needs its flag."""

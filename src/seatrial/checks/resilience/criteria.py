@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seatrial.checks.resilience.calls import too_many_calls
+from seatrial.checks.resilience.calls import are_counted, too_many_calls
 from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.resilience.unmet import unmet
 from seatrial.faults.scenario import Scenario
@@ -224,7 +224,7 @@ def states(scenario: Scenario, observation: Observation, violations: list[Violat
     found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if applied else "not evaluated")
     if not scenario.whole:
         found["needless-fallback"] = "not evaluated"
-    if scenario.whole or scenario.name == "down":  # attempts at a closed port cannot be counted
+    if not are_counted(scenario, observation):
         found["amplification"] = "not evaluated"
     if not scenario.waits or not policy.circuit_breaker:
         found["circuit-breaker"] = "not evaluated"
