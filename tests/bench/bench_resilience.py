@@ -1,7 +1,7 @@
 """How often a clean matrix fails: ``python tests/bench/bench_resilience.py --matrices 200``.
 
 The payments service with all its protections, over a real PostgreSQL, every fault scenario again and again on one
-service. The yardstick is zero: every finding, and every criterion that is not evaluated, is false. About 35 s a matrix
+service. The yardstick is zero: every finding, and every criterion that is not evaluated, is false. About 60 s a matrix
 on two idle cores.
 """
 

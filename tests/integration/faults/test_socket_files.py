@@ -1,6 +1,8 @@
 """A real Redis and a real PostgreSQL on socket files: clients reach them through the proxy, faults too."""
 
 import contextlib
+import subprocess
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,12 +12,12 @@ from redis.retry import Retry
 
 from seatrial.faults.network import Down, ResetPeer, Timeout
 from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.isolation import bubblewrap
 from tests.e2e.trials.postgres import postgres
 from tests.e2e.trials.redis_server import redis_server
 
-pytestmark = pytest.mark.server
 
-
+@pytest.mark.server
 def test_a_redis_on_a_socket_file():
     with redis_server() as server:
         server.set("a", "2")
@@ -33,6 +35,7 @@ def test_a_redis_on_a_socket_file():
             client.close()
 
 
+@pytest.mark.server
 def test_a_postgresql_on_a_socket_file():
     with postgres() as url:
         with psycopg.connect(url.replace("+psycopg", "")) as straight:
@@ -52,3 +55,15 @@ def test_a_postgresql_on_a_socket_file():
                         answer()
             assert hits.count
             assert answer() == (True,)
+
+
+@pytest.mark.skipif(not bubblewrap.works() or not Path("/usr/bin/python3").exists(), reason="no bubblewrap or Python")
+def test_a_sandbox_shows_the_socket_file_of_the_proxy():
+    """Temporary folders are empty there, and everything else can only be read."""
+    with DependencyProxy("unix:///run/nobody.sock") as proxy:
+        path = proxy.through.removeprefix("unix://")
+        if not path.startswith("/run/"):
+            pytest.skip("no folder of this user in /run")
+        connect = f"import socket; socket.socket(socket.AF_UNIX).connect({path!r})"
+        subprocess.run([*bubblewrap.arguments(), "/usr/bin/python3", "-c", connect], check=True)
+        assert proxy.calls == 1
