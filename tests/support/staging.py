@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 
-def certificate(folder: Path, name: str = "server") -> tuple[Path, Path]:
-    """Write a self-signed certificate for 127.0.0.1 and its key, and return their paths."""
+def certificate(folder: Path, name: str = "server", hosts: tuple[str, ...] = ()) -> tuple[Path, Path]:
+    """Write a self-signed certificate for 127.0.0.1, or for hosts by their names, and its key; return their paths."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,6 +25,7 @@ def certificate(folder: Path, name: str = "server") -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
+    names = [x509.DNSName(each) for each in hosts] or [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -33,7 +34,7 @@ def certificate(folder: Path, name: str = "server") -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

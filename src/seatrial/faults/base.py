@@ -77,6 +77,8 @@ class Fault:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
+            if isinstance(value, Fault):
+                continue
             if each.name == "stream":
                 if value not in ("upstream", "downstream"):
                     raise UsageError(
@@ -85,6 +87,11 @@ class Fault:
             elif not isinstance(value, (int, float)) or not value >= 0 or (each.name == "toxicity" and value > 1):
                 allowed = "a share from 0 to 1" if each.name == "toxicity" else "a number of at least 0"
                 raise UsageError(f"{type(self).__name__}({each.name}={value!r}) is out of range. Allowed: {allowed}.")
+
+    @property
+    def loses_bytes(self) -> bool:
+        """Whether the connections that it hit are closed when it is undone."""
+        return self.severs
 
     def begin(self, rng: Random, on_hit: OnHit) -> Transform:
         """Return the transform for one direction of one connection.

@@ -1,4 +1,4 @@
-"""The faults of a TCP connection, with Toxiproxy's names, attributes and units."""
+"""The faults of a TCP connection, with Toxiproxy's names, attributes and units where it has them."""
 
 from __future__ import annotations
 
@@ -168,6 +168,37 @@ class Slicer(Fault):
                     size = self.average_size + rng.randint(-self.size_variation, self.size_variation)
                     yield due, item[at : at + size]
                     at, due = at + size, due + self.delay / 1e6
+            elif item is not Signal.START:
+                yield due, item
+
+        return transform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drip(Fault):
+    """Cut what comes at once into ``pieces`` of the same size, spread over ``spread`` ms however long it is.
+
+    Raises:
+        UsageError: fewer than one piece.
+    """
+
+    spread: float
+    pieces: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pieces < 1:
+            raise UsageError(f"Drip(pieces={self.pieces}) passes nothing. Use Timeout() for that, or at least 1 piece.")
+
+    def begin(self, rng: Random, on_hit: OnHit) -> Transform:  # noqa: ARG002 (nothing is random)
+        """Return the transform."""
+
+        def transform(due: float, item: Item) -> Iterator[TimedItem]:
+            if isinstance(item, bytes):
+                on_hit()
+                size = -(-len(item) // self.pieces)
+                for number, at in enumerate(range(0, len(item), size), 1):
+                    yield due + self.spread / 1e3 * number / self.pieces, item[at : at + size]
             elif item is not Signal.START:
                 yield due, item
 

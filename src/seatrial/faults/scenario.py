@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from seatrial.faults.base import Fault
+from seatrial.faults.partial import Partial
 from seatrial.faults.responses import ResponseFault
 
 LAST = 1_000  # the order of a scenario that states none: after the built-in ones
@@ -49,6 +50,12 @@ class Scenario:
     def transport(self) -> Literal["tcp", "http"]:
         """The transport it needs: ``http`` where it changes responses, else ``tcp``, which every dependency has."""
         return "http" if isinstance(self.fault, ResponseFault) else "tcp"
+
+    @property
+    def partial(self) -> bool:
+        """Whether it hits a share of the requests to the dependency, and counts each of them once."""
+        fault = self.fault
+        return isinstance(fault, Partial) or (isinstance(fault, ResponseFault) and fault.share < 1)
 
 
 ScenarioFactory = Callable[[TimeoutPolicy], Scenario]

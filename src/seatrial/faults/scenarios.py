@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from seatrial import plugins
-from seatrial.faults.network import Down, Latency, LimitData, ResetPeer, Slicer, Timeout
+from seatrial.faults.network import Down, Drip, Latency, LimitData, ResetPeer, Slicer, Timeout
+from seatrial.faults.partial import Partial
 from seatrial.faults.responses import Blanks, Errors, MissingKeys, TooManyRequests, WrongSchema
 from seatrial.faults.scenario import Scenario, TimeoutPolicy
 
 WITHIN = 0.8  # share of the time-out: slow, but in time
+PARTLY = 0.6  # share of the requests: three retries and more show in the number of calls, one does not
 TRICKLE_PIECES = 20  # bytes that come within one time-out
 
 
@@ -53,9 +55,20 @@ def latency_within(policy: TimeoutPolicy) -> Scenario:
     return Scenario("latency_within", Latency(latency=WITHIN * _timeout_ms(policy)), whole=True, order=10)
 
 
+def jitter(policy: TimeoutPolicy) -> Scenario:
+    """Responses come after a time that differs each time, within the time-out."""
+    half = WITHIN / 2 * _timeout_ms(policy)
+    return Scenario("jitter", Latency(latency=half, jitter=half), whole=True, order=15)
+
+
 def slicer(_: TimeoutPolicy) -> Scenario:
     """Responses come in small pieces, at full speed."""
     return Scenario("slicer", Slicer(average_size=16, size_variation=8), whole=True, order=20)
+
+
+def drip(policy: TimeoutPolicy) -> Scenario:
+    """Responses come in ten slow drips, the last of them within the time-out."""
+    return Scenario("drip", Drip(spread=WITHIN * _timeout_ms(policy)), whole=True, order=25)
 
 
 def latency_beyond(policy: TimeoutPolicy) -> Scenario:
@@ -79,9 +92,19 @@ def timeout(_: TimeoutPolicy) -> Scenario:
     return Scenario("timeout", Timeout(), waits=True, order=60)
 
 
+def some_timeouts(_: TimeoutPolicy) -> Scenario:
+    """To 0.6 of the requests no response ever comes, so that no circuit breaker must open, and retries show."""
+    return Scenario("some_timeouts", Partial(fault=Timeout(), share=PARTLY), order=65)
+
+
 def reset_peer(_: TimeoutPolicy) -> Scenario:
     """Connections are reset."""
     return Scenario("reset_peer", ResetPeer(), order=70)
+
+
+def some_resets(_: TimeoutPolicy) -> Scenario:
+    """The connections of 0.6 of the requests are reset."""
+    return Scenario("some_resets", Partial(fault=ResetPeer(), share=PARTLY), order=75)
 
 
 def limit_data(_: TimeoutPolicy) -> Scenario:
@@ -92,6 +115,11 @@ def limit_data(_: TimeoutPolicy) -> Scenario:
 def errors(_: TimeoutPolicy) -> Scenario:
     """Every response is a 503."""
     return Scenario("errors", Errors(), order=90)
+
+
+def some_errors(_: TimeoutPolicy) -> Scenario:
+    """The response to 0.6 of the requests is a 503."""
+    return Scenario("some_errors", Errors(share=PARTLY), order=95)
 
 
 def too_many_requests(_: TimeoutPolicy) -> Scenario:

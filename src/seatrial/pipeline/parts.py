@@ -112,7 +112,8 @@ class Dependency:
 
     Attributes:
         name: the name of the parameter through which stages receive its client.
-        url: its address.
+        url: its address, such as ``mongodb://h1,h2/db``, ``h1:9092,h2:9092``, ``unix:///run/redis.sock``; several in a
+            list are joined with commas.
         connect: a function from the address to a client.
         fallback: a function that returns the client to use where the dependency has failed. Responses computed with
             it are what a degraded service must return; None where the pipeline declares no fallback.
@@ -124,9 +125,22 @@ class Dependency:
     """
 
     name: str
-    url: str
+    url: str | Sequence[str]
     connect: Callable[[str], Any]
     fallback: Callable[[], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.url, str):
+            return
+        urls = list(self.url)
+        if not urls or not all(isinstance(each, str) and each for each in urls):
+            raise PipelineError(f"Dependency '{self.name}': give its address as text, or several in a list.")
+        object.__setattr__(self, "url", ",".join(urls))
+
+    @property
+    def address(self) -> str:
+        """Its address as one text."""
+        return self.url if isinstance(self.url, str) else ",".join(self.url)
 
 
 @dataclass(frozen=True)

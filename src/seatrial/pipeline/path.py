@@ -195,7 +195,7 @@ class Pipeline:
 
 def _connect(dependency: Dependency) -> Any:
     try:
-        return dependency.connect(dependency.url)
+        return dependency.connect(dependency.address)
     except Exception as error:
         raise PipelineError(
             f"Dependency '{dependency.name}' cannot be reached: {type(error).__name__}. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Literal
 
 from pydantic import model_validator
 
@@ -47,6 +48,12 @@ class FailurePolicy(Settings):
     timeout_ms: float | None = setting(
         None, gt=0, unit="ms", example=300, says="The service's timeout for a response of the dependency."
     )
+    tls: Literal["service", "proxy"] = setting(
+        "service",
+        says="Who speaks TLS to the dependency under faults. With 'proxy', the service gets a plain address "
+        "(http:// for https://, redis:// for rediss://) and the proxy checks the certificate by the real name. With "
+        "'service', the name is kept only where it leads to this machine.",
+    )  # fmt: skip
     deadline_ms: float | None = setting(
         None, gt=0, unit="ms", example=1500,
         says="Maximum response time during a fault; by default three times timeout_ms.",

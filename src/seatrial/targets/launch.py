@@ -90,7 +90,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 def values_of(pipeline: Pipeline, model_path: str | None, urls: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return what fills the blanks of a pipeline's service: the model's path, each dependency's URL or another."""
-    known = {f"{name}.url": (urls or {}).get(name, d.url) for name, d in pipeline.dependencies.items()}
+    known = {f"{name}.url": (urls or {}).get(name, d.address) for name, d in pipeline.dependencies.items()}
     return known | ({"model.path": os.path.abspath(model_path)} if model_path is not None else {})
 
 

@@ -29,6 +29,7 @@ def redis_server():
 
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]
+    options += ["--unixsocket", "redis.sock"]  # in its working directory, beside its port
     with tempfile.TemporaryDirectory(prefix="seatrial-redis-") as root:
         server = subprocess.Popen([binary(), *options], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

@@ -10,6 +10,7 @@ from seatrial.checks.resilience.criteria import under_fault
 from seatrial.checks.resilience.experiment import Experiment
 from seatrial.checks.resilience.fallback import baseline_of
 from seatrial.checks.resilience.matrix import run_burst
+from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of, why_not
 from seatrial.checks.serving.service import serve
@@ -56,11 +57,11 @@ def experiment(ground):
     loss = FailurePolicy(**STORE)
     with (
         ground.trial() as made,
-        DependencyProxy(ground.pipeline.dependencies["store"].url) as between,
-        serve(made, model_path=ground.path, urls={"store": between.through}) as running,
+        Proxies({"store": DependencyProxy(ground.pipeline.dependencies["store"].url)}) as between,
+        serve(made, model_path=ground.path, urls=between.through) as running,
         Http(running.url, seconds=30) as http,
     ):
-        baseline = baseline_of(made, "store", expected(made))
+        baseline = baseline_of(made, ["store"], expected(made), made.policy.failure_policy("store"))
         at = Experiment("resilience", "store", between, running, f"{running.url}/score", baseline)
         scenarios = {each.name: each for each in scenarios_of(loss, between.url)}
 

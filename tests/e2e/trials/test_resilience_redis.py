@@ -13,6 +13,7 @@ from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.criteria import under_fault
 from seatrial.checks.resilience.experiment import Experiment
 from seatrial.checks.resilience.fallback import baseline_of
+from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.checks.serving.service import serve
@@ -74,10 +75,10 @@ def test_a_client_that_retries_by_itself_violates_amplification(trial):
     with trial("retries") as made:
         url = made.pipeline.dependencies["scales"].url
         with (
-            DependencyProxy(url) as between,
-            serve(made, urls={"scales": between.through}) as running,
+            Proxies({"scales": DependencyProxy(url)}) as between,
+            serve(made, urls=between.through) as running,
         ):
-            ground = baseline_of(made, "scales", expected(made))
+            ground = baseline_of(made, ["scales"], expected(made), made.policy.failure_policy("scales"))
             at = Experiment("resilience", "scales", between, running, f"{running.url}/predict", ground)
             (row,) = [r for r in scenarios_of(ground.policy, url) if r.name == "reset_peer"]
             with between.fault(row.fault) as hits:

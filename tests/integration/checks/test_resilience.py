@@ -85,7 +85,7 @@ def trial(url, fault="", env=None, **settings):
 def baseline(scales):
     """What answers are compared with: ten of the forty requests do not use the scales."""
     made = trial(scales)
-    return baseline_of(made, "scales", expected(made))
+    return baseline_of(made, ["scales"], expected(made), made.policy.failure_policy("scales"))
 
 
 def seen(baseline, *, degraded=True, seconds=0.1, change=lambda answer: answer, hits=1, lag=0.0, status=200, **usage):

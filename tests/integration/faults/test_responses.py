@@ -6,15 +6,12 @@ import json
 import math
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 import pytest
 
-from seatrial.errors import TargetError, UsageError
-from seatrial.faults.network import Down, Latency
+from seatrial.errors import UsageError
 from seatrial.faults.proxy.http import HttpProxy
 from seatrial.faults.responses import Blanks, Errors, MissingKeys, TooManyRequests, WrongSchema, chosen
-from seatrial.faults.toxiproxy import Toxiproxy
 
 FEATURES = {f"t-{number}": {"amount": number * 1.1, "country": "NA"} for number in range(50)}
 ANSWER = {"as_of": "2026-01-02T00:00:00Z", "features": FEATURES}
@@ -177,53 +174,3 @@ def test_attributes_out_of_range_are_refused():
     for make in (lambda: Errors(share=1.1), lambda: TooManyRequests(retry_after=-1), lambda: Blanks(share=-0.1)):
         with pytest.raises(UsageError):
             make()
-
-
-class ToxiproxyApi(Quiet):
-    """A fake of the part of Toxiproxy's API that is used; it records the settings and proxies nothing."""
-
-    proxies: ClassVar[dict] = {}
-
-    def do_POST(self):
-        settings = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        parts = self.path.strip("/").split("/")
-        if parts == ["proxies"]:
-            if settings["name"] in self.proxies:
-                self.respond(409, b'{"error": "proxy already exists"}')
-                return
-            self.proxies[settings["name"]] = {**settings, "listen": "127.0.0.1:21212", "toxics": {}}
-            self.respond(201, json.dumps(self.proxies[settings["name"]]).encode())
-        elif len(parts) == 2:
-            self.proxies[parts[1]].update(settings)
-            self.respond(200, b"{}")
-        else:
-            self.proxies[parts[1]]["toxics"][settings["name"]] = settings
-            self.respond(200, json.dumps(settings).encode())
-
-    def do_DELETE(self):
-        parts = self.path.strip("/").split("/")
-        removed = self.proxies if len(parts) == 2 else self.proxies[parts[1]]["toxics"]
-        self.respond(204 if removed.pop(parts[-1], None) else 404)
-
-
-def test_toxiproxy_gets_the_same_faults_and_loses_them_again():
-    with running(ToxiproxyApi) as api:
-        with Toxiproxy(api, "store", "redis://me:pw@db/0") as proxy:
-            recorded = ToxiproxyApi.proxies["store"]
-            assert recorded["upstream"] == "db:6379"
-            assert proxy.through("redis://me:pw@db/0") == "redis://me:pw@127.0.0.1:21212/0"
-            expected = {"name": "seatrial-1", "type": "latency", "stream": "downstream", "toxicity": 0.5}
-            expected["attributes"] = {"latency": 500, "jitter": 20}
-            with contextlib.suppress(KeyError), proxy.fault(Latency(latency=500, jitter=20, toxicity=0.5)) as hits:
-                assert hits is None
-                assert list(recorded["toxics"].values()) == [expected]
-                raise KeyError
-            assert recorded["toxics"] == {}
-            with proxy.fault(Down()):
-                assert not recorded["enabled"]
-            assert recorded["enabled"]
-            with pytest.raises(TargetError, match="already exists"), Toxiproxy(api, "store", "redis://db"):
-                pass
-        assert ToxiproxyApi.proxies == {}
-    with pytest.raises(TargetError, match="Is it running"), Toxiproxy(api, "store", "redis://db"):
-        pass

@@ -10,9 +10,10 @@ from seatrial.policy.load import Load, Slo
 from seatrial.policy.settings import validated
 
 OVER_TCP = (
-    "latency_within", "slicer", "latency_beyond", "trickle", "down", "timeout", "reset_peer", "limit_data"
+    "latency_within", "jitter", "slicer", "drip", "latency_beyond", "trickle", "down", "timeout", "some_timeouts",
+    "reset_peer", "some_resets", "limit_data",
 )  # fmt: skip
-OVER_HTTP = ("errors", "too_many_requests", "wrong_schema", "nulls", "missing_keys")
+OVER_HTTP = ("errors", "some_errors", "too_many_requests", "wrong_schema", "nulls", "missing_keys")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seatrial.checks.resilience.calls import are_counted, too_many_calls
 from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.resilience.unmet import unmet
 from seatrial.faults.scenario import Scenario
@@ -23,7 +24,6 @@ CRITERIA = (
 )  # fmt: skip
 NEEDLESS = 0.05  # share of degraded answers that is allowed where the dependency answers in time
 LATE = 0.05  # share of the deadline by which the generator itself may be late
-SLACK = 0.2  # calls per request that are no amplification
 
 
 @dataclass(frozen=True)
@@ -78,19 +78,9 @@ def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -
                 if not late
                 else replace(violation, message=f"{violation.message}, but {late}", evaluated=False)
             )
-    most = observation.baseline.policy.max_amplification
-    if not scenario.whole and (ratio := amplification(observation)) > most:
-        yield Violation(
-            "amplification",
-            f"the dependency was called {ratio:.1f} times per request within one second; at most {most:g} are allowed",
-        )
+    if clause := too_many_calls(scenario, observation):
+        yield Violation("amplification", clause)
     yield from pool(observation)
-
-
-def amplification(observation: Observation) -> float:
-    """Return the most calls of the dependency per request within a second, less the slack."""
-    due, deadline = observation.run.scheduled, observation.baseline.policy.deadline
-    return max(0.0, observation.usage.amplification(due, before=deadline) - SLACK)
 
 
 def pool(observation: Observation) -> Iterator[Violation]:
@@ -234,7 +224,7 @@ def states(scenario: Scenario, observation: Observation, violations: list[Violat
     found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if applied else "not evaluated")
     if not scenario.whole:
         found["needless-fallback"] = "not evaluated"
-    if scenario.whole or scenario.name == "down":  # attempts at a closed port cannot be counted
+    if not are_counted(scenario, observation):
         found["amplification"] = "not evaluated"
     if not scenario.waits or not policy.circuit_breaker:
         found["circuit-breaker"] = "not evaluated"

@@ -13,9 +13,9 @@ import numpy as np
 
 from seatrial.checks.resilience.monitor import monitor
 from seatrial.checks.resilience.observation import Baseline, Observation
+from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.matrix import CLEAN
 from seatrial.errors import AnswerError
-from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule, constant, poisson
@@ -34,8 +34,8 @@ class Experiment:
 
     Attributes:
         check: the name of the check that reports.
-        dependency: the dependency that fails.
-        proxy: the proxy between the service and the dependency.
+        dependency: the dependency that fails, or ``SERVICE`` where several fail together.
+        proxy: the proxies between the service and what fails.
         running: the started service.
         requests: those of the reference, as the service's target writes them.
         baseline: what the answers are compared with.
@@ -44,11 +44,12 @@ class Experiment:
         until: the ``time.monotonic()`` moment at which the budget ends.
         phases: numbers the phases of load.
         usual_seconds: the 95th percentile of the latency of each second without a fault.
+        moved: the fault scenarios that moved answers, so that the data comes through the proxy.
     """
 
     check: str
     dependency: str
-    proxy: DependencyProxy
+    proxy: Proxies
     running: Running
     requests: Sequence[HttpRequest]
     baseline: Baseline
@@ -57,6 +58,12 @@ class Experiment:
     until: float = math.inf
     phases: count[int] = field(default_factory=count)
     usual_seconds: list[float] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+
+    @property
+    def broken(self) -> str:
+        """What fails, for a sentence."""
+        return " and ".join(f"'{name}'" for name in self.proxy.names)
 
     def send(self, schedule: Schedule, unaffected: bool = False) -> Observation:
         """Send the requests of one schedule and return what was observed.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from seatrial.checks.resilience.criteria import Violation, amplification
+from seatrial.checks.resilience.calls import calls_per_request
+from seatrial.checks.resilience.criteria import Violation
 from seatrial.checks.resilience.experiment import Experiment
 from seatrial.checks.resilience.observation import Observation
 from seatrial.events import Finding, Measurement
@@ -39,7 +40,7 @@ def findings(experiment: Experiment, fault: str, violations: Sequence[Violation]
             when = "After" if each.criterion in AFTERWARDS else "With"
             phase = "During a burst" if fault == BURST else f"{when} fault '{fault}'"
             yield Finding(
-                experiment.check, dependency, f"{phase} on '{dependency}', {each.clause}.",
+                experiment.check, dependency, f"{phase} on {experiment.broken}, {each.clause}.",
                 cause=each.criterion, advice=ADVICE[each.criterion],
                 evidence={"fault": fault, "rows": each.of, "seed": experiment.seed, "violations": each.count,
                           **each.evidence},
@@ -54,7 +55,7 @@ def measurements(
     figures = [
         ("degraded answers", float(observation.flagged[users].mean()) if users.any() else math.nan, ""),
         ("slowest answer", float(observation.seconds.max()), "s"),
-        ("calls per request", amplification(observation), ""),
+        ("calls per request", calls_per_request(scenario, observation), ""),
         ("recovery time", recovered, "s"),
         ("attempts", observation.attempts, ""),
     ]

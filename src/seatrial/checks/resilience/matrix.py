@@ -16,6 +16,7 @@ from seatrial.checks.resilience.experiment import BURST_REQUESTS, Experiment
 from seatrial.checks.resilience.findings import BURST, findings, measurements
 from seatrial.checks.resilience.monitor import used
 from seatrial.checks.resilience.observation import Observation
+from seatrial.checks.resilience.unmet import moves
 from seatrial.checks.serving.matrix import CLEAN, scenarios_of
 from seatrial.events import Attachment, Evaluated, Event, NotEvaluated
 from seatrial.faults.network import Latency
@@ -52,7 +53,7 @@ def run_scenarios(
     limits = high_water(observation)
     experiment.recover()
     for n, scenario in enumerate(scenarios):
-        on_progress(n, len(scenarios), f"'{dependency}' {scenario.name}")
+        on_progress(n, len(scenarios), f"{experiment.broken} {scenario.name}")
         rest = ", ".join(f"'{each.name}'" for each in scenarios[n:])
         if time.monotonic() + policy.fault_seconds + CLEAN > experiment.until:
             undecided.append(f"The time budget ended before {rest}; raise budget_seconds.")
@@ -134,21 +135,27 @@ def high_water(burst: Observation) -> tuple[int, int]:
 
 def _not_ready(experiment: Experiment) -> str:
     """Return why no scenario can be run, or the empty string."""
-    dependency = experiment.dependency
+    names = experiment.proxy.names
     if not experiment.baseline.uses.any():
         return (
-            f"No request of the reference uses '{dependency}': its declared fallback flags no answer as degraded. "
+            f"No request of the reference uses {experiment.broken}: the declared fallback flags no answer as degraded. "
             "Capture a reference whose requests use it."
         )
     after, observation = experiment.recover()
     if not experiment.proxy.calls:
         return (
-            f"The service does not call '{dependency}' through the address that it is given. Write "
-            f"{{{dependency}.url}} in the env or the command of Service(...)."
+            f"The service does not call {experiment.broken} through the address that it is given. Write "
+            f"{' and '.join(f'{{{name}.url}}' for name in names)} in the env or the command of Service(...)."
             + (_FROM_CONTAINER if experiment.running.elsewhere else "")
         )
     if math.isinf(after):
-        return f"Without a fault, {_not_recovered(experiment, observation).clause}. See the golden and the load check."
+        name = experiment.proxy.unnamed
+        hint = (
+            f" It gets an address of this machine, where the certificate of '{name}' does not hold: set "
+            f'tls = "proxy" in [dependencies.{names[0]}] of service.toml, and the proxy speaks TLS in its place.'
+        )
+        clause = _not_recovered(experiment, observation).clause
+        return f"Without a fault, {clause}. See the golden and the load check.{hint if name else ''}"
     return ""
 
 
@@ -159,8 +166,11 @@ def _run_once(
     with experiment.proxy.fault(scenario.fault) as hits:
         observation = experiment.send(experiment.steady(policy.fault_seconds), unaffected=True)
     usual = max(experiment.usual_seconds[-2 * CLEAN :], default=0.0)
-    observation = replace(observation, hits=hits.count, usual_seconds=usual)
+    reached = bool(experiment.moved)
+    observation = replace(observation, hits=hits.count, usual_seconds=usual, reached=reached)
     violations = list(under_fault(scenario, observation, experiment.slo))
+    if not scenario.whole and moves(observation):
+        experiment.moved.append(scenario.name)
     if not hits.count:
         return observation, violations, 0.0
     recovered, last = experiment.recover()

@@ -11,7 +11,7 @@ from time import monotonic
 
 import numpy as np
 
-from seatrial.faults.proxy.dependency import DependencyProxy
+from seatrial.checks.resilience.together import Proxies
 from seatrial.process.running import Running
 
 SAMPLE_SECONDS = 0.05
@@ -60,7 +60,7 @@ class ResourceUsage:
 
 
 @contextmanager
-def monitor(proxy: DependencyProxy, running: Running) -> Iterator[ResourceUsage]:
+def monitor(proxy: Proxies, running: Running) -> Iterator[ResourceUsage]:
     """Take samples of a service until the block ends."""
     usage, stop = ResourceUsage(), threading.Event()
 
@@ -83,24 +83,24 @@ def monitor(proxy: DependencyProxy, running: Running) -> Iterator[ResourceUsage]
         thread.join()
 
 
-def used(running: Running, proxy: DependencyProxy) -> tuple[int, int]:
-    """Return the sockets that a service has to the proxy of its dependency, and its threads.
+def used(running: Running, proxy: Proxies) -> tuple[int, int]:
+    """Return the sockets that a service has to the proxies of its dependencies, and its threads.
 
-    Where it runs elsewhere, as in a container, the sockets are those that are open at the proxy, and no thread is
+    Where it runs elsewhere, as in a container, the sockets are those that are open at the proxies, and no thread is
     counted: what is below its command is the client of the engine.
     """
-    return (proxy.held, 0) if running.elsewhere else open_resources(running.pid, proxy.port)
+    return (proxy.held, 0) if running.elsewhere else open_resources(running.pid, proxy)
 
 
-def open_resources(pid: int, port: int) -> tuple[int, int]:
-    """Return the sockets that a process and its children have to ``port``, in any state, and their threads."""
+def open_resources(pid: int, proxy: Proxies) -> tuple[int, int]:
+    """Return the sockets that a process and its children have to dependencies, in any state, and their threads."""
     import psutil
 
-    sockets = threads = 0
+    sockets, threads, ports = proxy.open_files, 0, proxy.ports
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         for each in (process, *process.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 threads += each.num_threads()
-                sockets += sum(bool(s.raddr) and s.raddr.port == port for s in each.net_connections("tcp"))
+                sockets += sum(bool(s.raddr) and s.raddr.port in ports for s in each.net_connections("tcp"))
     return sockets, threads

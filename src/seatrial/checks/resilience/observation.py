@@ -46,6 +46,7 @@ class Observation:
         unaffected: the runs on paths that do not use the dependency, by path.
         hits: how often the fault was applied.
         usual_seconds: the 95th percentile of the latency before the fault.
+        reached: whether a fault of all requests moved answers before: then the data comes through the proxy.
         attempts: 2 where the scenario was repeated because answers were late the first time.
     """
 
@@ -57,6 +58,7 @@ class Observation:
     hits: int = 0
     usual_seconds: float = 0.0
     attempts: int = 1
+    reached: bool = False
 
     @cached_property
     def objects(self) -> list[dict[str, Any] | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from seatrial.checks.resilience.observation import Observation
 from seatrial.faults.network import Latency
 from seatrial.faults.scenario import Scenario
@@ -17,16 +19,34 @@ def unmet(scenario: Scenario, observation: Observation) -> str:
     if observation.baseline.policy.cached:
         return ""
     users, fault = observation.uses, scenario.fault
-    unmoved = users & observation.matches_reference & ~observation.flagged
+    if scenario.partial and observation.reached:
+        return ""  # retries can hide all of it
+    unmoved = users & _complete(observation)
     if scenario.whole:
         late = fault.latency / 2e3 if isinstance(fault, Latency) else 0.0
         unmoved &= observation.seconds < late
     if not users.any() or not unmoved[users].all():
         return ""
     shown = "came no later" if scenario.whole else "are complete and as recorded"
+    if scenario.partial:
+        return (
+            f"the fault was applied {plural(observation.hits, 'time')}, and all {int(users.sum()):,} answers that need "
+            "the dependency are complete and as recorded: retries may hide it, or the data may come from another "
+            "address. Run a fault that hits every request beside it, such as 'reset_peer'"
+        )
     return (
         f"the fault was applied {plural(observation.hits, 'time')} and met no request: all {int(users.sum()):,} "
         f"answers that need the dependency {shown}. The data may come from another address, such as one that a broker "
         "or a cluster advertises to its clients: give an address that all of it goes through. If the service caches "
         "the data, set cached = true in [dependencies.<name>]"
     )
+
+
+def moves(observation: Observation) -> bool:
+    """Return whether the fault was applied and some answer that needs the dependency is not complete."""
+    users = observation.uses
+    return observation.hits > 0 and bool((users & ~_complete(observation)).any())
+
+
+def _complete(observation: Observation) -> np.ndarray:
+    return np.asarray(observation.matches_reference & ~observation.flagged)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
 from seatrial.errors import TargetError
-from seatrial.faults.proxy.dependency import is_proxied
-from seatrial.faults.proxy.tcp import TcpProxy, address_of
+from seatrial.faults.addresses import addresses_of
+from seatrial.faults.proxy.dependency import DependencyProxy, is_proxied
 from seatrial.process.engines import on_host_network
 from seatrial.targets.launch import runs_elsewhere
 from seatrial.trial import Trial
@@ -28,16 +28,15 @@ def reachable(trial: Trial, urls: Mapping[str, str]) -> Mapping[str, str]:
         TargetError: the service is in a container and is given an address that is another one there; what it answers
             then is no fault of the version.
     """
-    local = {name: d.url for name, d in trial.pipeline.dependencies.items() if on_loopback(d.url)}
+    local = {name: d.address for name, d in trial.pipeline.dependencies.items() if on_loopback(d.address)}
     reached = trial.policy.service.resilience
     if not reached.apart:
         _refuse_own_loopback(trial, local)
         return urls
 
     def forward() -> dict[str, str]:
-        places = {name: address_of(url) for name, url in local.items()}
-        proxies = {name: TcpProxy(*place, bind=reached.bind, name=reached.host) for name, place in places.items()}
-        return {name: trial.hold(proxy).through(local[name]) for name, proxy in proxies.items()}
+        proxies = {name: DependencyProxy(url, bind=reached.bind, name=reached.host) for name, url in local.items()}
+        return {name: trial.hold(proxy).through for name, proxy in proxies.items()}
 
     return {**trial.once("forwarded dependencies", forward), **urls}
 
@@ -51,7 +50,10 @@ def on_loopback(url: str) -> bool:
     """
     if not is_proxied(url):
         return False
-    host = address_of(url)[0]
+    return any(_is_loopback(each.host) for each in addresses_of(url) if not each.path)
+
+
+def _is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return ip_address(host).is_loopback
     return host == "localhost"
@@ -64,9 +66,9 @@ def _refuse_own_loopback(trial: Trial, local: Mapping[str, str]) -> None:
     used = [name for name in local if any(f"{{{name}.url}}" in word for word in words)]
     if not used or not runs_elsewhere(service) or on_host_network(service.command):
         return
-    host, port = address_of(local[used[0]])
+    at = next(each for each in addresses_of(local[used[0]]) if _is_loopback(each.host))
     raise TargetError(
-        f"The service runs in a container and is given '{{{used[0]}.url}}', which is at {host}:{port}: there, that is "
+        f"The service runs in a container and is given '{{{used[0]}.url}}', which is at {at}: there, that is "
         "the container itself. Write below [resilience] in service.toml what the container calls this machine, and "
         'where it is reached: host = "host.docker.internal" and bind = "172.17.0.1" with docker, host = '
         '"host.containers.internal" with podman; host = "127.0.0.1" where it is on the host\'s network.'

@@ -127,7 +127,7 @@ class Endpoint(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Pass it on; the other direction stays open."""
         self.out.receive(Signal.END)
-        return True
+        return self.out.source is None or self.out.source.get_extra_info("sslcontext") is None  # TLS has no half
 
     def connection_lost(self, error: Exception | None) -> None:
         """End both directions: a reset is passed on as a reset."""
@@ -193,7 +193,7 @@ class ProxiedConnection:
 
     def undo(self, number: int, fault: Fault) -> None:
         """Remove a fault; a connection that lost bytes to it is closed."""
-        if self._direction(fault.stream).remove(number) and fault.severs:
+        if self._direction(fault.stream).remove(number) and fault.loses_bytes:
             self.close()
 
     def _direction(self, stream: Stream) -> Direction:

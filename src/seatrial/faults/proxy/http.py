@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from seatrial.faults.messages import BadMessage, ClientSide, HttpResponse, ServerSide
-from seatrial.faults.proxy.tcp import FaultCounter, address_of
+from seatrial.faults.addresses import DEFAULT_PORTS, addresses_of, scheme_of
+from seatrial.faults.messages import BadMessage, ClientSide, Headers, HttpRequest, HttpResponse, ServerSide
+from seatrial.faults.proxy.tcp import FaultCounter
 from seatrial.faults.responses import ResponseFault
 from seatrial.process.event_loop import Background
 
@@ -22,8 +26,12 @@ _MAX_TIMES = 100_000
 class HttpProxy:
     """A reverse proxy of ``url`` on a free port of 127.0.0.1; nothing is left behind when its block ends.
 
+    The dependency gets the ``Host`` that belongs to ``url``, and over TLS its name (SNI), whose certificate is
+    checked against the authorities of the system, or those of ``SSL_CERT_FILE``. A redirection to the dependency
+    itself leads to the proxy.
+
     Args:
-        url: the dependency's.
+        url: the dependency's; ``https://`` for TLS to it, which its clients do not speak.
         seed: decides which responses and values a fault's share hits.
 
     Attributes:
@@ -38,13 +46,18 @@ class HttpProxy:
     """
 
     def __init__(self, url: str, *, seed: int = 0) -> None:
-        self.upstream, self.seed = address_of(url), seed
+        self.upstream, self.seed = addresses_of(url)[0], seed
+        scheme = scheme_of(url)
+        self._tls = ssl.create_default_context() if scheme == "https" else None
+        shown = self.upstream.written if self.upstream.port == DEFAULT_PORTS.get(scheme) else str(self.upstream)
+        self.host = "localhost" if self.upstream.path else shown
+        self._origin = f"{scheme}://{self.host}"
         self.requests = 0
         self.times: deque[float] = deque(maxlen=_MAX_TIMES)
         self._faults: list[tuple[ResponseFault, FaultCounter]] = []
 
     def __enter__(self) -> HttpProxy:
-        self._background = Background(f"reverse proxy of {self.upstream[0]}:{self.upstream[1]}")
+        self._background = Background(f"reverse proxy of {self.upstream}")
         self._server = self._background.run(self._listen())
         self.address: tuple[str, int] = self._server.sockets[0].getsockname()
         return self
@@ -77,7 +90,8 @@ class HttpProxy:
                 self.requests += 1
                 number = self.requests
                 self.times.append(monotonic())
-                response = None
+                response, asked = None, self._host_of(request)
+                request = replace(request, headers=_with(request.headers, "host", self.host))
                 if upstream is not None and upstream.reusable:
                     # A dependency may close an idle connection at any time: the request is then sent once more.
                     with contextlib.suppress(ConnectionError):
@@ -85,10 +99,12 @@ class HttpProxy:
                 if response is None:
                     if upstream is not None:
                         upstream.close()
-                    upstream = ClientSide(*await asyncio.open_connection(*self.upstream))
+                    upstream = ClientSide(*await self._connect())
                     response = await upstream.send(request) or _BAD_GATEWAY
                 assert upstream is not None
-                if not await client.write(self._changed(response, number), close=not upstream.reusable):
+                if not await client.write(
+                    self._changed(self._led_back(response, asked), number), close=not upstream.reusable
+                ):
                     break
         except (OSError, BadMessage):
             with contextlib.suppress(OSError, BadMessage):
@@ -98,6 +114,25 @@ class HttpProxy:
                 if connection is not None:
                     connection.close()
 
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self.upstream.path:
+            return await asyncio.open_unix_connection(self.upstream.path)
+        named: dict[str, Any] = {"ssl": self._tls, "server_hostname": self.upstream.host} if self._tls else {}
+        return await asyncio.open_connection(self.upstream.host, self.upstream.port, **named)
+
+    def _host_of(self, request: HttpRequest) -> str:
+        own = f"{self.address[0]}:{self.address[1]}"
+        return next((value for name, value in request.headers if name.lower() == "host"), own)
+
+    def _led_back(self, response: HttpResponse, asked: str) -> HttpResponse:
+        """Return the response with a redirection to the dependency itself leading to where the client asked."""
+        there = response.header("location")
+        if there is None or not f"{there}/".startswith(f"{self._origin}/"):
+            return response
+        return replace(
+            response, headers=_with(response.headers, "location", f"http://{asked}{there[len(self._origin) :]}")
+        )
+
     def _changed(self, response: HttpResponse, number: int) -> HttpResponse:
         for fault, hits in self._faults:
             changed = fault.change(response, self.seed, number)
@@ -105,3 +140,7 @@ class HttpProxy:
                 hits.add()
                 response = changed
         return response
+
+
+def _with(headers: Headers, name: str, value: str) -> Headers:
+    return tuple((key, value if key.lower() == name else old) for key, old in headers)

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
 from seatrial.errors import TargetError, UsageError
+from seatrial.faults.addresses import Address, with_addresses
 from seatrial.faults.base import Fault, seeded_random
 from seatrial.faults.network import Down
 from seatrial.faults.proxy.connection import ProxiedConnection
 from seatrial.process.event_loop import Background
 
-DEFAULT_PORTS = {"http": 80, "postgresql": 5432, "postgres": 5432, "mysql": 3306, "redis": 6379, "mongodb": 27017}
 _BACKLOG = 4096
 
 
@@ -39,24 +40,6 @@ class FaultCounter:
         self.count += 1
 
 
-def address_of(url: str) -> tuple[str, int]:
-    """Return host and port of a dependency's URL; a scheme such as ``postgresql+psycopg`` has its usual port.
-
-    Raises:
-        UsageError: no host or no port; passwords are left out of the message.
-
-    Example:
-        >>> address_of("postgresql+psycopg://me:secret@db/orders")
-        ('db', 5432)
-    """
-    parts = urlsplit(url)
-    port = parts.port or DEFAULT_PORTS.get(parts.scheme.split("+")[0])
-    if not parts.hostname or port is None:
-        shown = url.rpartition("@")[2]  # never the password
-        raise UsageError(f"'{shown}' has no host and port. Write it as in redis://127.0.0.1:6379/0.")
-    return parts.hostname, port
-
-
 class TcpProxy:
     """A proxy on a free port of this machine that passes everything to ``host:port``.
 
@@ -64,6 +47,7 @@ class TcpProxy:
         host: of the dependency.
         port: of the dependency.
         seed: decides which connections a fault's toxicity hits.
+        tls: how TLS is spoken to the dependency, and plain bytes to its clients; None where nothing is changed.
         bind: the address of this machine on which it listens.
         name: what clients call this machine; by default ``bind``.
 
@@ -75,8 +59,12 @@ class TcpProxy:
         TargetError: the proxy cannot listen.
     """
 
-    def __init__(self, host: str, port: int, *, seed: int = 0, bind: str = "127.0.0.1", name: str = "") -> None:
-        self.upstream, self.seed, self._bind, self.name = (host, port), seed, bind, name or bind
+    def __init__(
+        self, host: str, port: int, *, seed: int = 0, tls: ssl.SSLContext | None = None, bind: str = "127.0.0.1",
+        name: str = "",
+    ) -> None:  # fmt: skip
+        self.upstream, self.seed, self._tls = (host, port), seed, tls
+        self._bind, self.name = bind, name or bind
         self._family = socket.AF_INET6 if ":" in bind else socket.AF_INET
         self.connections = 0
         self._open: dict[ProxiedConnection, int] = {}
@@ -122,10 +110,12 @@ class TcpProxy:
 
     def through(self, url: str) -> str:
         """Return the dependency's URL with this proxy's address in place of its own."""
-        parts = urlsplit(url)
-        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-        host = f"[{self.name}]" if ":" in self.name else self.name
-        return urlunsplit(parts._replace(netloc=f"{user}{host}:{self.address[1]}"))
+        return with_addresses(url, [self.place])
+
+    @property
+    def place(self) -> Address:
+        """Where the service reaches the dependency."""
+        return Address(self.name, self.address[1])
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[FaultCounter]:
@@ -171,17 +161,23 @@ class TcpProxy:
                 await self._listen()
 
     async def _listen(self) -> None:
-        listener = socket.socket(self._family, socket.SOCK_STREAM)
+        loop = asyncio.get_running_loop()
+        listener = None
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(self.address)
-            loop = asyncio.get_running_loop()
+            listener = self._listener()
             self._server = await loop.create_server(
                 lambda: ProxiedConnection(self, loop).client, sock=listener, backlog=_BACKLOG
             )
         except OSError as error:
-            listener.close()
+            if listener is not None:
+                listener.close()
             raise TargetError(f"The proxy cannot listen on port {self.address[1]}: {error.strerror}.") from error
+
+    def _listener(self) -> socket.socket:
+        listener = socket.socket(self._family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(self.address)
+        return listener
 
     def _stop_listening(self) -> None:
         if self._server is not None:
@@ -205,9 +201,13 @@ class TcpProxy:
 
     async def _connect(self, connection: ProxiedConnection) -> None:
         try:
-            await connection.loop.create_connection(lambda: connection.server, *self.upstream)
+            await self._connect_upstream(connection)
         except OSError:
             connection.reset()
+
+    async def _connect_upstream(self, connection: ProxiedConnection) -> None:
+        named: dict[str, Any] = {"ssl": self._tls, "server_hostname": self.upstream[0]} if self._tls else {}
+        await connection.loop.create_connection(lambda: connection.server, *self.upstream, **named)
 
     def disconnected(self, connection: ProxiedConnection) -> None:
         """Remove a closed connection."""
