@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import model_validator
+
 from seatrial.errors import PolicyError
 from seatrial.policy.failures import FailurePolicy
+from seatrial.policy.refusals import refuse
 from seatrial.policy.settings import List, Settings, read_toml, setting, validated
-from seatrial.policy.values import Corners, OfChecks, Text, Weight
+from seatrial.policy.values import Corners, OfChecks, Scheduler, Text, Weight
 
 FILE = "service.toml"
 GENERATED = 100
@@ -137,7 +140,14 @@ class Load(Settings):
     budget_seconds: float = setting(
         600.0, gt=0, unit="s", says="Time limit for the load check; what does not fit is not evaluated."
     )
-    workers: int = setting(1, ge=1, says="Processes of the load generator, one CPU core each.")
+    workers: int = setting(
+        1, ge=1, says="Processes of the load generator, one CPU core each; with cluster, Dask workers of it."
+    )
+    cluster: Scheduler | None = setting(
+        None, example="tcp://10.0.0.5:8786",
+        says="Address of the scheduler of a Dask cluster whose workers send the load, so that it can come from other "
+        "machines. Requires seatrial[dask] here and on the workers, and a service that they reach.",
+    )  # fmt: skip
     reserve_cores: bool = setting(
         False, says="Reserve one CPU core per worker for the load generator. The service runs on the other cores."
     )
@@ -159,6 +169,12 @@ class Load(Settings):
     )  # fmt: skip
     find_max_rate: bool = setting(True, says="Search for the maximum sustainable rate in the remaining time.")
 
+    @model_validator(mode="after")
+    def _cores_are_here(self) -> Load:
+        if self.cluster and self.reserve_cores:
+            refuse((("reserve_cores",), "'reserve_cores' is of this machine; with 'cluster' remove it."), value=True)
+        return self
+
 
 class Stress(Settings):
     """The load and resilience checks together."""
@@ -175,10 +191,7 @@ class Mutation(Settings):
     """What ``seatrial mutate`` must reach with the reference and these expectations."""
 
     minimum: float = setting(
-        0.95,
-        gt=0,
-        le=1,
-        says="Minimum mutation score: share of killed mutants among those that change a response.",
+        0.95, gt=0, le=1, says="Minimum mutation score: share of killed mutants among those that change a response."
     )
 
 

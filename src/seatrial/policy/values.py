@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -55,6 +56,18 @@ def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _scheduler(address: str) -> str:
+    parts = urlsplit(address)
+    try:
+        usable = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:
+        usable = False
+    if not usable:
+        refuse(((), 'The address of a Dask scheduler is like "tcp://10.0.0.5:8786", or with tls.'), value=address)
+    return address
+
+
+Scheduler = Annotated[str, AfterValidator(_scheduler)]
 Corners = Annotated[List[List[float]], AfterValidator(_profile)]
 Faults = Annotated[List[str], AfterValidator(_faults)]
 Registry = Annotated[str, AfterValidator(_registry)]

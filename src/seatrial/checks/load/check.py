@@ -39,6 +39,7 @@ from seatrial.formatting import share
 from seatrial.loadgen.affinity import UNRESTRICTED, Cores, reserve_cores
 from seatrial.loadgen.statistics import Plan
 from seatrial.loadgen.validity import BATCHES
+from seatrial.loadgen.workers.cluster import connected
 from seatrial.pipeline import SERVICE, key_columns
 from seatrial.pipeline.access import Access
 from seatrial.policy.service import Load, Slo
@@ -125,7 +126,7 @@ def _session(
     return LoadSession(
         running.url + messages.path, running, replace(known, read=messages.read), slo, load, trial.seed, end, cores,
         payloads=messages.payloads, headers=messages.headers, access=Access() if there is None else there.access,
-        allow_hosts=[running.host] if isinstance(running, NotStarted) else (),
+        allow_hosts=[running.host] if isinstance(running, NotStarted) else (), connect=trial.connect or connected,
     )  # fmt: skip
 
 

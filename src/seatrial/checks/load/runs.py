@@ -16,6 +16,7 @@ from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
 from seatrial.loadgen.workers import offer_by
+from seatrial.loadgen.workers.cluster import Connect, connected
 from seatrial.pipeline.access import Access
 from seatrial.policy.service import Load, Slo
 from seatrial.process.running import Running
@@ -41,6 +42,7 @@ class LoadSession:
         headers: of each request.
         access: further headers, and TLS.
         allow_hosts: those, besides this machine, that load is sent to.
+        connect: how the Dask cluster that sends the load is reached, where there is one.
     """
 
     url: str
@@ -56,6 +58,7 @@ class LoadSession:
     headers: Mapping[str, str] = field(default_factory=dict)
     access: Access = field(default_factory=Access)
     allow_hosts: Sequence[str] = ()
+    connect: Connect = connected
 
     @property
     def path(self) -> str:
@@ -87,6 +90,8 @@ class LoadSession:
                 self.url,
                 poisson(profile, int(rng.integers(2**31)), requests=requests),
                 self.payloads or self.expected.payloads,
+                cluster=self.load.cluster,
+                connect=self.connect,
                 order=rows.tolist(),
                 headers=self.headers,
                 access=self.access,
