@@ -7,9 +7,12 @@ import contextvars
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from seatrial.loadgen.client import is_loopback
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.workers import cluster as dask
+from seatrial.loadgen.workers.peers import all_here
 from seatrial.loadgen.workers.shares import Share
 
 
@@ -39,7 +42,9 @@ class _Sent:
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[dask.Cluster]:
-    """Connect to a Dask cluster through Prefect's task runner in a flow run, without it elsewhere.
+    """Connect to a Dask cluster: through Prefect's task runner in a flow run whose server its workers reach.
+
+    Elsewhere they are spoken to without Prefect, whose tasks need its server wherever they run.
 
     Args:
         address: of its scheduler, such as ``tcp://10.0.0.5:8786``.
@@ -50,16 +55,15 @@ def connected(address: str) -> Iterator[dask.Cluster]:
     """
     from prefect.context import FlowRunContext
 
-    if FlowRunContext.get() is None:
-        with dask.connected(address) as cluster:
+    with dask.connected(address) as cluster:
+        if FlowRunContext.get() is None or not server_reached(cluster.client):
             yield cluster
-        return
+            return
     try:
         from prefect_dask import DaskTaskRunner
         from prefect_dask.task_runners import PrefectDaskFuture
     except ImportError as error:
         raise dask.no_dask(error) from error
-    dask.reach(address)
     with DaskTaskRunner(address=address, client_kwargs={"timeout": dask.CONNECT_SECONDS}) as runner:
 
         def submit(worker: str, share: Share, start: str) -> dask.Sent:
@@ -70,6 +74,14 @@ def connected(address: str) -> Iterator[dask.Cluster]:
             return _Sent(PrefectDaskFuture(wrapped_future=future, task_run_id=future.task_run_id))
 
         yield dask.Cluster(runner.client, submit)
+
+
+def server_reached(client: Any) -> bool:
+    """Whether workers may reach the Prefect server: one at a loopback address is reached from this machine alone."""
+    from prefect.settings import PREFECT_API_URL
+
+    url = PREFECT_API_URL.value()
+    return bool(url and not is_loopback(urlsplit(url).hostname or "")) or all_here(client)
 
 
 def _contexts() -> list[Any]:

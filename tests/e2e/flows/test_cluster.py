@@ -43,8 +43,9 @@ def scheduler() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _however_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A round trip on a busy machine is no reason to void a test."""
+    """A busy machine is no reason to void a test."""
     monkeypatch.setattr(dask, "MAX_APART_SECONDS", 5.0)
+    monkeypatch.setattr(dask, "HEAD_START", 2.0)
 
 
 @pytest.fixture

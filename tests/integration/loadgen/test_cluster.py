@@ -32,8 +32,9 @@ def scheduler():
 
 @pytest.fixture(autouse=True)
 def _however_slow(monkeypatch):
-    """A round trip on a busy machine is no reason to void a test."""
+    """A busy machine is no reason to void a test."""
     monkeypatch.setattr(dask, "MAX_APART_SECONDS", 5.0)
+    monkeypatch.setattr(dask, "HEAD_START", 2.0)
 
 
 def test_two_dask_workers_send_every_request_once(stub, scheduler):  # noqa: F811

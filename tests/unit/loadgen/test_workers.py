@@ -12,7 +12,7 @@ from seatrial.errors import PolicyError, TargetError, UsageError
 from seatrial.loadgen.schedule import Schedule
 from seatrial.loadgen.workers import peers
 from seatrial.loadgen.workers.shares import divided, offer_share
-from seatrial.orchestration.cluster import Sealed
+from seatrial.orchestration.cluster import Sealed, server_reached
 from seatrial.pipeline.access import Access
 from seatrial.policy.service import service_settings
 
@@ -31,7 +31,8 @@ class FakeClient:
     def processing(self):
         return {address: ["task"] if address in self.busy else [] for address in self.workers}
 
-    def run(self, what, *, workers):
+    def run(self, what, *, workers=None):
+        workers = self.workers if workers is None else workers
         if what is peers.about:
             return {address: self.workers[address][:2] for address in workers}
         time.sleep(self.seconds)
@@ -99,6 +100,24 @@ def test_a_service_on_loopback_is_not_loaded_from_elsewhere(url):
         peers.chosen(FakeClient(two), "tcp://s:1", 2, url)
     assert len(peers.chosen(FakeClient(two), "tcp://s:1", 1, url)) == 1
     assert len(peers.chosen(FakeClient(two), "tcp://s:1", 2, "https://staging.example/")) == 2
+
+
+@pytest.mark.parametrize(
+    ("server", "networks", "reached"),
+    [
+        ("http://127.0.0.1:4200/api", ["here"], True),
+        ("http://127.0.0.1:4200/api", ["here", "another"], False),
+        ("http://prefect.example:4200/api", ["here", "another"], True),
+    ],
+)
+def test_prefect_carries_the_shares_where_workers_reach_its_server(server, networks, reached):
+    """Its tasks need the server wherever they run, and that of a command is on this machine alone."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    own, here = peers.about()
+    workers = {f"tcp://{n}:1": (own, here if n == "here" else n, 0.0) for n in networks}
+    with temporary_settings({PREFECT_API_URL: server}):
+        assert server_reached(FakeClient(workers)) is reached
 
 
 def test_workers_with_another_version_are_refused():

@@ -25,7 +25,7 @@ from seatrial.loadgen.workers.shares import Share, offer_share
 
 CONNECT_SECONDS = 10.0
 START_SECONDS = 60.0  # for every worker to hold its share
-HEAD_START = 0.5  # seconds between telling the start and that moment
+HEAD_START = 1.0  # seconds between telling the start and that moment
 MAX_APART_SECONDS = 0.1  # each share is a Poisson process: so small a shift between them is not seen in their sum
 _POLL_SECONDS = 0.5
 

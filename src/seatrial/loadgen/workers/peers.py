@@ -79,6 +79,14 @@ def chosen(client: Any, scheduler: str, count: int, url: str) -> list[Peer]:
     return [Peer(address, *clock(client, address)) for address in addresses]
 
 
+def all_here(client: Any) -> bool:
+    """Whether all workers of a cluster have the loopback addresses of this process; not where it cannot be told."""
+    try:
+        return {there for _, there in client.run(about).values()} <= {network()}
+    except ImportError:
+        return False
+
+
 def spread(addresses: Sequence[str], busy: set[str]) -> list[str]:
     """Return addresses so that the first so many are idle before busy, and on as many machines as possible.
 
