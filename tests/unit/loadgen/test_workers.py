@@ -1,6 +1,7 @@
 """How a schedule is divided among workers, and which workers of a cluster are chosen, without any of them."""
 
 import pickle
+import sys
 import time
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from seatrial.errors import PolicyError, TargetError, UsageError
 from seatrial.loadgen.schedule import Schedule
-from seatrial.loadgen.workers import peers
+from seatrial.loadgen.workers import offer_by, peers
 from seatrial.loadgen.workers.shares import divided, offer_share
 from seatrial.orchestration.cluster import Sealed, server_reached
 from seatrial.pipeline.access import Access
@@ -142,3 +143,9 @@ def test_cores_of_this_machine_are_not_reserved_for_workers_of_others():
     with pytest.raises(PolicyError, match="with 'cluster' remove it"):
         service_settings({"load": {"cluster": "tcp://10.0.0.5:8786", "reserve_cores": True}})
     assert service_settings({"load": {"cluster": "tls://dask.example:8786", "workers": 4}}).load.workers == 4
+
+
+def test_without_dask_an_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'seatrial\[dask\]'"):
+        offer_by(2, URL, Schedule(np.arange(4) / 10, 0.4, 1), cluster="tcp://10.0.0.5:8786")
