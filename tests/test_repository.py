@@ -20,11 +20,11 @@ PUBLIC = {
     "Stage", "StagePolicy", "Step", "Subject", "Text", "Tolerance", "TopK", "Trial", "Verdict", "capture", "run",
 }  # fmt: skip
 HEAVY = {
-    "cyclopts", "fastapi", "great_expectations", "httpx", "jinja2", "mlflow", "prefect", "rich", "scipy", "sklearn",
-    "sqlalchemy",
+    "cyclopts", "dask", "distributed", "fastapi", "great_expectations", "httpx", "jinja2", "loky", "mlflow", "prefect",
+    "rich", "scipy", "sklearn", "sqlalchemy",
 }  # fmt: skip
 EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
-PREFECT = ("capturing", "prefect_api", "runner", "steps", "tasks", "validation")
+PREFECT = ("capturing", "cluster", "prefect_api", "runner", "steps", "tasks", "validation")
 ORCHESTRATION = tuple(f"orchestration/{name}.py" for name in PREFECT)
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pandas as pd
 
@@ -23,6 +23,9 @@ from seatrial.reference.environment import environment
 from seatrial.reference.recording import repeat
 from seatrial.reference.snapshot import Reference, shared
 from seatrial.targets.protocol import Target
+
+if TYPE_CHECKING:
+    from seatrial.loadgen.workers.cluster import Connect
 
 T = TypeVar("T")
 Replay = Literal["isolated", "chained"]
@@ -52,6 +55,7 @@ class Trial:
         access: what a request to a service that runs already carries, once it is known: no event may hold its secrets.
         on_progress: called by checks that take long, with the steps done, the steps in all, and the next step. Set
             it to show progress. It must return at once and must not raise.
+        connect: how the Dask cluster is reached that sends the load, where the policy names one; by default directly.
 
     Raises:
         ReferenceInvalid: the reference does not match the pipeline.
@@ -100,6 +104,7 @@ class Trial:
         self.sandbox = sandbox or Sandbox()
         self.access = Access()
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
+        self.connect: Connect | None = None
         self._done: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
         self._held, self._held_lock = ExitStack(), threading.Lock()

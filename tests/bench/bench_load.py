@@ -6,7 +6,7 @@
 2. Punctuality: p99 of the lag when offering half of Locust's best rate.
 3. Truth: a service of known latencies that stalls for 2 s; p50, p99, p99.9 against what follows from the schedule,
    and what a closed loop of the same mean rate reports.
-4. Workers: the same schedule sent by one process and shared by two, histograms of the two merged.
+4. Workers: the same schedule sent by one process and shared by two, and by two Dask workers, histograms merged.
 
 The server and each generator run on a core of their own where there are two. Where the machine is shared, and
 permits it, ``--reserve`` gives both a share of core time that no neighbour takes (SCHED_DEADLINE) from 2. on; what
@@ -36,6 +36,7 @@ from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.schedule import Schedule, constant, poisson
 from seatrial.loadgen.validity import invalid_reasons
 from seatrial.loadgen.workers import offer_by
+from tests.support.dask_cluster import two_workers
 from tests.support.load_shapes import percentile_seconds
 
 STUB = Path(__file__).resolve().parents[1] / "support" / "stub.py"
@@ -136,22 +137,23 @@ def closed_loop(url: str, payloads: list[bytes], users: int = 23) -> np.ndarray:
     return np.array(seen)
 
 
-def shared(url: str, rate: float, seconds: float) -> list[tuple[str, float, float, float]]:
-    """Percentile, truth, by one process, by two whose histograms are merged, in seconds."""
+def shared(url: str, rate: float, seconds: float) -> list[tuple[str, float, float, float, float]]:
+    """Percentile, truth, by one process, by two and by two Dask workers, whose histograms are merged, in seconds."""
     schedule = poisson(constant(rate, seconds), 4)
     delays = np.random.default_rng(4).gamma(4, 0.01, len(schedule)).round(3)
     payloads = [b"d%.3f" % each for each in delays]
     one, two = (offer_by(workers, url, schedule, payloads, connections=256) for workers in (1, 2))
-    for run in (one, two):
+    with two_workers() as cluster:
+        dask = offer_by(2, url, schedule, payloads, connections=256, cluster=cluster)
+    print(f"Dask workers started apart by at most {dask.apart_seconds * 1e3:.1f} ms")
+    for run in (one, two, dask):
         if reasons := invalid_reasons(run, 0.25):
             print("   VOID:", "; ".join(reasons))
     owners = schedule.owners(2)
-    merged = merge(histogram(two.latencies[owners == n]) for n in range(2))
+    merged = [merge(histogram(run.latencies[owners == n]) for n in range(2)) for run in (two, dask)]
+    every = [histogram(one.latencies), *merged]
     wanted = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
-    return [
-        (name, quantile(delays, p), percentile_seconds(histogram(one.latencies), p), percentile_seconds(merged, p))
-        for name, p in wanted
-    ]
+    return [(name, quantile(delays, p), *(percentile_seconds(each, p) for each in every)) for name, p in wanted]
 
 
 def main() -> None:
@@ -197,8 +199,11 @@ def main() -> None:
                 f"closed {closed:.4f} s (wrong by a factor of {truth / closed:.1f})"
             )
         print("the same schedule by one process and by two, 1 000 requests/s for 10 s")
-        for name, truth, one, two in shared(url, 1_000, 10):
-            print(f"{name:>6}  truth {truth:.4f} s  one {one:.4f} s  two {two:.4f} s (two over one {two / one:.3f})")
+        for name, truth, one, two, dask in shared(url, 1_000, 10):
+            print(
+                f"{name:>6}  truth {truth:.4f} s  one {one:.4f} s  two {two:.4f} s ({two / one:.3f} of one)  "
+                f"Dask {dask:.4f} s ({dask / one:.3f} of one)"
+            )
     finally:
         stub.stdin.close()
         stub.wait()

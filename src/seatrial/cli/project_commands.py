@@ -53,7 +53,7 @@ def upgrade(
         project: project directory.
         quiet: print nothing.
     """
-    from seatrial.orchestration.upgrade import upgrade as command
+    from seatrial.orchestration.own_files import upgrade as command
 
     def on_line(line: str) -> None:
         if not quiet:

@@ -117,13 +117,16 @@ def _address(url: str, allow_hosts: Collection[str]) -> tuple[str, int, str, boo
     if parts.scheme not in ("http", "https", "grpc") or not host:
         raise UsageError(f"The address of a load is like http://127.0.0.1:8000/score; found '{url}'.")
     host = "127.0.0.1" if host == "localhost" else host
-    if host not in allow_hosts and not _loopback(host):
+    if host not in allow_hosts and not is_loopback(host):
         raise UsageError(f"Load is sent to this machine only. To load '{host}', add it to allow_hosts.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return host, parts.port or (443 if secure else 80), path, secure
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is an address of this machine itself, such as 127.0.0.1 or localhost."""
+    if host == "localhost":
+        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

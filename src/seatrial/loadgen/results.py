@@ -53,6 +53,7 @@ class LoadRun:
         retry_after: what the ``Retry-After`` of answers with status 429 asked for, some of the different texts.
         answers: the responses to the requests named by ``keep``, and those whose body lacks what ``expect`` named.
         tokens: the times of the tokens of streamed answers.
+        apart_seconds: by how much the starts of its shares may differ, where they ran on several machines.
     """
 
     scheduled: NDArray[np.float64]
@@ -65,6 +66,7 @@ class LoadRun:
     retry_after: tuple[str, ...] = ()
     answers: Sequence[RequestResult] = field(default=(), repr=False)
     tokens: TokenTimes | None = field(default=None, repr=False)
+    apart_seconds: float = 0.0
 
     def __len__(self) -> int:
         return len(self.scheduled)
@@ -105,12 +107,13 @@ class LoadRun:
         return by_status | {name: count for name, count in named.items() if count}
 
 
-def merged(runs: Sequence[LoadRun], places: Sequence[NDArray[np.int64]]) -> LoadRun:
+def merged(runs: Sequence[LoadRun], places: Sequence[NDArray[np.int64]], *, apart_seconds: float = 0.0) -> LoadRun:
     """Return the simultaneous runs of several workers as one run.
 
     Args:
         runs: one for each worker.
         places: for each worker, the index in the whole schedule of each of its requests, shape (requests of it,).
+        apart_seconds: by how much their starts may differ.
 
     Raises:
         UsageError: places that leave a request out or name one twice.
@@ -139,4 +142,5 @@ def merged(runs: Sequence[LoadRun], places: Sequence[NDArray[np.int64]]) -> Load
         waited=sum(run.waited for run in runs),
         retry_after=tuple(dict.fromkeys(text for run in runs for text in run.retry_after)),
         answers=sorted(answers, key=lambda answer: answer.index),
+        apart_seconds=apart_seconds,
     )

@@ -17,6 +17,7 @@ from seatrial.events import Attachment, Case, Event, NotEvaluated, Subject, Verd
 from seatrial.isolation.environment import hidden_variable
 from seatrial.isolation.opening import open_replayer
 from seatrial.isolation.replayer import RemoteReplayer
+from seatrial.orchestration.cluster import connected
 from seatrial.pipeline import SERVICE, Model, Pipeline
 from seatrial.policy.policy import Policy, policy_digest
 from seatrial.project import Project
@@ -158,15 +159,13 @@ class Judge:
         trial = self._trial = Trial(
             served_at(replayer.pipeline(), target) if target else replayer.pipeline(),
             reference,
-            policy=policy,
-            model_path=str(replayer.placed(model)),
-            live=live or policy.live,
+            policy=policy, model_path=str(replayer.placed(model)), live=live or policy.live,
             champion_contract=champion_contract,
             champion_path=None if champion is None else str(replayer.placed(champion, "champion")),
             seed=seed,
             replayer=replayer,
             sandbox=replayer.process.sandbox,
-        )
+        )  # fmt: skip
         for check in chosen:
             check.prepare(trial)
         try:
@@ -174,6 +173,7 @@ class Judge:
         except IsolationError as error:
             replayer.give_up(str(error))
             return self.broken
+        trial.connect = connected
         trial.on_progress, self._cases = self._on_progress, {case: check for check, case in plan(chosen, trial)}
         self.planned, self.not_run = tuple(self._cases), tuple(not_run(trial, {check.name for check in chosen}))
         return None

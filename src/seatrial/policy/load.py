@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pydantic import model_validator
+
+from seatrial.policy.refusals import refuse
 from seatrial.policy.settings import Settings, setting
-from seatrial.policy.values import Corners, Text
+from seatrial.policy.values import Corners, Scheduler, Text
 
 
 class Slo(Settings):
@@ -69,7 +72,14 @@ class Load(Settings):
     budget_seconds: float = setting(
         600.0, gt=0, unit="s", says="Time limit for the load check; what does not fit is not evaluated."
     )
-    workers: int = setting(1, ge=1, says="Processes of the load generator, one CPU core each.")
+    workers: int = setting(
+        1, ge=1, says="Processes of the load generator, one CPU core each; with cluster, Dask workers of it."
+    )
+    cluster: Scheduler | None = setting(
+        None, example="tcp://10.0.0.5:8786",
+        says="Address of the scheduler of a Dask cluster whose workers send the load, so that it can come from other "
+        "machines. Requires seatrial[dask] here and on the workers, and a service that they reach.",
+    )  # fmt: skip
     reserve_cores: bool = setting(
         False, says="Reserve one CPU core per worker for the load generator. The service runs on the other cores."
     )
@@ -90,3 +100,9 @@ class Load(Settings):
         says="Requests per interleaved run; by default what the time budget holds for all pairs, at most 1,200.",
     )  # fmt: skip
     find_max_rate: bool = setting(True, says="Search for the maximum sustainable rate in the remaining time.")
+
+    @model_validator(mode="after")
+    def _cores_are_here(self) -> Load:
+        if self.cluster and self.reserve_cores:
+            refuse((("reserve_cores",), "'reserve_cores' is of this machine; with 'cluster' remove it."), value=True)
+        return self

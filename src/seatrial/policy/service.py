@@ -108,10 +108,7 @@ class Mutation(Settings):
     """What ``seatrial mutate`` must reach with the reference and these expectations."""
 
     minimum: float = setting(
-        0.95,
-        gt=0,
-        le=1,
-        says="Minimum mutation score: share of killed mutants among those that change a response.",
+        0.95, gt=0, le=1, says="Minimum mutation score: share of killed mutants among those that change a response."
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -79,6 +80,18 @@ def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _scheduler(address: str) -> str:
+    parts = urlsplit(address)
+    try:
+        usable = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:
+        usable = False
+    if not usable:
+        refuse(((), 'The address of a Dask scheduler is like "tcp://10.0.0.5:8786", or with tls.'), value=address)
+    return address
+
+
+Scheduler = Annotated[str, AfterValidator(_scheduler)]
 Corners = Annotated[List[List[float]], AfterValidator(_profile)]
 Faults = Annotated[List[str], AfterValidator(_faults)]
 Bind = Annotated[str, AfterValidator(_bind)]

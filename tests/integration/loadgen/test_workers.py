@@ -1,9 +1,12 @@
 """Several processes offer one schedule: together they send every request once, and measure what one would have."""
 
+import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
+import psutil
 import pytest
 
 from seatrial.errors import TargetError, UsageError
@@ -14,6 +17,7 @@ from seatrial.loadgen.schedule import poisson
 from seatrial.loadgen.workers import offer_by
 from tests.support.load_shapes import ramp, recorded
 from tests.support.paths import SUPPORT
+from tests.support.waiting import until
 
 STUB = SUPPORT / "stub.py"
 
@@ -54,3 +58,35 @@ def test_errors_of_workers_are_those_of_one_generator():
         offer_by(2, "http://127.0.0.1:1/", recorded(np.arange(20) / 100))
     with pytest.raises(UsageError, match="1 to 2"):
         offer_by(3, "http://127.0.0.1:1/", recorded([0, 1]))
+
+
+def test_a_process_that_is_killed_is_no_result(stub):
+    """Nobody sends its share again, and nothing waits for it."""
+    ended = []
+
+    def run():
+        try:
+            offer_by(2, stub, recorded(np.arange(2_000) / 100))
+        except TargetError as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    started = until(lambda: [p for p in psutil.Process().children() if "popen_loky" in " ".join(p.cmdline())])
+    started[0].kill()
+    thread.join(60)
+    assert "ended before it was done" in ended[0]
+
+
+def test_a_script_without_a_guard_is_not_run_again_by_its_workers(stub, tmp_path):
+    """As most scripts are written; a process pool of the standard library imports the script in each worker."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print('once')\nfrom seatrial.loadgen.workers import offer_by\nfrom tests.support.load_shapes import recorded\n"
+        f"print(offer_by(2, '{stub}', recorded([0, 0.01, 0.02, 0.03])).counts())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], env={**os.environ, "PYTHONPATH": str(SUPPORT.parent.parent)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "once\n{'status 200': 4}\n"

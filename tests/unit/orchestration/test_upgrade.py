@@ -8,8 +8,7 @@ import pytest
 
 from seatrial import __version__
 from seatrial.orchestration import own_files
-from seatrial.orchestration.own_files import outdated_flows, stamped
-from seatrial.orchestration.upgrade import upgrade
+from seatrial.orchestration.own_files import outdated_flows, stamped, upgrade
 from seatrial.project import Project
 
 

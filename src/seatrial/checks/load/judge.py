@@ -108,6 +108,8 @@ def measurements(name: str, finished: FinishedRuns) -> Iterator[Event]:
     yield Measurement(name, SERVICE, "warm-up", finished.warmup.requests, "requests")
     if math.isfinite(late := quantile(lags, 0.99)):
         yield Measurement(name, SERVICE, "generator lag p99", late, "s")
+    if apart := max(run.apart_seconds for run in finished.runs):
+        yield Measurement(name, SERVICE, "workers started apart by at most", apart, "s")
 
 
 def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:

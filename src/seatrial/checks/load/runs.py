@@ -20,6 +20,7 @@ from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, Schedule, constant, poisson
 from seatrial.loadgen.workers import offer_by
+from seatrial.loadgen.workers.cluster import Connect, connected
 from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
 from seatrial.policy.load import Load, Slo
@@ -48,6 +49,7 @@ class LoadSession:
             none. Answers without it are returned beside the samples.
         access: further headers, and TLS.
         allow_hosts: those, besides this machine, that load is sent to.
+        connect: how the Dask cluster that sends the load is reached, where there is one.
     """
 
     url: str
@@ -62,6 +64,7 @@ class LoadSession:
     key_texts: Sequence[bytes] = ()
     access: Access = field(default_factory=Access)
     allow_hosts: Sequence[str] = ()
+    connect: Connect = connected
 
     @property
     def seen(self) -> int | None:
@@ -93,6 +96,8 @@ class LoadSession:
                 self.url,
                 poisson(profile, int(rng.integers(2**31)), requests=requests),
                 self.requests,
+                cluster=self.load.cluster,
+                connect=self.connect,
                 order=rows.tolist(),
                 access=self.access,
                 timeout_seconds=self.load.timeout_seconds,
@@ -143,8 +148,9 @@ def session_of(
     messages = messages_for(trial, there, known, slo.path, "[slo]", streamed=slo.streamed)
     known = replace(known, read=messages.read)
     session = LoadSession(
-        messages.origin or running.url, running, known, messages.requests, slo, load, trial.seed, until, cores
-    )
+        messages.origin or running.url, running, known, messages.requests, slo, load, trial.seed, until, cores,
+        connect=trial.connect or connected,
+    )  # fmt: skip
     if not isinstance(running, NotStarted):
         return session
     return replace(session, access=running.elsewhere.access, allow_hosts=[running.host])

@@ -1,0 +1,17 @@
+"""A Dask cluster of two worker processes on 127.0.0.1, without a dashboard."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from distributed import LocalCluster
+
+
+@contextlib.contextmanager
+def two_workers() -> Iterator[str]:
+    """The address of the scheduler of a cluster that ends with the block."""
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, worker_dashboard_address=None
+    ) as cluster:  # fmt: skip
+        yield cluster.scheduler_address
