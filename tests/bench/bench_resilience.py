@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.experiment import experiment_on
 from seatrial.checks.resilience.fallback import baseline_of
 from seatrial.checks.resilience.matrix import high_water, run_burst, run_scenario
 from seatrial.checks.resilience.together import Proxies
@@ -44,7 +45,7 @@ def main() -> None:
             rows = scenarios_of(held.policy, url)
             begin, dirty, again = time.monotonic(), 0, 0
             for number in range(options.matrices):
-                at = Experiment("resilience", "store", between, up, f"{up.url}/score", held, seed=number)
+                at = replace(experiment_on(made, "store", between, up, held), seed=number)
                 at.recover()
                 burst, broken = run_burst(at)
                 said = [f"burst, {b.criterion}: {b.clause}" for b in broken]

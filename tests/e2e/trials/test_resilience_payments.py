@@ -7,7 +7,7 @@ import pytest
 from seatrial import Dependency, Pipeline, Policy
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.criteria import under_fault
-from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.experiment import experiment_on
 from seatrial.checks.resilience.fallback import baseline_of
 from seatrial.checks.resilience.matrix import run_burst
 from seatrial.checks.resilience.together import Proxies
@@ -62,7 +62,7 @@ def experiment(ground):
         Http(running.url, seconds=30) as http,
     ):
         baseline = baseline_of(made, ["store"], expected(made), made.policy.failure_policy("store"))
-        at = Experiment("resilience", "store", between, running, f"{running.url}/score", baseline)
+        at = experiment_on(made, "store", between, running, baseline)
         scenarios = {each.name: each for each in scenarios_of(loss, between.url)}
 
         def broken(what, fault):

@@ -11,7 +11,7 @@ import pytest
 from seatrial import Dependency, Pipeline, Policy, Service, capture
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.criteria import under_fault
-from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.experiment import experiment_on
 from seatrial.checks.resilience.fallback import baseline_of
 from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.expected import expected
@@ -79,7 +79,7 @@ def test_a_client_that_retries_by_itself_violates_amplification(trial):
             serve(made, urls=between.through) as running,
         ):
             ground = baseline_of(made, ["scales"], expected(made), made.policy.failure_policy("scales"))
-            at = Experiment("resilience", "scales", between, running, f"{running.url}/predict", ground)
+            at = experiment_on(made, "scales", between, running, ground)
             (row,) = [r for r in scenarios_of(ground.policy, url) if r.name == "reset_peer"]
             with between.fault(row.fault) as hits:
                 seen = at.send(at.steady(1.0))

@@ -6,7 +6,7 @@ import pytest
 
 from seatrial.checks.resilience import criteria
 from seatrial.checks.resilience.calls import calls_per_request
-from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.experiment import experiment_on
 from seatrial.checks.resilience.fallback import baseline_of
 from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.resilience.unmet import moves
@@ -77,7 +77,7 @@ def broken(made, names):
         serve(made, urls=proxy.through) as running,
     ):
         baseline = baseline_of(made, ["scales"], expected(made), made.policy.failure_policy("scales"))
-        at = Experiment("resilience", "scales", proxy, running, f"{running.url}/predict", baseline)
+        at = experiment_on(made, "scales", proxy, running, baseline)
         for each in (s for s in scenarios_of(baseline.policy, url) if s.name in names):
             with proxy.fault(each.fault) as hits:
                 what = at.send(at.steady(2.0))

@@ -9,25 +9,21 @@ two dependencies or more, they are broken together too.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from seatrial.checks.base import Check
-from seatrial.checks.resilience.experiment import Experiment
+from seatrial.checks.resilience.experiment import NAME, experiment_on
 from seatrial.checks.resilience.fallback import baseline_of
 from seatrial.checks.resilience.matrix import run_scenarios
 from seatrial.checks.resilience.together import Proxies, policy_together
 from seatrial.checks.serving.budget import deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, together
-from seatrial.checks.serving.messages import messages_for
 from seatrial.checks.serving.service import address_of, not_ours, serve
 from seatrial.errors import AnswerError, SeatrialError, TargetError, UsageError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
-
-NAME = "resilience"
 
 
 def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
@@ -59,11 +55,7 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     until = deadline(trial, policy.budget_seconds, share=1 / left)
     try:
         with between as proxy, serve(trial, urls=proxy.through) as running:
-            messages = messages_for(trial, running, baseline.expected, policy.path, f"[dependencies.{names[0]}]")
-            baseline = replace(baseline, expected=replace(baseline.expected, read=messages.read))
-            experiment = Experiment(
-                NAME, dependency, proxy, running, messages.requests, baseline, trial.policy.slo, trial.seed, until
-            )  # fmt: skip
+            experiment = experiment_on(trial, dependency, proxy, running, baseline, until)
             yield from run_scenarios(experiment, trial.on_progress)
             if running.elsewhere:
                 yield Finding(

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
@@ -15,6 +15,7 @@ from seatrial.checks.resilience.monitor import monitor
 from seatrial.checks.resilience.observation import Baseline, Observation
 from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.matrix import CLEAN
+from seatrial.checks.serving.messages import messages_for
 from seatrial.errors import AnswerError
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import LoadRun
@@ -22,6 +23,9 @@ from seatrial.loadgen.schedule import Schedule, constant, poisson
 from seatrial.pipeline import HttpRequest
 from seatrial.policy.load import Slo
 from seatrial.process.running import Running
+from seatrial.trial import Trial
+
+NAME = "resilience"
 
 UNAFFECTED_SHARE = 0.25  # of the requests, where some requests do not use the dependency
 BURST_REQUESTS = 40  # at once: the threads of a usual server
@@ -131,3 +135,27 @@ class Experiment:
         schedule = poisson(constant(UNAFFECTED_RATE, seconds), self.seed, requests=requests)
         timeout = max(self.baseline.policy.deadline, 5.0)
         return offer(self.running.url + path, schedule, method="GET", timeout_seconds=timeout)
+
+
+def experiment_on(
+    trial: Trial, dependency: str, proxy: Proxies, running: Running, baseline: Baseline, until: float = math.inf
+) -> Experiment:
+    """Return an experiment whose requests are those that the service's own target sends, and reads the answers to.
+
+    Args:
+        trial: whose service it is.
+        dependency: where its events belong.
+        proxy: between the service and what fails.
+        running: the started service.
+        baseline: what the answers are compared with.
+        until: the ``time.monotonic()`` moment at which the budget ends.
+
+    Raises:
+        UsageError: the service's requests cannot be sent by the load generator.
+    """
+    setting = f"[dependencies.{proxy.names[0]}]"
+    messages = messages_for(trial, running, baseline.expected, baseline.policy.path, setting)
+    baseline = replace(baseline, expected=replace(baseline.expected, read=messages.read))
+    return Experiment(
+        NAME, dependency, proxy, running, messages.requests, baseline, trial.policy.slo, trial.seed, until
+    )  # fmt: skip
