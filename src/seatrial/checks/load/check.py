@@ -30,7 +30,7 @@ from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
 from seatrial.checks.serving.refused import NotStarted, load_refused
-from seatrial.checks.serving.service import address_of, can_start, only_json
+from seatrial.checks.serving.service import address_of, can_start
 from seatrial.checks.serving.target import target_of
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
@@ -49,6 +49,10 @@ from seatrial.trial import Trial
 
 NAME = "load"
 DIAGNOSIS_SECONDS = 3.0
+LATER = (
+    "The load check times one request and its answer, and this service gives its answers later: its Service declares "
+    "poll_seconds=. Set path in [slo] of service.toml to a path that answers at once, or skip the check."
+)
 LEAD, DIAGNOSIS = 2**20, 2**20 + 1  # numbers of runs that are not counted
 
 
@@ -60,8 +64,8 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     if reason := load_refused(trial):
         yield NotEvaluated(NAME, SERVICE, reason)
         return
-    if reason := only_json(trial, slo.path, "[slo]"):
-        yield NotEvaluated(NAME, SERVICE, reason)
+    if slo.path is None and trial.pipeline.service.poll_seconds is not None:
+        yield NotEvaluated(NAME, SERVICE, LATER)
         return
     end = deadline(trial, load.budget_seconds)
     try:

@@ -15,11 +15,12 @@ import pandas as pd
 
 from seatrial.errors import AnswerError, UsageError
 from seatrial.io import frame_json
-from seatrial.pipeline import Key, key_columns
+from seatrial.pipeline import HttpRequest, Key, key_columns
 from seatrial.targets.http import JSON, Http
-from seatrial.targets.messages import Response, body_of, is_unnamed
+from seatrial.targets.messages import Response, body_of, is_unnamed, message_of
 from seatrial.targets.protocol import Target
 from seatrial.targets.rest import Rest
+from seatrial.targets.shapes.shaped import Shaped
 
 
 class _SentError(Exception):
@@ -79,7 +80,10 @@ def messages_of(target: Target, rows: pd.DataFrame, columns: Sequence[str], key:
     if type(http) is Rest:
         bodies = [text.encode("utf-8", "surrogatepass") for text in frame_json.payloads(rows)]
         return Messages(http.url.raw_path.decode("ascii"), JSON, bodies)
-    written = [_written(http, frame) for frame in frames]
+    if isinstance(http, Shaped):  # its hooks run in the worker: all of them in one call
+        written = [_posted(http, made) for made in http.write(frames)]
+    else:
+        written = [_written(http, frame) for frame in frames]
     if len({(each.path, tuple(sorted(each.headers.items()))) for each in written}) != 1:
         raise UsageError(
             "The load check needs requests that differ in their body alone; theirs differ in path or header."
@@ -95,6 +99,14 @@ def messages_of(target: Target, rows: pd.DataFrame, columns: Sequence[str], key:
         return frame_json.rows(told)[0]
 
     return Messages(written[0].path, written[0].headers, [each.body for each in written], read)
+
+
+def _posted(target: Shaped, made: HttpRequest) -> Request:
+    """Return a request that a hook or an envelope has written; UsageError where it is none that load can send."""
+    method, path, body, headers = message_of(made, "POST", None, None)
+    if method != "POST":
+        raise UsageError(f"The load check sends POST requests, and those of the hook are {method}.")
+    return Request(body or b"", path or target.path, headers or {})
 
 
 def _written(target: Any, frame: pd.DataFrame) -> Request:
@@ -114,7 +126,14 @@ def _written(target: Any, frame: pd.DataFrame) -> Request:
 
 
 def _answering(target: Any, response: Response) -> Any:
-    return _sending(target, lambda *_, **__: response)
+    left = [response]
+
+    def send(*_: Any, **__: Any) -> Response:
+        if not left:
+            raise AnswerError("Under load, an answer that is fetched later is not waited for.")
+        return left.pop()
+
+    return _sending(target, send)
 
 
 def _sending(target: Any, send: Callable[..., Response]) -> Any:

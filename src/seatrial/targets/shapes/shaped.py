@@ -14,7 +14,7 @@ from seatrial.io import frame_json
 from seatrial.pipeline import HttpAnswer, HttpRequest, Key, Service
 from seatrial.pipeline.hooks import Hooks
 from seatrial.targets.http import Http
-from seatrial.targets.messages import Response
+from seatrial.targets.messages import Response, is_unnamed, unnamed
 from seatrial.targets.probes.base import ProbePlan
 from seatrial.targets.probes.records import MAX_VALID, Envelope, plan_of_records
 from seatrial.targets.rest import batch_of, keys_of, rows_of, with_keys
@@ -81,15 +81,17 @@ class Shaped(Http):
         return self._exchanged(requests, [1] * len(requests))
 
     def step(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Send every row and return the answers, one row each, in order.
+        """Send every row and return the answers, one row each, in order, marked where their values have no names.
 
         Raises:
             TargetError: a request was not answered, or with another status than success.
         """
-        answers = rows_of(self.exchange(frame))
+        outcomes = self.exchange(frame)
+        answers = rows_of(outcomes)
         if len(answers) != len(frame):
             raise AnswerError(f"The service gave {len(answers):,} answers to {len(frame):,} rows.")
-        return frame_json.read(with_keys(answers, keys_of(frame, self.key), self.key), pd.DataFrame())
+        told = frame_json.read(with_keys(answers, keys_of(frame, self.key), self.key), pd.DataFrame())
+        return unnamed(told) if any(isinstance(o, pd.DataFrame) and is_unnamed(o) for o in outcomes) else told
 
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
         """Return the contract check's requests: JSON records in their envelope, or the bytes that the hook writes."""
