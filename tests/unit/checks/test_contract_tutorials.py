@@ -70,8 +70,10 @@ def problem(probe, description, field="x"):
 
 
 def test_few_probes_are_allowed_by_their_own_names():
-    several = [problem("not-a-number", what) for what in ("NaN", "Infinity")] + [problem("text", "a surrogate")]
-    (finding,) = findings("contract", several)
+    (two,) = findings("contract", [problem("malformed", what) for what in ("half a request", "an empty body")])
+    assert two.advice.endswith('"half a request" = "the reason", "an empty body" = "the reason".')
+    several = [problem("not-a-number", what) for what in ("NaN", "Infinity", "1e999")]
+    (finding,) = findings("contract", [*several, problem("text", "a surrogate")])
     assert finding.advice.endswith('"not-a-number" = "the reason", "a surrogate" = "the reason".')
     generated = [problem("generated", "a generated request")]
     assert '"status-500" = "the reason"' in next(findings("contract", generated)).advice

@@ -268,6 +268,19 @@ def test_a_service_that_sleeps_while_every_request_waits_is_blocked(seen, expect
     assert diagnosis.event_loop_blocked(seen, 0.5) is expected
 
 
+@pytest.mark.parametrize(
+    ("descriptors", "expected"),
+    [(["socket:[7]", "anon_inode:[eventpoll]"], True), (["socket:[7]", "/dev/null"], False), ([], True)],
+)
+def test_workers_without_an_event_loop_have_no_blocking_call_in_one(tmp_path, descriptors, expected):
+    """A worker of gunicorn waits for its socket alone; where nothing can be seen, nothing is claimed."""
+    folder = tmp_path / "999999999" / "fd"
+    folder.mkdir(parents=True)
+    for number, target in enumerate(descriptors):
+        (folder / str(number)).symlink_to(target)
+    assert diagnosis.has_event_loop(999_999_999, tmp_path) is expected
+
+
 def path(frame):
     return pd.DataFrame([answer(r) for r in frame.to_dict(orient="records")])
 

@@ -107,12 +107,17 @@ def _allowances(cause: str, problems: Sequence[Problem]) -> list[str]:
 
     That is a probe's description, the cause that several probes share, or the cause of the finding itself.
     """
-    allowable = [p for p in problems if p.allowable]
     by_probe: dict[str, dict[str, None]] = {}
-    for problem in allowable:
-        by_probe.setdefault(problem.probe, {}).setdefault(problem.description)
+    for problem in problems:
+        if problem.allowable:
+            by_probe.setdefault(problem.probe, {}).setdefault(problem.description)
+    each = [description for told in by_probe.values() for description in told]
+    if {"generated", "excluded"} & by_probe.keys():
+        return [cause]
+    if len(each) <= MAX_ALLOWANCES:
+        return each
     many = any(len(told) > MAX_ALLOWANCES for told in by_probe.values())
-    if many or len(by_probe) > MAX_ALLOWANCES or {"generated", "excluded"} & by_probe.keys():
+    if many or len(by_probe) > MAX_ALLOWANCES:
         return [cause]
     return [next(iter(told)) if len(told) == 1 else probe for probe, told in by_probe.items()]
 
