@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import resource
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -19,6 +20,7 @@ from seatrial.loadgen.generator import Generator
 from seatrial.loadgen.http1 import request_bytes
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule
+from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
 from seatrial.process.event_loop import new_loop, without_collection
 
@@ -29,7 +31,7 @@ _OTHER_FILES = 64
 def offer(
     url: str,
     schedule: Schedule,
-    payloads: Sequence[bytes] = (b"",),
+    payloads: Sequence[bytes | HttpRequest] = (b"",),
     *,
     order: Sequence[int] | None = None,
     method: str = "POST",
@@ -49,7 +51,8 @@ def offer(
     Args:
         url: such as ``http://127.0.0.1:8000/score``, or with https.
         schedule: when each request is due.
-        payloads: bodies, each of which many requests may carry.
+        payloads: bodies, each of which many requests may carry; or whole requests, whose method, content type and
+            headers are their own, and the path where they name one.
         order: the place in ``payloads`` of what each request carries, used in turn; by default one after another.
         method: of every request.
         headers: of every request; they replace or join those of :func:`~seatrial.loadgen.http1.request_bytes`.
@@ -76,7 +79,11 @@ def offer(
     access = access or Access()
     sent = {**{name.lower(): value for name, value in access.headers.items()}, **(headers or {})}
     _within_bounds(schedule, payloads, timeout_seconds, connections)
-    requests = [request_bytes(f"{host}:{port}", path, each, method=method, headers=sent) for each in payloads]
+    usual = HttpRequest(content_type=sent.pop("content-type", "application/json"), method=method, headers={})
+    requests = [
+        _on_the_wire(f"{host}:{port}", path, each if isinstance(each, HttpRequest) else replace(usual, body=each), sent)
+        for each in payloads
+    ]
     generator = Generator(
         host, port, requests, timeout=timeout_seconds, connections=connections, keep=frozenset(keep),
         order=range(len(payloads)) if order is None else np.asarray(order).tolist(), expect=expect,
@@ -84,6 +91,11 @@ def offer(
     )  # fmt: skip
     with without_collection(), asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(generator.run(schedule, start_at))
+
+
+def _on_the_wire(host: str, path: str, message: HttpRequest, headers: Mapping[str, str]) -> bytes:
+    own = {"content-type": message.content_type, **{name.lower(): value for name, value in message.headers.items()}}
+    return request_bytes(host, message.path or path, message.body, method=message.method, headers={**headers, **own})
 
 
 def _address(url: str, allow_hosts: Collection[str]) -> tuple[str, int, str, bool]:
@@ -106,7 +118,7 @@ def _loopback(host: str) -> bool:
         return False
 
 
-def _within_bounds(schedule: Schedule, payloads: Sequence[bytes], timeout: float, connections: int) -> None:
+def _within_bounds(schedule: Schedule, payloads: Sequence[object], timeout: float, connections: int) -> None:
     for what, value, most in (
         ("requests", len(schedule), MAX_REQUESTS),
         ("seconds", schedule.seconds, MAX_SECONDS),

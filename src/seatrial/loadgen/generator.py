@@ -179,14 +179,14 @@ class Generator:
         if status == 429 and connection.retry_after and len(self.retry_after) < _WAITS:
             self.retry_after[connection.retry_after[:_WAIT_BYTES].decode("latin-1").strip()] = None
         if index in self.keep:
-            self.answers.append(RequestResult(index, status, decoded(body, encoding)))
+            self.answers.append(RequestResult(index, status, decoded(body, encoding), connection.headers))
         elif (
             self.expect
             and 200 <= status < 300
             and self.expect[self.order[index % len(self.order)]] not in (body := decoded(body, encoding))
         ):
             if self.odd < ODD:
-                self.answers.append(RequestResult(index, status, body, sampled=False))
+                self.answers.append(RequestResult(index, status, body, connection.headers, sampled=False))
             self.odd += 1
         self._end(index, ANSWERED)
         self._free(connection)

@@ -104,6 +104,7 @@ class HttpConnection(asyncio.Protocol):
         "_body",
         "_complete",
         "_encoding",
+        "_fields",
         "_framed",
         "_owner",
         "_parser",
@@ -126,12 +127,14 @@ class HttpConnection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._body: list[bytes] = []
         self._encoding = ""
+        self._fields: list[tuple[bytes, bytes]] = []
         self._size = self._status = 0
         self._framed = self._complete = self._reusable = False
 
     def send(self, index: int, data: bytes) -> None:
         """Write request ``index``; the connection must be idle."""
         self.index, self.retry_after = index, b""
+        self._fields.clear()
         assert self.transport is not None
         self.transport.write(data)
 
@@ -139,6 +142,11 @@ class HttpConnection(asyncio.Protocol):
         """Drop the connection at once, with the request under way."""
         if self.transport is not None:
             self.transport.abort()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the last response, by name in lower case."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._fields}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Report it to the owner."""
@@ -175,6 +183,7 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take from the parser what says where the body ends, how it is encoded, and when to send again, or until."""
         lower = name.lower()
+        self._fields.append((lower, value))
         if lower in _BODY_HEADERS:
             self._framed = True
         elif lower == b"content-encoding":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,12 +18,18 @@ OUTCOMES = ("answered", "timed out", "connection refused", "connection broken", 
 class RequestResult:
     """The response to request ``index`` of the schedule, with its body as it came.
 
-    ``sampled`` is false where it is returned only because its body lacks what ``expect`` named.
+    Attributes:
+        index: of the request.
+        status: of the response.
+        body: without its encoding.
+        headers: by name in lower case, the last of each name.
+        sampled: false where it is returned only because its body lacks what ``expect`` named.
     """
 
     index: int
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
     sampled: bool = True
 
 

@@ -26,6 +26,7 @@ from seatrial.formatting import plural
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import LoadRun, RequestResult, merged
 from seatrial.loadgen.schedule import Schedule
+from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
 
 MAX_WORKERS = 64
@@ -39,7 +40,7 @@ def offer_by(
     workers: int,
     url: str,
     schedule: Schedule,
-    payloads: Sequence[bytes] = (b"",),
+    payloads: Sequence[bytes | HttpRequest] = (b"",),
     *,
     order: Sequence[int] | None = None,
     access: Access | None = None,
@@ -81,9 +82,13 @@ def offer_by(
     owners, kept = schedule.owners(workers), set(keep)
     places = [np.flatnonzero(owners == n) for n in range(workers)]
     known = {"headers": dict(access.headers), "verify": access.verify, "cert": access.cert} if access else None
+    whole = [each if isinstance(each, HttpRequest) else None for each in payloads]
+    heads = [each and (each.content_type, each.path, each.method, dict(each.headers)) for each in whole]
+    bodies = [each.body if isinstance(each, HttpRequest) else each for each in payloads]
     settings = {
         **options,
         "access": known,
+        "heads": heads,
         "url": url,
         "seconds": schedule.seconds,
         "connections": math.ceil(connections / workers),
@@ -93,7 +98,7 @@ def offer_by(
             "at": schedule.at[at],
             "keep": np.array([n for n, index in enumerate(at.tolist()) if index in kept], dtype=np.int64),
             "order": turns[at],
-            **_packed("payloads", payloads),
+            **_packed("payloads", bodies),
             **_packed("expect", expect),
             "options": np.frombuffer(json.dumps(settings).encode(), dtype=np.uint8),
         }
@@ -153,13 +158,14 @@ def _run_of(result: _Arrays) -> LoadRun:
         raise TargetError(result["error"].tobytes().decode())
     bodies = _unpacked("bodies", result)
     columns = [result[name].tolist() for name in ("answered", "answered_status", "answered_sampled")]
-    each = zip(*columns, bodies, strict=True)
+    headers = json.loads(result["headers"].tobytes())
+    each = zip(*columns, headers, bodies, strict=True)
     return LoadRun(
         **{name: result[name] for name in _COLUMNS},
         connections=int(result["connections"]),
         waited=int(result["waited"]),
         retry_after=tuple(result["retry_after"].tolist()),
-        answers=[RequestResult(index, status, body, sampled) for index, status, sampled, body in each],
+        answers=[RequestResult(n, status, body, told, sampled) for n, status, sampled, told, body in each],
     )
 
 
@@ -196,7 +202,9 @@ def main() -> None:
     share = _read(sys.stdin.buffer)
     options = json.loads(share["options"].tobytes())
     schedule = Schedule(share["at"], options.pop("seconds"))
-    payloads, keep = _unpacked("payloads", share), share["keep"].tolist()
+    bodies, keep = _unpacked("payloads", share), share["keep"].tolist()
+    heads = options.pop("heads")
+    payloads = [HttpRequest(b, *head) if head else b for b, head in zip(bodies, heads, strict=True)]
     expect = _unpacked("expect", share)
     sys.stdout.buffer.write(b"ready\n")
     sys.stdout.buffer.flush()
@@ -219,6 +227,7 @@ def main() -> None:
             "answered": np.array([each.index for each in run.answers], dtype=np.int64),
             "answered_status": np.array([each.status for each in run.answers], dtype=np.int64),
             "answered_sampled": np.array([each.sampled for each in run.answers], dtype=bool),
+            "headers": np.frombuffer(json.dumps([dict(e.headers) for e in run.answers]).encode(), dtype=np.uint8),
             **_packed("bodies", [each.body for each in run.answers]),
         },
     )

@@ -10,8 +10,7 @@ import pytest
 from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks.load.capacity import drain, find_max_rate
 from seatrial.checks.load.check import _diagnosed, check
-from seatrial.checks.load.runs import LoadSession
-from seatrial.checks.serving.expected import expected
+from seatrial.checks.load.runs import session_of
 from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
@@ -113,7 +112,7 @@ def test_a_probe_begins_when_an_overload_is_drained():
     """Requests that timed out are still served, and would count against the next rate."""
     with trial("queues") as made, serve(made) as running, Http(running.url) as http:
         slo, load = Slo(limit_ms=100, rate=5), Load(timeout_seconds=0.2)
-        session = LoadSession(f"{running.url}/predict", running, expected(made), slo, load, 0)
+        session = session_of(made, running, slo, load)
         session.run(0, 80, 1_000.0)
         left = http.send(path="/under_way", method="GET").json()
         drain(session)
@@ -126,7 +125,7 @@ def test_the_search_of_a_service_that_met_its_objective_begins_there(monkeypatch
     even_when_late(monkeypatch)
     with trial("queues") as made, serve(made) as running:
         slo, load = Slo(limit_ms=100, rate=10, percentile=0.5), Load(timeout_seconds=0.3)
-        session = LoadSession(f"{running.url}/predict", running, expected(made), slo, load, 0)
+        session = session_of(made, running, slo, load)
         found = {m.name: m.value for m in find_max_rate("load", session, lambda *_: None, met=True)}
     highest = found["maximum sustainable rate lower bound"]
     assert 10 <= highest <= 55
@@ -140,5 +139,5 @@ def test_a_slow_service_whose_event_loop_is_free_is_not_diagnosed_as_blocking():
     slow = Finding("load", "service", "Slow.", cause="slow")
     with trial("shares") as made, serve(made) as running:
         slo = Slo(limit_ms=10, rate=5)
-        session = LoadSession(f"{running.url}/predict", running, expected(made), slo, Load(timeout_seconds=2.0), 0, 0.0)
+        session = session_of(made, running, slo, Load(timeout_seconds=2.0), 0.0)
         until(lambda: _diagnosed(session, slow) is slow, "another cause was named")  # a busy machine may block it once

@@ -10,8 +10,7 @@ import pytest
 from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks.load.champion import compare_with_champion
 from seatrial.checks.load.check import check
-from seatrial.checks.load.runs import LoadSession
-from seatrial.checks.serving.expected import expected
+from seatrial.checks.load.runs import session_of
 from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
@@ -80,7 +79,7 @@ def compared(trial, running):
         made = trial(0.25, champion, **load)
         until = time.monotonic() + made.policy.offered.budget_seconds
         slo, offered = made.policy.slo, made.policy.offered
-        session = LoadSession(f"{running.url}/predict", running, expected(made), slo, offered, 0, until)
+        session = session_of(made, running, slo, offered, until)
         return list(compare_with_champion("load", session, made))
 
     return events

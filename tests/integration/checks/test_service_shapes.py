@@ -11,6 +11,7 @@ import pytest
 from seatrial import Outcome, Pipeline, Service, capture, run
 from seatrial.checks.contract.check import check as contract
 from seatrial.checks.golden.check import check as golden
+from seatrial.checks.load.check import check as load
 from seatrial.events import Severity
 from seatrial.io.loading import load_file
 from seatrial.policy.policy import Policy
@@ -26,6 +27,12 @@ served = load_file(FILE)
 ROWS = 12
 CAPTURED = {}  # references by the stage that answers
 OF_SERVICE = {c.name: replace(c, stages=lambda _: ["service"]) for c in (golden, contract)}  # their part over the wire
+OF_SERVICE["load"] = load
+LOAD = {
+    "golden": {"batch_size": 4},
+    "slo": {"limit_ms": 2_000, "rate": 120, "percentile": 0.8},
+    "load": {"runs": 1, "requests": 300, "samples": 40, "find_max_rate": False, "reserve_cores": False},
+}
 
 
 def numbers():
@@ -67,7 +74,7 @@ def verdict_of(shape, fault, *, answer=respond, requests=None, checks=("golden",
     pipeline = Pipeline("shapes", key="id", raw=keep, response=answer, service=told)
     if answer not in CAPTURED:
         CAPTURED[answer] = capture(pipeline, numbers() if requests is None else requests)
-    policy = Policy(service=service_settings({"golden": {"batch_size": 4}}))
+    policy = Policy(service=service_settings(LOAD))
     return run(pipeline, CAPTURED[answer], [OF_SERVICE[check] for check in checks], policy=policy)
 
 
@@ -164,3 +171,24 @@ def test_each_envelope_passes_and_a_wrong_order_in_it_is_found(form):
             verdict_of("envelope", f"{form}:wrong", answer=score_alone, checks=["golden"], envelope=ENVELOPES[form])
         )
     )
+
+
+ENVELOPED = {"answer": score_alone, "envelope": "instances"}
+LOADED = {"image": (PICTURES, "none", "turned"), "envelope": (ENVELOPED, "instances", "instances:wrong")}
+
+
+@pytest.mark.parametrize("shape", LOADED)
+def test_a_service_of_another_shape_is_loaded_in_its_shape(shape):
+    """Its requests are those that golden sends, and its answers are read as golden reads them."""
+    options, clean, fault = LOADED[shape]
+    options = {**options, "requests": pictures() if shape == "image" else None, "checks": ["load"]}
+    passed = verdict_of(shape, clean, **options)
+    assert not passed.findings
+    assert all("settled" in each.reason or "generator" in each.reason for each in passed.not_evaluated), passed
+    assert {cause for _, _, cause in found(verdict_of(shape, fault, **options), "load")} >= {"load-changes-answers"}
+
+
+def test_a_service_that_answers_later_is_not_timed():
+    verdict = verdict_of("job", "none", checks=["load"], poll_seconds=5.0)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "Set path in [slo]" in verdict.not_evaluated[0].reason

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.checks.load import runs
-from seatrial.checks.load.runs import LoadSession, start_service
-from seatrial.checks.serving.expected import expected
+from seatrial.checks.load.runs import session_of, start_service
 from seatrial.events import Evaluated, Measurement, NotEvaluated
 from seatrial.loadgen.affinity import reserve_cores
 from seatrial.policy.service import Load, Slo
@@ -36,7 +35,7 @@ def test_service_and_generator_share_no_core(monkeypatch):
     made = trial("")
     with start_service(made, None, cores) as running:
         slo = Slo(limit_ms=100, rate=100)
-        LoadSession(f"{running.url}/predict", running, expected(made), slo, Load(), 0, cores=cores).run(0, 20, 100.0)
+        session_of(made, running, slo, Load(), cores=cores).run(0, 20, 100.0)
     ((generator, service),) = seen
     assert generator == cores.generator
     assert len(generator) == 1

@@ -201,6 +201,14 @@ def test_a_late_generator_leaves_a_result_that_holds():
     assert isinstance(result, Evaluated)
 
 
+def test_a_late_generator_is_not_why_too_few_requests_show_nothing():
+    """None of them was over the limit, so that a generator on time would have shown no more."""
+    result, _ = evaluated(run(steady(600), lag=0.02), planned=Plan(2, 1_000))
+    assert isinstance(result, NotEvaluated)
+    assert "would tell" in result.reason
+    assert "invalid" not in result.reason
+
+
 def test_the_warm_up_is_found_and_left_out():
     """A slow start within the warm-up of the first run neither fails nor counts."""
     slow = np.concatenate([np.linspace(0.4, 0.3, 200), steady(1_050)])

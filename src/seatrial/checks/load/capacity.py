@@ -89,10 +89,9 @@ def _decided(run: LoadRun, slo: Slo) -> Decision:
 def drain(session: LoadSession) -> None:
     """Wait until the service answers within the limit: it may still work on requests of an overload that timed out."""
     until = min(session.until, time.monotonic() + DRAIN_SECONDS)
-    payload = (session.payloads or session.expected.payloads)[0]
     with Http(session.running.url, seconds=session.load.timeout_seconds, connections=1, access=session.access) as http:
         while time.monotonic() < until and not session.running.ended():
             with suppress(TargetError):
-                if http.send(payload, path=session.path, headers=session.headers).seconds <= session.slo.limit_seconds:
+                if http.send(session.requests[0]).seconds <= session.slo.limit_seconds:
                     return
             time.sleep(PAUSE_SECONDS)

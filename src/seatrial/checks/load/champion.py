@@ -62,7 +62,7 @@ def compare_with_champion(name: str, session: LoadSession, trial: Trial) -> Iter
         return
     try:
         with start_service(trial, trial.champion_path, session.cores) as running:
-            champion = replace(session, url=running.url + session.path, running=running)
+            champion = replace(session, url=running.url, running=running)
             yield from _compared(name, champion, session, pairs, requests, trial)
     except TargetError as error:
         yield NotEvaluated(name, SERVICE, f"The champion's service could not be loaded for the comparison. {error}")

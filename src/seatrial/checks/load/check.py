@@ -22,37 +22,26 @@ from seatrial.checks.load.champion import compare_with_champion
 from seatrial.checks.load.charts import histogram, timeline
 from seatrial.checks.load.diagnosis import event_loop_blocked, has_event_loop, sample_activity
 from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements
-from seatrial.checks.load.messages import Messages, messages_of
 from seatrial.checks.load.planning import choices, duration, plan_of, told, warmup_requests
-from seatrial.checks.load.runs import LoadSession, start_service
+from seatrial.checks.load.runs import LoadSession, session_of, start_service
 from seatrial.checks.load.slopes import Usage, at_rest, judged, watch
 from seatrial.checks.serving.budget import budget_end, deadline
-from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, seconds
-from seatrial.checks.serving.refused import NotStarted, load_refused
+from seatrial.checks.serving.refused import load_refused
 from seatrial.checks.serving.service import address_of, can_start
-from seatrial.checks.serving.target import target_of
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import seconds as readable
 from seatrial.formatting import share
-from seatrial.loadgen.affinity import UNRESTRICTED, Cores, reserve_cores
+from seatrial.loadgen.affinity import UNRESTRICTED, reserve_cores
 from seatrial.loadgen.statistics import Plan
 from seatrial.loadgen.validity import BATCHES
-from seatrial.pipeline import SERVICE, key_columns
-from seatrial.pipeline.access import Access
-from seatrial.policy.service import Load, Slo
-from seatrial.process.running import Running
-from seatrial.targets.elsewhere import Elsewhere
-from seatrial.targets.http import JSON, Http
+from seatrial.pipeline import SERVICE
+from seatrial.targets.http import Http
 from seatrial.trial import Trial
 
 NAME = "load"
 DIAGNOSIS_SECONDS = 3.0
-LATER = (
-    "The load check times one request and its answer, and this service gives its answers later: its Service declares "
-    "poll_seconds=. Set path in [slo] of service.toml to a path that answers at once, or skip the check."
-)
 LEAD, DIAGNOSIS = 2**20, 2**20 + 1  # numbers of runs that are not counted
 
 
@@ -63,9 +52,6 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     assert trial.pipeline.service is not None
     if reason := load_refused(trial):
         yield NotEvaluated(NAME, SERVICE, reason)
-        return
-    if slo.path is None and trial.pipeline.service.poll_seconds is not None:
-        yield NotEvaluated(NAME, SERVICE, LATER)
         return
     end = deadline(trial, load.budget_seconds)
     try:
@@ -94,11 +80,11 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
     try:
         with start_service(trial, trial.model_path, cores) as running:
             yield Measurement(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
-            session = _session(trial, running, slo, load, end, cores)
+            session = session_of(trial, running, slo, load, end, cores)
             if cores.service is not None:
                 yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
             with Http(running.url, seconds=max(30.0, load.timeout_seconds), access=session.access) as http:
-                answer = http.send(session.payloads[0], path=session.path, headers=session.headers)
+                answer = http.send(session.requests[0])
             yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
             session = replace(session, key_texts=key_texts(session.expected, answer))
             yield from _planned_runs(session, plan, trial)
@@ -111,26 +97,6 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         yield Evaluated(NAME, SERVICE, compared=1)
     except TargetError as error:
         yield NotEvaluated(NAME, SERVICE, str(error))
-
-
-def _session(
-    trial: Trial, running: Running | NotStarted, slo: Slo, load: Load, end: float, cores: Cores
-) -> LoadSession:
-    """Return the session: requests as the service's target sends its own, or JSON to the path of the objective."""
-    known = expected(trial)
-    where: Running | Elsewhere = running.elsewhere if isinstance(running, NotStarted) else running
-    there = where if isinstance(where, Elsewhere) else None
-    if slo.path is not None:
-        messages = Messages(slo.path if there is None else there.path(slo.path), JSON, known.payloads)
-    else:
-        target = target_of(trial.pipeline, where, hooks=trial.replayer)
-        columns = [c for c in known.frame.columns if c not in key_columns(trial.pipeline.key)]
-        messages = messages_of(target, known.requests, columns, trial.pipeline.key)
-    return LoadSession(
-        running.url + messages.path, running, replace(known, read=messages.read), slo, load, trial.seed, end, cores,
-        payloads=messages.payloads, headers=messages.headers, access=Access() if there is None else there.access,
-        allow_hosts=[running.host] if isinstance(running, NotStarted) else (),
-    )  # fmt: skip
 
 
 def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Event]:

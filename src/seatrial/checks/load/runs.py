@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from seatrial.checks.serving.expected import Expected
+from seatrial.checks.serving.expected import Expected, expected
+from seatrial.checks.serving.messages import messages_for
 from seatrial.checks.serving.refused import NotStarted
 from seatrial.checks.serving.service import address_of, serve, there
 from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Profile, constant, poisson
 from seatrial.loadgen.workers import offer_by
+from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
 from seatrial.policy.service import Load, Slo
 from seatrial.process.running import Running
@@ -27,9 +29,10 @@ class LoadSession:
     """One started service and the load that is sent to it.
 
     Attributes:
-        url: the address of the loaded path.
+        url: the address of the service, without a path.
         running: the service.
         expected: the requests and their recorded answers.
+        requests: the same requests, as the service's target writes them.
         slo: the objective.
         load: how much load is offered.
         seed: of the schedules and of the choice of requests.
@@ -37,8 +40,6 @@ class LoadSession:
         cores: the cores of the generator and of the service.
         key_texts: what the answer to each request contains: its key, as the service writes it; empty where it writes
             none. Answers without it are returned beside the samples.
-        payloads: the bodies as the target writes them; by default those of ``expected``.
-        headers: of each request.
         access: further headers, and TLS.
         allow_hosts: those, besides this machine, that load is sent to.
     """
@@ -46,21 +47,15 @@ class LoadSession:
     url: str
     running: Running | NotStarted
     expected: Expected
+    requests: Sequence[HttpRequest]
     slo: Slo
     load: Load
     seed: int
     until: float = math.inf
     cores: Cores = UNRESTRICTED
     key_texts: Sequence[bytes] = ()
-    payloads: Sequence[bytes] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
     access: Access = field(default_factory=Access)
     allow_hosts: Sequence[str] = ()
-
-    @property
-    def path(self) -> str:
-        """The loaded path."""
-        return self.url.removeprefix(self.running.url)
 
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
@@ -79,16 +74,15 @@ class LoadSession:
         """
         profile, requests = (constant(rate, requests / rate), requests) if flat else shape(self.load, rate, requests)
         rng = np.random.default_rng([self.seed, number])
-        rows = np.resize(rng.permutation(len(self.expected.payloads)), requests)
+        rows = np.resize(rng.permutation(len(self.requests)), requests)
         sampled = rng.choice(requests, min(samples, requests), replace=False)
         with pinned_to(self.cores.generator):
             finished = offer_by(
                 min(self.load.workers, requests),
                 self.url,
                 poisson(profile, int(rng.integers(2**31)), requests=requests),
-                self.payloads or self.expected.payloads,
+                self.requests,
                 order=rows.tolist(),
-                headers=self.headers,
                 access=self.access,
                 timeout_seconds=self.load.timeout_seconds,
                 connections=self.load.connections,
@@ -102,6 +96,25 @@ class LoadSession:
         """Whether a run of so many requests still fits in the budget."""
         seconds = shape(self.load, rate, requests)[0].seconds
         return time.monotonic() + seconds + self.load.timeout_seconds <= self.until
+
+
+def session_of(
+    trial: Trial, running: Running | NotStarted, slo: Slo, load: Load, until: float = math.inf,
+    cores: Cores = UNRESTRICTED,
+) -> LoadSession:  # fmt: skip
+    """Return a session on a started service: requests as its target sends its own, or JSON to the objective's path.
+
+    Raises:
+        UsageError: the service's requests cannot be sent by the load generator.
+    """
+    known = expected(trial)
+    there = running.elsewhere if isinstance(running, NotStarted) else running
+    messages = messages_for(trial, there, known, slo.path, "[slo]")
+    known = replace(known, read=messages.read)
+    session = LoadSession(running.url, running, known, messages.requests, slo, load, trial.seed, until, cores)
+    if not isinstance(running, NotStarted):
+        return session
+    return replace(session, access=running.elsewhere.access, allow_hosts=[running.host])
 
 
 def start_service(trial: Trial, model_path: str | None, cores: Cores) -> Running | NotStarted:

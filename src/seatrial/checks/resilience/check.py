@@ -8,6 +8,7 @@ A fault that was never applied is not evaluated.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from seatrial.checks.base import Check
 from seatrial.checks.resilience.experiment import Experiment
@@ -16,8 +17,9 @@ from seatrial.checks.resilience.matrix import run_scenarios
 from seatrial.checks.serving.budget import deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places
-from seatrial.checks.serving.service import address_of, not_ours, only_json, serve
-from seatrial.errors import AnswerError, SeatrialError, TargetError
+from seatrial.checks.serving.messages import messages_for
+from seatrial.checks.serving.service import address_of, not_ours, serve
+from seatrial.errors import AnswerError, SeatrialError, TargetError, UsageError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated
 from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.trial import Trial
@@ -34,17 +36,6 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
         yield NotEvaluated(NAME, dependency, reason)
         return
     policy, declared = trial.policy.failure_policy(dependency), trial.pipeline.dependencies[dependency]
-    path = policy.path or trial.pipeline.service.predict
-    if not path.startswith("/"):
-        yield NotEvaluated(
-            NAME, dependency,
-            f"The resilience check needs an HTTP path; predict is '{path}'. "
-            f"Set path in [dependencies.{dependency}] of service.toml.",
-        )  # fmt: skip
-        return
-    if reason := only_json(trial, policy.path, f"[dependencies.{dependency}]"):
-        yield NotEvaluated(NAME, dependency, reason)
-        return
     try:
         baseline = baseline_of(trial, dependency, expected(trial))
     except SeatrialError as error:
@@ -58,16 +49,17 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
             DependencyProxy(declared.url, seed=trial.seed) as proxy,
             serve(trial, urls={dependency: proxy.through}) as running,
         ):
-            url = running.url + path
+            messages = messages_for(trial, running, baseline.expected, policy.path, f"[dependencies.{dependency}]")
+            baseline = replace(baseline, expected=replace(baseline.expected, read=messages.read))
             experiment = Experiment(
-                NAME, dependency, proxy, running, url, baseline, trial.policy.slo, trial.seed, until
+                NAME, dependency, proxy, running, messages.requests, baseline, trial.policy.slo, trial.seed, until
             )  # fmt: skip
             yield from run_scenarios(experiment, trial.on_progress)
     except AnswerError as error:
         advice = "Start the service by hand with the same command."
         yield Finding(NAME, dependency, str(error), cause="service-broke", advice=advice)
         yield Evaluated(NAME, dependency, compared=1)
-    except TargetError as error:
+    except (TargetError, UsageError) as error:
         yield NotEvaluated(NAME, dependency, str(error))
 
 

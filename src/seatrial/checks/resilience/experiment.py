@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,6 +19,7 @@ from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule, constant, poisson
+from seatrial.pipeline import HttpRequest
 from seatrial.policy.service import Slo
 from seatrial.process.running import Running
 
@@ -35,7 +37,7 @@ class Experiment:
         dependency: the dependency that fails.
         proxy: the proxy between the service and the dependency.
         running: the started service.
-        url: the address that the requests are sent to.
+        requests: those of the reference, as the service's target writes them.
         baseline: what the answers are compared with.
         slo: the latency objective, for requests that do not use the dependency.
         seed: of the schedules and of the choice of requests.
@@ -48,7 +50,7 @@ class Experiment:
     dependency: str
     proxy: DependencyProxy
     running: Running
-    url: str
+    requests: Sequence[HttpRequest]
     baseline: Baseline
     slo: Slo | None = None
     seed: int = 0
@@ -66,7 +68,7 @@ class Experiment:
         Raises:
             AnswerError: the service ended.
         """
-        policy, expected = self.baseline.policy, self.baseline.expected
+        policy = self.baseline.policy
         rng = np.random.default_rng([self.seed, next(self.phases)])
         users, others = np.flatnonzero(self.baseline.uses), np.flatnonzero(~self.baseline.uses)
         rows = rng.choice(users, len(schedule))
@@ -77,9 +79,9 @@ class Experiment:
             beside = {path: threads.submit(self._read, path, schedule.seconds) for path in paths}
             usage.begin = time.monotonic()
             run = offer(
-                self.url,
+                self.running.url,
                 schedule,
-                expected.payloads,
+                self.requests,
                 order=rows.tolist(),
                 timeout_seconds=max(3 * policy.deadline, 5.0),
                 connections=2 * BURST_REQUESTS,

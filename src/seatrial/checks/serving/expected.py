@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,8 @@ class Expected:
         frame: the recorded answers without the columns declared as varying.
         asked: the key of each request as it is sent, None where it is not known.
         requests: the rows that the requests are made of.
-        read: returns the object in the response to the request of a row; by default the JSON object that it is.
+        read: returns the object in each response to the requests of these rows, or why there is none; by default each
+            is one JSON object.
     """
 
     trial: Trial
@@ -44,28 +45,29 @@ class Expected:
     frame: pd.DataFrame
     asked: Sequence[Any] = ()
     requests: pd.DataFrame = field(default_factory=pd.DataFrame)
-    read: Callable[[int, Response], dict[str, Any]] | None = None
+    read: Callable[[Sequence[int], Sequence[Response]], Iterable[dict[str, Any] | AnswerError]] | None = None
 
     def answered(
         self, answers: Sequence[RequestResult], rows: Sequence[int]
     ) -> tuple[list[dict[str, Any] | None], str]:
         """Return the object in each answer, None where there is none, and the first reason for that."""
-        objects: list[dict[str, Any] | None] = []
-        reason = ""
-        for answer, row in zip(answers, rows, strict=True):
+        responses = [Response(each.status, each.headers, each.body, 0.0) for each in answers]
+        read = self.read or self._objects
+        found = list(read(rows, responses))
+        reason = next((str(each) for each in found if isinstance(each, AnswerError)), "")
+        return [None if isinstance(each, AnswerError) else each for each in found], reason
+
+    def _objects(self, rows: Sequence[int], responses: Sequence[Response]) -> Iterator[dict[str, Any] | AnswerError]:
+        key = self.trial.pipeline.key
+        own_columns = set(self.frame.columns) - set(key_columns(key))
+        for row, response in zip(rows, responses, strict=True):
             try:
-                key, response = self.trial.pipeline.key, Response(answer.status, {}, answer.body, 0.0)
-                if self.read is not None:
-                    objects.append(self.read(row, response))
-                    continue
-                own_columns = set(self.frame.columns) - set(key_columns(key))
-                found = answers_of(response, 1, columns=own_columns)
-                own = self.keys[row] if isinstance(key, str) else key_ids(self.frame.iloc[[row]], key)[0]
-                objects.append(with_keys(found, [own], key)[0])
+                told = answers_of(response, 1, columns=own_columns)
             except AnswerError as error:
-                objects.append(None)
-                reason = reason or str(error)
-        return objects, reason
+                yield error
+                continue
+            own = self.keys[row] if isinstance(key, str) else key_ids(self.frame.iloc[[row]], key)[0]
+            yield with_keys(told, [own], key)[0]
 
     def compare(
         self,

@@ -147,24 +147,6 @@ def can_start(trial: Trial) -> bool:
     return trial.model_path is not None or not needs_model
 
 
-def only_json(trial: Trial, path: str | None, setting: str) -> str:
-    """Return why plain JSON records cannot be sent to the trial's service, as a sentence; empty where they can.
-
-    Args:
-        trial: whose service it is.
-        path: that takes JSON records, where one is set.
-        setting: where it is set, such as ``[slo]``.
-    """
-    service = trial.pipeline.service
-    if path is not None or service is None or not service.shaped:
-        return ""
-    return (
-        "JSON records are sent here, and the service takes requests of another shape: its Service declares request=, "
-        f"response=, envelope= or poll_seconds=. Set path in {setting} of service.toml to a path that takes JSON "
-        "records, or skip the check."
-    )
-
-
 def live_service(trial: Trial) -> LiveService:
     """Return the trial's service: started on the first call, shared by every check.
 

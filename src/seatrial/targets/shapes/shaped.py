@@ -11,10 +11,10 @@ import pandas as pd
 from seatrial.errors import AnswerError, PipelineError, SeatrialError, TargetError
 from seatrial.events.redaction import redacted
 from seatrial.io import frame_json
-from seatrial.pipeline import HttpAnswer, HttpRequest, Key, Service
+from seatrial.pipeline import HttpAnswer, HttpRequest, Key, Poll, Service
 from seatrial.pipeline.hooks import Hooks
 from seatrial.targets.http import Http
-from seatrial.targets.messages import Response, is_unnamed, unnamed
+from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import ProbePlan
 from seatrial.targets.probes.records import MAX_VALID, Envelope, plan_of_records
 from seatrial.targets.rest import batch_of, keys_of, rows_of, with_keys
@@ -81,17 +81,15 @@ class Shaped(Http):
         return self._exchanged(requests, [1] * len(requests))
 
     def step(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Send every row and return the answers, one row each, in order, marked where their values have no names.
+        """Send every row and return the answers, one row each, in order.
 
         Raises:
             TargetError: a request was not answered, or with another status than success.
         """
-        outcomes = self.exchange(frame)
-        answers = rows_of(outcomes)
+        answers = rows_of(self.exchange(frame))
         if len(answers) != len(frame):
             raise AnswerError(f"The service gave {len(answers):,} answers to {len(frame):,} rows.")
-        told = frame_json.read(with_keys(answers, keys_of(frame, self.key), self.key), pd.DataFrame())
-        return unnamed(told) if any(isinstance(o, pd.DataFrame) and is_unnamed(o) for o in outcomes) else told
+        return frame_json.read(with_keys(answers, keys_of(frame, self.key), self.key), pd.DataFrame())
 
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
         """Return the contract check's requests: JSON records in their envelope, or the bytes that the hook writes."""
@@ -122,6 +120,12 @@ class Shaped(Http):
         if isinstance(found, TargetError):
             raise found
         return frame_json.rows(found) if isinstance(found, pd.DataFrame) else None
+
+    def read(self, responses: Sequence[Response]) -> list[Outcome]:
+        """Return what each response to a request of one row holds, an error in its place; nothing is fetched later."""
+        found = self._answers_in([Pending(n, each) for n, each in enumerate(responses)], [1] * len(responses))
+        later = AnswerError("The response is no answer: it asks to wait for one.")
+        return [later if isinstance(each, Poll) else each for each in found]
 
     def settled(self, responses: Sequence[Response | TargetError | None]) -> list[Response | TargetError | None]:
         """Return the last response to each request: what stands at the address where its answer is fetched."""
