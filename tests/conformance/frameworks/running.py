@@ -13,7 +13,7 @@ from tests.conformance.frameworks import delivery
 
 HERE = Path(__file__).parent
 BUGS = {"wrong": "a wrong answer to some requests", "broken": "status 500 for some requests"}
-SLO = "[slo]\npercentile = 0.9\nlimit_ms = 1000\nrate = 20\n\n[load]\nrequests = 200\nfind_max_rate = false\n"
+SLO = "[slo]\npercentile = 0.9\nlimit_ms = 1000\nrate = 20\n\n[load]\nrequests = 300\nfind_max_rate = false\n"
 
 
 @dataclass(frozen=True)
