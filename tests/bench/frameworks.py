@@ -39,8 +39,8 @@ def main():
             here = Path(scratch) / name
             if told.bugs:
                 found = [running.bug(here / bug, python, name, model, bug) for bug in running.BUGS]
-                wrong += not all(found)
-                print(_row([name, *("found" if each else "NOT FOUND" for each in found)]), flush=True)
+                wrong += any(each != "found" for each in found)
+                print(_row([name, *found]), flush=True)
             else:
                 wrong += not _clean(here, python, name, model, told.checks.split(","))
     return int(wrong > 0)

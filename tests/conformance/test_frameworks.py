@@ -40,7 +40,7 @@ def test_a_service_of_a_tutorial_passes(tmp_path, frameworks_python, model, name
 @pytest.mark.parametrize("bug", running.BUGS)
 @pytest.mark.parametrize("name", NAMES if ALL else ("flask",))
 def test_a_bug_of_the_service_is_found(tmp_path, frameworks_python, model, name, bug):
-    assert running.bug(tmp_path, frameworks_python, name, model, bug)
+    assert running.bug(tmp_path, frameworks_python, name, model, bug) == "found"
 
 
 @pytest.mark.skipif(not ALL, reason="takes minutes: set SEATRIAL_FRAMEWORKS=all")

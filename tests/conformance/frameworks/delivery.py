@@ -18,6 +18,7 @@ from seatrial import HttpRequest, Pipeline, Service
 
 FIELDS = ["distance_km", "items", "courier"]
 HERE = Path(__file__).parent
+READY_SECONDS = 180.0  # a busy machine imports for a while
 
 
 def orders(count, seed):
@@ -170,6 +171,6 @@ def served(name, bug=""):
     env = {"MODEL": "{model.path}/model.joblib", "DO_NOT_TRACK": "true", **declared.env}
     if bug:
         env |= {"PYTHONPATH": str(HERE / "planted"), "PLANTED": bug}
-    service = replace(declared, env=env, cwd=HERE / "services")
+    service = replace(declared, env=env, cwd=HERE / "services", ready_seconds=READY_SECONDS)
     stages = {"raw": raw, "prediction": prediction}
     return Pipeline("delivery", key="order_id", model=load, service=service, **stages)

@@ -68,11 +68,12 @@ def clean(root, python, name, model, only):
 
 
 def bug(root, python, name, model, planted):
-    """Return whether golden finds a bug, at the service and by what it is."""
+    """Return ``found`` where golden finds a bug, at the service and by what it is; else what it says."""
     made = project(root, python, name, bug=planted, allow=delivery.ALLOW[name])
-    errors = trial(made, name, model, delivery.requests(60), ["golden"]).verdict.errors
-    here = [f for f in errors if f.stage == "service"]
-    return any(f.column == "minutes" if planted == "wrong" else "status" in str(f.cause) for f in here)
+    verdict = trial(made, name, model, delivery.requests(60), ["golden"]).verdict
+    here = [f for f in verdict.errors if f.stage == "service"]
+    found = any(f.column == "minutes" if planted == "wrong" else "500" in f"{f.cause} {f.message}" for f in here)
+    return "found" if found else verdict.summary
 
 
 def under_load(root, python, name, model, planted):
