@@ -19,6 +19,7 @@ from seatrial import HttpRequest, Pipeline, Service
 FIELDS = ["distance_km", "items", "courier"]
 HERE = Path(__file__).parent
 READY_SECONDS = 180.0  # a busy machine imports for a while
+PATIENT = ("--timeout-worker-healthcheck", "60")
 
 
 def orders(count, seed):
@@ -89,7 +90,7 @@ def write_litserve(rows):
 
 SERVICES = {
     "fastapi": Service(
-        ["uvicorn", "fastapi_app:app", "--workers", "2", "--port", "{port}"], ready="/openapi.json",
+        ["uvicorn", "fastapi_app:app", "--workers", "2", *PATIENT, "--port", "{port}"], ready="/openapi.json",
     ),
     "flask": Service(
         ["gunicorn", "flask_app:app", "--workers", "2", "--bind", "127.0.0.1:{port}"], ready="/", openapi=None,
@@ -99,7 +100,7 @@ SERVICES = {
     ),
     "aiohttp": Service(["python", "aiohttp_app.py", "{port}"], ready="/", openapi=None),
     "starlette": Service(
-        ["uvicorn", "starlette_app:app", "--workers", "2", "--port", "{port}"], ready="/", openapi=None,
+        ["uvicorn", "starlette_app:app", "--workers", "2", *PATIENT, "--port", "{port}"], ready="/", openapi=None,
     ),
     "django_rest": Service(
         ["gunicorn", "django_rest.wsgi", "--bind", "127.0.0.1:{port}"], ready="/", predict="/predict/", openapi=None,
