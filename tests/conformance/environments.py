@@ -36,6 +36,12 @@ SHAPES = (  # with the versions of our own lock where both have a library: what 
     "torch==2.13.0", "lightgbm>=4.6,<5", "xgboost-cpu>=3,<4", "onnx>=1.19,<2", "onnxruntime>=1.23,<2",
     "skl2onnx>=1.19,<2", *(line for line in LOCK.read_text().split() if line.partition("==")[0] in SHARED),
 )  # fmt: skip
+FRAMEWORKS = (  # one environment holds them all; none of them brings torch
+    "fastapi>=0.150,<1", "flask>=3.1,<4", "gunicorn>=23,<27", "aiohttp>=3.12,<4", "starlette>=1,<2", "django>=5.2,<6",
+    "djangorestframework>=3.16,<4", "bentoml>=1.4,<2", "litserve>=0.2.10,<0.3", "sanic>=25.3,<26", "falcon>=4.1,<5",
+    "ray[serve]>=2.50,<3", "mlflow>=3.17,<3.18", "uvicorn>=0.34,<1",
+    *(line for line in LOCK.read_text().split() if line.partition("==")[0] in SHARED and "pillow" not in line),
+)  # fmt: skip
 SDV = ("sdv>=1.30,<3", "pandas<3", "pyarrow", "torch==2.13.0")  # exact: a build for the processor alone matches it too
 
 
@@ -136,6 +142,10 @@ with contextlib.suppress(ImportError):
     import pytest
 
     @pytest.fixture(scope="session")
+    def frameworks_python():
+        return _or_skip(*FRAMEWORKS)
+
+    @pytest.fixture(scope="session")
     def kserve_python():
         return _or_skip(*KSERVE)
 
@@ -173,7 +183,7 @@ with contextlib.suppress(ImportError):
 
 if __name__ == "__main__":
     print(old(), oldest(), sep="\n")  # noqa: T201  without them nothing shows that capture runs there
-    for requirements in (SDV, SHAPES, MLSERVER, KSERVE):
+    for requirements in (SDV, SHAPES, MLSERVER, KSERVE, FRAMEWORKS):
         try:
             print(environment(*requirements))  # noqa: T201
         except IndexUnreachable as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from typing import Any, Literal, get_args
 
 import pandas as pd
@@ -53,7 +54,7 @@ class MLflow(Http):
 
     def payload(self, frame: pd.DataFrame) -> bytes:
         """Return the request body for these rows."""
-        inputs = without_key(frame, self.key)
+        inputs = without_key(in_fields(frame), self.key)
         if self.form == "csv":
             return _csv(inputs)
         rows = frame_json.rows(inputs)
@@ -75,6 +76,7 @@ class MLflow(Http):
         Raises:
             TargetError: no answer, or one with another number of predictions than rows.
         """
+        frame = in_fields(frame)
         kind = "text/csv" if self.form == "csv" else "application/json"
         response = self.send(self.payload(frame), headers={"content-type": kind})
         if not response.ok:
@@ -87,7 +89,7 @@ class MLflow(Http):
 
     def probe_plan(self, requests: pd.DataFrame) -> ProbePlan:
         """Return the contract check's requests: one record in an envelope, declared by the model's signature."""
-        inputs = without_key(requests, self.key)
+        inputs = without_key(in_fields(requests), self.key)
         return plan_of_records(self.url.path, inputs, Envelope('{"dataframe_records":[', "]}"))
 
 
@@ -119,6 +121,26 @@ def _names(predictions: Any) -> bool:
 def numbered(name: str, n: int) -> str:
     """Return the name of the n-th column of a tensor: ``score``, ``score_1``, ``score_2``."""
     return f"{name}_{n}" if n else name
+
+
+def in_fields(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return requests as a model server takes them, a column a field, where each is the JSON text of a record.
+
+    Example:
+        >>> in_fields(pd.DataFrame({"payload": ['{"id": "a", "x": 1}']})).columns.tolist()
+        ['id', 'x']
+    """
+    if list(frame.columns) != [frame_json.PAYLOAD]:
+        return frame
+    try:
+        records = [json.loads(text) for text in frame[frame_json.PAYLOAD]]
+    except (TypeError, ValueError):
+        return frame
+    if not records or not all(isinstance(record, dict) for record in records):
+        return frame
+    fields = frame_json.read(records, pd.DataFrame())
+    plain = {c: str(t).lower() for c, t in fields.dtypes.items() if str(t) == "Int64" and fields[c].notna().all()}
+    return fields.astype(plain)
 
 
 def without_key(frame: pd.DataFrame, key: Key | None) -> pd.DataFrame:

@@ -202,6 +202,14 @@ def test_a_late_generator_leaves_a_result_that_holds():
     assert isinstance(result, Evaluated)
 
 
+def test_a_late_generator_is_not_why_too_few_requests_show_nothing():
+    """None of them was over the limit, so that a generator on time would have shown no more."""
+    result, _ = evaluated(run(steady(600), lag=0.02), planned=Plan(2, 1_000))
+    assert isinstance(result, NotEvaluated)
+    assert "would tell" in result.reason
+    assert "invalid" not in result.reason
+
+
 def test_the_warm_up_is_found_and_left_out():
     """A slow start within the warm-up of the first run neither fails nor counts."""
     slow = np.concatenate([np.linspace(0.4, 0.3, 200), steady(1_050)])
@@ -274,6 +282,19 @@ def test_a_readiness_path_that_is_slow_without_load_says_nothing():
     seen = diagnosis.ServiceActivity(100, 10, [0.046, 0.047, 0.045])
     assert diagnosis.event_loop_blocked(seen, 0.2)
     assert not diagnosis.event_loop_blocked(seen, 0.2, ease_seconds=0.043)
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "expected"),
+    [(["socket:[7]", "anon_inode:[eventpoll]"], True), (["socket:[7]", "/dev/null"], False), ([], True)],
+)
+def test_workers_without_an_event_loop_have_no_blocking_call_in_one(tmp_path, descriptors, expected):
+    """A worker of gunicorn waits for its socket alone; where nothing can be seen, nothing is claimed."""
+    folder = tmp_path / "999999999" / "fd"
+    folder.mkdir(parents=True)
+    for number, target in enumerate(descriptors):
+        (folder / str(number)).symlink_to(target)
+    assert diagnosis.has_event_loop(999_999_999, tmp_path) is expected
 
 
 def path(frame):

@@ -51,6 +51,16 @@ def test_mlflow_gets_its_split_frame_at_invocations():
         read(made, 0, {"error": 1})
 
 
+def test_requests_as_json_text_reach_a_model_server_as_its_inputs():
+    """Their key stays here, and comes back beside the answer."""
+    asked = pd.DataFrame({"payload": ['{"id": "a", "n": 1, "x": 0.5}', '{"id": "b", "n": 2, "x": 1.5}']})
+    made = messages_of(connect("mlflow+http://127.0.0.1:5000", key="id"), asked, ("score",), "id")
+    assert bodies(made)[1] == {"dataframe_split": {"columns": ["n", "x"], "data": [[2, 1.5]]}}
+    assert read(made, 1, {"predictions": [0.25]}) == {"id": "b", "score": 0.25}
+    tensors = messages_of(connect("oip+http://127.0.0.1:8080/iris", key="id"), asked, ("score",), "id")
+    assert [body["inputs"][0]["data"] for body in bodies(tensors)] == [[1.0, 0.5], [2.0, 1.5]]
+
+
 def test_mlflow_in_csv_says_so():
     made = messages("mlflow+http://127.0.0.1:5000", form="csv")
     assert made.requests[0].content_type == "text/csv"

@@ -15,10 +15,14 @@ from seatrial.targets.probes.base import Probe
 def allowed(problem: Problem, allow: Mapping[str, str]) -> Problem:
     """Return the problem of a probe, as information with the reason where the project allows it.
 
+    That a request of the reference gets no answer is no limit of a server, and cannot be allowed.
+
     Args:
         problem: what a probe shows.
         allow: the reasons, by description of the probe, by its cause, or by that of the finding.
     """
+    if not problem.allowable:
+        return problem
     for name in (problem.description, problem.probe, problem.cause):
         if reason := allow.get(name):
             detail = "; ".join(filter(None, [problem.detail.rstrip("."), f"allowed: {reason.rstrip('.')}"]))

@@ -10,6 +10,7 @@ from seatrial.pipeline import SERVICE
 
 MAX_SINGLE = 3  # fields with the same problem that get a finding each; more of them share one
 NAMED = 4
+MAX_ALLOWANCES = 3  # more lines to type become one
 PREDICATES = {
     "": "accepts",
     "refused": "refuses",
@@ -19,6 +20,7 @@ PREDICATES = {
     "error-as-success": "returns an undocumented body with a success status for",
     "answer-shape": "returns an undocumented body for",
     "json-integer": "returns a JSON number beyond 2^53 for",
+    "unread-field": "does not read it, and accepts",
     "not-json": "returns a success whose body cannot be read for",
 }
 ADVICE = {
@@ -34,6 +36,7 @@ ADVICE = {
     "dtype-coercion": "Refuse values of another type: use a strict type for the field, or strict=True in the model.",
     "first-value": "Refuse a list where one value is declared.",
     "unknown-field": "Refuse unknown fields (extra='forbid'): a misspelt optional field silently takes its default.",
+    "unread-field": "Leave it where the service has no use for the field; otherwise find out why it is not read.",
     "not-a-number": "Refuse NaN and infinity: they are not JSON, and comparisons with them give wrong results.",
     "excluded": "Refuse what the OpenAPI excludes, or allow it there.",
     "null": "Refuse null in a field that is not declared nullable, or declare it nullable.",
@@ -67,7 +70,8 @@ def _finding(
     name: str, cause: str, severity: Severity, fields: Sequence[str | None], problems: Sequence[Problem]
 ) -> Finding:
     named = [f for f in fields if f is not None]
-    nouns = f"For {'field' if len(named) == 1 else 'fields'} {_few([repr(f) for f in named], ', ')}, the"
+    nouns = f"For {'field' if len(named) == 1 else 'fields'} {_few([repr(f) for f in named], ', ')}"
+    nouns += ", and for the request as a whole, the" if len(named) < len(fields) else ", the"
     subject = nouns if named else "The"
     status = f"returns status {cause.removeprefix('status-')} for" if cause.startswith("status-") else PREDICATES[""]
     predicate = f"{subject} service {PREDICATES.get(cause, status)}"
@@ -79,18 +83,43 @@ def _finding(
     return Finding(
         name, SERVICE, f"{message.rstrip('.')}.", column=named[0] if len(named) == 1 else None,
         severity=severity, cause=cause, advice=_advice(cause, severity, problems),
-        evidence={"requests": len(problems), "fields": named},
+        evidence={"requests": len(problems), "fields": named, "probes": list(dict.fromkeys(map(_place, problems)))},
     )  # fmt: skip
 
 
+def _place(problem: Problem) -> str:
+    """Return what was sent, with the field that it stood in."""
+    return problem.description if problem.field_name is None else f"{problem.field_name}: {problem.description}"
+
+
 def _advice(cause: str, severity: Severity, problems: Sequence[Problem]) -> str:
+    """Return what to do, with the lines to type where it is a limit of the server."""
     advice = ADVICE.get(cause, ADVICE[""])
-    if severity is not Severity.ERROR or problems[0].probe in ("", "request", "generated", "excluded"):
+    names = _allowances(cause, problems)
+    if severity is not Severity.ERROR or not names:
         return advice
-    return (
-        f"{advice} Where it is a limit of the server, allow it below [contract.allow] of service.toml: "
-        f'"{problems[0].description}" = "the reason".'
-    )
+    lines = ", ".join(f'"{name}" = "the reason"' for name in names)
+    return f"{advice} Where it is a limit of the server, allow it below [contract.allow] of service.toml: {lines}."
+
+
+def _allowances(cause: str, problems: Sequence[Problem]) -> list[str]:
+    """Return the names that allow these problems and as few others as can be said in a few lines.
+
+    That is a probe's description, the cause that several probes share, or the cause of the finding itself.
+    """
+    by_probe: dict[str, dict[str, None]] = {}
+    for problem in problems:
+        if problem.allowable:
+            by_probe.setdefault(problem.probe, {}).setdefault(problem.description)
+    each = [description for told in by_probe.values() for description in told]
+    if {"generated", "excluded"} & by_probe.keys():
+        return [cause]
+    if len(each) <= MAX_ALLOWANCES:
+        return each
+    many = any(len(told) > MAX_ALLOWANCES for told in by_probe.values())
+    if many or len(by_probe) > MAX_ALLOWANCES:
+        return [cause]
+    return [next(iter(told)) if len(told) == 1 else probe for probe, told in by_probe.items()]
 
 
 def _with_detail(problem: Problem) -> str:

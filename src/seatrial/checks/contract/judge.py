@@ -16,11 +16,14 @@ from seatrial.events import Severity
 from seatrial.io import frame_json
 from seatrial.openapi.references import UnreadableError
 from seatrial.openapi.schemas.conformance import conforms, lacks_documented_fields
+from seatrial.pipeline import key_columns
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Expect, Probe
+from seatrial.trial import Trial
 
 COERCIONS = ("excluded", "dtype-coercion", "not-a-number", "content-type")  # accepted with their meaning
 CHANGES = ("malformed-tensor", "null", "missing")  # accepted, so that something else stands in their place
+NO_ANSWER = ("refused", "no-answer", "not-json", "unreadable-answer")
 IF_SAME = ("truncation", "first-value")  # a change where the answer is that to the other value
 
 
@@ -43,6 +46,12 @@ class Problem:
     detail: str = ""
     severity: Severity = Severity.ERROR
     probe: str = ""
+
+    @property
+    def allowable(self) -> bool:
+        """Whether it can be a limit of the server: not where requests of the reference get no answer."""
+        broken = self.cause.startswith("status-") or self.cause in NO_ANSWER
+        return bool(self.probe) and not (self.probe == "request" and broken)
 
 
 @dataclass(frozen=True)
@@ -100,14 +109,11 @@ def _accepted(session: Session, probe: Probe, response: Response) -> Iterator[Pr
 
 def _coerced(session: Session, probe: Probe, response: Response) -> Problem:
     """Return the problem of a probe that should be refused, with what can be shown of how the service reads it."""
-    details, same = [], False
-    if probe.equivalent is not None:
-        try:
-            equivalent = session.ask(probe.equivalent)
-            answer, other = session.without_varying(response), session.without_varying(equivalent)
-            same = answer is not None and answer == other
-        except TargetError:
-            pass
+    details, answer = [], session.without_varying(response)
+    same = probe.equivalent is not None and _answered_alike(session, answer, probe.equivalent)
+    if same and probe.unread and all(_answered_alike(session, answer, body) for body in probe.unread):
+        told = "the answer is the same for another value, and without the field"
+        return Problem("unread-field", probe.field_name, probe.description, told, Severity.INFO)
     if same:
         details.append(_same_answer(probe))
     if probe.text is not None and probe.cause in ("dtype-coercion", *IF_SAME):
@@ -116,6 +122,14 @@ def _coerced(session: Session, probe: Probe, response: Response) -> Problem:
     return Problem(
         probe.cause, probe.field_name, probe.description, ", and ".join(details), _severity(session, probe, same)
     )
+
+
+def _answered_alike(session: Session, answer: Any, body: bytes) -> bool:
+    """Whether the service gives this answer to another request, too."""
+    try:
+        return answer is not None and answer == session.without_varying(session.ask(body))
+    except TargetError:
+        return False
 
 
 def _severity(session: Session, probe: Probe, same: bool) -> Severity:
@@ -186,9 +200,10 @@ def _accepted_in_process(session: Session, text: str) -> bool:
     trial, stage = session.trial, session.live.service.serves
     try:
         if stage is None:
-            frame = pd.DataFrame({frame_json.PAYLOAD: [text]}, dtype="string")
+            record = _keyed(trial, text)
+            frame = pd.DataFrame({frame_json.PAYLOAD: [json.dumps(record)]}, dtype="string")
             if list(trial.reference.requests.columns) != [frame_json.PAYLOAD]:
-                frame = pd.DataFrame([json.loads(text)])
+                frame = pd.DataFrame([record])
             trial.through(trial.pipeline.stages, frame)
         else:
             given = trial.input_of(stage).iloc[:1].reset_index(drop=True)
@@ -200,6 +215,13 @@ def _accepted_in_process(session: Session, text: str) -> bool:
     except (SeatrialError, ValueError, TypeError):
         return False
     return True
+
+
+def _keyed(trial: Trial, text: str) -> dict[str, Any]:
+    """Return a record with the key of a recorded request where it has none: model servers get no key."""
+    record = json.loads(text)
+    recorded = json.loads(frame_json.payloads(trial.reference.requests.iloc[:1])[0])
+    return {**{name: recorded[name] for name in key_columns(trial.pipeline.key) if name in recorded}, **record}
 
 
 def _holds(column: pd.Series, cell: pd.Series) -> bool:

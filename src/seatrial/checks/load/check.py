@@ -20,7 +20,7 @@ from seatrial.checks.load.attachments import all_requests, latency_histogram
 from seatrial.checks.load.capacity import find_max_rate
 from seatrial.checks.load.champion import compare_with_champion
 from seatrial.checks.load.charts import histogram, timeline
-from seatrial.checks.load.diagnosis import at_ease, event_loop_blocked, sample_activity
+from seatrial.checks.load.diagnosis import at_ease, event_loop_blocked, has_event_loop, sample_activity
 from seatrial.checks.load.judge import FinishedRuns, evaluate, measurements
 from seatrial.checks.load.planning import choices, duration, plan_of, told, warmup_requests
 from seatrial.checks.load.runs import LoadSession, session_of, start_service
@@ -185,13 +185,16 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
             run, _ = session.run(DIAGNOSIS, requests, session.slo.rate, flat=True)
     if not event_loop_blocked(activity, float(np.median(run.latencies)), ease):
         return finding
+    loop = has_event_loop(session.seen)
     return replace(
         finding,
         message=f"{finding.message} Meanwhile '{service.ready}' took {readable(activity.wait)} to answer, and no "
         f"thread of the service ran in {share(1 - activity.busy)} of the samples.",
-        cause="blocking-call",
-        advice="Look for a blocking call in the event loop. Make the route a plain 'def', or await the call.",
-    )
+        cause="blocking-call" if loop else "workers-waiting",
+        advice="Look for a blocking call in the event loop. Make the route a plain 'def', or await the call." if loop
+        else "Every worker takes one request at a time and waits for something. Start more workers, or several threads "
+        "in each (gunicorn --threads), or shorten what they wait for.",
+    )  # fmt: skip
 
 
 def _stages(trial: Trial) -> Sequence[str]:

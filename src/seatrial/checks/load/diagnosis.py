@@ -101,6 +101,23 @@ def tree_of(pid: int) -> list[int]:
     return [pid]
 
 
+def has_event_loop(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Return whether the service waits in an event loop (Linux: epoll), as asyncio and uvloop do.
+
+    A server whose workers take one request at a time, such as gunicorn's default ones, has none. Where nothing can be
+    seen of the processes, it is taken to have one.
+    """
+    seen = False
+    for process in tree_of(pid):
+        with contextlib.suppress(OSError):
+            for descriptor in (proc / str(process) / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if descriptor.readlink().name == "anon_inode:[eventpoll]":
+                        return True
+                    seen = True
+    return not seen
+
+
 def is_running(processes: Iterable[int]) -> bool:
     """Return whether any thread of the processes runs or waits for a core (Linux: state R).
 

@@ -115,8 +115,8 @@ def measurements(name: str, finished: FinishedRuns) -> Iterator[Event]:
 def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
     """Yield the result, or why there is none.
 
-    A generator that was late makes latencies longer, never shorter. So it can make a failure or an inconclusive result
-    invalid, and never a result that holds.
+    A generator that was late makes latencies longer, never shorter. So it can make a failure invalid, and a result that
+    is inconclusive where requests were over the limit; never one that holds, nor one that only lacks requests.
     """
     slo, result, invalid = finished.slo, finished.result, finished.invalid
     peak = "a profile up to " if finished.lead is not None else ""
@@ -125,7 +125,7 @@ def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
         f"{slo.rate:,g} requests/s"
     )
     total = sum(result.requests)
-    if result.decision != "held" and invalid:
+    if result.decision != "held" and invalid and (any(result.misses) or not all(result.requests)):
         yield NotEvaluated(
             name, SERVICE, f"The objective ({objective}) was not evaluated. {' '.join(invalid)} {ADVICE}"
         )

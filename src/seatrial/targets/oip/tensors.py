@@ -14,7 +14,7 @@ from seatrial.errors import AnswerError, UsageError
 from seatrial.io import frame_json
 from seatrial.pipeline import Key
 from seatrial.targets.messages import Response, unnamed
-from seatrial.targets.mlflow import beside_key, numbered, without_key
+from seatrial.targets.mlflow import beside_key, in_fields, numbered, without_key
 
 _GENERIC = re.compile(r"(?:output|out|predict|prediction|y)?s?[-_.:]*[0-9]*", re.IGNORECASE)
 PROBED = 2  # rows of the request that the contract check probes with
@@ -46,7 +46,7 @@ def tensors_of(
     Raises:
         UsageError: a null where the datatype has none: the protocol cannot say it.
     """
-    frame = without_key(frame, key)
+    frame = without_key(in_fields(frame), key)
     numbers = [np.dtype(t) for t in frame.dtypes if isinstance(t, np.dtype) and t.name in DATATYPES]
     if layout == "matrix" or (layout == "auto" and len(numbers) == len(frame.columns) > 0):
         if len(numbers) != len(frame.columns):
@@ -102,6 +102,7 @@ def infer(self: Inference, frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         TargetError: no answer, or one whose tensors do not fit the rows.
     """
+    frame = in_fields(frame)
     response = self.send(self.payload(frame))
     if not response.ok:
         raise AnswerError(f"The inference server answered {response.headers.get('grpc-status', response.status)}.")

@@ -82,6 +82,8 @@ class Probe:
         equivalent: the body of a valid request. Where its answer equals that to the probe, the service coerced or
             ignored the changed value.
         content_type: the content type of the body.
+        unread: bodies without the field, and with another value in it. Where their answers are those to the probe
+            too, the service does not read the field.
         text: the text of the record alone, as the path in process can replay it.
 
     Example:
@@ -97,6 +99,7 @@ class Probe:
     equivalent: bytes | None = field(default=None, repr=False)
     content_type: str = "application/json"
     text: str | None = field(default=None, repr=False)
+    unread: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 class Connection(Protocol):

@@ -76,9 +76,10 @@ def probes(record: Mapping[str, Any], declared: DeclaredFields, envelope: Envelo
         known = declared.fields.get(name, Field(name, required=None))
         if known.steps[:-1] and not isinstance(value_at(record, known.steps[:-1]), dict | list):
             continue  # this request lacks the object that holds it
+        unread = tuple(envelope.body(json.dumps(each)) for each in _without_its_value(record, known))
         for cause, description, text, expect, other in _of_field(record, known):
             equivalent = envelope.body(json.dumps(other)) if other is not None else None
-            yield Probe(cause, description, envelope.body(text), expect, name, equivalent, text=text)
+            yield Probe(cause, description, envelope.body(text), expect, name, equivalent, text=text, unread=unread)
     unknown = Expect.EITHER if declared.additional else Expect.REFUSE
     extended = json.dumps({**record, UNKNOWN_FIELD: 1})
     yield Probe(
@@ -88,6 +89,15 @@ def probes(record: Mapping[str, Any], declared: DeclaredFields, envelope: Envelo
     for known in declared.fields.values():
         yield from _misspelt(record, known, declared, unknown, envelope)
     yield from _of_body(plain, envelope)
+
+
+def _without_its_value(record: Mapping[str, Any], known: Field) -> list[Any]:
+    """Return the record without a field, and with another value in it; none where either cannot be made."""
+    value = value_at(record, known.steps)
+    if not isinstance(known.steps[-1], str) or not isinstance(value, str | int | float):
+        return []
+    other = not value if isinstance(value, bool) else f"{value}-x" if isinstance(value, str) else 2 * value + 1
+    return [without(record, known.steps), changed(record, known.steps, other)]
 
 
 def _misspelt(
