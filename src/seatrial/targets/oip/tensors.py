@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -44,7 +44,8 @@ def tensors_of(
     The ``key`` names a row and is no input.
 
     Raises:
-        UsageError: a null where the datatype has none: the protocol cannot say it.
+        UsageError: the protocol cannot say it: a null where the datatype has none, an integer that a common type would
+            round, or cells that are neither numbers, text nor lists of numbers.
     """
     frame = without_key(in_fields(frame), key)
     numbers = [np.dtype(t) for t in frame.dtypes if isinstance(t, np.dtype) and t.name in DATATYPES]
@@ -53,8 +54,15 @@ def tensors_of(
             odd = next(str(c) for c, t in frame.dtypes.items() if str(t) not in DATATYPES)
             raise UsageError(f"Column '{odd}' is no number; a matrix holds numbers of one type. Use layout='columns'.")
         common = np.result_type(*numbers)
-        matrix = frame.to_numpy(dtype=common)
-        return [Tensor(name, DATATYPES[common.name], matrix.shape, matrix.ravel().tolist())]
+        lost = next((str(c) for c in frame.columns if not _exact(frame[c], common)), None)
+        if lost is None:
+            matrix = frame.to_numpy(dtype=common)
+            return [Tensor(name, DATATYPES[common.name], matrix.shape, matrix.ravel().tolist())]
+        if layout == "matrix":
+            raise UsageError(
+                f"Column '{lost}' has integers that {DATATYPES[common.name]} would round, and a matrix holds numbers "
+                "of one type. Use layout='columns', or cast the column to text."
+            )
     return [_column(str(c), frame[c]) for c in frame.columns]
 
 
@@ -127,7 +135,49 @@ def _column(name: str, column: pd.Series) -> Tensor:
         if kind[:5] != "float" and column.isna().any():
             raise UsageError(f"Column '{name}' has nulls, and {DATATYPES[kind]} has none: the protocol cannot say it.")
         return Tensor(name, DATATYPES[kind], shape, column.tolist())
+    raw = next((type(cell).__name__ for cell in column if isinstance(cell, bytes | bytearray | memoryview)), None)
+    if raw is not None:
+        raise UsageError(f"Column '{name}' has {raw}, which JSON cannot say; write it as text, such as base64.")
     cells = [row[name] for row in frame_json.rows(column.to_frame(name))]
     if any(cell is None for cell in cells):
         raise UsageError(f"Column '{name}' has nulls, and BYTES has none: the protocol cannot say it.")
-    return Tensor(name, "BYTES", shape, [str(cell) for cell in cells])
+    if all(isinstance(cell, str) for cell in cells):
+        return Tensor(name, "BYTES", shape, cells)
+    return _nested(name, cells)
+
+
+def _nested(name: str, cells: Sequence[Any]) -> Tensor:
+    """Return cells that are numbers, or lists of numbers of one shape, as a tensor with the rows first."""
+    try:
+        values = np.array(cells)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"Column '{name}' has lists of different lengths, and a tensor has one shape.") from error
+    leaves = list(_leaves(cells))
+    kinds = {type(each) for each in leaves}
+    whole = kinds <= {int} and values.dtype == np.int64
+    exact = all(float(each) == each for each in leaves if type(each) is int)
+    numbers = kinds <= {int, float} and values.dtype == np.float64 and exact
+    if not (kinds == {bool} or whole or numbers):
+        told = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise UsageError(
+            f"Column '{name}' has cells of {told} that a tensor cannot hold: it holds numbers of one type, or text. "
+            "Cast the column, or write it as text."
+        )
+    size = values.shape if values.ndim > 1 else (len(cells), 1)
+    return Tensor(name, DATATYPES[values.dtype.name], size, values.ravel().tolist())
+
+
+def _leaves(cell: Any) -> Iterator[Any]:
+    if isinstance(cell, list):
+        for each in cell:
+            yield from _leaves(each)
+    else:
+        yield cell.item() if isinstance(cell, np.generic) else cell
+
+
+def _exact(column: pd.Series, common: np.dtype[Any]) -> bool:
+    """Whether a column's numbers stay what they are in another type."""
+    if column.dtype.kind not in "iu" or common.kind != "f":
+        return True
+    bound = 2 ** (np.finfo(common).nmant + 1)  # up to here every integer is a float of its own
+    return not len(column) or (int(column.min()) >= -bound and int(column.max()) <= bound)
