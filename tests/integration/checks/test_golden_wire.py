@@ -162,18 +162,26 @@ class Sharing(httpx.AsyncBaseTransport):
         own = self.record = json.loads(await request.aread())
         for _ in range(3):
             await asyncio.sleep(0)
-        answer = tiny.service.answer({**own, "x": self.record["x"]})
+        if isinstance(own, list):
+            shared = self.record if isinstance(self.record, list) else [self.record]
+            return httpx.Response(200, json=[self.answer(one, shared[n % len(shared)]) for n, one in enumerate(own)])
+        return httpx.Response(200, json=self.answer(own, self.record))
+
+    def answer(self, own, shared):
+        answer = tiny.service.answer({**own, "x": shared["x"]})
         if answer["score"] is not None:
             answer["score"] += self.wrong
-        return httpx.Response(200, json=answer)
+        return answer
 
 
+@pytest.mark.parametrize("batch", [None, "/scores"])
 @pytest.mark.parametrize(("wrong", "concurrency"), [(0.0, True), (0.25, False)])
-def test_state_that_concurrent_requests_share_is_told_from_a_wrong_value(wrong, concurrency):
-    """Right when it is sent again alone means concurrency; wrong again does not."""
+def test_state_that_concurrent_requests_share_is_told_from_a_wrong_value(wrong, concurrency, batch):
+    """Right when it is sent again alone, one request or the same batch, means concurrency; wrong again does not."""
     pipeline = Pipeline("tiny", key="id", raw=parse, response=respond)
-    target = InProcessService(Sharing(wrong=wrong), path="/score", key="id", batch=None)
-    verdict = run(pipeline, capture(pipeline, requests()), ["golden"], service=target)
+    target = InProcessService(Sharing(wrong=wrong), path="/score", key="id", batch=batch)
+    policy = Policy(service=service_settings({"golden": {"batch_size": 4}}))
+    verdict = run(pipeline, capture(pipeline, requests()), ["golden"], service=target, policy=policy)
     finding = next(f for f in origins(verdict) if f.column == "score")
     assert finding.stage == "service"
     assert (finding.cause == "concurrency") is concurrency
