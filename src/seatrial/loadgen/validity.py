@@ -12,6 +12,7 @@ from seatrial.formatting import share as percent
 from seatrial.loadgen.results import LoadRun
 
 MAX_LAG_SHARE, MIN_RATE_SHARE = 0.05, 0.99
+SETTLED_SHARE = 0.05  # of the limit, by which the level of the latency may change
 BATCHES, _STEP = 50, 5.2
 
 
@@ -30,16 +31,18 @@ class Warmup:
     stable: bool
 
 
-def warmup(latencies: ArrayLike, *, factor: float = 1.1) -> Warmup:
+def warmup(latencies: ArrayLike, *, factor: float = 1.1, least_seconds: float = 0.0) -> Warmup:
     """Find where the latency of a service stopped changing.
 
     It is a change point in the logarithms of the medians of 50 batches; batches take the queue's own correlation
-    out. A change counts where it exceeds the noise and the level differs by ``factor`` or more. What follows a slow
-    start must show no further change, or the run is not stable. A run of fewer than 50 requests is not either.
+    out. A change counts where it exceeds the noise, and the level differs by ``factor`` and by ``least_seconds`` or
+    more. What follows a slow start must show no further change, or the run is not stable. A run of fewer than 50
+    requests is not either.
 
     Args:
         latencies: in seconds, in the order of the schedule, shape (requests,); infinite where there is no response.
         factor: the smallest change of the level that counts.
+        least_seconds: the same as a difference, such as a small part of the limit.
 
     Example:
         >>> found = warmup([0.3] * 2_000 + [0.1] * 8_000)
@@ -52,13 +55,20 @@ def warmup(latencies: ArrayLike, *, factor: float = 1.1) -> Warmup:
         return Warmup(0, 1.0, stable=False)
     medians = np.median(column[: size * BATCHES].reshape(BATCHES, size), axis=1)
     levels = np.log(np.clip(medians, 1e-9, 1e9))
+
+    def counts(at: int, change: float, of: NDArray[np.float64]) -> bool:
+        """Whether the level before ``at`` is another one than the level from there on."""
+        if at == 0 or 1 / factor < change < factor:
+            return False
+        return abs(math.exp(float(of[:at].mean())) - math.exp(float(of[at:].mean()))) >= least_seconds
+
     at, change = _change(levels)
-    if at == 0 or 1 / factor < change < factor:
+    if not counts(at, change, levels):
         return Warmup(0, 1.0, stable=True)
     if change <= 1 / factor or at > BATCHES // 2:
         return Warmup(0, change, stable=False)  # it becomes slower, or more than half the run is warm-up
     further, again = _change(levels[at:])
-    return Warmup(at * size, change, stable=further == 0 or 1 / factor < again < factor)
+    return Warmup(at * size, change, stable=not counts(further, again, levels[at:]))
 
 
 def _change(levels: NDArray[np.float64]) -> tuple[int, float]:

@@ -13,7 +13,7 @@ from seatrial.loadgen.estimates import bounds, miss_share, quantile
 from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.results import LoadRun, RequestResult, merged
 from seatrial.loadgen.statistics import Plan, evaluate, fewest_requests, holds, required_requests
-from seatrial.loadgen.validity import invalid_reasons, warmup
+from seatrial.loadgen.validity import Warmup, invalid_reasons, warmup
 from tests.bench.bench_load_verdict import NAMES, comparisons, limit_of, verdicts
 from tests.support.load_shapes import percentile_seconds
 
@@ -185,6 +185,18 @@ def test_a_stable_run_has_no_warm_up():
 @pytest.mark.parametrize("trend", [np.linspace(1, 3, 8_000), np.linspace(3, 1, 8_000)])
 def test_a_run_that_keeps_changing_is_not_stable(trend):
     assert not warmup(stable_latencies(8_000, np.random.default_rng(4)) * trend).stable
+
+
+def test_a_change_that_is_small_beside_the_limit_counts_for_nothing():
+    """From 1 to 2 ms matters for a limit of 10 ms, and for none of a second; a growing queue does not stay small."""
+    rng = np.random.default_rng(5)
+    slower = np.concatenate(
+        [stable_latencies(2_000, rng) * k / np.median(stable_latencies(2_000, rng)) for k in (1e-3, 2e-3)]
+    )
+    assert not warmup(slower, least_seconds=0.05 * 0.01).stable
+    assert warmup(slower, least_seconds=0.05 * 1.0) == Warmup(0, 1.0, stable=True)
+    growing = np.linspace(1e-3, 0.3, 4_000)
+    assert not warmup(growing, least_seconds=0.05 * 1.0).stable
 
 
 def test_too_few_requests_are_not_stable():

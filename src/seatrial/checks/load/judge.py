@@ -18,7 +18,7 @@ from seatrial.loadgen import statistics
 from seatrial.loadgen.estimates import bounds, quantile
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.statistics import Plan, RuleResult
-from seatrial.loadgen.validity import Warmup, invalid_reasons, warmup
+from seatrial.loadgen.validity import SETTLED_SHARE, Warmup, invalid_reasons, warmup
 from seatrial.pipeline import SERVICE
 from seatrial.policy.load import Slo
 
@@ -46,8 +46,8 @@ class FinishedRuns:
 
     @cached_property
     def warmup(self) -> Warmup:
-        """The service's warm-up, found in the first run or in ``lead``."""
-        return warmup((self.lead or self.runs[0]).latencies)
+        """The service's warm-up, found in the first run or in ``lead``; what is small beside the limit is none."""
+        return warmup((self.lead or self.runs[0]).latencies, least_seconds=SETTLED_SHARE * self.slo.limit_seconds)
 
     def latencies(self) -> list[np.ndarray]:
         """Return the latencies of each run in seconds, without the warm-up."""
