@@ -148,7 +148,26 @@ def enveloped(handler, fault):
     return handler.json(200, {"model": "3", "took_ms": 4, name: objects, "other": [{"a": 1}]})
 
 
-SHAPES = {"csv": table, "image": image, "job": job, "envelope": enveloped}
+def message(handler, fault):
+    """A service of protobuf messages: one Struct for another."""
+    from google.protobuf.message import DecodeError
+    from google.protobuf.struct_pb2 import Struct
+
+    try:
+        asked = Struct.FromString(handler.body)
+        answer = {"id": asked["id"], **scores(number(asked["x"]))}
+    except (DecodeError, ValueError) as error:
+        raise ValueError("no message of a request") from error
+    if fault == "rounded":
+        answer["score"] = round(answer["score"], 2)
+    if fault == "mixed":
+        answer["id"], Handler.last = Handler.last or answer["id"], answer["id"]
+    told = Struct()
+    told.update(answer)
+    return handler.say(200, told.SerializeToString(), "application/x-protobuf")
+
+
+SHAPES = {"protobuf": message, "csv": table, "image": image, "job": job, "envelope": enveloped}
 
 
 class Handler(BaseHTTPRequestHandler):

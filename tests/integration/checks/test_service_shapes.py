@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from seatrial import Outcome, Pipeline, Service, capture, run
+from seatrial import HttpRequest, Outcome, Pipeline, Service, capture, run
 from seatrial.checks.contract.check import check as contract
 from seatrial.checks.golden.check import check as golden
 from seatrial.checks.load.check import check as load
@@ -138,6 +138,28 @@ def test_bugs_of_an_image_upload_service_are_found():
     assert {column for _, column, _ in found(picture_verdict("turned"))} >= {"width", "height"}
     assert ("service", None, "no-answer") in found(picture_verdict("nameless"))
     assert ("service", None, "status-500") in found(picture_verdict("careless"), "contract")
+
+
+def write_message(rows):
+    from google.protobuf.struct_pb2 import Struct
+
+    told = Struct()
+    told.update(rows[["id", "x"]].iloc[0].to_dict())
+    return HttpRequest(told.SerializeToString(), "application/x-protobuf")
+
+
+def read_message(answer):
+    from google.protobuf.struct_pb2 import Struct
+
+    return dict(Struct.FromString(answer.body))
+
+
+def test_a_service_of_protobuf_messages_passes_and_its_bugs_are_found():
+    """One message for another: a number of fewer digits, and the answer to another request."""
+    hooks = {"request": write_message, "response": read_message}
+    assert passes(verdict_of("protobuf", "none", **hooks))
+    assert ("service", "score", "rounding") in found(verdict_of("protobuf", "rounded", checks=["golden"], **hooks))
+    assert ("service", None, "other-request") in found(verdict_of("protobuf", "mixed", checks=["golden"], **hooks))
 
 
 @pytest.mark.parametrize("shape", [{"response": read_job}, {"poll_seconds": 5.0}])
