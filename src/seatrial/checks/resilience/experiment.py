@@ -43,6 +43,7 @@ class Experiment:
         running: the started service.
         requests: those of the reference, as the service's target writes them.
         baseline: what the answers are compared with.
+        url: where the requests go, without a path.
         slo: the latency objective, for requests that do not use the dependency.
         seed: of the schedules and of the choice of requests.
         until: the ``time.monotonic()`` moment at which the budget ends.
@@ -57,6 +58,7 @@ class Experiment:
     running: Running
     requests: Sequence[HttpRequest]
     baseline: Baseline
+    url: str
     slo: Slo | None = None
     seed: int = 0
     until: float = math.inf
@@ -90,7 +92,7 @@ class Experiment:
             beside = {path: threads.submit(self._read, path, schedule.seconds) for path in paths}
             usage.begin = time.monotonic()
             run = offer(
-                self.running.url,
+                self.url,
                 schedule,
                 self.requests,
                 order=rows.tolist(),
@@ -156,6 +158,7 @@ def experiment_on(
     setting = f"[dependencies.{proxy.names[0]}]"
     messages = messages_for(trial, running, baseline.expected, baseline.policy.path, setting)
     baseline = replace(baseline, expected=replace(baseline.expected, read=messages.read))
+    url = messages.origin or running.url
     return Experiment(
-        NAME, dependency, proxy, running, messages.requests, baseline, trial.policy.slo, trial.seed, until
+        NAME, dependency, proxy, running, messages.requests, baseline, url, trial.policy.slo, trial.seed, until
     )  # fmt: skip
