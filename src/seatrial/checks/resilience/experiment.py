@@ -17,10 +17,11 @@ from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.matrix import CLEAN
 from seatrial.checks.serving.messages import messages_for
 from seatrial.errors import AnswerError
-from seatrial.loadgen.client import offer
+from seatrial.loadgen.client import MAX_CONNECTIONS, offer
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule, constant, poisson
 from seatrial.pipeline import HttpRequest
+from seatrial.policy.failures import FailurePolicy
 from seatrial.policy.load import Slo
 from seatrial.process.running import Running
 from seatrial.trial import Trial
@@ -97,7 +98,7 @@ class Experiment:
                 self.requests,
                 order=rows.tolist(),
                 timeout_seconds=max(3 * policy.deadline, 5.0),
-                connections=2 * BURST_REQUESTS,
+                connections=_connections(policy),
                 keep=range(len(schedule)),
             )
             read = {path: future.result() for path, future in beside.items()}
@@ -137,6 +138,15 @@ class Experiment:
         schedule = poisson(constant(UNAFFECTED_RATE, seconds), self.seed, requests=requests)
         timeout = max(self.baseline.policy.deadline, 5.0)
         return offer(self.running.url + path, schedule, method="GET", timeout_seconds=timeout)
+
+
+def _connections(policy: FailurePolicy) -> int:
+    """Return as many connections as requests are under way where each is answered just within the deadline.
+
+    A request that waits for a connection here would be taken for a late one.
+    """
+    under_way = math.ceil(1.5 * policy.rate * policy.deadline)
+    return min(BURST_REQUESTS + max(BURST_REQUESTS, under_way), MAX_CONNECTIONS)
 
 
 def experiment_on(

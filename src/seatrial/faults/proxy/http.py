@@ -37,6 +37,7 @@ class HttpProxy:
     Attributes:
         address: host and port of the proxy.
         requests: how many came in so far.
+        trouble: why the dependency could not be reached last; empty where it always could.
         times: when the last 100,000 came in, by ``time.monotonic()``; they show retries that come too early.
 
     Example:
@@ -52,7 +53,7 @@ class HttpProxy:
         shown = self.upstream.written if self.upstream.port == DEFAULT_PORTS.get(scheme) else str(self.upstream)
         self.host = "localhost" if self.upstream.path else shown
         self._origin = f"{scheme}://{self.host}"
-        self.requests = 0
+        self.requests, self.trouble = 0, ""
         self.times: deque[float] = deque(maxlen=_MAX_TIMES)
         self._faults: list[tuple[ResponseFault, FaultCounter]] = []
 
@@ -99,7 +100,7 @@ class HttpProxy:
                 if response is None:
                     if upstream is not None:
                         upstream.close()
-                    upstream = ClientSide(*await self._connect())
+                    upstream = ClientSide(*await self._connected())
                     response = await upstream.send(request) or _BAD_GATEWAY
                 assert upstream is not None
                 if not await client.write(
@@ -113,6 +114,13 @@ class HttpProxy:
             for connection in (client, upstream):
                 if connection is not None:
                     connection.close()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await self._connect()
+        except OSError as error:
+            self.trouble = str(error)
+            raise
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self.upstream.path:
