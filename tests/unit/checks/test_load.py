@@ -202,6 +202,13 @@ def test_runs_that_show_nothing_are_not_evaluated(runs, says):
     assert says in result.reason
 
 
+def test_too_few_connections_need_no_other_machine():
+    narrow = replace(run(np.full(1_250, 0.5)), connections=2, waited=900)
+    result, _ = evaluated(narrow, narrow)
+    assert "set [load] connections" in result.reason
+    assert "larger machine" not in result.reason
+
+
 def test_a_late_generator_makes_a_failure_invalid_too():
     """What the generator itself got wrong is never the service's fault."""
     late = judge.FinishedRuns(SLO, Plan(2, 1_000), [run(steady(1_250, 9)), run(steady(1_000, 100), lag=0.02)])

@@ -62,17 +62,17 @@ def compare_samples(
     pairs = [(each, row) for each, row in read if each.get(label) is not True or _degraded(expected, label, row)]
     degraded, findings = len(read) - len(pairs), []
     pairs += [(each, row) for each, row in odd[:MOST_ODD] if each.get(label) is not True]
+    looked_at, what = (int(run.good.sum()), "answers") if every_key else (len(objects), "sampled answers")
     if others:
-        looked_at = int(run.good.sum()) if every_key else len(told)
         findings.append(others_finding(name, expected, others, looked_at, every=every_key))
     if reason:
         unreadable = len(objects) - len(told)
         findings.append(
             Finding(
                 name, SERVICE,
-                f"Under load, {part_of(unreadable, len(objects), 'sampled answers')} could not be read. {reason}",
+                f"Under load, {part_of(unreadable, looked_at, what)} could not be read. {reason}",
                 cause="no-answer", advice="Send one of these requests by hand and read the service's log.",
-                evidence={"rows": len(objects), "missing": unreadable},
+                evidence={"rows": looked_at, "missing": unreadable},
             )
         )  # fmt: skip
     if exceeds_share(degraded, len(read), 1 - slo.percentile):
