@@ -93,6 +93,8 @@ class HttpProxy:
                 self.times.append(monotonic())
                 response, asked = None, self._host_of(request)
                 request = replace(request, headers=_with(request.headers, "host", self.host))
+                if self._faults:  # a response that is compressed cannot be changed
+                    request = replace(request, headers=_with(request.headers, "accept-encoding", "identity"))
                 if upstream is not None and upstream.reusable:
                     # A dependency may close an idle connection at any time: the request is then sent once more.
                     with contextlib.suppress(ConnectionError):
