@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from seatrial.cli.scaffold import init
 from seatrial.io.loading import load_file
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from tests.support.left_behind import left_behind, marked
+
+settings.register_profile("any machine", settings(), deadline=None)  # a busy one takes its time
+settings.load_profile("any machine")
 
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
 TESTS = Path(__file__).parent

@@ -101,6 +101,11 @@ class Handler(BaseHTTPRequestHandler):
             deltas += [{"tool_calls": [{**call, "index": n, "function": {**call["function"], "arguments": text[:7]}}]}]
             deltas += [{"tool_calls": [{"index": n, "function": {"arguments": text[7:]}}]}]
         for delta in deltas:
+            if fault == "cut-stream" and delta == deltas[-1]:
+                return
+            if fault == "error-in-stream" and delta == deltas[-1]:
+                self.wfile.write(b'data: {"error": {"message": "out of memory"}}\n\n')
+                return
             self.chunk({"index": 0, "delta": delta, "finish_reason": None})
             time.sleep(0.08 if fault == "slow-tokens" else 0.001)
         self.chunk({"index": 0, "delta": {}, "finish_reason": reason})

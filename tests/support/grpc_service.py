@@ -26,6 +26,10 @@ def model_infer(request, context, fault):
         time.sleep(0.3)
     if fault == "refuses":
         context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many")
+    if fault == "without-store":
+        context.abort(grpc.StatusCode.UNAVAILABLE, "cannot connect to the feature store")
+    if fault == "impatient":
+        context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the feature store took too long")
     answer = message("ModelInferResponse", model_name=request.model_name)
     output = answer.outputs.add(name="predict", datatype="FP64", shape=[len(values), 1])
     output.contents.fp64_contents.extend(score(x) + (0.5 if fault == "wrong" else 0) for x in values)

@@ -60,7 +60,8 @@ def test_what_can_be_corrected_is_told():
     """A client that does not wait, and a program that the image does not have; other programs are none of ours."""
     assert "Leave out '--detach'" in advice_at_exit(["podman", "run", "--detach", "shop:2"], "code 0")
     assert "CMD and ENTRYPOINT" in advice_at_exit(RUN, "code 127")
-    assert advice_at_exit(["uvicorn", "-d"], "code 0") == ""
+    assert "in the foreground" in advice_at_exit(["uvicorn", "-d"], "code 0")
+    assert advice_at_exit(["uvicorn", "-d"], "code 1") == ""
 
 
 def test_no_password_is_in_the_command_to_try():

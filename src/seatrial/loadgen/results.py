@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from seatrial.errors import UsageError
 from seatrial.loadgen.tokens import TokenTimes
 
-ANSWERED, TIMED_OUT, REFUSED, BROKEN, UNSENT = range(5)
-OUTCOMES = ("answered", "timed out", "connection refused", "connection broken", "never sent")
+ANSWERED, TIMED_OUT, REFUSED, BROKEN, UNSENT, CUT = range(6)
+OUTCOMES = ("answered", "timed out", "connection refused", "connection broken", "never sent", "stream broken")
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ class LoadRun:
 
     @property
     def failed(self) -> NDArray[np.bool_]:
-        """Which requests ended, in time or not, without an answer: by another status, or a refused or lost connection.
+        """Which requests ended, in time or not, without an answer: by another status, a lost connection, a cut stream.
 
         A request that timed out is not among them: it was not fast enough.
         """
-        return np.asarray(~self.good & np.isin(self.outcome, (ANSWERED, REFUSED, BROKEN)))
+        return np.asarray(~self.good & np.isin(self.outcome, (ANSWERED, REFUSED, BROKEN, CUT)))
 
     @property
     def latencies(self) -> NDArray[np.float64]:

@@ -16,6 +16,12 @@ GRPC_STATUS = {"OK": 200, "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "
                "UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "NOT_FOUND": 404, "ALREADY_EXISTS": 409,
                "ABORTED": 409, "RESOURCE_EXHAUSTED": 429, "CANCELLED": 499, "UNIMPLEMENTED": 501, "UNAVAILABLE": 503,
                "DEADLINE_EXCEEDED": 504}  # fmt: skip
+UNCONNECTED = re.compile(r"failed to connect|dns resolution failed|empty address list", re.IGNORECASE)
+DISCONNECTED = re.compile(
+    r"(\S+: ?)?(socket closed|recvmsg|sendmsg|connection (reset|refused|aborted|closed)|broken pipe|endpoint |goaway)",
+    re.IGNORECASE,
+)
+"""How gRPC's client begins what it says of UNAVAILABLE itself; whatever else is said is the words of a server."""
 PLACEHOLDER = re.compile(r"\{(\w+):([^{}]*)\}")
 SOURCES = ("env", "file")  # what fills a placeholder with a colon
 CREDENTIAL = re.compile(

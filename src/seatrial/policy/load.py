@@ -85,8 +85,9 @@ class Load(Settings):
     )
     connections: int = setting(128, ge=1, says="Maximum number of open connections.")
     timeout_seconds: float = setting(
-        10.0, gt=0, unit="s", says="Time limit for one response; a later one counts as lost."
-    )
+        10.0, gt=0, unit="s",
+        says="Time limit for one response, at least limit_ms of [slo]; a later one counts as lost.",
+    )  # fmt: skip
     samples: int = setting(200, ge=1, says="Responses per run that are compared with the recorded ones.")
     margin: float | None = setting(
         None, gt=0, example=0.1,

@@ -121,12 +121,14 @@ def lost_its_port(how: str, words: str) -> bool:
 
 
 def advice_at_exit(command: Sequence[str], how: str) -> str:
-    """Return what to do where a container ended at once, or the empty string.
+    """Return what to do where a service or its container ended at once, or the empty string.
 
     Example:
         >>> advice_at_exit(["docker", "run", "-d", "shop:2"], "code 0")
         "Leave out '-d': the command has to run as long as the service does."
     """
+    if how == "code 0" and not (command and is_engine(command[0])):
+        return "Start it in the foreground: the command has to run as long as the service does."
     if not (command and is_engine(command[0])):
         return ""
     if how == "code 0" and (found := [word for word in command if word in ("-d", "--detach", "-dit", "-itd")]):

@@ -47,6 +47,17 @@ def test_tokens_that_come_late_break_the_objective_though_the_answers_come_in_ti
     assert "first token within 300 ms and 60 ms per output token" in found.message
 
 
+@pytest.mark.parametrize("fault", ["cut-stream", "error-in-stream"])
+def test_a_stream_that_breaks_is_no_answer_however_fast_it_was(fault, monkeypatch):
+    monkeypatch.setattr(validity, "MAX_LAG_SHARE", 60)
+    verdict = verdict_on(fault)
+    (found,) = [f for f in verdict.findings if "does not meet" in f.message]
+    assert found.cause == "no-answer"
+    assert "ended with 'stream broken'" in found.message
+    assert "late" not in found.message
+    assert {m.name: m.value for m in verdict.measurements}["error share"] == 1
+
+
 def test_short_answers_are_no_fast_ones():
     causes = {f.cause for f in verdict_on("short-stream").findings}
     assert causes == {"short-answers", "load-changes-answers"}

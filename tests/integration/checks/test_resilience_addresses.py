@@ -56,6 +56,15 @@ def test_a_service_that_checks_a_certificate_which_cannot_hold_is_not_evaluated(
     assert 'tls = "proxy" in [dependencies.scales]' in reason
 
 
+def test_a_certificate_that_the_proxy_does_not_trust_is_named(secured, monkeypatch):
+    made = trial(secured, tls="proxy", faults=["errors"], **QUICK | {"recovery_seconds": 0.5})
+    monkeypatch.delenv("SSL_CERT_FILE")  # after the capture
+    findings, [reason] = results(evaluate(made))
+    assert findings == []
+    assert "The proxy could not reach 'scales'" in reason
+    assert "certificate verify failed" in reason
+
+
 def test_tls_is_not_spoken_where_the_address_does_not_stand_for_it(scales):
     _, [reason] = results(evaluate(trial(scales, tls="proxy")))
     assert reason.startswith('[dependencies.scales] sets tls = "proxy". ')

@@ -147,6 +147,7 @@ def test_a_certificate_that_is_not_trusted_is_no_dependency(secured, monkeypatch
     monkeypatch.delenv("SSL_CERT_FILE")
     with DependencyProxy(f"https://{NAME}:{secured[1]}", tls=True) as proxy:
         assert httpx.get(proxy.through).status_code == 502
+        assert "CERTIFICATE_VERIFY_FAILED" in proxy.trouble
 
 
 def test_tls_of_another_protocol_is_spoken_by_the_real_name(secured):

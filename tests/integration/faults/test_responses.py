@@ -1,12 +1,14 @@
 """Faults on HTTP responses, through the real reverse proxy: the service gets them, they are counted and undone."""
 
 import contextlib
+import gzip
 import http.client
 import json
 import math
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
 from seatrial.errors import UsageError
@@ -56,6 +58,15 @@ class Store(Quiet):
             self.wfile.write(b'4\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n')
         elif self.path == "/drop":
             self.respond(200, b"{}", close=True)
+        elif self.path == "/compressed" and "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(b'{"a": 1}')
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        elif self.path == "/compressed":
+            self.respond(200, b'{"a": 1}')
         elif self.path == "/none":
             self.send_response(204)
             self.end_headers()
@@ -174,3 +185,16 @@ def test_attributes_out_of_range_are_refused():
     for make in (lambda: Errors(share=1.1), lambda: TooManyRequests(retry_after=-1), lambda: Blanks(share=-0.1)):
         with pytest.raises(UsageError):
             make()
+
+
+def test_responses_are_changed_where_the_client_takes_compressed_ones(proxy):
+    """As most clients of HTTP say that they do: while a fault is placed, the dependency is not asked to compress."""
+
+    def asked():
+        return httpx.get(f"{proxy.through('http://store')}/compressed", headers={"Accept-Encoding": "gzip"})
+
+    assert asked().headers["Content-Encoding"] == "gzip"
+    with proxy.fault(Blanks()) as hits:
+        assert asked().json() == {"a": None}
+    assert hits.count == 1
+    assert asked().headers["Content-Encoding"] == "gzip"

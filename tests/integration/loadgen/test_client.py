@@ -5,6 +5,7 @@ import contextlib
 import os
 import resource
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -132,6 +133,19 @@ def test_a_server_that_closes_after_each_answer_gets_new_connections(head):
         run = offer(url, poisson(constant(200, 0.2), 1), keep=range(1000))
     assert run.good.all()
     assert {each.body for each in run.answers} == {b"ok"}
+
+
+def test_an_answer_of_unknown_length_is_not_whole_where_its_connection_is_reset():
+    async def answer(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf of")
+        await writer.drain()
+        kept = writer.get_extra_info("socket")
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    with serving(answer) as (url, _):
+        run = offer(url, recorded(np.arange(4) / 50), keep=range(4))
+    assert run.counts() == {"connection broken": 4}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -16,7 +16,7 @@ from seatrial.loadgen.workers import offer_by
 from seatrial.pipeline import HttpRequest
 from seatrial.policy.service import service_settings
 from seatrial.process.running import free_port
-from seatrial.targets.oip.grpc import INFER
+from seatrial.targets.oip.grpc import INFER, OipGrpc
 from seatrial.targets.oip.messages import message
 from tests.support.grpc_service import score, server
 from tests.support.load_shapes import recorded
@@ -72,6 +72,16 @@ def test_a_code_of_grpc_is_the_status_that_gateways_give_it(started):
     made = offer(started("refuses"), recorded([0, 0.01]), calls(1.0), keep=[0])
     assert made.counts() == {"status 429": 2}
     assert made.answers[0].headers == {"grpc-status": "RESOURCE_EXHAUSTED"}
+
+
+@pytest.mark.parametrize(("fault", "status"), [("without-store", 503), ("impatient", 504)])
+def test_what_a_server_says_of_its_own_connections_is_its_answer(started, fault, status):
+    """Neither its connection to us nor our time is over."""
+    url = started(fault)
+    assert offer(url, recorded([0, 0.01]), calls(1.0)).counts() == {f"status {status}": 2}
+    if fault == "without-store":
+        with OipGrpc(url.replace("grpc://", "//") + "/m") as target:
+            assert target.send(calls(1.0)[0].body).status == status
 
 
 def test_no_server_is_no_run():

@@ -289,6 +289,28 @@ def test_every_answer_under_load_names_the_key_that_was_asked(loaded, answers, c
     assert finding.evidence["mismatches"] == count
 
 
+def test_answers_that_cannot_be_read_are_counted_among_all_that_were_looked_at(loaded):
+    texts = key_texts(loaded, Response(200, {}, body(0), 0.0))
+    each = offered(dict.fromkeys((7, 501, 502), b"<html>"), SAMPLED, [texts[row] for row in ROWS])
+    (finding,) = compare_samples("load", loaded, each, ROWS, SLO, every_key=True).findings
+    assert "3 of 1,000 answers" in finding.message
+    assert finding.evidence == {"rows": 1_000, "missing": 3}
+
+
+def test_a_sampled_answer_that_cannot_be_read_though_it_holds_its_key_is_one_of_the_samples(loaded):
+    texts = key_texts(loaded, Response(200, {}, body(0), 0.0))
+    each = offered({n: b"\xef\xbb\xbf" + body(n % 40) for n in range(1_000)}, SAMPLED, [texts[row] for row in ROWS])
+    (finding,) = compare_samples("load", loaded, each, ROWS, SLO, every_key=True).findings
+    assert "20 of 20 sampled answers" in finding.message
+
+
+def test_a_key_that_is_null_is_the_difference(loaded):
+    each = offered({n: body(n % 40).replace(b'"r%d"' % (n % 40), b"null") for n in range(1_000)}, SAMPLED)
+    (finding,) = compare_samples("load", loaded, each, ROWS, SLO).findings
+    assert (finding.column, finding.cause) == ("id", "load-changes-answers")
+    assert "20 of 20 sampled answers" in finding.message
+
+
 def test_sampled_answers_are_looked_at_where_the_key_s_form_is_not_known(loaded):
     """The message says that it was a sample."""
     each = offered({50: body(11), 51: body(10)}, SAMPLED)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
-from seatrial.checks.load import charts, diagnosis, judge, planning
+from seatrial.checks.load import charts, diagnosis, judge, planning, runs
 from seatrial.checks.load.answers import compare_samples
 from seatrial.checks.load.attachments import all_requests
 from seatrial.checks.load.check import check
@@ -54,6 +54,20 @@ def steady(requests, misses=0, seed=0):
 def evaluated(*runs, planned=Plan(2, 1_000)):  # noqa: B008
     events = list(judge.evaluate("load", judge.FinishedRuns(SLO, planned, runs)))
     return next(e for e in events if isinstance(e, Finding | Evaluated | NotEvaluated)), events
+
+
+def test_an_answer_within_the_limit_is_waited_for(monkeypatch):
+    """However short the time-out is set: the default is shorter than many an answer of a chat may take."""
+    given = {}
+
+    def offer_by(*_, timeout_seconds, **others):
+        given.update(others, timeout_seconds=timeout_seconds)
+        return run([0.1])
+
+    monkeypatch.setattr(runs, "offer_by", offer_by)
+    session = runs.LoadSession("http://127.0.0.1:1", None, None, [b""], Slo(limit_ms=30_000, rate=1), Load(), seed=1)
+    session.run(0, 1, 1.0)
+    assert given["timeout_seconds"] == 30
 
 
 def test_runs_that_meet_the_objective_count_every_request():
@@ -186,6 +200,13 @@ def test_runs_that_show_nothing_are_not_evaluated(runs, says):
     result, _ = evaluated(*runs)
     assert isinstance(result, NotEvaluated)
     assert says in result.reason
+
+
+def test_too_few_connections_need_no_other_machine():
+    narrow = replace(run(np.full(1_250, 0.5)), connections=2, waited=900)
+    result, _ = evaluated(narrow, narrow)
+    assert "set [load] connections" in result.reason
+    assert "larger machine" not in result.reason
 
 
 def test_a_late_generator_makes_a_failure_invalid_too():

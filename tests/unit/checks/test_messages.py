@@ -94,6 +94,12 @@ def test_a_target_of_an_extension_is_loaded_as_it_sends():
     assert read(made, 0, {"score": 3}) == {"id": "a", "score": 3}
 
 
+@pytest.mark.parametrize("protocol", ["mlflow", "oip", "openai", "rest"])
+def test_load_goes_to_the_port_of_the_predictions(protocol):
+    """It may be another one than that of the readiness path."""
+    assert messages(f"{protocol}+http://127.0.0.1:9001/m").origin == "http://127.0.0.1:9001"
+
+
 def test_a_model_behind_grpc_is_called_at_its_own_address():
     made = messages("oip+grpc://127.0.0.1:8081/iris")
     assert (made.origin, paths(made)) == ("grpc://127.0.0.1:8081", {INFER})

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from seatrial.errors import AnswerError
 from seatrial.targets.messages import Response
 from seatrial.targets.shapes.chat import ChatAnswer, assembled, completion, problems_of
+from seatrial.targets.shapes.chat_tokens import has_token, tokens_sent
 from seatrial.targets.shapes.openai import OpenAIChat, _streamed
 from seatrial.targets.shapes.sse import events_in, times_of
 
@@ -43,6 +44,29 @@ def test_events_have_the_time_of_their_last_byte():
     body = b"data: a\n\ndata: b\n\ndata: c\n\n"
     assert times_of(events_in(body), [(0.5, 18), (0.75, 26), (1.0, 27)]) == [0.5, 0.5, 1.0]
     assert times_of(events_in(body), []) == []
+
+
+def counted(count, thought=0):
+    details = {"completion_tokens_details": {"reasoning_tokens": thought}} if thought else {}
+    return {"usage": {"completion_tokens": count, **details}}
+
+
+@pytest.mark.parametrize(
+    ("delta", "usages", "sent"),
+    [
+        ({"content": "a"}, [{}, {}], 2),
+        ({"content": "a b"}, [{}, counted(4)], 4),
+        ({"content": "a b"}, [counted(0), counted(4)], 4),  # as some services count, in every chunk
+        ({"content": "a"}, [{}, counted(102, thought=100)], 2),  # thought in silence
+        ({"reasoning_content": "a"}, [{}, counted(102, thought=100)], 102),
+    ],
+)
+def test_tokens_are_those_that_were_sent(delta, usages, sent):
+    """A count that is too high or too low makes the time per token too short."""
+    chunk = [stream(delta, reason=None, done=False, **usage) for usage in usages]
+    events = events_in(b"".join(chunk) + stream(reason="stop"))
+    assert [has_token(event) for event in events] == [True, True, False, False]
+    assert tokens_sent(assembled(events), events) == sent
 
 
 def test_tool_calls_are_put_together_by_their_index():

@@ -14,7 +14,7 @@ from seatrial.events import Finding
 from seatrial.formatting import part_of, share
 from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import LoadRun
-from seatrial.pipeline import SERVICE
+from seatrial.pipeline import SERVICE, key_columns
 from seatrial.policy.load import Slo
 
 MOST_ODD = 1_000  # answers beside the samples that are compared because their key is not found as it is written
@@ -66,13 +66,16 @@ def compare_samples(
         looked_at = int(run.good.sum()) if every_key else len(told)
         findings.append(others_finding(name, expected, others, looked_at, every=every_key))
     if reason:
-        unreadable = len(objects) - len(told)
+        unread = [a for a, each in zip(good, objects, strict=True) if each is None]
+        every = not all(a.sampled for a in unread)  # it was found for want of its key, which was looked for in all
+        looked_at = int(run.good.sum()) if every else sum(a.sampled for a in good)
+        unreadable, what = len(unread), "answers" if every else "sampled answers"
         findings.append(
             Finding(
                 name, SERVICE,
-                f"Under load, {part_of(unreadable, len(objects), 'sampled answers')} could not be read. {reason}",
+                f"Under load, {part_of(unreadable, looked_at, what)} could not be read. {reason}",
                 cause="no-answer", advice="Send one of these requests by hand and read the service's log.",
-                evidence={"rows": len(objects), "missing": unreadable},
+                evidence={"rows": looked_at, "missing": unreadable},
             )
         )  # fmt: skip
     if exceeds_share(degraded, len(read), 1 - slo.percentile):
@@ -92,9 +95,15 @@ def compare_samples(
 
 
 def _differences(name: str, expected: Expected, pairs: Sequence[tuple[dict[str, object], int]]) -> list[Finding]:
-    """Return a finding for each column that differs from the recorded answers."""
-    parity = expected.compare([each for each, _ in pairs], [row for _, row in pairs])
-    wrong = {c.column: c.mismatches + c.null_flips for c in parity.columns if not c.ok}
+    """Return a finding for each column that differs from the recorded answers, the key among them where it is null."""
+    names = key_columns(expected.trial.pipeline.key)
+    nulls = {name: sum(name in each and each[name] is None for each, _ in pairs) for name in names}
+    answers = [
+        expected.named({n: v for n, v in each.items() if n not in names or v is not None}, row) for each, row in pairs
+    ]
+    parity = expected.compare(answers, [row for _, row in pairs])
+    wrong = {name: count for name, count in nulls.items() if count}
+    wrong |= {c.column: c.mismatches + c.null_flips for c in parity.columns if not c.ok}
     wrong |= dict.fromkeys(parity.missing_columns, len(pairs))
     findings = []
     for column, count in wrong.items():

@@ -175,7 +175,7 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     service = session.expected.trial.pipeline.service
     assert service is not None
     requests = max(10, round(session.slo.rate * DIAGNOSIS_SECONDS))
-    with Http(session.running.url, seconds=session.load.timeout_seconds, connections=1) as http:
+    with Http(session.running.url, seconds=session.timeout_seconds, connections=1) as http:
 
         def ready() -> object:
             return http.send(path=service.ready, method="GET")

@@ -126,9 +126,8 @@ def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
     )
     total = sum(result.requests)
     if result.decision != "held" and invalid and (any(result.misses) or not all(result.requests)):
-        yield NotEvaluated(
-            name, SERVICE, f"The objective ({objective}) was not evaluated. {' '.join(invalid)} {ADVICE}"
-        )
+        advice = f" {ADVICE}" if any("the generator" in reason for reason in invalid) else ""
+        yield NotEvaluated(name, SERVICE, f"The objective ({objective}) was not evaluated. {' '.join(invalid)}{advice}")
         return
     limited = rate_limit(finished.runs)
     if limited is not None and result.decision != "violated":

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -71,6 +72,11 @@ class LoadSession:
         """The process that was started and below which the service runs; None where it runs elsewhere."""
         return self.running.pid if isinstance(self.running, Running) and not self.running.elsewhere else None
 
+    @property
+    def timeout_seconds(self) -> float:
+        """When a response is given up. One within the limit is no lost one, however short the time-out is set."""
+        return max(self.load.timeout_seconds, self.slo.limit_seconds)
+
     def run(
         self, number: int, requests: int, rate: float, *, samples: int = 0, flat: bool = False
     ) -> tuple[LoadRun, np.ndarray]:
@@ -100,7 +106,7 @@ class LoadSession:
                 connect=self.connect,
                 order=rows.tolist(),
                 access=self.access,
-                timeout_seconds=self.load.timeout_seconds,
+                timeout_seconds=self.timeout_seconds,
                 connections=self.load.connections,
                 keep=range(requests) if self.slo.streamed else frozenset(sampled.tolist()),
                 timed=self.slo.streamed,
@@ -120,7 +126,7 @@ class LoadSession:
         """
         run = offer(
             self.url, ONCE, self.requests[:1], access=self.access, allow_hosts=self.allow_hosts, connections=1,
-            keep=[0], timeout_seconds=max(30.0, self.load.timeout_seconds),
+            keep=[0], timeout_seconds=max(30.0, self.timeout_seconds),
         )  # fmt: skip
         if not run.answers:
             [how] = run.counts()
@@ -131,7 +137,7 @@ class LoadSession:
     def affords(self, requests: int, rate: float) -> bool:
         """Whether a run of so many requests still fits in the budget."""
         seconds = shape(self.load, rate, requests)[0].seconds
-        return time.monotonic() + seconds + self.load.timeout_seconds <= self.until
+        return time.monotonic() + seconds + self.timeout_seconds <= self.until
 
 
 def session_of(
@@ -153,7 +159,8 @@ def session_of(
     )  # fmt: skip
     if not isinstance(running, NotStarted):
         return session
-    return replace(session, access=running.elsewhere.access, allow_hosts=[running.host])
+    hosts = {running.host, urlsplit(session.url).hostname or ""}
+    return replace(session, access=running.elsewhere.access, allow_hosts=sorted(hosts))
 
 
 def start_service(trial: Trial, model_path: str | None, cores: Cores) -> Running | NotStarted:

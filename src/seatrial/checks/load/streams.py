@@ -16,11 +16,12 @@ from seatrial.errors import AnswerError
 from seatrial.events import Event, Finding, Measurement
 from seatrial.formatting import part_of, seconds, share
 from seatrial.loadgen.estimates import quantile
-from seatrial.loadgen.results import LoadRun
+from seatrial.loadgen.results import CUT, LoadRun
 from seatrial.loadgen.tokens import TokenTimes, length_guard, time_per_output_token, time_to_first_token
 from seatrial.pipeline import SERVICE
 from seatrial.policy.load import Slo
-from seatrial.targets.shapes.chat import assembled, has_token
+from seatrial.targets.shapes.chat import DONE, assembled
+from seatrial.targets.shapes.chat_tokens import has_token, tokens_sent
 from seatrial.targets.shapes.sse import events_in, times_of
 
 _WORDS = re.compile(r"\w+|[^\w\s]")
@@ -41,6 +42,9 @@ def words(row: dict[str, Any]) -> int:
 def with_token_times(run: LoadRun, rows: np.ndarray, expected: Expected, sampled: Collection[int]) -> LoadRun:
     """Return a run with the times of its tokens, and with the sampled answers alone.
 
+    A stream with an error in it, or one that ends as its connection does and not as an answer, is none: its outcome
+    says so.
+
     Args:
         run: with every answer, and when its parts arrived.
         rows: the row of the reference that each request was made of.
@@ -49,6 +53,7 @@ def with_token_times(run: LoadRun, rows: np.ndarray, expected: Expected, sampled
     """
     times: list[list[float]] = [[] for _ in range(len(run))]
     counts, lengths = np.zeros(len(run), dtype=np.int64), np.zeros(len(run), dtype=np.int64)
+    outcome = run.outcome.copy()
     for each in run.answers:
         if not 200 <= each.status < 300:
             continue
@@ -56,16 +61,21 @@ def with_token_times(run: LoadRun, rows: np.ndarray, expected: Expected, sampled
             events = events_in(each.body)
             answer = assembled(events)
         except AnswerError:
-            continue  # no token of it counts
+            outcome[each.index] = CUT
+            continue
+        if answer.finish_reason is None and all(event.data != DONE for event in events):
+            outcome[each.index] = CUT
+            continue
         own = [at for at, event in zip(times_of(events, each.arrived), events, strict=True) if has_token(event)]
         times[each.index], lengths[each.index] = own, words(answer.row)
-        counts[each.index] = len(own) if answer.tokens is None else answer.tokens
+        counts[each.index] = tokens_sent(answer, events)
     recorded = np.array([words(row) for row in _records(expected.frame)], dtype=np.int64)
     tokens = TokenTimes(
         time_to_first_token(run.scheduled, times), time_per_output_token(times, counts.tolist()), lengths,
         recorded[rows],
     )  # fmt: skip
-    return replace(run, answers=[each for each in run.answers if each.index in sampled], tokens=tokens)
+    kept = [each for each in run.answers if each.index in sampled]
+    return replace(run, outcome=outcome, answers=kept, tokens=tokens)
 
 
 def judged_seconds(run: LoadRun, slo: Slo) -> np.ndarray:
@@ -80,7 +90,12 @@ def judged_seconds(run: LoadRun, slo: Slo) -> np.ndarray:
     for limit, times in ((slo.first_token_ms, run.tokens.first), (slo.per_token_ms, run.tokens.per_token)):
         if limit is not None:
             worst = np.fmax(worst, times / (limit / 1e3))
-    return np.where(np.isnan(run.tokens.first), np.inf, worst) * slo.limit_seconds
+    return np.where(_without(run.tokens), np.inf, worst) * slo.limit_seconds
+
+
+def _without(tokens: TokenTimes) -> np.ndarray:
+    """Return which answers have no token where the recorded one has words."""
+    return np.isnan(tokens.first) & (tokens.reference > 0)
 
 
 def token_limits(slo: Slo) -> str:
@@ -97,6 +112,7 @@ def late_tokens(runs: Sequence[LoadRun], slo: Slo) -> list[str]:
     """Return how many requests missed each limit of tokens, as parts of a sentence."""
     told = []
     known = [run.tokens for run in runs if run.tokens is not None]
+    none = sum(int((_without(run.tokens) & run.good).sum()) for run in runs if run.tokens is not None)
     total = sum(len(each.first) for each in known)
     for limit, what, column in (
         (slo.first_token_ms, "got their first token late or not at all", "first"),
@@ -105,8 +121,7 @@ def late_tokens(runs: Sequence[LoadRun], slo: Slo) -> list[str]:
         if limit is None or not total:
             continue
         times = np.concatenate([getattr(each, column) for each in known])
-        late = int((times > limit / 1e3).sum() + (np.isnan(times).sum() if column == "first" else 0))
-        if late:
+        if late := int((times > limit / 1e3).sum()) + (none if column == "first" else 0):
             told.append(f"{part_of(late, total, 'requests')} {what}")
     return told
 

@@ -17,10 +17,11 @@ from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.matrix import CLEAN
 from seatrial.checks.serving.messages import messages_for
 from seatrial.errors import AnswerError
-from seatrial.loadgen.client import offer
+from seatrial.loadgen.client import MAX_CONNECTIONS, offer
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.schedule import Schedule, constant, poisson
 from seatrial.pipeline import HttpRequest
+from seatrial.policy.failures import FailurePolicy
 from seatrial.policy.load import Slo
 from seatrial.process.running import Running
 from seatrial.trial import Trial
@@ -43,6 +44,7 @@ class Experiment:
         running: the started service.
         requests: those of the reference, as the service's target writes them.
         baseline: what the answers are compared with.
+        url: where the requests go, without a path.
         slo: the latency objective, for requests that do not use the dependency.
         seed: of the schedules and of the choice of requests.
         until: the ``time.monotonic()`` moment at which the budget ends.
@@ -57,6 +59,7 @@ class Experiment:
     running: Running
     requests: Sequence[HttpRequest]
     baseline: Baseline
+    url: str
     slo: Slo | None = None
     seed: int = 0
     until: float = math.inf
@@ -90,12 +93,12 @@ class Experiment:
             beside = {path: threads.submit(self._read, path, schedule.seconds) for path in paths}
             usage.begin = time.monotonic()
             run = offer(
-                self.running.url,
+                self.url,
                 schedule,
                 self.requests,
                 order=rows.tolist(),
                 timeout_seconds=max(3 * policy.deadline, 5.0),
-                connections=2 * BURST_REQUESTS,
+                connections=_connections(policy),
                 keep=range(len(schedule)),
             )
             read = {path: future.result() for path, future in beside.items()}
@@ -137,6 +140,15 @@ class Experiment:
         return offer(self.running.url + path, schedule, method="GET", timeout_seconds=timeout)
 
 
+def _connections(policy: FailurePolicy) -> int:
+    """Return as many connections as requests are under way where each is answered just within the deadline.
+
+    A request that waits for a connection here would be taken for a late one.
+    """
+    under_way = math.ceil(1.5 * policy.rate * policy.deadline)
+    return min(BURST_REQUESTS + max(BURST_REQUESTS, under_way), MAX_CONNECTIONS)
+
+
 def experiment_on(
     trial: Trial, dependency: str, proxy: Proxies, running: Running, baseline: Baseline, until: float = math.inf
 ) -> Experiment:
@@ -156,6 +168,7 @@ def experiment_on(
     setting = f"[dependencies.{proxy.names[0]}]"
     messages = messages_for(trial, running, baseline.expected, baseline.policy.path, setting)
     baseline = replace(baseline, expected=replace(baseline.expected, read=messages.read))
+    url = messages.origin or running.url
     return Experiment(
-        NAME, dependency, proxy, running, messages.requests, baseline, trial.policy.slo, trial.seed, until
+        NAME, dependency, proxy, running, messages.requests, baseline, url, trial.policy.slo, trial.seed, until
     )  # fmt: skip

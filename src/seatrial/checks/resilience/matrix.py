@@ -155,7 +155,8 @@ def _not_ready(experiment: Experiment) -> str:
             f'tls = "proxy" in [dependencies.{names[0]}] of service.toml, and the proxy speaks TLS in its place.'
         )
         clause = _not_recovered(experiment, observation).clause
-        return f"Without a fault, {clause}. See the golden and the load check.{hint if name else ''}"
+        told = f" The proxy could not reach {why}." if (why := experiment.proxy.trouble) else ""
+        return f"Without a fault, {clause}.{told} See the golden and the load check.{hint if name else ''}"
     return ""
 
 

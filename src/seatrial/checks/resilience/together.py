@@ -68,6 +68,12 @@ class Proxies:
         return sum(each.calls for each in self._every)
 
     @property
+    def trouble(self) -> str:
+        """Why a proxy could not reach its dependency last, with the dependency's name; else empty."""
+        found = ((name, proxy.trouble) for name, proxy in self._by_name.items())
+        return next((f"'{name}': {why}" for name, why in found if why), "")
+
+    @property
     def unnamed(self) -> str:
         """A name for which the service gets an address that no certificate holds for; empty where there is none."""
         return next((each.unnamed for each in self._every if each.unnamed), "")

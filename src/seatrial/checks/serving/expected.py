@@ -66,8 +66,13 @@ class Expected:
             except AnswerError as error:
                 yield error
                 continue
-            own = self.keys[row] if isinstance(key, str) else key_ids(self.frame.iloc[[row]], key)[0]
-            yield with_keys(told, [own], key)[0]
+            yield self.named(told[0], row)
+
+    def named(self, answer: dict[str, Any], row: int) -> dict[str, Any]:
+        """Return an answer to the request of a row with that request's key, where it names none."""
+        key = self.trial.pipeline.key
+        own = self.keys[row] if isinstance(key, str) else key_ids(self.frame.iloc[[row]], key)[0]
+        return with_keys([answer], [own], key)[0]
 
     def compare(
         self,

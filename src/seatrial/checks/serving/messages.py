@@ -49,7 +49,7 @@ class Messages:
 
     Attributes:
         requests: one for each row, each with its path.
-        origin: where they go; None where that is the address of the service.
+        origin: where they go, as far as it is known: a target may be at another port than the readiness path.
         read: returns the object in each of these responses to the requests of these rows, or why there is none; None
             where each answer is one JSON object.
     """
@@ -126,11 +126,12 @@ def messages_of(
             read = zip(places, http.read(found), strict=True)
             return [_object(outcome, frames[row], columns, key) for row, outcome in read]
 
-        return Messages(http.write(frames), read_shaped)
+        return Messages(http.write(frames), read_shaped, origin=_origin(http))
     if type(http) is Rest:
         texts, path = frame_json.payloads(rows), http.url.raw_path.decode("ascii")
         bodies = [text.encode("utf-8", "surrogatepass") for text in texts]
-        return Messages([HttpRequest(body, "application/json", path, headers=ACCEPT) for body in bodies])
+        requests = [HttpRequest(body, "application/json", path, headers=ACCEPT) for body in bodies]
+        return Messages(requests, origin=_origin(http))
 
     def read(row: int, response: Response) -> dict[str, Any] | AnswerError:
         try:
@@ -146,11 +147,15 @@ def messages_of(
         calls = [http.payload(frame).SerializeToString() for frame in frames]
         sent = [HttpRequest(call, "application/grpc", INFER) for call in calls]
         return Messages(sent, read_all, origin=f"grpc://{http.host}")
-    return Messages([_written(http, frame) for frame in frames], read_all)
+    return Messages([_written(http, frame) for frame in frames], read_all, origin=_origin(http))
+
+
+def _origin(http: Http) -> str:
+    return f"{http.url.scheme}://{http.url.netloc.decode('ascii')}"
 
 
 def _streamed(chat: OpenAIChat, rows: pd.DataFrame, key: Key) -> Messages:
-    path, accept = chat.url.raw_path.decode("ascii"), {"accept": MEDIA_TYPE}
+    path, accept = chat.url.raw_path.decode("ascii"), {**ACCEPT, "accept": MEDIA_TYPE}
     asked = keys_of(rows, key)
 
     def read(places: Sequence[int], found: Sequence[Response]) -> list[dict[str, Any] | AnswerError]:
@@ -163,7 +168,8 @@ def _streamed(chat: OpenAIChat, rows: pd.DataFrame, key: Key) -> Messages:
         return told
 
     bodies = [{**body, "stream": True} for body in chat.bodies(rows)]
-    return Messages([HttpRequest.json(body, path=path, headers=accept) for body in bodies], read)
+    requests = [HttpRequest.json(body, path=path, headers=accept) for body in bodies]
+    return Messages(requests, read, origin=_origin(chat))
 
 
 ACCEPT = {name: value for name, value in JSON.items() if name not in OWN}

@@ -125,6 +125,12 @@ class DependencyProxy:
         return with_addresses(self._plain, places)
 
     @property
+    def trouble(self) -> str:
+        """Why a proxy could not reach the dependency last, such as a certificate that does not hold; else empty."""
+        told = [*(each.trouble for each in self._http), *(each.trouble for each in self._outer)]
+        return next(filter(None, told), "")
+
+    @property
     def unnamed(self) -> str:
         """The name for which the service gets an address that no certificate of it holds for; empty where none."""
         if scheme_of(self._plain) not in PLAIN:

@@ -37,6 +37,7 @@ class HttpProxy:
     Attributes:
         address: host and port of the proxy.
         requests: how many came in so far.
+        trouble: why the dependency could not be reached last; empty where it always could.
         times: when the last 100,000 came in, by ``time.monotonic()``; they show retries that come too early.
 
     Example:
@@ -52,7 +53,7 @@ class HttpProxy:
         shown = self.upstream.written if self.upstream.port == DEFAULT_PORTS.get(scheme) else str(self.upstream)
         self.host = "localhost" if self.upstream.path else shown
         self._origin = f"{scheme}://{self.host}"
-        self.requests = 0
+        self.requests, self.trouble = 0, ""
         self.times: deque[float] = deque(maxlen=_MAX_TIMES)
         self._faults: list[tuple[ResponseFault, FaultCounter]] = []
 
@@ -92,6 +93,8 @@ class HttpProxy:
                 self.times.append(monotonic())
                 response, asked = None, self._host_of(request)
                 request = replace(request, headers=_with(request.headers, "host", self.host))
+                if self._faults:  # a response that is compressed cannot be changed
+                    request = replace(request, headers=_with(request.headers, "accept-encoding", "identity"))
                 if upstream is not None and upstream.reusable:
                     # A dependency may close an idle connection at any time: the request is then sent once more.
                     with contextlib.suppress(ConnectionError):
@@ -99,7 +102,7 @@ class HttpProxy:
                 if response is None:
                     if upstream is not None:
                         upstream.close()
-                    upstream = ClientSide(*await self._connect())
+                    upstream = ClientSide(*await self._connected())
                     response = await upstream.send(request) or _BAD_GATEWAY
                 assert upstream is not None
                 if not await client.write(
@@ -113,6 +116,13 @@ class HttpProxy:
             for connection in (client, upstream):
                 if connection is not None:
                     connection.close()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await self._connect()
+        except OSError as error:
+            self.trouble = str(error)
+            raise
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self.upstream.path:

@@ -54,6 +54,7 @@ class TcpProxy:
     Attributes:
         address: host and port on which the proxy listens.
         connections: how many were accepted so far.
+        trouble: why the dependency could not be reached last; empty where it always could.
 
     Raises:
         TargetError: the proxy cannot listen.
@@ -66,7 +67,7 @@ class TcpProxy:
         self.upstream, self.seed, self._tls = (host, port), seed, tls
         self._bind, self.name = bind, name or bind
         self._family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-        self.connections = 0
+        self.connections, self.trouble = 0, ""
         self._open: dict[ProxiedConnection, int] = {}
         self._faults: dict[int, tuple[Fault, FaultCounter]] = {}
         self._applied = 0
@@ -202,7 +203,8 @@ class TcpProxy:
     async def _connect(self, connection: ProxiedConnection) -> None:
         try:
             await self._connect_upstream(connection)
-        except OSError:
+        except OSError as error:
+            self.trouble = str(error)
             connection.reset()
 
     async def _connect_upstream(self, connection: ProxiedConnection) -> None:

@@ -14,11 +14,12 @@ import numpy as np
 from seatrial.errors import TargetError, UsageError
 from seatrial.loadgen.results import ANSWERED, BROKEN, REFUSED, TIMED_OUT, UNSENT, LoadRun, RequestResult
 from seatrial.loadgen.schedule import Schedule
-from seatrial.pipeline.address import GRPC_STATUS
+from seatrial.pipeline.address import DISCONNECTED, GRPC_STATUS, UNCONNECTED
 
 CHANNELS = 4  # each a connection, on which a server takes about a hundred calls at once
 MAX_RESPONSE_BYTES = 64 * 2**20
 _CONNECT_SECONDS, _GRACE_SECONDS = 5.0, 5.0
+_EARLY_SECONDS = 0.05  # before its deadline, a call that exceeded one exceeded that of the server
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES), ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0),
@@ -106,13 +107,13 @@ class GrpcGenerator:
         except self.grpc.aio.AioRpcError as error:
             code, said = error.code().name, str(error.details())
             status, body = GRPC_STATUS.get(code, 500), said.encode()
-            lost = "connect" in said.lower() or "socket closed" in said.lower()
-            if code == "DEADLINE_EXCEEDED":
+            if code == "DEADLINE_EXCEEDED" and monotonic() > due + self.timeout - _EARLY_SECONDS:
                 status = 0
                 self.outcome[index] = TIMED_OUT
-            elif code == "UNAVAILABLE" and lost:
-                status = 0
-                self.outcome[index] = REFUSED if "failed to connect" in said.lower() else BROKEN
+            elif code == "UNAVAILABLE" and UNCONNECTED.match(said):
+                status, self.outcome[index] = 0, REFUSED
+            elif code == "UNAVAILABLE" and DISCONNECTED.match(said):
+                status, self.outcome[index] = 0, BROKEN
         self.done[index] = monotonic()
         if status:
             self.outcome[index], self.status[index] = ANSWERED, status

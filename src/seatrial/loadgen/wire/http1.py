@@ -168,10 +168,10 @@ class HttpConnection(asyncio.Protocol):
         self.transport = transport
         self._owner.opened(self)
 
-    def connection_lost(self, _: Exception | None) -> None:
-        """Complete a response that ends with its connection; any other is lost."""
+    def connection_lost(self, error: Exception | None) -> None:
+        """Complete a response that ends with its connection; any other is lost, and what a reset cuts off too."""
         index, self.index = self.index, -1
-        if index >= 0 and self._status and not self._framed:
+        if index >= 0 and self._status and not self._framed and error is None:
             self._owner.answered(self, index, self._status, b"".join(self._body), self._encoding)
             index = -1
         self._owner.lost(self, index)
@@ -185,6 +185,7 @@ class HttpConnection(asyncio.Protocol):
                 self._parser.feed_data(data)
             except (HttpParserError, HttpParserUpgrade):
                 stays = False
+        self._framed |= not stays  # what is dropped does not end as a response
         if not stays or (self._complete and not self._reusable):
             self.close()
         if self._complete:

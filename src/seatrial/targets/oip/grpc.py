@@ -12,7 +12,7 @@ import pandas as pd
 
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline import Key
-from seatrial.pipeline.address import GRPC_STATUS
+from seatrial.pipeline.address import GRPC_STATUS, UNCONNECTED
 from seatrial.targets.http import LIMIT_BYTES
 from seatrial.targets.messages import Response
 from seatrial.targets.oip.messages import CONTENTS, message
@@ -132,7 +132,7 @@ class OipGrpc:
                 raise AnswerError(f"{self.url} gave no answer within {limit:g} s.") from error
             if code == "RESOURCE_EXHAUSTED" and "larger than max" in said:
                 raise AnswerError(f"The answer of {self.url} is longer than {self.limit_bytes:,} bytes.") from error
-            if code == "UNAVAILABLE" and "connect" in said.lower():
+            if code == "UNAVAILABLE" and UNCONNECTED.match(said):
                 raise TargetError(f"No connection to {self.url}.") from error
             return Answered(GRPC_STATUS.get(code, 500), {"grpc-status": code}, said.encode(), spent)
         spent = time.perf_counter() - begin

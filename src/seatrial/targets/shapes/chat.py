@@ -40,6 +40,7 @@ class ChatAnswer:
         tool_calls: the calls as (name, arguments as text).
         tokens: of the answer, as the service counts them; None where it does not.
         problems: what is wrong with its form, as far as it can be told without the request.
+        reasoning: how many of the tokens are thought before the answer, as the service counts them.
     """
 
     content: str | None
@@ -47,6 +48,7 @@ class ChatAnswer:
     tool_calls: Sequence[tuple[str, str]] = ()
     tokens: int | None = None
     problems: Sequence[ChatProblem] = ()
+    reasoning: int = 0
 
     @property
     def row(self) -> dict[str, Any]:
@@ -78,7 +80,8 @@ def completion(told: Any) -> ChatAnswer:
     if any(not isinstance(c["function"]["arguments"], str) for c in calls):
         problems.append(ChatProblem("tool-call-schema", "A tool call's 'arguments' is not the text of a JSON object."))
         found = [(name, json.dumps(c["function"]["arguments"])) for (name, _), c in zip(found, calls, strict=True)]
-    return ChatAnswer(content, _text(choice.get("finish_reason")), found, _tokens(told), problems)
+    reason = _text(choice.get("finish_reason"))
+    return ChatAnswer(content, reason, found, _tokens(told), problems, _reasoning(told))
 
 
 def assembled(events: Sequence[ServerEvent]) -> ChatAnswer:
@@ -90,16 +93,17 @@ def assembled(events: Sequence[ServerEvent]) -> ChatAnswer:
     texts: list[str] = []
     calls: dict[int, list[str]] = {}
     reasons, problems, ids = list[str](), list[ChatProblem](), set[Any]()
-    tokens = None
+    tokens, reasoning = None, 0
     done = [n for n, event in enumerate(events) if event.data == DONE]
     if not done:
         problems.append(ChatProblem("stream-form", "The stream ends without '[DONE]'."))
     elif done[0] != len(events) - 1:
         problems.append(ChatProblem("stream-form", "The stream goes on after '[DONE]'."))
     for event in events[: done[0] if done else len(events)]:
-        chunk = _chunk(event)
+        chunk = chunk_of(event)
         ids.add(chunk.get("id"))
-        tokens = _tokens(chunk) if tokens is None else tokens
+        if (count := _tokens(chunk)) is not None:  # some services count in every chunk: the last is the whole
+            tokens, reasoning = count, _reasoning(chunk)
         choice = next((c for c in chunk.get("choices") or [] if c.get("index", 0) == 0), None)
         if choice is None:
             continue
@@ -117,16 +121,8 @@ def assembled(events: Sequence[ServerEvent]) -> ChatAnswer:
         problems.append(ChatProblem("stream-form", "The stream has more than one finish_reason."))
     found = [(name, arguments) for _, (name, arguments) in sorted(calls.items())]
     content = "".join(texts) if texts or not found else None
-    return ChatAnswer(content or (None if found else ""), reasons[0] if reasons else None, found, tokens, problems)
-
-
-def has_token(event: ServerEvent) -> bool:
-    """Whether an event of a stream carries a part of the answer."""
-    try:
-        choices = _chunk(event).get("choices") or [] if event.data != DONE else []
-    except AnswerError:
-        return False
-    return any((c.get("delta") or {}).get(name) for c in choices for name in ("content", "tool_calls"))
+    content = content or (None if found else "")
+    return ChatAnswer(content, reasons[0] if reasons else None, found, tokens, problems, reasoning)
 
 
 def problems_of(request: Mapping[str, Any], answer: ChatAnswer) -> Iterator[ChatProblem]:
@@ -195,7 +191,8 @@ def _tool_problems(request: Mapping[str, Any], calls: Sequence[tuple[str, str]],
             )
 
 
-def _chunk(event: ServerEvent) -> Mapping[str, Any]:
+def chunk_of(event: ServerEvent) -> Mapping[str, Any]:
+    """Return the chunk of a completion in an event; AnswerError where it is none, or an error."""
     try:
         chunk = json.loads(event.data)
     except ValueError as error:
@@ -234,6 +231,13 @@ def _tokens(told: Any) -> int | None:
     usage = told.get("usage") if isinstance(told, Mapping) else None
     count = usage.get("completion_tokens") if isinstance(usage, Mapping) else None
     return count if isinstance(count, int) and not isinstance(count, bool) else None
+
+
+def _reasoning(told: Any) -> int:
+    usage = told.get("usage") if isinstance(told, Mapping) else None
+    details = usage.get("completion_tokens_details") if isinstance(usage, Mapping) else None
+    count = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
+    return count if isinstance(count, int) and count > 0 else 0
 
 
 def _text(value: Any) -> str | None:

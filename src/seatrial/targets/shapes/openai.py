@@ -17,7 +17,8 @@ from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import DeclaredFields, Expect, Probe, ProbePlan
 from seatrial.targets.probes.records import MAX_VALID
 from seatrial.targets.rest import keys_of, rows_of, with_keys
-from seatrial.targets.shapes.chat import ChatAnswer, assembled, completion, has_token
+from seatrial.targets.shapes.chat import ChatAnswer, assembled, completion
+from seatrial.targets.shapes.chat_tokens import has_token
 from seatrial.targets.shapes.sse import MEDIA_TYPE, events_in, times_of
 
 ENDPOINT = "/chat/completions"
