@@ -18,6 +18,7 @@ from seatrial.policy.consumers import Pinned
 from seatrial.policy.policy import Policy
 from tests.integration.checks import test_chat_service as chat
 from tests.integration.checks import test_service_shapes as shapes
+from tests.support import chats
 from tests.support.serving import in_thread
 
 KEY = "k-5f1e77"
@@ -113,10 +114,10 @@ def test_a_service_of_another_shape_passes_at_its_address(words: tuple[str, ...]
 
 def test_a_service_of_chats_passes_at_its_address() -> None:
     """Whole and streamed, at the host and below the prefix of the url."""
-    with gateway(chat.served, "none") as url:
+    with gateway(chats.served, "none") as url:
         service = at(url, predict="openai+http://127.0.0.1:{port}/v1?model=tiny", openapi=None)
-        pipeline = Pipeline("chat", key="id", raw=chat.read, response=chat.answer, service=service)
-        verdict = run(pipeline, capture(pipeline, chat.requests()), chat.OF_SERVICE)
+        pipeline = Pipeline("chat", key="id", raw=chats.read, response=chats.answer, service=service)
+        verdict = run(pipeline, capture(pipeline, chats.requests()), chat.OF_SERVICE)
     assert_passes_and_tells_the_limit(verdict)
     assert {m.name: m.value for m in verdict.measurements}["streamed answers compared"] == 6
 
