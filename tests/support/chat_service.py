@@ -62,6 +62,8 @@ class Handler(BaseHTTPRequestHandler):
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         except ValueError:
             return self.say(400, {"error": {"message": "no JSON"}})
+        if fault == "strict" and "stream_options" in body:
+            return self.say(422, {"error": {"message": "unknown field"}})
         if why := refused(body):
             return self.say(422, {"error": {"message": why}})
         Handler.asked += 1
@@ -76,14 +78,15 @@ class Handler(BaseHTTPRequestHandler):
         ]
         usage = {"completion_tokens": len((content or "").split(" "))}
         if streamed:
-            return self.stream(content, reason, told, fault)
+            counted = usage if (body.get("stream_options") or {}).get("include_usage") else None
+            return self.stream(content, reason, told, fault, counted)
         message = {"role": "assistant", "content": content} | ({"tool_calls": told} if told else {})
         choice = {"index": 0, "message": message, "finish_reason": reason}
         return self.say(
             200, {"id": "x", "object": "chat.completion", "created": Handler.asked, "choices": [choice], "usage": usage}
         )
 
-    def stream(self, content, reason, calls, fault):
+    def stream(self, content, reason, calls, fault, usage):
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
@@ -96,6 +99,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.4)
         deltas = [{"role": "assistant"}]
         deltas += [{"content": (" " if n else "") + word} for n, word in enumerate(words) if content]
+        if fault == "several-a-part" and content:
+            deltas = [{"content": words[0]}, {"content": "".join(f" {word}" for word in words[1:])}]
         for n, call in enumerate(calls):
             text = call["function"]["arguments"]
             deltas += [{"tool_calls": [{**call, "index": n, "function": {**call["function"], "arguments": text[:7]}}]}]
@@ -107,8 +112,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b'data: {"error": {"message": "out of memory"}}\n\n')
                 return
             self.chunk({"index": 0, "delta": delta, "finish_reason": None})
-            time.sleep(0.08 if fault == "slow-tokens" else 0.001)
+            time.sleep({"slow-tokens": 0.08, "several-a-part": 0.1}.get(fault, 0.001))
         self.chunk({"index": 0, "delta": {}, "finish_reason": reason})
+        if usage is not None:
+            told = {"id": "x", "object": "chat.completion.chunk", "choices": [], "usage": usage}
+            self.wfile.write(b"data: " + json.dumps(told).encode() + b"\n\n")
         if fault != "endless-stream":
             self.wfile.write(b"data: [DONE]\n\n")
 

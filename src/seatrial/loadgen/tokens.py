@@ -26,12 +26,14 @@ class TokenTimes:
         per_token: seconds per output token, from the first to the last; NaN where there is no second one.
         length: of the answer, in tokens; 0 where there is none.
         reference: the same of the recorded answer.
+        gaps: every time between two parts of one answer, shape (gaps,).
     """
 
     first: Times
     per_token: Times
     length: np.ndarray[Any, np.dtype[np.int64]]
     reference: np.ndarray[Any, np.dtype[np.int64]]
+    gaps: Times
 
 
 @dataclass(frozen=True)

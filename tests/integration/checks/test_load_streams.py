@@ -58,6 +58,14 @@ def test_a_stream_that_breaks_is_no_answer_however_fast_it_was(fault, monkeypatc
     assert {m.name: m.value for m in verdict.measurements}["error share"] == 1
 
 
+@pytest.mark.parametrize("fault", ["several-a-part", "strict"])
+def test_tokens_are_counted_by_the_service_where_it_does_so(fault):
+    """A part with several tokens is not one slow token; a service that refuses to count is asked without it."""
+    verdict = verdict_on(fault)
+    assert not verdict.findings
+    assert all("settled" in e.reason or "generator" in e.reason for e in verdict.not_evaluated), verdict.not_evaluated
+
+
 def test_short_answers_are_no_fast_ones():
     causes = {f.cause for f in verdict_on("short-stream").findings}
     assert causes == {"short-answers", "load-changes-answers"}

@@ -87,6 +87,9 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
             elif cores.service is not None:
                 yield Measurement(NAME, SERVICE, "cores of the service", len(cores.service), "cores")
             answer = session.ask()
+            if answer.status in (400, 422) and session.simpler is not None:
+                session = replace(session, requests=session.simpler)
+                answer = session.ask()
             yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
             session = replace(session, key_texts=key_texts(session.expected, answer))
             yield from _planned_runs(session, plan, trial)

@@ -50,6 +50,7 @@ class LoadSession:
             none. Answers without it are returned beside the samples.
         access: further headers, and TLS.
         allow_hosts: those, besides this machine, that load is sent to.
+        simpler: the requests without what some services refuse; None where there is nothing.
         connect: how the Dask cluster that sends the load is reached, where there is one.
     """
 
@@ -65,6 +66,7 @@ class LoadSession:
     key_texts: Sequence[bytes] = ()
     access: Access = field(default_factory=Access)
     allow_hosts: Sequence[str] = ()
+    simpler: Sequence[HttpRequest] | None = None
     connect: Connect = connected
 
     @property
@@ -156,6 +158,7 @@ def session_of(
     session = LoadSession(
         messages.origin or running.url, running, known, messages.requests, slo, load, trial.seed, until, cores,
         connect=trial.connect or connected,
+        simpler=messages.simpler,
     )  # fmt: skip
     if not isinstance(running, NotStarted):
         return session

@@ -17,7 +17,7 @@ from seatrial.events import Event, Finding, Measurement
 from seatrial.formatting import part_of, seconds, share
 from seatrial.loadgen.estimates import quantile
 from seatrial.loadgen.results import CUT, LoadRun
-from seatrial.loadgen.tokens import TokenTimes, length_guard, time_per_output_token, time_to_first_token
+from seatrial.loadgen.tokens import TokenTimes, between_tokens, length_guard, time_per_output_token, time_to_first_token
 from seatrial.pipeline import SERVICE
 from seatrial.policy.load import Slo
 from seatrial.targets.shapes.chat import DONE, assembled
@@ -72,7 +72,7 @@ def with_token_times(run: LoadRun, rows: np.ndarray, expected: Expected, sampled
     recorded = np.array([words(row) for row in _records(expected.frame)], dtype=np.int64)
     tokens = TokenTimes(
         time_to_first_token(run.scheduled, times), time_per_output_token(times, counts.tolist()), lengths,
-        recorded[rows],
+        recorded[rows], between_tokens(times),
     )  # fmt: skip
     kept = [each for each in run.answers if each.index in sampled]
     return replace(run, outcome=outcome, answers=kept, tokens=tokens)
@@ -136,7 +136,9 @@ def of_tokens(name: str, runs: Sequence[LoadRun]) -> Iterator[Event]:
     known = [run.tokens for run in runs if run.tokens is not None]
     if not known:
         return
-    for label, column in (("time to first token", "first"), ("time per output token", "per_token")):
+    for label, column in (
+        ("time to first token", "first"), ("time per output token", "per_token"), ("time between parts", "gaps"),
+    ):  # fmt: skip
         times = np.concatenate([getattr(each, column) for each in known])
         times = times[~np.isnan(times)]
         for percentile in (0.5, 0.99):

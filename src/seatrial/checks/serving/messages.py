@@ -52,11 +52,13 @@ class Messages:
         origin: where they go, as far as it is known: a target may be at another port than the readiness path.
         read: returns the object in each of these responses to the requests of these rows, or why there is none; None
             where each answer is one JSON object.
+        simpler: the same requests without what some services refuse; None where there is nothing.
     """
 
     requests: Sequence[HttpRequest]
     read: Read | None = None
     origin: str | None = None
+    simpler: Sequence[HttpRequest] | None = None
 
 
 def messages_for(
@@ -167,9 +169,12 @@ def _streamed(chat: OpenAIChat, rows: pd.DataFrame, key: Key) -> Messages:
                 told.append(error)
         return told
 
-    bodies = [{**body, "stream": True} for body in chat.bodies(rows)]
-    requests = [HttpRequest.json(body, path=path, headers=accept) for body in bodies]
-    return Messages(requests, read, origin=_origin(chat))
+    plain = [{**body, "stream": True} for body in chat.bodies(rows)]
+    counted = [{"stream_options": {"include_usage": True}, **body} for body in plain]  # a part may hold several tokens
+    simpler, requests = (
+        [HttpRequest.json(body, path=path, headers=accept) for body in bodies] for bodies in (plain, counted)
+    )
+    return Messages(requests, read, origin=_origin(chat), simpler=simpler)
 
 
 ACCEPT = {name: value for name, value in JSON.items() if name not in OWN}
