@@ -26,6 +26,9 @@ FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PRE
 TESTS = Path(__file__).parent
 TRAINED = {"e2e/cli": "project", "e2e/flows": "project", "e2e/trials": "ground"}  # folder to the group that shares one
 TOGETHER = {"integration/ledger": "ledger"}  # folders whose files share a server
+os.environ.setdefault(  # OpenDP fits with JAX, where compiling for speed takes longer than what is compiled
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 LONG = (  # groups that take a minute or more: those that wait go beside those that compute
     "project", "integration/checks/test_golden_service.py", "integration/checks/test_load.py",
     "integration/checks/test_resilience.py", "e2e/flows/test_up.py", "ground", "e2e/trials/test_chaos.py",

@@ -13,9 +13,13 @@ import venv
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from seatrial.cli.scaffold import init
+from seatrial.orchestration.runner import prefect_server
+from seatrial.project import Project
 from tests.conformance.environments import sdv_python  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("plugins")]
@@ -92,7 +96,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ran(python: Path, scales: str, project: Path) -> Run:
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Prefect server for all commands; each would start one of its own."""
+    beside = Project.find(init(tmp_path_factory.mktemp("prefect") / "beside", quiet=True))
+    before = dict(os.environ)
+    try:
+        for name in FOREIGN:
+            os.environ.pop(name, None)
+        beside.activate()
+        with prefect_server(beside) as wait:
+            yield wait()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def ran(python: Path, scales: str, project: Path, prefect_api: str) -> Run:
     """Run ``python -m seatrial``, or a script, in a new project with a trained version."""
     env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     env |= {
@@ -109,6 +129,7 @@ def ran(python: Path, scales: str, project: Path) -> Run:
     shutil.copytree(PROJECT, project, dirs_exist_ok=True)
     trained = run("scales/train.py")
     assert trained.stdout == "folder:/parcels/1\n", trained
+    env["PREFECT_API_URL"] = prefect_api
     return run
 
 
@@ -198,15 +219,35 @@ def test_a_name_that_is_misspelt_is_told_with_the_nearest(ran: Run, words: list[
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("sample", [path.name for path in SAMPLES])
-def test_the_samples_keep_their_protocols(sample: str, python: Path, request: pytest.FixtureRequest) -> None:
-    """Each package's own tests, which call ``seatrial.testing``, pass in its environment."""
+@pytest.fixture(scope="module")
+def samples_tested(
+    python: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[int, list[str]]]:
+    """The own tests of all packages, in one process of their environment: how many passed and what failed, of each."""
     env = dict(os.environ)
-    if sample == "seatrial-sdv":
-        with contextlib.suppress(pytest.skip.Exception):  # without an index there is no SDV; the rest is tested
-            env["SEATRIAL_SDV_PYTHON"] = str(request.getfixturevalue("sdv_python"))
+    with contextlib.suppress(pytest.skip.Exception):  # without an index there is no SDV; the rest is tested
+        env["SEATRIAL_SDV_PYTHON"] = str(request.getfixturevalue("sdv_python"))
+    told = tmp_path_factory.mktemp("samples") / "junit.xml"
     done = subprocess.run(
-        [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT / "examples"), "tests"],
-        cwd=python.parents[1] / "samples" / sample, env=env, capture_output=True, text=True, check=False,
+        [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib",
+         "--rootdir", str(ROOT / "examples"), "--junit-xml", str(told), *(f"{s.name}/tests" for s in SAMPLES)],
+        cwd=python.parents[1] / "samples", env=env, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert told.is_file(), done.stdout + done.stderr
+    found: dict[str, tuple[int, list[str]]] = {s.name: (0, []) for s in SAMPLES}
+    for case in ElementTree.parse(told).iter("testcase"):
+        module = f"{case.get('classname')}.{case.get('name')}"
+        sample = next(s.name for s in SAMPLES if f"test_{s.name.removeprefix('seatrial-')}" in module)
+        passed, failed = found[sample]
+        wrong = [e.text or "" for e in case if e.tag in ("failure", "error")]
+        found[sample] = (passed + (len(case) == 0), failed + wrong)
+    assert done.returncode == (1 if any(failed for _, failed in found.values()) else 0), done.stdout + done.stderr
+    return found
+
+
+@pytest.mark.parametrize("sample", [path.name for path in SAMPLES])
+def test_the_samples_keep_their_protocols(sample: str, samples_tested: dict[str, tuple[int, list[str]]]) -> None:
+    """Each package's own tests, which call ``seatrial.testing``, pass in its environment."""
+    passed, failed = samples_tested[sample]
+    assert not failed, "\n".join(failed)
+    assert passed

@@ -18,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from seatrial.cli.app import main
 from seatrial.orchestration.flow_files import packaged
 from seatrial.process.running import free_port
 from seatrial.promotion.triggers.webhook import PATH
@@ -204,15 +205,26 @@ def test_a_lost_webhook_costs_nothing_but_time(up: Up, failed: dict[str, Any]) -
     assert not failed.get("aliases")
 
 
-def test_verify_answers_by_signature(up: Up, failed: dict[str, Any]) -> None:
+def test_verify_answers_by_signature(
+    up: Up, failed: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """0 for what passed, 1 for what failed though its tag is changed by hand, 2 for what is not there."""
     tag = {"name": "tiny", "version": "2", "key": "seatrial.verdict", "value": "pass"}
     asked("POST", f"{up.mlflow}/api/2.0/mlflow/model-versions/set-tag", json=tag)
+    before = dict(os.environ)
+    for name in FOREIGN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", up.mlflow)
     ended = {}
-    for uri in ("models:/tiny@champion", "models:/tiny/2", "models:/tiny/3"):
-        verify = [sys.executable, "-m", "seatrial", "verify", uri, "--project", str(up.root)]
-        ended[uri] = subprocess.run(verify, env=up.environ(), capture_output=True, text=True, check=False)
-    assert [done.returncode for done in ended.values()] == [0, 1, 2], ended
+    try:
+        for uri in ("models:/tiny@champion", "models:/tiny/2", "models:/tiny/3"):
+            with pytest.raises(SystemExit) as end:  # in this process, where all is imported
+                main(["verify", uri, "--project", str(up.root)])
+            ended[uri] = (end.value.code, capsys.readouterr())
+    finally:  # the command sets what its project says
+        os.environ.clear()
+        os.environ.update(before)
+    assert [code or 0 for code, _ in ended.values()] == [0, 1, 2], ended
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Changes that are no faults: the version passes, and what is worth knowing is told without failing it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -137,11 +137,32 @@ def grown(ground, tmp_path):
 
 
 @pytest.mark.parametrize("benign", CHANGES, ids=lambda c: c.name)
-def test_a_benign_change_passes_every_check(benign, request, tmp_path):
-    """No error, and no other warning than the one that the change deserves."""
-    verdict = benign.make(request.getfixturevalue(benign.ground), tmp_path).run(checks=None)
+def test_a_benign_change_passes(benign, request, tmp_path):
+    """No error, and no other warning than the one that the change deserves, from the checks that place faults."""
+    verdict = benign.make(request.getfixturevalue(benign.ground), tmp_path).run()
     assert verdict.outcome is Outcome.PASS, verdict.summary
     assert {f.cause for f in verdict.findings if f.severity != "info"} == benign.warns, verdict.findings
+
+
+@pytest.mark.parametrize("name", ["payments", "array_path"])
+def test_all_benign_changes_together_pass_every_check(name, request, tmp_path):
+    """Each change is made to the pipeline that those before it left, so that all are in what every check is asked."""
+    ground = unchanged = request.getfixturevalue(name)
+    here = [c for c in CHANGES if c.ground == name]
+    made = Attempt(ground)
+    for each in here:
+        one = each.make(ground, tmp_path)
+        made = replace(
+            made, stages={**made.stages, **one.stages}, store=one.store or made.store,
+            reference=one.reference or made.reference, live=one.live or made.live,
+        )  # fmt: skip
+        ground = replace(ground, stages={**ground.stages, **one.stages})
+    assert {*made.stages} >= ({"raw", "features", "prediction", "postprocess"} if len(here) > 1 else {"features"})
+    verdict = replace(made, ground=unchanged).run(checks=None)
+    assert verdict.outcome is Outcome.PASS, verdict.summary
+    warned = {f.cause for f in verdict.findings if f.severity != "info"}
+    assert warned == frozenset().union(*(c.warns for c in here)), verdict.findings
+    assert "invariants" in {e.check for e in verdict.evaluated}
 
 
 def test_a_better_model_with_a_reference_of_its_own_passes(payments, tmp_path):

@@ -93,8 +93,8 @@ def named(verdict):
 
 
 def test_a_clean_service_passes_without_a_finding(verdict_on):
-    """It passes in five runs of five, and every part of the check compares something."""
-    for _ in range(5):
+    """It passes each time, and every part of the check compares something."""
+    for _ in range(2):
         verdict, events = verdict_on("clean")
         assert verdict.outcome is Outcome.PASS, (verdict.findings, verdict.not_evaluated)
         assert verdict.findings == ()
