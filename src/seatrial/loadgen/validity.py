@@ -90,6 +90,16 @@ def _change(levels: NDArray[np.float64]) -> tuple[int, float]:
     return int(cuts[cut]), math.exp(float(steps[cut]))
 
 
+def most_lag_seconds(limit_seconds: float, first_seconds: float | None = None) -> float:
+    """Return by how much the generator may be late: a share of the limit, or of that of the first token.
+
+    Example:
+        >>> most_lag_seconds(0.25)
+        0.0125
+    """
+    return MAX_LAG_SHARE * min(limit_seconds, first_seconds or limit_seconds)
+
+
 def invalid_reasons(run: LoadRun, limit_seconds: float, first_seconds: float | None = None) -> tuple[str, ...]:
     """Return why the generator makes this run invalid, as clauses; empty where the run can be evaluated.
 
@@ -110,7 +120,7 @@ def invalid_reasons(run: LoadRun, limit_seconds: float, first_seconds: float | N
         return ("nothing was sent",)
     reasons = []
     lag = float(np.quantile(run.lags, 0.99, method="higher"))
-    most = MAX_LAG_SHARE * min(limit_seconds, first_seconds or limit_seconds)
+    most = most_lag_seconds(limit_seconds, first_seconds)
     if not lag <= most:
         reasons.append(f"the generator was late: p99 of its lag is {lag * 1e3:.2f} ms, allowed {most * 1e3:.2f} ms")
     sent = run.sent[~np.isnan(run.sent)]

@@ -217,6 +217,20 @@ def test_a_late_generator_makes_a_failure_invalid_too():
     assert isinstance(next(iter(judge.evaluate("load", late))), NotEvaluated)
 
 
+@pytest.mark.parametrize(("late", "found"), [(50, Finding), (1_250, NotEvaluated)])
+def test_errors_of_requests_that_were_sent_in_time_are_the_service_s_own(late, found):
+    """A few late requests void nothing there; where all were late, a burst may have caused the errors."""
+    broken = run(steady(1_250))
+    lag = np.where(np.arange(1_250) < late, 0.5, 0.0)
+    broken = replace(broken, status=np.full(1_250, 500, np.int16), sent=broken.scheduled + lag)
+    runs = judge.FinishedRuns(SLO, Plan(1, 1_000), [broken])
+    assert runs.invalid
+    assert runs.decided is (found is Finding)
+    result, _ = evaluated(broken, planned=Plan(1, 1_000))
+    assert isinstance(result, found)
+    assert found is NotEvaluated or result.cause == "status-500"
+
+
 def test_a_late_generator_leaves_a_result_that_holds():
     """Lateness makes latencies longer: what holds all the same would hold without it."""
     result, _ = evaluated(run(steady(2_500), lag=0.0012), planned=Plan(2, 2_000))

@@ -18,7 +18,7 @@ from seatrial.loadgen import statistics
 from seatrial.loadgen.estimates import bounds, quantile
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.statistics import Plan, RuleResult
-from seatrial.loadgen.validity import SETTLED_SHARE, Warmup, invalid_reasons, warmup
+from seatrial.loadgen.validity import SETTLED_SHARE, Warmup, invalid_reasons, most_lag_seconds, warmup
 from seatrial.pipeline import SERVICE
 from seatrial.policy.load import Slo
 
@@ -76,11 +76,24 @@ class FinishedRuns:
             f"{label} is invalid: {reason}." for label, run in named for reason in invalid_reasons(run, *limits)
         )
 
+    @cached_property
+    def failing(self) -> bool:
+        """Whether requests that were sent in time, and failed at whatever speed, are too many by themselves."""
+        most = most_lag_seconds(self.slo.limit_seconds, self.slo.first_seconds)
+        failed = self._counted(lambda run: np.where(run.failed & (run.lags <= most), math.inf, 0.0))
+        return statistics.evaluate(failed, self.slo.limit_seconds, self.plan).decision == "violated"
+
+    @property
+    def void(self) -> bool:
+        """Whether the generator may be to blame for what is over the limit: it was late, and not for failed answers."""
+        some = any(self.result.misses) or not all(self.result.requests)
+        return self.result.decision != "held" and bool(self.invalid) and some and not self.failing
+
     @property
     def decided(self) -> bool:
         """Whether no further run can change the result: it is held, or violated by runs that are valid."""
         decision = self.result.decision
-        return decision == "held" or (decision == "violated" and not self.invalid)
+        return decision == "held" or (decision == "violated" and not self.void)
 
     def _counted(self, column: Callable[[LoadRun], np.ndarray]) -> list[np.ndarray]:
         skipped = self.warmup.requests if self.lead is None else 0
@@ -116,7 +129,8 @@ def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
     """Yield the result, or why there is none.
 
     A generator that was late makes latencies longer, never shorter. So it can make a failure invalid, and a result that
-    is inconclusive where requests were over the limit; never one that holds, nor one that only lacks requests.
+    is inconclusive where requests were over the limit; never one that holds, nor one that only lacks requests, nor one
+    that is violated by answers without success to requests that were sent in time.
     """
     slo, result, invalid = finished.slo, finished.result, finished.invalid
     peak = "a profile up to " if finished.lead is not None else ""
@@ -125,7 +139,7 @@ def evaluate(name: str, finished: FinishedRuns) -> Iterator[Event]:
         f"{slo.rate:,g} requests/s"
     )
     total = sum(result.requests)
-    if result.decision != "held" and invalid and (any(result.misses) or not all(result.requests)):
+    if finished.void:
         advice = f" {ADVICE}" if any("the generator" in reason for reason in invalid) else ""
         yield NotEvaluated(name, SERVICE, f"The objective ({objective}) was not evaluated. {' '.join(invalid)}{advice}")
         return
