@@ -125,3 +125,10 @@ def predict(record: dict):
     if FAULT == "flag":
         told = {**told, "degraded": False}
     return told
+
+
+@app.post("/instances")
+def instances(body: dict):
+    """The same in an envelope, whose records have no key."""
+    told = [predict({"id": "", **record}) for record in body["instances"]]
+    return {"predictions": [{name: value for name, value in each.items() if name != "id"} for each in told]}
