@@ -46,3 +46,9 @@ def percentile_seconds(counted: HdrHistogram, percentile: float) -> float:
     """Return the latency in seconds at a share such as 0.999; infinite where requests had no answer."""
     micros = counted.get_value_at_percentile(percentile * 100)
     return float("inf") if micros >= HIGHEST else micros / 1e6
+
+
+def passes_or_lacks_a_core(verdict) -> bool:
+    """Whether load has found nothing: it passes, or a busy machine left it undecided."""
+    lacking = ("settled", "generator", "refuted")
+    return not verdict.findings and all(any(word in e.reason for word in lacking) for e in verdict.not_evaluated)

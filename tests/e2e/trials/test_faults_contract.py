@@ -176,7 +176,8 @@ def test_the_policy_sets_the_severity_of_a_coercion(verdict_on):
     quiet = {"coercion": "warning", "unknown_fields": "allow", "generated_requests": 0}
     verdict, _ = verdict_on("coercing", champion=False, examples=False, **quiet)
     assert verdict.outcome is Outcome.PASS
-    assert {f.severity for f in verdict.findings} == {Severity.WARNING}
+    told = {(f.severity, f.cause) for f in verdict.findings}
+    assert told == {(Severity.WARNING, "dtype-coercion"), (Severity.INFO, "unread-field")}
     verdict, _ = verdict_on("ignoring", champion=False, examples=False, **quiet)
     assert {f.severity for f in verdict.findings} == {Severity.INFO}
     verdict, _ = verdict_on("broken", champion=False, examples=False, **quiet)

@@ -62,6 +62,13 @@ def test_a_service_that_warms_up_does_not_leak(memory):
     assert not findings(usage(memory, noise=1.0))
 
 
+@pytest.mark.parametrize(("each", "found"), [(0.2, 0), (2.0, 1)])
+def test_few_requests_tell_a_leak_from_a_worker_that_warms_up_late_only_where_it_is_large(each, found):
+    few = usage(lambda sent: each * sent / 4)
+    few = Usage(few.moments, few.values, [(0.0, 100.0, REQUESTS // 4)], few.rest)
+    assert len(findings(few)) == found
+
+
 def test_sockets_that_are_closed_after_the_load_were_in_use():
     """As many connections as requests wait for an answer, or one kept open for each: only those kept are a leak."""
     grow = lambda sent: sent / 20  # noqa: E731

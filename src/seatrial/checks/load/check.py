@@ -91,7 +91,8 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
                 session = replace(session, requests=session.simpler)
                 answer = session.ask()
             yield Measurement(NAME, SERVICE, "first answer", answer.seconds, "s")
-            session = replace(session, key_texts=key_texts(session.expected, answer))
+            known = key_texts(session.expected, answer)
+            session = replace(session, key_texts=known, ease_seconds=_ease_seconds(session))
             yield from _planned_runs(session, plan, trial)
     except UsageError as error:
         yield NotEvaluated(NAME, SERVICE, str(error))
@@ -171,6 +172,14 @@ def _ended(session: LoadSession, how: str) -> Finding:
     )  # fmt: skip
 
 
+def _ease_seconds(session: LoadSession) -> float:
+    service = session.expected.trial.pipeline.service
+    if session.seen is None or service is None:
+        return 0.0
+    with Http(session.running.url, seconds=session.timeout_seconds, connections=1) as http:
+        return at_ease(lambda: http.send(path=service.ready, method="GET"))
+
+
 def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     """Add to a finding that the service slept while requests waited: a blocking call where one thread serves all."""
     if session.seen is None or session.running.ended() or finding.cause != "slow":
@@ -178,15 +187,12 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     service = session.expected.trial.pipeline.service
     assert service is not None
     requests = max(10, round(session.slo.rate * DIAGNOSIS_SECONDS))
-    with Http(session.running.url, seconds=session.timeout_seconds, connections=1) as http:
-
-        def ready() -> object:
-            return http.send(path=service.ready, method="GET")
-
-        ease = at_ease(ready)
-        with sample_activity(session.seen, ready) as activity:
-            run, _ = session.run(DIAGNOSIS, requests, session.slo.rate, flat=True)
-    if not event_loop_blocked(activity, float(np.median(run.latencies)), ease):
+    with (
+        Http(session.running.url, seconds=session.timeout_seconds, connections=1) as http,
+        sample_activity(session.seen, lambda: http.send(path=service.ready, method="GET")) as activity,
+    ):
+        run, _ = session.run(DIAGNOSIS, requests, session.slo.rate, flat=True)
+    if not event_loop_blocked(activity, float(np.median(run.latencies)), session.ease_seconds):
         return finding
     loop = has_event_loop(session.seen)
     return replace(

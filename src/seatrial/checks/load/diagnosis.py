@@ -142,8 +142,7 @@ def is_running(processes: Iterable[int]) -> bool:
 def at_ease(ready: Callable[[], object]) -> float:
     """Return the median seconds of a readiness path that is called alone, a few times; infinite without an answer.
 
-    A server that writes head and body apart takes some 40 ms for it, while the client delays its acknowledgement. The
-    first call may wait for what is left of an overload.
+    A server that writes head and body apart takes some 40 ms for it, while the client delays its acknowledgement.
     """
     each = list[float]()
     for _ in range(CALLS):

@@ -50,6 +50,7 @@ class LoadSession:
             none. Answers without it are returned beside the samples.
         access: further headers, and TLS.
         allow_hosts: those, besides this machine, that load is sent to.
+        ease_seconds: how long the readiness path takes before the load.
         simpler: the requests without what some services refuse; None where there is nothing.
         connect: how the Dask cluster that sends the load is reached, where there is one.
     """
@@ -66,6 +67,7 @@ class LoadSession:
     key_texts: Sequence[bytes] = ()
     access: Access = field(default_factory=Access)
     allow_hosts: Sequence[str] = ()
+    ease_seconds: float = 0.0
     simpler: Sequence[HttpRequest] | None = None
     connect: Connect = connected
 

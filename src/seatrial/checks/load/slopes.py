@@ -29,6 +29,7 @@ FEWEST = 10  # samples
 QUARTERS = 4
 # Growth in the second half that counts, at least: by itself, and for each thousand requests.
 LEAST, LEAST_SLOPE = (8.0, 10.0, 10.0, 10.0), (1.0, 5.0, 5.0, 5.0)
+FEW, MORE = 500, (16.0, 4.0, 4.0, 4.0)  # in fewer requests, a worker that is seldom asked may still warm up
 STEADY = 0.5  # of the growth of the quarter before, in the last one: what only warms up grows less and less
 REST_SECONDS, KEPT = 3.0, 0.5  # after the load; the share of the growth that a leak keeps
 
@@ -155,7 +156,8 @@ def slopes(usage: Usage) -> list[Slope]:
         slope = 1e3 * half / (at[-1] - at[QUARTERS // 2])
         steady = growth[-1] > 0 and growth[-2] > 0 and growth[-1] >= STEADY * growth[-2]
         kept = usage.rest is None or usage.rest[n] - levels[QUARTERS // 2, n] >= KEPT * half
-        leak = bool(steady and kept and half >= LEAST[n] and slope >= LEAST_SLOPE[n])
+        least = LEAST[n] * (MORE[n] if at[-1] - at[QUARTERS // 2] < FEW else 1.0)
+        leak = bool(steady and kept and half >= least and slope >= LEAST_SLOPE[n])
         found.append(Slope(name, float(slope), float(levels[0, n]), float(levels[-1, n]), leak))
     return found
 
