@@ -1,6 +1,7 @@
 """The load check: a live service under its declared rate, and the maximum sustainable rate."""
 
 import io
+import subprocess
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks.load.capacity import drain, find_max_rate
 from seatrial.checks.load.check import _diagnosed, check
+from seatrial.checks.load.diagnosis import has_event_loop, tree_of
 from seatrial.checks.load.runs import session_of
 from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
@@ -142,3 +144,18 @@ def test_a_slow_service_whose_event_loop_is_free_is_not_diagnosed_as_blocking():
         slo = Slo(limit_ms=10, rate=5)
         session = session_of(made, running, slo, Load(timeout_seconds=2.0), 0.0)
         until(lambda: _diagnosed(session, slow) is slow, "another cause was named")  # a busy machine may block it once
+
+
+def test_the_event_loop_of_a_process_that_only_watches_is_none_of_its_workers():
+    """As in gunicorn's arbiter, which has one for its control socket."""
+    watching = (
+        "import select, subprocess, sys; poll = select.epoll(); "
+        "child = subprocess.Popen([sys.executable, '-c', 'print(flush=True); input()'], stdin=subprocess.PIPE); "
+        "input()"
+    )
+    command = [sys.executable, "-c", watching]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()  # of the worker
+        assert len(tree_of(process.pid)) == 2
+        assert not has_event_loop(process.pid)
+        process.stdin.close()

@@ -101,14 +101,24 @@ def tree_of(pid: int) -> list[int]:
     return [pid]
 
 
+def _leaves_of(pid: int) -> list[int]:
+    """Return the processes of a tree that started no other: those that serve, where one watches its workers."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        every = [psutil.Process(each) for each in tree_of(pid)]
+        return [each.pid for each in every if not each.children()]
+    return [pid]
+
+
 def has_event_loop(pid: int, proc: Path = Path("/proc")) -> bool:
     """Return whether the service waits in an event loop (Linux: epoll), as asyncio and uvloop do.
 
-    A server whose workers take one request at a time, such as gunicorn's default ones, has none. Where nothing can be
-    seen of the processes, it is taken to have one.
+    A server whose workers take one request at a time, such as gunicorn's default ones, has none, though the process
+    that watches them may. Where nothing can be seen of the processes, it is taken to have one.
     """
     seen = False
-    for process in tree_of(pid):
+    for process in _leaves_of(pid):
         with contextlib.suppress(OSError):
             for descriptor in (proc / str(process) / "fd").iterdir():
                 with contextlib.suppress(OSError):
