@@ -302,6 +302,10 @@ def test_every_request_is_in_the_file_and_the_charts():
         (diagnosis.ServiceActivity(100, 10, [0.001, 0.002]), False),  # the readiness path is free: a pool, a dependency
         (diagnosis.ServiceActivity(100, 10, [*[0.001] * 60, 0.4, 0.9]), True),  # the quick ones came before the load
         (diagnosis.ServiceActivity(100, 10, [*[0.001] * 90, 0.4, 0.4, *[0.001] * 90]), False),  # the machine stalled
+        (
+            diagnosis.ServiceActivity(100, 10, [0.01, 0.4, 0.7, 2.0, 1.0, *[0.001] * 90]),
+            True,
+        ),  # quick ones when it ended
         (diagnosis.ServiceActivity(100, 10, [0.03, 0.04], [0.012] * 9), False),  # every thread waits for a core
         (diagnosis.ServiceActivity(100, 10, [0.4, 0.5], [0.006] * 9), True),  # the service waits much longer
         (diagnosis.ServiceActivity(0, 0, [0.4]), False),  # no sample
