@@ -24,7 +24,7 @@ PAIRS = 5
 RATIO = "latency relative to the champion"
 SLO = {"limit_ms": 2_000, "rate": 50, "percentile": 0.5}
 LOAD = {
-    "runs": 1, "requests": 60, "samples": 20, "timeout_seconds": 5.0, "find_max_rate": False,
+    "runs": 1, "requests": 200, "samples": 20, "timeout_seconds": 5.0, "find_max_rate": False,
     "margin": 0.5, "pairs": PAIRS, "pair_requests": 10, "budget_seconds": 60.0,
 }  # fmt: skip
 

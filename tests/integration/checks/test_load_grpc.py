@@ -25,7 +25,7 @@ PAIRS = 5
 SETTINGS = {
     "slo": {"limit_ms": 2_000, "rate": 100, "percentile": 0.5},
     "load": {
-        "runs": 1, "requests": 60, "samples": 20, "timeout_seconds": 5.0, "find_max_rate": False, "margin": 99.0,
+        "runs": 1, "requests": 250, "samples": 20, "timeout_seconds": 5.0, "find_max_rate": False, "margin": 99.0,
         "pairs": PAIRS, "pair_requests": 10,
     },
 }  # fmt: skip
