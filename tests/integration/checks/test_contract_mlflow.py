@@ -1,62 +1,22 @@
 """The contract check on MLflow's own scoring server: a truncated value is found, with its column."""
 
-import os
-
-import pandas as pd
 import pytest
 
-from seatrial import Outcome, Pipeline, Policy, Service, capture
+from seatrial import Outcome, Policy, capture
 from seatrial.checks.contract.check import check
 from seatrial.engine import plan, run_case, verdict_of
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
-
-
-def parse(frame):
-    return frame.astype({"id": "string", "n": "int64"})
-
-
-def predict(frame, model):
-    return pd.DataFrame({"id": frame["id"], "sevenfold": model.predict(frame[["n"]]).to_numpy()})
+from tests.support import seven
 
 
 @pytest.fixture(scope="module")
-def model_path(tmp_path_factory):
-    """A model whose only input is a long, logged as MLflow serves it."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    import mlflow.pyfunc
-    from mlflow.models import infer_signature
-
-    class Seven(mlflow.pyfunc.PythonModel):
-        def predict(self, context, model_input, params=None):
-            return 7 * model_input["n"]
-
-    path = tmp_path_factory.mktemp("long") / "model"
-    example = pd.DataFrame({"n": [1]})
-    signature = infer_signature(example, example["n"])
-    mlflow.pyfunc.save_model(path, python_model=Seven(), signature=signature, pip_requirements=[])
-    return str(path)
-
-
-def load(path):
-    import mlflow.pyfunc
-
-    return mlflow.pyfunc.load_model(path)
-
-
-@pytest.fixture(scope="module")
-def verdict(model_path):
+def verdict(tmp_path_factory):
     """The verdict of the whole check on the real server."""
-    command = ["mlflow", "models", "serve", "-m", "{model.path}", "--env-manager", "local", "--host", "127.0.0.1"]
-    service = Service(
-        [*command, "--port", "{port}"], ready="/ping", predict="mlflow+http://127.0.0.1:{port}", openapi=None,
-        serves="prediction", ready_seconds=180,
-    )  # fmt: skip
-    pipeline = Pipeline("seven", key="id", raw=parse, prediction=predict, model=load, service=service)
-    requests = pd.DataFrame({"id": [f"t{n}" for n in range(20)], "n": range(20)})
-    model = load(model_path)
-    reference = capture(pipeline, requests, model=model)
-    with Trial(pipeline, reference, policy=Policy(), model=model, model_path=model_path) as trial:
+    path, pipeline = seven.save(tmp_path_factory.mktemp("long") / "model"), seven.pipeline()
+    model = seven.load(path)
+    reference = capture(pipeline, seven.REQUESTS, model=model)
+    with Trial(pipeline, reference, policy=Policy(), model=model, model_path=path) as trial:
         ((planned, case),) = plan([check], trial)
         return verdict_of(run_case(planned, trial, case), trial, [case])
 
