@@ -7,7 +7,6 @@ and not only the one under way (Tene, How NOT to Measure Latency, 2013: coordina
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import resource
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from seatrial.loadgen.wire.grpc import GrpcGenerator
 from seatrial.loadgen.wire.http1 import request_bytes
 from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
+from seatrial.pipeline.address import is_loopback
 from seatrial.process.event_loop import new_loop, without_collection
 
 MAX_REQUESTS, MAX_SECONDS, MAX_CONNECTIONS = 5_000_000, 3_600.0, 8_192
@@ -121,16 +121,6 @@ def _address(url: str, allow_hosts: Collection[str]) -> tuple[str, int, str, boo
         raise UsageError(f"Load is sent to this machine only. To load '{host}', add it to allow_hosts.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return host, parts.port or (443 if secure else 80), path, secure
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is an address of this machine itself, such as 127.0.0.1 or localhost."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _within_bounds(schedule: Schedule, payloads: Sequence[object], timeout: float, connections: int) -> None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from seatrial.loadgen.client import is_loopback
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.workers import cluster as dask
 from seatrial.loadgen.workers.peers import all_here
 from seatrial.loadgen.workers.shares import Share
+from seatrial.pipeline.address import is_loopback
 
 
 class Sealed:

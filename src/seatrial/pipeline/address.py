@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import PurePath
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -52,6 +53,19 @@ class Addressed(Protocol):
     def verify(self) -> bool | str: ...  # noqa: D102
     @property
     def cert(self) -> str | Sequence[str] | None: ...  # noqa: D102
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is an address of this machine itself.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("db")
+        (True, True, False)
+    """
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_address(service: Addressed) -> None:

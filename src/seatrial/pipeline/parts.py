@@ -140,7 +140,8 @@ class Dependency:
     @property
     def address(self) -> str:
         """Its address as one text."""
-        return self.url if isinstance(self.url, str) else ",".join(self.url)
+        assert isinstance(self.url, str), "several are joined when it is made"
+        return self.url
 
 
 @dataclass(frozen=True)

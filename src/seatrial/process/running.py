@@ -145,11 +145,11 @@ class Running:
 
         Warns where its port still accepts connections then: something that it started elsewhere was not ended.
         """
-        guard = self._guard
-        first = guard.stdin is not None and not guard.stdin.closed
-        if guard.stdin is not None and not guard.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):
-                guard.stdin.close()
+        guard, pipe = self._guard, self._guard.stdin
+        assert pipe is not None
+        first = not pipe.closed
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()  # once more does nothing
         try:
             guard.wait(GRACE_SECONDS + 10 + (STOP_SECONDS if self._stop else 0))
         except subprocess.TimeoutExpired:

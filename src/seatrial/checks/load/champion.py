@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from seatrial.checks.load.runs import LoadSession, session_of, shape, start_service
+from seatrial.checks.load.runs import LoadSession, shape, start_service, url_of
 from seatrial.errors import TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import plural, seconds, share
@@ -62,8 +62,7 @@ def compare_with_champion(name: str, session: LoadSession, trial: Trial) -> Iter
         return
     try:
         with start_service(trial, trial.champion_path, session.cores) as running:
-            url = session_of(trial, running, session.slo, load).url
-            champion = replace(session, url=url, running=running)
+            champion = replace(session, url=url_of(trial, running, session.slo), running=running)
             yield from _compared(name, champion, session, pairs, requests, trial)
     except TargetError as error:
         yield NotEvaluated(name, SERVICE, f"The champion's service could not be loaded for the comparison. {error}")

@@ -8,7 +8,8 @@ bad. What is left of the budget goes to the comparison with the champion, then t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -121,13 +122,12 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
         sampled = compare_samples(NAME, session.expected, each, rows, session.slo, every_key=bool(session.key_texts))
         compared, degraded = compared + sampled.compared, degraded + sampled.degraded
         findings += sampled.findings
+        runs = FinishedRuns(session.slo, plan, tuple(finished), lead)
         if how := session.running.ended():
             findings.append(_ended(session, how))
             break
-        runs = FinishedRuns(session.slo, plan, finished, lead)
         if runs.decided:
             break
-    runs = FinishedRuns(session.slo, plan, finished, lead)
     if session.seen is not None and not session.running.ended():
         usage.rest = at_rest(session.seen)
     for event in (*judged(NAME, usage, settled=runs.warmup.stable), *of_tokens(NAME, finished)):
@@ -172,12 +172,20 @@ def _ended(session: LoadSession, how: str) -> Finding:
     )  # fmt: skip
 
 
-def _ease_seconds(session: LoadSession) -> float:
+@contextmanager
+def _readiness(session: LoadSession) -> Iterator[Callable[[], object]]:
+    """Yield what sends one request to the readiness path, over a connection of its own."""
     service = session.expected.trial.pipeline.service
-    if session.seen is None or service is None:
-        return 0.0
+    assert service is not None
     with Http(session.running.url, seconds=session.timeout_seconds, connections=1) as http:
-        return at_ease(lambda: http.send(path=service.ready, method="GET"))
+        yield lambda: http.send(path=service.ready, method="GET")
+
+
+def _ease_seconds(session: LoadSession) -> float:
+    if session.seen is None:
+        return 0.0
+    with _readiness(session) as ready:
+        return at_ease(ready)
 
 
 def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
@@ -187,10 +195,7 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     service = session.expected.trial.pipeline.service
     assert service is not None
     requests = max(10, round(session.slo.rate * DIAGNOSIS_SECONDS))
-    with (
-        Http(session.running.url, seconds=session.timeout_seconds, connections=1) as http,
-        sample_activity(session.seen, lambda: http.send(path=service.ready, method="GET")) as activity,
-    ):
+    with _readiness(session) as ready, sample_activity(session.seen, ready) as activity:
         run, _ = session.run(DIAGNOSIS, requests, session.slo.rate, flat=True)
     if not event_loop_blocked(activity, float(np.median(run.latencies)), session.ease_seconds):
         return finding

@@ -221,8 +221,8 @@ def _not_shown(finished: FinishedRuns, result: RuleResult, objective: str) -> st
         enough = (
             f" At this share, about {result.needed:,} requests would tell, which take "
             f"{seconds(result.needed / rate)} at {rate:,g} requests/s: set requests = "
-            f"{math.ceil(result.needed / plan.runs):,} and a longer budget_seconds in [load] of service.toml"
-        ).replace(f"{math.ceil(result.needed / plan.runs):,} and", f"{math.ceil(result.needed / plan.runs)} and")
+            f"{math.ceil(result.needed / plan.runs)} and a longer budget_seconds in [load] of service.toml"
+        )
         lower = next((p for p in LOWER if p < plan.percentile and p <= shown), None)
         enough += f", or state what was shown: percentile = {lower:g} in [slo]." if lower else "."
     return (

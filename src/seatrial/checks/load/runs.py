@@ -6,15 +6,17 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from seatrial.checks.load.streams import with_token_times
+from seatrial.checks.load.streams import with_token_times, words
 from seatrial.checks.serving.expected import Expected, expected
-from seatrial.checks.serving.messages import messages_for
+from seatrial.checks.serving.messages import messages_for, origin_of
 from seatrial.checks.serving.refused import NotStarted
 from seatrial.checks.serving.service import address_of, serve, there
+from seatrial.checks.serving.target import target_of
 from seatrial.errors import AnswerError
 from seatrial.loadgen.affinity import UNRESTRICTED, Cores, pinned_to
 from seatrial.loadgen.client import offer
@@ -26,6 +28,7 @@ from seatrial.pipeline import HttpRequest
 from seatrial.pipeline.access import Access
 from seatrial.policy.load import Load, Slo
 from seatrial.process.running import Running
+from seatrial.targets.elsewhere import Elsewhere
 from seatrial.targets.messages import Response
 from seatrial.trial import Trial
 
@@ -118,8 +121,12 @@ class LoadSession:
                 allow_hosts=self.allow_hosts,
             )
         if self.slo.streamed:
-            finished = with_token_times(finished, rows, self.expected, frozenset(sampled.tolist()))
+            finished = with_token_times(finished, self._recorded_words[rows], frozenset(sampled.tolist()))
         return finished, rows
+
+    @cached_property
+    def _recorded_words(self) -> np.ndarray:
+        return np.array([words(row) for row in self.expected.frame.to_dict(orient="records")], dtype=np.int64)
 
     def ask(self) -> Response:
         """Send the first request alone and return what came back.
@@ -154,8 +161,7 @@ def session_of(
         UsageError: the service's requests cannot be sent by the load generator.
     """
     known = expected(trial)
-    there = running.elsewhere if isinstance(running, NotStarted) else running
-    messages = messages_for(trial, there, known, slo.path, "[slo]", streamed=slo.streamed)
+    messages = messages_for(trial, _where(running), known, slo.path, "[slo]", streamed=slo.streamed)
     known = replace(known, read=messages.read)
     session = LoadSession(
         messages.origin or running.url, running, known, messages.requests, slo, load, trial.seed, until, cores,
@@ -164,8 +170,18 @@ def session_of(
     )  # fmt: skip
     if not isinstance(running, NotStarted):
         return session
-    hosts = {running.host, urlsplit(session.url).hostname or ""}
-    return replace(session, access=running.elsewhere.access, allow_hosts=sorted(hosts))
+    return replace(session, access=running.elsewhere.access, allow_hosts=[urlsplit(session.url).hostname or ""])
+
+
+def url_of(trial: Trial, running: Running | NotStarted, slo: Slo) -> str:
+    """Return where requests to another start of a session's service go, without a path."""
+    if slo.path is not None:
+        return running.url
+    return origin_of(target_of(trial.pipeline, _where(running), hooks=trial.replayer))
+
+
+def _where(running: Running | NotStarted) -> Running | Elsewhere:
+    return running.elsewhere if isinstance(running, NotStarted) else running
 
 
 def start_service(trial: Trial, model_path: str | None, cores: Cores) -> Running | NotStarted:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic, thread_time
+from time import monotonic, sleep, thread_time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def at_rest(pid: int) -> tuple[float, ...]:
     until, found = monotonic() + REST_SECONDS, list[tuple[float, ...]]()
     while not found or monotonic() < until:
         found.append(resources(tree_of(pid)))
-        threading.Event().wait(SAMPLE_SECONDS)
+        sleep(SAMPLE_SECONDS)
     return tuple(float(least) for least in np.asarray(found).min(axis=0))
 
 

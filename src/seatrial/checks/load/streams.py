@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from seatrial.checks.serving.expected import Expected
 from seatrial.errors import AnswerError
 from seatrial.events import Event, Finding, Measurement
 from seatrial.formatting import part_of, seconds, share
@@ -27,7 +25,7 @@ from seatrial.targets.shapes.sse import events_in, times_of
 _WORDS = re.compile(r"\w+|[^\w\s]")
 
 
-def words(row: dict[str, Any]) -> int:
+def words(row: Mapping[Any, Any]) -> int:
     """Return the length of an answer in words and marks: a measure that any tokenizer's follows, the same for both.
 
     Example:
@@ -39,7 +37,7 @@ def words(row: dict[str, Any]) -> int:
     return sum(len(_WORDS.findall(text)) for text in told)
 
 
-def with_token_times(run: LoadRun, rows: np.ndarray, expected: Expected, sampled: Collection[int]) -> LoadRun:
+def with_token_times(run: LoadRun, recorded: np.ndarray, sampled: Collection[int]) -> LoadRun:
     """Return a run with the times of its tokens, and with the sampled answers alone.
 
     A stream with an error in it, or one that ends as its connection does and not as an answer, is none: its outcome
@@ -47,8 +45,7 @@ def with_token_times(run: LoadRun, rows: np.ndarray, expected: Expected, sampled
 
     Args:
         run: with every answer, and when its parts arrived.
-        rows: the row of the reference that each request was made of.
-        expected: the recorded answers.
+        recorded: for each request the words of the recorded answer, shape (requests,).
         sampled: the requests whose answers are kept.
     """
     times: list[list[float]] = [[] for _ in range(len(run))]
@@ -69,10 +66,9 @@ def with_token_times(run: LoadRun, rows: np.ndarray, expected: Expected, sampled
         own = [at for at, event in zip(times_of(events, each.arrived), events, strict=True) if has_token(event)]
         times[each.index], lengths[each.index] = own, words(answer.row)
         counts[each.index] = tokens_sent(answer, events)
-    recorded = np.array([words(row) for row in _records(expected.frame)], dtype=np.int64)
     tokens = TokenTimes(
         time_to_first_token(run.scheduled, times), time_per_output_token(times, counts.tolist()), lengths,
-        recorded[rows], between_tokens(times),
+        recorded, between_tokens(times),
     )  # fmt: skip
     kept = [each for each in run.answers if each.index in sampled]
     return replace(run, outcome=outcome, answers=kept, tokens=tokens)
@@ -160,7 +156,3 @@ def of_tokens(name: str, runs: Sequence[LoadRun]) -> Iterator[Event]:
             "them.",
             evidence={"rows": int(answered.sum()), "words": guard.tokens, "reference": guard.reference},
         )  # fmt: skip
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict(orient="records")]

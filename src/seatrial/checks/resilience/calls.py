@@ -56,4 +56,4 @@ def too_many_calls(scenario: Scenario, observation: Observation) -> str:
 
 def _complete(observation: Observation) -> tuple[int, int]:
     users = observation.uses
-    return int((users & observation.matches_reference & ~observation.flagged).sum()), int(users.sum())
+    return int((users & observation.complete).sum()), int(users.sum())

@@ -103,6 +103,11 @@ class Observation:
             self.baseline.fallback, (self.baseline.policy.degraded_field, self.baseline.policy.reason_field)
         )
 
+    @cached_property
+    def complete(self) -> np.ndarray:
+        """Which answers match the recorded ones and are not flagged as degraded."""
+        return np.asarray(self.matches_reference & ~self.flagged)
+
     @property
     def uses(self) -> np.ndarray:
         """Which requests use the dependency."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from seatrial.checks.resilience.observation import Observation
 from seatrial.faults.network import Latency
 from seatrial.faults.scenario import Scenario
@@ -21,7 +19,7 @@ def unmet(scenario: Scenario, observation: Observation) -> str:
     users, fault = observation.uses, scenario.fault
     if scenario.partial and observation.reached:
         return ""  # retries can hide all of it
-    unmoved = users & _complete(observation)
+    unmoved = users & observation.complete
     if scenario.whole:
         late = fault.latency / 2e3 if isinstance(fault, Latency) else 0.0
         unmoved &= observation.seconds < late
@@ -45,8 +43,4 @@ def unmet(scenario: Scenario, observation: Observation) -> str:
 def moves(observation: Observation) -> bool:
     """Return whether the fault was applied and some answer that needs the dependency is not complete."""
     users = observation.uses
-    return observation.hits > 0 and bool((users & ~_complete(observation)).any())
-
-
-def _complete(observation: Observation) -> np.ndarray:
-    return np.asarray(observation.matches_reference & ~observation.flagged)
+    return observation.hits > 0 and bool((users & ~observation.complete).any())

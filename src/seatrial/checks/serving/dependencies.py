@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 
 from seatrial.errors import TargetError
 from seatrial.faults.addresses import addresses_of
 from seatrial.faults.proxy.dependency import DependencyProxy, is_proxied
+from seatrial.pipeline.address import is_loopback
 from seatrial.process.engines import on_host_network
 from seatrial.targets.launch import runs_elsewhere
 from seatrial.trial import Trial
@@ -50,13 +49,7 @@ def on_loopback(url: str) -> bool:
     """
     if not is_proxied(url):
         return False
-    return any(_is_loopback(each.host) for each in addresses_of(url) if not each.path)
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
+    return any(is_loopback(each.host) for each in addresses_of(url) if not each.path)
 
 
 def _refuse_own_loopback(trial: Trial, local: Mapping[str, str]) -> None:
@@ -66,7 +59,7 @@ def _refuse_own_loopback(trial: Trial, local: Mapping[str, str]) -> None:
     used = [name for name in local if any(f"{{{name}.url}}" in word for word in words)]
     if not used or not runs_elsewhere(service) or on_host_network(service.command):
         return
-    at = next(each for each in addresses_of(local[used[0]]) if _is_loopback(each.host))
+    at = next(each for each in addresses_of(local[used[0]]) if is_loopback(each.host))
     raise TargetError(
         f"The service runs in a container and is given '{{{used[0]}.url}}', which is at {at}: there, that is "
         "the container itself. Write below [resilience] in service.toml what the container calls this machine, and "

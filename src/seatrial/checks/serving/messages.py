@@ -77,18 +77,17 @@ def messages_for(
     Raises:
         UsageError: the service's requests cannot be sent by the load generator.
     """
+    if path is not None and not streamed:
+        path = where.path(path) if isinstance(where, Elsewhere) else path
+        return Messages([HttpRequest(body, "application/json", path, headers=ACCEPT) for body in known.payloads])
+    target: Any = target_of(trial.pipeline, where, hooks=trial.replayer)
     if streamed:
-        target: Any = target_of(trial.pipeline, where, hooks=trial.replayer)
         if path is not None or not isinstance(target, OpenAIChat):
             raise UsageError(
                 "first_token_ms and per_token_ms in [slo] are for streams of a chat service, whose predict is like "
                 "openai+http://127.0.0.1:{port}/v1, without a path in [slo]. Remove them for any other service."
             )
         return _streamed(target, known.requests, trial.pipeline.key)
-    if path is not None:
-        path = where.path(path) if isinstance(where, Elsewhere) else path
-        return Messages([HttpRequest(body, "application/json", path, headers=ACCEPT) for body in known.payloads])
-    target = target_of(trial.pipeline, where, hooks=trial.replayer)
     columns = [c for c in known.frame.columns if c not in key_columns(trial.pipeline.key)]
     return messages_of(target, known.requests, columns, trial.pipeline.key, setting)
 
@@ -128,12 +127,12 @@ def messages_of(
             read = zip(places, http.read(found), strict=True)
             return [_object(outcome, frames[row], columns, key) for row, outcome in read]
 
-        return Messages(http.write(frames), read_shaped, origin=_origin(http))
+        return Messages(http.write(frames), read_shaped, origin=origin_of(http))
     if type(http) is Rest:
         texts, path = frame_json.payloads(rows), http.url.raw_path.decode("ascii")
         bodies = [text.encode("utf-8", "surrogatepass") for text in texts]
         requests = [HttpRequest(body, "application/json", path, headers=ACCEPT) for body in bodies]
-        return Messages(requests, origin=_origin(http))
+        return Messages(requests, origin=origin_of(http))
 
     def read(row: int, response: Response) -> dict[str, Any] | AnswerError:
         try:
@@ -148,12 +147,15 @@ def messages_of(
     if grpc:
         calls = [http.payload(frame).SerializeToString() for frame in frames]
         sent = [HttpRequest(call, "application/grpc", INFER) for call in calls]
-        return Messages(sent, read_all, origin=f"grpc://{http.host}")
-    return Messages([_written(http, frame) for frame in frames], read_all, origin=_origin(http))
+        return Messages(sent, read_all, origin=origin_of(http))
+    return Messages([_written(http, frame) for frame in frames], read_all, origin=origin_of(http))
 
 
-def _origin(http: Http) -> str:
-    return f"{http.url.scheme}://{http.url.netloc.decode('ascii')}"
+def origin_of(target: Any) -> str:
+    """Return where what a target sends goes, over HTTP or gRPC, without a path."""
+    if isinstance(target, OipGrpc):
+        return f"grpc://{target.host}"
+    return f"{target.url.scheme}://{target.url.netloc.decode('ascii')}"
 
 
 def _streamed(chat: OpenAIChat, rows: pd.DataFrame, key: Key) -> Messages:
@@ -174,7 +176,7 @@ def _streamed(chat: OpenAIChat, rows: pd.DataFrame, key: Key) -> Messages:
     simpler, requests = (
         [HttpRequest.json(body, path=path, headers=accept) for body in bodies] for bodies in (plain, counted)
     )
-    return Messages(requests, read, origin=_origin(chat), simpler=simpler)
+    return Messages(requests, read, origin=origin_of(chat), simpler=simpler)
 
 
 ACCEPT = {name: value for name, value in JSON.items() if name not in OWN}

@@ -83,11 +83,6 @@ class NotStarted:
         """Its address without a path, as that of a started service."""
         return urlunsplit((*urlsplit(self.elsewhere.url)[:2], "", "", ""))
 
-    @property
-    def host(self) -> str:
-        """The host that may be loaded."""
-        return urlsplit(self.url).hostname or ""
-
     def ended(self, within_seconds: float = 0.0) -> str | None:
         """Return None: nobody here can tell."""
 

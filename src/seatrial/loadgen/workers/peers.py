@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from seatrial.errors import TargetError, UsageError
 from seatrial.formatting import plural
-from seatrial.loadgen.client import is_loopback
+from seatrial.pipeline.address import is_loopback
 
 ROUND_TRIPS = 8
 
