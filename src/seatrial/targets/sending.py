@@ -64,7 +64,8 @@ class Sending:
         self._results: list[Response | TargetError | None] = [None] * len(asked)
         self._pending = deque(range(len(asked)))
         self._suspects: dict[int, Exception] = {}
-        self._cleared: set[int] = set()
+        self._cleared: set[int] = set()  # that are not watched
+        self._asked_alone: set[int] = set()
         self._tries = [0] * len(asked)
         self._until, self._failures, self._kept = time.monotonic() + all_seconds, 0, 0
         self._times: deque[float] = deque(maxlen=_USUAL)
@@ -147,8 +148,10 @@ class Sending:
 
     def _doubtful(self, at: int, error: TargetError) -> bool:
         """Whether an error may be that of a connection too many."""
+        if at in self._asked_alone or self._pace.width == 1:
+            return False
         gone = isinstance(error, ClosedError) or type(error) is TargetError
-        return gone and bool(self._times) and self._pace.width > 1 and at not in self._cleared
+        return at in self._cleared or (gone and bool(self._times))
 
     async def _alone(self) -> None:
         """Send the first request in doubt alone; the answer tells whether there were too many at once."""
@@ -156,6 +159,7 @@ class Sending:
         self._suspects.clear()
         self._pending.extendleft(at for at, _ in reversed(others))
         self._cleared.add(first)
+        self._asked_alone.add(first)
         patience = self._patience
         await self._http.reconnect(alone=True)
         begin = time.monotonic()
@@ -169,7 +173,8 @@ class Sending:
             self._answered(first, response)
         if right:
             self._narrow(why)
-        else:  # it was that request
+            self._cleared.difference_update(at for at, _ in others)
+        else:  # it was that request, or a stall: those that then run into their deadline are sent alone too
             self._cleared.update(at for at, _ in others)
         if not self._pace.alone:
             await self._http.reconnect(alone=False)

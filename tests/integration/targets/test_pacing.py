@@ -120,6 +120,24 @@ def test_a_server_of_one_connection_passes_golden(monkeypatch: pytest.MonkeyPatc
     assert any(cause == "concurrency-limit" and "one connection at a time" in said for cause, said in told(verdict))
 
 
+def test_a_stall_while_a_request_is_sent_alone_blames_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of one connection that stalls just then: those that waited with it are sent alone before they fail."""
+    monkeypatch.setattr(sending, "PATIENCE_SECONDS", 0.2)
+    seen: set[str] = set()
+
+    def answer(handler: Handler, record: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+        if record["id"] in seen:
+            threading.Event().wait(0.5)
+        seen.add(record["id"])
+        return double(handler, record)
+
+    with served(HTTPServer, answer) as url, Http(url, seconds=3.0, pace=(pace := Pace(8))) as http:
+        bodies = [{"id": f"t{n}", "x": 1.0} for n in range(40)]
+        answers = http.send_all(bodies, path="/score")
+    assert [a.json()["id"] for a in answers] == [b["id"] for b in bodies]  # type: ignore[union-attr]
+    assert pace.alone
+
+
 def test_a_slow_request_is_not_taken_for_one_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """One request that takes longer than all others is answered, and the rest go on side by side."""
     monkeypatch.setattr(sending, "PATIENCE_SECONDS", 0.2)
