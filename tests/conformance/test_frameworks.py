@@ -60,7 +60,10 @@ def test_two_workers_are_diagnosed_by_what_all_of_them_do(tmp_path, frameworks_p
 
 def test_the_how_to_shows_what_is_tested():
     """Each declaration, each allowance, and the service that checks its requests."""
-    defined, text = documented("frameworks.md"), (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
+    defined, text = (
+        documented("how-to/frameworks.md"),
+        (ROOT / "docs" / "how-to" / "frameworks.md").read_text(encoding="utf-8"),
+    )
     for name, service in delivery.SERVICES.items():
         if name != "flask_checked":
             shown = defined[name]

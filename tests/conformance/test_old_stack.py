@@ -139,7 +139,7 @@ except RegistryError as error:
 
 def test_the_guide_names_the_oldest_stack():
     """What it promises is what is tested."""
-    guide = (ROOT / "docs" / "capture.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "how-to" / "capture.md").read_text(encoding="utf-8")
     lowest = dict(re.findall(r"(\w+)>=([\d.]+)", " ".join(environments.OLDEST)))
     assert all(f"{name} {lowest[name]} or newer" in guide for name in ("numpy", "pandas", "pyarrow"))
     assert "Python 3.10 or newer" in guide

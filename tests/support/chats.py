@@ -57,6 +57,6 @@ def requests():
 
 @cache
 def trained(fault):
-    documented_service = documented("services.md")["service"]
+    documented_service = documented("how-to/services.md")["service"]
     service = replace(documented_service, command=[sys.executable, str(FILE), "{port}", fault])
     return Pipeline("chat", key="id", raw=read, response=answer, service=service)

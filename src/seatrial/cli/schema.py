@@ -1,13 +1,12 @@
 """JSON Schemas of a project's settings files, for editors, and the reference pages, from the same Pydantic models.
 
-``python -m seatrial.cli.schema docs`` writes both below ``docs/``; a test says when they are out of date.
+``python -m seatrial.cli.reference docs`` writes both below ``docs/``; a test says when they are out of date.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -30,7 +29,7 @@ MODELS: Mapping[str, tuple[str, str]] = {
 JSON = ("contract-example",)  # the others are TOML, which has no null
 ROOTS: Mapping[str, tuple[str, ...]] = {"pyproject-tool-seatrial": ("tool", "seatrial")}
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the one that every TOML editor knows
-MADE = "<!-- Generated from the Pydantic models by 'python -m seatrial.cli.schema docs'. Do not edit. -->"
+MADE = "<!-- Generated from the code by 'python -m seatrial.cli.reference docs'. Do not edit. -->"
 
 
 class _Untitled(GenerateJsonSchema):
@@ -124,16 +123,6 @@ def show(name: str, *, to: Path | None = None) -> int:
     return EXIT_PASS
 
 
-def write(docs: Path) -> list[Path]:
-    """Write every schema and reference page below ``docs`` and return the files."""
-    files = {docs / "schemas" / f"{name}.schema.json": text(name) for name in MODELS}
-    files |= {docs / "reference" / f"{name}.md": reference(name) for name in MODELS}
-    for path, content in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-    return list(files)
-
-
 def _title(name: str) -> str:
     return {
         "pyproject-tool-seatrial": "`pyproject.toml`, `[tool.seatrial]`",
@@ -182,7 +171,3 @@ def _type(node: dict[str, Any]) -> str:
 
 def _default(value: Any) -> str:
     return "not set" if value is None or value in ("", [], {}) else f"`{literal(value)}`"
-
-
-if __name__ == "__main__":
-    print(*write(Path(sys.argv[1])), sep="\n")  # noqa: T201

@@ -7,7 +7,7 @@ Of each run the figure is the geometric mean of its latencies (:func:`figure`): 
 itself as much as any margin worth stating, so that identical versions are seldom told to be alike by it. And the two
 runs of a pair have the same arrivals and payloads (common random numbers; Law, Simulation Modeling and Analysis,
 section 11.2), so that what these make of both latencies cancels out. What a plan shows how often is in
-docs/load-and-resilience.md, from tests/bench/bench_load_verdict.py.
+docs/explanation/statistics.md, from tests/bench/bench_load_verdict.py.
 """
 
 from __future__ import annotations

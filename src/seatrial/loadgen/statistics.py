@@ -8,7 +8,7 @@ for as much as they tell. The percentile is *held* where the upper bound is with
 
 The plan is sequential: after each run the bounds are taken, and the first result ends the plan. What the looks may err
 is fixed beforehand (:attr:`Plan.levels`). How often they do, in simulations whose truth is known
-(tests/bench/bench_load_verdict.py), is in docs/load-and-resilience.md.
+(tests/bench/bench_load_verdict.py), is in docs/explanation/statistics.md.
 
 For independent requests the rule is that of MLPerf LoadGen: with ``t`` requests over the limit and ``h`` under it, the
 percentile ``p`` holds with confidence ``c`` when ``I_p(h, t + 1) <= 1 - c``, ``I`` being the regularised incomplete

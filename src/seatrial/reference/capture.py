@@ -40,7 +40,7 @@ def capture(
 
     Each stage is run a second time, on its input and with the answers as they come back from storage; a stage that
     then differs from itself is refused, or its noise is recorded from several runs and allowed for (see
-    ``docs/noise.md``). A stage with ``samples`` is run several times, and all its answers are kept.
+    ``docs/how-to/noise.md``). A stage with ``samples`` is run several times, and all its answers are kept.
 
     Args:
         pipeline: the path.

@@ -21,7 +21,7 @@ from tests.support.load_shapes import passes_or_lacks_a_core
 from tests.support.paths import SUPPORT
 
 FILE = SUPPORT / "shape_service.py"
-DOCS = documented("services.md")  # the hooks of the page are those that are tested
+DOCS = documented("how-to/services.md")  # the hooks of the page are those that are tested
 write_csv, read_csv, read_job = DOCS["write_csv"], DOCS["read_csv"], DOCS["read_job"]
 write_picture, read_picture = DOCS["write_picture"], DOCS["read_picture"]
 served = load_file(FILE)

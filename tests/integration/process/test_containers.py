@@ -155,7 +155,7 @@ def test_compose_is_ended_by_down(engine: Containers) -> None:
 
 def examples() -> list[Service]:
     """The services of the section about containers in the docs."""
-    text = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "services.md").read_text(encoding="utf-8")
     section = text.partition("## A service in a container")[2].partition("\n## ")[0]
     found: list[Service] = []
     defined: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from seatrial.errors import PolicyError, UsageError
 from seatrial.policy.service import service_settings
 from tests.support.paths import ROOT
 
-RENEW = "Run 'python -m seatrial.cli.schema docs'."
+RENEW = "Run 'python -m seatrial.cli.reference docs'."
 FILES = {
     "service": [
         ROOT / "expectations" / "service.toml",

@@ -70,7 +70,7 @@ def test_an_envelope_holds_requests_of_columns_and_of_payloads_alike(name, body)
 
 def test_the_envelopes_of_the_docs_are_those_that_are_known():
     """Each row of the table can be declared, and none is missing."""
-    text = (ROOT / "docs" / "services.md").read_text(encoding="utf-8").partition("## Hooks")[0]
+    text = (ROOT / "docs" / "how-to" / "services.md").read_text(encoding="utf-8").partition("## Hooks")[0]
     named = re.findall(r"^\| `([\w/]+)` \| `", text, re.MULTILINE)
     assert {*named} == {*ANSWERS, "rows/scores", "/score"}
     for name in named:

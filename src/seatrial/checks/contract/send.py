@@ -139,10 +139,10 @@ def _after_probes(name: str, session: Session, first: Exchange, exchanges: Seque
     results = (e.result for e in exchanges)
     unreachable = next((r for r in results if isinstance(r, TargetError) and not isinstance(r, AnswerError)), None)
     if unreachable is not None or unsent:
-        cause = str(unreachable) if unreachable is not None else "The service did not answer the earlier ones in time."
+        why = str(unreachable) if unreachable is not None else "The service did not answer the earlier ones in time."
         if session.http.pace.given_up:
-            cause = _told_limit(session)
-        reason = f"{part_of(unsent, len(exchanges), 'probes')} could not be sent. {cause}"
+            why = _told_limit(session)
+        reason = f"{part_of(unsent, len(exchanges), 'probes')} could not be sent. {why}"
         yield NotEvaluated(name, SERVICE, reason)
         return
     again = session.ask(first.probe.body)
