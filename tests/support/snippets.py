@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from tests.support.paths import ROOT
 
 FENCE = re.compile(
-    r"(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?^(?P<indent> *)```(?P<language>\w*)(?P<options>[^\n]*)\n(?P<text>.*?)^ *```$",
+    r"(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?"
+    r"^ *```(?P<language>\w*)(?P<options>[^\n]*)\n(?P<text>.*?)^ *```$",
     re.DOTALL | re.MULTILINE,
 )
 INLINE = re.compile(r"(?<!`)`(seatrial [^`]+)`(?!`)")
@@ -55,16 +56,13 @@ def blocks(page: str) -> list[Block]:
     """Return the blocks of a page in their order."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return [
-        Block(
-            page,
-            text[: m.start("language")].count("\n") + 1,
-            m["language"],
-            m["text"],
-            m["reason"],
-            "title=" in m["options"],
-        )  # fmt: skip
+        Block(page, _line(text, m.start("language")), m["language"], m["text"], m["reason"], "title=" in m["options"])
         for m in FENCE.finditer(text)
     ]
+
+
+def _line(text: str, at: int) -> int:
+    return text[:at].count("\n") + 1
 
 
 def every_block(*languages: str) -> list[Block]:
