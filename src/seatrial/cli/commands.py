@@ -155,6 +155,12 @@ def capture(
     project = Project.find(directory)
     project.activate()
     _warn_outdated(project)
+    from seatrial.io.tables import read_table, types_of
+
+    rows = read_table(requests)  # one that cannot be read is refused before a server starts
+    if not quiet:
+        read = f"Read {len(rows):,} requests from {requests.name}: {types_of(rows)}"
+        Console().print(neutral(read, 1_000), markup=False, highlight=False, soft_wrap=True)
     with prefect_server(project) as wait:
         from seatrial.orchestration.runner import run_flow
 

@@ -91,7 +91,9 @@ class Validation:
         if reason := judge.open(fetched.model):
             return Failed(message=reason)
         service = judge.pipeline.service
-        self._code = with_service(self.project, self._code, str(service.cwd or "") if service else "")
+        self._code = with_service(
+            self.project, self._code, judge.pipeline.folder / service.cwd if service and service.cwd else None
+        )
         contract = None
         if service and self._kind == "validate":
             beside = fetched.model.parent / "champion-reference"

@@ -44,12 +44,16 @@ class Policy:
     pinned: Pinned = field(default_factory=Pinned)
 
     @classmethod
-    def load(cls, directory: str | Path, pipeline: Pipeline) -> Policy:
-        """Read ``directory``; PolicyError names the file and what in it cannot be used."""
+    def load(cls, directory: str | Path, pipeline: Pipeline, *, optional: bool = False) -> Policy:
+        """Read ``directory``; PolicyError names the file and what in it cannot be used.
+
+        Where the directory is ``optional`` and not there, the policy is that of an empty one.
+        """
         root = Path(directory)
-        if not root.is_dir():
+        if not root.is_dir() and not (optional and not root.exists()):
             raise PolicyError(
-                f"There is no policy at {root}. 'seatrial init' creates one; --project selects another project."
+                f"There is no policy at {root}. Create the folder, or correct 'expectations' of [tool.seatrial]; "
+                "--project selects another project."
             )
         stages = {}
         for path in sorted(p for p in root.glob("*.py") if not is_leftover(p.relative_to(root))):

@@ -39,6 +39,11 @@ class ToolSettings(Settings):
         "models", example="models",
         says="URI scheme of the registry that 'seatrial reconcile' reads; 'seatrial plugins' lists the installed ones.",
     )  # fmt: skip
+    tracking_uri: str = setting(
+        "", example="sqlite:///mlflow.db",
+        says="MLflow's tracking URI where MLFLOW_TRACKING_URI is not set; a local one begins in the project's root. By "
+        "default the store mlflow.db that MLflow made in the root, else one in the state directory.",
+    )  # fmt: skip
     code: List[Text] = setting(
         (), example=["serving", "common/*.py"],
         says="Files, folders and globs of the code that makes the path and the service, relative to the project's "

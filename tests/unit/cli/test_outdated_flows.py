@@ -25,6 +25,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(commands, "prefect_server", no_server)
     (tmp_path / "pyproject.toml").write_text('[tool.seatrial]\npipeline = "pipeline.py:pipeline"\n')
     (tmp_path / "flows").mkdir()
+    (tmp_path / "rows.csv").write_text("id,x\nr-1,1\n")
+    monkeypatch.chdir(tmp_path)
     before = dict(os.environ)
     yield tmp_path
     os.environ.clear()
