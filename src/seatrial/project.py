@@ -163,10 +163,20 @@ class Project:
             os.environ.setdefault(name, value)
         if "MLFLOW_TRACKING_URI" not in os.environ:
             os.environ["MLFLOW_TRACKING_URI"], artifacts = self.model_store()
+            if not self.tracking_uri:
+                _own_stores.add(os.environ["MLFLOW_TRACKING_URI"])
             if artifacts is not None:
                 os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", str(artifacts))
         if "PREFECT_API_URL" not in os.environ:
             os.environ.setdefault("PREFECT_HOME", str(self.state / "prefect"))
+
+
+_own_stores: set[str] = set()
+
+
+def is_own_store(address: str) -> bool:
+    """Return whether MLflow's address is a project's own store, taken because the environment names none."""
+    return address in _own_stores
 
 
 def _settings(path: Path) -> dict[str, object] | None:

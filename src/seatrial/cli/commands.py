@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from seatrial.cli.preflight import before
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, SeatrialError, UsageError
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.runner import prefect_server
@@ -47,7 +48,6 @@ def validate(
         SeatrialError: the flow ended without a verdict; or a sink failed, and the verdict was shown and stands.
     """
     from seatrial import checks
-    from seatrial.pipeline.address import check_url
     from seatrial.sinks.base import requested
 
     project = Project.find(directory)
@@ -55,8 +55,11 @@ def validate(
     parameters = {name: value for name, value in (chosen or {}).items() if value}
     checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
     if target := parameters.get("target"):
+        from seatrial.pipeline.address import check_url  # pandas
+
         check_url(target)
     written = requested(sinks)
+    before.validation(project, model_uri, parameters, flow)
     _warn_outdated(project)
     with prefect_server(project) as wait:
         parameters = {"model_uri": model_uri, "seed": seed, **parameters}
@@ -113,6 +116,7 @@ def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int
     """
     project = Project.find(directory)
     project.activate()
+    before.reconciliation(project, model)
     _warn_outdated(project)
     out = Console()
     parameters = {"project": str(project.root), "model": model, "most": most}
@@ -154,6 +158,7 @@ def capture(
         frames[stage] = str(Path(file).resolve())
     project = Project.find(directory)
     project.activate()
+    before.capture(project, model_uri, requests, frames, labels)
     _warn_outdated(project)
     from seatrial.io.tables import read_table, types_of
 

@@ -12,8 +12,8 @@ import pandas as pd
 from seatrial.errors import UsageError
 from seatrial.io import strict_json
 from seatrial.io.parquet import read_frame
+from seatrial.io.table_files import check_table
 
-KINDS = (".parquet", ".csv", ".jsonl", ".ndjson")
 DEPTH = 500  # of one line
 INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # what an int64 holds, and writes the same: no '007', no '+1'
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -30,10 +30,7 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         UsageError: no such file, another kind of file, or one that does not parse.
     """
-    if not path.is_file():
-        raise UsageError(f"There is no file {path}.")
-    if path.suffix not in KINDS:
-        raise UsageError(f"{path} is not one of {', '.join(KINDS)}.")
+    check_table(path)
     try:
         if path.suffix == ".parquet":
             return read_frame(path)

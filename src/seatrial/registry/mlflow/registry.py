@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.registry.mlflow import artifacts, client, tracking, versions, webhooks
+from seatrial.registry.mlflow import artifacts, client, early, tracking, versions, webhooks
 from seatrial.registry.mlflow import fixtures as stored
 
 
@@ -19,6 +19,7 @@ class MLflowRegistry:
 
     tracker = MLflowTracker()
     reachable = staticmethod(client.reachable)
+    refuse = staticmethod(early.refuse)
     resolve = staticmethod(versions.resolve)
     present = staticmethod(versions.present)
     changed_since = staticmethod(versions.changed_since)
