@@ -103,15 +103,25 @@ def main(arguments: list[str] | None = None) -> None:
             result_action="return_value",
         )  # fmt: skip
     except CycloptsError as error:
-        print(f"seatrial: {_misuse(error)}", file=sys.stderr)  # noqa: T201
+        _tell(_misuse(error))
         code = EXIT_INCONCLUSIVE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  every error ends as one message
-        if debug:
-            traceback.print_exception(error)
-        print(f"seatrial: {_message(error)}", file=sys.stderr)  # noqa: T201
+        _tell(_message(error), error if debug else None)
         code = getattr(error, "exit_code", EXIT_INCONCLUSIVE)
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else EXIT_PASS)
+
+
+def _tell(message: str, error: BaseException | None = None) -> None:
+    """Print a message, below the traceback of its error where that is given; in GitHub Actions annotate the step."""
+    from seatrial.sinks import github
+
+    with github.commands_stopped():
+        if error is not None:
+            traceback.print_exception(error)
+        print(f"seatrial: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    if github.on_github():
+        print(github.command("error", message, title="seatrial"), flush=True)  # noqa: T201
 
 
 def _misuse(error: CycloptsError) -> str:

@@ -91,6 +91,18 @@ class RpcClient:
             raise self.unreadable(f"the reply '{reply.reply}' to another request")
         return reply
 
+    def failed(self, number: int) -> SeatrialError | None:
+        """Return the error that a request was answered with; None where it was not answered so, or not yet.
+
+        The answer stays where it is, for :meth:`reply`.
+        """
+        call = self._calls.get(number)
+        if call is None or call.empty():
+            return None
+        reply = call.get()
+        call.put(reply)
+        return _error(reply) if isinstance(reply, messages.Failed) else None
+
     def unreadable(self, why: str) -> IsolationError:
         """Give up on a process that sent what the protocol does not allow, and return the error to raise."""
         self.give_up(self._sentence(f"sent what cannot be read: {why}"))

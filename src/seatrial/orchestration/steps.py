@@ -31,6 +31,7 @@ from seatrial.project import Project
 from seatrial.promotion import aliases, effects
 from seatrial.promotion import reconcile as reconciling
 from seatrial.promotion.head import renew_heads
+from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.markdown import literal
 
 __all__ = [
@@ -136,8 +137,12 @@ class Reconciliation:
 
     def validate(self, job: Job) -> None:
         """Run the project's flow ``validate`` for a claimed version, and see that the job ends somehow."""
+        for listener in LISTENERS.get():
+            listener.started(job.uri)
         self.results.append(reconciling.attempt(self.ledger, self.project, job, self._run_flow))
         get_run_logger().info(self.results[-1])
+        for listener in LISTENERS.get():
+            listener.note(self.results[-1])
 
     def _run_flow(self, job: Job) -> None:
         flow = load_flow(self.project, "validate")

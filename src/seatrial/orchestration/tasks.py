@@ -44,6 +44,8 @@ def case_state(case: Case, judge: Judge, events: list[Event]) -> State[Any]:
     from prefect.artifacts import create_markdown_artifact
     from prefect.states import Completed, Failed
 
+    for listener in LISTENERS.get():
+        listener.started(str(case))
     new = judge.run(case, _progress_bar(case))
     with _EVENTS_LOCK:
         events.extend(new)

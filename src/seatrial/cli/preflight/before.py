@@ -10,6 +10,7 @@ from typing import Any
 from seatrial import plugins, registry
 from seatrial.cli.preflight.pipeline import check_expectations, check_live, check_pipeline, check_program
 from seatrial.cli.preflight.servers import check_ledger, check_prefect, check_signing_key
+from seatrial.cli.preflight.sketch import Sketch
 from seatrial.errors import UsageError, nearest, unknown
 from seatrial.io.table_files import check_table
 from seatrial.orchestration.flow_files import flow_file
@@ -31,8 +32,8 @@ def version(uri: str, use: Use = "look up") -> None:
         found.refuse(uri, use)
 
 
-def validation(project: Project, uri: str, chosen: Mapping[str, Any], flow: str = "validate") -> None:
-    """Refuse a validation or stress test that cannot begin.
+def validation(project: Project, uri: str, chosen: Mapping[str, Any], flow: str = "validate") -> Sketch:
+    """Refuse a validation or stress test that cannot begin, and return what the pipeline's file says.
 
     Args:
         project: whose pipeline it is.
@@ -50,6 +51,7 @@ def validation(project: Project, uri: str, chosen: Mapping[str, Any], flow: str 
     check_ledger()
     version(uri, "validate")
     check_prefect()
+    return sketch
 
 
 def verification(directory: Path, uri: str) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 
 from seatrial.errors import TargetError
+from seatrial.orchestration.prefect_api import unanswered
 from seatrial.process.reaching import SECONDS, unreachable
 from seatrial.project import Project
 from seatrial.promotion.keyring import private_key
@@ -30,14 +31,6 @@ def check_prefect() -> None:
         raise TargetError(
             f"{PREFECT} is {url}, and Prefect's API is below it. Set it: export {PREFECT}={url.rstrip('/')}/api"
         )
-
-
-def unanswered(url: str, why: str) -> str:
-    """Return the message for a Prefect server that cannot be reached."""
-    return (
-        f"Prefect does not answer at {url}, from {PREFECT}: {why}. Start it (prefect server start), correct {PREFECT}, "
-        "or unset it: seatrial then starts its own server."
-    )
 
 
 def check_ledger() -> None:
