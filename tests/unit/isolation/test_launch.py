@@ -49,6 +49,22 @@ def test_required_isolation_is_refused_without(tmp_path: Path, kind: str) -> Non
     assert launch_of(project(tmp_path, isolation="required", command=["podman", "run", "x"])).isolation == "command"
 
 
+def test_a_program_is_looked_for_beside_the_interpreter_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service's ``uvicorn`` is that of the project's environment, whether or not that environment is active."""
+    monkeypatch.setattr(launch, "strongest", lambda: "namespaces")
+    for folder in ("elsewhere", ".venv/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "uvicorn").write_text("#!/bin/sh\n")
+        (tmp_path / folder / "uvicorn").chmod(0o755)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path / "elsewhere"))
+    found = launch_of(project(tmp_path, python=".venv/bin/python"))
+    assert found.argv(["uvicorn", "a:b"], Folders(tmp_path), {}, "")[-2:] == [
+        str(tmp_path / ".venv" / "bin" / "uvicorn"), "a:b",
+    ]  # fmt: skip
+    assert found.argv(["no-such"], Folders(tmp_path), {}, "")[-1] == "no-such"
+
+
 def test_an_interpreter_of_the_project_is_found_below_its_root(tmp_path: Path, kind: str) -> None:
     """And one that is not there is refused, with the nearest that is."""
     (tmp_path / ".venv" / "bin").mkdir(parents=True)

@@ -54,8 +54,8 @@ def _row(name: str, row: Mapping[str, str]) -> str:
 
 
 def _read() -> list[_Group]:
-    tables = tomllib.loads(Path(__file__).with_name("causes.toml").read_text(encoding="utf-8")).values()
+    text = Path(__file__).with_name("causes.toml").read_text(encoding="utf-8")
     return [
         _Group(t["title"], t["about"].strip(), {n: row for n, row in t.items() if isinstance(row, dict)})
-        for t in tables
+        for t in tomllib.loads(text).values()
     ]
