@@ -68,6 +68,16 @@ app.command(  # these are imported when they are called
     help_epilogue=exit_codes("0 the mutation score reaches the minimum, 1 it does not, 2 inconclusive or error"),
 )  # fmt: skip
 app.command(
+    "seatrial.cli.inspect.show:show", name="show", group=VERSIONS,
+    help="Show the findings of a validation on this machine, or one of them with the values behind it.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.inspect.trace:trace", name="trace", group=VERSIONS,
+    help="Run one recorded request through every stage, and show reference and result side by side.",
+    help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),
+)  # fmt: skip
+app.command(
     "seatrial.cli.diff.app:diff", name="diff", group=PROJECTS,
     help="Compare two files row by row by their key: Parquet, CSV, Arrow or Feather.",
     help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),
@@ -108,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  every error ends as one message
         if debug:
             traceback.print_exception(error)
-        print(f"seatrial: {_message(error)}", file=sys.stderr)  # noqa: T201
+        print(f"{_details(error)}seatrial: {_message(error)}", file=sys.stderr)  # noqa: T201
         code = getattr(error, "exit_code", EXIT_INCONCLUSIVE)
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else EXIT_PASS)
@@ -133,6 +143,15 @@ def _misuse(error: CycloptsError) -> str:
         given = error.token.keyword or (argument.name if argument is not None else "the argument")
         return f'{given} must be {TYPES[error.target_type]}; found "{error.token.value}".'
     return str(error)
+
+
+def _details(error: BaseException) -> str:
+    """Return the traceback of the project's own code, for its author; empty where there is none."""
+    if not (text := getattr(error, "details", "")):
+        return ""
+    from seatrial.sinks.text import neutral_lines
+
+    return "\n".join([*neutral_lines(text), ""])
 
 
 def _message(error: BaseException) -> str:
