@@ -12,7 +12,7 @@ from seatrial.errors import ProjectError
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
     from seatrial.policy.policy import Policy
-    from seatrial.policy.tool import Limits
+    from seatrial.policy.tool import Limits, LocalEvidenceSettings
 
 PYPROJECT = "pyproject.toml"
 EXPECTATIONS = "expectations"
@@ -45,6 +45,12 @@ def _limits() -> Limits:
     return Limits()
 
 
+def _local_evidence() -> LocalEvidenceSettings:
+    from seatrial.policy.tool import LocalEvidenceSettings
+
+    return LocalEvidenceSettings()
+
+
 @dataclass(frozen=True)
 class Project:
     """Where things are, and how a model is kept apart. Every path is absolute.
@@ -53,7 +59,7 @@ class Project:
     names the variables that the process which loads a model may see, beside those of any program; ``registry`` is the
     scheme of the registry that 'seatrial reconcile' watches; ``code`` declares the files that make path and service;
     ``head_hours`` is how long a signed head counts. ``tracking_uri``, ``python``, ``command``, ``isolation``,
-    ``readable`` and ``engines`` are as set in [tool.seatrial].
+    ``readable``, ``engines`` and ``local_evidence`` are as set in [tool.seatrial].
     """
 
     root: Path
@@ -74,6 +80,7 @@ class Project:
     code: tuple[str, ...] = ()
     head_hours: float = 24.0
     tracking_uri: str = ""
+    local_evidence: LocalEvidenceSettings = field(default_factory=_local_evidence)
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -115,6 +122,7 @@ class Project:
             code=found.code,
             head_hours=found.head_hours,
             tracking_uri=found.tracking_uri,
+            local_evidence=found.local_evidence,
         )
 
     def pipeline(self) -> Pipeline:

@@ -69,6 +69,16 @@ app.command(  # these are imported when they are called
     help_epilogue=exit_codes("0 the mutation score reaches the minimum, 1 it does not, 2 inconclusive or error"),
 )  # fmt: skip
 app.command(
+    "seatrial.cli.inspect.show:show", name="show", group=VERSIONS,
+    help="Show the findings of a validation on this machine, or one of them with the values behind it.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.inspect.trace:trace", name="trace", group=VERSIONS,
+    help="Run one recorded request through every stage, and show reference and result side by side.",
+    help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),
+)  # fmt: skip
+app.command(
     "seatrial.cli.diff.app:diff", name="diff", group=PROJECTS,
     help="Compare two files row by row by their key: Parquet, CSV, Arrow or Feather.",
     help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),
@@ -107,20 +117,20 @@ def main(arguments: list[str] | None = None) -> None:
         _tell(_misuse(error))
         code = EXIT_INCONCLUSIVE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  every error ends as one message
-        _tell(_message(error), error if debug else None)
+        _tell(_message(error), error if debug else None, details=_details(error))
         code = getattr(error, "exit_code", EXIT_INCONCLUSIVE)
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else EXIT_PASS)
 
 
-def _tell(message: str, error: BaseException | None = None) -> None:
-    """Print a message, below the traceback of its error where that is given; in GitHub Actions annotate the step."""
+def _tell(message: str, error: BaseException | None = None, *, details: str = "") -> None:
+    """Print a message, below its details and the traceback of its error; in GitHub Actions annotate the step."""
     from seatrial.sinks import github
 
     with github.commands_stopped():
         if error is not None:
             traceback.print_exception(error)
-        print(f"seatrial: {message}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{details}seatrial: {message}", file=sys.stderr, flush=True)  # noqa: T201
     if github.on_github():
         print(github.command("error", message, title="seatrial"), flush=True)  # noqa: T201
 
@@ -144,6 +154,15 @@ def _misuse(error: CycloptsError) -> str:
         given = error.token.keyword or (argument.name if argument is not None else "the argument")
         return f'{given} must be {TYPES[error.target_type]}; found "{error.token.value}".'
     return str(error)
+
+
+def _details(error: BaseException) -> str:
+    """Return the traceback of the project's own code, for its author; empty where there is none."""
+    if not (text := getattr(error, "details", "")):
+        return ""
+    from seatrial.sinks.text import neutral_lines
+
+    return "\n".join([*neutral_lines(text), ""])
 
 
 def _message(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from seatrial import errors
 from seatrial.errors import EnvironmentUnavailable, IsolationError, SeatrialError
 from seatrial.isolation import messages
 from seatrial.isolation.process import Process
+from seatrial.isolation.results import DETAIL_CHARACTERS
 from seatrial.worker.channel import LineChannel
 
 CLOSED_SECONDS = 60.0  # between the end of the channel and that of the process, on a machine that has much to do
@@ -172,4 +173,6 @@ def _error(reply: messages.Failed) -> SeatrialError:
     """Return the error that the process names: one of ours by its name, or the model's own fault."""
     kind, message = getattr(errors, reply.error, None), reply.message[:MESSAGE_CHARACTERS]
     ours = isinstance(kind, type) and issubclass(kind, SeatrialError) and kind is not errors.StageError
-    return kind(message) if ours and kind is not None else IsolationError(message)
+    error: SeatrialError = kind(message) if ours and kind is not None else IsolationError(message)
+    error.details = reply.details[:DETAIL_CHARACTERS]
+    return error

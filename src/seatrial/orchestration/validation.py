@@ -16,18 +16,21 @@ from prefect.states import Completed, Failed
 from prefect.utilities.urls import url_for
 
 from seatrial import checks, registry
+from seatrial.errors import UsageError
 from seatrial.events import Case, Event, Verdict
 from seatrial.io.files import workplace
+from seatrial.isolation.evidence import worker_record
 from seatrial.orchestration.judge import Judge, judging
 from seatrial.orchestration.tasks import case_state, counted, verdict_state
 from seatrial.pipeline import SERVICE
-from seatrial.project import Project
+from seatrial.project import MEBIBYTE, Project
 from seatrial.promotion.code import Code, read_code, with_service
 from seatrial.promotion.commit import commit_verdict
 from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import new_directory, write_results
+from seatrial.sinks.local.store import Retention, write_local
 
 Kind = Literal["validate", "stress"]
 STRESS_CHECKS = ("load", "resilience")
@@ -103,7 +106,7 @@ class Validation:
             options["only"] = options["only"] or list(STRESS_CHECKS)
         if reason := self._judge.load(fetched.model, fetched.reference, **options):
             return Failed(message=reason)
-        self.events.append(judge.record)
+        self.events.append(worker_record(judge.replayer))
         return Completed(message=counted(len(self._judge.planned), "case"))
 
     def _champion(self) -> Path | None:
@@ -146,6 +149,7 @@ class Validation:
         kind = results_kind(self._kind, partial=not self._complete)
         directory = new_directory(self.project.state, self.verdict.subject, kind)
         write_results(self.verdict, self.events, directory)
+        self._write_local(directory)
         for listener in LISTENERS.get():
             listener.results(directory)
         if not validates:
@@ -154,6 +158,15 @@ class Validation:
         return commit_verdict(
             self.project, self.verdict, self.fetched, directory, code=self._code, whole=self._complete, page=page or ""
         )  # fmt: skip
+
+    def _write_local(self, directory: Path) -> None:
+        """Write what was kept for people on this machine; a full disk there is no fault of the version."""
+        settings = self.project.local_evidence
+        retention = Retention(settings.validations, settings.days * 86_400, settings.total_mb * MEBIBYTE)
+        try:
+            write_local(self.project.state, directory, self._judge.local, retention)
+        except (OSError, UsageError) as error:
+            get_run_logger().warning("The local evidence was not written: %s", error)
 
     def state(self) -> State[Any]:
         """Return the state of the flow run: Completed on a pass, else Failed with the reason."""

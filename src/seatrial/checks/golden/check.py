@@ -16,9 +16,10 @@ from seatrial.checks.golden import service as _service
 from seatrial.checks.golden.hand_off import answer_order
 from seatrial.checks.golden.judge import hand_off_finding, origin_of, stage_failed
 from seatrial.checks.grouping import grouped
-from seatrial.checks.gx.judge import judge
+from seatrial.checks.gx.judge import END_TO_END, judge
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.service import can_serve
+from seatrial.checks.side_by_side import keep_rows
 from seatrial.errors import StageError
 from seatrial.events import Evaluated, Event, Finding, Severity
 from seatrial.pipeline import SERVICE
@@ -44,6 +45,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         yield from answer_order(NAME, trial, stage)
     else:
         events = [*grouped(differences(NAME, stage, parity))]
+        keep_rows(trial, NAME, stage, parity, trial.reference.frame(stage), trial.chained(stage), END_TO_END)
         events.append(Evaluated(NAME, stage, compared=parity.compared))
     origin = origin_of(trial, stage)
     if origin is None and not parity.ok:

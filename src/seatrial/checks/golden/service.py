@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from seatrial.checks.exchanges import keep_differing
 from seatrial.checks.golden.alone import right_alone
 from seatrial.checks.golden.divergence import service_differences
 from seatrial.checks.golden.others import answers_of_others
@@ -15,6 +16,7 @@ from seatrial.checks.serving.comparison import ComparedAnswers, ServiceCompariso
 from seatrial.checks.serving.refused import all_refused, rate_limited
 from seatrial.checks.serving.requests import BATCHES, NAMED, ServiceAnswers, answer_key
 from seatrial.checks.serving.service import LiveService, live_service, remarks
+from seatrial.checks.side_by_side import keep_rows
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.formatting import part_of, plural
@@ -52,6 +54,10 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
     for received in (mode.received for mode in modes):
         yield from _failures(name, received, len(comparison.keys), service)
         yield from _closed(name, received, len(comparison.keys), service)
+    for mode in modes:
+        keep_differing(trial, name, mode)
+        how = f"requests sent {mode.received.mode}"
+        keep_rows(trial, name, SERVICE, mode.recorded, comparison.recorded, mode.answers, how)
     yield from answers_of_others(name, comparison, service, modes)
     yield from grouped(service_differences(name, comparison, modes, right_alone(comparison, service, modes)))
     yield from streamed_answers(name, comparison, service)
