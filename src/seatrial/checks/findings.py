@@ -148,9 +148,14 @@ def _column(check: str, place: str, c: ColumnParity) -> Finding:
             f"Compare how training and '{place}' compute '{c.column}', starting with the keys in the evidence. If the "
             "change is intended, capture the reference again or set a tolerance for the column."
         )
+    evidence = _evidence(c)
+    if c.follows:
+        sentences.append(f"Its differences go with those of column '{c.follows}', in the same rows.")
+        advice, evidence = f"Start with '{c.follows}'. {advice}", {**evidence, "origin": place, "with": c.follows}
     return Finding(
-        check, place, " ".join(sentences), column=c.column, cause=cause, advice=advice, evidence=_evidence(c)
-    )
+        check, place, " ".join(sentences), column=c.column, cause=cause, advice=advice, evidence=evidence,
+        downstream=bool(c.follows),
+    )  # fmt: skip
 
 
 def _drift(check: str, place: str, c: ColumnParity) -> Finding:

@@ -12,8 +12,13 @@ SHOWN = 3  # columns named in a message; the evidence has them all
 SINGLE = 3  # columns without a known cause that get a finding each; more of them share one
 
 
-def grouped(findings: Iterable[Finding]) -> Iterator[Finding]:
+def grouped(findings: Iterable[Finding], *, single: int = SINGLE) -> Iterator[Finding]:
     """Yield the findings, those of several columns with one cause at one place as one, where the first of them was.
+
+    Args:
+        findings: of one comparison.
+        single: how many columns without a known cause get a finding each: of a service, which is seen from outside
+            alone, none but a column by itself.
 
     Columns differ for one cause where it has the same name and, for differing values, the same formula. The message
     is that of the first column, after the number and the names of all; ``evidence["columns"]`` lists them.
@@ -27,11 +32,11 @@ def grouped(findings: Iterable[Finding]) -> Iterator[Finding]:
     for number, finding in enumerate(findings):
         alike = (
             finding.check, finding.stage, finding.severity, finding.downstream, finding.cause,
-            finding.evidence.get("how", ""), finding.evidence.get("mode", ""),
+            finding.evidence.get("how", ""), finding.evidence.get("mode", ""), finding.evidence.get("with", ""),
         )  # fmt: skip
         groups.setdefault(alike if finding.column is not None else (number,), []).append(finding)
     for members in groups.values():
-        if len(members) == 1 or (members[0].cause is None and len(members) <= SINGLE):
+        if len(members) == 1 or (members[0].cause is None and len(members) <= single):
             yield from members
         else:
             yield _together(members)

@@ -61,7 +61,8 @@ class ColumnParity:
     of the mismatches went. ``worst_path`` is where inside a cell of the first of ``worst_keys`` the largest
     difference is, as in ``result.boxes[2].score``; empty for cells that hold no others. ``p_value`` is adjusted over
     all columns. ``factor`` is actual ÷ expected where they differ most, None where they are no numbers or the expected
-    one is near zero.
+    one is near zero. ``follows`` is the column of the same frame whose differences these go with, as where one is
+    computed from the other; empty where there is none.
     """
 
     column: str
@@ -83,6 +84,7 @@ class ColumnParity:
     psi_critical: float = 0.0
     p_value: float = 1.0
     drifted: bool = False
+    follows: str = ""
 
     @property
     def ok(self) -> bool:

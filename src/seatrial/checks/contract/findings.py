@@ -83,7 +83,8 @@ def _finding(
     return Finding(
         name, SERVICE, f"{message.rstrip('.')}.", column=named[0] if len(named) == 1 else None,
         severity=severity, cause=cause, advice=_advice(cause, severity, problems),
-        evidence={"requests": len(problems), "fields": named, "probes": list(dict.fromkeys(map(_place, problems)))},
+        evidence={"requests": len(problems), "fields": named, "probes": list(dict.fromkeys(map(_place, problems))),
+                  "recorded_requests": sum(p.probe == "request" for p in problems)},
     )  # fmt: skip
 
 
