@@ -1,6 +1,7 @@
 """A small churn pipeline and its service, with one planted cause: ``python churn.py PORT CAUSE`` serves it.
 
-The stages are what the service runs too, as in most projects. A cause in ``SERVED`` is in the service alone.
+The stages are what the service runs too, as in most projects. A cause named ``served-…`` is in the service alone, and
+``one+another`` plants two.
 """
 
 import json
@@ -74,6 +75,15 @@ def _no_yen(frame: Frame) -> Frame:
     return frame
 
 
+def _broken(_: Frame) -> Frame:
+    raise ZeroDivisionError
+
+
+def _stamped(frame: Frame) -> Frame:
+    """What a helper adds that every stage calls."""
+    return frame.assign(stamp="2")
+
+
 def _swapped(frame: Frame) -> Frame:
     return frame.assign(p_leave=frame["p_stay"], p_stay=frame["p_leave"])
 
@@ -85,7 +95,7 @@ CAUSES: dict[str, tuple[str, Callable[[Frame], Frame]]] = {
     "new": ("raw", lambda f: f.assign(version="2")),
     "new-answer": ("response", lambda f: f.assign(model="b")),
     "dtype": ("raw", lambda f: f.assign(days=f["days"].astype("float64"))),
-    "raises": ("prediction", lambda f: 1 / 0),  # type: ignore[dict-item]
+    "raises": ("prediction", _broken),
     "one-class-raises": ("features", _no_yen),
     "unit": ("features", lambda f: f.assign(months=f["days"])),
     "integer-division": ("features", lambda f: f.assign(months=f["days"] // 30)),
@@ -93,21 +103,27 @@ CAUSES: dict[str, tuple[str, Callable[[Frame], Frame]]] = {
     "rounding": ("response", lambda f: f.assign(risk=f["risk"].round(2))),
     "rounded-early": ("prediction", lambda f: f.assign(p_leave=f["p_leave"].round(2))),
     "renamed-answer": ("response", lambda f: f.rename(columns={"risk": "score"})),
-    "two": ("features", lambda f: f.assign(months=f["days"] / 30, log_spend=np.log10(1 + f["spend"]))),
+    "log10": ("features", lambda f: f.assign(log_spend=np.log10(1 + f["spend"]))),
+    "no-null": ("response", lambda f: f.assign(segment=f["segment"].str.upper())),
+    "batch-mean": ("features", lambda f: f.assign(log_spend=f["log_spend"] - f["log_spend"].mean() + 4.0)),
+    "stamp-raw": ("raw", _stamped),
+    "stamp-features": ("features", _stamped),
+    "stamp-response": ("response", _stamped),
 }
 """The stage that a cause is in, and what it makes of the frame of that stage."""
-
-SERVED = {name: f"served-{name}" for name in ("rounding", "unit", "classes", "one-class-raises", "renamed-answer")}
 
 
 def stages(cause: str = "none") -> dict[str, Callable[[Frame], Frame]]:
     """Return the stages with what was planted."""
     made: dict[str, Callable[[Frame], Frame]] = {name: globals()[name] for name in STAGES}
     for each in cause.split("+"):
-        if each in CAUSES:
-            place, change = CAUSES[each]
-            made[place] = lambda frame, own=made[place], change=change: change(own(frame))  # type: ignore[misc]
+        place, change = CAUSES.get(each, CAUSES["none"])
+        made[place] = _then(made[place], change)
     return made
+
+
+def _then(stage: Callable[[Frame], Frame], change: Callable[[Frame], Frame]) -> Callable[[Frame], Frame]:
+    return lambda frame: change(stage(frame))
 
 
 def application(cause: str) -> Any:

@@ -199,8 +199,10 @@ def _evidence(c: ColumnParity) -> dict[str, Any]:
         found |= {"max_abs_diff": c.max_abs_diff, "max_rel_diff": c.max_rel_diff}
     if c.cause:
         found["how"] = c.cause.how
+    if c.picture is not None:
+        found["pictures"] = {c.column: c.picture}
     if c.direction:
         found["direction"] = c.direction
-    if c.psi:
+    if c.drifted:
         found |= {"psi": c.psi, "psi_critical": c.psi_critical, "p_value": c.p_value}
     return found

@@ -48,12 +48,23 @@ def _together(members: list[Finding]) -> Finding:
     common = "differ, for no cause that is known" if first.cause is None else "have this in common"
     message = f"{plural(len(columns), 'column')} {common}: {named(columns)}. {first.message}"
     counted = {name: len(columns) for name in ("missing", "extra") if name in first.evidence}
-    return replace(first, message=message, evidence={**first.evidence, **counted, "columns": columns})
+    shown = {name: picture for f in members for name, picture in f.evidence.get("pictures", {}).items()}
+    pictures = {"pictures": dict(list(shown.items())[:SHOWN])} if shown else {}
+    evidence = {**first.evidence, **counted, **pictures, "columns": columns}
+    return replace(first, message=message, evidence=evidence)
 
 
 def named(columns: list[str]) -> str:
     """Return the names of the first few columns, and how many there are beside them."""
     shown = [f"'{column}'" for column in columns[:SHOWN]]
-    if len(columns) > SHOWN:
-        return f"{', '.join(shown)} and {plural(len(columns) - SHOWN, 'other')}"
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+    return listed([*shown, plural(len(columns) - SHOWN, "other")]) if len(columns) > SHOWN else listed(shown)
+
+
+def listed(items: list[str]) -> str:
+    """Return items as a sentence lists them.
+
+    Example:
+        >>> listed(["a"]), listed(["a", "b", "c"])
+        ('a', 'a, b and c')
+    """
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else items[0]

@@ -16,7 +16,7 @@ SERVICE = "service"
 EXITS = ("service-broke", "service-died")
 LAYOUT = ("missing-column", "renamed-column", "extra-column")
 UNSTEADY = ("not-repeatable", "process-dependent")
-HANGING = ("circuit-breaker", "unaffected", "recovery", "leak", "pool", "amplification")
+HANGING = ("circuit-breaker", "unaffected", "recovery", "leak", "pool")
 MORE = 1.5, 0.05  # how much more often an error may be under load than without, as a factor and a share, for one cause
 
 
@@ -179,7 +179,8 @@ def _hangs(a: Finding, b: Finding) -> bool:
     """Where calls have no deadline, what waits behind them is late, piles up and does not recover either."""
     here = a.check == b.check == "resilience" and a.stage == b.stage
     under = set(b.evidence.get("faults", ())) <= set(a.evidence.get("faults", ()))
-    return here and a.cause == "deadline" and b.cause in HANGING and bool(b.evidence.get("timed")) and under
+    late = b.cause in HANGING and (b.cause != "unaffected" or bool(b.evidence.get("timed")))
+    return here and a.cause == "deadline" and late and under
 
 
 SAME: tuple[Rule, ...] = (_same_error, _same_exit)

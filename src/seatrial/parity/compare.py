@@ -27,10 +27,13 @@ from seatrial.parity.drift import UNCHANGED, Drift, control_false_discoveries, d
 from seatrial.parity.keys import duplicates, key_names, key_set, names_of, read_keys
 from seatrial.parity.logical import is_same_type
 from seatrial.parity.order import order_of
+from seatrial.parity.pictures import picture
 from seatrial.parity.reading import column, columns
 from seatrial.parity.result import ColumnParity, Direction, KeySet, Parity
 from seatrial.parity.together import Differing
 from seatrial.parity.tolerance import EXACT, Tolerance
+
+PICTURES = 8  # columns of a comparison that have one, the first that differ
 
 __all__ = ["Cause", "ColumnParity", "KeySet", "Parity", "Tolerance", "compare"]
 
@@ -119,6 +122,8 @@ def compare(
         )
         if len(changed) and results[-1].differs:
             differing.add(str(name), e, a, changed, named=results[-1].cause is not None)
+            if distributions and len(differing.sketches) <= PICTURES:
+                results[-1] = replace(results[-1], picture=picture(e, a, changed))
     follows = differing.followers()
     missing = tuple(str(name) for name in expected.columns if name not in actual.columns)
     extra = tuple(str(name) for name in actual.columns if name not in expected.columns)
