@@ -9,6 +9,7 @@ from seatrial.checks.golden.alone import right_alone
 from seatrial.checks.golden.divergence import service_differences
 from seatrial.checks.golden.others import answers_of_others
 from seatrial.checks.golden.streams import streamed_answers
+from seatrial.checks.golden.unanswered import explained
 from seatrial.checks.grouping import grouped
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.answers import key_id
@@ -52,14 +53,15 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
         return
     limited = rate_limited(service, [mode.received for mode in modes])
     for received in (mode.received for mode in modes):
-        yield from _failures(name, received, len(comparison.keys), service)
+        yield from _failures(name, received, comparison, service)
         yield from _closed(name, received, len(comparison.keys), service)
     for mode in modes:
         keep_differing(trial, name, mode)
         how = f"requests sent {mode.received.mode}"
         keep_rows(trial, name, SERVICE, mode.recorded, comparison.recorded, mode.answers, how)
     yield from answers_of_others(name, comparison, service, modes)
-    yield from grouped(service_differences(name, comparison, modes, right_alone(comparison, service, modes)))
+    found = service_differences(name, comparison, modes, right_alone(comparison, service, modes))
+    yield from grouped(found, single=1)
     yield from streamed_answers(name, comparison, service)
     yield from _degraded(name, modes, comparison)
     yield from _wide_integers(name, modes, trial.policy.golden.wide_integers)
@@ -84,12 +86,15 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
         yield Evaluated(name, SERVICE, compared=max(compared, int(failed)))
 
 
-def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveService) -> Iterator[Finding]:
+def _failures(
+    name: str, received: ServiceAnswers, comparison: ServiceComparison, service: LiveService
+) -> Iterator[Finding]:
+    sent = len(comparison.keys)
     for failure in received.failures.values():
         status = failure.status
         if status == RATE_LIMIT:  # a limit of the server and no fault of the version: see rate_limited
             continue
-        yield Finding(
+        unanswered = Finding(
             name, SERVICE,
             f"Requests sent {received.mode}: {part_of(len(failure.keys), sent, 'requests')} got no usable answer. "
             f"{failure.message}",
@@ -99,6 +104,7 @@ def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveServi
             else "Check what the service validates: it refuses requests of the reference.",
             evidence={"rows": sent, "missing": len(failure.keys), "keys": [str(k) for k in failure.keys[:NAMED]]},
         )  # fmt: skip
+        yield explained(unanswered, comparison, failure.keys)
     how = service.ended(EXIT_SECONDS) if received.unreachable or received.unsent else None
     if how is not None:
         yield Finding(
