@@ -1,4 +1,4 @@
-"""A tutorial, played by a reader: its files are written, its changes made, its commands run, in the order of the page."""
+"""A tutorial, played by a reader: its files are written, its changes made, its commands run, in their order."""
 
 from __future__ import annotations
 

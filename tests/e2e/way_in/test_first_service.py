@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ MOST_LINES = 60
 def played(name: str, folder: Path, said: dict[str, str] | None = None) -> Played:
     """Play a section, print how long its commands took, and check what holds for all of them."""
     done = play(PAGE[name], folder, said)
-    print("\n".join(f"{seconds:7.1f} s  {command}" for command, seconds in done.seconds.items()))
+    sys.stdout.write("".join(f"{seconds:7.1f} s  {command}\n" for command, seconds in done.seconds.items()))
     assert done.written < MOST_LINES
     validations = [code for command, code in done.ended.items() if command.startswith("seatrial validate")]
     assert validations[0] == 0, "the first validation passes"
