@@ -22,8 +22,8 @@ RENEW = os.environ.get("SEATRIAL_SNAPSHOTS") == "renew"
 PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
     "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
-    "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "doctor": "help-doctor", "demo": "help-demo",
-    "upgrade": "help-upgrade", "diff": "help-diff",
+    "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "doctor": "help-doctor",
+    "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",
     "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",
     "fixtures make": "help-fixtures-make",
     "fixtures check": "help-fixtures-check", "fixtures show": "help-fixtures-show",

@@ -137,8 +137,9 @@ def find(modules: Sequence[Module], module: Module, name: str, kind: str) -> tup
         return module, getattr(module, kind)[name]
     first, dot, rest = name.partition(".")
     place, _, last = f"{module.imports.get(first, first)}{dot}{rest}".rpartition(".")
+    file = module.root.joinpath(*place.split(".")).with_suffix(".py")  # of a folder without __init__.py
     for each in modules:
-        if each.name == place and last in getattr(each, kind):
+        if (each.name == place or each.path == file) and last in getattr(each, kind):
             return each, getattr(each, kind)[last]
     return None
 

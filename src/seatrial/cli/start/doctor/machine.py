@@ -24,7 +24,7 @@ import importlib.metadata as m, json, sys
 there = {d.metadata["Name"].lower(): d.version for n in sys.argv[1:] for d in m.distributions(name=n)}
 print(json.dumps([sys.version_info[:3], there]))
 """
-SECONDS, LEAST_BYTES = 2.0, 1_000_000_000
+SECONDS, LEAST_BYTES = 15.0, 1_000_000_000
 
 
 def versions() -> Iterator[Line]:
