@@ -12,6 +12,7 @@ from seatrial.sinks.text import neutral, neutral_lines
 
 CELL, TEXT, HEADER = 200, 4_000, 300  # characters of a cell, of a line of text, and of a header
 EXCHANGES = 2  # of one finding
+LOG_LINES = 20
 SENT_BY_CURL = frozenset({"accept-encoding", "content-length", "host", "connection"})
 _SECRET = re.compile(r"\{env\.(\w+)\}")
 
@@ -77,7 +78,9 @@ def _block(record: Record) -> list[str]:
         return list(_exchange(record))
     if isinstance(record, Raised):
         return ["Exception:", *(f"  {line}" for line in neutral_lines(record.text))]
-    return ["It printed at the end:", *(f"  {line}" for line in neutral_lines(record.text))]
+    lines = neutral_lines(record.text)
+    part = f", the last {LOG_LINES} of {len(lines)} lines kept" if len(lines) > LOG_LINES else ""
+    return [f"What it printed{part}:", *(f"  {line}" for line in lines[-LOG_LINES:])]
 
 
 def _rows(record: Rows) -> Iterator[str]:
