@@ -181,7 +181,7 @@ def test_secrets_are_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SHOP_STORE", "redis://ann:pass-w0rd@db/0")
     local = of(
         Raised("score", "raised", "no access for env-s3cret-31 at redis://ann:pass-w0rd@db"),
-        Exchange("golden", "service", "x", headers={"x": "{env.KEY}"}, body=b"carried-7f " * 4_000, answer=SECRET),
+        Exchange("golden", "service", "x", headers={"x": "{env:KEY}"}, body=b"carried-7f " * 4_000, answer=SECRET),
     )  # fmt: skip
     local.secrets = (SECRET.decode(),)
     folder = private_folder(tmp_path, validated(tmp_path, local))
@@ -189,7 +189,7 @@ def test_secrets_are_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(list(folder.iterdir())) == 2
     for secret in (b"env-s3cret-31", b"pass-w0rd", b"carried-7f"):
         assert secret not in written
-    assert b"{env.KEY}" in written
+    assert b"{env:KEY}" in written
     assert secrets_of({"PATH": "/usr/bin", "MAX_TOKENS": "4096 and more"}) == []
 
 

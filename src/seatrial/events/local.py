@@ -64,7 +64,7 @@ class Exchange:
         how: how it was sent, such as ``one by one``.
         method: of the request.
         url: with which it was sent.
-        headers: of the request; a secret is the ``{env.NAME}`` it came from.
+        headers: of the request; a secret is the ``{env:NAME}`` it came from.
         body: of the request.
         status: of the answer; 0 where there is none.
         answer_headers: by name.

@@ -54,13 +54,9 @@ def test_a_broken_rule_has_no_traceback():
 
 def test_a_model_that_cannot_be_loaded_has_its_traceback_beside_the_message():
     """The message names no text of it."""
-    try:
-        try:
-            raise KeyError("CANARY")
-        except KeyError as error:
-            raise ModelError("The model could not be loaded: KeyError.") from error
-    except ModelError as error:
-        told = failure(error)
+    error = ModelError("The model could not be loaded: KeyError.")
+    error.__cause__ = KeyError("CANARY")
+    told = failure(error)
     assert told["message"] == "The model could not be loaded: KeyError."
     assert told["details"].endswith("KeyError: 'CANARY'\n")
 

@@ -27,7 +27,7 @@ def response(frame: pd.DataFrame) -> pd.DataFrame:
     if DEPLOYED:
         for note in frame["note"]:
             if note.startswith("gift"):
-                raise ValueError(f"no label for {note!r}: CANARY-exception")
+                raise ValueError(f"no label for {note!r}")
     return frame[["id", "score"]].assign(label=["high" if s > 2 else "low" for s in frame["score"]])
 
 

@@ -22,10 +22,10 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(422, {"detail": "no such request"})
             return
         if asked["id"] == "r7":
-            print("CANARY-log: cannot price", asked["note"], flush=True)  # noqa: T201
-            self.answer(500, {"detail": "CANARY-answer"})
+            print("cannot price:", asked["note"], flush=True)  # noqa: T201
+            self.answer(500, {"detail": "price list is empty"})
         elif asked["id"] == "r9":
-            self.answer(200, {"id": "r9", "score": score, "label": "CANARY-value"})
+            self.answer(200, {"id": "r9", "score": score, "label": "blue moon"})
         else:
             self.answer(200, {"id": asked["id"], "score": score, "label": "high" if score > 2 else "low"})
 

@@ -14,7 +14,7 @@ from seatrial.io.loading import load_file
 
 def main() -> None:
     project = load_file(Path(__file__).with_name("pipeline.py"))
-    notes = ["gift CANARY-request" if n == 7 else f"order {n}" for n in range(40)]
+    notes = ["gift wrapping" if n == 7 else f"order {n}" for n in range(40)]
     requests = pd.DataFrame({"id": [f"r{n}" for n in range(40)], "amount": [n / 4 for n in range(40)], "note": notes})
     model = LinearRegression().fit(requests[["amount"]], requests["amount"])
     with mlflow.start_run() as run:
