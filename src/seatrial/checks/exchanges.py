@@ -114,7 +114,7 @@ def _asked(request: HttpRequest, url: str) -> Asked:
 
 
 def _declared(trial: Trial) -> Mapping[str, str]:
-    """Return the headers that every request carries, as they are declared: with ``{env.NAME}`` for a secret."""
+    """Return the headers that every request carries, as they are declared: with ``{env:NAME}`` for a secret."""
     service = trial.pipeline.service
     if service is None or not address_of(trial):
         return {}

@@ -56,6 +56,7 @@ EXAMPLES: dict[str, str] = {  # the arguments that each command requires
     "init": "my-project",
     "schema": "service",
     "diff": "A.parquet B.parquet --key id",
+    "trace": "models:/payments/1 --key t-00017",
     "fixtures select": "candidates.parquet --to golden.parquet",
     "fixtures refresh": "golden requests.parquet --who Ada --why 'night payments added'",
 }

@@ -112,6 +112,10 @@ def run_and_show(
         if in_part:
             out.print("Partial validation: the verdict of the version is unchanged.", markup=False, highlight=False)
         out.print(f"Report: {recorder.directory / REPORT}", markup=False, highlight=False, soft_wrap=True)
+        if verdict.findings:
+            name = f"{verdict.subject.model}/{verdict.subject.version}"
+            shown = neutral(f"The values behind a finding: seatrial show {name} NUMBER")
+            out.print(shown, markup=False, highlight=False, soft_wrap=True)
     if failures := [sink.failure for sink in written if sink.failure]:
         raise SeatrialError("\n".join(failures))
     return verdict

@@ -16,7 +16,7 @@ from seatrial.events.event import Finding
 CELL, TEXT, BODY = 2_000, 16_384, 1_048_576  # characters of a cell, characters of a text, bytes of a body
 ROWS = 5  # of a column
 KEYS = 100  # of the rows of one request
-EACH = {"Rows": 1, "Exchange": 3, "Raised": 3, "Log": 1}  # records of one kind about the same thing
+EACH = {"Rows": 1, "Exchange": 3, "Raised": 1, "Log": 1}  # records of one kind about the same thing
 MOST_BYTES = 8 * 2**20  # of one validation
 DIFFERS = "differs"  # the cause of an exchange whose answer has other values
 BROKE = frozenset({"stage-broke", "hand-off", "not-repeatable", "service-broke"})  # causes with a text of an exception
@@ -64,7 +64,7 @@ class Exchange:
         how: how it was sent, such as ``one by one``.
         method: of the request.
         url: with which it was sent.
-        headers: of the request; a secret is the ``{env.NAME}`` it came from.
+        headers: of the request; a secret is the ``{env:NAME}`` it came from.
         body: of the request.
         status: of the answer; 0 where there is none.
         answer_headers: by name.
@@ -186,7 +186,8 @@ def relevant(finding: Finding, records: Iterable[Record]) -> list[Record]:
     raised = [r for r in own if isinstance(r, Raised) and r.message.rstrip(".") in finding.message]
     if not raised and finding.cause in BROKE:
         raised = [r for r in own if isinstance(r, Raised)][:1]
-    logs = [r for r in own if isinstance(r, Log) and r.check in ("", finding.check)]
+    logs = [r for r in own if isinstance(r, Log) and r.check == finding.check]
+    logs = logs or [r for r in own if isinstance(r, Log) and not r.check]
     return [*rows, *sorted(sent, key=lambda r: len(r.keys)), *raised, *logs]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seatrial.errors import SeatrialError
 
-OWN = str(Path(__file__).resolve().parents[1]) + os.sep
+OWN = tuple(f"{path.parents[1]}{os.sep}" for path in (Path(__file__), Path(__file__).resolve()))  # a worker's is a link
 CHARACTERS = 16_384
 
 

@@ -100,7 +100,8 @@ class Judge:
                 try:
                     self._policy = self._project.policy(self.replayer.pipeline())
                 except ProjectError as error:
-                    self._policy = ProjectError(f"{error}{hidden_variable(str(error))}")
+                    error.args = (f"{error}{hidden_variable(str(error))}",)
+                    self._policy = error
                 except SeatrialError as error:  # every later use raises it again
                     self._policy = error
         if isinstance(self._policy, SeatrialError):

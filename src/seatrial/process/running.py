@@ -124,6 +124,10 @@ class Running:
             return f"Its log ends with:\n{said}\nAll of it: {self.log}"
         return "It wrote no output."
 
+    def end_of_log(self) -> str:
+        """Return what it printed last, up to 16 KiB, passwords in addresses left out."""
+        return "\n".join(self._last_lines(END_LINES))
+
     def _last_lines(self, most: int) -> list[str]:
         with contextlib.suppress(OSError), self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - END_BYTES))
@@ -156,8 +160,8 @@ class Running:
         guard, pipe = self._guard, self._guard.stdin
         assert pipe is not None
         first = not pipe.closed
-        if first and (lines := self._last_lines(END_LINES)):
-            self.on_end("\n".join(lines))
+        if first and (said := self.end_of_log()):
+            self.on_end(said)
         with contextlib.suppress(BrokenPipeError):
             pipe.close()  # once more does nothing
         try:

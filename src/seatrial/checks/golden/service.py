@@ -16,7 +16,7 @@ from seatrial.checks.serving.answers import key_id
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
 from seatrial.checks.serving.refused import all_refused, rate_limited
 from seatrial.checks.serving.requests import BATCHES, NAMED, ServiceAnswers, answer_key
-from seatrial.checks.serving.service import LiveService, live_service, remarks
+from seatrial.checks.serving.service import LiveService, keep_log_so_far, live_service, remarks
 from seatrial.checks.side_by_side import keep_rows
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
@@ -55,6 +55,7 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
     for received in (mode.received for mode in modes):
         yield from _failures(name, received, comparison, service)
         yield from _closed(name, received, len(comparison.keys), service)
+    keep_log_so_far(trial, service, name)
     for mode in modes:
         keep_differing(trial, name, mode)
         how = f"requests sent {mode.received.mode}"

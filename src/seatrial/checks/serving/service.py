@@ -146,6 +146,12 @@ def keep_log(trial: Trial, running: Running, check: str, place: str = SERVICE) -
         running.on_end = lambda log: trial.local.keep(Log(check, place, log))
 
 
+def keep_log_so_far(trial: Trial, service: LiveService, check: str) -> None:
+    """Keep the end of what a service has printed now, before another check uses it."""
+    if trial.local and service.running is not None and (log := service.running.end_of_log()):
+        trial.local.keep(Log(check, SERVICE, log))
+
+
 def can_start(trial: Trial) -> bool:
     """Whether the pipeline has a service that can be started here; one that loads a model needs the model's path."""
     service = trial.pipeline.service

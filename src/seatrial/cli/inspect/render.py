@@ -12,8 +12,9 @@ from seatrial.sinks.text import neutral, neutral_lines
 
 CELL, TEXT, HEADER = 200, 4_000, 300  # characters of a cell, of a line of text, and of a header
 EXCHANGES = 2  # of one finding
+LOG_LINES = 20
 SENT_BY_CURL = frozenset({"accept-encoding", "content-length", "host", "connection"})
-_SECRET = re.compile(r"\{env\.(\w+)\}")
+_SECRET = re.compile(r"\{(env|file):([^{}]+)\}")
 
 
 def evidence_lines(records: Iterable[Record]) -> list[str]:
@@ -44,11 +45,11 @@ def cell_text(text: str | None) -> str:
 
 
 def curl(exchange: Exchange) -> str:
-    """Return the command that sends a request again. A secret is the shell's variable of its name.
+    """Return the command that sends a request again. A secret is the shell's variable, or the file, that it came from.
 
     Example:
         >>> curl(Exchange("golden", "service", "status-500", method="POST", url="http://127.0.0.1:8000/score",
-        ...               headers={"x-api-key": "{env.STAGING_KEY}"}, body=b'{"id": 1}'))
+        ...               headers={"x-api-key": "{env:STAGING_KEY}"}, body=b'{"id": 1}'))
         'curl -i -X POST http://127.0.0.1:8000/score -H "x-api-key: ${STAGING_KEY}" --data-binary \\'{"id": 1}\\''
     """
     words = ["curl", "-i", "-X", shlex.quote(exchange.method), shlex.quote(exchange.url)]
@@ -63,11 +64,11 @@ def curl(exchange: Exchange) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a word for the shell, in which ``{env.NAME}`` is its variable."""
+    """Return a word for the shell, in which ``{env:NAME}`` is its variable and ``{file:PATH}`` what a file holds."""
     if not _SECRET.search(text):
         return shlex.quote(text)
     plain = re.sub(r'([\\"$`])', r"\\\1", text)
-    return '"' + _SECRET.sub(r"${\1}", plain) + '"'
+    return '"' + _SECRET.sub(lambda m: f"${{{m[2]}}}" if m[1] == "env" else f"$(cat {shlex.quote(m[2])})", plain) + '"'
 
 
 def _block(record: Record) -> list[str]:
@@ -77,7 +78,9 @@ def _block(record: Record) -> list[str]:
         return list(_exchange(record))
     if isinstance(record, Raised):
         return ["Exception:", *(f"  {line}" for line in neutral_lines(record.text))]
-    return ["It printed at the end:", *(f"  {line}" for line in neutral_lines(record.text))]
+    lines = neutral_lines(record.text)
+    part = f", the last {LOG_LINES} of {len(lines)} lines kept" if len(lines) > LOG_LINES else ""
+    return [f"What it printed{part}:", *(f"  {line}" for line in lines[-LOG_LINES:])]
 
 
 def _rows(record: Rows) -> Iterator[str]:

@@ -13,7 +13,6 @@ from seatrial.cli.inspect.render import evidence_lines
 from seatrial.errors import EXIT_PASS
 from seatrial.events import Finding
 from seatrial.events.local import Record, relevant
-from seatrial.formatting import plural
 from seatrial.project import Project
 from seatrial.sinks.files import REPORT
 from seatrial.sinks.local.read import Validation, finding_of, latest
@@ -77,7 +76,7 @@ def _where(finding: Finding) -> str:
 
 
 def _full(validation: Validation, number: int, finding: Finding, records: list[Record]) -> list[str]:
-    count = plural(len(validation.findings), "finding")
+    count = len(validation.findings)
     lines = [neutral(f"{validation.subject}, finding {number} of {count}: {_where(finding)}", MESSAGE)]
     lines += ["", *neutral_lines(finding.message, MESSAGE)]
     if finding.advice:

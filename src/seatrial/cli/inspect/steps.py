@@ -90,10 +90,11 @@ def lines(version: str, key: str, steps: Sequence[Step]) -> list[str]:
     """Return the steps as text, differing cells marked."""
     found = [f"Request {neutral(key)} of {neutral(version)}, stage by stage:"]
     for step in steps:
-        how = "same" if step.same else "differs on its recorded input too: it originates here"
-        if not step.same and not step.origin:
-            how = "differs, and not on its recorded input: it comes from a stage before"
-        found += ["", f"{step.stage}: {'raised' if step.error else how}"]
+        what = "raises" if step.error else "differs"
+        origin = "on its recorded input too: it originates here"
+        came = "and not on its recorded input: it comes from a stage before"
+        how = "same" if step.same else f"{what} {origin}" if step.origin else f"{what}, {came}"
+        found += ["", f"{step.stage}: {how}"]
         found += [f"  {line}" for line in neutral_lines(step.error)]
         rows = [
             [neutral(c.row), neutral(c.column), cell_text(c.reference), cell_text(c.result), "" if c.same else MARK]

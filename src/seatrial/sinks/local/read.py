@@ -14,7 +14,7 @@ from seatrial.events import Finding, NotEvaluated, Severity
 from seatrial.events.local import Exchange, Log, Pair, Raised, Record, Rows
 from seatrial.formatting import plural
 from seatrial.sinks.files import FILES, LATEST
-from seatrial.sinks.local.store import FILE, FORMAT, private_folder
+from seatrial.sinks.local.places import FILE, FORMAT, private_folder
 
 _STAMP = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]+")
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:/*")

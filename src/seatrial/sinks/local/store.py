@@ -20,8 +20,8 @@ from seatrial.events.redaction import redacted
 from seatrial.io.files import write_once
 from seatrial.pipeline.access import Access
 from seatrial.process.sandbox import looks_secret
+from seatrial.sinks.local.places import FILE, FOLDER, FORMAT, private_folder
 
-FOLDER, FILE, FORMAT = "private", "evidence.json", 1  # FOLDER is below the state
 INLINE = 4_000  # bytes of a body in FILE; a longer one, or one that is no text, is a file beside it
 _PASSWORD = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
@@ -33,16 +33,6 @@ class Retention:
     validations: int
     seconds: float
     total_bytes: int
-
-
-def private_folder(state: Path, results: Path) -> Path:
-    """Return the folder of the local evidence of the validation whose results are in ``results``.
-
-    Example:
-        >>> private_folder(Path("s"), Path("s/reports/shop-2/20260101T000000Z-1f")).as_posix()
-        's/private/shop-2/20260101T000000Z-1f'
-    """
-    return state / FOLDER / results.parent.name / results.name
 
 
 def write_local(state: Path, results: Path, local: LocalEvidence, retention: Retention) -> None:
