@@ -42,6 +42,7 @@ def validation(project: Project, uri: str, chosen: Mapping[str, Any], flow: str 
         flow: ``validate`` or ``stress``.
     """
     flow_file(project, flow)
+    version(uri, "validate")
     sketch = check_pipeline(project)
     check_live(sketch, chosen.get("live") or ())
     check_expectations(project, sketch)
@@ -49,7 +50,6 @@ def validation(project: Project, uri: str, chosen: Mapping[str, Any], flow: str 
         check_program(project, sketch)
         check_signing_key(project)
     check_ledger()
-    version(uri, "validate")
     check_prefect()
     return sketch
 
