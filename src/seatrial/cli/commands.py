@@ -25,6 +25,7 @@ from seatrial.sinks.text import neutral
 if TYPE_CHECKING:
     from seatrial.events import Verdict
     from seatrial.sinks.base import Guarded
+    from seatrial.sinks.links import Link
 
 
 def validate(
@@ -88,6 +89,7 @@ def run_and_show(
     from seatrial.orchestration.runner import run_flow
     from seatrial.sinks.console import show
     from seatrial.sinks.files import REPORT
+    from seatrial.sinks.links import links_text
 
     out = Console()
     recorder = _verdict_recorder()
@@ -116,6 +118,8 @@ def run_and_show(
             name = f"{verdict.subject.model}/{verdict.subject.version}"
             shown = neutral(f"The values behind a finding: seatrial show {name} NUMBER")
             out.print(shown, markup=False, highlight=False, soft_wrap=True)
+        for line in links_text(recorder.shown):
+            out.print(neutral(line, 1_000), markup=False, highlight=False, soft_wrap=True)
     if failures := [sink.failure for sink in written if sink.failure]:
         raise SeatrialError("\n".join(failures))
     return verdict
@@ -229,6 +233,10 @@ def _verdict_recorder() -> Any:
     class VerdictRecorder(Sink):
         recorded: Verdict | None = None
         directory = Path()
+        shown: Sequence[Link] = ()
+
+        def links(self, links: Sequence[Link]) -> None:
+            self.shown = links
 
         def verdict(self, verdict: Verdict) -> None:
             self.recorded = verdict

@@ -29,6 +29,7 @@ GRACE_SECONDS = 5.0
 NEEDED_LATER = ("mlflow", "great_expectations")  # slow to import
 UNREACHED = "Failed to reach API"  # how Prefect's client begins what it says of a server that is not there
 INTERRUPTED = "seatrial: Interrupted. No verdict was written."
+_TEMPORARY: set[str] = set()  # the API addresses of servers that this process started
 SERVER = [
     sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
     "--host", "127.0.0.1", "--log-level", "warning", "--port",
@@ -56,12 +57,19 @@ def prefect_server(project: Project) -> Iterator[Callable[..., str]]:
     environ = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
     log = project.state / "prefect-server.log"
     server = Running([*SERVER, str(port)], port=port, values={}, env=environ, cwd=os.getcwd(), log=log)
+    _TEMPORARY.add(url)
     try:
         with _interruptible(server.stop):
             yield partial(_wait, server, url)
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         server.stop()
+        _TEMPORARY.discard(url)
+
+
+def is_temporary(url: str) -> bool:
+    """Return whether the Prefect server with this API address ends with this command, and its pages with it."""
+    return url in _TEMPORARY
 
 
 def _answering(url: str, meanwhile: Callable[[], None] = lambda: None) -> str:

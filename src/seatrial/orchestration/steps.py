@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import get_run_logger
@@ -68,12 +69,17 @@ def load_flow(project: Project, name: str) -> Any:
 
 def resolve(uri: str) -> registry.Version:
     """Look up in the registry which version is meant, now."""
-    return registry.resolve(uri)
+    version = registry.resolve(uri)
+    registered = datetime.fromtimestamp(version.created / 1000, UTC)
+    get_run_logger().info("%s: registered %s", version.uri, f"{registered:%Y-%m-%d %H:%M:%S} UTC")
+    return version
 
 
 def fetch(validation: Validation, version: registry.Version) -> None:
     """Download the version's files and verify its reference."""
     validation.fetch(version)
+    reference = validation.fetched.reference
+    get_run_logger().info("Model %s; reference %s", validation.fetched.digest, reference.digest)
 
 
 def load(validation: Validation) -> State[Any]:
@@ -88,7 +94,10 @@ def run_case(case: Case, validation: Validation) -> State[Any]:
 
 def commit(validation: Validation) -> str:
     """Write the verdict's files, and commit it to the ledger and from there to the registry."""
-    return validation.commit()
+    run_id = validation.commit()
+    registered = f"logged as run {run_id}" if run_id else "the registry is updated next, by the run that started this"
+    get_run_logger().info("%s: %s; %s", validation.verdict.subject, validation.verdict.outcome, registered)
+    return run_id
 
 
 # --- champions -------------------------------------------------------------------------------------------

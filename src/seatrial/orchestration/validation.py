@@ -6,30 +6,31 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
-from prefect.utilities.urls import url_for
 
 from seatrial import checks, registry
-from seatrial.errors import UsageError
+from seatrial.errors import SeatrialError, UsageError
 from seatrial.events import Case, Event, Verdict
 from seatrial.io.files import workplace
 from seatrial.isolation.evidence import worker_record
 from seatrial.orchestration.judge import Judge, judging
-from seatrial.orchestration.tasks import case_state, counted, verdict_state
+from seatrial.orchestration.tasks import FLOW_RUN, case_state, counted, flow_page, verdict_state
 from seatrial.pipeline import SERVICE
 from seatrial.project import MEBIBYTE, Project
 from seatrial.promotion.code import Code, read_code, with_service
 from seatrial.promotion.commit import commit_verdict
 from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
+from seatrial.registry.pages import pages
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import new_directory, write_results
+from seatrial.sinks.links import Link
 from seatrial.sinks.local.store import Retention, write_local
 
 Kind = Literal["validate", "stress"]
@@ -58,6 +59,7 @@ class Validation:
         self._options, self._start = options, time.perf_counter()
         self._fetched: registry.Fetched | None = None
         self._verdict: Verdict | None = None
+        self._run_id = ""
 
     @property
     def fetched(self) -> registry.Fetched:
@@ -152,12 +154,15 @@ class Validation:
         self._write_local(directory)
         for listener in LISTENERS.get():
             listener.results(directory)
-        if not validates:
-            return registry.record(self.verdict, self.fetched, directory)
-        page = url_for("flow-run", flow_run.id) if deployment.id else None  # a local server ends with the command
-        return commit_verdict(
-            self.project, self.verdict, self.fetched, directory, code=self._code, whole=self._complete, page=page or ""
-        )  # fmt: skip
+        page = flow_page()
+        self._run_id = (
+            commit_verdict(
+                self.project, self.verdict, self.fetched, directory, code=self._code, whole=self._complete, page=page
+            )
+            if validates
+            else registry.record(self.verdict, self.fetched, directory, page)
+        )
+        return self._run_id
 
     def _write_local(self, directory: Path) -> None:
         """Write what was kept for people on this machine; a full disk there is no fault of the version."""
@@ -170,11 +175,17 @@ class Validation:
 
     def state(self) -> State[Any]:
         """Return the state of the flow run: Completed on a pass, else Failed with the reason."""
+        version, links = self.fetched.version, list[Link]()
+        with contextlib.suppress(SeatrialError):  # a registry that is down now has the verdict nevertheless
+            links += pages(version, self._run_id)
+        if page := flow_page():
+            links.append(Link(FLOW_RUN, page))
+        shown = partial(verdict_state, self.verdict, uri=version.uri, links=links)
         if self._kind == "validate":
-            return verdict_state(self.verdict, f"Verdict of {self.verdict.subject}", page="verdict", table="findings")
+            return shown(f"Verdict of {self.verdict.subject}", page="verdict", table="findings")
         skipped = self._judge.not_run if not self.cases else ()
         note = f" ({'; '.join(skipped)})" if skipped else ""
-        return verdict_state(self.verdict, f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
+        return shown(f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
 
 
 def results_kind(kind: str, *, partial: bool) -> str:

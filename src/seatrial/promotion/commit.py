@@ -61,7 +61,7 @@ def commit_verdict(
         directory: report, JUnit, JSON and attachments of checks, of this validation alone; all files are stored.
         code: that was validated, as it was read before the trial began; as it is now by default.
         whole: every check was run. Part of a validation is logged, but is no verdict on the version.
-        page: the address of the flow run's page, for the version's description.
+        page: the address of the flow run's page, for the pages of the registry.
 
     Returns:
         The MLflow run's id; empty for a job, whose effects are applied by the worker that claimed it.
@@ -72,7 +72,7 @@ def commit_verdict(
         SeatrialError: the policy, the code or the version changed during the trial; nothing was written.
     """
     if not whole:
-        return registry.record(verdict, fetched, directory)
+        return registry.record(verdict, fetched, directory, page)
     job = JOB.get()
     if job is not None and identity(fetched.version) != job.subject:
         raise SeatrialError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from seatrial import plugins
 from seatrial.errors import UsageError
 from seatrial.events import Case, Event, Verdict
+from seatrial.sinks.links import Link
 
 
 class Sink:
@@ -47,6 +48,9 @@ class Sink:
 
     def results(self, directory: Path) -> None:
         """Receive the folder with the files of the verdict, before the verdict itself."""
+
+    def links(self, links: Sequence[Link]) -> None:
+        """Receive the pages of other programs that show the verdict, before the verdict itself."""
 
 
 SinkFactory = Callable[[Path], Sink]

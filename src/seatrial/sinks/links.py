@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _SAFE = re.compile(r"(?:https?://|#/)[^\s()<>\[\]\\`\"']+", re.ASCII)  # what a link in Markdown holds as it is
@@ -28,7 +28,19 @@ class Link:
     command: str = ""
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.address}" + (f" (start MLflow first: {self.command})" if self.command else "")
+        return f"{self.title}: {self.address}"
+
+
+def links_text(links: Sequence[Link]) -> list[str]:
+    """Return the links as lines for a terminal, and after them the commands that serve those not served yet.
+
+    Example:
+        >>> links_text([Link("MLflow run", "http://127.0.0.1:5000/#/experiments/1/runs/8f3a", "mlflow server")])
+        ['MLflow run: http://127.0.0.1:5000/#/experiments/1/runs/8f3a', 'To open it, start: mlflow server']
+    """
+    commands = dict.fromkeys(link.command for link in links if link.command)
+    many = sum(bool(link.command) for link in links) > 1
+    return [*map(str, links), *(f"To open {'them' if many else 'it'}, start: {command}" for command in commands)]
 
 
 def links_markdown(links: Iterable[Link]) -> str:

@@ -83,7 +83,7 @@ def findings_markdown(shown: Verdict | Iterable[Finding], room: int = ROOM, *, u
         for n in verdict.not_evaluated
     ]
     if command := show_command(verdict, uri):
-        head += [f"Look into a finding by its number, on the machine that validated: `{command}`", ""]
+        after += ["", f"To look into a finding by its number, on the machine that validated: `{command}`"]
     return _page(head, rows, room, after)
 
 

@@ -21,6 +21,7 @@ from seatrial.sinks.links import Link, links_markdown
 MOST_RUNS = 200  # the newest of a version that are read
 PASSED_RUNS = 10  # of those that passed
 KEY_TAG = "seatrial.key"  # of the run: the key of its verdict
+FIRST = ("seatrial", "seatrial.verdict")  # the tags of a run that MLflow shows first: those that are set first
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
 # The verdict's part of a description: from its title, the last one before END, to END, a comment in Markdown.
 _TITLE = re.compile(r"^seatrial: (?:pass|fail|inconclusive|error)\b[^\n]*\n---+$", re.MULTILINE)
@@ -81,7 +82,8 @@ def _existing_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
 
 
 def _created_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
-    tags = {KEY_TAG: key} if key else {}
+    first_seen = {name: body["tags"][name] for name in FIRST if name in body["tags"]}
+    tags = first_seen | ({KEY_TAG: key} if key else {})
     run = registry.create_run(_experiment(registry, body["model"]), run_name=body["name"], tags=tags)
     first = _existing_run(registry, body, key)
     if first is None or first.info.run_id == run.info.run_id:
@@ -207,4 +209,5 @@ def _around(description: str) -> tuple[str, str]:
     titles = list(_TITLE.finditer(until)) if end else []
     if titles:
         return until[: titles[-1].start()], after
-    return (f"{description.rstrip()}\n\n" if description.strip() else ""), ""
+    gap = "" if description.endswith("\n\n") or not description else "\n" if description.endswith("\n") else "\n\n"
+    return description + gap, ""
