@@ -171,29 +171,6 @@ def test_flows_are_leaves():
 # --- what is written down --------------------------------------------------------------------------------
 
 
-def commands() -> list[str]:
-    """Return the names of the command line's commands."""
-    from seatrial.cli.app import app
-
-    return sorted(name for name in app if not name.startswith("-"))
-
-
-def test_every_command_is_in_the_readme():
-    """Who reads the README meets each command."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert commands()
-    assert not [name for name in commands() if not re.search(rf"\bseatrial {name}\b", readme)]
-
-
-def test_every_command_in_the_readme_is_there():
-    """The README promises no command that the command line does not know."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    blocks = "\n".join(block for language, block in fenced if language in ("sh", "console"))
-    said = set(re.findall(r"^(?:\$ )?(?:\S*/)?seatrial ([a-z]+)\b", blocks, re.MULTILINE))
-    assert said <= set(commands())
-
-
 FORBIDDEN = {
     "a path of one machine": r"/work/|/tmp/lab|/home/[a-z]+/|/root/",
     "a registry of packages other than the public default": r"(index-url|extra-index|find-links|trusted-host)",

@@ -13,6 +13,10 @@ import pytest
 from tests.support.paths import ROOT
 
 HERE = ROOT / "deployments"
+PIPELINES = {  # of users, by what checks them
+    HERE / "ci" / "github.yml": ["--builtin-schema", "vendor.github-workflows"],
+    HERE / "ci" / "gitlab-ci.yml": ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
+}
 RULES = """
 extends: default
 rules:
@@ -24,9 +28,22 @@ rules:
 
 def test_yaml_is_neat() -> None:
     """No warning of yamllint in any file."""
-    lint = [sys.executable, "-m", "yamllint", "--strict", "-d", RULES, *sorted(HERE.glob("*.yaml"))]
+    lint = [sys.executable, "-m", "yamllint", "--strict", "-d", RULES, *sorted(HERE.glob("*.yaml")), *PIPELINES]
     done = subprocess.run(lint, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
+def test_a_pipeline_for_users_keeps_the_schema_of_its_system(path: Path, tmp_path: Path) -> None:
+    """And one with a misspelt key does not."""
+    wrong = tmp_path / path.name
+    wrong.write_text(
+        path.read_text(encoding="utf-8").replace("timeout", "timeuot").replace("    script:", "    scirpt:")
+    )
+    for file, code in ((path, 0), (wrong, 1)):
+        check = [Path(sysconfig.get_path("scripts")) / "check-jsonschema", *PIPELINES[path], file]
+        done = subprocess.run(check, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout
 
 
 def test_the_dockerfile_is_clean() -> None:

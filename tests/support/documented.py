@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from tests.support.paths import ROOT
+from tests.support.snippets import blocks
 
 
 def documented(page: str) -> dict[str, Any]:
-    """Run the Python blocks of a page and return what they define."""
+    """Run the Python blocks of a page of ``docs/`` and return what they define."""
     defined: dict[str, Any] = {"__name__": "documented"}
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        exec(compile(block, page, "exec"), defined)
+    for block in blocks(f"docs/{page}"):
+        if block.language == "python" and block.reason is None:
+            exec(compile(block.text, str(block), "exec"), defined)
     return defined
