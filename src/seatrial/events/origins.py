@@ -15,7 +15,7 @@ from seatrial.events.event import Finding, Severity
 SERVICE = "service"
 EXITS = ("service-broke", "service-died")
 LAYOUT = ("missing-column", "renamed-column", "extra-column")
-UNSTEADY = ("not-repeatable", "process-dependent")
+BY_BATCH = ("batch-dependent", "row-dependent", "order-dependent")
 HANGING = ("circuit-breaker", "unaffected", "recovery", "leak", "pool")
 MORE = 1.5, 0.05  # how much more often an error may be under load than without, as a factor and a share, for one cause
 
@@ -48,10 +48,10 @@ def with_origins(findings: Sequence[Finding], path: Sequence[str]) -> tuple[Find
                 break
     marked = [replace(f, downstream=True) if n in leads else f for n, f in enumerate(findings)]
     marked = _with_an_origin(marked, errors, before)
+    origins = [n for n in errors if not marked[n].downstream]
     origin_at: dict[str | None, int] = {}
-    for n in errors:
-        if not marked[n].downstream:
-            origin_at.setdefault(marked[n].stage, n)
+    for n in origins:
+        origin_at.setdefault(marked[n].stage, n)
     order = sorted(range(len(marked)), key=lambda n: _rank(marked[n]))
     number = {n: at for at, n in enumerate(order, start=1)}
 
@@ -61,7 +61,8 @@ def with_origins(findings: Sequence[Finding], path: Sequence[str]) -> tuple[Find
             return finding
         lead = _root(leads, n) if n in leads else n
         if marked[lead].downstream:
-            lead = origin_at.get(marked[lead].evidence.get("origin"), -1)
+            only = next(iter(origins)) if len(origins) == 1 else -1
+            lead = origin_at.get(marked[lead].evidence.get("origin"), only)
         evidence = {k: v for k, v in finding.evidence.items() if k not in ("pictures", "origin")}
         return replace(finding, evidence=evidence | ({"follows": number[lead]} if lead in number else {}))
 
@@ -135,9 +136,12 @@ def _made_again(a: Finding, b: Finding) -> bool:
 
 
 def _unsteady(a: Finding, b: Finding) -> bool:
-    """What is other each time differs from the reference too."""
-    here = a.stage == b.stage and a.check != b.check and b.check in ("expectations", "golden")
-    return here and a.cause in UNSTEADY and bool(columns_of(b)) and columns_of(b) <= columns_of(a)
+    """What is other each time, or in another batch, differs from the reference too, and from the service."""
+    if a.check != "invariants" or b.check not in ("expectations", "golden"):
+        return False
+    if b.stage == SERVICE:
+        return a.cause in BY_BATCH and b.cause == "batch-effect"
+    return a.stage == b.stage and bool(columns_of(b)) and columns_of(b) <= columns_of(a)
 
 
 def _also_under_load(a: Finding, b: Finding) -> bool:
