@@ -23,7 +23,7 @@ PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
     "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
     "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "demo": "help-demo",
-    "upgrade": "help-upgrade", "diff": "help-diff",
+    "upgrade": "help-upgrade", "diff": "help-diff", "show": "help-show", "trace": "help-trace",
     "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",
     "fixtures make": "help-fixtures-make",
     "fixtures check": "help-fixtures-check", "fixtures show": "help-fixtures-show",
