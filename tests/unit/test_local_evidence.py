@@ -273,6 +273,19 @@ def test_a_wrong_version_or_number_is_told_with_what_there_is(project: Path, cap
     assert "seatrial trace shop/1 --key 'a'" in shown(capsys, project, "1", "1")[1]
 
 
+def test_what_another_release_wrote_is_told(project: Path, capsys: pytest.CaptureFixture[str]):
+    """A verdict with other fields is no traceback; a record with other fields neither."""
+    folder = validated(
+        project / ".seatrial", of(Log("golden", "score", "text")), Finding("golden", "score", "Differs.")
+    )
+    file = private_folder(project / ".seatrial", folder) / "evidence.json"
+    file.write_text(file.read_text().replace('"text"', '"words"', 1))
+    assert "evidence.json cannot be read" in shown(capsys, project)[2]
+    (folder / "verdict.json").write_text((folder / "verdict.json").read_text().replace('"downstream"', '"behind"'))
+    code, _, err = shown(capsys, project)
+    assert (code, "was written by another release" in err) == (2, True)
+
+
 def test_the_latest_of_two_versions_is_shown(tmp_path: Path):
     """Whichever ran last, and each by its number."""
     for version in ("1", "2"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,9 @@ def keep_rows(
     """
     if not trial.local or (parity.ok and not any(c.drifted for c in parity.columns)):
         return
-    was, now = FrameByKey(expected, parity.key_columns), FrameByKey(actual, parity.key_columns)
+    keys = (parity.missing_keys, parity.extra_keys, parity.duplicate_keys)
+    wanted = {k for named in (*(each.sample for each in keys), *(c.worst_keys for c in parity.columns)) for k in named}
+    was, now = (FrameByKey(frame, parity.key_columns, wanted) for frame in (expected, actual))
 
     def keep(column: str, rows: Iterable[Pair], within: tuple[Pair, ...] = ()) -> None:
         if kept := tuple(rows):
@@ -69,11 +71,20 @@ def _within(c: ColumnParity, was: FrameByKey, now: FrameByKey) -> tuple[Pair, ..
 class FrameByKey:
     """A frame whose rows are found by their key, as findings name it.
 
+    Args:
+        frame: the frame.
+        key: its key columns.
+        wanted: keys; of a long frame, only their rows and the first few are found.
+
     Attributes:
-        names: the key of each row, in order.
+        names: the key of each row that is found, in order.
     """
 
-    def __init__(self, frame: pd.DataFrame, key: Sequence[str]) -> None:
+    def __init__(self, frame: pd.DataFrame, key: Sequence[str], wanted: Collection[str] | None = None) -> None:
+        if wanted is not None and len(key) == 1 and _is_plain(frame[key[0]].dtype):
+            found = frame[key[0]].astype(str).isin(wanted).to_numpy(dtype=bool).copy()
+            found[:ROWS] = True
+            frame = frame[found]
         self._frame = frame
         self.names = names_of(read_keys(frame, key, "compared"), np.arange(len(frame)))
         self._at = {name: at for at, name in reversed(list(enumerate(self.names)))}
@@ -96,6 +107,11 @@ class FrameByKey:
         """Return a row as text."""
         at = self._at.get(key)
         return None if at is None else text_of(frame_json.rows(self._frame.iloc[[at]])[0])
+
+
+def _is_plain(dtype: Any) -> bool:
+    """Whether pandas writes the values of a key as findings do."""
+    return bool(pd.api.types.is_string_dtype(dtype) or pd.api.types.is_integer_dtype(dtype))
 
 
 def text_of(value: Any) -> str:

@@ -150,8 +150,8 @@ class LocalEvidence:
             return tuple(self._records)
 
     def keep(self, record: Record) -> None:
-        """Keep a record, its texts cut to their bounds, unless there are enough like it."""
-        if not self._wanted:
+        """Keep a record, its texts cut to their bounds, unless it says nothing or there are enough like it."""
+        if not self._wanted or (isinstance(record, Raised | Log) and not record.text):
             return
         record = _bounded(record)
         about, size = _about(record), _size(record)

@@ -189,7 +189,7 @@ class Judge:
         events = run_case(self._cases[case], self._trial, case)
         reason = self.replayer.broken
         if reason:
-            self.local.keep(Log("", case.stage, printed(self.replayer)))
+            self.local.keep(Log("run", None, printed(self.replayer)))
         if reason and not any(isinstance(e, NotEvaluated) and e.crashed for e in events):
             return [NotEvaluated(case.check, case.stage, reason, crashed=True)]  # taken for something else
         return events

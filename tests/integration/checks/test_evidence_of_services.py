@@ -60,6 +60,8 @@ def test_a_request_with_a_key_is_kept_without_it_and_can_be_sent_again(
     files = [Path(folder) / name for folder, _, names in os.walk(tmp_path) for name in names]
     assert not [f for f in files if KEY.encode() in f.read_bytes()]
     assert "x-seen-key: ***" in shown
+    refused = next(f for f in findings if f.cause == "status-500" and f.check == "contract")
+    assert next(r.status for r in relevant(refused, back.records) if isinstance(r, Exchange)) == 500
 
 
 def test_the_findings_of_a_started_service_have_request_answer_and_log(tmp_path: Path) -> None:

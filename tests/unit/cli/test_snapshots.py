@@ -24,6 +24,7 @@ PAGES = {
     "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
     "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "doctor": "help-doctor",
     "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",
+    "show": "help-show", "trace": "help-trace",
     "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",
     "fixtures make": "help-fixtures-make",
     "fixtures check": "help-fixtures-check", "fixtures show": "help-fixtures-show",

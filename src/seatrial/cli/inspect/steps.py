@@ -75,7 +75,7 @@ def traced(directory: Path, version: str, key: str) -> list[Step]:
     """
     project = Project.find(directory)
     project.activate()
-    found = registry.resolve(version)
+    found = registry.resolve(version if ":" in version else f"{project.registry}:/{version}")
     with workplace(project.state / "versions") as folder:
         fetched = registry.fetch(found, folder)
         with open_replayer(project, fetched.model) as replayer:

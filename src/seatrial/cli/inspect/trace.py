@@ -15,7 +15,7 @@ def trace(version: str, *, key: str, project: Path = Path(), as_json: Json = Fal
     """Run one request of the reference through every stage of the version, and compare each frame with the reference.
 
     Args:
-        version: version as models:/NAME/VERSION or models:/NAME@ALIAS.
+        version: version as models:/NAME/VERSION, models:/NAME@ALIAS or NAME/VERSION.
         key: key of the request, as findings name it; the columns of a key are separated by " / ".
         project: project directory.
         as_json: print JSON.

@@ -125,11 +125,16 @@ def _read(state: Path, folder: Path) -> Validation:
     told = _verdict(folder / FILES["json"])
     subject, private = told["subject"], private_folder(state, folder)
     kind = folder.parent.name.rpartition("-")[2]
+    try:
+        findings = tuple(Finding(**{**f, "severity": Severity(f["severity"])}) for f in told["findings"])
+        not_evaluated = tuple(NotEvaluated(**n) for n in told["not_evaluated"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{folder / FILES['json']} was written by another release of seatrial. Validate the version again."
+        ) from error
     return Validation(
         model=subject["model"], version=subject["version"], kind=kind if kind in ("partial", "stress") else "",
-        folder=folder, summary=str(told["summary"]),
-        findings=tuple(Finding(**{**f, "severity": Severity(f["severity"])}) for f in told["findings"]),
-        not_evaluated=tuple(NotEvaluated(**n) for n in told["not_evaluated"]),
+        folder=folder, summary=str(told["summary"]), findings=findings, not_evaluated=not_evaluated,
         records=_records(private), private=private,
     )  # fmt: skip
 
