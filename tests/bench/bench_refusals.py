@@ -56,10 +56,8 @@ def main(names: Sequence[str]) -> None:
             wrong = "" if code == 2 and all(part in said for part in case.says) else "  WRONG"
             print(f"{wall:6.2f} s {used:6.2f} s  {code}{wrong}  {case.name}: {first[:WIDTH]}")
         slow = sum(wall > GOAL_SECONDS for wall in walls)
-        print(
-            f"{len(walls)} refusals, the slowest {max(walls):.2f} s ({max(processor):.2f} s of the processor), the median "
-            f"{sorted(walls)[len(walls) // 2]:.2f} s; {slow} took more than {GOAL_SECONDS:g} s."
-        )
+        worst, middle = f"{max(walls):.2f} s ({max(processor):.2f} s of the processor)", sorted(walls)[len(walls) // 2]
+        print(f"{len(walls)} refusals: slowest {worst}, median {middle:.2f} s; {slow} above {GOAL_SECONDS:g} s.")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from seatrial.isolation.opening import open_replayer
 from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.orchestration.cluster import connected
 from seatrial.pipeline import SERVICE, Model, Pipeline
-from seatrial.policy.policy import Policy, policy_digest
+from seatrial.policy.digest import policy_digest
+from seatrial.policy.policy import Policy
 from seatrial.project import Project
 from seatrial.reference.champion import ChampionContract
 from seatrial.reference.snapshot import Reference

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import PolicyError, unknown
-from seatrial.io.bundle import directory_digest
 from seatrial.io.files import is_leftover
 from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
+from seatrial.policy.digest import policy_digest
 from seatrial.policy.failures import FailurePolicy
 from seatrial.policy.load import Load, Slo
 from seatrial.policy.service import (
@@ -125,8 +125,3 @@ class Policy:
     def of(self, stage: str) -> StagePolicy:
         """Return the policy of a stage; one without a file gets the defaults."""
         return self.stages.get(stage, StagePolicy())
-
-
-def policy_digest(directory: Path) -> str:
-    """Return the digest of all that a policy's directory says, without reading it; what editors leave says nothing."""
-    return directory_digest(directory, without=is_leftover)

@@ -15,7 +15,7 @@ from seatrial.errors import RegistryError, SeatrialError, UsageError
 from seatrial.events import Outcome, Verdict
 from seatrial.io.files import atomic_write
 from seatrial.ledger import JOB, Facts, Job, Ledger, Overtaken, Signed, identity
-from seatrial.policy.policy import policy_digest
+from seatrial.policy.digest import policy_digest
 from seatrial.policy.service import promotion
 from seatrial.process import crash_points
 from seatrial.project import Project

@@ -16,7 +16,7 @@ from seatrial import registry
 from seatrial.errors import UsageError
 from seatrial.events import Outcome
 from seatrial.io.bundle import directory_digest
-from seatrial.policy.policy import policy_digest
+from seatrial.policy.digest import policy_digest
 from seatrial.project import Project
 from seatrial.promotion.attestation import Statement
 from seatrial.promotion.chain import CannotTell, chain_of

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from seatrial import registry
 from seatrial.errors import RegistryError
 from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity
-from seatrial.policy.policy import policy_digest
+from seatrial.policy.digest import policy_digest
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion import attestation

@@ -57,14 +57,14 @@ def sketch_of(tree: ast.Module, name: str) -> Sketch:
     """Return what the file says of the pipeline with this name.
 
     Example:
-        >>> text = "p = Pipeline('a', key='id', raw=parse, score=predict, dependencies=[Dependency('store', url=U)])"
+        >>> text = "p = seatrial.Pipeline('a', key='id', raw=f, score=g, dependencies=[Dependency('store', url=U)])"
         >>> sketch = sketch_of(ast.parse(text), "p")
         >>> list(sketch.stages), sketch.dependencies, sketch.command
         (['raw', 'score'], ('store',), ())
     """
     found = [value for assigned, value in _assigned(tree) if assigned == name]
     bound = sum(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in ast.walk(tree))
-    if len(found) != 1 or bound != 1 or not isinstance(found[0], ast.Call) or _called(found[0]) != "Pipeline":
+    if len(found) != 1 or bound != 1 or not isinstance(found[0], ast.Call) or not _ours(found[0], tree):
         return Sketch()
     given = {k.arg: k.value for k in found[0].keywords}
     if None in given:  # **more
@@ -97,6 +97,19 @@ def _called(value: ast.expr | None) -> str:
         return ""
     function = value.func
     return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def _ours(call: ast.Call, tree: ast.Module) -> bool:
+    """Return whether a call is of seatrial's own ``Pipeline``, and not of another thing of that name."""
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr == "Pipeline" and isinstance(function.value, ast.Name) and function.value.id == "seatrial"
+    return _called(call) == "Pipeline" and any(
+        isinstance(node, ast.ImportFrom)
+        and (node.module or "").partition(".")[0] == "seatrial"
+        and any(alias.name == "Pipeline" and not alias.asname for alias in node.names)
+        for node in tree.body
+    )
 
 
 def _words(tree: ast.Module) -> Iterator[str]:
