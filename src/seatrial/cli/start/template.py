@@ -11,6 +11,7 @@ from seatrial.cli.start.schemas import Field
 
 EDIT = "EDIT"
 SCORES = ("prob", "score", "pred", "risk", "value", "result", "amount", "minutes", "price")
+BOOT = "120"  # seconds: a busy machine needs longer than gunicorn's 30 to import MLflow and a framework of models
 BY_PATH = ("joblib.load", "pickle.load", "cloudpickle.load")
 
 
@@ -171,6 +172,7 @@ def service_lines(plan: Plan) -> list[str]:
         f"    predict={json.dumps(plan.route.path)},",
         *([] if app.documented else ["    openapi=None,"]),
         f'    env={{"{variable}": "{{model.path}}{"/model.pkl" if _loader(plan) in BY_PATH else ""}"}},',
+        f"    ready_seconds={BOOT},",
         "),",
     ]
 
@@ -182,5 +184,5 @@ def _command(plan: Plan) -> list[str]:
         return ["uvicorn", *(["--factory"] if app.factory else []), app.address, "--port", "{port}"]
     address = f"{app.address}()" if app.factory else app.address
     if program(plan.root, "gunicorn"):
-        return ["gunicorn", address, "--workers", "2", "--bind", "127.0.0.1:{port}"]
+        return ["gunicorn", address, "--workers", "2", "--timeout", BOOT, "--bind", "127.0.0.1:{port}"]
     return ["flask", "--app", app.address, "run", "--port", "{port}"]
