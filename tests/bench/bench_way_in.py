@@ -7,10 +7,14 @@ nothing else uses.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.tutorial import Block, play, sections
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.tutorial import Block, play, sections  # noqa: E402
 
 LIMIT_SECONDS = 180.0
 PAGE = sections("tutorial/first-service.md")
