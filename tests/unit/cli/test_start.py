@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.cli.start.documents import documented
+from seatrial.cli.start import plan as plans
+from seatrial.cli.start.documents import Documented, documented
 from seatrial.cli.start.init import init
 from seatrial.cli.start.plan import Plan, make_plan
 from seatrial.cli.start.schemas import Field, dtype_of, schema_fields
@@ -280,12 +281,25 @@ def test_what_is_ambiguous_is_asked_on_a_terminal_alone(tmp_path: Path, monkeypa
     plan = planned(tmp_path, app="second:app", model="ale", key="batch")
     assert plan.application
     assert (plan.application.framework, plan.name, plan.key) == ("flask", "ale", "batch")
-    with pytest.raises(
-        UsageError, match=r"'frist:app' is not known. Known: first:app, second:app. Did you"
-    ):
+    with pytest.raises(UsageError, match=r"'frist:app' is not known. Known: first:app, second:app. Did you"):
         planned(tmp_path, app="frist:app")
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("rich.prompt.Prompt.ask", lambda question, *, choices, default: (choices or [default])[-1])
     init(tmp_path, here=True, say=lambda _: None)
     assert Project.find(tmp_path).models == ("beer",)
+
+
+@pytest.mark.parametrize(
+    ("field", "call"), [("probability", "predict_proba(inputs)[:, 1]"), ("price", "predict(inputs)  # EDIT")]
+)
+def test_what_a_service_at_an_address_calls_is_told_by_its_answer(
+    field: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probability is of predict_proba; of any other number it is not known, and the line is marked."""
+    found = Documented("/score", (Field("id", "string"),), (Field("id", "string"), Field(field, "float64")), "/", True)
+    monkeypatch.setattr(plans, "read_document", lambda _: found)
+    text, _ = made(tmp_path, target="http://127.0.0.1:8000")
+    assert f"answer = model.{call}" in text
+    assert 'url="http://127.0.0.1:8000"' in text
+    assert "FastAPI repeats NaN" in (tmp_path / "expectations" / "service.toml").read_text()

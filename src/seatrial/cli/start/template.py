@@ -117,7 +117,9 @@ def _response(plan: Plan) -> Iterator[str]:
     yield f'    inputs = frame.drop(columns="{plan.key}")'
     if rest:
         yield f'    raise NotImplementedError("{EDIT}: return these fields too: {", ".join(rest)}")'
-    yield f"    answer = model.{'predict_proba(inputs)[:, 1]' if plan.method == 'predict_proba' else 'predict(inputs)'}"
+    call = "predict_proba(inputs)[:, 1]" if plan.method == "predict_proba" else "predict(inputs)"
+    unsure = f"  # {EDIT}: or predict_proba, as the service does" if plan.target and plan.method == "predict" else ""
+    yield f"    answer = model.{call}{unsure}"
     if plan.digits is not None:
         yield f"    answer = [round(float(each), {plan.digits}) for each in answer]"
     elif plan.method == "predict" and field.dtype in ("int64", "float64"):
