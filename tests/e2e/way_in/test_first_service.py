@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.process.running import free_port
-from tests.support.tutorial import Block, Played, environ, play, sections
+from tests.support.tutorial import Played, environ, play, sections
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("way-in")]
@@ -32,14 +32,19 @@ def played(name: str, folder: Path, said: dict[str, str] | None = None) -> Playe
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the first section."""
-    return tmp_path_factory.mktemp("fastapi")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Played]:
+    """The folder of the first section, followed to its end, with the planted bug undone."""
+    folder = tmp_path_factory.mktemp("fastapi")
+    done = played(FASTAPI, folder)
+    features = folder / "features.py"
+    features.write_text(features.read_text().replace("// 12,", "/ 12,"))
+    return folder, done
 
 
 @pytest.fixture
-def address(repository: Path) -> Iterator[str]:
+def address(followed: tuple[Path, Played]) -> Iterator[str]:
     """The service of the first section, started as the page says."""
+    repository = followed[0]
     line = next(block.text for block in PAGE[RUNNING] if block.language == "sh")
     port = free_port()
     words = shlex.split(line.replace("8000", str(port)))
@@ -62,36 +67,29 @@ def answers(url: str) -> bool:
         return False
 
 
-def files(name: str) -> list[Block]:
-    return [block for block in PAGE[name] if block.language == "python" and block.title]
+def write_training(folder: Path) -> None:
+    """Write the files of the first section, without its service."""
+    for block in PAGE[FASTAPI]:
+        if block.language == "python" and block.title != "app.py":
+            (folder / block.title).write_text(block.text)
 
 
-def test_fastapi_with_plain_mlflow(repository: Path) -> None:
+def test_fastapi_with_plain_mlflow(followed: tuple[Path, Played]) -> None:
     """Train, init, one line, doctor, capture, a pass; then a planted bug is found at its stage and column."""
-    done = played(FASTAPI, repository)
+    folder, done = followed
     assert list(done.ended.values()) == [0, 0, 0, 0, 0, 1]
-    assert not (repository / "flows").exists()
-    undo(repository / "features.py")
-
-
-def undo(path: Path) -> None:
-    text = path.read_text()
-    path.write_text(text.replace("// 12,", "/ 12,"))
+    assert not (folder / "flows").exists()
 
 
 def test_flask_behind_gunicorn(tmp_path: Path) -> None:
     """Features are computed by the handler itself: a bug in it is found at the service."""
-    for block in files(FASTAPI):
-        if block.title != "app.py":
-            (tmp_path / block.title).write_text(block.text)
+    write_training(tmp_path)
     done = played(FLASK, tmp_path)
     assert list(done.ended.values())[-1] == 1
 
 
-def test_a_service_that_runs_already(repository: Path, address: str, tmp_path: Path) -> None:
+def test_a_service_that_runs_already(address: str, tmp_path: Path) -> None:
     """Its fields are those of its OpenAPI document."""
-    for block in files(FASTAPI):
-        if block.title != "app.py":
-            (tmp_path / block.title).write_text(block.text)
+    write_training(tmp_path)
     played(RUNNING, tmp_path, {"http://127.0.0.1:8000": address})
     assert os.listdir(tmp_path).count("app.py") == 0

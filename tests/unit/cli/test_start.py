@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from seatrial.cli.start.documents import documented
+from seatrial.cli.start import plan as plans
+from seatrial.cli.start.documents import Documented, documented
 from seatrial.cli.start.init import init
 from seatrial.cli.start.plan import Plan, make_plan
 from seatrial.cli.start.schemas import Field, dtype_of, schema_fields
@@ -176,6 +179,7 @@ def test_nothing_is_run_and_what_does_not_parse_is_passed_by(tmp_path: Path) -> 
         env__lib__site="from fastapi import FastAPI\napp = FastAPI()\n@app.post('/x')\ndef x(): ...",
     )  # fmt: skip
     (tmp_path / "env" / "pyvenv.cfg").touch()
+    (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere.py")
     assert planned(tmp_path).application is None
     assert "EDIT" in made(tmp_path)[0]
 
@@ -255,3 +259,47 @@ def test_a_document_from_anywhere_breaks_nothing() -> None:
         (Field("id", "string"), Field("n", "Int64")),
         False,
     )
+
+
+def test_what_is_ambiguous_is_asked_on_a_terminal_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere the likeliest is taken; --app, --model and --key answer beforehand."""
+    app = "from {0} import {1}\napp = {1}({2})\n@app.post('/predict')\ndef predict():\n    return {{'score': 1}}\n"
+    write(
+        tmp_path, first=app.format("fastapi", "FastAPI", ""), second=app.format("flask", "Flask", "__name__"),
+        train="import mlflow\nmlflow.register_model('runs:/1/m', 'wine')\nmlflow.register_model('runs:/2/m', 'beer')\n",
+    )  # fmt: skip
+    asked: list[tuple[str, list[str]]] = []
+
+    def last(question: str, answers: Sequence[str], *, free: bool = False) -> str:
+        asked.append((question, list(answers)))
+        return answers[-1]
+
+    plan = make_plan(tmp_path, last)
+    assert plan.application
+    assert (plan.application.address, plan.name) == ("second:app", "beer")
+    assert asked[0] == ("Which application serves the model?", ["first:app", "second:app"])
+    plan = planned(tmp_path, app="second:app", model="ale", key="batch")
+    assert plan.application
+    assert (plan.application.framework, plan.name, plan.key) == ("flask", "ale", "batch")
+    with pytest.raises(UsageError, match=r"'frist:app' is not known. Known: first:app, second:app. Did you"):
+        planned(tmp_path, app="frist:app")
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("rich.prompt.Prompt.ask", lambda question, *, choices, default: (choices or [default])[-1])
+    init(tmp_path, here=True, say=lambda _: None)
+    assert Project.find(tmp_path).models == ("beer",)
+
+
+@pytest.mark.parametrize(
+    ("field", "call"), [("probability", "predict_proba(inputs)[:, 1]"), ("price", "predict(inputs)  # EDIT")]
+)
+def test_what_a_service_at_an_address_calls_is_told_by_its_answer(
+    field: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probability is of predict_proba; of any other number it is not known, and the line is marked."""
+    found = Documented("/score", (Field("id", "string"),), (Field("id", "string"), Field(field, "float64")), "/", True)
+    monkeypatch.setattr(plans, "read_document", lambda _: found)
+    text, _ = made(tmp_path, target="http://127.0.0.1:8000")
+    assert f"answer = model.{call}" in text
+    assert 'url="http://127.0.0.1:8000"' in text
+    assert "FastAPI repeats NaN" in (tmp_path / "expectations" / "service.toml").read_text()

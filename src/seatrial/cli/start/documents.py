@@ -11,9 +11,10 @@ from typing import Any
 
 from seatrial.cli.start.applications import PREDICTS, READY
 from seatrial.cli.start.schemas import Field, schema_fields
+from seatrial.errors import UsageError
 
 PATH = "/openapi.json"
-SECONDS, MOST_BYTES = 3.0, 5_000_000
+SECONDS, MOST_BYTES = 10.0, 5_000_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def read_document(url: str) -> Documented | None:
     """Read the OpenAPI document at an address; None where it has none that says how to ask it.
 
     Raises:
-        UsageError: the address cannot be used.
+        UsageError: the address cannot be used, or nothing answers there.
     """
     from seatrial.pipeline.address import check_url  # brings pandas
 
@@ -40,8 +41,13 @@ def read_document(url: str) -> Documented | None:
         request = urllib.request.Request(url.rstrip("/") + PATH, headers={"Accept": "application/json"})  # noqa: S310
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  an address that the user gave
             document = json.loads(answer.read(MOST_BYTES))
-    except (OSError, ValueError, RecursionError, urllib.error.URLError):
-        return None
+    except (urllib.error.HTTPError, ValueError, RecursionError):
+        return None  # it answers, and has no such document
+    except OSError as error:
+        raise UsageError(
+            f"Nothing answers at {url} ({getattr(error, 'reason', error)}). Start the service, or correct --target; "
+            "its OpenAPI document says which fields a request has."
+        ) from error
     return documented(document)
 
 

@@ -123,7 +123,7 @@ def make_plan(root: Path, choose: Choose, *, app: str = "", model: str = "", key
         models=tuple(sorted(models, key=lambda each: each.name != name)),
         loaded=loaded,
         feature=features[0] if features else None,
-        method=_method(modules, reached),
+        method=_method(modules, reached, answer),
         digits=_digits(predicting[1]) if predicting and route else None,
         environment=tuple(dict.fromkeys(each for each in read if each not in own)),
         tracking_uri=_tracking_uri(root, modules),
@@ -161,9 +161,11 @@ def _keys(request: Sequence[Field], answer: Sequence[Field], name: str) -> list[
     return order or (["request_id"] if request else ["id"])
 
 
-def _method(modules: Sequence[Module], reached: Sequence[Module]) -> str:
+def _method(modules: Sequence[Module], reached: Sequence[Module], answer: Sequence[Field]) -> str:
+    """Return what is called of the model: by the service, else by any script, else what the answer is named for."""
     used = [called_name(call).rpartition(".")[2] for module in reached or modules for call in calls(module.tree)]
-    return "predict_proba" if "predict_proba" in used else "predict"
+    named = not reached and any("prob" in field.name.lower() for field in answer)
+    return "predict_proba" if named or "predict_proba" in used else "predict"
 
 
 def _digits(tree: ast.AST) -> int | None:

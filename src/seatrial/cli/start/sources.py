@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-MOST_FILES, MOST_BYTES = 2_000, 1_000_000
+MOST_FILES, MOST_FOLDERS, MOST_BYTES = 2_000, 20_000, 1_000_000
 LEFT_OUT = {
     "node_modules", "site-packages", "__pycache__", "mlruns", "mlartifacts", "build", "dist", "tests", "test", "docs",
 }  # fmt: skip
@@ -162,17 +162,17 @@ def read_sources(root: Path) -> tuple[Module, ...]:
 
 def _files(root: Path) -> Iterator[Path]:
     left = MOST_FILES
-    for folder, folders, names in os.walk(root):
+    for number, (folder, folders, names) in enumerate(os.walk(root)):
+        if number > MOST_FOLDERS:
+            return
         here = Path(folder)
-        folders[:] = sorted(
-            n for n in folders
-            if n[:1] != "." and n not in LEFT_OUT and not (here / n / "pyvenv.cfg").is_file()
-        )  # fmt: skip
+        own = [name for name in folders if name[:1] != "." and name not in LEFT_OUT]
+        folders[:] = sorted(name for name in own if not (here / name / "pyvenv.cfg").is_file())
         for name in sorted(names):
-            if name.endswith(".py") and not name.startswith(("test_", "conftest")) and left:
-                path = here / name
+            path = here / name
+            if left and name.endswith(".py") and not name.startswith(("test_", "conftest")) and path.is_file():
+                left -= 1
                 if path.stat().st_size <= MOST_BYTES:
-                    left -= 1
                     yield path
 
 

@@ -11,6 +11,7 @@ from seatrial.cli.start.schemas import Field
 
 EDIT = "EDIT"
 SCORES = ("prob", "score", "pred", "risk", "value", "result", "amount", "minutes", "price")
+BOOT = "120"  # seconds: a busy machine needs longer than gunicorn's 30 to import MLflow and a framework of models
 BY_PATH = ("joblib.load", "pickle.load", "cloudpickle.load")
 
 
@@ -116,7 +117,9 @@ def _response(plan: Plan) -> Iterator[str]:
     yield f'    inputs = frame.drop(columns="{plan.key}")'
     if rest:
         yield f'    raise NotImplementedError("{EDIT}: return these fields too: {", ".join(rest)}")'
-    yield f"    answer = model.{'predict_proba(inputs)[:, 1]' if plan.method == 'predict_proba' else 'predict(inputs)'}"
+    call = "predict_proba(inputs)[:, 1]" if plan.method == "predict_proba" else "predict(inputs)"
+    unsure = f"  # {EDIT}: or predict_proba, as the service does" if plan.target and plan.method == "predict" else ""
+    yield f"    answer = model.{call}{unsure}"
     if plan.digits is not None:
         yield f"    answer = [round(float(each), {plan.digits}) for each in answer]"
     elif plan.method == "predict" and field.dtype in ("int64", "float64"):
@@ -171,6 +174,7 @@ def service_lines(plan: Plan) -> list[str]:
         f"    predict={json.dumps(plan.route.path)},",
         *([] if app.documented else ["    openapi=None,"]),
         f'    env={{"{variable}": "{{model.path}}{"/model.pkl" if _loader(plan) in BY_PATH else ""}"}},',
+        f"    ready_seconds={BOOT},",
         "),",
     ]
 
@@ -182,5 +186,5 @@ def _command(plan: Plan) -> list[str]:
         return ["uvicorn", *(["--factory"] if app.factory else []), app.address, "--port", "{port}"]
     address = f"{app.address}()" if app.factory else app.address
     if program(plan.root, "gunicorn"):
-        return ["gunicorn", address, "--workers", "2", "--bind", "127.0.0.1:{port}"]
+        return ["gunicorn", address, "--workers", "2", "--timeout", BOOT, "--bind", "127.0.0.1:{port}"]
     return ["flask", "--app", app.address, "run", "--port", "{port}"]
