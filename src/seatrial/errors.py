@@ -29,6 +29,8 @@ class SeatrialError(Exception):
 
     Attributes:
         exit_code: the exit code of a command that ends with this error.
+        details: the traceback of the project's own code that led to it, for its author: it may hold values of rows, so
+            no event has it. Empty where there is none.
 
     Example:
         >>> from seatrial import Pipeline, SeatrialError
@@ -40,6 +42,7 @@ class SeatrialError(Exception):
     """
 
     exit_code = EXIT_INCONCLUSIVE
+    details = ""
 
 
 class UsageError(SeatrialError):
@@ -95,7 +98,13 @@ class EnvironmentUnavailable(SeatrialError):
 
 
 class TargetError(SeatrialError):
-    """A service under validation cannot be started or reached, or its protocol is not understood."""
+    """A service under validation cannot be started or reached, or its protocol is not understood.
+
+    Attributes:
+        asked: the request that has no answer, a :class:`seatrial.targets.messages.Asked`; None where none was sent.
+    """
+
+    asked: object = None
 
 
 class AnswerError(TargetError):

@@ -12,9 +12,11 @@ from seatrial.errors import ProjectError
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
     from seatrial.policy.policy import Policy
-    from seatrial.policy.tool import Limits
+    from seatrial.policy.tool import Limits, LocalEvidenceSettings
 
 PYPROJECT = "pyproject.toml"
+EXPECTATIONS = "expectations"
+MLFLOW_STORE = "mlflow.db"  # MLflow's own name for it
 
 # Whoever starts seatrial may have set any of these; what they set is kept.
 QUIET = {
@@ -43,6 +45,12 @@ def _limits() -> Limits:
     return Limits()
 
 
+def _local_evidence() -> LocalEvidenceSettings:
+    from seatrial.policy.tool import LocalEvidenceSettings
+
+    return LocalEvidenceSettings()
+
+
 @dataclass(frozen=True)
 class Project:
     """Where things are, and how a model is kept apart. Every path is absolute.
@@ -50,8 +58,8 @@ class Project:
     ``models`` are patterns of the registered models that are this project's, such as ``payments-*``; ``environment``
     names the variables that the process which loads a model may see, beside those of any program; ``registry`` is the
     scheme of the registry that 'seatrial reconcile' watches; ``code`` declares the files that make path and service;
-    ``head_hours`` is how long a signed head counts. ``python``, ``command``, ``isolation``, ``readable`` and
-    ``engines`` are as set in [tool.seatrial].
+    ``head_hours`` is how long a signed head counts. ``tracking_uri``, ``python``, ``command``, ``isolation``,
+    ``readable``, ``engines`` and ``local_evidence`` are as set in [tool.seatrial].
     """
 
     root: Path
@@ -71,6 +79,8 @@ class Project:
     registry: str = "models"
     code: tuple[str, ...] = ()
     head_hours: float = 24.0
+    tracking_uri: str = ""
+    local_evidence: LocalEvidenceSettings = field(default_factory=_local_evidence)
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -82,7 +92,8 @@ class Project:
                 return cls._read(root, settings)
         raise ProjectError(
             f"There is no seatrial project at {start} or above it: no pyproject.toml has a [tool.seatrial] table. "
-            "Make one with 'seatrial init DIR', or name its directory with --project."
+            "In an existing repository: 'seatrial init --here'. For a new one: 'seatrial init DIR'. For one elsewhere: "
+            "--project DIR."
         )
 
     @classmethod
@@ -110,6 +121,8 @@ class Project:
             registry=found.registry,
             code=found.code,
             head_hours=found.head_hours,
+            tracking_uri=found.tracking_uri,
+            local_evidence=found.local_evidence,
         )
 
     def pipeline(self) -> Pipeline:
@@ -119,10 +132,32 @@ class Project:
         return load_pipeline(self.pipeline_file, self.pipeline_name)
 
     def policy(self, pipeline: Pipeline) -> Policy:
-        """Read the policy; PolicyError names the file that cannot be used."""
+        """Read the policy; PolicyError names the file that cannot be used.
+
+        Without the default folder the policy is that of no files. A folder that the settings name must be there.
+        """
         from seatrial.policy.policy import Policy
 
-        return Policy.load(self.expectations, pipeline)
+        return Policy.load(self.expectations, pipeline, optional=self.expectations == self.root / EXPECTATIONS)
+
+    def model_store(self) -> tuple[str, Path | None]:
+        """Return MLflow's tracking URI where the environment names none, and the folder of a local store's artifacts.
+
+        It is the one that the settings name; else the store that MLflow itself made in the project's root, as a
+        training script does; else one in the state directory. The artifacts of a server are its own: None.
+        """
+        beside = self.root / MLFLOW_STORE
+        uri = self.tracking_uri
+        if not uri and (self.state / MLFLOW_STORE).is_file():
+            return f"sqlite:///{self.state / MLFLOW_STORE}", self.state / "artifacts"
+        if not uri:
+            found = beside.is_file()
+            folder = self.root if found else self.state
+            return f"sqlite:///{folder / MLFLOW_STORE}", folder / ("mlruns" if found else "artifacts")
+        if uri.startswith("sqlite:///"):
+            file = self.root / uri.removeprefix("sqlite:///")
+            return f"sqlite:///{file}", file.parent / ("artifacts" if file.parent == self.state else "mlruns")
+        return (uri, None) if "://" in uri else (str(self.root / uri), None)
 
     def activate(self) -> None:
         """Point MLflow and Prefect at the project's own state unless the environment says otherwise, and quieten them.
@@ -130,13 +165,26 @@ class Project:
         Must run before either is imported: both read the environment once.
         """
         self.state.mkdir(parents=True, exist_ok=True)
+        if not (ignored := self.state / ".gitignore").exists():
+            ignored.write_text("*\n", encoding="utf-8")
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         if "MLFLOW_TRACKING_URI" not in os.environ:
-            os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.state / 'mlflow.db'}"
-            os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", str(self.state / "artifacts"))
+            os.environ["MLFLOW_TRACKING_URI"], artifacts = self.model_store()
+            if not self.tracking_uri:
+                _own_stores.add(os.environ["MLFLOW_TRACKING_URI"])
+            if artifacts is not None:
+                os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", str(artifacts))
         if "PREFECT_API_URL" not in os.environ:
             os.environ.setdefault("PREFECT_HOME", str(self.state / "prefect"))
+
+
+_own_stores: set[str] = set()
+
+
+def is_own_store(address: str) -> bool:
+    """Return whether MLflow's address is a project's own store, taken because the environment names none."""
+    return address in _own_stores
 
 
 def _settings(path: Path) -> dict[str, object] | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import pandas as pd
 
 from seatrial.errors import StageError, UsageError, unknown
+from seatrial.events.local import LocalEvidence, Raised
 from seatrial.parity.noisy import Noise, compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
@@ -53,6 +54,7 @@ class Trial:
 
     Attributes:
         access: what a request to a service that runs already carries, once it is known: no event may hold its secrets.
+        local: what findings are about, with values; see :mod:`seatrial.events.local`. Nothing is kept by default.
         on_progress: called by checks that take long, with the steps done, the steps in all, and the next step. Set
             it to show progress. It must return at once and must not raise.
         connect: how the Dask cluster is reached that sends the load, where the policy names one; by default directly.
@@ -103,6 +105,7 @@ class Trial:
         self.service = service
         self.sandbox = sandbox or Sandbox()
         self.access = Access()
+        self.local = LocalEvidence(0)
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self.connect: Connect | None = None
         self._done: dict[Any, Future[Any]] = {}
@@ -129,7 +132,7 @@ class Trial:
         Raises:
             StageError: the stage raised or broke the rule on one of them; the first error is raised.
         """
-        return [_frame(results[-1]) for results in self.replayer.replay([stage], batches)]
+        return [self._frame(results[-1]) for results in self.replayer.replay([stage], batches)]
 
     def through(
         self,
@@ -153,7 +156,7 @@ class Trial:
         if not stages:
             return frame
         [results] = self.replayer.replay(stages, [frame], model=model, sources=sources)
-        return _frame(results[-1])
+        return self._frame(results[-1])
 
     def input_of(self, stage: str) -> pd.DataFrame:
         """Return the recorded input of a stage, as a copy: a stage may write into the frame it receives."""
@@ -177,7 +180,7 @@ class Trial:
         stages = self.pipeline.stages
         [results] = self.once("chained", lambda: self.replayer.replay(stages, [self.reference.requests]))
         at = stages.index(self.pipeline.stage(stage).name)
-        return shared(_frame(results[min(at, len(results) - 1)]))
+        return shared(self._frame(results[min(at, len(results) - 1)]))
 
     def parity(self, stage: str, replay: Replay = "isolated") -> Parity:
         """Return how a replay of a stage compares with the reference.
@@ -234,8 +237,9 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-
-def _frame(result: pd.DataFrame | StageError) -> pd.DataFrame:
-    if isinstance(result, StageError):
-        raise result
-    return result
+    def _frame(self, result: pd.DataFrame | StageError) -> pd.DataFrame:
+        if isinstance(result, StageError):
+            if result.details:
+                self.local.keep(Raised(result.stage, str(result), result.details))
+            raise result
+        return result

@@ -149,7 +149,7 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         project = Path(place) / "payments"
-        run([*SEATRIAL, "init", str(project)], Path(place))
+        run([*SEATRIAL, "init", str(project), "--example", "payments"], Path(place))
         run([sys.executable, "payments/train.py"], project)
         with prefect_server(Path(place) / "prefect") as (url, starting):
             measured = {

@@ -124,7 +124,7 @@ def ran(python: Path, scales: str, project: Path, prefect_api: str) -> Run:
         command = [str(python), *(words if words[0].endswith(".py") else ("-m", "seatrial", *words))]
         return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
-    assert run("init", str(project), "--quiet", cwd=project.parent).returncode == 0
+    assert run("init", str(project), "--example", "payments", "--quiet", cwd=project.parent).returncode == 0
     shutil.rmtree(project / "expectations")
     shutil.copytree(PROJECT, project, dirs_exist_ok=True)
     trained = run("scales/train.py")

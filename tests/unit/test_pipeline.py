@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from seatrial import Dependency, Pipeline, Samples, Service, Stage
 from seatrial.errors import PipelineError, StageError
 from seatrial.pipeline import describe
+from seatrial.worker.loading import load_pipeline
 
 FRAME = pd.DataFrame({"id": ["a", "b", "c"], "x": [1.0, 2.0, 3.0]})
 
@@ -311,3 +313,17 @@ def test_numbers_out_of_range_are_refused(made: Any) -> None:
     """With what is allowed."""
     with pytest.raises(PipelineError, match=r"\(.*=.*\): "):
         made()
+
+
+def test_a_service_runs_beside_the_file_of_its_pipeline(tmp_path, monkeypatch):
+    """Whether a project loads the file or somebody imports it; only what is typed into a prompt has no file."""
+    text = "from seatrial import Pipeline\npipeline = Pipeline('p', key='id', raw=lambda f: f, response=lambda f: f)\n"
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "imported_path.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path / "app")
+    assert importlib.import_module("imported_path").pipeline.folder == tmp_path / "app"
+    assert load_pipeline(tmp_path / "app" / "imported_path.py", "pipeline").folder == tmp_path / "app"
+    monkeypatch.chdir(tmp_path)
+    typed = {}
+    exec(text, typed)
+    assert typed["pipeline"].folder == tmp_path

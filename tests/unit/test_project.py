@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +57,7 @@ def test_folders_can_be_named(root):
 
 def test_no_project_says_how_to_make_one(tmp_path):
     """Neither here nor above: both ways on are named."""
-    with pytest.raises(ProjectError, match=r"no seatrial project at .* or above it.*'seatrial init DIR'.*--project"):
+    with pytest.raises(ProjectError, match=r"no seatrial project at .* or above it.*'seatrial init --here'.*--project"):
         Project.find(tmp_path / "nowhere")
 
 
@@ -117,6 +119,34 @@ def test_local_state_stays_in_the_project_unless_it_is_told_otherwise(root, monk
         assert os.environ["MLFLOW_TRACKING_URI"] == "http://there"
         assert "PREFECT_HOME" not in os.environ
         assert "_MLFLOW_SERVER_ARTIFACT_ROOT" not in os.environ
+
+
+def test_the_model_store_is_the_one_that_training_made(root):
+    """A script that sets nothing writes MLflow's default store beside it; the settings name any other."""
+    assert Project.find(root).model_store() == (f"sqlite:///{root}/.seatrial/mlflow.db", root / ".seatrial/artifacts")
+    (root / "mlflow.db").touch()
+    assert Project.find(root).model_store() == (f"sqlite:///{root}/mlflow.db", root / "mlruns")
+    (root / ".seatrial").mkdir()
+    (root / ".seatrial" / "mlflow.db").touch()
+    assert Project.find(root).model_store()[0] == f"sqlite:///{root}/.seatrial/mlflow.db"
+    for uri, found in {
+        "sqlite:///mlflow.db": (f"sqlite:///{root}/mlflow.db", root / "mlruns"),
+        "sqlite:////var/mlflow.db": ("sqlite:////var/mlflow.db", Path("/var/mlruns")),
+        "mlruns": (f"{root}/mlruns", None),
+        "http://mlflow:5000": ("http://mlflow:5000", None),
+    }.items():
+        assert replace(Project.find(root), tracking_uri=uri).model_store() == found
+
+
+def test_a_project_needs_no_expectations(root):
+    """The default folder may be missing: the policy is that of no files. Git is told to leave the state alone."""
+    (root / "expectations").rmdir()
+    project = Project.find(root)
+    assert project.policy(project.pipeline()).stages == {}
+    with pytest.MonkeyPatch.context() as inner:
+        inner.setattr(os, "environ", {**os.environ})
+        project.activate()
+    assert (root / ".seatrial" / ".gitignore").read_text() == "*\n"
 
 
 def test_what_a_models_process_sees_and_takes_is_set(root):

@@ -148,9 +148,14 @@ def _column(check: str, place: str, c: ColumnParity) -> Finding:
             f"Compare how training and '{place}' compute '{c.column}', starting with the keys in the evidence. If the "
             "change is intended, capture the reference again or set a tolerance for the column."
         )
+    evidence = _evidence(c)
+    if c.follows:
+        sentences.append(f"Its differences go with those of column '{c.follows}', in the same rows.")
+        advice, evidence = f"Start with '{c.follows}'. {advice}", {**evidence, "origin": place, "with": c.follows}
     return Finding(
-        check, place, " ".join(sentences), column=c.column, cause=cause, advice=advice, evidence=_evidence(c)
-    )
+        check, place, " ".join(sentences), column=c.column, cause=cause, advice=advice, evidence=evidence,
+        downstream=bool(c.follows),
+    )  # fmt: skip
 
 
 def _drift(check: str, place: str, c: ColumnParity) -> Finding:
@@ -194,8 +199,10 @@ def _evidence(c: ColumnParity) -> dict[str, Any]:
         found |= {"max_abs_diff": c.max_abs_diff, "max_rel_diff": c.max_rel_diff}
     if c.cause:
         found["how"] = c.cause.how
+    if c.picture is not None:
+        found["pictures"] = {c.column: c.picture}
     if c.direction:
         found["direction"] = c.direction
-    if c.psi:
+    if c.drifted:
         found |= {"psi": c.psi, "psi_critical": c.psi_critical, "p_value": c.p_value}
     return found

@@ -37,13 +37,14 @@ PROJECTS = Group.create_ordered("Projects and data")
 COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     VERSIONS: (version_commands.validate, version_commands.stress, version_commands.capture, version_commands.verify),
     SERVERS: (server_commands.up, server_commands.deploy, server_commands.webhook, server_commands.reconcile),
-    PROJECTS: (project_commands.init, project_commands.demo, project_commands.upgrade),
+    PROJECTS: (project_commands.init, project_commands.doctor, project_commands.demo, project_commands.upgrade),
 }
 EXIT_CODES: dict[Callable[..., int], str] = {  # of the others: SUCCESS
     version_commands.validate: VERDICT,
     version_commands.stress: VERDICT,
     version_commands.verify: exit_codes("0 allowed, 1 not allowed, 2 unknown or error"),
     server_commands.reconcile: exit_codes("0 success, 1 an alias is on a version without a pass, 2 error"),
+    project_commands.doctor: exit_codes("0 a validation can run, 1 something is missing, 2 error"),
     project_commands.demo: exit_codes("0 the demo ended as expected, 2 it did not, or error"),
     project_commands.upgrade: exit_codes("0 success, 1 an edited file is out of date, 2 error"),
 }
@@ -55,6 +56,7 @@ EXAMPLES: dict[str, str] = {  # the arguments that each command requires
     "init": "my-project",
     "schema": "service",
     "diff": "A.parquet B.parquet --key id",
+    "trace": "models:/payments/1 --key t-00017",
     "fixtures select": "candidates.parquet --to golden.parquet",
     "fixtures refresh": "golden requests.parquet --who Ada --why 'night payments added'",
 }
@@ -66,6 +68,16 @@ app.command(  # these are imported when they are called
     "seatrial.cli.mutate_app:mutate", name="mutate", group=VERSIONS,
     help="Run a mutation test: how many faults in the pipeline do its reference and expectations detect?",
     help_epilogue=exit_codes("0 the mutation score reaches the minimum, 1 it does not, 2 inconclusive or error"),
+)  # fmt: skip
+app.command(
+    "seatrial.cli.inspect.show:show", name="show", group=VERSIONS,
+    help="Show the findings of a validation on this machine, or one of them with the values behind it.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.inspect.trace:trace", name="trace", group=VERSIONS,
+    help="Run one recorded request through every stage, and show reference and result side by side.",
+    help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),
 )  # fmt: skip
 app.command(
     "seatrial.cli.diff.app:diff", name="diff", group=PROJECTS,
@@ -103,15 +115,25 @@ def main(arguments: list[str] | None = None) -> None:
             result_action="return_value",
         )  # fmt: skip
     except CycloptsError as error:
-        print(f"seatrial: {_misuse(error)}", file=sys.stderr)  # noqa: T201
+        _tell(_misuse(error))
         code = EXIT_INCONCLUSIVE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  every error ends as one message
-        if debug:
-            traceback.print_exception(error)
-        print(f"seatrial: {_message(error)}", file=sys.stderr)  # noqa: T201
+        _tell(_message(error), error if debug else None, details=_details(error))
         code = getattr(error, "exit_code", EXIT_INCONCLUSIVE)
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else EXIT_PASS)
+
+
+def _tell(message: str, error: BaseException | None = None, *, details: str = "") -> None:
+    """Print a message, below its details and the traceback of its error; in GitHub Actions annotate the step."""
+    from seatrial.sinks import github
+
+    with github.commands_stopped():
+        if error is not None:
+            traceback.print_exception(error)
+        print(f"{details}seatrial: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    if github.on_github():
+        print(github.command("error", message, title="seatrial"), flush=True)  # noqa: T201
 
 
 def _misuse(error: CycloptsError) -> str:
@@ -133,6 +155,15 @@ def _misuse(error: CycloptsError) -> str:
         given = error.token.keyword or (argument.name if argument is not None else "the argument")
         return f'{given} must be {TYPES[error.target_type]}; found "{error.token.value}".'
     return str(error)
+
+
+def _details(error: BaseException) -> str:
+    """Return the traceback of the project's own code, for its author; empty where there is none."""
+    if not (text := getattr(error, "details", "")):
+        return ""
+    from seatrial.sinks.text import neutral_lines
+
+    return "\n".join([*neutral_lines(text), ""])
 
 
 def _message(error: BaseException) -> str:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from seatrial.cli.preflight import before
+from seatrial.cli.preflight.sketch import Sketch
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, SeatrialError, UsageError
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
+from seatrial.sinks.base import Sink
+from seatrial.sinks.github import commands_stopped, github_sinks, on_github, relative
+from seatrial.sinks.progress.log import progress_shown
 from seatrial.sinks.text import neutral
 
 if TYPE_CHECKING:
     from seatrial.events import Verdict
     from seatrial.sinks.base import Guarded
+    from seatrial.sinks.links import Link
 
 
 def validate(
@@ -47,7 +54,6 @@ def validate(
         SeatrialError: the flow ended without a verdict; or a sink failed, and the verdict was shown and stands.
     """
     from seatrial import checks
-    from seatrial.pipeline.address import check_url
     from seatrial.sinks.base import requested
 
     project = Project.find(directory)
@@ -55,19 +61,25 @@ def validate(
     parameters = {name: value for name, value in (chosen or {}).items() if value}
     checks.known([*parameters.get("only", []), *parameters.get("skip", [])])
     if target := parameters.get("target"):
+        from seatrial.pipeline.address import check_url  # pandas
+
         check_url(target)
     written = requested(sinks)
+    sketch = before.validation(project, model_uri, parameters, flow)
+    if on_github():
+        written = github_sinks(written, lambda stage: _place(project, sketch, stage))
     _warn_outdated(project)
-    with prefect_server(project) as wait:
+    with progress_shown(quiet=quiet) as shown, prefect_server(project) as wait:
         parameters = {"model_uri": model_uri, "seed": seed, **parameters}
-        return run_and_show(project, parameters, wait, written=written, quiet=quiet, flow=flow)
+        return run_and_show(project, parameters, wait, sinks=shown, written=written, quiet=quiet, flow=flow)
 
 
 def run_and_show(
     project: Project,
     parameters: Mapping[str, Any],
-    wait: Callable[[], str],
+    wait: Callable[..., str],
     *,
+    sinks: Sequence[Sink] = (),
     written: Sequence[Guarded] = (),
     quiet: bool = False,
     flow: str = "validate",
@@ -75,15 +87,15 @@ def run_and_show(
     """Run the flow while its server starts, show the verdict and return it; see :func:`validate`."""
     from seatrial.isolation.prestart import prestarted
     from seatrial.orchestration.runner import run_flow
-    from seatrial.sinks.console import Progress, show
+    from seatrial.sinks.console import show
     from seatrial.sinks.files import REPORT
+    from seatrial.sinks.links import links_text
 
     out = Console()
     recorder = _verdict_recorder()
-    sinks = [recorder, *written] if quiet else [recorder, *written, Progress(Console(stderr=True))]
     parameters = {**parameters, "project": str(project.root)}
-    with prestarted(project):  # the trial's process imports what is heavy while the server and this process do
-        run_flow(project, flow, parameters, wait, sinks)
+    with prestarted(project) as check:  # its process imports what is heavy while the server and this process do
+        run_flow(project, flow, parameters, partial(wait, check), [recorder, *written, *sinks])
     verdict: Verdict | None = recorder.recorded
     if verdict is None:
         raise SeatrialError(
@@ -92,14 +104,22 @@ def run_and_show(
         )
     from seatrial.orchestration.validation import LEAVING_OUT  # loaded by the flow; slow before it
 
-    partial = flow == "validate" and any(parameters.get(name) for name in LEAVING_OUT)
-    if quiet:
-        out.print(neutral(f"{verdict.subject}: {verdict.summary}"), markup=False, highlight=False, soft_wrap=True)
-    else:
-        show(verdict, out)
-        if partial:
+    in_part = flow == "validate" and any(parameters.get(name) for name in LEAVING_OUT)
+    with commands_stopped():
+        if quiet:
+            out.print(neutral(f"{verdict.subject}: {verdict.summary}"), markup=False, highlight=False, soft_wrap=True)
+        else:
+            show(verdict, out)
+    if not quiet:
+        if in_part:
             out.print("Partial validation: the verdict of the version is unchanged.", markup=False, highlight=False)
         out.print(f"Report: {recorder.directory / REPORT}", markup=False, highlight=False, soft_wrap=True)
+        if verdict.findings:
+            name = f"{verdict.subject.model}/{verdict.subject.version}"
+            shown = neutral(f"The values behind a finding: seatrial show {name} NUMBER")
+            out.print(shown, markup=False, highlight=False, soft_wrap=True)
+        for line in links_text(recorder.shown):
+            out.print(neutral(line, 1_000), markup=False, highlight=False, soft_wrap=True)
     if failures := [sink.failure for sink in written if sink.failure]:
         raise SeatrialError("\n".join(failures))
     return verdict
@@ -113,26 +133,47 @@ def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int
     """
     project = Project.find(directory)
     project.activate()
+    before.reconciliation(project, model)
     _warn_outdated(project)
     out = Console()
     parameters = {"project": str(project.root), "model": model, "most": most}
-    with prefect_server(project) as wait:
+    results = _Results(out)
+    with progress_shown(quiet=quiet) as shown, prefect_server(project) as wait:
         from seatrial.orchestration.runner import run_flow
 
         while True:
             start, message = time.monotonic(), ""
             try:
-                completed, message = run_flow(project, "reconcile", parameters, wait, ())
+                sinks = [] if quiet else [results, *shown]
+                completed, message = run_flow(project, "reconcile", parameters, wait, sinks)
             except Exception as error:
                 if not every:
                     raise
                 print(f"seatrial: {error}", file=sys.stderr, flush=True)  # noqa: T201
             if message and not quiet and not (every and message == "0 new versions"):
-                for line in message.split("; "):
-                    out.print(neutral(line, 400), markup=False, highlight=False, soft_wrap=True)
+                results.rest(message.split("; "))
             if not every:
                 return EXIT_PASS if completed else EXIT_FAIL
             time.sleep(max(0.0, every - (time.monotonic() - start)))
+
+
+class _Results(Sink):
+    """Prints a line a version as its validation ends."""
+
+    def __init__(self, out: Console) -> None:
+        self._out, self._printed = out, list[str]()
+
+    def note(self, text: str) -> None:
+        self._printed.append(text)
+        self._out.print(neutral(text, 400), markup=False, highlight=False, soft_wrap=True)
+
+    def rest(self, lines: Sequence[str]) -> None:
+        """Print those of the lines that were not printed yet, and forget all."""
+        known, self._printed = self._printed, []
+        for line in lines:
+            if line not in known:
+                self.note(line)
+        self._printed = []
 
 
 def capture(
@@ -154,17 +195,29 @@ def capture(
         frames[stage] = str(Path(file).resolve())
     project = Project.find(directory)
     project.activate()
+    before.capture(project, model_uri, requests, frames, labels)
     _warn_outdated(project)
-    with prefect_server(project) as wait:
+    from seatrial.io.tables import read_table, types_of
+
+    rows = read_table(requests)  # one that cannot be read is refused before a server starts
+    if not quiet:
+        read = f"Read {len(rows):,} requests from {requests.name}: {types_of(rows)}"
+        Console().print(neutral(read, 1_000), markup=False, highlight=False, soft_wrap=True)
+    with progress_shown(quiet=quiet, phase="capturing the reference") as shown, prefect_server(project) as wait:
         from seatrial.orchestration.runner import run_flow
 
         parameters = {
             "model_uri": model_uri, "requests": str(requests.resolve()), "project": str(project.root), "given": frames,
             "labels": str(labels.resolve()) if labels else None, "seed": seed,
         }  # fmt: skip
-        run_flow(project, "capture", parameters, wait, ())
+        run_flow(project, "capture", parameters, wait, shown)
     if not quiet:
         Console().print(f"The reference of {model_uri} is stored with its model.", markup=False, highlight=False)
+
+
+def _place(project: Project, sketch: Sketch, stage: str | None) -> tuple[str, int | None]:
+    """Return the pipeline's file, and the line of a stage where it is known without running the file."""
+    return relative(project.pipeline_file), (sketch.stages or {}).get(stage or "")
 
 
 def _warn_outdated(project: Project) -> None:
@@ -180,6 +233,10 @@ def _verdict_recorder() -> Any:
     class VerdictRecorder(Sink):
         recorded: Verdict | None = None
         directory = Path()
+        shown: Sequence[Link] = ()
+
+        def links(self, links: Sequence[Link]) -> None:
+            self.shown = links
 
         def verdict(self, verdict: Verdict) -> None:
             self.recorded = verdict

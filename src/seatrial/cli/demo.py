@@ -88,8 +88,10 @@ def _next_steps(out: Console, project: Project) -> None:
         "",
         "Where to look next:",
         f"  the report of version 2   {where}/.seatrial/reports/payments-2/latest/report.html",
-        f"  the runs in MLflow        mlflow ui --backend-store-uri sqlite:///{where}/.seatrial/mlflow.db",
-        f"  the flows in Prefect      PREFECT_HOME={where}/.seatrial/prefect prefect server start",
+        "  the runs in MLflow        "
+        f"MLFLOW_DISABLE_TELEMETRY=true mlflow ui --backend-store-uri sqlite:///{where}/.seatrial/mlflow.db",
+        "  the flows in Prefect      "
+        f"PREFECT_HOME={where}/.seatrial/prefect PREFECT_SERVER_ANALYTICS_ENABLED=false prefect server start",
         f"  what to change first      {where}/README.md",
     ]
     out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

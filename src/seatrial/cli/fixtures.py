@@ -20,7 +20,6 @@ from seatrial.project import Project
 from seatrial.reference.provenance import PREDICTIONS, PROVES
 from seatrial.reference.snapshot import Reference
 
-FILE = "fixtures.toml"
 Print = Callable[[str], object]
 
 
@@ -43,9 +42,10 @@ class Workspace:
         """Read the project at ``directory`` or above it; FixtureError if its ``fixtures.toml`` cannot be used."""
         project = Project.find(directory)
         project.activate()
-        declared = spec_file.read(project.expectations / FILE)
+        file = project.expectations / spec_file.FILE
+        declared = spec_file.read(file)
         if not declared.fixtures:
-            raise FixtureError(f"{project.expectations / FILE} declares no fixture. Add a table [fixtures.<name>].")
+            raise FixtureError(f"{file} declares no fixture. Add a table [fixtures.<name>].")
         return cls(project, declared, project.root / declared.storage.directory)
 
     def named(self, name: str | None) -> list[spec.FixtureSpec]:

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from seatrial.cli.exit_codes import SUCCESS, exit_codes
+from seatrial.cli.preflight import before
 
 app = App(
     name="fixtures",
@@ -39,7 +40,8 @@ def make(
         project: project directory.
         quiet: print nothing.
     """
-    from seatrial.cli.fixtures import make as command
+    before.fixture(project, name, model or predict_with)
+    from seatrial.cli.fixtures import make as command  # slow to import
 
     return command(project, name, _printer(quiet), model_uri=model, predict_uri=predict_with)
 
@@ -54,7 +56,8 @@ def check(name: str | None = None, *, model: str | None = None, project: Path = 
             by fixtures that imitate a reference.
         project: project directory.
     """
-    from seatrial.cli.fixtures import check as command
+    before.fixture(project, name, model)
+    from seatrial.cli.fixtures import check as command  # slow to import
 
     return command(project, name, _printer(), model_uri=model)
 
@@ -67,7 +70,8 @@ def show(name: str | None = None, *, project: Path = Path()) -> int:
         name: fixture name; all by default.
         project: project directory.
     """
-    from seatrial.cli.fixtures import show as command
+    before.fixture(project, name)
+    from seatrial.cli.fixtures import show as command  # slow to import
 
     return command(project, name, _printer())
 

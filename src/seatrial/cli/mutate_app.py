@@ -41,7 +41,10 @@ def mutate(
         seed: random seed.
         quiet: print only the summary line.
     """
-    from seatrial.cli.mutate import mutate as command
+    from seatrial.cli.preflight import before
+
+    before.mutation(project, model_uri)
+    from seatrial.cli.mutate import mutate as command  # slow to import
 
     settings = {"sample": sample, "rows": rows, "jobs": jobs, "seed": seed}
     return command(

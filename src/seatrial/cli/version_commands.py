@@ -52,7 +52,10 @@ def validate(
     chosen: dict[str, object] = {"only": only, "skip": skip, "live": live, "in_process": in_process}
     chosen["target"] = target
     if fixture is not None:
-        from seatrial.cli.fixtures import predicted_reference
+        from seatrial.cli.preflight import before
+
+        before.fixture(project, fixture)
+        from seatrial.cli.fixtures import predicted_reference  # slow to import
 
         chosen["reference"] = str(predicted_reference(project, fixture))
     verdict = command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet)
@@ -126,7 +129,10 @@ def verify(model_uri: str, *, project: Path = Path(), quiet: Flag = False) -> in
         project: project directory.
         quiet: print nothing.
     """
-    from seatrial.promotion.verify import verify as command
+    from seatrial.cli.preflight import before
+
+    before.verification(project, model_uri)
+    from seatrial.promotion.verify import verify as command  # slow to import
 
     verification = command(project, model_uri)
     if not quiet:

@@ -11,6 +11,7 @@ from typing import Any
 
 from seatrial.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 from seatrial.events.event import Case, Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
+from seatrial.events.origins import with_origins
 from seatrial.formatting import plural
 
 
@@ -73,7 +74,8 @@ class Verdict:
         outcome: pass, fail, inconclusive or error.
         subject: the version.
         path: the places of the path in order: each dependency before the first stage that uses it.
-        findings: everything that was found, in the order it was found.
+        findings: everything that was found: errors where they originate, then warnings and information, then the
+            errors that follow from an origin. The number of a finding is its place here, counted from 1.
         measurements: every number that was recorded.
         evaluated: the cases that were evaluated.
         not_evaluated: the cases that were not, with the reasons.
@@ -107,6 +109,19 @@ class Verdict:
     def exit_code(self) -> int:
         """Return the exit code of a command that ends with this verdict."""
         return self.outcome.exit_code
+
+    @property
+    def numbered(self) -> Mapping[int, Finding]:
+        """Return every finding by its number, by which ``seatrial show`` and every page name it."""
+        return dict(enumerate(self.findings, start=1))
+
+    def number(self, finding: Finding) -> int:
+        """Return the number of a finding of this verdict.
+
+        Raises:
+            ValueError: it is none of them.
+        """
+        return self.findings.index(finding) + 1
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -179,7 +194,7 @@ def total(
         dependencies: those places of the path that are dependencies.
     """
     seen = list(events)
-    findings = tuple(e for e in seen if isinstance(e, Finding))
+    findings = with_origins([e for e in seen if isinstance(e, Finding)], path)
     evaluated = tuple(e for e in seen if isinstance(e, Evaluated))
     not_evaluated = [e for e in seen if isinstance(e, NotEvaluated)]
     not_evaluated += [NotEvaluated(e.check, e.stage, "Nothing was compared.") for e in evaluated if e.compared <= 0]

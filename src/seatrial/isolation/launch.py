@@ -123,7 +123,7 @@ class Launch:
                 *command,
             ]
         if self.isolation == "namespaces":
-            return [sys.executable, "-I", "-S", str(NAMESPACES), *_found(command, beside=self.python)]
+            return [sys.executable, "-I", "-S", str(NAMESPACES), *_found(command, self.python)]
         return list(command)
 
     def _filled(self, folders: Folders) -> list[str]:
@@ -236,7 +236,7 @@ def imported(python: str) -> tuple[Path, ...]:
     return tuple(p for p in found if not any(place.is_relative_to(p) for place in emptied))
 
 
-def _found(command: Sequence[str], *, beside: str) -> list[str]:
-    """Return a command whose program is a path: beside the interpreter first, as where its environment is active."""
-    path = os.pathsep.join([os.path.dirname(beside), os.environ.get("PATH", os.defpath)])
-    return [shutil.which(command[0], path=path) or command[0], *command[1:]]
+def _found(command: Sequence[str], python: str) -> list[str]:
+    """Return a command whose program is a path; it is looked up beside the interpreter first."""
+    places = [*filter(None, [os.path.dirname(python)]), os.environ.get("PATH", os.defpath)]
+    return [shutil.which(command[0], path=os.pathsep.join(places)) or command[0], *command[1:]]

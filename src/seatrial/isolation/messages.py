@@ -106,10 +106,11 @@ class Loaded(Reply):
 
 
 class ErrorRecord(Strict):
-    """An error of a stage; ``unrecorded`` is why the record of a dependency made it fail, or empty."""
+    """An error of a stage, why the record of a dependency made it fail, or empty, and the traceback of the stage."""
 
     error: str
     unrecorded: str
+    details: str
 
 
 class ReplayedReply(Reply):
@@ -219,6 +220,7 @@ class Failed(Reply):
     reply: Literal["failed"]
     error: str
     message: str
+    details: str
 
 
 AnyReply: TypeAlias = (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial.isolation.environment import hidden_variable
 from seatrial.isolation.launch import Launch, launch_of
 from seatrial.isolation.process import Process
 from seatrial.isolation.rpc import RpcClient
@@ -30,18 +31,26 @@ _prestarted: dict[Path, Opening] = {}
 
 
 @contextlib.contextmanager
-def prestarted(project: Project) -> Iterator[None]:
+def prestarted(project: Project) -> Iterator[Callable[[], None]]:
     """Start the worker of a project, and end it with the block unless a trial took it.
+
+    The block gets a function that raises what the worker said of the pipeline's file, if it could not be loaded.
 
     Raises:
         UsageError, IsolationError: it cannot be started as the project says.
     """
     if project.python == MODEL_PYTHON:  # known with the version's files alone
-        yield
+        yield lambda: None
         return
     _prestarted[project.root] = opening(launch_of(project), (project.pipeline_file, project.pipeline_name))
+
+    def check() -> None:
+        waiting = _prestarted.get(project.root)
+        if waiting is not None and (error := waiting.rpc.failed(waiting.request)) is not None:
+            raise type(error)(f"{error}{hidden_variable(str(error))}")
+
     try:
-        yield
+        yield check
     finally:
         if (left := _prestarted.pop(project.root, None)) is not None:
             left.rpc.close(0.0)

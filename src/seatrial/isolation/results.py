@@ -12,6 +12,7 @@ from seatrial.isolation import messages
 from seatrial.pipeline import Replayed, check_keyed
 
 ERROR_CHARACTERS = 2000
+DETAIL_CHARACTERS = 20_000  # of a traceback
 
 
 def results_of(
@@ -63,6 +64,7 @@ def _of_batch(
     for stage, result, frames in zip(stages, results, found, strict=False):
         if result is not None:
             wrong = StageError(stage, result.error[:ERROR_CHARACTERS])
+            wrong.details = result.details[:DETAIL_CHARACTERS]
             if result.unrecorded:
                 wrong.__cause__ = PipelineError(result.unrecorded[:ERROR_CHARACTERS])
             yield wrong

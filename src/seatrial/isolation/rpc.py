@@ -11,6 +11,7 @@ from seatrial import errors
 from seatrial.errors import EnvironmentUnavailable, IsolationError, SeatrialError
 from seatrial.isolation import messages
 from seatrial.isolation.process import Process
+from seatrial.isolation.results import DETAIL_CHARACTERS
 from seatrial.worker.channel import LineChannel
 
 CLOSED_SECONDS = 60.0  # between the end of the channel and that of the process, on a machine that has much to do
@@ -91,6 +92,18 @@ class RpcClient:
             raise self.unreadable(f"the reply '{reply.reply}' to another request")
         return reply
 
+    def failed(self, number: int) -> SeatrialError | None:
+        """Return the error that a request was answered with; None where it was not answered so, or not yet.
+
+        The answer stays where it is, for :meth:`reply`.
+        """
+        call = self._calls.get(number)
+        if call is None or call.empty():
+            return None
+        reply = call.get()
+        call.put(reply)
+        return _error(reply) if isinstance(reply, messages.Failed) else None
+
     def unreadable(self, why: str) -> IsolationError:
         """Give up on a process that sent what the protocol does not allow, and return the error to raise."""
         self.give_up(self._sentence(f"sent what cannot be read: {why}"))
@@ -160,4 +173,6 @@ def _error(reply: messages.Failed) -> SeatrialError:
     """Return the error that the process names: one of ours by its name, or the model's own fault."""
     kind, message = getattr(errors, reply.error, None), reply.message[:MESSAGE_CHARACTERS]
     ours = isinstance(kind, type) and issubclass(kind, SeatrialError) and kind is not errors.StageError
-    return kind(message) if ours and kind is not None else IsolationError(message)
+    error: SeatrialError = kind(message) if ours and kind is not None else IsolationError(message)
+    error.details = reply.details[:DETAIL_CHARACTERS]
+    return error

@@ -20,6 +20,7 @@ from seatrial.ledger.transactions import LEASE_SECONDS, TEXT_LENGTH, Transaction
 from seatrial.process import crash_points
 
 ATTEMPTS = 5  # of a job
+ELSEWHERE = "It has a verdict in another ledger."
 
 _job, _verdict, _outbox, _subject = schema.job, schema.verdict, schema.outbox, schema.subject
 
@@ -97,6 +98,30 @@ class Jobs(Transactions):
             ):
                 raise _fenced(job)
         return True
+
+    def postpone(self, job: Job, until: float) -> None:
+        """Release a job whose version has a verdict in another ledger; it is due when that one need not be believed.
+
+        Args:
+            job: as it was claimed.
+            until: seconds since 1970.
+
+        Raises:
+            Fenced: another worker has the job.
+        """
+        with self._writing() as (connection, _):
+            attempt = job.attempt - 1
+            if not self._mine(connection, job, due_at=until, owner="", error=ELSEWHERE, attempt=attempt):
+                raise _fenced(job)
+
+    def relies(self, subject: str) -> bool:
+        """Return whether a version is left to another ledger for now; see :meth:`postpone`."""
+        with self._reading() as connection:
+            postponed = select(_job.c.subject).where(
+                _job.c.subject == subject, _job.c.state == "open", _job.c.owner == "", _job.c.error == ELSEWHERE,
+                _job.c.due_at > self._now(connection),
+            )  # fmt: skip
+            return connection.execute(postponed).first() is not None
 
     def drop(self, job: Job, reason: str) -> None:
         """Close a job without a verdict, because its version is no longer registered.

@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect.artifacts import create_markdown_artifact
 
 from seatrial import registry
+from seatrial.errors import IsolationError
 from seatrial.io.tables import read_table
 from seatrial.isolation.opening import open_replayer
 from seatrial.project import Project
@@ -46,9 +47,15 @@ def capture(
     model = registry.of(version.uri).download_model(version, folder / "model")
     with open_replayer(project, model) as replayer:
         replayer.pipeline()
-        reference = replayer.capture(
-            rows, model=model, given=frames, labels=read_table(Path(labels)) if labels else None, seed=seed
-        )
+        try:
+            reference = replayer.capture(
+                rows, model=model, given=frames, labels=read_table(Path(labels)) if labels else None, seed=seed
+            )
+        except IsolationError as error:
+            if error.details:  # of the project's own code, and for its author alone
+                told = "Nothing was captured: each stage must return a frame for these requests."
+                error.args = (f"{str(error).rstrip('.')}. {told}",)
+            raise
     registry.of(version.uri).store_reference(reference, version.run_id)
     return reference
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,13 +12,16 @@ from seatrial.checks.base import Check
 from seatrial.checks.serving.matrix import not_run
 from seatrial.engine import plan, run_case
 from seatrial.errors import EnvironmentUnavailable, IsolationError, ProjectError, SeatrialError
-from seatrial.events import Attachment, Case, Event, NotEvaluated, Subject, Verdict, total
+from seatrial.events import Case, Event, NotEvaluated, Subject, Verdict, total
+from seatrial.events.local import LocalEvidence, Log, Raised
 from seatrial.isolation.environment import hidden_variable
+from seatrial.isolation.evidence import printed
 from seatrial.isolation.opening import open_replayer
 from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.orchestration.cluster import connected
 from seatrial.pipeline import SERVICE, Model, Pipeline
-from seatrial.policy.policy import Policy, policy_digest
+from seatrial.policy.digest import policy_digest
+from seatrial.policy.policy import Policy
 from seatrial.project import Project
 from seatrial.reference.champion import ChampionContract
 from seatrial.reference.snapshot import Reference
@@ -35,11 +37,13 @@ class Judge:
     Attributes:
         planned: the cases, once loaded.
         not_run: which chosen load and resilience tests have no case, and why.
+        local: the values behind its findings.
     """
 
     def __init__(self, project: Project) -> None:
         self.planned: tuple[Case, ...] = ()
         self.not_run: tuple[str, ...] = ()
+        self.local = LocalEvidence() if project.local_evidence.validations else LocalEvidence(0)
         self._project = project
         self._model: Path | None = None
         self._unavailable, self._seed, self._reference_digest = "", 0, ""
@@ -85,14 +89,6 @@ class Judge:
         return self.replayer.pipeline()
 
     @property
-    def record(self) -> Attachment:
-        """A file that says where the stages ran, and what kept them apart."""
-        launch = self.replayer.launch
-        where = {"isolation": launch.isolation, "python": launch.python, "command": list(launch.command)}
-        content = {**where, "limits": dict(launch.limits), "environment": self.replayer.environment()}
-        return Attachment("run", None, "worker.json", json.dumps(content, indent=1).encode() + b"\n")
-
-    @property
     def policy(self) -> Policy:
         """What must hold; the first use waits for the worker to read the pipeline, before any code of the model runs.
 
@@ -105,7 +101,8 @@ class Judge:
                 try:
                     self._policy = self._project.policy(self.replayer.pipeline())
                 except ProjectError as error:
-                    self._policy = ProjectError(f"{error}{hidden_variable(str(error))}")
+                    error.args = (f"{error}{hidden_variable(str(error))}",)
+                    self._policy = error
                 except SeatrialError as error:  # every later use raises it again
                     self._policy = error
         if isinstance(self._policy, SeatrialError):
@@ -171,9 +168,10 @@ class Judge:
         try:
             replayer.load(reference, models)
         except IsolationError as error:
+            self.local.keep(Raised(None, str(error), error.details or printed(replayer)))
             replayer.give_up(str(error))
             return self.broken
-        trial.connect = connected
+        trial.connect, trial.local = connected, self.local
         trial.on_progress, self._cases = self._on_progress, {case: check for check, case in plan(chosen, trial)}
         self.planned, self.not_run = tuple(self._cases), tuple(not_run(trial, {check.name for check in chosen}))
         return None
@@ -191,6 +189,8 @@ class Judge:
         self._current.on_progress = on_progress
         events = run_case(self._cases[case], self._trial, case)
         reason = self.replayer.broken
+        if reason:
+            self.local.keep(Log("run", None, printed(self.replayer)))
         if reason and not any(isinstance(e, NotEvaluated) and e.crashed for e in events):
             return [NotEvaluated(case.check, case.stage, reason, crashed=True)]  # taken for something else
         return events

@@ -32,6 +32,14 @@ def api_url() -> str:
     return url
 
 
+def unanswered(url: str, why: str) -> str:
+    """Return the message for a Prefect server that cannot be reached."""
+    return (
+        f"Prefect does not answer at {url}, from PREFECT_API_URL: {why}. Start it (prefect server start), correct "
+        "PREFECT_API_URL, or unset it: seatrial then starts its own server."
+    )
+
+
 def start_run(deployment: str, parameters: Mapping[str, Any], key: str) -> str:
     """Start a run of a deployment and return its id; a second call with the same key returns the same run.
 

@@ -12,17 +12,24 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from seatrial.errors import EXIT_INCONCLUSIVE, TargetError
 from seatrial.orchestration.flow_files import load_flow
+from seatrial.orchestration.prefect_api import unanswered
+from seatrial.process.reaching import unreachable
 from seatrial.process.running import Running, free_port
 from seatrial.project import Project
 from seatrial.sinks.base import LISTENERS, Sink
 
 START_SECONDS = 120.0
+ANSWER_SECONDS = 10.0  # of a server that somebody else runs, and may be starting
+POLL_SECONDS = 0.05
 GRACE_SECONDS = 5.0
 NEEDED_LATER = ("mlflow", "great_expectations")  # slow to import
+UNREACHED = "Failed to reach API"  # how Prefect's client begins what it says of a server that is not there
 INTERRUPTED = "seatrial: Interrupted. No verdict was written."
+_TEMPORARY: set[str] = set()  # the API addresses of servers that this process started
 SERVER = [
     sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
     "--host", "127.0.0.1", "--log-level", "warning", "--port",
@@ -30,18 +37,19 @@ SERVER = [
 
 
 @contextlib.contextmanager
-def prefect_server(project: Project) -> Iterator[Callable[[], str]]:
+def prefect_server(project: Project) -> Iterator[Callable[..., str]]:
     """Start the project's Prefect server unless ``PREFECT_API_URL`` names one; end it when the block ends.
 
     The server starts while the caller goes on to import what is heavy; call the yielded function to wait until it
-    answers and to learn its API address. ``PREFECT_API_URL`` is set at once, since Prefect reads it on import.
+    answers and to learn its API address; it takes a function that is called again and again meanwhile, and may raise.
+    ``PREFECT_API_URL`` is set at once, since Prefect reads it on import.
 
     Raises:
         TargetError: from the yielded function, when the server does not answer; with the end of its log.
     """
     existing = os.environ.get("PREFECT_API_URL")
     if existing:
-        yield lambda: existing
+        yield partial(_answering, existing)
         return
     port = free_port()
     url = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
@@ -49,18 +57,38 @@ def prefect_server(project: Project) -> Iterator[Callable[[], str]]:
     environ = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
     log = project.state / "prefect-server.log"
     server = Running([*SERVER, str(port)], port=port, values={}, env=environ, cwd=os.getcwd(), log=log)
+    _TEMPORARY.add(url)
     try:
         with _interruptible(server.stop):
-            yield lambda: _wait(server, url)
+            yield partial(_wait, server, url)
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         server.stop()
+        _TEMPORARY.discard(url)
 
 
-def _wait(server: Running, url: str) -> str:
+def is_temporary(url: str) -> bool:
+    """Return whether the Prefect server with this API address ends with this command, and its pages with it."""
+    return url in _TEMPORARY
+
+
+def _answering(url: str, meanwhile: Callable[[], None] = lambda: None) -> str:
+    """Return the address of a server that somebody else runs, once something listens there."""
+    until = time.monotonic() + ANSWER_SECONDS
+    while why := unreachable(url):
+        if time.monotonic() > until:
+            raise TargetError(unanswered(url, why))
+        meanwhile()
+        time.sleep(POLL_SECONDS)
+    meanwhile()
+    return url
+
+
+def _wait(server: Running, url: str, meanwhile: Callable[[], None] = lambda: None) -> str:
     """Wait until the server answers; import meanwhile what most flows import after that."""
     until, ahead = time.monotonic() + START_SECONDS, iter(NEEDED_LATER)
     while time.monotonic() < until:
+        meanwhile()
         if end := server.ended():
             raise TargetError(f"The project's Prefect server ended with {end}. {server.tail()}")
         try:
@@ -71,7 +99,7 @@ def _wait(server: Running, url: str) -> str:
             if (module := next(ahead, None)) is not None:
                 importlib.import_module(module)
             else:
-                time.sleep(0.05)
+                time.sleep(POLL_SECONDS)
     raise TargetError(f"The project's Prefect server did not answer within {START_SECONDS:.0f} s. {server.tail()}")
 
 
@@ -131,6 +159,10 @@ def run_flow(
         # A heartbeat rounds every local flow up by a second; a run that dies with its terminal needs none.
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             state = flow(**parameters, return_state=True)
+    except RuntimeError as error:
+        if not str(error).startswith(UNREACHED):
+            raise
+        raise TargetError(unanswered(os.environ.get("PREFECT_API_URL", ""), "it stopped answering")) from error
     finally:
         LISTENERS.reset(token)
         APILogHandler().flush()  # the server may end before the next batch of log lines leaves by itself

@@ -13,7 +13,7 @@ from seatrial.io.files import write_once
 from seatrial.orchestration.prefect_api import POOL, PROJECT
 from seatrial.orchestration.runner import SERVER
 from seatrial.process.running import Running
-from seatrial.project import QUIET, Project
+from seatrial.project import MLFLOW_STORE, QUIET, Project
 from seatrial.promotion.triggers.webhook import PORT
 
 POLL_SECONDS = 2  # of the worker: a run starts soon after its webhook
@@ -66,11 +66,13 @@ class Servers:
 
 
 def _mlflow(servers: Servers) -> list[str]:
-    state = servers.project.state
+    uri, artifacts = servers.project.model_store()
+    if artifacts is None:  # another server's, or a folder's: this one keeps its own
+        uri, artifacts = f"sqlite:///{servers.project.state / MLFLOW_STORE}", servers.project.state / "artifacts"
     return [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(servers.ports["mlflow"]),
-        "--workers", "1", "--backend-store-uri", f"sqlite:///{state / 'mlflow.db'}",
-        "--artifacts-destination", str(state / "artifacts"),
+        "--workers", "1", "--backend-store-uri", uri,
+        "--artifacts-destination", str(artifacts),
     ]  # fmt: skip
 
 

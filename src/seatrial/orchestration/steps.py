@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import get_run_logger
@@ -31,6 +32,7 @@ from seatrial.project import Project
 from seatrial.promotion import aliases, effects
 from seatrial.promotion import reconcile as reconciling
 from seatrial.promotion.head import renew_heads
+from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.markdown import literal
 
 __all__ = [
@@ -67,12 +69,17 @@ def load_flow(project: Project, name: str) -> Any:
 
 def resolve(uri: str) -> registry.Version:
     """Look up in the registry which version is meant, now."""
-    return registry.resolve(uri)
+    version = registry.resolve(uri)
+    registered = datetime.fromtimestamp(version.created / 1000, UTC)
+    get_run_logger().info("%s: registered %s", version.uri, f"{registered:%Y-%m-%d %H:%M:%S} UTC")
+    return version
 
 
 def fetch(validation: Validation, version: registry.Version) -> None:
     """Download the version's files and verify its reference."""
     validation.fetch(version)
+    reference = validation.fetched.reference
+    get_run_logger().info("Model %s; reference %s", validation.fetched.digest, reference.digest)
 
 
 def load(validation: Validation) -> State[Any]:
@@ -87,7 +94,10 @@ def run_case(case: Case, validation: Validation) -> State[Any]:
 
 def commit(validation: Validation) -> str:
     """Write the verdict's files, and commit it to the ledger and from there to the registry."""
-    return validation.commit()
+    run_id = validation.commit()
+    registered = f"logged as run {run_id}" if run_id else "the registry is updated next, by the run that started this"
+    get_run_logger().info("%s: %s; %s", validation.verdict.subject, validation.verdict.outcome, registered)
+    return run_id
 
 
 # --- champions -------------------------------------------------------------------------------------------
@@ -136,8 +146,12 @@ class Reconciliation:
 
     def validate(self, job: Job) -> None:
         """Run the project's flow ``validate`` for a claimed version, and see that the job ends somehow."""
+        for listener in LISTENERS.get():
+            listener.started(job.uri)
         self.results.append(reconciling.attempt(self.ledger, self.project, job, self._run_flow))
         get_run_logger().info(self.results[-1])
+        for listener in LISTENERS.get():
+            listener.note(self.results[-1])
 
     def _run_flow(self, job: Job) -> None:
         flow = load_flow(self.project, "validate")

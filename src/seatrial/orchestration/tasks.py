@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from seatrial.events import Case, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
+from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
+from seatrial.formatting import plural, seconds
+from seatrial.orchestration.runner import is_temporary
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import slug
-from seatrial.sinks.markdown import findings_markdown, findings_rows
+from seatrial.sinks.links import Link, links_markdown, links_text
+from seatrial.sinks.markdown import findings_markdown, findings_rows, headline, numbered, show_command
+from seatrial.sinks.text import neutral
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from seatrial.orchestration.judge import Judge
 
-LOGGED_ADVICE = 3  # findings whose advice is logged; the page shows all of them
+LOGGED = 20  # findings of a verdict that are logged; the page shows all of them
+LEVELS = {Severity.ERROR: logging.ERROR, Severity.WARNING: logging.WARNING, Severity.INFO: logging.INFO}
 POLL_SECONDS = 0.2
+FLOW_RUN = "Flow run"  # the title of the link to the flow run's own page
 _EVENTS_LOCK = threading.Lock()  # the events of one case stay together
 
 
@@ -41,9 +48,14 @@ def case_state(case: Case, judge: Judge, events: list[Event]) -> State[Any]:
         judge: of the version. Where its worker ended or exceeded a limit, the case is not evaluated.
         events: of all cases so far; those of this one are appended.
     """
+    from prefect import get_run_logger
     from prefect.artifacts import create_markdown_artifact
     from prefect.states import Completed, Failed
 
+    for listener in LISTENERS.get():
+        listener.started(str(case))
+    log = get_run_logger()
+    log.info("%s: started", case)
     new = judge.run(case, _progress_bar(case))
     with _EVENTS_LOCK:
         events.extend(new)
@@ -51,6 +63,9 @@ def case_state(case: Case, judge: Judge, events: list[Event]) -> State[Any]:
             for event in new:
                 listener.event(event)
     findings = [e for e in new if isinstance(e, Finding)]
+    for finding in findings:
+        log.log(logging.INFO if finding.downstream else LEVELS[finding.severity], "%s", _told(finding))
+    log.info("%s: %s", case, _ended(new))
     if any(not f.downstream for f in findings):
         key = slug(f"{judge.pipeline.name}-{case.stage or 'path'}-{case.check}")
         create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(case))
@@ -71,6 +86,24 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def _told(finding: Finding) -> str:
+    """Return a finding as a line of the log: where it is, what it is, and what to do about it."""
+    place = " · ".join(name for name in (finding.stage or finding.check, finding.column) if name)
+    advice = f" What to do: {finding.advice}" if finding.advice and not finding.downstream else ""
+    return neutral(f"{'downstream: ' if finding.downstream else ''}{place}: {finding.message}{advice}", 1_000)
+
+
+def _ended(events: Sequence[Event]) -> str:
+    """Return how a case ended: its findings, comparisons and time, or why it was not evaluated."""
+    if not_evaluated := [e for e in events if isinstance(e, NotEvaluated)]:
+        return neutral(f"not evaluated: {not_evaluated[0].reason}")
+    ends = [e for e in events if isinstance(e, Evaluated)]
+    findings = sum(isinstance(e, Finding) for e in events)
+    took = seconds(sum(e.seconds for e in ends))
+    found = plural(findings, "finding") if findings else "passed"
+    return f"{found}, {plural(sum(e.compared for e in ends), 'comparison')}, {took}"
+
+
 def _progress_bar(case: Case) -> Callable[[int, int, str], None]:
     """Return a callback that shows a case's progress on the dashboard and passes it on to the listeners."""
     from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -89,8 +122,29 @@ def _progress_bar(case: Case) -> Callable[[int, int, str], None]:
     return on_progress
 
 
-def verdict_state(verdict: Verdict, title: str, *, page: str, table: str = "", note: str = "") -> State[Any]:
+def flow_page() -> str:
+    """Return the address of this flow run's page; empty where its server has none, or ends with the command."""
+    from prefect.runtime import flow_run
+    from prefect.settings import PREFECT_API_URL
+    from prefect.utilities.urls import url_for
+
+    api = PREFECT_API_URL.value()
+    return "" if not api or is_temporary(api) else url_for("flow-run", flow_run.id) or ""
+
+
+def verdict_state(
+    verdict: Verdict,
+    title: str,
+    *,
+    page: str,
+    table: str = "",
+    note: str = "",
+    uri: str = "",
+    links: Sequence[Link] = (),
+) -> State[Any]:
     """Put the verdict on the flow run's page, pass it on to the listeners, and return the state the flow ends in.
+
+    The page has the verdict first, then links and the table of findings. The run is named for its verdict.
 
     Args:
         verdict: of the whole run.
@@ -98,22 +152,49 @@ def verdict_state(verdict: Verdict, title: str, *, page: str, table: str = "", n
         page: the kind of page; the pages of one kind and model form a history.
         table: the kind of the table of findings; no table where it is empty.
         note: appended to the message of a state that is not a pass.
+        uri: of the version.
+        links: to other pages that show the verdict.
     """
     from prefect import get_run_logger
-    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+    from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
     from prefect.states import Completed, Failed
 
     name = slug(verdict.subject.model)
-    create_markdown_artifact(key=f"{page}-{name}", markdown=findings_markdown(verdict), description=title)
     if verdict.findings and table:
-        create_table_artifact(key=f"{table}-{name}", table=findings_rows(verdict.findings), description=title)
+        create_table_artifact(key=f"{table}-{name}", table=findings_rows(verdict), description=title)
+    other = [link for link in links if links_markdown([link]) and link.title != FLOW_RUN]
+    for link in reversed(other):
+        key = f"{link.title.lower().replace(' ', '-')}-{name}"
+        create_link_artifact(link.address, link_text=link.title, key=key, description=f"{link.title}: {title}")
+    written = f"{findings_markdown(verdict, uri=uri)}\n{links_markdown(other)}\n"
+    create_markdown_artifact(key=f"{page}-{name}", markdown=written, description=title)  # the last one is shown first
     for listener in LISTENERS.get():
+        listener.links(links)
         listener.verdict(verdict)
     log = get_run_logger()
-    if verdict.outcome is Outcome.PASS:
-        log.info("%s: %s", verdict.subject, verdict.summary)
-        return Completed(message=verdict.summary)
-    log.error("%s: %s", verdict.subject, verdict.summary)
-    for finding in [f for f in verdict.errors if not f.downstream and f.advice][:LOGGED_ADVICE]:
-        log.error("What to do about %s: %s", finding.column or finding.stage or finding.check, finding.advice)
-    return Failed(message=f"verdict {verdict.summary}{note}")
+    _name_run(verdict, log)
+    passed = verdict.outcome is Outcome.PASS
+    numbers = numbered(verdict)
+    for finding in [f for f in verdict.findings if not f.downstream][:LOGGED]:
+        log.log(LEVELS[finding.severity], "Finding %d: %s", numbers[id(finding)], _told(finding))
+    log.log(logging.INFO if passed else logging.ERROR, "%s: %s", verdict.subject, verdict.summary)
+    if command := show_command(verdict, uri):
+        log.info("To look into a finding, on the machine that validated: %s", command)
+    for line in links_text(links):
+        log.info("%s", line)
+    return Completed(message=verdict.summary) if passed else Failed(message=f"verdict {verdict.summary}{note}")
+
+
+def _name_run(verdict: Verdict, log: Any) -> None:
+    """Name the flow run for its verdict, and tag it with model and outcome; a server that refuses costs no verdict."""
+    from httpx import HTTPError
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import PrefectException
+    from prefect.runtime import flow_run
+
+    tags = dict.fromkeys([*(flow_run.tags or []), neutral(verdict.subject.model, 80), verdict.outcome.value])
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(flow_run.id, name=headline(verdict), tags=list(tags))
+    except (HTTPError, PrefectException) as error:
+        log.warning("The flow run was not named for its verdict: %s", error)

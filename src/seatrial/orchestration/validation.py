@@ -6,28 +6,32 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
-from prefect.utilities.urls import url_for
 
 from seatrial import checks, registry
+from seatrial.errors import SeatrialError, UsageError
 from seatrial.events import Case, Event, Verdict
 from seatrial.io.files import workplace
+from seatrial.isolation.evidence import worker_record
 from seatrial.orchestration.judge import Judge, judging
-from seatrial.orchestration.tasks import case_state, counted, verdict_state
+from seatrial.orchestration.tasks import FLOW_RUN, case_state, counted, flow_page, verdict_state
 from seatrial.pipeline import SERVICE
-from seatrial.project import Project
+from seatrial.project import MEBIBYTE, Project
 from seatrial.promotion.code import Code, read_code, with_service
 from seatrial.promotion.commit import commit_verdict
 from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
+from seatrial.registry.pages import pages
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import new_directory, write_results
+from seatrial.sinks.links import Link
+from seatrial.sinks.local.store import Retention, write_local
 
 Kind = Literal["validate", "stress"]
 STRESS_CHECKS = ("load", "resilience")
@@ -55,6 +59,7 @@ class Validation:
         self._options, self._start = options, time.perf_counter()
         self._fetched: registry.Fetched | None = None
         self._verdict: Verdict | None = None
+        self._run_id = ""
 
     @property
     def fetched(self) -> registry.Fetched:
@@ -91,7 +96,9 @@ class Validation:
         if reason := judge.open(fetched.model):
             return Failed(message=reason)
         service = judge.pipeline.service
-        self._code = with_service(self.project, self._code, str(service.cwd or "") if service else "")
+        self._code = with_service(
+            self.project, self._code, judge.pipeline.folder / service.cwd if service and service.cwd else None
+        )
         contract = None
         if service and self._kind == "validate":
             beside = fetched.model.parent / "champion-reference"
@@ -101,7 +108,7 @@ class Validation:
             options["only"] = options["only"] or list(STRESS_CHECKS)
         if reason := self._judge.load(fetched.model, fetched.reference, **options):
             return Failed(message=reason)
-        self.events.append(judge.record)
+        self.events.append(worker_record(judge.replayer))
         return Completed(message=counted(len(self._judge.planned), "case"))
 
     def _champion(self) -> Path | None:
@@ -144,22 +151,41 @@ class Validation:
         kind = results_kind(self._kind, partial=not self._complete)
         directory = new_directory(self.project.state, self.verdict.subject, kind)
         write_results(self.verdict, self.events, directory)
+        self._write_local(directory)
         for listener in LISTENERS.get():
             listener.results(directory)
-        if not validates:
-            return registry.record(self.verdict, self.fetched, directory)
-        page = url_for("flow-run", flow_run.id) if deployment.id else None  # a local server ends with the command
-        return commit_verdict(
-            self.project, self.verdict, self.fetched, directory, code=self._code, whole=self._complete, page=page or ""
-        )  # fmt: skip
+        page = flow_page()
+        self._run_id = (
+            commit_verdict(
+                self.project, self.verdict, self.fetched, directory, code=self._code, whole=self._complete, page=page
+            )
+            if validates
+            else registry.record(self.verdict, self.fetched, directory, page)
+        )
+        return self._run_id
+
+    def _write_local(self, directory: Path) -> None:
+        """Write what was kept for people on this machine; a full disk there is no fault of the version."""
+        settings = self.project.local_evidence
+        retention = Retention(settings.validations, settings.days * 86_400, settings.total_mb * MEBIBYTE)
+        try:
+            write_local(self.project.state, directory, self._judge.local, retention)
+        except (OSError, UsageError) as error:
+            get_run_logger().warning("The local evidence was not written: %s", error)
 
     def state(self) -> State[Any]:
         """Return the state of the flow run: Completed on a pass, else Failed with the reason."""
+        version, links = self.fetched.version, list[Link]()
+        with contextlib.suppress(SeatrialError):  # a registry that is down now has the verdict nevertheless
+            links += pages(version, self._run_id)
+        if page := flow_page():
+            links.append(Link(FLOW_RUN, page))
+        shown = partial(verdict_state, self.verdict, uri=version.uri, links=links)
         if self._kind == "validate":
-            return verdict_state(self.verdict, f"Verdict of {self.verdict.subject}", page="verdict", table="findings")
+            return shown(f"Verdict of {self.verdict.subject}", page="verdict", table="findings")
         skipped = self._judge.not_run if not self.cases else ()
         note = f" ({'; '.join(skipped)})" if skipped else ""
-        return verdict_state(self.verdict, f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
+        return shown(f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
 
 
 def results_kind(kind: str, *, partial: bool) -> str:

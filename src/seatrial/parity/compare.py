@@ -27,9 +27,13 @@ from seatrial.parity.drift import UNCHANGED, Drift, control_false_discoveries, d
 from seatrial.parity.keys import duplicates, key_names, key_set, names_of, read_keys
 from seatrial.parity.logical import is_same_type
 from seatrial.parity.order import order_of
+from seatrial.parity.pictures import picture
 from seatrial.parity.reading import column, columns
 from seatrial.parity.result import ColumnParity, Direction, KeySet, Parity
+from seatrial.parity.together import Differing
 from seatrial.parity.tolerance import EXACT, Tolerance
+
+PICTURES = 8  # columns of a comparison that have one, the first that differ
 
 __all__ = ["Cause", "ColumnParity", "KeySet", "Parity", "Tolerance", "compare"]
 
@@ -83,7 +87,7 @@ def compare(
     labels = {str(name): name for name in shared}
     was, now = _reader(expected, rows.expected), _reader(actual, rows.actual)
     elsewhere = OtherColumns(list(labels), rows_compared, was)
-    naming = Naming()
+    naming, differing = Naming(), Differing(rows_compared)
     keyed = expected[list(names)]
     inputs = Inputs(given, names, lambda: keyed if rows.expected is None else keyed.iloc[rows.expected])
     results: list[ColumnParity] = []
@@ -116,6 +120,11 @@ def compare(
                 else None,
             )
         )
+        if len(changed) and results[-1].differs:
+            differing.add(str(name), e, a, changed, named=results[-1].cause is not None)
+            if distributions and len(differing.sketches) <= PICTURES:
+                results[-1] = replace(results[-1], picture=picture(e, a, changed))
+    follows = differing.followers()
     missing = tuple(str(name) for name in expected.columns if name not in actual.columns)
     extra = tuple(str(name) for name in actual.columns if name not in expected.columns)
     settled = control_false_discoveries(drifts) if distributions and drifts else drifts
@@ -147,7 +156,14 @@ def compare(
             declared=ordered,
         ),
         columns=tuple(
-            replace(c, psi=d.psi, psi_critical=d.psi_critical, p_value=d.p_value, drifted=d.drifted)
+            replace(
+                c,
+                psi=d.psi,
+                psi_critical=d.psi_critical,
+                p_value=d.p_value,
+                drifted=d.drifted,
+                follows=follows.get(c.column, ""),
+            )
             for c, d in zip(results, settled, strict=True)
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -61,7 +61,9 @@ class ColumnParity:
     of the mismatches went. ``worst_path`` is where inside a cell of the first of ``worst_keys`` the largest
     difference is, as in ``result.boxes[2].score``; empty for cells that hold no others. ``p_value`` is adjusted over
     all columns. ``factor`` is actual ÷ expected where they differ most, None where they are no numbers or the expected
-    one is near zero.
+    one is near zero. ``follows`` is the column of the same frame whose differences these go with, as where one is
+    computed from the other; empty where there is none. ``picture`` is what
+    :func:`seatrial.parity.pictures.picture` returns.
     """
 
     column: str
@@ -83,6 +85,8 @@ class ColumnParity:
     psi_critical: float = 0.0
     p_value: float = 1.0
     drifted: bool = False
+    follows: str = ""
+    picture: Mapping[str, Any] | None = None
 
     @property
     def ok(self) -> bool:

@@ -172,7 +172,7 @@ class Service:
         env: environment variables to set, beside those of seatrial's own that do not look like credentials.
         batch: the path that takes a list of requests; None where it has none.
         serves: the stage whose frame it returns; None for the last.
-        cwd: the folder it runs in; by default the folder of the pipeline's file.
+        cwd: the folder it runs in; by default the folder of the pipeline's file, where a relative one begins.
         ready_seconds: the time it may take to become ready, in seconds.
         request: a function that writes the HTTP request of the rows of one request, or of a batch: from a frame to a
             :class:`~seatrial.pipeline.hooks.HttpRequest`. By default a JSON record is sent.

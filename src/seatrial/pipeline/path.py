@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -66,6 +67,8 @@ class Pipeline:
         self.model = model
         self.service = service
         self.source: tuple[Path, str] | None = None  # the file and name it was loaded from, where a project loaded it
+        made_in = Path(sys._getframe(1).f_code.co_filename)
+        self._made_in = made_in.resolve().parent if made_in.is_file() else None
         self.dependencies = {d.name: d for d in dependencies}
         if len(self.dependencies) != len(dependencies):
             raise PipelineError(
@@ -96,6 +99,11 @@ class Pipeline:
         check_model(name, self._stages, model)
         served = self._stages.get((service and service.serves) or "", list(self._stages.values())[-1])
         check_service(name, service, key, served)
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the file that defines it, where its service runs; the current one where none does."""
+        return self.source[0].parent if self.source else self._made_in or Path.cwd()
 
     @property
     def stages(self) -> tuple[str, ...]:

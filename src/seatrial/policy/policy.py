@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import PolicyError, unknown
-from seatrial.io.bundle import directory_digest
 from seatrial.io.files import is_leftover
 from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
+from seatrial.policy.digest import policy_digest
 from seatrial.policy.failures import FailurePolicy
 from seatrial.policy.load import Load, Slo
 from seatrial.policy.service import (
@@ -44,12 +44,16 @@ class Policy:
     pinned: Pinned = field(default_factory=Pinned)
 
     @classmethod
-    def load(cls, directory: str | Path, pipeline: Pipeline) -> Policy:
-        """Read ``directory``; PolicyError names the file and what in it cannot be used."""
+    def load(cls, directory: str | Path, pipeline: Pipeline, *, optional: bool = False) -> Policy:
+        """Read ``directory``; PolicyError names the file and what in it cannot be used.
+
+        Where the directory is ``optional`` and not there, the policy is that of an empty one.
+        """
         root = Path(directory)
-        if not root.is_dir():
+        if not root.is_dir() and not (optional and not root.exists()):
             raise PolicyError(
-                f"There is no policy at {root}. 'seatrial init' creates one; --project selects another project."
+                f"There is no policy at {root}. Create the folder, or correct 'expectations' of [tool.seatrial]; "
+                "--project selects another project."
             )
         stages = {}
         for path in sorted(p for p in root.glob("*.py") if not is_leftover(p.relative_to(root))):
@@ -121,8 +125,3 @@ class Policy:
     def of(self, stage: str) -> StagePolicy:
         """Return the policy of a stage; one without a file gets the defaults."""
         return self.stages.get(stage, StagePolicy())
-
-
-def policy_digest(directory: Path) -> str:
-    """Return the digest of all that a policy's directory says, without reading it; what editors leave says nothing."""
-    return directory_digest(directory, without=is_leftover)

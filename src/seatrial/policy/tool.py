@@ -23,6 +23,16 @@ class Limits(Settings):
     log_mb: int = setting(16, ge=1, unit="MiB", says="Maximum size of the stored output.")
 
 
+class LocalEvidenceSettings(Settings):
+    """How long what 'seatrial show' reads is kept: rows, requests, answers and tracebacks, in the state alone."""
+
+    validations: int = setting(
+        20, ge=0, says="Number of validations whose local evidence is kept; 0 keeps none, and deletes what is there."
+    )
+    days: float = setting(14.0, gt=0, unit="d", says="Time after which it is deleted.")
+    total_mb: int = setting(200, ge=1, unit="MiB", says="Maximum size of all of it; the oldest is deleted first.")
+
+
 class ToolSettings(Settings):
     """The table [tool.seatrial] of pyproject.toml: where the project's parts are, and how a model is isolated."""
 
@@ -38,6 +48,11 @@ class ToolSettings(Settings):
     registry: Registry = setting(
         "models", example="models",
         says="URI scheme of the registry that 'seatrial reconcile' reads; 'seatrial plugins' lists the installed ones.",
+    )  # fmt: skip
+    tracking_uri: str = setting(
+        "", example="sqlite:///mlflow.db",
+        says="MLflow's tracking URI where MLFLOW_TRACKING_URI is not set; a local one begins in the project's root. By "
+        "default the store mlflow.db that MLflow made in the root, else one in the state directory.",
     )  # fmt: skip
     code: List[Text] = setting(
         (), example=["serving", "common/*.py"],
@@ -84,3 +99,6 @@ class ToolSettings(Settings):
         "of this user: the pipeline's code can then do what the engine can.",
     )  # fmt: skip
     limits: Limits = setting(Limits(), says="Limits of the process that loads a model.")
+    local_evidence: LocalEvidenceSettings = setting(
+        LocalEvidenceSettings(), says="How long the values behind findings are kept on this machine."
+    )

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, Field
 
 from seatrial import plugins
 from seatrial.errors import UsageError, unknown
-from seatrial.loadgen.schedule import Profile
 from seatrial.policy.refusals import refuse
 from seatrial.policy.settings import List
 
@@ -21,9 +20,12 @@ Weight = Literal["error", "warning", "allow"]
 
 
 def _profile(corners: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+    if not corners:
+        return corners
+    from seatrial.loadgen.schedule import Profile  # numpy, which most settings do not need
+
     try:
-        if corners:
-            Profile(corners)  # type: ignore[arg-type]  # it counts the numbers of a corner itself
+        Profile(corners)  # type: ignore[arg-type]  # it counts the numbers of a corner itself
     except (UsageError, TypeError, ValueError) as error:
         reason = f" {error}" if isinstance(error, UsageError) else ""
         refuse(((), f"'profile' cannot be used.{reason} Example: profile = [[0, 5], [60, 20]]."), value=corners)

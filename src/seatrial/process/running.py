@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from seatrial.errors import TargetError
@@ -40,6 +40,9 @@ LOOK_SECONDS = 0.05
 TAIL_LINES = 12
 
 
+END_LINES, END_BYTES = 200, 16_384
+
+
 _PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 
@@ -50,6 +53,7 @@ class Running:
         url: ``http://127.0.0.1:<port>``.
         values: what its command's blanks were filled with.
         log: the file with its output; removed when it ends as it should, kept when something failed or it was named.
+        on_end: called with the end of the log, passwords in addresses left out, when it is ended.
         elsewhere: what serves may run below another process than this one, such as in a container that a daemon
             started: its processes, threads and sockets are not those below ``pid``.
     """
@@ -72,6 +76,7 @@ class Running:
         self.url = f"http://127.0.0.1:{port}"
         self.log = log or Path(tempfile.mkdtemp(prefix="seatrial-service-", dir=logs)) / "service.log"
         self._keep, self._told = log is not None, ""
+        self.on_end: Callable[[str], object] = lambda _: None
         self._reading = threading.Lock()
         self.elsewhere, self._stop = elsewhere, list(stop)
         settings = {
@@ -113,15 +118,22 @@ class Running:
 
     def tail(self) -> str:
         """Return its last lines, passwords in addresses left out, and keep the log: something failed."""
-        with contextlib.suppress(OSError):
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - 8192))
-                lines = file.read().decode(errors="replace").strip().splitlines()[-TAIL_LINES:]
-            if lines:
-                self._keep = True
-                said = "\n".join(f"  {_PASSWORD.sub('://***@', line)[:300]}" for line in lines)
-                return f"Its log ends with:\n{said}\nAll of it: {self.log}"
+        if lines := self._last_lines(TAIL_LINES):
+            self._keep = True
+            said = "\n".join(f"  {line[:300]}" for line in lines)
+            return f"Its log ends with:\n{said}\nAll of it: {self.log}"
         return "It wrote no output."
+
+    def end_of_log(self) -> str:
+        """Return what it printed last, up to 16 KiB, passwords in addresses left out."""
+        return "\n".join(self._last_lines(END_LINES))
+
+    def _last_lines(self, most: int) -> list[str]:
+        with contextlib.suppress(OSError), self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - END_BYTES))
+            lines = file.read().decode(errors="replace").strip().splitlines()[-most:]
+            return [_PASSWORD.sub("://***@", line) for line in lines]
+        return []
 
     def listens(self) -> bool:
         """Whether it, or a process it started, listens on its port: somebody else's answer is not its answer.
@@ -148,6 +160,8 @@ class Running:
         guard, pipe = self._guard, self._guard.stdin
         assert pipe is not None
         first = not pipe.closed
+        if first and (said := self.end_of_log()):
+            self.on_end(said)
         with contextlib.suppress(BrokenPipeError):
             pipe.close()  # once more does nothing
         try:

@@ -21,6 +21,16 @@ _SECRET = re.compile(
 )  # as words: TOKENIZERS_PARALLELISM and MAX_TOKENS hold none
 
 
+def looks_secret(name: str) -> bool:
+    """Return whether a variable is called like a credential.
+
+    Example:
+        >>> [looks_secret(name) for name in ("STAGING_API_KEY", "MAX_TOKENS")]
+        [True, False]
+    """
+    return _SECRET.search(name) is not None
+
+
 class Wrap(Protocol):
     """Returns the command that runs a command somewhere."""
 
@@ -87,6 +97,6 @@ class Sandbox:
         """Return the variables of a command, with the interpreter's folder first in ``PATH``."""
         own = self.variables
         if own is None:
-            own = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+            own = {name: value for name, value in os.environ.items() if not looks_secret(name)}
         beside = [os.path.dirname(self.python)] if os.path.dirname(self.python) else []
         return {**own, "PATH": os.pathsep.join([*beside, own.get("PATH", os.defpath)]), "PYTHONUNBUFFERED": "1"}

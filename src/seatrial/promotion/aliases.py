@@ -8,10 +8,11 @@ from typing import Any
 
 from seatrial import registry
 from seatrial.events import Outcome
-from seatrial.ledger import Ledger, StoredVerdict
+from seatrial.ledger import Ledger, StoredVerdict, identity
 from seatrial.policy.service import promotion
 from seatrial.project import Project
 from seatrial.promotion.effects import PermanentFailure, unchanged
+from seatrial.promotion.elsewhere import signed_verdict
 from seatrial.promotion.triggers import polling
 from seatrial.registry import VALIDATED, Version, subject_of
 
@@ -50,7 +51,8 @@ def check_aliases(ledger: Ledger, project: Project, *, hashing: bool = False) ->
             holder = here.present(model, aliases[alias])
             if holder is None or not polling.matching_models([holder], project.models):
                 continue
-            if reason := why_unauthorised(ledger, holder, hashing=hashing):
+            reason = why_unauthorised(ledger, holder, hashing=hashing)
+            if reason and not _passed_elsewhere(ledger, project, holder, hashing=hashing):
                 restored = _restore(ledger, holder, alias) if policy.restore else ""
                 found.append(UnauthorisedAlias(model, alias, holder.number, reason, restored))
     return found
@@ -71,6 +73,14 @@ def why_unauthorised(ledger: Ledger, version: Version, *, hashing: bool = False)
         except PermanentFailure:
             return "its files are not the files that passed"
     return ""
+
+
+def _passed_elsewhere(ledger: Ledger, project: Project, version: Version, *, hashing: bool) -> bool:
+    """Return whether another ledger, to which this one leaves the version, has its pass."""
+    if not ledger.relies(identity(version)):
+        return False
+    known = signed_verdict(project, version, hashing=hashing)
+    return known is not None and known.outcome is Outcome.PASS
 
 
 def _restore(ledger: Ledger, holder: Version, alias: str) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import registry
 from seatrial.errors import RegistryError, SeatrialError, UsageError
-from seatrial.events import Outcome, Subject, Verdict
+from seatrial.events import Outcome, Verdict
 from seatrial.io.files import atomic_write
 from seatrial.ledger import JOB, Facts, Job, Ledger, Overtaken, Signed, identity
-from seatrial.policy.policy import policy_digest
+from seatrial.policy.digest import policy_digest
 from seatrial.policy.service import promotion
 from seatrial.process import crash_points
 from seatrial.project import Project
@@ -29,7 +29,7 @@ from seatrial.promotion.head import renew_heads
 from seatrial.promotion.keyring import signing_key, trusted_keys
 from seatrial.promotion.testimony import shown_head, testimony
 from seatrial.registry import Fetched, Version
-from seatrial.registry.runs import description_texts, run_payload
+from seatrial.registry.runs import description_texts, run_payload, version_tags
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
@@ -61,7 +61,7 @@ def commit_verdict(
         directory: report, JUnit, JSON and attachments of checks, of this validation alone; all files are stored.
         code: that was validated, as it was read before the trial began; as it is now by default.
         whole: every check was run. Part of a validation is logged, but is no verdict on the version.
-        page: the address of the flow run's page, for the version's description.
+        page: the address of the flow run's page, for the pages of the registry.
 
     Returns:
         The MLflow run's id; empty for a job, whose effects are applied by the worker that claimed it.
@@ -72,7 +72,7 @@ def commit_verdict(
         SeatrialError: the policy, the code or the version changed during the trial; nothing was written.
     """
     if not whole:
-        return registry.record(verdict, fetched, directory)
+        return registry.record(verdict, fetched, directory, page)
     job = JOB.get()
     if job is not None and identity(fetched.version) != job.subject:
         raise SeatrialError(
@@ -161,8 +161,9 @@ def give_up(ledger: Ledger, job: Job, reason: str, project: Project) -> None:
     attempts = job.attempt - job.exhausted
     last = reason or "the process died"
     summary = f"error: all {attempts} validation attempts crashed or timed out. Last: {last}"
-    tags = {"seatrial.verdict": Outcome.ERROR.value, "seatrial.run_id": "", "seatrial.subject_digest": ""}
-    block = f"**error** · {_literal(str(Subject(job.name, job.number)))}\n\n{_literal(summary)}"
+    error = Outcome.ERROR.value
+    tags = {"seatrial": error, "seatrial.verdict": error, "seatrial.run_id": "", "seatrial.subject_digest": ""}
+    block = f"seatrial: {error} · {_literal(f'{job.name} {job.number}')}\n---\n\n{_literal(summary)}"
     planned: list[tuple[str, dict[str, Any]]] = [(TAGS, {"tags": tags}), (DESCRIBE, {"blocks": [block]})]
     code = ""
     with contextlib.suppress(SeatrialError):  # code that cannot be read has no digest, and the job ends nevertheless
@@ -182,16 +183,10 @@ def effects_of(
         promote: an alias to move on a pass, in addition to ``validated``.
         page: the address of the flow run's page.
     """
-    tags = {
-        "seatrial.verdict": verdict.outcome.value,
-        "seatrial.subject_digest": fetched.digest,
-        "seatrial.code_digest": verdict.subject.code_digest,
-        "seatrial.policy_digest": verdict.policy_digest,
-    }
     planned: list[tuple[str, dict[str, Any]]] = [
-        (LOG, run_payload(verdict, fetched)),
-        (TAGS, {"tags": tags}),
-        (DESCRIBE, {"blocks": description_texts(verdict), "page": page}),
+        (LOG, run_payload(verdict, fetched, page=page)),
+        (TAGS, {"tags": version_tags(verdict, fetched), "page": page}),
+        (DESCRIBE, {"blocks": description_texts(verdict, fetched.version.uri), "page": page}),
     ]
     if verdict.outcome is Outcome.PASS:
         planned.append((ALIAS, {"aliases": list(dict.fromkeys(filter(None, [registry.VALIDATED, promote])))}))

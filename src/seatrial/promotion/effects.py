@@ -74,7 +74,8 @@ def _log(ledger: Ledger, effect: OutboxEffect) -> str:
 
 def _tag(_: Ledger, effect: OutboxEffect) -> str:
     _registered_version(effect)
-    tags = {"seatrial.run_id": effect.results.get(LOG, ""), **effect.body["tags"]}
+    found = {"seatrial.run_id": effect.results.get(LOG, ""), "seatrial.flow_run": effect.body.get("page", "")}
+    tags = {**effect.body["tags"], **found}
     registry.of(effect.version.uri).tag(effect.version.name, effect.version.number, tags)
     return ""
 

@@ -36,20 +36,32 @@ def signing_key(state: Path) -> CryptoSigner:
     """
     from securesystemslib.signer import CryptoSigner
 
-    path = _private_path(state)
+    path = private_key(state)
     if not path.exists():
-        if SIGNING_KEY in os.environ:
-            raise UsageError(
-                f"There is no signing key at {path}, which {SIGNING_KEY} names. "
-                f"Make one: openssl genpkey -algorithm ed25519 -out {path}"
-            )
         write_once(path, CryptoSigner.generate_ed25519().private_bytes)
-    if path.stat().st_mode & OTHERS:
-        raise UsageError(f"Other users can read the signing key {path}. Make it private: chmod 600 {path}")
     key = _load(path, private=True)
     signer = CryptoSigner(key)
     _publish(path.with_name(f"{path.stem}-{signer.public_key.keyid[:SHORT_ID]}.pub"), key.public_key())
     return signer
+
+
+def private_key(state: Path) -> Path:
+    """Return the file of the key that signs, which exists unless it is the project's own and not made yet.
+
+    Raises:
+        UsageError: there is none where ``SEATRIAL_SIGNING_KEY`` says, or other users can read it.
+    """
+    path = _private_path(state)
+    if not path.exists():
+        if os.environ.get(SIGNING_KEY):
+            raise UsageError(
+                f"There is no signing key at {path}, which {SIGNING_KEY} names. "
+                f"Make one: openssl genpkey -algorithm ed25519 -out {path}"
+            )
+        return path
+    if path.stat().st_mode & OTHERS:
+        raise UsageError(f"Other users can read the signing key {path}. Make it private: chmod 600 {path}")
+    return path
 
 
 def trusted_keys(state: Path) -> list[Key]:
@@ -62,16 +74,23 @@ def trusted_keys(state: Path) -> list[Key]:
     """
     from securesystemslib.signer import SSlibKey
 
+    paths = public_keys(state)
+    keys = {key.keyid: key for key in (SSlibKey.from_crypto(_load(path, private=False)) for path in paths)}
+    return list(keys.values())
+
+
+def public_keys(state: Path) -> list[Path]:
+    """Return the files of the ring; UsageError where there is none."""
     named = os.environ.get(PUBLIC_KEY)
     paths = list(_named(named) if named else _beside(state))
     if not paths:
         where = named or _private_path(state).parent
         raise UsageError(
-            f"There is no public key at {where}. It is written beside the signing key with the first verdict. If "
-            f"verdicts are signed elsewhere, set {PUBLIC_KEY} to its path, or to a directory with several."
+            f"There is no public key at {where}. It is written beside the signing key with the first verdict: "
+            f"seatrial validate MODEL_URI. If verdicts are signed elsewhere, set {PUBLIC_KEY} to its path, or to a "
+            "directory with several."
         )
-    keys = {key.keyid: key for key in (SSlibKey.from_crypto(_load(path, private=False)) for path in paths)}
-    return list(keys.values())
+    return paths
 
 
 def _named(value: str) -> Iterator[Path]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from seatrial import registry
 from seatrial.errors import RegistryError
 from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity
-from seatrial.policy.policy import policy_digest
+from seatrial.policy.digest import policy_digest
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion import attestation
 from seatrial.promotion.code import read_code
 from seatrial.promotion.commit import give_up, owner
+from seatrial.promotion.elsewhere import SignedVerdict, signed_verdict
 from seatrial.promotion.envelope import InvalidEnvelope
 from seatrial.promotion.triggers import polling
 
@@ -110,7 +112,7 @@ def attempt(
 
     Args:
         ledger: in which it was claimed.
-        project: of the job.
+        project: of the job. What another ledger's fresh signed verdict says of the version is not found out again.
         job: the job.
         run: validates the version and commits by :func:`seatrial.promotion.commit.commit_verdict`.
         lease_seconds: renewed while ``run`` runs.
@@ -124,13 +126,11 @@ def attempt(
             ledger.drop(job, "no longer registered")
             return f"{job.uri} is no longer registered."
         with _lease_renewed(ledger, job, lease_seconds):
+            if job.epoch == 0 and (known := signed_verdict(project, registered)):
+                ledger.postpone(job, known.until)
+                return _left_alone(job, known)
             run(job)
-        evaluated = [
-            k for k in ledger.verdicts(job.name, job.number) if (k.created, k.epoch) == (job.created, job.epoch)
-        ]
-        if evaluated:
-            return f"{job.uri}: {evaluated[-1].outcome.value}."
-        return _failed(ledger, project, job, "the flow ended without a verdict")
+        return _ended(ledger, project, job)
     except Fenced as error:
         return str(error)
     except LedgerError:
@@ -142,6 +142,19 @@ def attempt(
         with contextlib.suppress(Fenced, LedgerError):
             ledger.release(job, "interrupted", counted=False)
         raise
+
+
+def _ended(ledger: Ledger, project: Project, job: Job) -> str:
+    verdicts = ledger.verdicts(job.name, job.number)
+    evaluated = [k for k in verdicts if (k.created, k.epoch) == (job.created, job.epoch)]
+    if evaluated:
+        return f"{job.uri}: {evaluated[-1].outcome.value}."
+    return _failed(ledger, project, job, "the flow ended without a verdict")
+
+
+def _left_alone(job: Job, known: SignedVerdict) -> str:
+    when = f"{datetime.fromtimestamp(known.until, UTC):%H:%M UTC}"
+    return f"{job.uri}: {known.outcome.value}, by its signed verdict; it is looked at again after {when}."
 
 
 def _failed(ledger: Ledger, project: Project, job: Job, reason: str, *, counted: bool = True) -> str:

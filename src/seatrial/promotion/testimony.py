@@ -29,7 +29,7 @@ class Testimony:
         others: how many signed statements are about other versions.
         invalid: how many envelopes contain none.
         ledger: the newest statement in the ledger; None where it has none, or was not reached.
-        reached: whether the ledger was.
+        reached: whether the ledger was, and does not leave the version to another one.
         head: the head in the registry, trusted; None where there is none.
         kept: the newest head that was seen here before.
     """
@@ -74,7 +74,8 @@ def testimony(state: Path, version: Version, ring: Sequence[Key], ledger: Ledger
         elif read.digest not in own or read.trusted:
             own[read.digest] = read
     tip = Tip("the ledger", signed[0].number, signed[0].digest) if signed else None
-    return Testimony(own, others, invalid, tip, ledger is not None, shown, kept)
+    reached = ledger is not None and (tip is not None or not ledger.relies(subject))
+    return Testimony(own, others, invalid, tip, reached, shown, kept)
 
 
 def shown_head(version: Version, ring: Sequence[Key]) -> SignedHead | None:

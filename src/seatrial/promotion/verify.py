@@ -18,7 +18,7 @@ from seatrial.errors import EXIT_FAIL, EXIT_PASS, RegistryError
 from seatrial.events import Outcome
 from seatrial.io.bundle import directory_digest
 from seatrial.ledger import Ledger, identity, run_key
-from seatrial.policy.policy import policy_digest
+from seatrial.policy.digest import policy_digest
 from seatrial.project import Project
 from seatrial.promotion.attestation import Statement
 from seatrial.promotion.chain import CannotTell, chain_of

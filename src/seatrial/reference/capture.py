@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from seatrial import plugins
-from seatrial.errors import PipelineError, StageError
+from seatrial.errors import PipelineError, SeatrialError, StageError
 from seatrial.io import bundle, parquet
+from seatrial.io.tracebacks import shown
 from seatrial.parity.reading import column
 from seatrial.pipeline import Pipeline, Returned, check_keyed, misnamed, own_copy, row_index
 from seatrial.reference.environment import environment
@@ -62,6 +63,35 @@ def capture(
         PipelineError: a given frame or labels that do not fit the path, or no rows at all.
         RegistryError: the registry cannot store the reference.
     """
+    try:
+        return captured(
+            pipeline, requests, model=model, given=given, labels=labels, seed=seed, noise=noise, runs=runs,
+            run_id=run_id, registry=registry,
+        )  # fmt: skip
+    except StageError as error:
+        if error.__cause__ is None or isinstance(error.__cause__, SeatrialError):
+            raise
+        raise StageError(
+            error.stage,
+            f"Stage '{error.stage}' raised {shown(error)}. Nothing was captured: each stage must return a frame for "
+            f"these requests. To look into it, call the function of '{error.stage}' on the frame of the stage before.",
+        ) from error.__cause__
+
+
+def captured(
+    pipeline: Pipeline,
+    requests: pd.DataFrame,
+    *,
+    model: Any = None,
+    given: Mapping[str, pd.DataFrame] | None = None,
+    labels: pd.DataFrame | None = None,
+    seed: int = 0,
+    noise: Mode = "refuse",
+    runs: int = 10,
+    run_id: str | None = None,
+    registry: str = "models",
+) -> Reference:
+    """Capture as :func:`capture` does; what a stage raised is described without its text, which may hold values."""
     check_runs(noise, runs)
     store = None if run_id is None else plugins.load("registries", registry)()
     _check_requests(requests)

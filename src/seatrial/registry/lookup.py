@@ -119,20 +119,21 @@ def champion_contract(version: Version, alias: str, into: Path) -> ChampionContr
     return ChampionContract(best.number, document, reason, reference)
 
 
-def record(verdict: Verdict, fetched: Fetched, artifacts: Path) -> str:
+def record(verdict: Verdict, fetched: Fetched, artifacts: Path, page: str = "") -> str:
     """Log part of a validation, which is no verdict on the version, and return the run's id.
 
     Args:
         verdict: the result.
         fetched: the version.
         artifacts: a directory to log: report, JUnit, JSON, suites.
+        page: the address of the flow run's page.
 
     Raises:
         RegistryError: the registry does not answer.
     """
     from seatrial.registry.runs import run_payload
 
-    return of(fetched.version.uri).tracker.log_run(run_payload(verdict, fetched, ", partial"), artifacts)
+    return of(fetched.version.uri).tracker.log_run(run_payload(verdict, fetched, " (partial)", page), artifacts)
 
 
 def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:

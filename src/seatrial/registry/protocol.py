@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from seatrial.events import Subject
-from seatrial.reference.snapshot import Reference
+
+if TYPE_CHECKING:
+    from seatrial.reference.snapshot import Reference  # slow to import, and a look-up needs none
 
 VALIDATED = "validated"  # the alias that every version gets on a pass
 MLFLOW = "models"  # the scheme of MLflow's addresses

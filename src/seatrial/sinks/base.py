@@ -9,6 +9,7 @@ from pathlib import Path
 from seatrial import plugins
 from seatrial.errors import UsageError
 from seatrial.events import Case, Event, Verdict
+from seatrial.sinks.links import Link
 
 
 class Sink:
@@ -30,6 +31,12 @@ class Sink:
     def planned(self, cases: Sequence[Case]) -> None:
         """Receive, before the first event, the cases that will run."""
 
+    def started(self, what: str) -> None:
+        """Receive what begins now: a case, or the validation of one of several versions."""
+
+    def note(self, text: str) -> None:
+        """Receive how the validation of one of several versions ended, as a sentence."""
+
     def event(self, event: Event) -> None:
         """Receive one event."""
 
@@ -41,6 +48,9 @@ class Sink:
 
     def results(self, directory: Path) -> None:
         """Receive the folder with the files of the verdict, before the verdict itself."""
+
+    def links(self, links: Sequence[Link]) -> None:
+        """Receive the pages of other programs that show the verdict, before the verdict itself."""
 
 
 SinkFactory = Callable[[Path], Sink]
@@ -90,32 +100,41 @@ class Guarded(Sink):
 
     Attributes:
         name: of the sink.
+        inner: the sink.
         failure: what went wrong, a sentence; empty where nothing did.
     """
 
     def __init__(self, name: str, sink: Sink) -> None:
         self.name, self.failure = name, ""
-        self._sink = sink
+        self.inner = sink
 
     def planned(self, cases: Sequence[Case]) -> None:
         """Pass the cases on."""
-        self._pass_on(lambda: self._sink.planned(cases))
+        self._pass_on(lambda: self.inner.planned(cases))
+
+    def started(self, what: str) -> None:
+        """Pass it on."""
+        self._pass_on(lambda: self.inner.started(what))
+
+    def note(self, text: str) -> None:
+        """Pass it on."""
+        self._pass_on(lambda: self.inner.note(text))
 
     def event(self, event: Event) -> None:
         """Pass the event on."""
-        self._pass_on(lambda: self._sink.event(event))
+        self._pass_on(lambda: self.inner.event(event))
 
     def progress(self, done: int, of: int, what: str) -> None:
         """Pass the progress on."""
-        self._pass_on(lambda: self._sink.progress(done, of, what))
+        self._pass_on(lambda: self.inner.progress(done, of, what))
 
     def verdict(self, verdict: Verdict) -> None:
         """Pass the verdict on."""
-        self._pass_on(lambda: self._sink.verdict(verdict))
+        self._pass_on(lambda: self.inner.verdict(verdict))
 
     def results(self, directory: Path) -> None:
         """Pass the folder on."""
-        self._pass_on(lambda: self._sink.results(directory))
+        self._pass_on(lambda: self.inner.results(directory))
 
     def _pass_on(self, call: Callable[[], None]) -> None:
         if self.failure:

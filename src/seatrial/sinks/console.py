@@ -177,25 +177,26 @@ def _table(printable: _Printable, *, title: str) -> Table:
 
 
 def _findings(verdict: Verdict, printable: _Printable) -> Table:
-    origins = [f for f in verdict.errors if not f.downstream]
-    ranked = (*origins, *(f for f in verdict.findings if f.severity is not Severity.ERROR))
+    ranked = [(n, f) for n, f in verdict.numbered.items() if not f.downstream or f.severity is not Severity.ERROR]
     table = _table(printable, title=plural(len(ranked), "finding"))
+    table.add_column("", justify="right", no_wrap=True)
     table.add_column("stage", overflow="fold", min_width=8)
     table.add_column("column", overflow="fold", min_width=6)
     table.add_column("finding, evidence, what to do", overflow="fold", ratio=1)
-    for finding in ranked[:FINDINGS_SHOWN]:
+    for n, finding in ranked[:FINDINGS_SHOWN]:
         style = "red" if finding.severity is Severity.ERROR else ""
         table.add_row(
+            Text(str(n), style=style),
             Text(printable(finding.stage or "whole path", 60), style=style),
             Text(printable(finding.column or "", 60)),
             _details(finding, printable),
         )
     if (more := len(ranked) - FINDINGS_SHOWN) > 0:
-        table.add_row("", "", Text(f"and {more:,} more"))
+        table.add_row("", "", "", Text(f"and {more:,} more"))
     for place, columns in downstream(verdict.errors).items():
         listed = printable(", ".join(columns), 200) or "not reached, or does not match the reference"
         name = Text(printable(place or "whole path", 60), style="yellow")
-        table.add_row(name, "", Text(f"downstream: {listed}", "yellow"))
+        table.add_row("", name, "", Text(f"downstream: {listed}", "yellow"))
     return table
 
 

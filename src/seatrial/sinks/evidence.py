@@ -77,14 +77,16 @@ KEYS: Mapping[str, str] = {
     "keys": "rows",
     "answered_keys": "rows answered instead",
     "columns": "columns",
+    "fields": "fields",
+    "faults": "faults",
     "missing_keys": "missing rows",
     "extra_keys": "extra rows",
     "duplicate_keys": "repeated keys",
 }
 """Lists of row keys that are shown, with their labels; ``{"count": 5000, "sample": [...]}`` is such a list too."""
 
-SAID = ("share", "how")
-"""Entries that are shown in another way: the share with its bar, the formula of a cause in the message."""
+SAID = ("share", "how", "follows", "origin", "with", "pictures", "timed", "violations")
+"""Entries that are shown in another way: the share with its bar, the formula of a cause in the message, pictures."""
 
 TEXTS: Mapping[str, str] = {
     "direction": "direction of the differences",

@@ -18,9 +18,11 @@ from seatrial.events import Finding, Measurement, NotEvaluated, Outcome, Severit
 from seatrial.formatting import number, plural, seconds, share
 from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Sink
-from seatrial.sinks.diagram import MOST_ACROSS, Diagram, diagram
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.outline import CaseResult, State, decisive, places, reason, results
+from seatrial.sinks.page.diagram import MOST_ACROSS, Diagram, diagram
+from seatrial.sinks.page.pictures import drawings
+from seatrial.sinks.page.summary import sentences
 from seatrial.sinks.text import neutral
 
 SHOWN = 200
@@ -54,6 +56,8 @@ def render(verdict: Verdict) -> str:
         first=first,
         first_is_finding=isinstance(first, Finding),
         reason=reason(verdict),
+        sentences=sentences(verdict),
+        numbers={id(finding): number for number, finding in verdict.numbered.items()},
         diagrams=_diagrams(verdict),
         whole_path=[r for r in results(verdict) if r.case.stage not in verdict.path],
         origins=[f for f in verdict.errors if not f.downstream],
@@ -70,7 +74,7 @@ def render(verdict: Verdict) -> str:
 
 @cache
 def _template() -> Template:
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent / "page"
     style = (folder / "report.css").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -81,6 +85,8 @@ def _template() -> Template:
         finalize=_neutral,
     )
     environment.filters |= {
+        "address": id,
+        "drawings": drawings,
         "evidence": evidence,
         "measured": _measured,
         "number": number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -40,8 +41,9 @@ def render(verdict: Verdict) -> bytes:
         "policy_digest": verdict.policy_digest,
     }.items():
         ET.SubElement(properties, "property", name=name, value=neutral(value, 1000))
+    numbers = {id(finding): number for number, finding in verdict.numbered.items()}
     for result in results(verdict):
-        _case(suite, result)
+        _case(suite, result, numbers)
     red = suite.findall("testcase/failure") + suite.findall("testcase/error")
     if verdict.outcome is not Outcome.PASS and not red:
         case = ET.SubElement(suite, "testcase", classname="path", name="verdict", time="0.000")
@@ -57,7 +59,10 @@ def render(verdict: Verdict) -> bytes:
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _case(suite: ET.Element, result: CaseResult) -> None:
+def _case(suite: ET.Element, result: CaseResult, numbers: Mapping[int, int]) -> None:
+    def lines(finding: Finding) -> str:
+        return _lines(finding, numbers[id(finding)])
+
     case = result.case
     element = ET.SubElement(
         suite,
@@ -72,10 +77,10 @@ def _case(suite: ET.Element, result: CaseResult) -> None:
         failure = ET.SubElement(
             element,
             "failure",
-            message=neutral(_headline(errors[0])),
+            message=neutral(_headline(errors[0], numbers[id(errors[0])])),
             type=neutral(errors[0].cause or result.state),
         )
-        failure.text = "\n".join([*map(_lines, errors), *not_evaluated])
+        failure.text = "\n".join([*map(lines, errors), *not_evaluated])
     elif result.state is State.NOT_EVALUATED:
         crashed = any(n.crashed for n in result.not_evaluated)
         error = ET.SubElement(
@@ -87,21 +92,23 @@ def _case(suite: ET.Element, result: CaseResult) -> None:
         error.text = "\n".join(not_evaluated) or None
     others = [f for f in result.findings if f.severity is not Severity.ERROR]
     if others:
-        ET.SubElement(element, "system-out").text = "\n".join(map(_lines, others))
+        ET.SubElement(element, "system-out").text = "\n".join(map(lines, others))
 
 
 def _word(crashed: bool) -> str:
     return "crashed" if crashed else State.NOT_EVALUATED.value
 
 
-def _headline(finding: Finding) -> str:
+def _headline(finding: Finding, number: int) -> str:
+    kind = "" if finding.severity is Severity.ERROR else f"{finding.severity.value}: "
+    follows = finding.evidence.get("follows")
+    after = f" of {follows}" if isinstance(follows, int) else ""
     column = f"column '{finding.column}': " if finding.column else ""
-    return f"{'downstream: ' if finding.downstream else ''}{column}{finding.message}"
+    return f"[{number}] {kind}{f'downstream{after}: ' if finding.downstream else ''}{column}{finding.message}"
 
 
-def _lines(finding: Finding) -> str:
-    severity = "" if finding.severity is Severity.ERROR else f"{finding.severity.value}: "
-    lines = [f"{severity}{_headline(finding)}"]
+def _lines(finding: Finding, number: int) -> str:
+    lines = [_headline(finding, number)]
     lines += [f"  cause: {finding.cause}"] if finding.cause else []
     lines += [f"  {shown}"] if (shown := str(evidence(finding.evidence))) else []
     lines += [f"  what to do: {finding.advice}"] if finding.advice else []

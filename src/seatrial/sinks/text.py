@@ -9,6 +9,8 @@ from seatrial.formatting import number
 
 LIMIT = 300
 """The most characters of one name or message that are shown."""
+LINE = 4_000
+"""The most characters of one line of a longer text."""
 
 # Controls, invisible formatting (bidi overrides, zero width, tags), lone surrogates, private use, unassigned and
 # noncharacters, line and paragraph separators. XML forbids some, terminals obey others, and none is visible.
@@ -31,6 +33,16 @@ def neutral(text: object, limit: int = LIMIT) -> str:
         return seen
     tail = f"… ({len(raw):,} characters)"
     return seen[: limit - len(tail)] + tail if limit > 2 * len(tail) else seen[: limit - 1] + "…"
+
+
+def neutral_lines(text: str, limit: int = LINE) -> list[str]:
+    """Return a text of several lines, each of visible characters alone.
+
+    Example:
+        >>> neutral_lines("KeyError:\\n\\x1b[31mred")
+        ['KeyError:', '\\\\x1b[31mred']
+    """
+    return [neutral(line, limit) for line in text.splitlines()]
 
 
 def _visible(character: str) -> str:

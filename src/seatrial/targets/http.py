@@ -16,7 +16,7 @@ from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.pipeline.access import Access
 from seatrial.targets.compression import check_encoding, decompressed
 from seatrial.targets.connections import ClosedError, is_closed, onward, reason, refused_after_handshake, refused_tls
-from seatrial.targets.messages import Response, message_of
+from seatrial.targets.messages import Asked, Response, message_of
 from seatrial.targets.pacing import Pace
 from seatrial.targets.sending import Sending
 
@@ -147,9 +147,19 @@ class Http:
         seconds: float | None,
     ) -> Response:  # fmt: skip
         """Send one request, once more on a fresh connection where the first was closed; see :meth:`send`."""
-        asked = (method, path, body, headers, seconds or self.seconds)
         if self.pace.alone and not self._alone:
             await self.reconnect(alone=True)
+        own = {**JSON, **{name.lower(): value for name, value in (headers or {}).items()}}
+        shown = Asked(method, self._where(path), own, body or b"")
+        try:
+            response = await self._asked(method, path, body, headers, seconds or self.seconds)
+        except TargetError as error:
+            error.asked = shown
+            raise
+        return replace(response, asked=shown)
+
+    async def _asked(self, *asked: Any) -> Response:
+        path: str | None = asked[1]
         try:
             return await self._exchange(self._transport, *asked)
         except ClosedError as first:

@@ -96,7 +96,7 @@ def values_of(pipeline: Pipeline, model_path: str | None, urls: Mapping[str, str
 
 def folder_of(pipeline: Pipeline) -> str:
     """Return where a pipeline's service runs by default: beside the pipeline's file."""
-    return str(pipeline.source[0].parent) if pipeline.source else os.getcwd()
+    return str(pipeline.folder)
 
 
 def runs_elsewhere(service: Service) -> bool:
@@ -129,7 +129,7 @@ def _launch(
     ports = {name: str(free_port()) for name in blanks if name.endswith("_port")}
     filled = {**values, **ports, "port": str(port), "name": f"seatrial-{uuid.uuid4().hex[:12]}"}
     own = {name: fill(value, filled) for name, value in service.env.items()}
-    folder = os.fspath(service.cwd or cwd or os.getcwd())
+    folder = os.path.join(cwd or os.getcwd(), service.cwd or "")
     command, stop = ([fill(str(word), filled) for word in words] for words in (service.command, service.stop))
     if elsewhere and _taken(port):  # what answered there could not be told from the service
         raise TargetError(f"Port {port} is taken by another process.")

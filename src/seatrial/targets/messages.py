@@ -19,11 +19,24 @@ DEPTH = 500  # of an answer: as deep as Python's reader goes beside the frames o
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A request as it was sent. ``headers`` are its own: those of :class:`~seatrial.pipeline.access.Access`, which hold
+    secrets, are not among them; nor is a user with a password in ``url``.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
 class Response:
     """What a service answered. Header names are in lower case; ``seconds`` is the whole time, body included.
 
     ``again`` is true where the service closed the first connection without an answer, and answered on a fresh one.
-    ``arrived`` says after how many seconds how many bytes of the body, as they crossed the wire, had arrived.
+    ``arrived`` says after how many seconds how many bytes of the body, as they crossed the wire, had arrived. ``asked``
+    is the request, where the target shows it.
     """
 
     status: int
@@ -32,6 +45,7 @@ class Response:
     seconds: float
     again: bool = False
     arrived: tuple[tuple[float, int], ...] = field(default=(), repr=False)
+    asked: Asked | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -13,7 +13,8 @@ files of FOLDER: a request names the file to read, a reply the one that was writ
 - ``close``: the process ends.
 - those of a mutation test are in ``mutants.py``, those of a service's hooks in ``hooks.py``.
 
-The reply ``failed`` has the name of an error of seatrial's, or ``model`` for an error of the project's code.
+The reply ``failed`` has the name of an error of seatrial's, or ``model`` for an error of the project's code, and the
+traceback of that code.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import PipelineError, SeatrialError, StageError
+from seatrial.errors import SeatrialError, StageError
 from seatrial.io.loading import import_sooner
 from seatrial.pipeline import LocalReplayer, Pipeline, Stage, describe
-from seatrial.reference.capture import capture
+from seatrial.reference.capture import captured
 from seatrial.reference.environment import environment
 from seatrial.reference.record import Record
 from seatrial.reference.recording import repeat
 from seatrial.worker import frames, hooks
 from seatrial.worker.channel import LineChannel
+from seatrial.worker.failures import ModelError, error_record, failure
 from seatrial.worker.limits import hold_to
 from seatrial.worker.loading import load_pipeline
 from seatrial.worker.mutants import Mutants
@@ -82,12 +84,8 @@ class Worker:
         fields = {name: value for name, value in request.items() if name not in ("id", "request")}
         try:
             answer = self._requests[request["request"]](**fields)
-        except SeatrialError as error:
-            answer = {"reply": "failed", "error": type(error).__name__, "message": str(error)}
-        except _ModelError as error:
-            answer = {"reply": "failed", "error": "model", "message": str(error)}
         except (Exception, SystemExit) as error:  # noqa: BLE001  of the project's own code
-            answer = {"reply": "failed", "error": "model", "message": describe(error)}
+            answer = failure(error)
         self.channel.send({**answer, "id": request["id"]})
 
     def open(self, file: str, name: str, limits: Mapping[str, int]) -> dict[str, Any]:
@@ -108,7 +106,7 @@ class Worker:
                 loaded[role] = load(path) if load else None
             except (Exception, SystemExit) as error:
                 what = "model" if role == "version" else f"{role}'s model"
-                raise _ModelError(f"The {what} could not be loaded: {describe(error)}.") from error
+                raise ModelError(f"The {what} could not be loaded: {describe(error)}.") from error
         self.replayer = LocalReplayer(
             self.pipeline,
             models=loaded,
@@ -151,7 +149,7 @@ class Worker:
     def capture(self, file: str, given: Sequence[str], labels: bool, model: str, seed: int) -> dict[str, Any]:
         """Capture a reference from the requests, the frames given by stage and the labels, in this order in a file."""
         requests, *rest = frames.read(self.folder / file, 1 + len(given) + labels)
-        reference = capture(
+        reference = captured(
             self.pipeline, requests, model=model, seed=seed, given=dict(zip(given, rest)),  # noqa: B905  labels follow
             labels=rest[-1] if labels else None,
         )  # fmt: skip
@@ -173,10 +171,6 @@ class Worker:
 
     def _new_file(self) -> Path:
         return self.folder / f"w{next(self._files)}.arrow"
-
-
-class _ModelError(Exception):
-    """The code of a model raised while it was loaded."""
 
 
 def description(pipeline: Pipeline) -> dict[str, Any]:
@@ -213,13 +207,6 @@ def stage_description(stage: Stage) -> dict[str, Any]:
         "ordered": stage.ordered, "samples": None if stage.samples is None else vars(stage.samples),
         "calls": stage.calls, "columns": list(stage.columns), "batch_dependent": stage.batch_dependent,
     }  # fmt: skip
-
-
-def error_record(error: StageError) -> dict[str, str]:
-    """Return an error of a stage as JSON types; ``unrecorded`` is why the record of a dependency made it fail."""
-    cause = error.__cause__
-    unrecorded = isinstance(cause, PipelineError) and not isinstance(cause, StageError)
-    return {"error": str(error), "unrecorded": str(cause) if unrecorded else ""}
 
 
 def channel_on_standard_streams() -> LineChannel:

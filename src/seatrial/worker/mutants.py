@@ -108,7 +108,7 @@ class Mutants:
         try:
             pipeline = load_patched(self._worker.source, Path(file), text, root=Path(root))
         except (Exception, SystemExit) as error:  # noqa: BLE001  of the changed code
-            return {"reply": "failed", "error": "model", "message": describe(error)}
+            return {"reply": "failed", "error": "model", "message": describe(error), "details": ""}
         self._worker.pipeline, self._worker.replayer = pipeline, self._worker.replayer.of(pipeline)
         return {"reply": "opened", **self._describe(pipeline)}
 

@@ -242,26 +242,46 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-def test_a_person_finds_the_verdict_on_the_pages(up: Up, failed: dict[str, Any], browser: Any) -> None:
-    """On the version's page of MLflow with links that lead on, and on the flow run's page of Prefect alone."""
+def test_a_person_finds_the_verdict_on_mlflows_pages(up: Up, failed: dict[str, Any], browser: Any) -> None:
+    """On the version's page, on the run's page that it leads to, and first of all on the page of the experiment."""
     page = browser.new_page()
     page.set_default_timeout(240_000)
     page.goto(f"{up.mlflow}/#/models/tiny/versions/2")
     page.get_by_text("What to do:").first.wait_for()
     said = page.inner_text("body")
-    assert "fail · tiny version 2" in said
+    assert "seatrial: fail · tiny 2 · features.x" in said
+    assert "seatrial show models:/tiny/2 1" in said
     assert "\\" not in said
-    ran, report = (page.get_by_role("link", name=n, exact=True).get_attribute("href") for n in ("flow run", "Report"))
+    assert "seatrial: end" not in said
+    report = page.get_by_role("link", name="report", exact=True).get_attribute("href")
     page.goto(f"{up.mlflow}/{report}")
     page.get_by_text("report.html").first.wait_for()
+    page.get_by_text("fail · tiny 2 · features.x").first.wait_for()
 
-    page.goto(ran)
-    page.get_by_text("models:/tiny/2").first.wait_for()
+    page.goto(f"{up.mlflow}/#/experiments")
+    page.get_by_role("link", name="seatrial/tiny").first.click()
+    page.get_by_text("seatrial: fail · tiny 2 · features.x").first.wait_for()
+    page.get_by_role("link", name="all runs").first.click()
+    page.get_by_role("link", name="fail · tiny 2 · features.x").first.wait_for()
+    page.get_by_role("link", name="pass · tiny 1").first.wait_for()
+    assert "Evaluation runs" not in page.inner_text("body")
+    page.close()
+
+
+def test_a_person_finds_the_verdict_on_prefects_pages(up: Up, failed: dict[str, Any], browser: Any) -> None:
+    """The flow run is named for it, its artifacts begin with it, and a link leads back to MLflow."""
+    page = browser.new_page()
+    page.set_default_timeout(240_000)
+    page.goto(failed["tags"]["seatrial.flow_run"])
+    page.get_by_text("fail · tiny 2 · features.x").first.wait_for()
     page.get_by_text("Failed").first.wait_for()
+    page.get_by_text("features · expectations: started").first.wait_for()
     page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text("verdict-tiny").first.click()
     page.get_by_text("What to do:").first.wait_for()
     assert "failed (origin)" in page.inner_text("body")
+    version = page.get_by_role("link", name="Model version").first.get_attribute("href")
+    assert version == f"{up.mlflow}/#/models/tiny/versions/2"
     page.close()
 
 
@@ -297,7 +317,7 @@ def test_the_nightly_run_validates_promoted_versions_again(up: Up, failed: dict[
 
     assert wait(ended, lambda: up.log("worker"))["message"] == "1 version passed."
     validated = [r["name"] for r in up.runs("validate") if r["state_type"] == "COMPLETED"]
-    assert validated == ["models:/tiny/1"] * 2
+    assert validated == ["pass · tiny 1"] * 2
     assert up.version("1")["tags"]["seatrial.run_id"]
 
 

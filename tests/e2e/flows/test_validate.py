@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -53,13 +54,14 @@ def failed(payments: Project, prefect_api: str, passed: Verdict) -> Verdict:
     return validated(payments, 2)
 
 
-def runs_of(name: str) -> list[Any]:
+def runs_of(uri: str) -> list[Any]:
+    """Return the flow runs of a version, the newest first."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
 
     with get_client(sync_client=True) as prefect:
-        runs = prefect.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name])))
-    return list(runs)
+        runs = prefect.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=200)
+    return [run for run in runs if run.parameters.get("model_uri") == uri]
 
 
 def test_a_good_version_passes_every_case(passed: Verdict) -> None:
@@ -133,7 +135,14 @@ def test_the_verdicts_run_holds_all_of_it(failed: Verdict) -> None:
     """A failed verdict is logged whole before the flow fails: numbers, parameters, dataset and files."""
     registry = client()
     run = registry.get_run(registry.get_model_version("payments", "2").tags["seatrial.run_id"])
-    assert registry.get_experiment(run.info.experiment_id).name == "seatrial/payments"
+    experiment = registry.get_experiment(run.info.experiment_id)
+    assert experiment.name == "seatrial/payments"
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert f"/runs/{run.info.run_id}" in experiment.tags["mlflow.note.content"]
+    assert run.info.run_name == "fail · payments 2 · features.hour"
+    assert run.data.tags["seatrial"] == "fail · features.hour"
+    assert run.data.tags["seatrial.stage"] == "features"
+    assert [model.model_id for model in run.inputs.model_inputs]
     assert run.info.status == "FAILED"
     assert run.data.metrics["expectations/features/hour/mismatch_share"] > 0.5
     assert run.data.params["reference_digest"] == failed.reference_digest
@@ -145,18 +154,30 @@ def test_the_verdicts_run_holds_all_of_it(failed: Verdict) -> None:
 def test_prefect_shows_what_failed(failed: Verdict) -> None:
     """The flow run is Failed with the reason, its failing tasks are red and named for a person."""
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 
     run = next(r for r in runs_of("models:/payments/2") if not r.parameters.get("only"))
     assert run.state_name == "Failed"
+    assert run.name == "fail · payments 2 · features.hour"
+    assert set(run.tags) >= {"payments", "fail"}
     assert "features" in run.state.message
     assert "hour" in run.state.message
     with get_client(sync_client=True) as prefect:
         tasks = {t.name: t.state_name for t in prefect.read_task_runs(limit=200) if t.flow_run_id == run.id}
         artifacts = {a.key: a for a in prefect.read_artifacts() if a.flow_run_id == run.id}
+        mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
+        logs = [(log.level, log.message) for log in prefect.read_logs(mine, limit=200)]
     assert tasks["features · expectations"] == "Failed"
     assert tasks["raw · expectations"] == "Completed"
     assert "hour" in artifacts["verdict-payments"].data
     assert "hour" in artifacts["findings-payments"].data
+    told = "\n".join(message for _, message in logs)
+    assert "features · expectations: started" in told
+    assert "What to do: " in next(
+        m for level, m in logs if level == logging.ERROR and m.startswith("features · hour: ")
+    )
+    assert "seatrial show models:/payments/2 " in told
+    assert "To open them, start: " in told
 
 
 def test_a_passing_run_is_completed(passed: Verdict) -> None:

@@ -261,7 +261,7 @@ def wrong(project, expected):
             found.append(f"version {number} names run {run and run.info}")
         elif {a.path for a in client.list_artifacts(run.info.run_id)} < {"report.html", "verdict.dsse.json"}:
             found.append(f"the run of version {number} lacks files")
-        if (version.description or "").count("seatrial: begin") != 1:
+        if (version.description or "").count("seatrial: end") != 1:
             found.append(f"version {number} is described by {version.description!r}")
     passed = [n for n, outcome in expected.items() if outcome == "pass"]
     newest = max(passed, key=int)

@@ -303,7 +303,7 @@ def test_a_lost_ledger_never_makes_an_older_pass_count(trusted: Trusted, uri: st
     client().delete_run(failed)
     assert ask(uri)[0] == 2
     client().restore_run(failed)
-    trusted.reconcile(uri)
+    trusted.validate(uri)
     with Ledger.of(trusted.project.state) as ledger:
         (signed,) = ledger.statements(identity(registry.resolve(uri)))
     assert (signed.number, attestation.read(signed.content, ()).link.epoch) == (3, 0)

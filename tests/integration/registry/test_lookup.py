@@ -16,6 +16,7 @@ from seatrial.errors import ReferenceInvalid, RegistryError, VersionNotFound
 from seatrial.faults.messages import HttpResponse
 from seatrial.faults.proxy.http import HttpProxy
 from seatrial.faults.responses import ResponseFault
+from seatrial.registry.mlflow import rest
 from seatrial.targets.launch import start
 
 REQUESTS = pd.DataFrame({"id": ["a", "b"], "x": [1.0, 2.0]})
@@ -113,3 +114,72 @@ def test_two_captures_into_one_run_do_not_mix(
     client.set_tag(run, "seatrial.reference_digest", "sha256:" + "1" * 64)
     with pytest.raises(ReferenceInvalid, match="is not the one its training run captured"):
         of.fetch_reference(version, tmp_path / "reference")
+
+
+@pytest.mark.parametrize("where", ["server", "database"])
+def test_what_is_refused_early_is_refused_later_in_the_same_words(
+    proxy: HttpProxy, where: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without MLflow's client and with it: by the server's REST API, and by the tables of its database."""
+    server = proxy.through("http://mlflow")
+    monkeypatch.setattr(rest, "SECONDS", 60.0)  # a busy machine takes its time
+    if where == "server":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    else:
+        address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    client, name = mlflow.MlflowClient(), f"early-{where}"
+    client.create_registered_model(name)
+    for tag in (None, "sha256:" + "0" * 64, None):
+        run = client.create_run("0").info
+        client.create_model_version(name, f"{run.artifact_uri}/model", run.run_id)
+        if tag:
+            client.set_tag(run.run_id, "seatrial.reference_digest", tag)
+    client.delete_model_version(name, "3")
+    client.set_registered_model_alias(name, "champion", "2")
+    early, wrong = registry.of(f"models:/{name}/1"), 0
+    for uri in (
+        f"models:/{name}/9",
+        f"models:/{name}/3",
+        f"models:/{name}@champoin",
+        "models:/erly/1",
+        f"models:/{name}/x",
+    ):
+        with pytest.raises(VersionNotFound) as now:
+            early.refuse(uri, "look up")
+        with pytest.raises(VersionNotFound) as later:
+            early.resolve(uri)
+        assert str(now.value) == str(later.value)
+        wrong += 1
+    assert wrong == 5
+    for uri in (f"models:/{name}/1", f"models:/{name}/01", f"models:/{name}@champion", "models:/shop/1"):
+        if where == "server" or "shop" not in uri:
+            assert early.refuse(uri, "look up") is None
+    with pytest.raises(ReferenceInvalid, match="carries no reference"):
+        early.refuse(f"models:/{name}/1", "validate")
+    assert early.refuse(f"models:/{name}@champion", "validate") is None
+    assert early.refuse(f"models:/{name}/1", "capture") is None
+    with pytest.raises(RegistryError, match="has a reference already"):
+        early.refuse(f"models:/{name}/2", "capture")
+
+
+def test_what_is_not_certain_is_left_to_the_later_look_up(
+    proxy: HttpProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A server that answers 503, one that is not MLflow's, a database without its tables, a store of another kind."""
+    early = registry.named("models")
+    monkeypatch.setattr(rest, "SECONDS", 60.0)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.through("http://mlflow"))
+    with proxy.fault(NoVersions()) as hits:
+        assert early.refuse("models:/shop/1", "validate") is None
+        assert hits.count == 1
+    (tmp_path / "other.db").write_bytes(b"no database")
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "other")
+    assert early.refuse("models:/shop/7", "validate") is None
+    monkeypatch.delenv("MLFLOW_WORKSPACE")
+    for address in (
+        f"sqlite:///{tmp_path / 'other.db'}", "databricks", "postgresql://127.0.0.1:9/mlflow", "sqlite://",
+        proxy.through("http://mlflow") + "/nothing",
+    ):  # fmt: skip
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        assert early.refuse("models:/nothing/7", "validate") is None

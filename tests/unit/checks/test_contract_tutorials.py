@@ -25,10 +25,10 @@ def response(frame):
     return frame[["id"]].assign(score=frame["x"] * 2)
 
 
-def validate(handler, allow=None, service=None):
+def validate(handler, allow=None, service=None, **fields):
     declared = Service(["never", "started", "{port}"], openapi=None)
     pipeline = Pipeline("tiny", key="id", raw=raw, response=response, service=declared)
-    requests = pd.DataFrame({"payload": [json.dumps({"id": f"r{n}", "x": 0.5 + n}) for n in range(10)]})
+    requests = pd.DataFrame({"payload": [json.dumps({"id": f"r{n}", "x": 0.5 + n, **fields}) for n in range(10)]})
     policy = Policy(service=service_settings({"contract": {"allow": allow or {}}}))
     here = service or InProcessService(handler, key="id")
     return run(pipeline, capture(pipeline, requests), ["contract"], policy=policy, service=here)
@@ -54,6 +54,18 @@ def test_a_list_read_as_its_first_value_is_still_an_error():
         return httpx.Response(200, json={"id": told["id"], "score": value * 2.0})
 
     assert ("first-value", "x") in {(f.cause, f.column) for f in validate(first).errors}
+
+
+def test_an_answer_that_another_value_gets_too_shows_no_change():
+    """``["low"]`` is not ``"high"``, and neither is ``"low"``: the service did not take the first value of the list."""
+
+    def compared(request):
+        told = json.loads(request.content)
+        return httpx.Response(200, json={"id": told["id"], "score": 2.0 if told["band"] == "high" else told["x"] * 2})
+
+    found = [f for f in validate(compared, band="low").findings if (f.cause, f.column) == ("first-value", "band")]
+    assert [f.severity for f in found] == [Severity.WARNING]
+    assert "the answer is the same for another value too" in found[0].message
 
 
 def test_the_advice_gives_the_line_that_makes_it_pass():

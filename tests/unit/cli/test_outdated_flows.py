@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.cli import commands, main
+from seatrial.cli.preflight import before as preflight
 from seatrial.errors import UsageError
 
 
@@ -23,8 +24,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield
 
     monkeypatch.setattr(commands, "prefect_server", no_server)
+    for check in ("validation", "capture", "reconciliation"):  # there is no pipeline and no version
+        monkeypatch.setattr(preflight, check, lambda *_: None)
     (tmp_path / "pyproject.toml").write_text('[tool.seatrial]\npipeline = "pipeline.py:pipeline"\n')
     (tmp_path / "flows").mkdir()
+    (tmp_path / "rows.csv").write_text("id,x\nr-1,1\n")
+    monkeypatch.chdir(tmp_path)
     before = dict(os.environ)
     yield tmp_path
     os.environ.clear()

@@ -22,8 +22,9 @@ RENEW = os.environ.get("SEATRIAL_SNAPSHOTS") == "renew"
 PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
     "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
-    "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "demo": "help-demo",
-    "upgrade": "help-upgrade", "diff": "help-diff",
+    "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "doctor": "help-doctor",
+    "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",
+    "show": "help-show", "trace": "help-trace",
     "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",
     "fixtures make": "help-fixtures-make",
     "fixtures check": "help-fixtures-check", "fixtures show": "help-fixtures-show",
@@ -45,6 +46,10 @@ ERRORS = {
     "unknown-sink": "validate models:/payments/1 --sink junti=a.xml --project {project}",
     "sink-is-no-pair": "validate models:/payments/1 --sink junit --project {project}",
     "init-not-empty": "init {project}",
+    "init-without-directory": "init",
+    "init-here-twice": "init {project} --here",
+    "init-unknown-example": "init {empty} --example paymnts",
+    "init-unknown-app": "init {empty} --here --app app:app",
     "deploy-without-prefect": "deploy --project {project}",
     "webhook-without-prefect": "webhook --project {project}",
     "up-beside-a-server": "up --project {project}",
@@ -138,7 +143,7 @@ def test_debug_changes_no_exit_code(
 
     monkeypatch.setattr(scaffold, "init", broken)
     with pytest.raises(SystemExit) as ended:
-        main([*debug, "init", "somewhere"])
+        main([*debug, "init", "somewhere", "--example", "payments"])
     printed = capsys.readouterr()
     assert ended.value.code == code
     assert f"seatrial: {message}" in printed.err

@@ -1,4 +1,4 @@
-"""A file of rows is read without guessing: text stays text, integers stay whole."""
+"""A file of rows is read without a loss: text stays text, integers stay whole."""
 
 from __future__ import annotations
 
@@ -9,8 +9,42 @@ from seatrial.errors import ReferenceInvalid, UsageError
 from seatrial.io.parquet import write_frame
 from seatrial.io.tables import read_table
 
+CELLS = {
+    "id": (["c-1", "c-2"], "string"),
+    "age": (["40", "-3"], "int64"),
+    "visits": (["7", ""], "Int64"),
+    "income": (["1.50", "1e3"], "float64"),
+    "score": (["0.30000000000000004", "2"], "float64"),
+    "wide": (["9007199254740993", "1"], "int64"),
+    "wider": (["18446744073709551617", "1.5"], "string"),
+    "fine": (["0.1234567890123456789", "1.5"], "string"),
+    "huge": (["1e999", "1.5"], "string"),
+    "postcode": (["01067", "10115"], "string"),
+    "plus": (["+1", "2"], "string"),
+    "active": (["True", "False"], "bool"),
+    "known": (["true", ""], "boolean"),
+    "day": (["2026-01-05", "2026-01-06"], "string"),
+    "nothing": (["", ""], "string"),
+}
 
-def test_a_csv_stays_text(tmp_path):
+
+@pytest.mark.parametrize("name", CELLS)
+def test_cells_of_a_csv_get_the_type_that_all_are_written_in(name, tmp_path):
+    """As pandas reads them, and never with a loss: what a type would not give back the same stays text."""
+    cells, dtype = CELLS[name]
+    (tmp_path / "rows.csv").write_text("\n".join([f"key,{name}", *(f"k,{cell}" for cell in cells)]) + "\n", "utf-8")
+    column = read_table(tmp_path / "rows.csv")[name]
+    assert str(column.dtype) == dtype
+    assert column.isna().tolist() == [cell == "" for cell in cells]
+    if dtype == "float64":
+        assert column.tolist() == [float(cell) for cell in cells]
+    if dtype == "int64":
+        assert column.tolist() == [int(cell) for cell in cells]
+    if name == "active":
+        assert column.tolist() == [True, False]
+
+
+def test_other_text_of_a_csv_stays_text(tmp_path):
     """``NA`` is a country, a leading zero is a digit, and only an empty cell is missing."""
     (tmp_path / "rows.csv").write_text("id,country,postcode,amount\nt-1,NA,01067,1e3\nt-2,,NULL,nan\n", "utf-8")
     frame = read_table(tmp_path / "rows.csv")

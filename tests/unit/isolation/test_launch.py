@@ -127,3 +127,15 @@ def test_a_variable_that_is_hidden_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SHOP_URL", "u")
     assert "name it in 'environment'" in hidden_variable("line 3: KeyError: 'SHOP_URL'.")
     assert hidden_variable("line 3: KeyError: 'OTHER_URL'.") == ""
+
+
+def test_in_namespaces_a_program_is_looked_up_beside_the_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is started with "python" gets the one that the project names, not the first in our PATH."""
+    monkeypatch.setattr(launch, "strongest", lambda: "namespaces")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    found = launch_of(project(tmp_path, python=".venv/bin/python"))
+    words = found.argv(["python", "serve.py"], Folders(tmp_path), {}, str(tmp_path))
+    assert words[-2:] == [str(tmp_path / ".venv" / "bin" / "python"), "serve.py"]

@@ -173,7 +173,7 @@ def replayed(frame: pd.DataFrame, results: list[list[Any]]) -> Callable[[dict[st
     return reply
 
 
-ERROR = {"error": "x", "unrecorded": ""}
+ERROR = {"error": "x", "unrecorded": "", "details": ""}
 MADE_UP = {
     "fewer batches": [[None, None]], "more batches": [[None, None]] * 3, "a stage too many": [[None, None, None]] * 2,
     "a stage too few": [[None], [None, None]], "no stage": [[], [None, None]],

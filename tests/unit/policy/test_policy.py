@@ -140,6 +140,7 @@ def test_text_that_is_not_unicode_is_refused(tmp_path):
 
 def test_no_policy_is_said(tmp_path):
     """A directory that is not there is a mistake; an empty one is a policy of defaults."""
-    with pytest.raises(PolicyError, match=r"There is no policy at .*nowhere. 'seatrial init' creates one"):
+    with pytest.raises(PolicyError, match=r"There is no policy at .*nowhere. Create the folder, or correct"):
         Policy.load(tmp_path / "nowhere", PIPELINE)
+    assert Policy.load(tmp_path / "nowhere", PIPELINE, optional=True) == policy(tmp_path)
     assert policy(tmp_path).stages == {}

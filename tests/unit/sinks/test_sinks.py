@@ -27,10 +27,10 @@ from seatrial.events import (
 from seatrial.io.files import atomic_write
 from seatrial.sinks import console, html, junit, markdown
 from seatrial.sinks.base import make_sink
-from seatrial.sinks.diagram import diagram
 from seatrial.sinks.evidence import evidence
 from seatrial.sinks.json import JsonReport
 from seatrial.sinks.outline import State, places, results
+from seatrial.sinks.page.diagram import diagram
 
 PATH = ("raw", "store", "features", "prediction", "response")
 SUBJECT = Subject("payments-fraud", "7", "http://127.0.0.1:5000", 1_763_800_000_000, "sha256:9f2c")

@@ -16,7 +16,7 @@ from seatrial.checks.contract.meaning.model import compare_meaning, compare_sign
 from seatrial.checks.contract.send import send_probes
 from seatrial.checks.contract.session import Session, fetch_openapi
 from seatrial.checks.serving.refused import refusal
-from seatrial.checks.serving.service import LiveService, can_serve, live_service, remarks
+from seatrial.checks.serving.service import LiveService, can_serve, keep_log_so_far, live_service, remarks
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
@@ -62,6 +62,7 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
                 )  # fmt: skip
             yield Evaluated(NAME, SERVICE, compared=1)
             return
+    keep_log_so_far(trial, service, NAME)
     incomplete = any(isinstance(e, NotEvaluated) for e in events)
     exit_status = service.stopped() if incomplete else service.ended()
     if exit_status and not any(isinstance(e, Finding) and e.cause == "service-died" for e in events):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.checks.contract.matching import example_mismatches
 from seatrial.checks.contract.session import Session
+from seatrial.checks.exchanges import keep_exchange
 from seatrial.errors import AnswerError
 from seatrial.events import Event, Finding, NotEvaluated
 from seatrial.pipeline import SERVICE
@@ -42,6 +43,7 @@ def _replay(name: str, session: Session, example: Example) -> Iterator[Event]:
             yield NotEvaluated(name, SERVICE, reason)
             return
         if response.status != example.status:
+            keep_exchange(session.trial, name, f"status-{response.status}", response, how=f"example '{example.name}'")
             detail = f"Expected status {example.status}, got {response.status}."
             yield _finding(name, example, None, f"status-{response.status}", detail)
             return
@@ -49,11 +51,15 @@ def _replay(name: str, session: Session, example: Example) -> Iterator[Event]:
             return
         answer = response.json()
     except AnswerError as error:
+        keep_exchange(session.trial, name, "no-answer", error, how=f"example '{example.name}'")
         yield _finding(name, example, None, "no-answer", str(error))
         return
     for mismatch in example_mismatches(example.response, answer, tolerance=example.tolerance):
         field = f"Field '{mismatch.field}'" if mismatch.field else "The answer"
         column = mismatch.field.split("[")[0] or None
+        keep_exchange(
+            session.trial, name, mismatch.cause, response, column=column, how=f"example '{example.name}'"
+        )  # fmt: skip
         yield _finding(name, example, column, mismatch.cause, f"{field} {mismatch.detail}.")
 
 

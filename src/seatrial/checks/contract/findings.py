@@ -75,6 +75,7 @@ def _finding(
     subject = nouns if named else "The"
     status = f"returns status {cause.removeprefix('status-')} for" if cause.startswith("status-") else PREDICATES[""]
     predicate = f"{subject} service {PREDICATES.get(cause, status)}"
+    recorded = sum(p.probe == "request" for p in problems)
     details = list(dict.fromkeys(p.detail for p in problems if p.detail))
     if len(details) == 1:
         message = f"{predicate} {_few([p.description for p in problems])}: {details[0]}"
@@ -83,7 +84,8 @@ def _finding(
     return Finding(
         name, SERVICE, f"{message.rstrip('.')}.", column=named[0] if len(named) == 1 else None,
         severity=severity, cause=cause, advice=_advice(cause, severity, problems),
-        evidence={"requests": len(problems), "fields": named, "probes": list(dict.fromkeys(map(_place, problems)))},
+        evidence={"requests": len(problems), "fields": named, "probes": list(dict.fromkeys(map(_place, problems))),
+                  **({"recorded_requests": recorded} if recorded else {})},
     )  # fmt: skip
 
 

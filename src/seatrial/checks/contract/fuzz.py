@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
+from seatrial.checks.contract.blame import blamed
 from seatrial.checks.contract.generate import GeneratorMissingError, generate
 from seatrial.checks.contract.send import problem_findings, send
 from seatrial.checks.contract.session import Session
@@ -34,8 +35,10 @@ def send_generated(name: str, session: Session) -> Iterator[Event]:
     if batch:
         counts[batch] = total - counts[session.path]
     sent = 0
+    # A generated request may hold any number of records: the OpenAPI alone says what answers it.
+    plan = session.plan and replace(session.plan, read=None)
     for path, count in counts.items():
-        here = replace(session, path=path)
+        here = replace(session, path=path, plan=plan)
         if here.operation not in operations(session.document):
             yield Finding(
                 name, SERVICE,
@@ -69,7 +72,7 @@ def send_generated(name: str, session: Session) -> Iterator[Event]:
                                "generated_requests = 0 to do without.")  # fmt: skip
         probes = [_probe(here, body) for body in generated.bodies]
         exchanges = send(here, probes, seconds=settings.generated_seconds / len(counts))
-        for finding in problem_findings(name, here, exchanges):
+        for finding in problem_findings(name, here, blamed(here, exchanges)):
             yield _seeded(finding, seed)
         if unsent := sum(each.result is None for each in exchanges):
             reason = f"{part_of(unsent, len(exchanges), 'generated requests')} could not be sent in time"

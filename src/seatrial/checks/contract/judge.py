@@ -111,10 +111,14 @@ def _coerced(session: Session, probe: Probe, response: Response) -> Problem:
     """Return the problem of a probe that should be refused, with what can be shown of how the service reads it."""
     details, answer = [], session.without_varying(response)
     same = probe.equivalent is not None and _answered_alike(session, answer, probe.equivalent)
-    if same and probe.unread and all(_answered_alike(session, answer, body) for body in probe.unread):
+    alike = [_answered_alike(session, answer, body) for body in probe.unread] if same else []
+    if alike and all(alike):
         told = "the answer is the same for another value, and without the field"
         return Problem("unread-field", probe.field_name, probe.description, told, Severity.INFO)
-    if same:
+    if any(alike[1:]):  # that it is the same shows nothing of how the value was read
+        same = False
+        details.append("the answer is the same for another value too")
+    elif same:
         details.append(_same_answer(probe))
     if probe.text is not None and probe.cause in ("dtype-coercion", *IF_SAME):
         accepts = _accepted_in_process(session, probe.text)

@@ -10,6 +10,7 @@ from seatrial.checks.contract.allowances import allowed, misspelt_allowances
 from seatrial.checks.contract.findings import findings
 from seatrial.checks.contract.judge import Exchange, problems_of
 from seatrial.checks.contract.session import Session
+from seatrial.checks.exchanges import keep_exchange
 from seatrial.checks.serving.chat import answer_in, chat_findings
 from seatrial.errors import AnswerError, TargetError
 from seatrial.events import Event, Finding, Measurement, NotEvaluated, Severity
@@ -120,7 +121,12 @@ def _retried(session: Session, exchanges: list[Exchange]) -> list[Exchange]:
 
 def problem_findings(name: str, session: Session, exchanges: Sequence[Exchange]) -> Iterator[Finding]:
     """Yield the problems of all answers, one finding for each cause and field."""
-    found = [replace(p, probe=each.probe.cause) for each in exchanges for p in problems_of(session, each)]
+    found = []
+    for each in exchanges:
+        for problem in problems_of(session, each):
+            found.append(replace(problem, probe=each.probe.cause))
+            what, column = each.probe.description, problem.field_name
+            keep_exchange(session.trial, name, problem.cause, each.result, column=column, how=what)
     yield from findings(name, [allowed(problem, session.settings.allow) for problem in found])
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from seatrial.checks.findings import differences
 from seatrial.checks.grouping import grouped
+from seatrial.checks.side_by_side import keep_rows
 from seatrial.errors import PipelineError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import part_of
@@ -33,7 +34,9 @@ def compare_live(trial: Trial, dependency: str, name: str) -> Iterator[Event]:
         now = trial.replayer.ask(dependency, [*answers.lookups, *answers.calls])
         for lookup in answers.lookups.values():
             method = json.loads(lookup.call)[0]
-            parity = _compare(lookup, now.lookups[lookup.call])
+            again = now.lookups[lookup.call]
+            parity, how = _compare(lookup, again), f"{method}(…) asked again"
+            keep_rows(trial, name, dependency, parity, _keyed(lookup.rows, lookup), _keyed(again, lookup), how)
             yield from (_for_dependency(f, dependency, method) for f in grouped(differences(name, dependency, parity)))
             suite = judge_parity(dependency, [parity.key, *_features(lookup)], parity)
             problem = suite.problem or ("" if parity.extra_columns else disagreement(None, suite, parity))

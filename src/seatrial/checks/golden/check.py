@@ -14,11 +14,13 @@ from seatrial.checks.base import Check, every_stage
 from seatrial.checks.findings import differences
 from seatrial.checks.golden import service as _service
 from seatrial.checks.golden.hand_off import answer_order
-from seatrial.checks.golden.judge import hand_off_finding, origin_of, stage_failed
+from seatrial.checks.golden.judge import hand_off_finding, stage_failed
+from seatrial.checks.golden.origin import origin_of
 from seatrial.checks.grouping import grouped
-from seatrial.checks.gx.judge import judge
+from seatrial.checks.gx.judge import END_TO_END, judge
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.service import can_serve
+from seatrial.checks.side_by_side import keep_rows
 from seatrial.errors import StageError
 from seatrial.events import Evaluated, Event, Finding, Severity
 from seatrial.pipeline import SERVICE
@@ -44,22 +46,24 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         yield from answer_order(NAME, trial, stage)
     else:
         events = [*grouped(differences(NAME, stage, parity))]
+        keep_rows(trial, NAME, stage, parity, trial.reference.frame(stage), trial.chained(stage), END_TO_END)
         events.append(Evaluated(NAME, stage, compared=parity.compared))
     origin = origin_of(trial, stage)
     if origin is None and not parity.ok:
-        yield hand_off_finding(NAME, trial, stage, parity)
-        origin = stage
+        broken = hand_off_finding(NAME, trial, stage, parity)
+        yield broken
+        origin = broken.stage
     for event in events:
         if isinstance(event, Finding) and origin is not None and event.severity is Severity.ERROR:
-            yield replace(event, downstream=True, advice=_advice(origin, stage))
+            yield _after(event, origin, stage)
         else:
             yield event
 
 
-def _advice(origin: str, stage: str) -> str:
-    if origin == stage:
-        return "See the finding at the origin; this one lists the same difference by column."
-    return f"The difference originates at '{origin}'. Start there."
+def _after(finding: Finding, origin: str, stage: str) -> Finding:
+    """Return the finding as one that follows from a difference of its own stage, or of an earlier one."""
+    advice = finding.advice if origin == stage else f"The difference originates at '{origin}'. Start there."
+    return replace(finding, downstream=True, advice=advice, evidence={**finding.evidence, "origin": origin})
 
 
 def stages(trial: Trial) -> Sequence[str]:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seatrial.errors import SeatrialError
+from seatrial.errors import SeatrialError, StageError
 from seatrial.io.frame_json import projected
 from seatrial.parity.compare import compare
 from seatrial.pipeline import Model, Source, request_numbers, row_index
 from seatrial.trial import Trial
 
+ALONE = 50  # of them run one at a time
 ROWS = 400  # requests that one hypothesis is tested on
 
 
@@ -77,7 +78,26 @@ def _reconnected(trial: Trial, rows: Any, name: str) -> Any:
     return _run(trial, rows, sources={name: "live"})
 
 
+def _one_at_a_time(trial: Trial, rows: Any) -> pd.DataFrame:
+    """Run the path on each of a few requests by itself."""
+    requests, key = trial.reference.requests.iloc[rows], trial.pipeline.key_of()
+    named = (
+        requests if set(key) <= set(requests.columns) else trial.reference.frame(trial.pipeline.stages[0]).iloc[rows]
+    )
+    numbers = request_numbers(named, key)
+    batches = [requests[numbers == n].reset_index(drop=True) for n in range(min(ALONE, int(numbers.max()) + 1))]
+    answers = [results[-1] for results in trial.replayer.replay(trial.pipeline.stages, batches)]
+    if failed := next((a for a in answers if isinstance(a, StageError)), None):
+        raise failed
+    return pd.concat([a for a in answers if isinstance(a, pd.DataFrame)], ignore_index=True)
+
+
 def _hypotheses(trial: Trial, rows: Any, place: str) -> Iterator[Hypothesis]:
+    yield (
+        "batch-effect", "The path in process gives the same values when it gets these requests one at a time.", place,
+        "Look for a statistic, rank or encoding of the batch in a stage: the invariants check names the stage.",
+        partial(_one_at_a_time, trial, rows),
+    )  # fmt: skip
     for name in trial.pipeline.dependencies:
         yield (
             "stale-values", f"The path in process gives the same values with the current answers of '{name}'.", name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.checks.golden.origin import differences_of, made_by, repeats
+from seatrial.checks.golden.origin import differences_of, made_by, origin_of, repeats
 from seatrial.errors import StageError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated
 from seatrial.formatting import part_of
@@ -12,15 +12,6 @@ from seatrial.parity.result import Parity
 from seatrial.trial import Trial
 
 _FLAKY = "Look for an unseeded random choice, a clock, or state kept between two calls."
-
-
-def origin_of(trial: Trial, stage: str) -> str | None:
-    """Return the earliest stage up to ``stage`` whose stage replay differs, or whose end-to-end replay already does."""
-    stages = trial.pipeline.stages
-    until = stages[: stages.index(stage) + 1]
-    alone = (s for s in until if not _matches_alone(trial, s))
-    chained = (s for s in until[:-1] if not trial.parity(s, "chained").ok)
-    return min((s for s in (next(alone, None), next(chained, None)) if s), key=stages.index, default=None)
 
 
 def hand_off_finding(name: str, trial: Trial, stage: str, parity: Parity) -> Finding:
@@ -61,6 +52,7 @@ def stage_failed(name: str, trial: Trial, stage: str, error: StageError) -> Iter
         yield Finding(
             name, stage, f"Stage '{stage}' was not reached, because stage '{error.stage}' failed before it.",
             cause="not-reached", downstream=True, advice=f"Repair '{error.stage}' first.",
+            evidence={"origin": origin_of(trial, error.stage) or error.stage},
         )  # fmt: skip
         yield NotEvaluated(name, stage, f"stage '{stage}' was not reached, because stage '{error.stage}' failed")
         return
@@ -76,18 +68,12 @@ def stage_failed(name: str, trial: Trial, stage: str, error: StageError) -> Iter
     yield Finding(
         name, place, str(error).rstrip(".") + "." + detail,
         cause="hand-off" if at_hand_off else "stage-broke", downstream=not at_hand_off,
+        evidence={} if at_hand_off else {"origin": origin_of(trial, stage) or stage},
         advice=f"Run '{stage}' on the frame that '{before}' returns, not on a stored copy of it."
         if at_hand_off
         else "Start with the stage replay: the stage fails there too, or an earlier stage differs.",
     )  # fmt: skip
     yield Evaluated(name, stage, compared=1)
-
-
-def _matches_alone(trial: Trial, stage: str) -> bool:
-    try:
-        return trial.parity(stage).ok
-    except StageError:
-        return False
 
 
 def _frames_compared(trial: Trial, before: str) -> str:

@@ -12,6 +12,23 @@ from seatrial.parity.noisy import compare_noisy
 from seatrial.trial import Replay, Trial
 
 
+def origin_of(trial: Trial, stage: str) -> str | None:
+    """Return the earliest stage up to ``stage`` whose stage replay differs, or whose end-to-end replay already does."""
+    stages = trial.pipeline.stages
+    until = stages[: stages.index(stage) + 1]
+    alone = (s for s in until if not _matches_alone(trial, s))
+    chained = (s for s in until[:-1] if not trial.parity(s, "chained").ok)
+    return min((s for s in (next(alone, None), next(chained, None)) if s), key=stages.index, default=None)
+
+
+def earliest(trial: Trial, stage: str) -> str:
+    """Return the stage from which a failure of ``stage`` follows: the first that differs up to it, or itself."""
+    try:
+        return origin_of(trial, stage) or stage
+    except StageError as error:
+        return error.stage
+
+
 def repeats(trial: Trial, stage: str) -> bool:
     """Whether a stage answers the same when it runs again, on its recorded input and at the end of the path.
 
@@ -65,6 +82,13 @@ def _same(trial: Trial, stage: str, first: pd.DataFrame, again: pd.DataFrame) ->
     key: Any = trial.pipeline.key_of(stage)
     key = key[0] if len(key) == 1 else key
     return compare_noisy(first, again, key=key, noise=trial.noise(stage), tolerances=tolerances, distributions=False).ok
+
+
+def _matches_alone(trial: Trial, stage: str) -> bool:
+    try:
+        return trial.parity(stage).ok
+    except StageError:
+        return False
 
 
 def _chained(trial: Trial, stage: str) -> pd.DataFrame | None:

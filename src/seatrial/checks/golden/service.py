@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from seatrial.checks.exchanges import keep_differing
 from seatrial.checks.golden.alone import right_alone
 from seatrial.checks.golden.divergence import service_differences
 from seatrial.checks.golden.others import answers_of_others
 from seatrial.checks.golden.streams import streamed_answers
+from seatrial.checks.golden.unanswered import explained
 from seatrial.checks.grouping import grouped
 from seatrial.checks.judged import not_compared
 from seatrial.checks.serving.answers import key_id
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
 from seatrial.checks.serving.refused import all_refused, rate_limited
 from seatrial.checks.serving.requests import BATCHES, NAMED, ServiceAnswers, answer_key
-from seatrial.checks.serving.service import LiveService, live_service, remarks
+from seatrial.checks.serving.service import LiveService, keep_log_so_far, live_service, remarks
+from seatrial.checks.side_by_side import keep_rows
 from seatrial.errors import AnswerError, PipelineError, TargetError
 from seatrial.events import Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
 from seatrial.formatting import part_of, plural
@@ -50,10 +53,16 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
         return
     limited = rate_limited(service, [mode.received for mode in modes])
     for received in (mode.received for mode in modes):
-        yield from _failures(name, received, len(comparison.keys), service)
+        yield from _failures(name, received, comparison, service)
         yield from _closed(name, received, len(comparison.keys), service)
+    keep_log_so_far(trial, service, name)
+    for mode in modes:
+        keep_differing(trial, name, mode)
+        how = f"requests sent {mode.received.mode}"
+        keep_rows(trial, name, SERVICE, mode.recorded, comparison.recorded, mode.answers, how)
     yield from answers_of_others(name, comparison, service, modes)
-    yield from grouped(service_differences(name, comparison, modes, right_alone(comparison, service, modes)))
+    found = service_differences(name, comparison, modes, right_alone(comparison, service, modes))
+    yield from grouped(found, single=1)
     yield from streamed_answers(name, comparison, service)
     yield from _degraded(name, modes, comparison)
     yield from _wide_integers(name, modes, trial.policy.golden.wide_integers)
@@ -78,12 +87,15 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
         yield Evaluated(name, SERVICE, compared=max(compared, int(failed)))
 
 
-def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveService) -> Iterator[Finding]:
+def _failures(
+    name: str, received: ServiceAnswers, comparison: ServiceComparison, service: LiveService
+) -> Iterator[Finding]:
+    sent = len(comparison.keys)
     for failure in received.failures.values():
         status = failure.status
         if status == RATE_LIMIT:  # a limit of the server and no fault of the version: see rate_limited
             continue
-        yield Finding(
+        unanswered = Finding(
             name, SERVICE,
             f"Requests sent {received.mode}: {part_of(len(failure.keys), sent, 'requests')} got no usable answer. "
             f"{failure.message}",
@@ -93,6 +105,7 @@ def _failures(name: str, received: ServiceAnswers, sent: int, service: LiveServi
             else "Check what the service validates: it refuses requests of the reference.",
             evidence={"rows": sent, "missing": len(failure.keys), "keys": [str(k) for k in failure.keys[:NAMED]]},
         )  # fmt: skip
+        yield explained(unanswered, comparison, failure.keys)
     how = service.ended(EXIT_SECONDS) if received.unreachable or received.unsent else None
     if how is not None:
         yield Finding(

@@ -14,9 +14,12 @@ from seatrial.checks.grouping import grouped
 from seatrial.checks.gx import suites
 from seatrial.checks.gx.runner import SuiteResult, run_suite, warm_up
 from seatrial.checks.gx.user import user_expectations
+from seatrial.checks.side_by_side import keep_rows
 from seatrial.events import Attachment, Evaluated, Event, Measurement, NotEvaluated
 from seatrial.parity.result import Parity
 from seatrial.trial import Replay, Trial
+
+ALONE, END_TO_END = "stage replay", "end-to-end replay"
 
 
 def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -> Iterator[Event]:
@@ -34,6 +37,7 @@ def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -
     parity = trial.parity(stage, replay)
     actual = trial.isolated(stage) if replay == "isolated" else trial.chained(stage)
     expected = trial.reference.frame(stage)
+    keep_rows(trial, name, stage, parity, expected, actual, ALONE if replay == "isolated" else END_TO_END)
     yield from grouped(differences(name, stage, parity))
     columns = [str(c) for c in expected.columns]
     results = {"schema": judge_schema(stage, columns, actual), "parity": judge_parity(stage, columns, parity)}

@@ -11,7 +11,9 @@ import pandas as pd
 from seatrial.checks.load.asked import others_finding, own_key
 from seatrial.checks.serving.expected import Expected
 from seatrial.events import Finding
+from seatrial.events.local import Pair, Rows
 from seatrial.formatting import part_of, share
+from seatrial.io import frame_json
 from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import LoadRun
 from seatrial.pipeline import SERVICE, key_columns
@@ -108,6 +110,7 @@ def _differences(name: str, expected: Expected, pairs: Sequence[tuple[dict[str, 
     findings = []
     for column, count in wrong.items():
         worst = next((c.worst_keys for c in parity.columns if c.column == column), ())
+        expected.trial.local.keep(Rows(name, SERVICE, column, "under load", _rows(expected, pairs, column, worst)))
         findings.append(
             Finding(
                 name, SERVICE,
@@ -120,6 +123,19 @@ def _differences(name: str, expected: Expected, pairs: Sequence[tuple[dict[str, 
             )
         )  # fmt: skip
     return findings
+
+
+def _rows(
+    expected: Expected, pairs: Sequence[tuple[dict[str, object], int]], column: str, worst: Sequence[str]
+) -> tuple[Pair, ...]:
+    """Return the recorded value of each row beside the first answer that differs from it."""
+    rows = {}
+    for answer, row in pairs:
+        if (key := expected.keys[row]) not in rows and key in {name.partition(" #")[0] for name in worst}:
+            recorded = frame_json.rows(expected.frame.iloc[[row]])[0].get(column)
+            if (now := answer.get(column)) != recorded:
+                rows[key] = Pair(key, frame_json.as_text(recorded), frame_json.as_text(now))
+    return tuple(rows.values())
 
 
 def _degraded(expected: Expected, label: str, row: int) -> bool:

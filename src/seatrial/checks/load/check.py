@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from seatrial.checks.base import Check
+from seatrial.checks.exchanges import keep_failed
 from seatrial.checks.load.answers import compare_samples
 from seatrial.checks.load.asked import key_texts
 from seatrial.checks.load.attachments import all_requests, latency_histogram
@@ -30,7 +31,7 @@ from seatrial.checks.load.streams import of_tokens
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.matrix import places, seconds
 from seatrial.checks.serving.refused import load_refused
-from seatrial.checks.serving.service import address_of, can_start
+from seatrial.checks.serving.service import address_of, can_start, keep_log
 from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, NotEvaluated
 from seatrial.formatting import seconds as readable
@@ -39,6 +40,7 @@ from seatrial.loadgen.affinity import UNRESTRICTED, reserve_cores
 from seatrial.loadgen.statistics import Plan
 from seatrial.loadgen.validity import BATCHES
 from seatrial.pipeline import SERVICE
+from seatrial.process.running import Running
 from seatrial.targets.http import Http
 from seatrial.trial import Trial
 
@@ -83,6 +85,8 @@ def run(trial: Trial, _: str | None) -> Iterator[Event]:
         with start_service(trial, trial.model_path, cores) as running:
             yield Measurement(NAME, SERVICE, "cold start", time.monotonic() - begin, "s")
             session = session_of(trial, running, slo, load, end, cores)
+            if isinstance(running, Running):
+                keep_log(trial, running, NAME)
             if session.seen is None:
                 yield not_seen(NAME)
             elif cores.service is not None:
@@ -117,6 +121,7 @@ def _planned_runs(session: LoadSession, plan: Plan, trial: Trial) -> Iterator[Ev
         begin = time.monotonic()
         with watch(session.seen, usage):
             each, rows = session.run(number, requests, rate, samples=session.load.samples)
+        keep_failed(trial, NAME, each, session.requests, rows, session.url)
         usage.spans.append((begin, time.monotonic(), requests))
         finished.append(each)
         sampled = compare_samples(NAME, session.expected, each, rows, session.slo, every_key=bool(session.key_texts))

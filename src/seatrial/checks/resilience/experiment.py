@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
 
+from seatrial.checks.exchanges import keep_failed
 from seatrial.checks.resilience.monitor import monitor
 from seatrial.checks.resilience.observation import Baseline, Observation
 from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.matrix import CLEAN
 from seatrial.checks.serving.messages import messages_for
+from seatrial.checks.serving.service import keep_log
 from seatrial.errors import AnswerError
 from seatrial.loadgen.client import MAX_CONNECTIONS, offer
 from seatrial.loadgen.results import LoadRun
@@ -51,6 +53,7 @@ class Experiment:
         phases: numbers the phases of load.
         usual_seconds: the 95th percentile of the latency of each second without a fault.
         moved: the fault scenarios that moved answers, so that the data comes through the proxy.
+        on_run: called with each phase of load and the row of the reference that each request was made of.
     """
 
     check: str
@@ -66,6 +69,7 @@ class Experiment:
     phases: count[int] = field(default_factory=count)
     usual_seconds: list[float] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
+    on_run: Callable[[LoadRun, np.ndarray], object] = lambda *_: None
 
     @property
     def broken(self) -> str:
@@ -102,6 +106,7 @@ class Experiment:
                 keep=range(len(schedule)),
             )
             read = {path: future.result() for path, future in beside.items()}
+        self.on_run(run, rows)
         if how := self.running.ended():
             raise AnswerError(f"The service ended with {how}. {self.running.tail()}")
         return Observation(self.baseline, run, rows, usage, read)
@@ -169,6 +174,9 @@ def experiment_on(
     messages = messages_for(trial, running, baseline.expected, baseline.policy.path, setting)
     baseline = replace(baseline, expected=replace(baseline.expected, read=messages.read))
     url = messages.origin or running.url
+    keep_log(trial, running, NAME, dependency)
+    how = f"while '{dependency}' was broken"
     return Experiment(
-        NAME, dependency, proxy, running, messages.requests, baseline, url, trial.policy.slo, trial.seed, until
+        NAME, dependency, proxy, running, messages.requests, baseline, url, trial.policy.slo, trial.seed, until,
+        on_run=lambda run, rows: keep_failed(trial, NAME, run, messages.requests, rows, url, place=dependency, how=how),
     )  # fmt: skip

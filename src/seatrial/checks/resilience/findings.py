@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from seatrial.checks.grouping import listed
 from seatrial.checks.resilience.calls import calls_per_request
 from seatrial.checks.resilience.criteria import Violation
 from seatrial.checks.resilience.experiment import Experiment
@@ -32,19 +33,34 @@ ADVICE = {
 }
 
 
-def findings(experiment: Experiment, fault: str, violations: Sequence[Violation]) -> Iterator[Finding]:
-    """Yield a finding for each violation that was evaluated; ``fault`` is a scenario's name or ``burst``."""
-    dependency = experiment.dependency
-    for each in violations:
-        if each.evaluated:
-            when = "After" if each.criterion in AFTERWARDS else "With"
-            phase = "During a burst" if fault == BURST else f"{when} fault '{fault}'"
-            yield Finding(
-                experiment.check, dependency, f"{phase} on {experiment.broken}, {each.clause}.",
-                cause=each.criterion, advice=ADVICE[each.criterion],
-                evidence={"fault": fault, "rows": each.of, "seed": experiment.seed, "violations": each.count,
-                          **each.evidence},
-            )  # fmt: skip
+def findings(experiment: Experiment, broken: Mapping[str, Sequence[Violation]]) -> Iterator[Finding]:
+    """Yield a finding for each criterion that is violated, with every fault that it is violated under.
+
+    Args:
+        experiment: what the faults were applied in.
+        broken: what was violated, by the name of the scenario, or ``burst``.
+    """
+    by_criterion: dict[str, list[tuple[str, Violation]]] = {}
+    for fault, violations in broken.items():
+        for each in violations:
+            if each.evaluated:
+                by_criterion.setdefault(each.criterion, []).append((fault, each))
+    for criterion, violated in by_criterion.items():
+        fault, first = max(violated, key=lambda pair: pair[1].count)
+        faults = list(dict.fromkeys(fault for fault, _ in violated))
+        others = [f"'{other}'" for other in faults if other != fault]
+        also = f" The same with {listed(others)}." if others else ""
+        message = f"{_phase(experiment, fault, criterion)}, {first.clause}.{also}"
+        yield Finding(
+            experiment.check, experiment.dependency, message, cause=criterion, advice=ADVICE[criterion],
+            evidence={"fault": fault, "faults": faults, "rows": first.of, "seed": experiment.seed,
+                      "violations": first.count, "timed": all(each.timed for _, each in violated), **first.evidence},
+        )  # fmt: skip
+
+
+def _phase(experiment: Experiment, fault: str, criterion: str) -> str:
+    when = "After" if criterion in AFTERWARDS else "With"
+    return "During a burst" if fault == BURST else f"{when} fault '{fault}' on {experiment.broken}"
 
 
 def measurements(

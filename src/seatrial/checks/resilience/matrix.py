@@ -49,7 +49,7 @@ def run_scenarios(
     table: list[dict[str, Any]] = []
     compared, undecided = 0, []
     observation, violations = run_burst(experiment)
-    yield from findings(experiment, BURST, violations)
+    broken = {BURST: violations}
     limits = high_water(observation)
     experiment.recover()
     for n, scenario in enumerate(scenarios):
@@ -60,7 +60,7 @@ def run_scenarios(
             break
         observation, violations, recovered = run_scenario(experiment, scenario, limits)
         compared += int(observation.answered.sum())
-        yield from findings(experiment, scenario.name, violations)
+        broken[scenario.name] = violations
         yield from measurements(experiment, scenario, observation, recovered)
         undecided += [
             f"Fault '{scenario.name}', criterion '{v.criterion}': {v.clause}." for v in violations if not v.evaluated
@@ -77,6 +77,7 @@ def run_scenarios(
                 f"The service did not recover from '{scenario.name}', so these faults did not run: {rest}."
             )
             break
+    yield from findings(experiment, broken)
     body = json.dumps(table, indent=1).encode()
     yield Attachment(check, dependency, f"resilience/{dependency}.json", body)
     if undecided:

@@ -12,6 +12,7 @@ import pandas as pd
 from seatrial.checks.serving.answers import AnswerForm, key_id
 from seatrial.checks.serving.cross_talk import OtherAnswer
 from seatrial.errors import AnswerError, TargetError, UsageError
+from seatrial.parity.keys import BETWEEN
 from seatrial.pipeline import Key
 from seatrial.targets.messages import Response, is_unnamed
 from seatrial.targets.protocol import Exchanging, Gathering, Target
@@ -21,15 +22,20 @@ from seatrial.targets.sending import FAILURES
 AT_ONCE = 8  # concurrent requests to a target that is called through its step
 NAMED = 5  # keys named in a finding
 BATCHES = "in batches"
+KEPT_BYTES = 32 * 2**20  # of the requests and responses that can be shown
 
 
 @dataclass
 class RequestFailure:
-    """Requests that failed in the same way: the message and their keys. ``status`` is 0 without an HTTP status."""
+    """Requests that failed in the same way: the message and their keys. ``status`` is 0 without an HTTP status.
+
+    ``first`` is what the first of them got.
+    """
 
     message: str
     status: int = 0
     keys: list[Any] = field(default_factory=list)
+    first: Response | TargetError | None = None
 
 
 @dataclass
@@ -47,6 +53,7 @@ class ServiceAnswers:
         retried: the number of requests that were sent again for that reason.
         again: the number of messages that were sent again because the service had closed their connection.
         others: answers with the key of another request; they are not among ``answers``.
+        results: some of the responses, with the keys of their requests as findings name them.
         unnamed: the protocol gives the values of an answer no names, only an order.
     """
 
@@ -60,6 +67,7 @@ class ServiceAnswers:
     retried: int = 0
     again: int = 0
     others: list[OtherAnswer] = field(default_factory=list)
+    results: list[tuple[list[str], Response]] = field(default_factory=list, repr=False)
     unnamed: bool = False
 
     @property
@@ -67,9 +75,11 @@ class ServiceAnswers:
         """The HTTP statuses of the failed requests; 0 for those without one."""
         return {failure.status for failure in self.failures.values()}
 
-    def add_failure(self, keys: Sequence[Any], message: str, status: int = 0) -> None:
-        """Record failed requests by their keys."""
-        self.failures.setdefault(message, RequestFailure(message, status)).keys.extend(keys)
+    def add_failure(
+        self, keys: Sequence[Any], message: str, status: int = 0, result: Response | TargetError | None = None
+    ) -> None:
+        """Record failed requests by their keys, and what they got."""
+        self.failures.setdefault(message, RequestFailure(message, status, first=result)).keys.extend(keys)
 
 
 def send_requests(
@@ -93,7 +103,7 @@ def send_requests(
     Raises:
         UsageError: a request has several rows, and the target sends one row a message.
     """
-    received = ServiceAnswers("one by one" if batch == 1 else BATCHES)
+    received, kept = ServiceAnswers("one by one" if batch == 1 else BATCHES), KEPT_BYTES
     parts = [slice(at, at + batch) for at in range(0, len(rows), batch)]
     together = any(len(own) != 1 for own in rows)
     outcomes: list[Any]
@@ -110,6 +120,9 @@ def send_requests(
         outcomes = _step_all(target, [requests.iloc[[n for own in rows[p] for n in own]] for p in parts])
     for part, outcome in zip(parts, outcomes, strict=True):
         _add(received, outcome, list(keys[part]), form)
+        if isinstance(outcome, Response) and outcome.asked and kept > 0:
+            kept -= len(outcome.body) + len(outcome.asked.body)
+            received.results.append(([BETWEEN.join(key_id(k)) for k in keys[part]], outcome))
     return received
 
 
@@ -158,7 +171,8 @@ def _add(received: ServiceAnswers, outcome: Any, keys: list[Any], form: AnswerFo
     except AnswerError as error:
         bad = isinstance(outcome, Response) and not outcome.ok
         message = f"{error}{_refused_fields(outcome)}" if bad else str(error)
-        received.add_failure(keys, message, outcome.status if bad else 0)
+        result = outcome if isinstance(outcome, Response | TargetError) else None
+        received.add_failure(keys, message, outcome.status if bad else 0, result)
 
 
 def answer_key(answer: Mapping[str, Any], key: Key) -> Any:

@@ -11,6 +11,7 @@ from seatrial.checks.serving.dependencies import reachable
 from seatrial.checks.serving.target import target_of
 from seatrial.errors import TargetError, UsageError
 from seatrial.events import Finding, Severity
+from seatrial.events.local import Log
 from seatrial.pipeline import SERVICE, Service
 from seatrial.process.running import Running
 from seatrial.targets.elsewhere import Elsewhere, elsewhere
@@ -106,7 +107,7 @@ def there(trial: Trial) -> Elsewhere:
         found.access.ssl_context()  # its files can be read
     except UsageError as error:  # what is not set up here is no fault of the version
         raise TargetError(str(error)) from error
-    trial.access = found.access
+    trial.access, trial.local.secrets = found.access, found.access.secrets
     return found
 
 
@@ -137,6 +138,18 @@ def remarks(name: str, service: LiveService, before: str = "") -> Iterator[Findi
             evidence={"limited": pace.limited, "waited_seconds": round(pace.waited, 3), "at_once": pace.width},
             advice="To know it beforehand, set requests_per_second or concurrency in [service] of service.toml.",
         )  # fmt: skip
+
+
+def keep_log(trial: Trial, running: Running, check: str, place: str = SERVICE) -> None:
+    """Keep the end of what a service printed, once it ends; ``check`` is empty where several checks use it."""
+    if trial.local:
+        running.on_end = lambda log: trial.local.keep(Log(check, place, log))
+
+
+def keep_log_so_far(trial: Trial, service: LiveService, check: str) -> None:
+    """Keep the end of what a service has printed now, before another check uses it."""
+    if trial.local and service.running is not None and (log := service.running.end_of_log()):
+        trial.local.keep(Log(check, SERVICE, log))
 
 
 def can_start(trial: Trial) -> bool:
@@ -187,5 +200,6 @@ def _start(trial: Trial) -> LiveService:
                          batch=service.batch and where.path(service.batch))  # fmt: skip
         return LiveService(placed, None, target, where, pace)
     running = trial.hold(serve(trial))
+    keep_log(trial, running, "")
     target = trial.hold(target_of(trial.pipeline, running, hooks=trial.replayer, seconds=seconds, pace=pace))
     return LiveService(service, running, target, pace=pace)

@@ -19,7 +19,13 @@ from seatrial.parity.causes.inputs import with_input
 from seatrial.parity.causes.labels import negated, permuted_codes, renamed_labels
 from seatrial.parity.causes.lists import list_form, numbers_in_lists, vector_norm
 from seatrial.parity.causes.numbers import arithmetic, clipped
-from seatrial.parity.causes.rounding import float_round_trip, precision_loss, rounding, rounding_mode
+from seatrial.parity.causes.rounding import (
+    float_round_trip,
+    integer_division,
+    precision_loss,
+    rounding,
+    rounding_mode,
+)
 from seatrial.parity.causes.rows import column_swap, misaligned_rows, shifted_rows
 from seatrial.parity.causes.text import text_form
 from seatrial.parity.causes.types import default_fill, dtype_coercion, null_handling
@@ -83,6 +89,7 @@ ON_VALUES: list[Namer] = [
     timezone,
     epoch_unit,
     time_truncation,
+    integer_division,
     list_form,
     vector_norm,
     in_lists,

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from seatrial.formatting import number
 from seatrial.parity.causes.change import PART, Cause, ColumnChange, distinct
 from seatrial.parity.columns import Array
 
 LOST = 0.2  # of a step: the least that the largest of some losses must be
+MANY, SEVERAL = 10, 5  # rows, and distinct whole numbers, that narrow a factor down
+NARROW = 0.02  # of a factor, within which the rows must bound it
 SLACK = 1e-6  # of one step of the grid: what a multiplication by a power of ten may add
 
 
@@ -152,4 +155,26 @@ def rounding_mode(change: ColumnChange) -> Cause | None:
             if change.explains(hits):
                 return change.cause("rounding-mode", words, hits)
         return None
+    return None
+
+
+def integer_division(change: ColumnChange) -> Cause | None:
+    """Whole numbers in place of fractions, by another divisor: months of 30 days, cut, in place of 30.44; or back.
+
+    Every row narrows the factor down: the whole part of x × factor is y. Where hardly any factor is left, it is that.
+    """
+    if change.numbers is None or len(change.sample) < MANY:
+        return None
+    e, a = change.numbers
+    for x, y, words in ((e, a, "actual is the whole part of expected"), (a, e, "expected is the whole part of actual")):
+        if not distinct(y[: change.differing], SEVERAL) or not np.all((x > 0) & np.isfinite(x) & (y == np.floor(y))):
+            continue
+        low, high = float(np.max(y / x)), float(np.min((y + 1) / x))
+        if not low < high <= low * (1 + NARROW):
+            continue
+        factor = (low + high) / 2
+        hits = np.floor(x * factor) == y
+        if change.holds(hits):
+            scaled = "" if low <= 1 < high else f" × {number(float(f'{factor:.4g}'))}"
+            return change.cause("integer-division", f"{words}{scaled}", hits)
     return None

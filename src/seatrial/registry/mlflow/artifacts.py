@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial.errors import ReferenceInvalid, RegistryError
-from seatrial.reference.snapshot import Reference
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
+
+if TYPE_CHECKING:
+    from seatrial.reference.snapshot import Reference
 
 REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts; each has a folder of its own in it
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
@@ -33,19 +36,17 @@ def fetch_reference(version: Version, into: Path) -> Reference:
     """
     import mlflow
 
-    without = (
-        f"{version.uri} carries no reference. Its training run must store one: "
-        "seatrial.capture(pipeline, requests, model=…, run_id=run.info.run_id)."
-    )
+    from seatrial.reference.snapshot import Reference
+
     if not version.run_id:
-        raise ReferenceInvalid(without + " This version was registered without a run.")
+        raise without_reference(version.uri, without_run=True)
     shutil.rmtree(into, ignore_errors=True)
     with registry_errors("downloaded", f"the reference of {version.uri}"):
         registry = client()
         stated = registry.get_run(version.run_id).data.tags.get(REFERENCE_TAG)
         there = [a.path for a in registry.list_artifacts(version.run_id, REFERENCE_PATH)]
         if not there:
-            raise ReferenceInvalid(without)
+            raise without_reference(version.uri)
         folder = _folder(str(stated))
         if folder not in there:
             raise _another(version, there[0].rpartition("/")[2], stated)
@@ -81,11 +82,35 @@ def store_reference(reference: Reference, run_id: str) -> None:
 def can_take_reference(version: Version) -> None:
     """Raise RegistryError unless the version has a run to store a reference in, and has none yet."""
     if not version.run_id:
-        raise RegistryError(f"{version.uri} was registered without a run, and references are stored in runs.")
+        raise without_run(version.uri)
     with registry_errors("looked up", version.uri):
         stated = client().get_run(version.run_id).data.tags.get(REFERENCE_TAG)
     if stated:
-        raise RegistryError(
-            f"{version.uri} has a reference already ({stated[:19]}…), and its verdicts depend on it. "
-            "Register a new version to capture another."
-        )
+        raise reference_exists(version.uri, stated)
+
+
+def without_reference(uri: str, *, without_run: bool = False) -> ReferenceInvalid:
+    """Return the error for a version that carries no reference, with what to do."""
+    if without_run:
+        why = " This version was registered without a run, which would hold it: register one that a run logged."
+        return ReferenceInvalid(f"{uri} carries no reference.{why}")
+    return ReferenceInvalid(
+        f"{uri} carries no reference. Its training run must store one: "
+        "seatrial.capture(pipeline, requests, model=…, run_id=run.info.run_id). "
+        f"Or make it now, from a file of requests: seatrial capture {uri} REQUESTS.parquet"
+    )
+
+
+def without_run(uri: str) -> RegistryError:
+    """Return the error for a version that cannot take a reference."""
+    return RegistryError(
+        f"{uri} was registered without a run, and references are stored in runs. Register a version that a run logged."
+    )
+
+
+def reference_exists(uri: str, stated: str) -> RegistryError:
+    """Return the error for a version that has a reference already."""
+    return RegistryError(
+        f"{uri} has a reference already ({stated[:19]}…), and its verdicts depend on it. "
+        "Register a new version to capture another."
+    )

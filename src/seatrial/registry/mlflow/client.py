@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 from seatrial.errors import RegistryError
+from seatrial.registry.mlflow.stores import described, shown, store
+
+SAID = 1_000  # characters of what MLflow says; it is shortened between words
 
 
 def client() -> Any:
@@ -48,9 +50,10 @@ def registry_errors(what: str, uri: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, (MlflowException, RequestException, *_database_errors())):
             raise
-        first = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        said = textwrap.shorten(shown(first), SAID, placeholder=" …").rstrip(".")
         raise RegistryError(
-            f"{uri} could not be {what} at MLflow ({registry_uri()}): {first}. "
+            f"{uri} could not be {what} at MLflow ({described()}): {said}. "
             "Check MLFLOW_TRACKING_URI and that the server is up."
         ) from error
 
@@ -66,5 +69,4 @@ def _database_errors() -> tuple[type[Exception], ...]:
 
 def registry_uri() -> str:
     """Return the registry's address without what may be secret in it."""
-    uri = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI") or "the default store"
-    return re.sub(r"//[^/@]*@", "//", uri)
+    return shown(store()[0]) or "the default store"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.registry.mlflow import artifacts, client, tracking, versions, webhooks
+from seatrial.registry.mlflow import artifacts, client, early, pages, tracking, versions, webhooks
 from seatrial.registry.mlflow import fixtures as stored
 
 
@@ -19,6 +19,7 @@ class MLflowRegistry:
 
     tracker = MLflowTracker()
     reachable = staticmethod(client.reachable)
+    refuse = staticmethod(early.refuse)
     resolve = staticmethod(versions.resolve)
     present = staticmethod(versions.present)
     changed_since = staticmethod(versions.changed_since)
@@ -34,4 +35,5 @@ class MLflowRegistry:
     store_fixture = staticmethod(stored.store_fixture)
     fixtures = staticmethod(stored.fixtures)
     download_fixture = staticmethod(stored.download_fixture)
+    pages = staticmethod(pages.pages)
     put_webhook = staticmethod(webhooks.put_webhook)

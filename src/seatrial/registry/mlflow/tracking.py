@@ -14,14 +14,18 @@ from typing import Any
 
 from seatrial.process import crash_points
 from seatrial.registry.mlflow.client import client, registry_errors
+from seatrial.registry.mlflow.pages import KIND, NOTE, describe_experiment, run_links
 from seatrial.registry.protocol import Version
+from seatrial.sinks.links import Link, links_markdown
 
 MOST_RUNS = 200  # the newest of a version that are read
 PASSED_RUNS = 10  # of those that passed
 KEY_TAG = "seatrial.key"  # of the run: the key of its verdict
-_ADDRESS = re.compile(r"https?://[\w.:\-\[\]/]+", re.ASCII)
+FIRST = ("seatrial", "seatrial.verdict")  # the tags of a run that MLflow shows first: those that are set first
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
-BEGIN, END = "[//]: # (seatrial: begin)", "[//]: # (seatrial: end)"  # a comment in Markdown
+# The verdict's part of a description: from its title, the last one before END, to END, a comment in Markdown.
+_TITLE = re.compile(r"^seatrial: (?:pass|fail|inconclusive|error)\b[^\n]*\n---+$", re.MULTILINE)
+END = "[//]: # (seatrial: end)"
 
 
 def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
@@ -43,8 +47,9 @@ def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
         if run.info.status != "RUNNING":
             return run_id
         try:
-            _log_numbers(registry, run_id, body)
+            _log_numbers(registry, run, body)
             registry.log_artifacts(run_id, str(artifacts))
+            describe_experiment(registry, run.info.experiment_id, run_id, body["name"])
         except BaseException:
             if not key:  # nobody will complete it
                 registry.set_terminated(run_id, "KILLED")
@@ -60,7 +65,7 @@ def _experiment(registry: Any, model: str) -> str:
     experiment = registry.get_experiment_by_name(name)
     if experiment is None:
         try:
-            return str(registry.create_experiment(name))
+            return str(registry.create_experiment(name, tags=KIND))
         except MlflowException:  # another worker was first
             experiment = registry.get_experiment_by_name(name)
             if experiment is None:
@@ -77,7 +82,8 @@ def _existing_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
 
 
 def _created_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
-    tags = {KEY_TAG: key} if key else {}
+    first_seen = {name: body["tags"][name] for name in FIRST if name in body["tags"]}
+    tags = first_seen | ({KEY_TAG: key} if key else {})
     run = registry.create_run(_experiment(registry, body["model"]), run_name=body["name"], tags=tags)
     first = _existing_run(registry, body, key)
     if first is None or first.info.run_id == run.info.run_id:
@@ -86,21 +92,35 @@ def _created_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
     return first
 
 
-def _log_numbers(registry: Any, run_id: str, body: Mapping[str, Any]) -> None:
+def _log_numbers(registry: Any, run: Any, body: Mapping[str, Any]) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
+    run_id, tags = run.info.run_id, dict(body["tags"])
     if dataset := body.get("dataset"):
         context = [InputTag("mlflow.data.context", "validation")]
         registry.log_inputs(run_id, datasets=[DatasetInput(Dataset(**dataset), context)])
+    if body["model_id"]:
+        _log_model(registry, run_id, body["model_id"])
+    if links := links_markdown([*run_links(run.info.experiment_id, run_id), Link("flow run", body.get("page", ""))]):
+        tags[NOTE] = f"{tags.get(NOTE, '')}\n{links}\n"
     registry.log_batch(
         run_id,
         params=[Param(k, v) for k, v in body["params"].items()],
-        tags=[RunTag(k, v) for k, v in body["tags"].items()],
+        tags=[RunTag(k, v) for k, v in tags.items()],
     )
     of = {"model_id": body["model_id"] or None, "run_id": run_id}
     metrics = [Metric(n, v, body["at"], 0, **of) for n, v in body["metrics"].items()]
     for start in range(0, len(metrics), 1000):
         registry.log_batch(run_id, metrics=metrics[start : start + 1000])
+
+
+def _log_model(registry: Any, run_id: str, model_id: str) -> None:
+    """Log the model as what the run was given; releases before 3 know no such input."""
+    try:
+        from mlflow.entities import LoggedModelInput
+    except ImportError:
+        return
+    registry.log_inputs(run_id, models=[LoggedModelInput(model_id)])
 
 
 def experiment_of(name: str) -> str:
@@ -163,7 +183,7 @@ def tags(name: str, number: str) -> dict[str, str]:
 
 
 def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
-    """Write the verdict into a marked block of the version's description; text of people around it is not changed.
+    """Write the verdict into its part of the version's description; text of people around it is not changed.
 
     Args:
         name: of the registered model.
@@ -174,22 +194,20 @@ def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: st
     """
     with registry_errors("described", f"models:/{name}/{number}"):
         registry = client()
-        written = registry.get_model_version(name, number).description or ""
-        before, _, rest = written.partition(BEGIN)
-        after = rest.partition(END)[2] if rest else ""
-        links = _links(registry, run_id, page)
-        last = f"\n{links}" if links else ""
-        room = DESCRIPTION - len(before) - len(after) - len(BEGIN) - len(END) - len(last) - 2
-        block = next((text for text in texts if len(text) <= room), texts[-1])
-        registry.update_model_version(name, number, f"{before}{BEGIN}\n{block}{last}\n{END}{after}")
+        before, after = _around(registry.get_model_version(name, number).description or "")
+        found = run_links(registry.get_run(run_id).info.experiment_id, run_id) if run_id else []
+        links = links_markdown([*found, Link("flow run", page)])
+        last = f"\n{links}\n\n{END}" if links else f"\n{END}"
+        room = DESCRIPTION - len(before) - len(after) - len(last) - 1
+        text = next((text for text in texts if len(text) <= room), texts[-1])
+        registry.update_model_version(name, number, f"{before}{text.rstrip()}\n{last}{after}")
 
 
-def _links(registry: Any, run_id: str, page: str) -> str:
-    """Return links to report, run and flow run; those within MLflow are relative to its address."""
-    links = []
-    if run_id:
-        run = f"#/experiments/{registry.get_run(run_id).info.experiment_id}/runs/{run_id}"
-        links = [f"[Report]({run}/artifacts/report.html)", f"[all metrics]({run})"]
-    if _ADDRESS.fullmatch(page):
-        links.append(f"[flow run]({page})")
-    return " · ".join(links)
+def _around(description: str) -> tuple[str, str]:
+    """Return what people wrote before and after the verdict's part; it follows their text where there is none yet."""
+    until, end, after = description.partition(END)
+    titles = list(_TITLE.finditer(until)) if end else []
+    if titles:
+        return until[: titles[-1].start()], after
+    gap = "" if description.endswith("\n\n") or not description else "\n" if description.endswith("\n") else "\n\n"
+    return description + gap, ""

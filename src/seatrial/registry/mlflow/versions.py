@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from seatrial.errors import UsageError, VersionNotFound, nearest
+from seatrial.errors import UsageError, VersionNotFound
 from seatrial.registry.mlflow.client import client, registry_errors, registry_uri
+from seatrial.registry.mlflow.stores import Listing, missing
 from seatrial.registry.protocol import Version
 
 PAGE, ALL = 200, 10_000  # versions or models in one request
@@ -21,12 +22,7 @@ def resolve(uri: str) -> Version:
         VersionNotFound: there is no such model, version or alias.
         RegistryError: the registry does not answer.
     """
-    match = _URI.match(uri)
-    if not match:
-        raise UsageError(
-            f"'{uri}' is not the URI of a model version. Write models:/NAME/VERSION or models:/NAME@ALIAS."
-        )
-    name, number, alias = match["name"], match["version"], match["alias"]
+    name, number, alias = parts(uri)
     registry = client()
     with registry_errors("looked up", uri):
         try:
@@ -38,6 +34,24 @@ def resolve(uri: str) -> Version:
                 raise
             raise VersionNotFound(_missing(registry, name, number, alias)) from error
     return _version(version)
+
+
+def parts(uri: str) -> tuple[str, str | None, str | None]:
+    """Return the model, and either the version's number or its alias.
+
+    Raises:
+        UsageError: not such a URI.
+
+    Example:
+        >>> parts("models:/payments@champion")
+        ('payments', None, 'champion')
+    """
+    match = _URI.match(uri)
+    if not match:
+        raise UsageError(
+            f"'{uri}' is not the URI of a model version. Write models:/NAME/VERSION or models:/NAME@ALIAS."
+        )
+    return match["name"], match["version"], match["alias"]
 
 
 def present(name: str, number: str) -> Version | None:
@@ -131,14 +145,8 @@ def model_id(version: Any) -> str:
 
 
 def _missing(registry: Any, name: str, number: str | None, alias: str | None) -> str:
-    models = [m.name for m in registry.search_registered_models()]
-    if name not in models:
-        known = ", ".join(models[:8]) or "none"
-        return f"There is no registered model '{name}'. Registered: {known}.{nearest(name, models)}"
-    numbers = sorted((v.version for v in registry.search_model_versions(f"name='{name}'")), key=int)
-    if alias:
-        aliases = sorted(registry.get_registered_model(name).aliases)
-        return (
-            f"Model '{name}' has no alias '{alias}'. Aliases: {', '.join(aliases) or 'none'}.{nearest(alias, aliases)}"
-        )
-    return f"Model '{name}' has no version '{number}'. Versions: {', '.join(map(str, numbers[-8:])) or 'none'}."
+    found = Listing(tuple(m.name for m in registry.search_registered_models()))
+    if name in found.models:
+        numbers = {str(v.version): v.run_id or "" for v in registry.search_model_versions(f"name='{name}'")}
+        found = Listing(found.models, numbers, dict(registry.get_registered_model(name).aliases or {}))
+    return missing(found, name, number, alias)

@@ -23,7 +23,7 @@ _BODIES = {"same": "pass", "different": "fail", "not compared": "inconclusive"}
 def render(difference: Difference) -> str:
     """Return the page. The same difference always gives the same page."""
     here = Path(__file__).parent
-    style = (here.parent / "report.css").read_text(encoding="utf-8")
+    style = (here.parent / "page" / "report.css").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, finalize=_neutral,

@@ -51,12 +51,11 @@ def compare_meaning(name: str, trial: Trial, place: str) -> Iterator[Event]:
     if trial.champion_contract is None and not trial.has_champion:
         return
     try:
-        after, (before, source) = trial.chained(trial.pipeline.stages[-1]), _before(trial)
-        found = (
-            list(semantic_shifts(before, after, trial.pipeline.key_of(trial.pipeline.stages[-1])))
-            if before is not None
-            else []
-        )
+        last = trial.pipeline.stages[-1]
+        key, after, (before, source) = trial.pipeline.key_of(last), trial.chained(last), _before(trial)
+        found = [] if before is None else list(semantic_shifts(before, after, key))
+        trained = semantic_shifts(before, trial.reference.frame(last), key) if before is not None and found else ()
+        at_training = {(shift.column, shift.cause) for shift in trained}
     except (SeatrialError, ValueError) as error:
         yield Finding(
             name, place, f"The meaning of the answers was not compared with the champion's: {error}",
@@ -66,11 +65,15 @@ def compare_meaning(name: str, trial: Trial, place: str) -> Iterator[Event]:
         return
     rows = 0 if before is None else len(before)
     for shift in found:
+        skewed = (shift.column, shift.cause) not in at_training
+        told = " In this version's own reference it has the former meaning." if skewed else ""
         yield Finding(
-            name, place, f"Field '{shift.column}' {shift.detail} It was compared with {source}.",
+            name, place, f"Field '{shift.column}' {shift.detail} It was compared with {source}.{told}",
             column=shift.column, severity=Severity.ERROR if shift.certain else Severity.WARNING, cause=shift.cause,
-            advice="Restore the meaning, or give the new one a field of its own: no schema shows such a change.",
-            evidence={"rows": rows},
+            advice=f"The path changed it after training. Start where '{shift.column}' first differs from the reference."
+            if skewed
+            else "Restore the meaning, or give the new one a field of its own: no schema shows such a change.",
+            evidence={"rows": rows}, downstream=skewed and shift.certain,
         )  # fmt: skip
     yield Measurement(name, place, "answers compared with the champion", rows, "rows")
 

@@ -1,0 +1,1 @@
+"""``seatrial init`` in a repository that exists, and ``seatrial doctor``."""

@@ -1,0 +1,67 @@
+"""The digest of a policy: of what its files say, and not of their comments, blank lines and order of settings."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tokenize
+import tomllib
+from pathlib import Path
+
+from seatrial.errors import ReferenceInvalid
+from seatrial.io.bundle import listing_digest
+from seatrial.io.files import is_leftover
+
+
+def policy_digest(directory: Path) -> str:
+    """Return the digest of all that a policy's directory says, without running it; what editors leave says nothing.
+
+    Raises:
+        ReferenceInvalid: a file's name holds a line break.
+    """
+    files = [p for p in directory.rglob("*") if p.is_file() and not is_leftover(p.relative_to(directory))]
+    names = {os.fsencode(p.relative_to(directory).as_posix()): p for p in files}
+    if broken := [name for name in names if b"\n" in name]:
+        raise ReferenceInvalid(f"The name of a file at {directory} holds a line break: {broken[0][:80]!r}. Rename it.")
+    return listing_digest({name: hashlib.sha256(meaning(path)).hexdigest() for name, path in names.items()})
+
+
+def meaning(path: Path) -> bytes:
+    """Return what a file says: Python without comments, TOML and JSON as data; any other file, and one that does not
+    parse, as it is.
+    """
+    content = path.read_bytes()
+    try:
+        if path.suffix == ".toml":
+            return _canonical(tomllib.loads(content.decode("utf-8")))
+        if path.suffix == ".json":
+            return _canonical(json.loads(content))
+        if path.suffix == ".py":
+            return _without_comments(content)
+    except (ValueError, SyntaxError, tokenize.TokenError, RecursionError):
+        pass
+    return content
+
+
+def _canonical(document: object) -> bytes:
+    return json.dumps(document, sort_keys=True, default=repr, ensure_ascii=True).encode()
+
+
+def _without_comments(content: bytes) -> bytes:
+    """Return Python source without comments, blank lines and space at the ends of lines, the same on every Python.
+
+    Lines within a text are kept as they are: they are part of what the code says.
+    """
+    compile(content, "policy", "exec", dont_inherit=True)  # the tokens of what does not parse mean nothing
+    lines = content.decode("utf-8").splitlines()
+    within: set[int] = set()
+    for token in tokenize.tokenize(io.BytesIO(content).readline):
+        (first, column), (last, _) = token.start, token.end
+        if token.type == tokenize.COMMENT:
+            lines[first - 1] = lines[first - 1][:column]
+        elif last > first and token.type not in (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER):
+            within |= set(range(first, last + 1))
+    kept = [text if n in within else text.rstrip() for n, text in enumerate(lines, 1)]
+    return "\n".join(text for n, text in enumerate(kept, 1) if text or n in within).encode()

@@ -1,0 +1,115 @@
+"""Write the local evidence of a validation below the state, readable by its owner alone, and delete what is old.
+
+It is in no folder of results: those are uploaded, signed and archived.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from seatrial.events.local import Exchange, LocalEvidence, Record
+from seatrial.events.redaction import redacted
+from seatrial.io.files import write_once
+from seatrial.pipeline.access import Access
+from seatrial.process.sandbox import looks_secret
+from seatrial.sinks.local.places import FILE, FOLDER, FORMAT, private_folder
+
+INLINE = 4_000  # bytes of a body in FILE; a longer one, or one that is no text, is a file beside it
+_PASSWORD = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long local evidence is kept: that of so many validations, for so many seconds, in so many bytes."""
+
+    validations: int
+    seconds: float
+    total_bytes: int
+
+
+def write_local(state: Path, results: Path, local: LocalEvidence, retention: Retention) -> None:
+    """Write the records of one validation, without the secrets that are known here, and delete those that are old.
+
+    Args:
+        state: of the project.
+        results: the folder of the validation's results.
+        local: what was kept.
+        retention: how long it is kept. Of no validations, nothing is written and all that is there is deleted.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    folder = private_folder(state, results)
+    if retention.validations and (records := local.records):
+        hidden = Access(secrets=(*secrets_of(os.environ), *local.secrets)).forms()
+        written = [_plain(redacted(record, hidden), folder, n) for n, record in enumerate(records)]
+        text = json.dumps({"format": FORMAT, "records": written}, ensure_ascii=False, indent=1)
+        _write(folder / FILE, text.encode("utf-8", "backslashreplace"))
+    delete_old(state / FOLDER, retention)
+
+
+def secrets_of(environ: Mapping[str, str]) -> list[str]:
+    """Return the values of variables that are called like credentials, and the passwords in addresses.
+
+    Example:
+        >>> secrets_of({"API_TOKEN": "s3cret-7f", "STORE": "redis://ann:pw-31@db/0", "HOME": "/root"})
+        ['s3cret-7f', 'pw-31']
+    """
+    named = [value for name, value in environ.items() if looks_secret(name) and len(value) >= len("12345678")]
+    return [*named, *(password for value in environ.values() for password in _PASSWORD.findall(value))]
+
+
+def delete_old(private: Path, retention: Retention) -> None:
+    """Delete the local evidence of validations that are too many, too old, or too much, the oldest first."""
+    size, newest_first = 0, sorted(_folders(private), key=lambda f: (f.stat().st_mtime, f.name), reverse=True)
+    for kept, folder in enumerate(newest_first, 1):
+        size += sum(file.stat().st_size for file in folder.iterdir())
+        old = time.time() - folder.stat().st_mtime > retention.seconds
+        if old or kept > retention.validations or size > retention.total_bytes:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(private: Path) -> Iterable[Path]:
+    return [f for f in private.glob("*/*") if f.is_dir() and not f.is_symlink()]
+
+
+def _plain(record: Record, folder: Path, number: int) -> dict[str, Any]:
+    """Return a record as JSON types; bodies that are long or no text are written beside the others."""
+    plain = {"kind": type(record).__name__, **asdict(record)}
+    plain.pop("body_file", None)
+    if isinstance(record, Exchange):
+        plain["answer"] = _text(record.answer)
+        if len(record.body) > INLINE or not _is_text(record.body):
+            name = f"body-{number}.bin"
+            _write(folder / name, record.body)
+            plain |= {"body": "", "body_file": name}
+        else:
+            plain["body"] = record.body.decode()
+    return plain
+
+
+def _is_text(body: bytes) -> bool:
+    """Return whether a terminal shows a body as it is, so that it can be copied from there."""
+    try:
+        return body.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "backslashreplace")
+
+
+def _write(path: Path, content: bytes) -> None:
+    for folder in (path.parents[1].parent, path.parents[1], path.parent):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)  # also where the state was copied from elsewhere
+    write_once(path, content)

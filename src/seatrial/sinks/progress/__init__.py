@@ -1,0 +1,1 @@
+"""Progress as it is shown while something runs."""

@@ -1,0 +1,24 @@
+"""Evidently's presets with generated tests: the held-out customers of training against what was served."""
+
+import json
+import sys
+
+import pandas as pd
+from evidently import BinaryClassification, DataDefinition, Dataset, Report
+from evidently.presets import ClassificationPreset, DataDriftPreset
+
+DEFINITION = DataDefinition(
+    numerical_columns=["hour", "bill", "tenure", "usage", "complaints", "risk"],
+    categorical_columns=["left"],
+    classification=[BinaryClassification(target="left", prediction_probas="risk", pos_label=1)],
+)
+
+
+def dataset(path):
+    return Dataset.from_pandas(pd.read_csv(path), data_definition=DEFINITION)
+
+
+report = Report([DataDriftPreset(), ClassificationPreset()], include_tests=True)
+ran = report.run(dataset(sys.argv[1]), dataset("previous/held_out_served.csv"))
+failed = [f"{test.name}: {test.description}" for test in ran.tests_results if test.status.name == "FAIL"]
+print(json.dumps({"failed": failed}))

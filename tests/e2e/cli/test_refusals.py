@@ -1,0 +1,61 @@
+"""Wrong inputs are told in one message, with what to type next, before anything slow is imported or started."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.refusals import REFUSALS, Refusal, environment, make_project
+
+MANY = 25
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], dict[str, Any]]:
+    """What every command said, without and with ``--debug``: one process for all of them."""
+    root = tmp_path_factory.mktemp("refusals") / "project"
+    root.mkdir()
+    make_project(root)
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.support.refused", str(root)], capture_output=True, text=True, check=False,
+        env=environment(), cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    return {(line["name"], line["debug"]): line for line in lines}
+
+
+def test_there_are_many() -> None:
+    """Over all commands, each under a name of its own."""
+    assert len({case.name for case in REFUSALS}) == len(REFUSALS) >= MANY
+    assert {case.words[0] for case in REFUSALS} >= {
+        "validate", "stress", "capture", "verify", "mutate", "fixtures", "reconcile", "deploy", "up", "diff", "schema"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.name)
+def test_it_is_refused_at_once(case: Refusal, said: dict[tuple[str, bool], dict[str, Any]]) -> None:
+    """One message, exit code 2, nothing slow; what was found, what there is, what to type; no secret, nothing cut."""
+    told = said[case.name, False]
+    assert told["code"] == 2, told
+    assert told["slow"] == [], told
+    assert "Traceback" not in told["out"] + told["err"]
+    message = told["err"].strip()
+    assert [line for line in message.splitlines() if not line.startswith("  ")] == message.splitlines()[:1]
+    assert message.startswith("seatrial: ")
+    assert all(part in message for part in case.says), message
+    assert "secret" not in message
+    assert "internal error" not in message
+
+
+@pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.name)
+def test_debug_changes_neither_code_nor_message(case: Refusal, said: dict[tuple[str, bool], dict[str, Any]]) -> None:
+    """``--debug`` puts the traceback above the message."""
+    plain, debug = said[case.name, False], said[case.name, True]
+    assert debug["code"] == plain["code"]
+    assert debug["err"].splitlines()[-1].split("127.0.0.1")[0] == plain["err"].splitlines()[-1].split("127.0.0.1")[0]
