@@ -28,6 +28,7 @@ JOINED = {
     "f'status-{result.status}'": ("status-NNN",),
     "f'status-{response.status}'": ("status-NNN",),
     "f'status-{outcome.status}'": ("status-NNN",),
+    "f'status-{failure.status}'": ("status-NNN",),
     "most.replace(' ', '-')": ("status-NNN",),
 }
 # Handed on as it came: where it was made is looked at there.
