@@ -72,8 +72,11 @@ def test_ten_of_a_kind_are_annotated(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "Number 29" in (tmp_path / "summary.md").read_text()
 
 
-def test_what_was_not_evaluated_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_not_evaluated_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An inconclusive verdict without findings says why; a pass says nothing beside the summary."""
+    monkeypatch.setenv(github.SUMMARY, str(tmp_path / "summary.md"))
     sink = GitHub(tmp_path / "summary.md")
     (line,) = printed(sink, verdict(NotEvaluated("load", None, "Too few requests.")), capsys)
     assert line == "::warning title=whole path · load%3A not evaluated::Too few requests."
