@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -138,6 +139,16 @@ def commands_stopped() -> Iterator[None]:
         yield
     finally:
         _print(f"::{token}::")
+
+
+def harmless(text: str) -> str:
+    """Return text in which GitHub finds no command, for standard error: its order with standard output is not kept.
+
+    Example:
+        >>> harmless("Its log ends with:\\n  ::error::x")
+        'Its log ends with:\\n  : :error::x'
+    """
+    return re.sub(r"(?m)(^|\r)(\s*)::", r"\1\2: :", text.replace("##[", "## ["))
 
 
 def relative(path: Path) -> str:

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from seatrial.errors import TargetError
+from seatrial.orchestration import runner
+from seatrial.project import Project
 from tests.support.refusals import REFUSALS, Refusal, environment, make_project
 
 MANY = 25
+NOBODY = "http://127.0.0.1:1/api"
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +63,22 @@ def test_debug_changes_neither_code_nor_message(case: Refusal, said: dict[tuple[
     plain, debug = said[case.name, False], said[case.name, True]
     assert debug["code"] == plain["code"]
     assert debug["err"].splitlines()[-1].split("127.0.0.1")[0] == plain["err"].splitlines()[-1].split("127.0.0.1")[0]
+
+
+def test_a_prefect_that_went_away_is_one_clear_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before the flow begins, and while it runs: the address, the variable, and what to type."""
+    monkeypatch.setenv("PREFECT_API_URL", NOBODY)
+    monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)
+    project = Project(tmp_path, tmp_path / "pipeline.py", "pipeline", tmp_path, tmp_path, tmp_path)
+    with (
+        runner.prefect_server(project) as wait,
+        pytest.raises(TargetError, match=r"Prefect does not answer at http://127.0.0.1:1/api.*prefect server start"),
+    ):
+        wait()
+
+    def gone(**_: object) -> None:
+        raise RuntimeError("Failed to reach API at http://127.0.0.1:1/api/")
+
+    monkeypatch.setattr(runner, "load_flow", lambda *_: gone)
+    with pytest.raises(TargetError, match=r"it stopped answering.*prefect server start"):
+        runner.run_flow(project, "validate", {}, lambda: NOBODY, ())

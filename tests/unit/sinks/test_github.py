@@ -115,6 +115,13 @@ def test_commands_are_stopped_where_text_of_a_model_is_printed(
     assert len(tokens) == 2
 
 
+@pytest.mark.parametrize("text", ["::error::x", "a\n \t::stop-commands::x", "a ##[error]b", "\r\n::x::", "a\r::x"])
+def test_text_on_standard_error_holds_no_command(text: str) -> None:
+    """As the runner reads lines: what begins with two colons after spaces, and what has ##[ anywhere."""
+    shown = github.harmless(text)
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in shown.splitlines())
+
+
 def test_the_summary_is_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """GitHub takes 1 MiB of a step, and refuses a longer one whole."""
     sink = GitHub(tmp_path / "summary.md")

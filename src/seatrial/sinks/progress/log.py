@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from seatrial.events import Case, Evaluated, Event, NotEvaluated, Verdict
 from seatrial.sinks.base import Sink
+from seatrial.sinks.github import harmless
 from seatrial.sinks.text import neutral
 
 EVERY_SECONDS = 10.0
@@ -138,4 +139,4 @@ def progress_shown(*, quiet: bool = False, phase: str = STARTING) -> Iterator[li
 
 def _print(line: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # whoever read it has gone
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        print(harmless(line), file=sys.stderr, flush=True)  # noqa: T201
