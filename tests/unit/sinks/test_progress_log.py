@@ -67,7 +67,7 @@ def test_versions_are_named_until_they_have_their_result() -> None:
     log.tick()
     assert lines == [
         "[10 s] models:/churn/2",
-        "seatrial: starting the servers and the worker, after 21 s",
+        "[21 s] starting the servers and the worker",
     ]
 
 
