@@ -154,6 +154,7 @@ def test_the_verdicts_run_holds_all_of_it(failed: Verdict) -> None:
 def test_prefect_shows_what_failed(failed: Verdict) -> None:
     """The flow run is Failed with the reason, its failing tasks are red and named for a person."""
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 
     run = next(r for r in runs_of("models:/payments/2") if not r.parameters.get("only"))
     assert run.state_name == "Failed"
@@ -164,7 +165,8 @@ def test_prefect_shows_what_failed(failed: Verdict) -> None:
     with get_client(sync_client=True) as prefect:
         tasks = {t.name: t.state_name for t in prefect.read_task_runs(limit=200) if t.flow_run_id == run.id}
         artifacts = {a.key: a for a in prefect.read_artifacts() if a.flow_run_id == run.id}
-        logs = [(log.level, log.message) for log in prefect.read_logs(limit=200) if log.flow_run_id == run.id]
+        mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
+        logs = [(log.level, log.message) for log in prefect.read_logs(mine, limit=200)]
     assert tasks["features · expectations"] == "Failed"
     assert tasks["raw · expectations"] == "Completed"
     assert "hour" in artifacts["verdict-payments"].data
