@@ -15,6 +15,7 @@ from pathlib import Path
 
 from seatrial.events import Finding, Severity, Verdict
 from seatrial.sinks.base import Guarded, Sink
+from seatrial.sinks.links import Link, links_markdown
 from seatrial.sinks.markdown import findings_markdown
 from seatrial.sinks.text import neutral
 
@@ -51,6 +52,11 @@ class GitHub(Sink):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.locate: Locate = lambda _: None
+        self._links: Sequence[Link] = ()
+
+    def links(self, links: Sequence[Link]) -> None:
+        """Keep the links for the summary."""
+        self._links = links
 
     def verdict(self, verdict: Verdict) -> None:
         """Print the annotations and append the summary."""
@@ -66,7 +72,7 @@ class GitHub(Sink):
                 title = f"{missing.stage or 'whole path'} · {missing.check}: not evaluated"
                 _print(command("warning", missing.reason, title=title))
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"## seatrial\n\n{findings_markdown(verdict, ROOM)}\n")
+            file.write(f"{findings_markdown(verdict, ROOM)}\n{links_markdown(self._links)}\n\n")
 
 
 def github_sinks(written: Sequence[Guarded], locate: Locate) -> list[Guarded]:
