@@ -17,6 +17,7 @@ from pathlib import Path
 from seatrial.events import Finding, Severity, Verdict
 from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Guarded, Sink
+from seatrial.sinks.links import Link, links_markdown
 from seatrial.sinks.markdown import findings_markdown
 from seatrial.sinks.text import neutral
 
@@ -58,6 +59,11 @@ class GitHub(Sink):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.locate: Locate = lambda _: None
+        self._links: Sequence[Link] = ()
+
+    def links(self, links: Sequence[Link]) -> None:
+        """Keep the links for the summary."""
+        self._links = links
 
     def verdict(self, verdict: Verdict) -> None:
         """Print the annotations and append the summary."""
@@ -72,7 +78,7 @@ class GitHub(Sink):
             for missing in verdict.not_evaluated[:SHOWN]:
                 title = f"{missing.stage or 'whole path'} · {missing.check}: not evaluated"
                 _print(command("warning", missing.reason, title=title))
-        page = f"## seatrial\n\n{findings_markdown(verdict, ROOM)}\n".encode("utf-8", "replace")
+        page = f"{findings_markdown(verdict, ROOM)}\n{links_markdown(self._links)}\n\n".encode("utf-8", "replace")
         if str(self.path) == summary_path():
             with self.path.open("ab") as file:
                 file.write(page)
