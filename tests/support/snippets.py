@@ -1,7 +1,8 @@
 """The blocks of code in the documentation, page by page.
 
 A block that cannot run says why in a comment before it: ``<!-- not run: it needs a cluster -->``. Names that are the
-reader's own are told in the block itself: ``# Yours: parse, predict(frame, model).``
+reader's own are told in the block itself: ``# Yours: parse, predict(frame, model).`` A block with a title is a file of
+the reader's project, and a test plays its page as a whole.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from tests.support.paths import ROOT
 
 FENCE = re.compile(
-    r"(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
+    r"(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?"
+    r"^ *```(?P<language>\w*)(?P<options>[^\n]*)\n(?P<text>.*?)^ *```$",
     re.DOTALL | re.MULTILINE,
 )
 INLINE = re.compile(r"(?<!`)`(seatrial [^`]+)`(?!`)")
@@ -25,13 +27,14 @@ SKIPPED = ("docs/schemas",)
 
 @dataclass(frozen=True)
 class Block:
-    """One block: its page below the root, the number of its line, its language, text, and why it is not run."""
+    """One block: its page below the root, its line, its language, text, why it is not run, and whether it is a file."""
 
     page: str
     line: int
     language: str
     text: str
-    reason: str | None
+    reason: str | None = None
+    titled: bool = False
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -53,9 +56,13 @@ def blocks(page: str) -> list[Block]:
     """Return the blocks of a page in their order."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return [
-        Block(page, text[: m.start("language")].count("\n") + 1, m["language"], m["text"], m["reason"])
+        Block(page, _line(text, m.start("language")), m["language"], m["text"], m["reason"], "title=" in m["options"])
         for m in FENCE.finditer(text)
     ]
+
+
+def _line(text: str, at: int) -> int:
+    return text[:at].count("\n") + 1
 
 
 def every_block(*languages: str) -> list[Block]:

@@ -21,9 +21,12 @@ from seatrial.policy.tool import ToolSettings
 from tests.support.paths import ROOT
 from tests.support.snippets import Block, blocks, command_lines, every_block, inline_commands, pages
 
-LANGUAGES = {"python", "toml", "sh", "console", "text", "yaml", "json"}
+LANGUAGES = {"python", "toml", "sh", "console", "text", "yaml", "json", "diff"}
 NOT_RUN = 2  # blocks that cannot run; another one is a decision
 ELSEWHERE = "docs/extending/"  # its Python is run with the conformance suites, which start servers
+PLAYED = {
+    "docs/tutorial/first-service.md": "tests/e2e/way_in"
+}  # pages whose files and commands a test plays as a whole
 WITH_PYTHON = [p for p in pages() if not p.startswith(ELSEWHERE) and any(b.language == "python" for b in blocks(p))]
 COMMANDS = every_block("sh", "console")
 GROUPS = {"checks", "targets", "faults", "sinks", "registries", "fixtures"}
@@ -49,7 +52,9 @@ def test_the_python_of_a_page_runs(
     names: dict[str, Any] = {"__name__": "documented"}
     found, printed = blocks(page), ""
     for block in found:
-        if block.language == "python" and block.reason is None:
+        if block.titled:
+            assert (ROOT / PLAYED[page]).exists(), f"{block} is a file of a project, and no test plays the page"
+        elif block.language == "python" and block.reason is None:
             names |= {name: eval(f"lambda {given}: None") for name, given in block.yours.items()}
             exec(compile(block.text, str(block), "exec"), names)
             printed = capsys.readouterr().out
@@ -77,8 +82,8 @@ def test_settings_of_a_page_are_read(block: Block) -> None:
     if block.page.startswith(ELSEWHERE):  # of what a package of the reader's would add
         return
     if tool := read.pop("tool", {}):
-        assert set(tool) == {"seatrial"}
-        ToolSettings.model_validate({"pipeline": "pipeline.py:pipeline", **tool["seatrial"]})
+        assert set(tool) <= {"seatrial", "pytest"}
+        ToolSettings.model_validate({"pipeline": "pipeline.py:pipeline", **tool.get("seatrial", {})})
     if {"fixtures", "budget"} & set(read):
         Fixtures.model_validate(read)
     elif read:
@@ -149,7 +154,7 @@ def test_the_commands_of_a_pipeline_are_there(name: str) -> None:
     lines = re.findall(r"^\s*- (?:run: )?(seatrial .*)$", text, re.MULTILINE)
     assert len(lines) == 2
     for line in lines:
-        (words,) = command_lines(Block(name, 0, "sh", line, None))
+        (words,) = command_lines(Block(name, 0, "sh", line))
         assert _refused(words[1:]) == "", line
 
 
