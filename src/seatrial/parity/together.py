@@ -87,7 +87,7 @@ def follows(other: Sketch, lead: Sketch) -> bool:
 
 
 def _go_together(one: tuple[Array, Array], two: tuple[Array, Array], *, named: bool) -> bool:
-    """Whether two changes, each as differences and logarithms of ratios, go together; ``named``: the second has a cause.
+    """Whether two changes, differences and logarithms of ratios, go together; ``named``: the second has a cause.
 
     A factor or an offset makes differences that follow the column itself, and so those of any column like it.
     """
