@@ -70,6 +70,11 @@ def test_every_public_name_needs_no_more_than_pandas():
     assert not loaded_by("from seatrial import *") & HEAVY
 
 
+def test_the_pytest_plugin_costs_nothing_where_it_is_not_used():
+    """Every pytest of an environment with seatrial loads it."""
+    assert not loaded_by("import seatrial.testing.pytest_plugin") & {*HEAVY, "pandas", "numpy", "pyarrow", "pydantic"}
+
+
 @pytest.mark.parametrize("module", ["seatrial.cli.app", "seatrial.project"])
 def test_settings_are_modelled_when_they_are_read(module):
     """Pydantic takes a tenth of a second to import: help and the project's name must not wait for it."""

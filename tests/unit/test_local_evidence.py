@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, capture
+from seatrial.checks import named
 from seatrial.checks.side_by_side import keep_rows, value_at
 from seatrial.cli.app import main
+from seatrial.engine import run_case
 from seatrial.errors import UsageError
 from seatrial.events import Evaluated, Finding, Severity, Subject, total
 from seatrial.events.event import Case
@@ -135,6 +137,21 @@ def test_a_finding_gets_what_belongs_to_it():
     assert relevant(broke, others) == [others[4]]
     together = Finding("golden", "score", "2 columns differ.", column="y", evidence={"columns": ["y", "x"]})
     assert relevant(together, others) == [others[5]]
+
+
+def test_a_stage_that_depends_on_its_batch_has_its_answers_side_by_side():
+    """In one batch, and varied: what is beside what is said."""
+    pipeline = Pipeline("shop", key="id", raw=lambda f: f, score=lambda f: f.assign(x=f["x"] / f["x"].sum()))
+    requests = pd.DataFrame({"id": [f"t{n}" for n in range(30)], "x": [1.0 + n for n in range(30)]})
+    with Trial(pipeline, capture(pipeline, requests)) as own:
+        own.local = LocalEvidence()
+        [check] = named(["invariants"])
+        found = [e for e in run_case(check, own, Case("invariants", "score")) if isinstance(e, Finding)]
+        kept = relevant(found[0], own.local.records)
+    assert found[0].column == "x"
+    assert isinstance(kept[0], Rows)
+    assert kept[0].sides == ("in one batch", "varied")
+    assert all(pair.reference != pair.answer for pair in kept[0].rows)
 
 
 # --- on disk ---------------------------------------------------------------------------------------------

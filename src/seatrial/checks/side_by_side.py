@@ -21,8 +21,9 @@ _PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\[(['\"])(.*?)\3\]")
 
 
 def keep_rows(
-    trial: Trial, check: str, place: str, parity: Parity, expected: pd.DataFrame, actual: pd.DataFrame, how: str
-) -> None:
+    trial: Trial, check: str, place: str, parity: Parity, expected: pd.DataFrame, actual: pd.DataFrame, how: str,
+    *, sides: tuple[str, str] = ("training", "serving"),
+) -> None:  # fmt: skip
     """Keep the rows that differ most of each column that is not as in the reference, and those of one side only.
 
     Args:
@@ -33,6 +34,7 @@ def keep_rows(
         expected: the frame of the reference.
         actual: the answer.
         how: how it came about, such as ``stage replay``.
+        sides: what is beside what.
     """
     if not trial.local or (parity.ok and not any(c.drifted for c in parity.columns)):
         return
@@ -42,7 +44,7 @@ def keep_rows(
 
     def keep(column: str, rows: Iterable[Pair], within: tuple[Pair, ...] = ()) -> None:
         if kept := tuple(rows):
-            trial.local.keep(Rows(check, place, column, how, (*within, *kept)))
+            trial.local.keep(Rows(check, place, column, how, (*within, *kept), sides))
 
     lost, new = parity.missing_keys.sample, (*parity.extra_keys.sample, *parity.duplicate_keys.sample)
     keep(parity.key, [*(Pair(k, was.row(k), None) for k in lost), *(Pair(k, None, now.row(k)) for k in new)][:ROWS])

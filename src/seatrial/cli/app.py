@@ -128,10 +128,9 @@ def _tell(message: str, error: BaseException | None = None, *, details: str = ""
     """Print a message, below its details and the traceback of its error; in GitHub Actions annotate the step."""
     from seatrial.sinks import github
 
-    with github.commands_stopped():
-        if error is not None:
-            traceback.print_exception(error)
-        print(f"{details}seatrial: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    lines = [] if error is None else traceback.format_exception(error)
+    said = f"{''.join(lines)}{details}seatrial: {message}"
+    print(github.harmless(said) if github.on_github() else said, file=sys.stderr, flush=True)  # noqa: T201
     if github.on_github():
         print(github.command("error", message, title="seatrial"), flush=True)  # noqa: T201
 

@@ -42,6 +42,7 @@ class Rows:
         how: how the answer came about, such as ``stage replay``.
         rows: the largest difference first, at most ``ROWS``. Before them, where cells hold others, the place inside
             the first of them that differs most, such as ``t-1 at result.boxes[2].score``.
+        sides: what is beside what.
     """
 
     check: str
@@ -49,6 +50,7 @@ class Rows:
     column: str
     how: str
     rows: tuple[Pair, ...]
+    sides: tuple[str, str] = ("training", "serving")
 
 
 @dataclass(frozen=True)

@@ -202,9 +202,7 @@ class Judge:
     def verdict(
         self, events: Iterable[Event], planned: Sequence[Case], *, subject: Subject, seconds: float = 0.0
     ) -> Verdict:
-        """Sum the events up. What could not be loaded or run makes an error; an environment that cannot be had here is
-        no fault of the version, and makes it inconclusive.
-        """
+        """Sum the events up. What could not run makes an error; an environment that cannot be had, inconclusive."""
         found = list(events)
         if self.broken and not any(isinstance(e, NotEvaluated) and e.crashed for e in found):
             found.append(NotEvaluated("run", None, self.broken, crashed=not self._unavailable))

@@ -26,6 +26,7 @@ START_SECONDS = 120.0
 ANSWER_SECONDS = 10.0  # of a server that somebody else runs, and may be starting
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 5.0
+LOG = "prefect-server.log"  # below the project's state
 NEEDED_LATER = ("mlflow", "great_expectations")  # slow to import
 UNREACHED = "Failed to reach API"  # how Prefect's client begins what it says of a server that is not there
 INTERRUPTED = "seatrial: Interrupted. No verdict was written."
@@ -55,7 +56,7 @@ def prefect_server(project: Project) -> Iterator[Callable[..., str]]:
     url = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     # The server keeps the settings it has itself; an API address would send it to itself.
     environ = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
-    log = project.state / "prefect-server.log"
+    log = project.state / LOG
     server = Running([*SERVER, str(port)], port=port, values={}, env=environ, cwd=os.getcwd(), log=log)
     _TEMPORARY.add(url)
     try:
@@ -147,8 +148,10 @@ def run_flow(
 
     Raises:
         ProjectError: there is no such flow, or its file cannot be loaded.
+        TargetError: the Prefect server ended while the flow ran.
     """
     flow = load_flow(project, name)
+    from httpx import TransportError
     from prefect.exceptions import FailedRun
     from prefect.logging.handlers import APILogHandler
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -159,14 +162,31 @@ def run_flow(
         # A heartbeat rounds every local flow up by a second; a run that dies with its terminal needs none.
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             state = flow(**parameters, return_state=True)
-    except RuntimeError as error:
-        if not str(error).startswith(UNREACHED):
+    except (RuntimeError, TransportError) as error:
+        if not (str(error).startswith(UNREACHED) or _server_ended(error)):
             raise
-        raise TargetError(unanswered(os.environ.get("PREFECT_API_URL", ""), "it stopped answering")) from error
+        raise _ended(project) from error
     finally:
         LISTENERS.reset(token)
         APILogHandler().flush()  # the server may end before the next batch of log lines leaves by itself
     result = state.result(raise_on_failure=False)
     if isinstance(result, BaseException) and not isinstance(result, FailedRun):  # FailedRun: the flow returned Failed
-        raise result
+        raise _ended(project) if _server_ended(result) else result
     return state.is_completed(), state.message or ""
+
+
+def _server_ended(error: BaseException) -> bool:
+    """Return whether an error of a request came of a Prefect server at whose address nothing listens any more."""
+    from httpx import TransportError
+
+    return isinstance(error, TransportError) and bool(unreachable(os.environ.get("PREFECT_API_URL", "")))
+
+
+def _ended(project: Project) -> TargetError:
+    """Return the error for a Prefect server that ended while a flow ran."""
+    url = os.environ.get("PREFECT_API_URL", "")
+    if not is_temporary(url):
+        return TargetError(unanswered(url, "it stopped answering"))
+    return TargetError(
+        f"The project's Prefect server ended while the flow ran. Its log: {project.state / LOG}. Run the command again."
+    )

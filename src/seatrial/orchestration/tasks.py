@@ -13,7 +13,7 @@ from seatrial.orchestration.runner import is_temporary
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import slug
 from seatrial.sinks.links import Link, links_markdown, links_text
-from seatrial.sinks.markdown import findings_markdown, findings_rows, headline, numbered, show_command
+from seatrial.sinks.markdown import findings_markdown, findings_rows, headline, show_command
 from seatrial.sinks.text import neutral
 
 if TYPE_CHECKING:
@@ -174,9 +174,8 @@ def verdict_state(
     log = get_run_logger()
     _name_run(verdict, log)
     passed = verdict.outcome is Outcome.PASS
-    numbers = numbered(verdict)
-    for finding in [f for f in verdict.findings if not f.downstream][:LOGGED]:
-        log.log(LEVELS[finding.severity], "Finding %d: %s", numbers[id(finding)], _told(finding))
+    for number, finding in [(n, f) for n, f in verdict.numbered.items() if not f.downstream][:LOGGED]:
+        log.log(LEVELS[finding.severity], "Finding %d: %s", number, _told(finding))
     log.log(logging.INFO if passed else logging.ERROR, "%s: %s", verdict.subject, verdict.summary)
     if command := show_command(verdict, uri):
         log.info("To look into a finding, on the machine that validated: %s", command)

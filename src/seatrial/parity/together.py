@@ -83,10 +83,14 @@ def follows(other: Sketch, lead: Sketch) -> bool:
     if by_chance < CHANCE and not other.named:
         return True
     one, two = lead.change(rows), other.change(rows)
-    return one is not None and two is not None and _go_together(one, two)
+    return one is not None and two is not None and _go_together(one, two, named=other.named)
 
 
-def _go_together(one: tuple[Array, Array], two: tuple[Array, Array]) -> bool:
+def _go_together(one: tuple[Array, Array], two: tuple[Array, Array], *, named: bool) -> bool:
+    """Whether two changes, differences and logarithms of ratios, go together; ``named``: the second has a cause.
+
+    A factor or an offset makes differences that follow the column itself, and so those of any column like it.
+    """
     factors = [_constant(ratio) for _, ratio in (one, two)]
     if factors[0] is not None and factors[1] is not None:
         usual = any(known_factor(float(np.exp(abs(factor))), 1e-9) for factor in factors if factor is not None)
@@ -94,6 +98,8 @@ def _go_together(one: tuple[Array, Array], two: tuple[Array, Array]) -> bool:
     offsets = [_constant(difference) for difference, _ in (one, two)]
     if offsets[0] is not None and offsets[1] is not None:
         return bool(np.isclose(offsets[0], -offsets[1], rtol=1e-6))
+    if named and any(constant is not None for constant in (*factors, *offsets)):
+        return False
     return any(abs(_correlation(x, y)) >= ALIKE for x in one for y in two)
 
 

@@ -136,6 +136,10 @@ class Guarded(Sink):
         """Pass the folder on."""
         self._pass_on(lambda: self.inner.results(directory))
 
+    def links(self, links: Sequence[Link]) -> None:
+        """Pass the links on."""
+        self._pass_on(lambda: self.inner.links(links))
+
     def _pass_on(self, call: Callable[[], None]) -> None:
         if self.failure:
             return

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from seatrial.events import Finding, Severity, Verdict
+from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Guarded, Sink
+from seatrial.sinks.links import Link, links_markdown
 from seatrial.sinks.markdown import findings_markdown
 from seatrial.sinks.text import neutral
 
@@ -33,11 +36,16 @@ def on_github() -> bool:
     return os.environ.get(ON) == "true"
 
 
+def summary_path() -> str:
+    """Return the file of the step's summary; the null device where there is none."""
+    return os.environ.get(SUMMARY) or os.devnull
+
+
 class GitHub(Sink):
-    """Prints annotations on standard output, and appends the verdict as Markdown to a file.
+    """Prints annotations on standard output, and writes the verdict as Markdown to a file.
 
     Args:
-        path: of the summary; in GitHub Actions the value of ``GITHUB_STEP_SUMMARY``.
+        path: of the summary. That of ``GITHUB_STEP_SUMMARY`` is appended to: a step may run several commands.
 
     Attributes:
         locate: returns the file and line that an annotation belongs to; none by default.
@@ -51,6 +59,11 @@ class GitHub(Sink):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.locate: Locate = lambda _: None
+        self._links: Sequence[Link] = ()
+
+    def links(self, links: Sequence[Link]) -> None:
+        """Keep the links for the summary."""
+        self._links = links
 
     def verdict(self, verdict: Verdict) -> None:
         """Print the annotations and append the summary."""
@@ -65,8 +78,12 @@ class GitHub(Sink):
             for missing in verdict.not_evaluated[:SHOWN]:
                 title = f"{missing.stage or 'whole path'} · {missing.check}: not evaluated"
                 _print(command("warning", missing.reason, title=title))
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"## seatrial\n\n{findings_markdown(verdict, ROOM)}\n")
+        page = f"{findings_markdown(verdict, ROOM)}\n{links_markdown(self._links)}\n\n".encode("utf-8", "replace")
+        if str(self.path) == summary_path():
+            with self.path.open("ab") as file:
+                file.write(page)
+        else:
+            atomic_write(self.path, page)
 
 
 def github_sinks(written: Sequence[Guarded], locate: Locate) -> list[Guarded]:
@@ -78,7 +95,7 @@ def github_sinks(written: Sequence[Guarded], locate: Locate) -> list[Guarded]:
     """
     sinks = list(written)
     if not any(isinstance(each.inner, GitHub) for each in sinks):
-        sinks.append(Guarded("github", GitHub(Path(os.environ.get(SUMMARY) or os.devnull))))
+        sinks.append(Guarded("github", GitHub(Path(summary_path()))))
     for each in sinks:
         if isinstance(each.inner, GitHub):
             each.inner.locate = locate
@@ -128,6 +145,16 @@ def commands_stopped() -> Iterator[None]:
         yield
     finally:
         _print(f"::{token}::")
+
+
+def harmless(text: str) -> str:
+    """Return text in which GitHub finds no command, for standard error: its order with standard output is not kept.
+
+    Example:
+        >>> harmless("Its log ends with:\\n  ::error::x")
+        'Its log ends with:\\n  : :error::x'
+    """
+    return re.sub(r"(?m)(^|\r)(\s*)::", r"\1\2: :", text.replace("##[", "## ["))
 
 
 def relative(path: Path) -> str:

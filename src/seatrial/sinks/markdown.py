@@ -71,7 +71,7 @@ def findings_markdown(shown: Verdict | Iterable[Finding], room: int = ROOM, *, u
     """
     if not isinstance(shown, Verdict):
         return _page([], _rows(shown, {}), room)
-    verdict, numbers = shown, numbered(shown)
+    verdict, numbers = shown, _numbers(shown)
     head = [f"seatrial: {literal(headline(verdict))}", "---", ""]
     if verdict.path:
         head += [" → ".join(_place(p.name, p.state) for p in places(verdict)), ""]
@@ -89,18 +89,19 @@ def findings_markdown(shown: Verdict | Iterable[Finding], room: int = ROOM, *, u
 
 def show_command(verdict: Verdict, uri: str) -> str:
     """Return the command that shows the first finding of a verdict; empty where it has none, or a name needs quotes."""
-    first = next((n for f in _sorted(verdict.findings) for n in [numbered(verdict)[id(f)]] if not f.downstream), 0)
+    numbers = _numbers(verdict)
+    first = next((numbers[id(f)] for f in _sorted(verdict.findings) if not f.downstream), 0)
     return f"seatrial show {uri} {first}" if first and _WORD.fullmatch(uri) else ""
 
 
-def numbered(verdict: Verdict) -> dict[int, int]:
-    """Return the number of each finding, its place in the verdict counted from 1, by the finding's ``id()``."""
-    return {id(finding): number for number, finding in enumerate(verdict.findings, start=1)}
+def _numbers(verdict: Verdict) -> dict[int, int]:
+    """Return the number of each finding by the finding's ``id()``: equal ones may stand in a verdict twice."""
+    return {id(finding): number for number, finding in verdict.numbered.items()}
 
 
 def findings_rows(shown: Verdict | Iterable[Finding]) -> list[dict[str, str]]:
     """Return one row a finding, origins first, with cells that are safe to show and to export to a spreadsheet."""
-    numbers = numbered(shown) if isinstance(shown, Verdict) else {}
+    numbers = _numbers(shown) if isinstance(shown, Verdict) else {}
     return [
         {
             **({"number": str(numbers[id(f)])} if numbers else {}),

@@ -26,7 +26,7 @@ for file in files:
             runpy.run_path(script, run_name="__main__")
         except Exception as error:  # noqa: BLE001  a script that raises fails a pipeline too
             raised = f"{type(error).__name__}: {error}"
-    last = (out.getvalue().strip().splitlines() or [""])[-1]
-    failed = [raised] if raised else json.loads(last)["failed"]
+    last = out.getvalue().rpartition('{"failed"')  # what is before it on the line may be a progress bar
+    failed = [raised] if raised else json.loads("".join(last[1:]))["failed"]
     print(json.dumps({"failed": failed, "raised": bool(raised), "seconds": spent() - before}), flush=True)
     before = spent()

@@ -33,6 +33,7 @@ def main() -> int:
     read.add_argument("--work", type=Path, help="where projects and results are kept; a temporary folder by default")
     read.add_argument("--fault", default="", help="only rows whose name contains this")
     read.add_argument("--tool", default="", help="only columns whose name contains this")
+    read.add_argument("--checks", default="", help="those that seatrial runs, with commas; all by default")
     read.add_argument("--table", action="store_true", help="print what was measured, and measure nothing")
     told = read.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -41,12 +42,12 @@ def main() -> int:
         faults = [fault for fault in FAULTS if told.fault in fault.name]
         if not told.table:
             with serving(Subject(HERE / "project", ""), sys.executable, "store.py", "{port}") as store:
-                measure(results, store, faults, tools)
+                measure(results, store, faults, tools, [each for each in told.checks.split(",") if each])
         print(table(results, tools))
     return 0
 
 
-def measure(results: Results, store: str, faults: list[Fault], tools: list[Tool]) -> None:
+def measure(results: Results, store: str, faults: list[Fault], tools: list[Tool], checks: list[str]) -> None:
     """Plant each fault, have the tools look at code and service, and then those that look at what was served."""
     work = results.work
     base = trained(work / "project", store)
@@ -62,7 +63,7 @@ def measure(results: Results, store: str, faults: list[Fault], tools: list[Tool]
                 if unserved:
                     replay(subject, fault, served(work, fault))
                 for tool in code:
-                    results.put(fault, tool, asked_of_code(tool, subject))
+                    results.put(fault, tool, asked_of_code(tool, subject, checks))
     for tool in data:
         python = environment(*tool.packages, base=interpreter(tool.python))
         for subject in (base, other):

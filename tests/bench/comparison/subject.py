@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY": "true",
     "PYTHONWARNINGS": "ignore",
     "TQDM_DISABLE": "1",
     "OMP_NUM_THREADS": "1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from seatrial.errors import TargetError
+from seatrial.orchestration import runner
+from seatrial.project import Project
 from tests.support.refusals import REFUSALS, Refusal, environment, make_project
 
 MANY = 25
+NOBODY = "http://127.0.0.1:1/api"
 
 
 @pytest.fixture(scope="module")
@@ -58,4 +63,24 @@ def test_debug_changes_neither_code_nor_message(case: Refusal, said: dict[tuple[
     """``--debug`` puts the traceback above the message."""
     plain, debug = said[case.name, False], said[case.name, True]
     assert debug["code"] == plain["code"]
-    assert debug["err"].splitlines()[-1].split("127.0.0.1")[0] == plain["err"].splitlines()[-1].split("127.0.0.1")[0]
+    last = [re.sub(r"\d{4,5}", "PORT", told["err"].strip().splitlines()[-1]) for told in (plain, debug)]
+    assert last[0] == last[1]
+
+
+def test_a_prefect_that_went_away_is_one_clear_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before the flow begins, and while it runs: the address, the variable, and what to type."""
+    monkeypatch.setenv("PREFECT_API_URL", NOBODY)
+    monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.0)
+    project = Project(tmp_path, tmp_path / "pipeline.py", "pipeline", tmp_path, tmp_path, tmp_path)
+    with (
+        runner.prefect_server(project) as wait,
+        pytest.raises(TargetError, match=r"Prefect does not answer at http://127.0.0.1:1/api.*prefect server start"),
+    ):
+        wait()
+
+    def gone(**_: object) -> None:
+        raise RuntimeError("Failed to reach API at http://127.0.0.1:1/api/")
+
+    monkeypatch.setattr(runner, "load_flow", lambda *_: gone)
+    with pytest.raises(TargetError, match=r"it stopped answering.*prefect server start"):
+        runner.run_flow(project, "validate", {}, lambda: NOBODY, ())

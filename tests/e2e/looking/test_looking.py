@@ -89,6 +89,19 @@ def test_a_request_that_failed_can_be_sent_again(shop: tuple[Path, Run]) -> None
     assert b"price list is empty" in again.stdout
 
 
+def test_show_reads_files_and_imports_nothing_heavy(shop: tuple[Path, Run]) -> None:
+    """So it answers at once."""
+    _, run = shop
+    heavy = "{'pandas', 'pyarrow', 'prefect', 'mlflow', 'great_expectations', 'sqlalchemy'}"
+    code = (
+        "import sys; from seatrial.cli.inspect.show import show; show('1', 1); "
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    shown = run("-c", code)
+    assert "training  serving" in shown.stdout
+    assert shown.stdout.endswith("[]\n")
+
+
 def test_one_request_is_traced_to_the_stage_that_raises(shop: tuple[Path, Run]) -> None:
     """Exit code 1 where it differs, 0 where it does not raise or differ, 2 where there is no such request."""
     _, run = shop

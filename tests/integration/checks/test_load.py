@@ -16,6 +16,7 @@ from seatrial.checks.load.runs import session_of
 from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
+from seatrial.events.local import LocalEvidence, Rows, relevant
 from seatrial.loadgen import validity
 from seatrial.policy.load import Load, Slo
 from seatrial.policy.service import service_settings
@@ -87,10 +88,15 @@ def test_the_rate_follows_a_profile_shared_by_two_processes():
 
 
 def test_answers_that_change_under_load_are_a_finding():
-    """Concurrent requests that share state get other answers than one by one."""
-    events = run_check(trial("shares", slo={"limit_ms": 2_000, "rate": 150, "percentile": 0.9}, load=SMALL))
-    (found,) = [e for e in events if isinstance(e, Finding)]
+    """Concurrent requests that share state get other answers than one by one, which are kept beside the recorded."""
+    made = trial("shares", slo={"limit_ms": 2_000, "rate": 150, "percentile": 0.9}, load=SMALL)
+    made.local = LocalEvidence()
+    (found,) = [e for e in run_check(made) if isinstance(e, Finding)]
     assert (found.cause, found.column, found.stage) == ("load-changes-answers", "score", "service")
+    [kept] = relevant(found, made.local.records)
+    assert isinstance(kept, Rows)
+    assert kept.rows
+    assert all(pair.reference != pair.answer for pair in kept.rows)
 
 
 def even_when_late(monkeypatch):

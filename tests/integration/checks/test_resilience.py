@@ -22,6 +22,7 @@ from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.checks.serving.service import serve
 from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
+from seatrial.events.local import LocalEvidence
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
 from seatrial.policy.failures import FailurePolicy
 from seatrial.policy.service import service_settings
@@ -289,8 +290,10 @@ def test_the_loopback_of_a_container_is_not_taken_for_the_dependency(scales, eng
 def test_a_fallback_without_its_flag_is_a_finding_on_the_dependency(scales):
     """The service falls back without the flag: the finding names the dependency, the fault and the criterion."""
     before = set(psutil.Process().children(recursive=True))
-    events = evaluate(trial(scales, fault="flag", faults=["errors"], rate=20.0, fault_seconds=1.0))
-    findings = [e for e in events if isinstance(e, Finding)]
+    made = trial(scales, fault="flag", faults=["errors"], rate=20.0, fault_seconds=1.0)
+    made.local = LocalEvidence()
+    findings = [e for e in evaluate(made) if isinstance(e, Finding)]
+    assert not made.local.records, "no request failed, and the service printed nothing"
     assert {(f.stage, f.cause) for f in findings} == {("scales", "degraded-flag")}
     assert findings[0].evidence["fault"] == "errors"
     assert set(psutil.Process().children(recursive=True)) <= before  # nothing is left behind

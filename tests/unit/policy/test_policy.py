@@ -49,10 +49,11 @@ def test_a_policy_holds_what_its_files_say(tmp_path):
 
 
 def test_the_digest_is_of_the_policy_alone(tmp_path):
-    """Reading it twice gives one digest, though Python leaves compiled files beside; another byte gives another."""
+    """Reading it twice gives one digest, though Python leaves compiled files beside; what it says gives another."""
     first = policy(tmp_path, GOOD).digest
     assert policy(tmp_path).digest == first
-    assert policy(tmp_path, GOOD + "    # stricter\n").digest != first
+    assert policy(tmp_path, GOOD + "    # stricter\n").digest == first
+    assert policy(tmp_path, GOOD.replace("0.8", "0.9")).digest != first
     assert policy(tmp_path, toml="").digest != first
 
 

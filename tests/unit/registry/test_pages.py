@@ -54,10 +54,13 @@ def test_a_finding_of_many_columns_names_one_and_counts_the_others() -> None:
 def test_findings_carry_their_number_in_the_verdict() -> None:
     """The number is the place in the verdict, whatever order the page has; the command shows the first origin."""
     page = findings_markdown(FAILED, uri=URI)
+    hour, note, later = (
+        next(n for n, f in FAILED.numbered.items() if f.message == m.message) for m in (HOUR, NOTE, LATER)
+    )
     assert page.startswith("seatrial: fail · payments 2 · features.hour\n---\n")
-    assert page.index("- 2 · **features** · **hour**") < page.index("- 3 · **whole path**: warning")
-    assert "`seatrial show models:/payments/2 2`" in page
-    assert [row["number"] for row in findings_rows(FAILED)] == ["2", "1", "3"]
+    assert page.index(f"- {hour} · **features** · **hour**") < page.index(f"- {note} · **whole path**: warning")
+    assert f"`seatrial show models:/payments/2 {hour}`" in page
+    assert [row["number"] for row in findings_rows(FAILED)] == [str(n) for n in (hour, later, note)]
     assert "seatrial show" not in findings_markdown(verdict(), uri=URI)
     assert "seatrial show" not in findings_markdown(FAILED, uri="models:/a`b/2")
 

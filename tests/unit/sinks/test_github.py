@@ -72,8 +72,11 @@ def test_ten_of_a_kind_are_annotated(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "Number 29" in (tmp_path / "summary.md").read_text()
 
 
-def test_what_was_not_evaluated_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_not_evaluated_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An inconclusive verdict without findings says why; a pass says nothing beside the summary."""
+    monkeypatch.setenv(github.SUMMARY, str(tmp_path / "summary.md"))
     sink = GitHub(tmp_path / "summary.md")
     (line,) = printed(sink, verdict(NotEvaluated("load", None, "Too few requests.")), capsys)
     assert line == "::warning title=whole path · load%3A not evaluated::Too few requests."
@@ -110,6 +113,13 @@ def test_commands_are_stopped_where_text_of_a_model_is_printed(
         else:
             assert lines == ["::error::of a model"]
     assert len(tokens) == 2
+
+
+@pytest.mark.parametrize("text", ["::error::x", "a\n \t::stop-commands::x", "a ##[error]b", "\r\n::x::", "a\r::x"])
+def test_text_on_standard_error_holds_no_command(text: str) -> None:
+    """As the runner reads lines: what begins with two colons after spaces, and what has ##[ anywhere."""
+    shown = github.harmless(text)
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in shown.splitlines())
 
 
 def test_the_summary_is_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,7 @@ def test_it_is_never_silent_for_more_than_ten_seconds() -> None:
         clock.now = float(second)
         log.tick()
     assert len(lines) == 40 / EVERY_SECONDS
-    assert lines[0] == "seatrial: starting the servers and the worker, after 10 s"
+    assert lines[0] == "[10 s] starting the servers and the worker"
 
 
 def test_a_line_says_what_runs_and_how_much_is_done() -> None:
@@ -42,7 +42,7 @@ def test_a_line_says_what_runs_and_how_much_is_done() -> None:
     log.progress(200, 1_500, "requests")
     clock.now = 12.0
     log.tick()
-    assert lines == ["seatrial: 1 of 3 cases done after 12 s, now service · load\\x1b[2J (200 of 1,500: requests)"]
+    assert lines == ["[12 s] 1 of 3 cases done, now service · load\\x1b[2J (200 of 1,500: requests)"]
 
 
 def test_many_that_run_side_by_side_are_counted() -> None:
@@ -66,8 +66,8 @@ def test_versions_are_named_until_they_have_their_result() -> None:
     clock.now = 21.0
     log.tick()
     assert lines == [
-        "seatrial: models:/churn/2, after 10 s",
-        "seatrial: starting the servers and the worker, after 21 s",
+        "[10 s] models:/churn/2",
+        "[21 s] starting the servers and the worker",
     ]
 
 
@@ -81,4 +81,4 @@ def test_beside_a_terminal_only_the_time_before_the_cases_is_logged() -> None:
     log.verdict(total([], subject=Subject("m", "1"), path=(), planned=[], seed=0, seconds=1.0))
     clock.now = 75.0
     log.tick()
-    assert lines == ["seatrial: stopping the servers, after 75 s"]
+    assert lines == ["[75 s] stopping the servers"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+
+from seatrial.testing import pytest_plugin
 
 CASES = "def test_path(seatrial_case):\n    seatrial_case.validate()\n"
 WHOLE = "def test_path(seatrial):\n    seatrial.validate()\n"
@@ -13,7 +16,19 @@ QUICK = "--seatrial-checks=expectations,golden"  # none of them starts a process
 
 def run(pytester: pytest.Pytester, test: str, *words: str) -> pytest.RunResult:
     pytester.makepyfile(test)
-    return pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider", *words)
+    return pytester.runpytest_inprocess("-p", "seatrial.testing.pytest_plugin", "-p", "no:cacheprovider", *words)
+
+
+@pytest.fixture(autouse=True)
+def _no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run within would import what the other installed plugins import."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+def test_pytest_finds_the_plugin_by_itself() -> None:
+    """By its entry point."""
+    [found] = entry_points(group="pytest11", name="seatrial")
+    assert found.load() is pytest_plugin
 
 
 @pytest.mark.usefixtures("project")
@@ -48,7 +63,7 @@ def test_a_failure_is_the_finding(pytester: pytest.Pytester) -> None:
     assert "Traceback" not in text
     assert "validating.py" not in text
     assert "FAILED" in text.splitlines()[-2]
-    assert "Failed: fail at stage 'features'" in text.splitlines()[-2]
+    assert "Failed: fail at stage " in text.splitlines()[-2]
 
 
 @pytest.mark.usefixtures("skewed")
@@ -155,6 +170,8 @@ def test_tests_of_one_project_stay_in_one_process(pytester: pytest.Pytester) -> 
         "    for item in session.items:\n"
         "        print(item.name, [m.args for m in item.iter_markers('xdist_group')])\n"
     )
-    shown = run(pytester, f"{WHOLE}\n\ndef test_other():\n    pass\n", QUICK, "--collect-only", "-s").stdout.str()
+    shown = run(
+        pytester, f"{WHOLE}\n\ndef test_other():\n    pass\n", QUICK, "-p", "xdist", "--collect-only", "-s"
+    ).stdout.str()
     assert "test_path [('seatrial',)]" in shown
     assert "test_other []" in shown

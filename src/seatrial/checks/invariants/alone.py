@@ -23,6 +23,7 @@ from seatrial.checks.invariants.judge import (
 from seatrial.checks.invariants.reassembly import assemble, expected_of, names_requests
 from seatrial.checks.invariants.stage import StageProbe, cells
 from seatrial.checks.invariants.variations import ORDER, PARTS, REPEAT, ROWS, Positions, Variation
+from seatrial.checks.side_by_side import keep_rows
 from seatrial.errors import StageError
 from seatrial.events import Event, Finding, NotEvaluated
 from seatrial.parity.result import Parity
@@ -104,6 +105,10 @@ class _Variations:
             self._raised(variation, error)
             return
         parity = probe.parity(expected, together)
+        keep_rows(
+            probe.trial, self.name, probe.stage, parity, expected, together, variation.condition,
+            sides=("in one batch", "varied"),
+        )  # fmt: skip
         self.compared += cells(parity)
         if variation is REPEAT:
             self.unstable = problems(parity)

@@ -86,7 +86,7 @@ def _block(record: Record) -> list[str]:
 def _rows(record: Rows) -> Iterator[str]:
     yield f"{neutral(record.column)} ({neutral(record.how)}):"
     rows = [[neutral(p.key, CELL), cell_text(p.reference), cell_text(p.answer)] for p in record.rows]
-    yield from table(["key", "training", "serving"], rows)
+    yield from table(["key", *map(neutral, record.sides)], rows)
 
 
 def _exchange(record: Exchange) -> Iterator[str]:

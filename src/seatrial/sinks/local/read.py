@@ -153,7 +153,8 @@ def _records(private: Path) -> tuple[Record, ...]:
 def _record(told: dict[str, Any], private: Path) -> Record:
     kind = told.pop("kind")
     if kind == "Rows":
-        return Rows(**{**told, "rows": tuple(Pair(**pair) for pair in told["rows"])})
+        rows = tuple(Pair(**pair) for pair in told["rows"])
+        return Rows(**{**told, "rows": rows, "sides": tuple(told["sides"])})
     if kind == "Exchange":
         named = told.pop("body_file", "")
         body = (private / Path(named).name).read_bytes() if named else told["body"].encode("utf-8", "surrogatepass")

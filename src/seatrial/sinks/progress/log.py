@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from seatrial.events import Case, Evaluated, Event, NotEvaluated, Verdict
 from seatrial.sinks.base import Sink
+from seatrial.sinks.github import harmless
 from seatrial.sinks.text import neutral
 
 EVERY_SECONDS = 10.0
@@ -33,7 +34,7 @@ class ProgressLog(Sink):
         >>> log.started("features · golden")
         >>> log.tick()
         >>> log.tick()
-        seatrial: 0 of 2 cases done after 12 s, now features · golden
+        [12 s] 0 of 2 cases done, now features · golden
     """
 
     def __init__(
@@ -96,17 +97,14 @@ class ProgressLog(Sink):
             if now - self._last < EVERY_SECONDS or (self._beside and self._cases):
                 return
             self._last = now
-            self._write(f"seatrial: {self._line(now - self._start)}")
+            self._write(f"[{now - self._start:.0f} s] {self._line()}")
 
-    def _line(self, elapsed: float) -> str:
+    def _line(self) -> str:
         running = [neutral(name + how, 160) for name, how in self._running.items()]
         if len(running) > SHOWN:
             running = [*running[:SHOWN], f"{len(running) - SHOWN} more"]
-        after = f"after {elapsed:.0f} s"
-        if self._cases:
-            done = f"{self._done:,} of {self._cases:,} cases done {after}"
-            return f"{done}, now {', '.join(running) or self._phase}"
-        return f"{', '.join(running) or self._phase}, {after}"
+        now = ", ".join(running) or self._phase
+        return f"{self._done:,} of {self._cases:,} cases done, now {now}" if self._cases else now
 
 
 @contextlib.contextmanager
@@ -138,4 +136,4 @@ def progress_shown(*, quiet: bool = False, phase: str = STARTING) -> Iterator[li
 
 def _print(line: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # whoever read it has gone
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        print(harmless(line), file=sys.stderr, flush=True)  # noqa: T201
