@@ -144,7 +144,8 @@ def verdict_state(
 ) -> State[Any]:
     """Put the verdict on the flow run's page, pass it on to the listeners, and return the state the flow ends in.
 
-    The page has the verdict first, then links and the table of findings. The run is named for its verdict.
+    The page has the verdict, links, and the table of findings; Prefect orders them as it likes. The run is named for
+    its verdict.
 
     Args:
         verdict: of the whole run.
@@ -163,11 +164,11 @@ def verdict_state(
     if verdict.findings and table:
         create_table_artifact(key=f"{table}-{name}", table=findings_rows(verdict), description=title)
     other = [link for link in links if links_markdown([link]) and link.title != FLOW_RUN]
-    for link in reversed(other):
+    for link in other:
         key = f"{link.title.lower().replace(' ', '-')}-{name}"
         create_link_artifact(link.address, link_text=link.title, key=key, description=f"{link.title}: {title}")
     written = f"{findings_markdown(verdict, uri=uri)}\n{links_markdown(other)}\n"
-    create_markdown_artifact(key=f"{page}-{name}", markdown=written, description=title)  # the last one is shown first
+    create_markdown_artifact(key=f"{page}-{name}", markdown=written, description=title)
     for listener in LISTENERS.get():
         listener.links(links)
         listener.verdict(verdict)
