@@ -197,7 +197,7 @@ def capture(
     project.activate()
     before.capture(project, model_uri, requests, frames, labels)
     _warn_outdated(project)
-    from seatrial.io.tables import read_table, types_of
+    from seatrial.io.tables.read import read_table, types_of
 
     rows = read_table(requests)  # one that cannot be read is refused before a server starts
     if not quiet:

@@ -17,7 +17,7 @@ from seatrial.fixtures.golden.refresh import refresh as replace_set
 from seatrial.fixtures.golden.select import select as choose
 from seatrial.io import parquet
 from seatrial.io.files import atomic_write
-from seatrial.io.tables import read_table
+from seatrial.io.tables.read import read_table
 from seatrial.pipeline import Pipeline, row_index
 from seatrial.project import Project
 from seatrial.reference.capture import capture

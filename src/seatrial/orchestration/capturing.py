@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from seatrial import registry
 from seatrial.errors import IsolationError
-from seatrial.io.tables import read_table
+from seatrial.io.tables.read import read_table
 from seatrial.isolation.opening import open_replayer
 from seatrial.project import Project
 from seatrial.reference.snapshot import Reference

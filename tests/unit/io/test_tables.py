@@ -7,7 +7,7 @@ import pytest
 
 from seatrial.errors import ReferenceInvalid, UsageError
 from seatrial.io.parquet import write_frame
-from seatrial.io.tables import read_table
+from seatrial.io.tables.read import read_table
 
 CELLS = {
     "id": (["c-1", "c-2"], "string"),

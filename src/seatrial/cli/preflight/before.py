@@ -12,7 +12,7 @@ from seatrial.cli.preflight.pipeline import check_expectations, check_live, chec
 from seatrial.cli.preflight.servers import check_ledger, check_prefect, check_signing_key
 from seatrial.cli.preflight.sketch import Sketch
 from seatrial.errors import UsageError, nearest, unknown
-from seatrial.io.table_files import check_table
+from seatrial.io.tables.files import check_table
 from seatrial.orchestration.flow_files import flow_file
 from seatrial.project import Project
 from seatrial.promotion.keyring import public_keys

@@ -12,7 +12,7 @@ import pandas as pd
 from seatrial.errors import UsageError
 from seatrial.io import strict_json
 from seatrial.io.parquet import read_frame
-from seatrial.io.table_files import check_table
+from seatrial.io.tables.files import check_table
 
 DEPTH = 500  # of one line
 INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # what an int64 holds, and writes the same: no '007', no '+1'
