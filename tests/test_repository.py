@@ -225,7 +225,7 @@ def test_only_the_fields_words_are_used():
     found = [
         f"{path.relative_to(ROOT)}: {match.group()}"
         for path in read
-        for match in re.finditer(OWN_WORDS, path.read_text(encoding="utf-8"), re.IGNORECASE)
+        for match in re.finditer(OWN_WORDS, path.read_text(encoding="utf-8", errors="ignore"), re.IGNORECASE)
     ]
     assert not found
 
