@@ -118,10 +118,21 @@ def main(arguments: list[str] | None = None) -> None:
         _tell(_misuse(error))
         code = EXIT_INCONCLUSIVE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  every error ends as one message
-        _tell(_message(error), error if debug else None, details=_details(error))
+        if not (isinstance(error, BrokenPipeError) and _reader_is_gone()):
+            _tell(_message(error), error if debug else None, details=_details(error))
         code = getattr(error, "exit_code", EXIT_INCONCLUSIVE)
-    sys.stdout.flush()
+    _reader_is_gone()
     sys.exit(code if isinstance(code, int) else EXIT_PASS)
+
+
+def _reader_is_gone() -> bool:
+    """Write what is left of the output; whether nobody reads it any more, as after ``| head``, which is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end of the process would say so
+        return True
+    return False
 
 
 def _tell(message: str, error: BaseException | None = None, *, details: str = "") -> None:

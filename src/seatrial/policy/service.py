@@ -87,7 +87,7 @@ class Contract(Settings):
     )  # fmt: skip
     generated_seconds: float = setting(
         120.0, gt=0, lt=1_000_000, unit="s",
-        says="Time limit for making the generated requests, and again for sending them. Fewer than planned are not "
+        says="Processor time for making the generated requests, and time for sending them. Fewer than planned are not "
         "evaluated.",
     )  # fmt: skip
     timeout_seconds: float = setting(10.0, gt=0, lt=1_000_000, unit="s", says="Time limit for one response.")

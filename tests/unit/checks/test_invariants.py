@@ -317,16 +317,20 @@ def test_a_call_recorded_as_a_whole_cannot_be_replayed_in_parts_and_is_not_evalu
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
-def test_a_failure_on_an_input_without_rows_is_a_warning() -> None:
-    def stage(frame):
+def test_a_failure_on_an_input_without_rows_is_told_and_a_row_for_it_is_a_warning() -> None:
+    def refuses(frame):
         if not len(frame):
             raise ValueError("no rows")
         return clean(frame)
 
-    events = events_of(stage)
-    (finding,) = [e for e in events if isinstance(e, Finding) and e.cause == "empty-batch"]
-    assert finding.severity is Severity.WARNING
-    assert broken(events) == {}
+    def invents(frame):
+        return clean(frame) if len(frame) else clean(requests()).head(1)
+
+    for stage, severity in ((refuses, Severity.INFO), (invents, Severity.WARNING)):
+        events = events_of(stage)
+        (finding,) = [e for e in events if isinstance(e, Finding) and e.cause == "empty-batch"]
+        assert finding.severity is severity
+        assert broken(events) == {}
 
 
 def test_a_stage_that_raises_on_its_whole_input_fails_the_run() -> None:

@@ -120,15 +120,20 @@ def retyped_columns(name: str, stage: str, retyped: Mapping[str, str]) -> Findin
 
 
 def empty_batch(name: str, probe: StageProbe) -> Iterator[Event]:
-    """Yield a warning where the stage fails on an input without rows, or returns rows for it."""
+    """Yield a warning where the stage returns rows for an input without rows; that it fails on one is information.
+
+    Estimators of scikit-learn refuse an input without rows, and few services have such requests.
+    """
+    severity = Severity.WARNING
     try:
         rows = len(probe.again([slice(0, 0)])[0])
         message = f"Stage '{probe.stage}' returns {plural(rows, 'row')} for an input without rows." if rows else ""
     except StageError as error:
         message = "" if unrecorded(error) else f"{error} The stage fails on an input without rows."
+        severity = Severity.INFO
     if message:
         advice = "Return an empty frame with the same columns, or refuse an empty request before this stage."
-        yield Finding(name, probe.stage, message, severity=Severity.WARNING, cause="empty-batch", advice=advice)
+        yield Finding(name, probe.stage, message, severity=severity, cause="empty-batch", advice=advice)
 
 
 def _changed(c: ColumnParity) -> int:
