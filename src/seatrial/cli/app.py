@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import traceback
 from collections.abc import Callable
@@ -117,6 +118,8 @@ def main(arguments: list[str] | None = None) -> None:
     except CycloptsError as error:
         _tell(_misuse(error))
         code = EXIT_INCONCLUSIVE
+    except SystemExit as end:  # of Rich, whose 1 for output that nobody reads would be a failed version
+        code = EXIT_INCONCLUSIVE if end.code else EXIT_PASS
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  every error ends as one message
         if not (isinstance(error, BrokenPipeError) and _reader_is_gone()):
             _tell(_message(error), error if debug else None, details=_details(error))
@@ -129,10 +132,16 @@ def _reader_is_gone() -> bool:
     """Write what is left of the output; whether nobody reads it any more, as after ``| head``, which is no error."""
     try:
         sys.stdout.flush()
+        output = select.poll()
+        output.register(sys.stdout.fileno(), select.POLLOUT)
+        gone = any(event & (select.POLLERR | select.POLLHUP) for _, event in output.poll(0))
     except BrokenPipeError:
+        gone = True
+    except (OSError, ValueError):  # there is no output, or it is no file
+        return False
+    if gone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end of the process would say so
-        return True
-    return False
+    return gone
 
 
 def _tell(message: str, error: BaseException | None = None, *, details: str = "") -> None:
