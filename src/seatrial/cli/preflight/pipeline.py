@@ -15,7 +15,7 @@ from seatrial.errors import PolicyError, ProjectError, UsageError, nearest, unkn
 from seatrial.io.files import is_leftover
 from seatrial.policy.service import FILE, read_service
 from seatrial.process.engines import is_engine
-from seatrial.project import MODEL_PYTHON, Project
+from seatrial.project import EXPECTATIONS, MODEL_PYTHON, Project
 
 SHOWN = 6  # files in a message
 MOVES_PATH = ("sys.path", "importlib", "site.", "__path__", "meta_path")  # an import may then find what is not here
@@ -63,6 +63,8 @@ def check_expectations(project: Project, sketch: Sketch) -> None:
         PolicyError: service.toml has a setting that cannot be used, a file does not parse, or one is of no stage.
     """
     folder = project.expectations
+    if not folder.exists() and folder == project.root / EXPECTATIONS:
+        return  # the default folder may be missing
     if not folder.is_dir():
         raise PolicyError(f"There is no policy at {folder}. Make the folder, even empty: mkdir -p {folder}")
     for path in sorted(p for p in folder.glob("*.py") if not is_leftover(p.relative_to(folder))):

@@ -17,7 +17,6 @@ SERVER_SECONDS = 5.0  # each has a time-out of a second; the resolution of a nam
 LOCAL_SECONDS = 20.0  # of what needs a second on an idle machine; on a busy one, slowness is no lack
 SERVERS = ("models", "prefect", "ledger")
 WIDTH = 9
-SERVERS = ("models", "prefect", "ledger")
 MAKE = "In this repository: seatrial init --here. For a new one: seatrial init DIR"
 
 

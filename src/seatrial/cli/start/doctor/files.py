@@ -8,53 +8,42 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from seatrial.cli.preflight.pipeline import check_expectations, check_pipeline, check_program
+from seatrial.cli.preflight.sketch import Sketch, imports_of
 from seatrial.cli.start.doctor.lines import Line, missing, note, ok
-from seatrial.cli.start.plan import program
-from seatrial.cli.start.sources import called_name, calls, dotted, keyword
+from seatrial.cli.start.sources import called_name, calls, keyword
 from seatrial.cli.start.template import EDIT
-from seatrial.errors import SeatrialError, nearest
+from seatrial.errors import PolicyError, SeatrialError
+from seatrial.policy.service import read_service
 from seatrial.project import MODEL_PYTHON, Project
 
 
 def pipeline_file(project: Project) -> Iterator[Line]:
-    """Examine the pipeline's file, what it imports, and how it starts its service."""
-    path, name = project.pipeline_file, project.pipeline_name
+    """Examine the pipeline's file as a validation does before it starts, its imports, and how it starts its service."""
+    path = project.pipeline_file
     where = path.relative_to(project.root) if path.is_relative_to(project.root) else path
-    if not path.is_file():
-        advice = "Correct 'pipeline' in [tool.seatrial] of pyproject.toml."
-        others = [str(p.relative_to(project.root)) for p in project.root.glob("*.py")]
-        yield missing("pipeline", f"there is no file {where}", advice + nearest(str(where), others))
+    try:
+        sketch = check_pipeline(project)
+    except SeatrialError as error:
+        yield missing("pipeline", str(error))
         return
+    yield ok("pipeline", f"{where}:{project.pipeline_name}")
     try:
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        yield missing("pipeline", f"{where}{line} does not parse: {getattr(error, 'msg', error)}", f"Correct {where}.")
+    except (OSError, ValueError, SyntaxError):
+        yield note("pipeline", f"{where} is for another interpreter: not examined further")
         return
-    names = _names(tree)
-    if name not in names:
-        advice = f"Correct the name after ':' in 'pipeline' of [tool.seatrial].{nearest(name, names)}"
-        yield missing("pipeline", f"{where} does not define '{name}'", advice)
-    else:
-        yield ok("pipeline", f"{where}:{name}")
     if marked := [str(n) for n, line in enumerate(text.splitlines(), 1) if f"{EDIT}:" in line]:
         found = f"{where} has lines marked {EDIT}: {', '.join(marked)}"
         yield note("pipeline", found, "Complete them, and remove the mark.")
     yield from _imports(project, tree, where)
-    yield from _service(project, tree, where)
-
-
-def _names(tree: ast.Module) -> list[str]:
-    found: list[str] = []
-    for node in tree.body:
-        if isinstance(node, ast.Assign):
-            found += [target.id for target in node.targets if isinstance(target, ast.Name)]
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found.append(node.target.id)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found += [alias.asname or alias.name for alias in node.names]
-    return found
+    try:
+        check_program(project, sketch)
+    except SeatrialError as error:
+        yield missing("service", str(error))
+    else:
+        yield _service(project, sketch, tree, where)
 
 
 def _imports(project: Project, tree: ast.Module, where: Path) -> Iterator[Line]:
@@ -63,12 +52,7 @@ def _imports(project: Project, tree: ast.Module, where: Path) -> Iterator[Line]:
         yield note("imports", "the environment that runs the pipeline is not on this machine: not examined")
         return
     places = search_path(project)
-    wanted: dict[str, int] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            wanted |= {alias.name.partition(".")[0]: node.lineno for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            wanted[node.module.partition(".")[0]] = node.lineno
+    wanted = dict(imports_of(tree))
     others = [name for name in wanted if name not in sys.stdlib_module_names and name != "seatrial"]
     lacking = [name for name in others if not _is_there(name, places)]
     for name in lacking:
@@ -99,47 +83,33 @@ def _pip(project: Project) -> str:
     return f"{project.python} -m pip" if project.python else f"{sys.executable} -m pip"
 
 
-def _service(project: Project, tree: ast.Module, where: Path) -> Iterator[Line]:
+def _service(project: Project, sketch: Sketch, tree: ast.Module, where: Path) -> Line:
+    if sketch.command:
+        behind = f" behind {project.command[0]}" if project.command else ""
+        return ok("service", f"started with {sketch.command[0]}{behind}")
     made = next((call for call in calls(tree) if called_name(call).rpartition(".")[2] == "Service"), None)
     if made is None:
-        yield note("service", f"{where} declares none here: golden, contract and load do not ask a live one")
-        return
-    command = keyword(made, "command") or (made.args[0] if made.args else None)
-    first = command.elts[0] if isinstance(command, ast.List | ast.Tuple) and command.elts else None
-    if isinstance(first, ast.Constant) and isinstance(first.value, str):
-        yield _command(project, first.value, where)
-    elif dotted(first) == "sys.executable":
-        yield ok("service", f"started with the interpreter that runs the pipeline, {where}, line {made.lineno}")
-    elif (url := keyword(made, "url")) is not None:
+        return note("service", f"{where} declares none here: golden, contract and load do not ask a live one")
+    if (url := keyword(made, "url")) is not None:
         named = str(url.value) if isinstance(url, ast.Constant) else "an address"
-        yield ok("service", f"runs already, at {named}")
-    else:
-        yield note("service", f"its command is computed, {where}, line {made.lineno}: not examined")
-
-
-def _command(project: Project, word: str, where: Path) -> Line:
-    own = (project.root / project.python).parent / word if project.python else Path(sys.executable).parent / word
-    found = str(own) if own.is_file() else program(project.root, word)
-    if project.command:
-        return note("service", f"'{word}' is started behind {project.command[0]}: not examined")
-    if found is None:
-        advice = f"{_pip(project)} install {word}, or correct the command in {where}."
-        return missing("service", f"'{word}' is neither beside the interpreter nor on PATH", advice)
-    return ok("service", f"started with {found}")
+        return ok("service", f"runs already, at {named}")
+    return note("service", f"its command is computed, {where}, line {made.lineno}: not examined")
 
 
 def expectations(project: Project) -> Iterator[Line]:
     """Examine the folder of expectations and its settings."""
     folder = project.expectations
+    try:
+        check_expectations(project, check_pipeline(project))
+        settings = read_service(folder)
+    except PolicyError as error:
+        yield missing("policy", str(error))
+        return
+    except SeatrialError as error:  # of the pipeline's file
+        yield note("policy", f"not examined: {error}")
+        return
     if not folder.exists():
         yield ok("policy", "defaults: there is no folder for expectations")
-        return
-    from seatrial.policy.service import read_service
-
-    try:
-        settings = read_service(folder)
-    except SeatrialError as error:
-        yield missing("policy", str(error), "Correct the file. All settings: seatrial schema service")
         return
     allowed = f", {len(settings.contract.allow)} allowance(s)" if settings.contract.allow else ""
     load = "an objective for load" if settings.slo else "no [slo], so no load test"

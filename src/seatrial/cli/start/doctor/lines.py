@@ -39,6 +39,6 @@ def note(subject: str, found: str, advice: str = "") -> Line:
     return Line("note", subject, found, advice)
 
 
-def missing(subject: str, found: str, advice: str) -> Line:
-    """Return a line for what a validation needs."""
+def missing(subject: str, found: str, advice: str = "") -> Line:
+    """Return a line for what a validation needs; ``found`` may say what to type itself, as errors do."""
     return Line("missing", subject, found, advice)
