@@ -87,6 +87,7 @@ def verdict_of(
         reference_digest=trial.reference.digest,
         policy_digest=trial.policy.digest,
         dependencies=tuple(trial.pipeline.dependencies),
+        optional=trial.policy.service.verdict.optional,
     )
 
 

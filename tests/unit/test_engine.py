@@ -12,6 +12,8 @@ from seatrial.checks.base import every_stage
 from seatrial.engine import plan, run_case, verdict_of
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError, UsageError
 from seatrial.events import Case, Evaluated, Finding, Measurement, NotEvaluated
+from seatrial.policy.policy import Policy
+from seatrial.policy.service import service_settings
 
 REQUESTS = pd.DataFrame({"id": [f"t-{i}" for i in range(8)], "x": range(8)})
 
@@ -283,3 +285,38 @@ def test_the_missing_column_is_named_under_trial(reference):
     verdict = run(broken, reference, ["golden"])
     assert verdict.outcome is Outcome.FAIL
     assert any("Stage 'features' raised KeyError 'x' in doubled" in f.message for f in verdict.findings)
+
+
+def lacking(trial, stage):
+    yield NotEvaluated("load", stage, "Too few requests.")
+
+
+def crashing(trial, stage):
+    raise RuntimeError
+
+
+def worse(trial, stage):
+    yield Finding("load", stage, "Too slow.")
+    yield Evaluated("load", stage, compared=3)
+
+
+@pytest.mark.parametrize(
+    ("load", "own", "outcome"),
+    [
+        (lacking, evaluated, Outcome.PASS),
+        (crashing, evaluated, Outcome.ERROR),
+        (worse, evaluated, Outcome.FAIL),
+        (lacking, lambda trial, stage: iter([NotEvaluated("own", stage, "few")]), Outcome.INCONCLUSIVE),
+        (lacking, None, Outcome.INCONCLUSIVE),
+    ],
+    ids=["no result", "a crash", "a failure", "another check without one", "nothing else"],
+)
+def test_a_check_that_the_policy_calls_optional_may_have_no_result(reference, load, own, outcome):
+    """And nothing else: not a crash, not a failure, and not as the only check."""
+    policy = Policy(service=service_settings({"verdict": {"optional": ["load"]}}))
+    checks = [check_of(load, name="load"), *([check_of(own)] if own else [])]
+    verdict = run(PIPELINE, reference, checks, policy=policy)
+    assert verdict.outcome is outcome
+    if outcome is Outcome.PASS:
+        assert verdict.summary.endswith("; not evaluated, as the policy allows: load")
+        assert run(PIPELINE, reference, checks).outcome is Outcome.INCONCLUSIVE

@@ -10,7 +10,8 @@ from seatrial.events.event import (
     NotEvaluated,
     Severity,
 )
-from seatrial.events.verdict import Outcome, Subject, Verdict, total
+from seatrial.events.total import total
+from seatrial.events.verdict import Outcome, Subject, Verdict
 
 __all__ = [
     "Attachment", "Case", "Evaluated", "Event", "Finding", "Measurement", "NotEvaluated", "Outcome", "Severity",

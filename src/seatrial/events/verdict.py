@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
 from seatrial.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
-from seatrial.events.event import Case, Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
-from seatrial.events.origins import with_origins
+from seatrial.events.event import Evaluated, Finding, Measurement, NotEvaluated, Severity
 from seatrial.formatting import plural
 
 
@@ -86,6 +85,7 @@ class Verdict:
         dependencies: those places of the path that are dependencies.
 
     Example:
+        >>> from seatrial.events import Case, total
         >>> events, planned = [Evaluated("golden", "features", compared=500)], [Case("golden", "features")]
         >>> verdict = total(events, subject=Subject("payments"), path=["features"], planned=planned)
         >>> verdict.outcome.value, verdict.exit_code, verdict.summary
@@ -152,6 +152,9 @@ class Verdict:
             undecided = sum(int(m.value) for m in self.measurements if m.name == UNDECIDED)
             breaks = "breaks callers" if undecided == 1 else "break callers"
             told = f"; it is not known whether {plural(undecided, 'OpenAPI change')} {breaks}" if undecided else ""
+            if self.not_evaluated:  # of checks that the policy calls optional
+                lacking = ", ".join(dict.fromkeys(n.check for n in self.not_evaluated))
+                told += f"; not evaluated, as the policy allows: {lacking}"
             return f"pass: {plural(len(self.evaluated), 'case')}, {plural(compared, 'comparison')}{told}"
         reasons = [n.reason for n in sorted(self.not_evaluated, key=lambda n: not n.crashed)]
         return f"{self.outcome.value}: {reasons[0] if reasons else 'Nothing was compared.'}"
@@ -163,72 +166,6 @@ class Verdict:
             "summary": self.summary,
         }
         return json.dumps(_plain(body), indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def total(
-    events: Iterable[Event],
-    *,
-    subject: Subject,
-    path: Sequence[str],
-    planned: Sequence[Case],
-    seed: int = 0,
-    seconds: float = 0.0,
-    reference_digest: str = "",
-    policy_digest: str = "",
-    dependencies: Sequence[str] = (),
-) -> Verdict:
-    """Sum events up to the verdict.
-
-    An error finding makes it *fail*; a check that crashed makes it *error*. A planned case that ended without a
-    result or compared nothing makes it *inconclusive*, and so does a run without any planned case.
-
-    Args:
-        events: what the checks yielded.
-        subject: the version.
-        path: the places of the path in order.
-        planned: every case that should have been evaluated.
-        seed: the seed of every random choice.
-        seconds: the time the run took.
-        reference_digest: the digest of the reference.
-        policy_digest: the digest of the policy.
-        dependencies: those places of the path that are dependencies.
-    """
-    seen = list(events)
-    findings = with_origins([e for e in seen if isinstance(e, Finding)], path)
-    evaluated = tuple(e for e in seen if isinstance(e, Evaluated))
-    not_evaluated = [e for e in seen if isinstance(e, NotEvaluated)]
-    not_evaluated += [NotEvaluated(e.check, e.stage, "Nothing was compared.") for e in evaluated if e.compared <= 0]
-    ended = {(e.check, e.stage) for e in evaluated} | {(e.check, e.stage) for e in not_evaluated}
-    not_evaluated += [
-        NotEvaluated(case.check, case.stage, "The check ended without a result.")
-        for case in planned
-        if (case.check, case.stage) not in ended
-    ]
-    if not planned:
-        reason = "No check was selected, or none applies to this pipeline. List the checks: seatrial plugins"
-        not_evaluated.append(NotEvaluated("run", None, reason))
-    if any(f.severity is Severity.ERROR for f in findings):
-        outcome = Outcome.FAIL
-    elif any(n.crashed for n in not_evaluated):
-        outcome = Outcome.ERROR
-    elif not_evaluated:
-        outcome = Outcome.INCONCLUSIVE
-    else:
-        outcome = Outcome.PASS
-    return Verdict(
-        outcome=outcome,
-        subject=subject,
-        path=tuple(path),
-        findings=findings,
-        measurements=tuple(e for e in seen if isinstance(e, Measurement)),
-        evaluated=evaluated,
-        not_evaluated=tuple(not_evaluated),
-        seed=seed,
-        seconds=seconds,
-        reference_digest=reference_digest,
-        policy_digest=policy_digest,
-        dependencies=tuple(dependencies),
-    )
 
 
 def _plain(value: Any) -> Any:

@@ -218,6 +218,7 @@ class Judge:
             reference_digest=self._reference_digest,
             policy_digest=applied.digest if isinstance(applied, Policy) else policy_digest(self._project.expectations),
             dependencies=() if pipeline is None else tuple(pipeline.dependencies),
+            optional=applied.service.verdict.optional if isinstance(applied, Policy) else (),
         )
 
     def close(self, *, at_once: bool = False) -> None:

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import PolicyError
+from pydantic import model_validator
+
+from seatrial import plugins
+from seatrial.errors import PolicyError, unknown
 from seatrial.policy.failures import FailurePolicy, Resilience
 from seatrial.policy.load import Load, Slo
+from seatrial.policy.refusals import refuse
 from seatrial.policy.settings import List, Settings, read_toml, setting, validated
 from seatrial.policy.values import OfChecks, Text, Weight
 
@@ -37,6 +41,23 @@ class Calls(Settings):
     allow_load: bool = setting(
         False, says="Allow the load check on a service that runs already, Service(url=…) or --target."
     )
+
+
+class Judgement(Settings):
+    """What a verdict needs."""
+
+    optional: List[str] = setting(
+        (), example=["load"],
+        says="Checks that may stay without a result, such as load on a small machine or quality with few labels: the "
+        "verdict names them and can be a pass. A check that crashes, or fails, counts.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _known(self) -> Judgement:
+        known = plugins.names("checks")
+        if wrong := next((name for name in self.optional if name not in known), None):
+            refuse((("optional",), unknown("Check", wrong, known)), value=wrong)
+        return self
 
 
 class Golden(Settings):
@@ -120,6 +141,7 @@ class ServiceSettings(Settings):
         {}, says="One table per dependency of the pipeline, by its name."
     )
     service: Calls = setting(Calls(), says="How the service is called: rate, concurrency, load.")
+    verdict: Judgement = setting(Judgement(), says="What a pass can do without.")
     golden: Golden = setting(Golden(), says="Comparison of the live service's responses with the recorded ones.")
     contract: Contract = setting(Contract(), says="Checks of the API contract.")
     slo: Slo | None = setting(None, says="The service-level objective. Without it no load test runs.")
