@@ -21,5 +21,5 @@ def test_nothing_declared_is_inconclusive(payments: Project, prefect_api: str) -
 
     assert stressed(payments).outcome is Outcome.INCONCLUSIVE
     with get_client(sync_client=True) as prefect:
-        states = [r.state for r in prefect.read_flow_runs(limit=50) if r.name == "models:/payments/1"]
+        states = [r.state for r in prefect.read_flow_runs(limit=50) if r.state]
     assert any("no [slo]" in (s.message or "") and "not reached over TCP (sqlite)" in (s.message or "") for s in states)
