@@ -137,6 +137,39 @@ def test_answers_that_stay_degraded_fail_the_version(monkeypatch):
     assert "60 of 60 answers (100 %) stay degraded" in origins(verdict)[0].message
 
 
+class LazyStore:
+    """A client that connects with its first call, as many do."""
+
+    down = False
+
+    def __init__(self, url):
+        pass
+
+    def rate(self):
+        if self.down:
+            raise ConnectionRefusedError("no store here")
+        return 1.0
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_answers_that_stay_degraded_without_a_dependency_are_not_evaluated(down, monkeypatch):
+    """The dependency is asked what it was asked at capture: that a client could be made says nothing."""
+    monkeypatch.setattr("seatrial.checks.serving.comparison.WAITS_SECONDS", (0.01,))
+
+    def last(frame, store):
+        store.rate()
+        return respond(frame)
+
+    store = Dependency("store", url="tcp://127.0.0.1:1", connect=LazyStore)
+    pipeline = Pipeline("tiny", key="id", raw=parse, response=last, dependencies=[store])
+    reference = capture(pipeline, requests())
+    monkeypatch.setattr(LazyStore, "down", down)
+    verdict = run(pipeline, reference, ["golden"], service=in_process("degraded", batch="/batch"))
+    assert verdict.outcome is (Outcome.INCONCLUSIVE if down else Outcome.FAIL)
+    assert [f.cause for f in origins(verdict)] == ([] if down else ["degraded"])
+    assert ("stay degraded" in verdict.summary) is True
+
+
 def test_a_difference_of_the_path_is_not_blamed_on_the_wire():
     """Where service and path agree and the record differs, the service's finding is downstream."""
     before = Pipeline("tiny", key="id", raw=parse, response=lambda f: respond(f).assign(score=lambda r: r["score"] * 2))
