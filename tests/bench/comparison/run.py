@@ -98,6 +98,8 @@ def mark(fault: Fault, tool: Tool, result: Result | None) -> str:
     """Return the cell of a result."""
     if result is None:
         return "not run"
+    if result.outcome in {"inconclusive", "error"}:
+        return result.outcome
     if not fault.red:
         return "false alarm" if result.failed else "green"
     return "**located**" if located(fault, tool, result.named) else "seen" if result.failed else "–"

@@ -113,7 +113,7 @@ def replayed(subject: Subject, requests: Path, labels: pd.Series, path: Path) ->
     log.unlink(missing_ok=True)
     asked = [json.loads(line) for line in requests.read_text(encoding="utf-8").splitlines()]
     command = (sys.executable, "-m", "uvicorn", "service:app", "--port", "{port}", "--log-level", "error")
-    with serving(subject, *command, SERVED_LOG=str(log), MODEL_PATH=".") as url:
+    with serving(subject, *command, SERVED_LOG=str(log), MODEL_PATH=".", STORE_SECONDS="30") as url:
         limits = httpx.Limits(max_connections=8)
         with (
             httpx.Client(base_url=url, timeout=60, limits=limits, trust_env=False) as client,

@@ -92,12 +92,13 @@ def asked_of_code(tool: Tool, subject: Subject, checks: Sequence[str] = ()) -> R
         return _seatrial(subject, checks)
     begin = spent()
     done = subject.run(
-        sys.executable, "-m", "pytest", "-q", "--tb=line", "-rf", "-c", "/dev/null", "--rootdir", ".",
+        sys.executable, "-m", "pytest", "-q", "-v", "--tb=short", "-rf", "-c", "/dev/null", "--rootdir", ".",
         "-p", "no:cacheprovider", f"checks/{Path(tool.files[-1]).name}",
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
     failed = re.findall(r"^(?:FAILED|ERROR) (.*)$", done.stdout, re.MULTILINE)
-    return result_of(failed, spent() - begin)
+    differing = re.findall(r"^E +(?:\{.* != \{|assert dict_keys|Series name).*$", done.stdout, re.MULTILINE)
+    return result_of([*failed, *differing], spent() - begin)
 
 
 def asked_of_data(tool: Tool, python: str, subject: Subject, files: dict[str, Path]) -> dict[str, tuple[Any, ...]]:
@@ -118,7 +119,7 @@ def spent() -> float:
 def result_of(failed: list[str], seconds: float, raised: bool = False) -> Result:
     """Return the result of what failed."""
     named = tuple(dict.fromkeys(name for each in failed for name in NAMED.findall(each)))
-    said = "\n".join(failed)[:1500]
+    said = "\n".join([*failed[:5], *failed[-5:]])[:1500]
     return Result(bool(failed), named, said, round(seconds, 1), "raised" if raised else "")
 
 
@@ -139,7 +140,7 @@ def _seatrial(subject: Subject, checks: Sequence[str]) -> Result:
     seconds = round(spent() - begin, 1)
     if not path.is_file():
         said = (done.stdout + done.stderr)[-1500:]
-        return Result(done.returncode == 1, (), said, seconds, f"exit code {done.returncode}")
+        return Result(False, (), said, seconds, f"exit code {done.returncode}")
     verdict = json.loads(path.read_text(encoding="utf-8"))
     errors = [each for each in verdict["findings"] if each["severity"] == "error"]
     stages = [verdict["first_failing_stage"]] if verdict.get("first_failing_stage") else []
