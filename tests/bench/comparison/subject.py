@@ -121,7 +121,8 @@ def replayed(subject: Subject, requests: Path, labels: pd.Series, path: Path) ->
         ):
             answers = pd.DataFrame(list(pool.map(lambda each: client.post("/predict", json=each).json(), asked)))
     answers = answers.drop(columns=["degraded", "degraded_reason"], errors="ignore")
-    served = pd.read_json(log, lines=True, convert_dates=False).merge(answers, on="customer_id")
+    logged = pd.DataFrame([json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()])
+    served = logged.merge(answers, on="customer_id")
     order = [each["customer_id"] for each in asked]
     served = served.set_index("customer_id").loc[order].reset_index().assign(left=labels.to_numpy())
     served.to_csv(path, index=False)
