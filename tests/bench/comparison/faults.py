@@ -77,6 +77,7 @@ FAULTS = (
         "skew in the service only",
         frozenset({"service", "usage", "minutes"}),
         (("service.py", "asked.model_dump()", 'asked.model_dump() | {"minutes": float(int(asked.minutes))}'),),
+        outputs=True,
     ),
     Fault(
         "stale model in the service",

@@ -69,6 +69,7 @@ def measure(results: Results, store: str, faults: list[Fault], tools: list[Tool]
         for subject in (base, other):
             missing = [f for f in faults if bool(f.noise) == (subject is other and other is not base)]
             missing = [f for f in missing if not results.has(f, tool) and (tool.traffic or not f.traffic)]
+            missing.sort(key=lambda f: f is not CLEAN)  # the first is timed with the imports
             if missing:
                 files = {f.name: served(work, f) for f in missing}
                 said = asked_of_data(tool, str(python), subject, files)
@@ -98,11 +99,10 @@ def mark(fault: Fault, tool: Tool, result: Result | None) -> str:
     """Return the cell of a result."""
     if result is None:
         return "not run"
-    if result.outcome in {"inconclusive", "error"}:
-        return result.outcome
+    stopped = result.outcome in {"inconclusive", "error"}  # exit code 2: no pass, and no finding
     if not fault.red:
-        return "false alarm" if result.failed else "green"
-    return "**located**" if located(fault, tool, result.named) else "seen" if result.failed else "–"
+        return result.outcome if stopped else "false alarm" if result.failed else "green"
+    return "**located**" if located(fault, tool, result.named) else "seen" if result.failed or stopped else "–"
 
 
 def table(results: Results, tools: list[Tool]) -> str:

@@ -97,7 +97,7 @@ def asked_of_code(tool: Tool, subject: Subject, checks: Sequence[str] = ()) -> R
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
     failed = re.findall(r"^(?:FAILED|ERROR) (.*)$", done.stdout, re.MULTILINE)
-    differing = re.findall(r"^E +(?:\{.* != \{|.*assert dict_keys).*$", done.stdout, re.MULTILINE)
+    differing = re.findall(r"^E +(?:\{.* != \{.*|'\w+')$", done.stdout, re.MULTILINE)
     return result_of([*failed, *differing], spent() - begin)
 
 
