@@ -75,7 +75,7 @@ def measure(results: Results, store: str, faults: list[Fault], tools: list[Tool]
                 said = asked_of_data(tool, str(python), subject, files)
                 for f in missing:
                     failed, raised, seconds = said[f.name]
-                    results.put(f, tool, result_of(failed, seconds, raised))
+                    results.put(f, tool, result_of(failed, raised, seconds))
 
 
 def served(work: Path, fault: Fault) -> Path:
@@ -99,6 +99,8 @@ def mark(fault: Fault, tool: Tool, result: Result | None) -> str:
     """Return the cell of a result."""
     if result is None:
         return "not run"
+    if fault.red and fault.traffic and not tool.traffic:
+        return "–"  # it was not shown the traffic
     stopped = result.outcome in {"inconclusive", "error"}  # exit code 2: no pass, and no finding
     if not fault.red:
         return result.outcome if stopped else "false alarm" if result.failed else "green"

@@ -52,9 +52,10 @@ class Subject:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         }
 
-    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project, whatever its exit code."""
-        return subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
+    def run(self, *command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project, with further variables, whatever its exit code."""
+        env = self.env | more
+        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
 
 
 def trained(root: Path, store_url: str, noise: float = 0.0, previous: Path | None = None) -> Subject:
@@ -64,10 +65,7 @@ def trained(root: Path, store_url: str, noise: float = 0.0, previous: Path | Non
     shutil.copytree(HERE / "tools", root / "checks", dirs_exist_ok=True)
     subject = Subject(root, store_url)
     if not (root / "previous").exists():
-        done = subprocess.run(
-            [sys.executable, "train.py"], cwd=root, env={**subject.env, "CHURN_LABEL_NOISE": str(noise)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = subject.run(sys.executable, "train.py", CHURN_LABEL_NOISE=str(noise))
         assert done.returncode == 0, done.stderr[-3000:]
         shutil.copytree(previous or root / "recorded", root / "previous")
     return subject

@@ -94,11 +94,12 @@ def asked_of_code(tool: Tool, subject: Subject, checks: Sequence[str] = ()) -> R
     done = subject.run(
         sys.executable, "-m", "pytest", "-q", "-v", "--tb=short", "-rf", "-c", "/dev/null", "--rootdir", ".",
         "-p", "no:cacheprovider", *(f"checks/{Path(name).name}" for name in tool.files[1:]),
+        STORE_SECONDS="5",
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
     failed = re.findall(r"^(?:FAILED|ERROR) (.*)$", done.stdout, re.MULTILINE)
     differing = re.findall(r"^E +(?:\{.* != \{.*|'\w+')$", done.stdout, re.MULTILINE)
-    return result_of([*failed, *differing], spent() - begin)
+    return result_of([*failed, *differing], False, spent() - begin)
 
 
 def asked_of_data(tool: Tool, python: str, subject: Subject, files: dict[str, Path]) -> dict[str, tuple[Any, ...]]:
@@ -116,7 +117,7 @@ def spent() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def result_of(failed: list[str], seconds: float, raised: bool = False) -> Result:
+def result_of(failed: list[str], raised: bool, seconds: float) -> Result:
     """Return the result of what failed."""
     named = tuple(dict.fromkeys(name.lower() for each in failed for name in NAMED.findall(each)))
     return Result(bool(failed), named, "\n".join(failed), round(seconds, 1), "raised" if raised else "")
@@ -125,7 +126,7 @@ def result_of(failed: list[str], seconds: float, raised: bool = False) -> Result
 def beyond(result: Result, clean: Result) -> Result:
     """Return a result without what the tool says, word for word, of the clean code too: that tells no fault."""
     said = [line for line in result.said.splitlines() if line not in clean.said.splitlines()]
-    return replace(result_of(said, result.seconds), outcome=result.outcome)
+    return replace(result_of(said, False, result.seconds), outcome=result.outcome)
 
 
 def located(fault: Fault, tool: Tool, named: Sequence[str]) -> bool:
