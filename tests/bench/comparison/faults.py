@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 PREDICTED = frozenset({"prediction", "stays", "leaves"})
-OUTPUTS = frozenset({"risk", "label"})
+OUTPUTS = frozenset({"risk", "label", "prediction"})
+QUALITY = frozenset({"quality", "auc", "roc_auc", "accuracy", "performance"})
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ FAULTS = (
         "skew in the service only",
         frozenset({"service", "usage", "minutes"}),
         (("service.py", "asked.model_dump()", 'asked.model_dump() | {"minutes": float(int(asked.minutes))}'),),
+        outputs=True,
     ),
     Fault(
         "stale model in the service",
@@ -93,7 +95,7 @@ FAULTS = (
         frozenset({"service", "latency"}),
         (("service.py", "    record = asked", "    time.sleep(0.9)\n    record = asked"),),
     ),
-    Fault("worse model, recorded anew", frozenset({"postprocess", "quality"}), noise=0.4, outputs=True),
+    Fault("worse model, recorded anew", QUALITY | {"postprocess"}, noise=0.4),
     Fault("clean", red=False),
     Fault(
         "clean, with noise of 1e-12",

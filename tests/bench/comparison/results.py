@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from faults import FAULTS, Fault
-from tools import Result, Tool
+from tools import Result, Tool, beyond
 
 CLEAN = next(fault for fault in FAULTS if fault.name == "clean")
 
@@ -25,7 +25,9 @@ class Results:
     def get(self, fault: Fault, tool: Tool) -> Result | None:
         """Return a result; a tool that does not look at traffic sees the clean code where only traffic differs."""
         looked = CLEAN if fault.traffic and not tool.traffic else fault
-        return self.found.get((looked.name, tool.name))
+        found, clean = (self.found.get((name, tool.name)) for name in (looked.name, CLEAN.name))
+        compared = found and clean and tool.packages and looked.red and not looked.traffic
+        return beyond(found, clean) if compared else found
 
     def has(self, fault: Fault, tool: Tool) -> bool:
         """Return whether there is a result."""

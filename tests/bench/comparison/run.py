@@ -69,12 +69,13 @@ def measure(results: Results, store: str, faults: list[Fault], tools: list[Tool]
         for subject in (base, other):
             missing = [f for f in faults if bool(f.noise) == (subject is other and other is not base)]
             missing = [f for f in missing if not results.has(f, tool) and (tool.traffic or not f.traffic)]
+            missing.sort(key=lambda f: f is not CLEAN)  # the first is timed with the imports
             if missing:
                 files = {f.name: served(work, f) for f in missing}
                 said = asked_of_data(tool, str(python), subject, files)
                 for f in missing:
                     failed, raised, seconds = said[f.name]
-                    results.put(f, tool, result_of(failed, seconds, raised))
+                    results.put(f, tool, result_of(failed, raised, seconds))
 
 
 def served(work: Path, fault: Fault) -> Path:
@@ -98,9 +99,12 @@ def mark(fault: Fault, tool: Tool, result: Result | None) -> str:
     """Return the cell of a result."""
     if result is None:
         return "not run"
+    if fault.red and fault.traffic and not tool.traffic:
+        return "–"  # it was not shown the traffic
+    stopped = result.outcome in {"inconclusive", "error"}  # exit code 2: no pass, and no finding
     if not fault.red:
-        return "false alarm" if result.failed else "green"
-    return "**located**" if located(fault, tool, result.named) else "seen" if result.failed else "–"
+        return result.outcome if stopped else "false alarm" if result.failed else "green"
+    return "**located**" if located(fault, tool, result.named) else "seen" if result.failed or stopped else "–"
 
 
 def table(results: Results, tools: list[Tool]) -> str:

@@ -52,9 +52,10 @@ class Subject:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         }
 
-    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project, whatever its exit code."""
-        return subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
+    def run(self, *command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project, with further variables, whatever its exit code."""
+        env = self.env | more
+        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
 
 
 def trained(root: Path, store_url: str, noise: float = 0.0, previous: Path | None = None) -> Subject:
@@ -64,10 +65,7 @@ def trained(root: Path, store_url: str, noise: float = 0.0, previous: Path | Non
     shutil.copytree(HERE / "tools", root / "checks", dirs_exist_ok=True)
     subject = Subject(root, store_url)
     if not (root / "previous").exists():
-        done = subprocess.run(
-            [sys.executable, "train.py"], cwd=root, env={**subject.env, "CHURN_LABEL_NOISE": str(noise)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = subject.run(sys.executable, "train.py", CHURN_LABEL_NOISE=str(noise))
         assert done.returncode == 0, done.stderr[-3000:]
         shutil.copytree(previous or root / "recorded", root / "previous")
     return subject
@@ -113,7 +111,7 @@ def replayed(subject: Subject, requests: Path, labels: pd.Series, path: Path) ->
     log.unlink(missing_ok=True)
     asked = [json.loads(line) for line in requests.read_text(encoding="utf-8").splitlines()]
     command = (sys.executable, "-m", "uvicorn", "service:app", "--port", "{port}", "--log-level", "error")
-    with serving(subject, *command, SERVED_LOG=str(log), MODEL_PATH=".") as url:
+    with serving(subject, *command, SERVED_LOG=str(log), MODEL_PATH=".", STORE_SECONDS="30") as url:
         limits = httpx.Limits(max_connections=8)
         with (
             httpx.Client(base_url=url, timeout=60, limits=limits, trust_env=False) as client,
@@ -121,7 +119,8 @@ def replayed(subject: Subject, requests: Path, labels: pd.Series, path: Path) ->
         ):
             answers = pd.DataFrame(list(pool.map(lambda each: client.post("/predict", json=each).json(), asked)))
     answers = answers.drop(columns=["degraded", "degraded_reason"], errors="ignore")
-    served = pd.read_json(log, lines=True, convert_dates=False).merge(answers, on="customer_id")
+    logged = pd.DataFrame([json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()])
+    served = logged.merge(answers, on="customer_id")
     order = [each["customer_id"] for each in asked]
     served = served.set_index("customer_id").loc[order].reset_index().assign(left=labels.to_numpy())
     served.to_csv(path, index=False)

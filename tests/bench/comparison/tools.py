@@ -7,16 +7,16 @@ import re
 import resource
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from faults import OUTPUTS, Fault
+from faults import OUTPUTS, QUALITY, Fault
 from subject import HERE, Subject
 
 FEATURES = ("hour", "bill", "tenure", "usage", "complaints")
-SAID = (*FEATURES, "minutes", "risk", "label", "probability", "latency", "outage", "prediction", "quality")
-NAMED = re.compile(rf"(?<![a-z])({'|'.join(SAID)})(?![a-z])")
+SAID = (*FEATURES, *OUTPUTS, *QUALITY, "minutes", "probability", "latency", "outage")
+NAMED = re.compile(rf"(?<![a-z])({'|'.join(sorted(SAID, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,14 @@ def asked_of_code(tool: Tool, subject: Subject, checks: Sequence[str] = ()) -> R
         return _seatrial(subject, checks)
     begin = spent()
     done = subject.run(
-        sys.executable, "-m", "pytest", "-q", "--tb=line", "-rf", "-c", "/dev/null", "--rootdir", ".",
-        "-p", "no:cacheprovider", f"checks/{Path(tool.files[-1]).name}",
+        sys.executable, "-m", "pytest", "-q", "-v", "--tb=short", "-rf", "-c", "/dev/null", "--rootdir", ".",
+        "-p", "no:cacheprovider", *(f"checks/{Path(name).name}" for name in tool.files[1:]),
+        STORE_SECONDS="5",
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
     failed = re.findall(r"^(?:FAILED|ERROR) (.*)$", done.stdout, re.MULTILINE)
-    return result_of(failed, spent() - begin)
+    differing = re.findall(r"^E +(?:\{.* != \{.*|'\w+')$", done.stdout, re.MULTILINE)
+    return result_of([*failed, *differing], False, spent() - begin)
 
 
 def asked_of_data(tool: Tool, python: str, subject: Subject, files: dict[str, Path]) -> dict[str, tuple[Any, ...]]:
@@ -115,11 +117,16 @@ def spent() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def result_of(failed: list[str], seconds: float, raised: bool = False) -> Result:
+def result_of(failed: list[str], raised: bool, seconds: float) -> Result:
     """Return the result of what failed."""
-    named = tuple(dict.fromkeys(name for each in failed for name in NAMED.findall(each)))
-    said = "\n".join(failed)[:1500]
-    return Result(bool(failed), named, said, round(seconds, 1), "raised" if raised else "")
+    named = tuple(dict.fromkeys(name.lower() for each in failed for name in NAMED.findall(each)))
+    return Result(bool(failed), named, "\n".join(failed), round(seconds, 1), "raised" if raised else "")
+
+
+def beyond(result: Result, clean: Result) -> Result:
+    """Return a result without what the tool says, word for word, of the clean code too: that tells no fault."""
+    said = [line for line in result.said.splitlines() if line not in clean.said.splitlines()]
+    return replace(result_of(said, False, result.seconds), outcome=result.outcome)
 
 
 def located(fault: Fault, tool: Tool, named: Sequence[str]) -> bool:
@@ -139,7 +146,7 @@ def _seatrial(subject: Subject, checks: Sequence[str]) -> Result:
     seconds = round(spent() - begin, 1)
     if not path.is_file():
         said = (done.stdout + done.stderr)[-1500:]
-        return Result(done.returncode == 1, (), said, seconds, f"exit code {done.returncode}")
+        return Result(False, (), said, seconds, f"exit code {done.returncode}")
     verdict = json.loads(path.read_text(encoding="utf-8"))
     errors = [each for each in verdict["findings"] if each["severity"] == "error"]
     stages = [verdict["first_failing_stage"]] if verdict.get("first_failing_stage") else []

@@ -1,3 +1,3 @@
 from seatrial import Quality
 
-quality = Quality(label="left", score="score", limits={"roc_auc": 0.8})
+quality = Quality(label="left", score="score", limits={"roc_auc": 0.88})
