@@ -66,14 +66,14 @@ def scales():
         yield f"http://127.0.0.1:{server.server_port}"
 
 
-def trial(url, fault="", env=None, **settings):
+def trial(url, fault="", env=None, weights=weigh, **settings):
     service = Service(
         command=[sys.executable, "-m", "uvicorn", "weather_service:app", "--port", "{port}", "--log-level", "warning"],
         env={"SCALES": "{scales.url}", "FAULT": fault} if env is None else env,
         cwd=SUPPORT,
     )
     pipeline = Pipeline(
-        "weighed", key="id", weights=weigh, response=total, service=service,
+        "weighed", key="id", weights=weights, response=total, service=service,
         dependencies=[Dependency("scales", url, Scales, NoScales)],
     )  # fmt: skip
     kinds = [*KINDS, None] * 10
@@ -299,6 +299,21 @@ def test_a_fallback_without_its_flag_is_a_finding_on_the_dependency(scales):
     assert set(psutil.Process().children(recursive=True)) <= before  # nothing is left behind
     ours = ("wire", "reverse proxy", "resource monitor", "to 127.0.0.1")
     assert [t.name for t in threading.enumerate() if t.name.startswith(ours)] == []
+
+
+def unguarded(frame, scales):
+    """Training and serving share this stage: without the dependency the path fails in process as in the service."""
+    weights = [1.0 if pd.isna(kind) else float(scales.of(kind)) for kind in frame["kind"]]
+    return frame[["id", "x"]].assign(weight=weights, degraded=False)
+
+
+def test_a_path_that_raises_with_its_fallback_fails_for_what_users_get(scales):
+    """The 5xx of the service are judged; what the fallback's answers should be is what was not evaluated."""
+    events = evaluate(trial(scales, "unhandled", weights=unguarded, faults=["errors"], rate=20.0, fault_seconds=1.0))
+    assert "no-5xx" in {f.cause for f in events if isinstance(f, Finding) and f.severity is Severity.ERROR}
+    (missing,) = [e for e in events if isinstance(e, NotEvaluated)]
+    assert "The declared fallback could not be computed" in missing.reason
+    assert not missing.crashed
 
 
 def test_a_service_that_ignores_its_dependencys_address_is_not_evaluated(scales):

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 from seatrial.checks.base import Check
 from seatrial.checks.resilience.experiment import NAME, experiment_on
-from seatrial.checks.resilience.fallback import baseline_of
+from seatrial.checks.resilience.fallback import baseline_of, without_fallback
 from seatrial.checks.resilience.matrix import run_scenarios
 from seatrial.checks.resilience.together import Proxies, policy_together
 from seatrial.checks.serving.budget import deadline
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import places, together
 from seatrial.checks.serving.service import address_of, not_ours, serve
-from seatrial.errors import AnswerError, SeatrialError, TargetError, UsageError
+from seatrial.errors import AnswerError, SeatrialError, StageError, TargetError, UsageError
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.pipeline import SERVICE
@@ -40,8 +40,12 @@ def run(trial: Trial, dependency: str | None) -> Iterator[Event]:
     names = together(trial) if dependency == SERVICE else [dependency]
     policies = {name: trial.policy.failure_policy(name) for name in names}
     policy = policies[dependency] if dependency in policies else policy_together(list(policies.values()))
+    wanted = expected(trial)
     try:
-        baseline = baseline_of(trial, names, expected(trial), policy)
+        baseline = baseline_of(trial, names, wanted, policy)
+    except StageError as error:  # so the path in process has no degraded answers; the service may have others, or none
+        yield NotEvaluated(NAME, dependency, f"The declared fallback could not be computed. {error}")
+        baseline = without_fallback(wanted, policy)
     except SeatrialError as error:
         yield NotEvaluated(NAME, dependency, f"The declared fallback could not be computed. {error}", crashed=True)
         return

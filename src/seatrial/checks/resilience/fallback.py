@@ -22,9 +22,8 @@ def baseline_of(trial: Trial, dependencies: Sequence[str], expected: Expected, p
         StageError: a stage raised.
         UsageError: the answers lack the field that flags them as degraded.
     """
-    everything = np.ones(len(expected.payloads), dtype=bool)
     if any(trial.pipeline.dependencies[name].fallback is None for name in dependencies):
-        return Baseline(expected, None, everything, policy)
+        return without_fallback(expected, policy)
     stages = trial.pipeline.stages
     frame = trial.through(
         stages[: stages.index(expected.stage) + 1],
@@ -42,3 +41,8 @@ def baseline_of(trial: Trial, dependencies: Sequence[str], expected: Expected, p
     answered = [key_text(k) for k in key_ids(frame, key)]
     frame = frame.set_axis(answered).reindex(list(expected.keys)).reset_index(drop=True)
     return Baseline(expected, frame, frame[policy.degraded_field].fillna(False).to_numpy(dtype=bool), policy)
+
+
+def without_fallback(expected: Expected, policy: FailurePolicy) -> Baseline:
+    """Return what is known where there are no degraded answers to compare with: each request may use the dependency."""
+    return Baseline(expected, None, np.ones(len(expected.payloads), dtype=bool), policy)
