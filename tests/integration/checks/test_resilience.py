@@ -202,6 +202,8 @@ def test_a_lasting_fault_must_open_a_circuit_breaker(baseline):
     assert found("timeout", seen(baseline, seconds=0.5)) == [("circuit-breaker", True)]
     assert found("timeout", seen(baseline, seconds=np.where(np.arange(RUN) < 12, 0.5, 0.1))) == []
     assert found("down", seen(baseline, seconds=0.5)) == []
+    slow = replace(seen(baseline, seconds=0.9), usual_seconds=0.9)  # it takes as long without a fault
+    assert found("timeout", slow) == [("circuit-breaker", False)]
 
 
 def test_a_late_generator_makes_times_not_evaluated(baseline):
