@@ -90,7 +90,7 @@ def test_the_mlflow_registry_conforms(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "module",
     ["plugins", "checks", "checks.base", "registry.lookup", "sinks.base", "faults.scenarios", "testing.samples",
-     "testing.registered", "testing.faults", "testing.sinks", "testing.fixtures"],
+     "testing.registration", "testing.faults", "testing.sinks", "testing.fixtures"],
 )  # fmt: skip
 def test_the_examples_in_docstrings_run(module: str) -> None:
     """What an author of an extension copies from a docstring works; the names it needs are imported for it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from seatrial import Pipeline, Policy, capture
+from seatrial import Pipeline, Policy, capture, run
 from seatrial.checks import named
 from seatrial.checks.side_by_side import keep_rows, value_at
 from seatrial.cli.app import main
@@ -312,3 +312,18 @@ def test_the_latest_of_two_versions_is_shown(tmp_path: Path):
     assert latest(tmp_path, "shop/2").version == "2"
     with pytest.raises(UsageError, match="Validated here: shop"):
         latest(tmp_path, "3")
+
+
+def test_no_event_of_a_validation_holds_the_text_of_an_exception() -> None:
+    """A run of a stage that raises yields a finding that names type and line."""
+
+    def price(frame: pd.DataFrame) -> pd.DataFrame:
+        raise ValueError(f"no such branch: {frame['branch'].iloc[0]}")
+
+    requests = pd.DataFrame({"id": ["t-1"], "branch": ["CANARY"]})
+    working = Pipeline("shop", key="id", raw=lambda frame: frame, price=lambda frame: frame.assign(price=1.0))
+    broken = Pipeline("shop", key="id", raw=lambda frame: frame, price=price)
+    verdict = run(broken, capture(working, requests), ["golden"])
+    assert verdict.errors
+    assert "ValueError in price" in verdict.errors[0].message
+    assert "CANARY" not in verdict.to_json()

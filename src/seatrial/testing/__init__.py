@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seatrial.testing.checks import check_conforms as check_conforms
     from seatrial.testing.faults import fault_conforms as fault_conforms
     from seatrial.testing.fixtures import source_conforms as source_conforms
-    from seatrial.testing.registered import registered as registered
+    from seatrial.testing.registration import registered as registered
     from seatrial.testing.registries import registry_conforms as registry_conforms
     from seatrial.testing.samples import sample_pipeline as sample_pipeline
     from seatrial.testing.samples import sample_reference as sample_reference
@@ -31,7 +31,7 @@ _HOMES = {
     "checks": ("check_conforms",),
     "faults": ("fault_conforms",),
     "fixtures": ("source_conforms",),
-    "registered": ("registered",),
+    "registration": ("registered",),
     "registries": ("registry_conforms",),
     "samples": ("sample_pipeline", "sample_reference", "sample_requests", "sample_trial", "sample_verdict"),
     "sinks": ("sink_conforms",),

@@ -9,7 +9,7 @@ from seatrial.checks.base import Check
 from seatrial.engine import run_case
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
-from seatrial.testing.registered import require
+from seatrial.testing.registration import require
 from seatrial.trial import Trial
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")

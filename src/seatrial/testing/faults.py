@@ -10,7 +10,7 @@ from seatrial.faults.messages import HttpResponse
 from seatrial.faults.network import Down
 from seatrial.faults.responses import ResponseFault
 from seatrial.faults.scenario import Scenario, ScenarioFactory
-from seatrial.testing.registered import require
+from seatrial.testing.registration import require
 
 PIECES = tuple(bytes([n]) * 100 for n in range(1, 6))
 ANSWER = HttpResponse(

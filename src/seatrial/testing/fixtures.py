@@ -13,7 +13,7 @@ from seatrial.fixtures.check import check
 from seatrial.fixtures.make import make
 from seatrial.fixtures.sources.base import Source, SourceRequest, SourceResult
 from seatrial.reference.snapshot import Reference
-from seatrial.testing.registered import require
+from seatrial.testing.registration import require
 
 
 def source_conforms(source: Source, declared: dict[str, Any], folder: Path, reference: Reference | None = None) -> None:

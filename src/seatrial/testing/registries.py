@@ -12,7 +12,7 @@ from seatrial.io.bundle import directory_digest
 from seatrial.reference.snapshot import Reference
 from seatrial.registry.protocol import Fetched, Registry, Tracker, Version
 from seatrial.registry.runs import description_texts, run_payload
-from seatrial.testing.registered import require
+from seatrial.testing.registration import require
 from seatrial.testing.samples import sample_reference, sample_verdict
 
 Register = Callable[[str, Path, Reference | None], str]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seatrial.events import Case, Outcome
 from seatrial.sinks.base import Sink, SinkFactory
-from seatrial.testing.registered import require
+from seatrial.testing.registration import require
 from seatrial.testing.samples import sample_events, sample_verdict
 
 HOSTILE = "</script><b>\x1b[31m\u202e\ud800 |`{{7*7}}`\n# title"  # what the author of a model may write

@@ -10,7 +10,7 @@ from seatrial.targets import connect
 from seatrial.targets.messages import Response
 from seatrial.targets.probes.base import Probe, Probeable
 from seatrial.targets.protocol import Target
-from seatrial.testing.registered import require
+from seatrial.testing.registration import require
 
 GARBAGE = b"\x00 not a request"
 

@@ -326,7 +326,7 @@ def calibrated_twice(ground, tmp_path):
     return ground.changed(postprocess=decide)
 
 
-@fault("41-postprocess-early-rounding", "postprocess", column="decision")
+@fault("41-postprocess-early-rounding", "postprocess", column="band")
 def early_rounding(ground, tmp_path):
     """The probability is rounded to two decimals before it is held against the limits."""
     serving = ground.example.serving

@@ -30,6 +30,7 @@ from tests.support.pipelines import (
 EVIDENCE = {
     "rows", "mismatches", "share", "null_flips", "max_abs_diff", "max_rel_diff", "keys", "direction", "psi",
     "psi_critical", "p_value", "how", "columns", "missing", "extra", "duplicates", "allowed", "seed",
+    "pictures",  # counts by bins of five rows or more
 }  # fmt: skip
 
 

@@ -87,8 +87,9 @@ def passes(verdict):
 def found(verdict, check="golden"):
     assert verdict.outcome is Outcome.FAIL, (verdict.findings, verdict.not_evaluated)
     return {
-        (f.stage, f.column, f.cause)
+        (f.stage, column, f.cause)
         for f in verdict.findings
+        for column in f.evidence.get("columns", [f.column])
         if f.severity is Severity.ERROR and f.check == check and not f.downstream
     }
 

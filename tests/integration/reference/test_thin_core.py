@@ -24,9 +24,16 @@ WHEN_ASKED = {  # module to what its functions import beside that, where it is a
     "seatrial.pipeline.access": {"certifi"},  # where the judge reaches a service over TLS
     "seatrial.pipeline.pictures": {"PIL"},  # where a stage gets an image
     "seatrial.pipeline.returned": {"polars"},  # where a stage gets what polars' own frame was kept of
+    "seatrial.project": {  # what a command reads
+        "seatrial.policy.policy",
+        "seatrial.policy.settings",
+        "seatrial.policy.tool",
+    },
     "seatrial.registry.lookup": {"seatrial.registry.runs"},  # what a trial needs
     "seatrial.registry.mlflow.artifacts": {"mlflow"},
     "seatrial.registry.mlflow.client": {"mlflow", "requests", "sqlalchemy"},
+    "seatrial.registry.mlflow.early": {"seatrial.registry.mlflow.rest"},  # before a command starts
+    "seatrial.registry.mlflow.pages": {"seatrial.sinks.markdown"},  # of a verdict
     "seatrial.registry.mlflow.tracking": {"mlflow"},
 }
 CORE = thin_core.core()

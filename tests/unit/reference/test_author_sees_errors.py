@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from seatrial import Pipeline, capture, run
+from seatrial import Pipeline, capture
 from seatrial.errors import StageError
 from seatrial.io.tracebacks import details_of, shown
 from seatrial.reference.capture import captured
@@ -19,7 +19,6 @@ def price(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 PIPELINE = Pipeline("shop", key="id", raw=lambda frame: frame, price=price)
-WORKING = Pipeline("shop", key="id", raw=lambda frame: frame, price=lambda frame: frame.assign(price=1.0))
 
 
 def test_capture_shows_type_text_and_line():
@@ -69,11 +68,3 @@ def test_frames_of_seatrial_are_left_out_of_a_traceback():
     assert "rule.py" not in details
     assert details.count('File "') == 1
     assert shown(ValueError("two\nlines")) == "ValueError: two lines"
-
-
-def test_no_event_of_a_validation_holds_the_text():
-    """A run of the same stage yields a finding that names type and line."""
-    verdict = run(PIPELINE, capture(WORKING, REQUESTS), ["golden"])
-    assert verdict.errors
-    assert "ValueError in price" in verdict.errors[0].message
-    assert "CANARY" not in verdict.to_json()

@@ -59,8 +59,8 @@ def findings(experiment: Experiment, broken: Mapping[str, Sequence[Violation]]) 
 
 
 def _phase(experiment: Experiment, fault: str, criterion: str) -> str:
-    when = "After" if criterion in AFTERWARDS else "With"
-    return "During a burst" if fault == BURST else f"{when} fault '{fault}' on {experiment.broken}"
+    when = "During a burst" if fault == BURST else f"{'After' if criterion in AFTERWARDS else 'With'} fault '{fault}'"
+    return f"{when} on {experiment.broken}"
 
 
 def measurements(
