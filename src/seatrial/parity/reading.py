@@ -155,6 +155,8 @@ def _name(values: Array, inferred: str) -> str:
         return f"object[{inferred}]"
     cells = values[~pd.isna(values)]
     kinds = {list if kind is tuple else kind for kind in set(map(type, cells))}
+    if not kinds:  # nulls of several kinds
+        return "object[empty]"
     if len(kinds) > 1:
         return "object[mixed]"
     (kind,) = kinds

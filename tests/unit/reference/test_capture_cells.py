@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from seatrial import Pipeline, Reference, Stage, capture
@@ -75,6 +75,7 @@ ANY = st.sampled_from([*CELLS, *(cell for cell, _ in cell_kinds.refused().values
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ANY, min_size=3, max_size=3), st.booleans())
+@example([None, np.datetime64("NaT", "s"), pd.NA], False)  # nothing but nulls, of several kinds
 def test_any_cells_are_captured_or_refused(cells, nested):
     """Three cells of three kinds, and lists of them."""
     column = cell_kinds.objects(*([c, *cells[:1]] for c in cells) if nested else cells)
