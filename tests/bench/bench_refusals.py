@@ -17,6 +17,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from tests.support.refusals import REFUSALS, environment, made_wrong, make_project
 
 GOAL_SECONDS = 1.5  # on an idle machine
