@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from inspect import unwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,30 @@ from seatrial.reference.profile import profile
 from seatrial.reference.recording import Answers, RecordingClient
 from seatrial.reference.snapshot import FORMAT, Reference
 
+P = ParamSpec("P")
 
+
+def _for_its_author(capturing: Callable[P, Reference]) -> Callable[P, Reference]:
+    """Have what a stage raised told with its text: whoever captures has the rows anyway."""
+
+    @wraps(capturing)
+    def told(*args: P.args, **kwargs: P.kwargs) -> Reference:
+        try:
+            return capturing(*args, **kwargs)
+        except StageError as error:
+            if error.__cause__ is None or isinstance(error.__cause__, SeatrialError):
+                raise
+            raise StageError(
+                error.stage,
+                f"Stage '{error.stage}' raised {shown(error)}. Nothing was captured: each stage must return a frame "
+                f"for these requests. To look into it, call the function of '{error.stage}' on the frame of the stage "
+                "before.",
+            ) from error.__cause__
+
+    return told
+
+
+@_for_its_author
 def capture(
     pipeline: Pipeline,
     requests: pd.DataFrame,
@@ -63,35 +88,6 @@ def capture(
         PipelineError: a given frame or labels that do not fit the path, or no rows at all.
         RegistryError: the registry cannot store the reference.
     """
-    try:
-        return captured(
-            pipeline, requests, model=model, given=given, labels=labels, seed=seed, noise=noise, runs=runs,
-            run_id=run_id, registry=registry,
-        )  # fmt: skip
-    except StageError as error:
-        if error.__cause__ is None or isinstance(error.__cause__, SeatrialError):
-            raise
-        raise StageError(
-            error.stage,
-            f"Stage '{error.stage}' raised {shown(error)}. Nothing was captured: each stage must return a frame for "
-            f"these requests. To look into it, call the function of '{error.stage}' on the frame of the stage before.",
-        ) from error.__cause__
-
-
-def captured(
-    pipeline: Pipeline,
-    requests: pd.DataFrame,
-    *,
-    model: Any = None,
-    given: Mapping[str, pd.DataFrame] | None = None,
-    labels: pd.DataFrame | None = None,
-    seed: int = 0,
-    noise: Mode = "refuse",
-    runs: int = 10,
-    run_id: str | None = None,
-    registry: str = "models",
-) -> Reference:
-    """Capture as :func:`capture` does; what a stage raised is described without its text, which may hold values."""
     check_runs(noise, runs)
     store = None if run_id is None else plugins.load("registries", registry)()
     _check_requests(requests)
@@ -156,6 +152,10 @@ def captured(
     if store is not None:
         store.store_reference(reference, run_id)
     return reference
+
+
+captured: Callable[..., Reference] = unwrap(capture)
+"""Captures as :func:`capture` does; what a stage raised is told without its text, which may hold values."""
 
 
 def _check_requests(requests: Any) -> None:
