@@ -1,9 +1,12 @@
-"""Numbers as people read them: the one format of every message, report and table."""
+"""Numbers and addresses as people read them: the one format of every message, report and table."""
 
 from __future__ import annotations
 
 import math
+import re
 from numbers import Integral, Real
+
+_USER = re.compile(r"//[^/@]*@")
 
 
 def number(value: Real | float) -> str:
@@ -80,3 +83,13 @@ def plural(count: int, one: str, many: str = "") -> str:
         ('1 finding', '12,000 comparisons', '2 entries')
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def without_user(text: str) -> str:
+    """Return an address, or a text with addresses, without the user and password in them.
+
+    Example:
+        >>> without_user("https://ann:secret@mlflow.example")
+        'https://mlflow.example'
+    """
+    return _USER.sub("//", text)

@@ -6,6 +6,7 @@ import os
 import re
 
 from seatrial.errors import TargetError
+from seatrial.formatting import without_user
 from seatrial.orchestration.prefect_api import unanswered
 from seatrial.process.reaching import SECONDS, unreachable
 from seatrial.project import Project
@@ -42,10 +43,9 @@ def check_ledger() -> None:
 
     connect(url).dispose()
     if why := unreachable(url):
-        shown = re.sub(r"//[^/@]*@", "//", url)
         raise TargetError(
-            f"The ledger does not answer at {shown}, from {URL}: {why}. Start its database, correct {URL}, or unset it "
-            "to use the project's own ledger."
+            f"The ledger does not answer at {without_user(url)}, from {URL}: {why}. Start its database, correct {URL}, "
+            "or unset it to use the project's own ledger."
         )
 
 

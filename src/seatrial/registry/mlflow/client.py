@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from seatrial.errors import RegistryError
-from seatrial.registry.mlflow.stores import described, shown, store
+from seatrial.formatting import without_user
+from seatrial.registry.mlflow.stores import described, store
 
 SAID = 1_000  # characters of what MLflow says; it is shortened between words
 
@@ -51,7 +52,7 @@ def registry_errors(what: str, uri: str) -> Iterator[None]:
         if not isinstance(error, (MlflowException, RequestException, *_database_errors())):
             raise
         first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        said = textwrap.shorten(shown(first), SAID, placeholder=" …").rstrip(".")
+        said = textwrap.shorten(without_user(first), SAID, placeholder=" …").rstrip(".")
         raise RegistryError(
             f"{uri} could not be {what} at MLflow ({described()}): {said}. "
             "Check MLFLOW_TRACKING_URI and that the server is up."
@@ -69,4 +70,4 @@ def _database_errors() -> tuple[type[Exception], ...]:
 
 def registry_uri() -> str:
     """Return the registry's address without what may be secret in it."""
-    return shown(store()[0]) or "the default store"
+    return without_user(store()[0]) or "the default store"

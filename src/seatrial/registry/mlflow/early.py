@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from seatrial.errors import RegistryError, VersionNotFound
+from seatrial.formatting import without_user
 from seatrial.process.reaching import unreachable
 from seatrial.registry.early import Use
 from seatrial.registry.mlflow.artifacts import REFERENCE_TAG, reference_exists, without_reference, without_run
@@ -19,7 +20,6 @@ from seatrial.registry.mlflow.stores import (
     missing,
     read_database,
     read_folder,
-    shown,
     store,
 )
 from seatrial.registry.mlflow.stores import read_run_tag as read_stored_tag
@@ -109,4 +109,4 @@ def _folder(address: str) -> Path | None:
 def _tracking(registry: str) -> str | None:
     """Return the address of the runs, where it is the registry's; None where it is another, whatever it is."""
     tracking = os.environ.get("MLFLOW_TRACKING_URI") or registry
-    return tracking if shown(tracking) == shown(registry) else None
+    return tracking if without_user(tracking) == without_user(registry) else None

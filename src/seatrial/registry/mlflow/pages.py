@@ -13,6 +13,7 @@ import shlex
 from typing import Any
 from urllib.parse import quote
 
+from seatrial.formatting import without_user
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
 from seatrial.sinks.links import Link
@@ -63,11 +64,11 @@ def pages(version: Version, run_id: str) -> list[Link]:
 def _link(title: str, part: str) -> Link:
     store = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
     if store.startswith(("http://", "https://")):
-        return Link(title, f"{re.sub(r'//[^/@]*@', '//', store).rstrip('/')}/{part}")
+        return Link(title, f"{without_user(store).rstrip('/')}/{part}")
     if re.match(r"databricks|uc:", store):
         return Link(title, part)
     command = f"MLFLOW_DISABLE_TELEMETRY=true mlflow server --backend-store-uri {shlex.quote(store)}"
-    return Link(title, f"{DEFAULT_ADDRESS}/{part}", re.sub(r"//[^/@]*@", "//", command))
+    return Link(title, f"{DEFAULT_ADDRESS}/{part}", without_user(command))
 
 
 def describe_experiment(registry: Any, experiment: str, run_id: str, name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from seatrial.errors import nearest
+from seatrial.formatting import without_user
 from seatrial.project import is_own_store
 
 VARIABLES = ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI")
@@ -20,7 +20,6 @@ SHOWN = 8  # names in a message
 LOCKED_SECONDS = 0.5  # to wait for a database that another process writes to
 SQLITE = "sqlite:///"
 DELETED = "Deleted_Internal"  # the stage of a version that was deleted
-_USER = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,6 @@ def store() -> tuple[str, str]:
     return "", ""
 
 
-def shown(address: str) -> str:
-    """Return an address without what may be secret in it.
-
-    Example:
-        >>> shown("https://ann:secret@mlflow.example")
-        'https://mlflow.example'
-    """
-    return _USER.sub("//", address)
-
-
 def described() -> str:
     """Return the address of the registry with the variable, or the default, that it comes from."""
     address, variable = store()
@@ -63,7 +52,7 @@ def described() -> str:
         return "MLflow's default store; MLFLOW_TRACKING_URI is not set"
     if is_own_store(address):
         return f"{address}, the project's own store; MLFLOW_TRACKING_URI is not set"
-    return f"{shown(address)}, from {variable}"
+    return f"{without_user(address)}, from {variable}"
 
 
 def missing(found: Listing, name: str, number: str | None, alias: str | None) -> str:
