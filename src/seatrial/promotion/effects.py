@@ -57,20 +57,23 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
     return problems
 
 
-def resume(project: Project) -> list[str]:
-    """Apply every parked effect again and all that is due, and have trackers hand over what waits on this disk.
+def resume(project: Project) -> tuple[list[str], list[str]]:
+    """Apply every parked and every postponed effect, and have trackers hand over what waits on this disk.
 
     Returns:
-        A sentence for each effect that was not applied, and for each run that a tracker speaks of.
+        A sentence for each run that a tracker handed over, and one for whatever still waits, with the reason.
     """
     with Ledger.of(project.state) as ledger:
         ledger.resume_effects()
-        problems = apply(ledger, project.state)
+        waiting = apply(ledger, project.state)
+    done = []
     for name in project.trackers:
         tracker = registry.tracker(name, project.state)
         if isinstance(tracker, SyncsLater):
-            problems += [f"{name}: {each}" for each in tracker.sync()]
-    return problems
+            handed_over = tracker.sync()
+            done += [f"{name}: {each}" for each in handed_over.done]
+            waiting += [f"{name}: {each}" for each in handed_over.waiting]
+    return done, waiting
 
 
 def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
