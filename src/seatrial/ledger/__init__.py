@@ -4,6 +4,7 @@ from seatrial.ledger.database import url_for
 from seatrial.ledger.jobs import ATTEMPTS
 from seatrial.ledger.migrate import LedgerError
 from seatrial.ledger.outbox import LOG
+from seatrial.ledger.overview import Effect, Validation, VersionHistory
 from seatrial.ledger.records import (
     JOB,
     Facts,
@@ -23,6 +24,7 @@ __all__ = [
     "ATTEMPTS",
     "JOB",
     "LOG",
+    "Effect",
     "Facts",
     "Fenced",
     "Job",
@@ -33,6 +35,8 @@ __all__ = [
     "Registered",
     "Signed",
     "StoredVerdict",
+    "Validation",
+    "VersionHistory",
     "identity",
     "run_key",
     "url_for",

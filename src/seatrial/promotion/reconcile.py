@@ -59,31 +59,37 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
 
 
 def validate_outdated(ledger: Ledger, project: Project, *, model: str = "") -> int:
-    """Make a new job for each version in use that has no verdict on the present code under the present policy.
+    """Make a new job for each version that is :func:`outdated`; return how many will be validated again.
+
+    Raises:
+        ProjectError: the project's code cannot be named.
+    """
+    return ledger.validate_again(outdated(ledger, project, model=model))
+
+
+def outdated(ledger: Ledger, project: Project, *, model: str = "") -> list[Job]:
+    """Return each version in use that has no verdict on the present code under the present policy.
 
     In use are the newest version of each model, and the newest that passed.
 
     Args:
-        ledger: has the verdicts and gets the jobs.
+        ledger: has the verdicts.
         project: its code and its policy, as they are now.
         model: of this one alone.
-
-    Returns:
-        How many versions will be validated again.
 
     Raises:
         ProjectError: the project's code cannot be named.
     """
     in_use = [c for c in ledger.in_use(model) if polling.matching_models([c.version], project.models)]
     policy, now = policy_digest(project.expectations), dict[str, str]()
-    outdated = []
+    found = []
     for current in in_use:
         folder = _service_folder(current.statement)
         if folder not in now:
             now[folder] = read_code(project, folder).digest
         if (policy, now[folder]) not in current.under:
-            outdated.append(current.version)
-    return ledger.validate_again(outdated)
+            found.append(current.version)
+    return found
 
 
 def _service_folder(statement: bytes) -> str:
