@@ -2,6 +2,7 @@
 
 from seatrial.ledger.database import url_for
 from seatrial.ledger.jobs import ATTEMPTS
+from seatrial.ledger.leases import renewed
 from seatrial.ledger.migrate import LedgerError
 from seatrial.ledger.outbox import LOG
 from seatrial.ledger.overview import Effect, Validation, VersionHistory
@@ -38,6 +39,7 @@ __all__ = [
     "Validation",
     "VersionHistory",
     "identity",
+    "renewed",
     "run_key",
     "url_for",
 ]  # fmt: skip

@@ -7,14 +7,13 @@ from registry and ledger alone.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from seatrial import registry
 from seatrial.errors import RegistryError
-from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity
+from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity, renewed
 from seatrial.policy.digest import policy_digest
 from seatrial.process import crash_points
 from seatrial.project import Project
@@ -192,21 +191,10 @@ def _is_environment_error(error: BaseException | None, job: Job) -> bool:
 
 @contextlib.contextmanager
 def _lease_renewed(ledger: Ledger, job: Job, lease_seconds: float) -> Iterator[None]:
-    """Renew the lease from another thread, and set the job that a verdict in this context belongs to."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(lease_seconds / 3):
-            with contextlib.suppress(LedgerError):
-                if not ledger.renew(job, lease_seconds):
-                    return
-
+    """Renew the lease, and set the job that a verdict in this context belongs to."""
     token = JOB.set(job)
-    heart = threading.Thread(target=beat, daemon=True, name=f"lease of {job.uri}")
-    heart.start()
     try:
-        yield
+        with renewed(lambda: ledger.renew(job, lease_seconds), lease_seconds, f"lease of {job.uri}"):
+            yield
     finally:
-        over.set()
-        heart.join()
         JOB.reset(token)
