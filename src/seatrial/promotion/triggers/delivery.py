@@ -21,7 +21,7 @@ HEAD_BYTES, BODY_BYTES = 16_384, 65_536
 NAME_LENGTH = 256  # of a registered model, as MLflow's database has it
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)  # a registry may number by milliseconds
 NOT_AUTHENTIC = "The signature is missing or wrong, or the timestamp is too old."
 
 
