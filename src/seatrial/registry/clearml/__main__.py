@@ -11,6 +11,7 @@ from typing import Any
 
 from seatrial.errors import SeatrialError
 from seatrial.registry.clearml import offline, runs, session, stored, versions
+from seatrial.registry.unavailable import is_unavailable
 
 
 def log_run(body: dict[str, Any], folder: str, key: str, state: str) -> str:
@@ -39,14 +40,14 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 
 
 def reply(line: str) -> dict[str, Any]:
-    """Return the reply to one request: its result, or the error's class and sentence."""
+    """Return the reply to one request: its result, or the error's class and sentence, and whether ClearML is away."""
     try:
         request = json.loads(line)
         return {"result": OPERATIONS[request["operation"]](**request["arguments"])}
     except SeatrialError as error:
-        return {"error": type(error).__name__, "message": str(error)}
+        return {"error": type(error).__name__, "message": str(error), "away": is_unavailable(error)}
     except Exception as error:  # noqa: BLE001  whatever the package raises is one sentence there
-        return {"error": "RegistryError", "message": session.described(error)}
+        return {"error": "RegistryError", "message": session.described(error), "away": is_unavailable(error)}
 
 
 def main() -> None:

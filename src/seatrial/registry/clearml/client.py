@@ -89,8 +89,8 @@ class Client:
                 raise self._died() from error
         if "error" not in reply:
             return reply["result"]
-        kind = getattr(errors, reply["error"], RegistryError)
-        raise (kind if issubclass(kind, SeatrialError) else RegistryError)(reply["message"])
+        told: SeatrialError = getattr(errors, reply["error"])(reply["message"])
+        raise told from (ConnectionError("ClearML is away.") if reply["away"] else None)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
@@ -118,7 +118,7 @@ class Client:
                 raise RegistryError(
                     f"ClearML did not answer within {seconds:g} s. Check CLEARML_API_HOST, or api_server in "
                     "clearml.conf, and that the server is up."
-                )
+                ) from TimeoutError()
             part = os.read(process.stdout.fileno(), 2**16)
             if not part:
                 raise self._died()

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from seatrial.errors import RegistryError
+from seatrial.errors import RegistryError, SeatrialError
 from seatrial.registry.clearml import runs, session
 from seatrial.registry.clearml.content import BODY, KEY_TAG, TYPE, files_of, project_of, tags_of, title, write
 
 TASK, EVENTS = "task.json", "metrics.jsonl"  # of an archive
-VISIBLE_SECONDS = 10.0  # until the server shows what was reported
+VISIBLE_SECONDS = 5.0  # until the server shows what was reported
 
 
 def archive(body: dict[str, Any], folder: Path, key: str, state: str) -> str:
@@ -62,12 +62,17 @@ def archive(body: dict[str, Any], folder: Path, key: str, state: str) -> str:
     return str(_task(done)["id"])
 
 
-def sync(state: str) -> list[str]:
-    """Import every archive that waits, each once; return a sentence for each."""
-    waiting = sorted((Path(state) / "clearml" / "waiting").glob("*.zip"))
-    if waiting and session.offline():
-        return [f"Verdicts that wait: {len(waiting)}. ClearML is offline here: set CLEARML_API_HOST and keys."]
-    return [_hand_over(packed) for packed in waiting]
+def sync(state: str) -> dict[str, list[str]]:
+    """Import every archive that waits, each once; return a sentence for each that was, and for each that waits."""
+    done, waiting = list[str](), list[str]()
+    for packed in sorted((Path(state) / "clearml" / "waiting").glob("*.zip")):
+        try:
+            session.client()
+            done.append(_hand_over(packed))
+        except Exception as error:  # noqa: BLE001  the others are imported nevertheless
+            said = str(error) if isinstance(error, SeatrialError) else session.described(error)
+            waiting.append(f"{packed.name} waits: {said}")
+    return {"done": done, "waiting": waiting}
 
 
 def _hand_over(packed: Path) -> str:
@@ -86,7 +91,7 @@ def _hand_over(packed: Path) -> str:
     if not run_id:
         run_id = str(Task.import_offline_session(str(packed)))
         if not _imported(run_id, packed):
-            raise RegistryError(f"ClearML did not take all of '{body['name']}'. It waits in {packed}.")
+            raise RegistryError(f"ClearML did not take all of '{body['name']}'. Try again: seatrial sync")
     runs.end(run_id, body["status"])
     packed.unlink()
     return f"'{body['name']}' was imported as task {run_id}."

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seatrial.registry.capabilities import HandedOver
 from seatrial.registry.clearml.client import FILES_SECONDS, call
 from seatrial.registry.protocol import Version
 
@@ -53,9 +54,9 @@ class ClearMLTracker:
                 target.write_bytes(path.read_bytes())
         return into
 
-    def sync(self) -> list[str]:
-        """Import every verdict that waits, each once; return a sentence for each."""
-        return [str(each) for each in call("sync", seconds=FILES_SECONDS, state=self._state)]
+    def sync(self) -> HandedOver:
+        """Import every verdict that waits, each once."""
+        return HandedOver(**call("sync", seconds=FILES_SECONDS, state=self._state))
 
 
 def _inside(path: str) -> PurePosixPath:

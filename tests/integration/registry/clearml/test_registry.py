@@ -16,6 +16,7 @@ from seatrial.registry.clearml.addresses import split
 from seatrial.registry.clearml.registry import ClearMLRegistry
 from seatrial.registry.pages import HasPages
 from seatrial.registry.protocol import Version
+from seatrial.registry.unavailable import is_unavailable
 from seatrial.testing import registered, registry_conforms
 from seatrial.testing.samples import sample_reference
 from tests.integration.registry.clearml.conftest import Server
@@ -134,11 +135,13 @@ def test_a_server_that_is_away_is_no_missing_version(
     for name, value in stand_in[1].items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CLEARML_API_HOST", "http://ann:hidden@127.0.0.1:9")
-    with pytest.raises(RegistryError, match=r"ClearML did not answer within 0\.01 s"):
+    with pytest.raises(RegistryError, match=r"ClearML did not answer within 0\.01 s") as caught:
         client.call("aliases", seconds=0.01)  # its process is ended, and another one answers
+    assert is_unavailable(caught.value)
     with pytest.raises(RegistryError, match=r"ClearML at http://127\.0\.0\.1:9 did not do it") as caught:
         registry.resolve("clearml:/payments/fraud@champion")
     assert not isinstance(caught.value, VersionNotFound)
+    assert is_unavailable(caught.value)
     assert "hidden" not in str(caught.value)
     assert "secret" not in str(caught.value)
     assert not reachable(registry)
@@ -153,6 +156,7 @@ def test_a_wrong_key_is_told_without_it(
     with pytest.raises(RegistryError, match="Unauthorized") as caught:
         registry.changed_since()
     assert "mistyped" not in str(caught.value)
+    assert not is_unavailable(caught.value)
 
 
 def test_without_credentials_the_registry_says_what_to_set(offline: None, registry: ClearMLRegistry) -> None:
