@@ -75,6 +75,10 @@ def test_a_model_that_a_task_made_is_a_version(server: Server, registry: ClearML
     assert registry.reference(version, trained.parent / "reference").digest == reference.digest
     with pytest.raises(RegistryError, match="has a reference already"):
         registry.can_take_reference(version)
+    another = {"folder": str(reference.root), "digest": "sha256:" + "0" * 64}
+    client.call("store_reference", task_id=version.run_id, **another)
+    with pytest.raises(ReferenceInvalid, match="is not the one its task stored"):
+        registry.reference(version, trained.parent / "reference")
 
 
 def test_the_verdict_is_shown_on_the_model(server: Server, registry: ClearMLRegistry, trained: Path) -> None:
