@@ -52,6 +52,13 @@ def register_at(name: str, uri: str) -> dict[str, str]:
     return {"model": APIClient().models.create(name=name, uri=uri).id}
 
 
+def upload(model_id: str, name: str, uri: str) -> None:
+    """Say what a model is called, and where its file is, as the package does once it is uploaded."""
+    from clearml.backend_api.session.client import APIClient
+
+    APIClient().models.edit(model=model_id, name=name, uri=uri)
+
+
 def read(task_id: str) -> dict[str, Any]:
     """Return everything of a task, by the package's own readers."""
     from clearml import Task

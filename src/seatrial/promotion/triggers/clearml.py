@@ -22,6 +22,7 @@ from seatrial.promotion.triggers.webhook import SECRET, SECRET_LENGTH
 
 NAME = "seatrial"  # of the trigger; the scheduler finds its function again by it
 TRIES, PAUSE_SECONDS, ANSWER_SECONDS = 3, 1.0, 10.0
+UPLOAD_SECONDS = 900.0  # ClearML reports a model before its file is uploaded
 
 
 def add_model_trigger(scheduler: Any, url: str, *, secret: str | None = None, **when: Any) -> None:
@@ -60,6 +61,10 @@ def hint(url: str, secret: bytes) -> Callable[[str], None]:
     def send(model_id: str) -> None:
         try:
             version = registry.resolve(f"clearml:/{model_id}")
+            until = time.monotonic() + UPLOAD_SECONDS
+            while not _is_listed(version) and time.monotonic() < until:
+                time.sleep(5 * PAUSE_SECONDS)
+                version = registry.resolve(f"clearml:/{model_id}")  # its name, too, comes after its registration
             _post(url, secret, model_id, version.name, version.number)
         except VersionNotFound:
             return  # archived or deleted since
@@ -68,6 +73,12 @@ def hint(url: str, secret: bytes) -> Callable[[str], None]:
             print(message, file=sys.stderr)  # noqa: T201
 
     return send
+
+
+def _is_listed(version: registry.Version) -> bool:
+    """Return whether a reconcile run would find a version."""
+    listed = registry.of(version.uri).changed_since(model=version.name)
+    return version.number in {each.number for each in listed}
 
 
 def _post(url: str, secret: bytes, model_id: str, name: str, number: str) -> None:

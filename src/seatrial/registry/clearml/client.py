@@ -87,6 +87,9 @@ class Client:
                 reply = json.loads(self._line(process, time.monotonic() + seconds, seconds))
             except OSError as error:
                 raise self._died() from error
+            except BaseException:  # its reply would be taken for that of the next call
+                self._end()
+                raise
         if "error" not in reply:
             return reply["result"]
         told: SeatrialError = getattr(errors, reply["error"])(reply["message"])
@@ -94,6 +97,9 @@ class Client:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
+            assert self._said is not None
+            self._said.seek(0)  # what the package said of earlier operations is of no use
+            self._said.truncate()
             return self._process
         if find_spec("clearml") is None:
             raise UsageError("ClearML needs its package: pip install 'seatrial[clearml]'.")

@@ -10,7 +10,8 @@ from seatrial.errors import RegistryError, VersionNotFound, nearest
 from seatrial.registry.clearml.addresses import SCHEME, joined, parse, split
 from seatrial.registry.clearml.session import client, everything, exactly, host, paged, projects
 
-FIELDS = ["id", "name", "project", "task", "created", "last_update", "tags", "metadata"]
+FIELDS = ["id", "name", "project", "task", "created", "last_update", "tags", "metadata", "uri"]
+NOT_THERE = ("/uploading_file", "/failed_uploading")  # how the address of a file ends until it is uploaded
 ARCHIVED = "archived"  # the system tag of what people deleted from the list
 VERDICT_TAG = "seatrial: "  # before the outcome, in the tag that people filter by
 BEGIN, END = "[seatrial]", "[end of seatrial]"  # lines around the verdict in a model's description
@@ -39,28 +40,32 @@ def resolve(uri: str) -> dict[str, Any]:
     return newest
 
 
-def of_model(model: str) -> list[dict[str, Any]]:
-    """Return every version of a model."""
+def of_model(model: str, *, uploaded: bool = False) -> list[dict[str, Any]]:
+    """Return every version of a model, or every one whose file is uploaded."""
     project, name = split(model)
     only: dict[str, Any] = {"name": exactly(name)}
     if project:
         only["project"] = [each.id for each in projects(name=exactly(project))]
         if not only["project"]:
             return []
-    return [each for each in described(models(**only)) if each["name"] == model]
+    found = [each for each in models(**only) if not uploaded or _is_uploaded(each)]
+    return [each for each in described(found) if each["name"] == model]
 
 
 def changed_since(since: float, model: str) -> list[dict[str, Any]]:
-    """Return every version that was last changed at ``since``, milliseconds, or later, the latest first."""
+    """Return every version that was last changed at ``since``, milliseconds, or later, the latest first.
+
+    ClearML registers a model before its file is uploaded. Such a one is listed when the upload has changed it.
+    """
     if model:
-        latest_first = sorted(of_model(model), key=lambda version: -version["changed"])
+        latest_first = sorted(of_model(model, uploaded=True), key=lambda version: -version["changed"])
         return [version for version in latest_first if version["changed"] >= since]
     found = list[Any]()
     for each in paged(client().models.get_all, **_query(order_by=["-last_update", "id"])):
         if milliseconds(each.last_update or each.created) < since:
             break
         found.append(each)
-    return described(found)
+    return described([each for each in found if _is_uploaded(each)])
 
 
 def aliases() -> dict[str, dict[str, str]]:
@@ -148,6 +153,10 @@ def milliseconds(moment: datetime) -> int:
 
 def _query(**only: Any) -> dict[str, Any]:
     return {"only_fields": FIELDS, "system_tags": [f"-{ARCHIVED}"], **only}
+
+
+def _is_uploaded(model: Any) -> bool:
+    return bool(model.uri) and not model.uri.endswith(NOT_THERE)
 
 
 def _retag(model_id: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:

@@ -123,6 +123,19 @@ def test_what_is_not_there_is_told_with_what_is(server: Server, registry: ClearM
         registry.resolve("clearml:/nobody/1")
 
 
+def test_a_model_is_listed_once_its_file_is_uploaded(server: Server, registry: ClearMLRegistry) -> None:
+    """As the package registers one: with the address of a file that is not there yet."""
+    made = server.call("register_at", name="uploaded", uri=f"{server.url}/uploading_file")["model"]
+    version = registry.resolve(f"clearml:/{made}")
+    assert not [each for each in registry.changed_since() if each.number == version.number]
+    assert not registry.changed_since(model="uploaded")
+    server.call("upload", model_id=made, name="uploaded", uri=f"{server.url}/model.zip")
+    [listed] = registry.changed_since(model="uploaded")
+    assert listed.number == version.number
+    assert listed.changed > version.changed
+    assert listed in registry.changed_since(version.changed + 1)
+
+
 def test_a_file_of_this_machine_is_not_read(server: Server, registry: ClearMLRegistry, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("secret", encoding="utf-8")

@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -117,6 +119,21 @@ def test_a_registered_model_is_one_event_and_gets_one_job(server: Server, receiv
     with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
         assert ledger.observe(registry.changed_since(model="watched/fraud")) == 1
         assert ledger.observe(registry.changed_since(model="watched/fraud")) == 0
+
+
+def test_a_hint_waits_for_the_file_of_a_model(
+    server: Server, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package registers a model before its name and its file, and the scheduler reports it once."""
+    made = server.call("register_at", name="Anonymous model", uri=f"{server.url}/uploading_file")["model"]
+
+    def pause(_: float) -> None:
+        assert not [each for each in receiver.started() if made in each[0]]
+        server.call("upload", model_id=made, name="late", uri=f"{server.url}/model.zip")
+
+    monkeypatch.setattr(trigger, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic, time=time.time))
+    trigger.hint(receiver.url, SECRET.encode())(made)
+    until(lambda: [each[1] for each in receiver.started() if made in each[0]] == ["late"])
 
 
 def test_what_the_receiver_refuses_starts_nothing(
