@@ -1,0 +1,123 @@
+"""What a policy declares, read from its files without running them: each setting with its text."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from seatrial.pipeline import SERVICE
+from seatrial.policy.consumers import FOLDER
+from seatrial.policy.refusals import literal
+from seatrial.policy.service import FILE
+from seatrial.promotion.assurance.mapping import OTHER, every_setting, settings_of
+
+OF_A_STAGE = ("tolerances", "expectations", "quality")
+TABLES_OF_TABLES = ("dependencies", "checks")
+LONG = 400  # characters of a value that are shown
+STAGE = "STAGE"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One setting of a policy.
+
+    Attributes:
+        file: its file, below the folder of the policy.
+        name: of the setting, such as ``slo``, ``dependencies.store`` or ``features.quality``.
+        value: as it is written, on one line.
+        names: of the arguments that it sets, and its own.
+    """
+
+    file: str
+    name: str
+    value: str
+    names: frozenset[str] = frozenset()
+
+    @property
+    def id(self) -> str:
+        """What results refer to it by."""
+        return f"{self.file}: {self.name}"
+
+
+def declared(files: Mapping[str, bytes]) -> tuple[Declared, ...]:
+    """Return every setting that is the threshold of a check.
+
+    Example:
+        >>> [(each.id, each.value) for each in declared({"service.toml": b"[slo]\\nlimit_ms = 250\\nrate = 10"})]
+        [('service.toml: slo', 'limit_ms = 250, rate = 10')]
+    """
+    found: list[Declared] = []
+    for name, content in sorted(files.items()):
+        path = PurePosixPath(name)
+        if name == FILE:
+            found += filter(_judges, _tables(tomllib.loads(content.decode("utf-8"))))
+        elif path.suffix == ".py" and len(path.parts) == 1:
+            found += _settings(name, path.stem, ast.parse(content))
+        elif path.parts[0] == FOLDER:
+            found.append(Declared(name, f"{FOLDER}/", "what a consumer relies on"))
+    return tuple(found)
+
+
+def of_case(every: tuple[Declared, ...], check: str, stage: str | None) -> tuple[Declared, ...]:
+    """Return the thresholds of a case: of its stage and its dependency where they name one, else all of its check."""
+    return tuple(each for each in every if any(_is(each, pattern, stage) for pattern in settings_of(check)))
+
+
+def _is(setting: Declared, pattern: str, stage: str | None) -> bool:
+    table, _, last = setting.name.partition(".")
+    if pattern.startswith(f"{STAGE}."):
+        mine = stage in (table, SERVICE, None)  # the service, and the whole path, are judged by all stages' files
+        return setting.file.endswith(".py") and last == pattern.removeprefix(f"{STAGE}.") and mine
+    if pattern == setting.name == f"{FOLDER}/":
+        return True
+    if setting.file != FILE:
+        return False
+    if pattern == "dependencies" and table == pattern:
+        return stage in (last, SERVICE, None)
+    return setting.name == pattern
+
+
+def _judges(setting: Declared) -> bool:
+    """Return whether a table of service.toml decides what a check finds, and not only what a pass does."""
+    return setting.name.startswith(OTHER) or any(_is(setting, pattern, None) for pattern in every_setting())
+
+
+def _tables(document: Mapping[str, Any]) -> Iterator[Declared]:
+    for name, table in document.items():
+        nested = name in TABLES_OF_TABLES
+        for key, value in ({f"{name}.{k}": v for k, v in table.items()} if nested else {name: table}).items():
+            if isinstance(value, Mapping):
+                said = ", ".join(f"{k} = {literal(v)}" for k, v in value.items())
+                yield Declared(FILE, key, _short(said), frozenset({name, *value}))
+
+
+def _settings(file: str, stage: str, module: ast.Module) -> Iterator[Declared]:
+    """Yield the settings of a stage's file: what is assigned, defined or imported under their names."""
+    for node in module.body:
+        names, value = _bound(node)
+        for name in set(names) & {*OF_A_STAGE}:
+            said = " ".join(ast.unparse(value if value is not None else node).split())
+            within = module if isinstance(value, ast.Name) else node
+            calls = [each for each in ast.walk(within) if isinstance(each, ast.Call)]
+            arguments = {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
+            yield Declared(file, f"{stage}.{name}", _short(said), frozenset({name, *arguments}))
+
+
+def _short(said: str) -> str:
+    return said if len(said) <= LONG else f"{said[: LONG - 1]}…"
+
+
+def _bound(node: ast.stmt) -> tuple[list[str], ast.expr | None]:
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)], node.value
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id], node.value
+    if isinstance(node, ast.FunctionDef):
+        return [node.name], None
+    if isinstance(node, ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names], None
+    return [], None
