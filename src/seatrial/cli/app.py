@@ -37,13 +37,20 @@ PROJECTS = Group.create_ordered("Projects and data")
 
 COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     VERSIONS: (version_commands.validate, version_commands.stress, version_commands.capture, version_commands.verify),
-    SERVERS: (server_commands.up, server_commands.deploy, server_commands.webhook, server_commands.reconcile),
+    SERVERS: (
+        server_commands.up,
+        server_commands.deploy,
+        server_commands.webhook,
+        server_commands.reconcile,
+        server_commands.sync,
+    ),
     PROJECTS: (project_commands.init, project_commands.doctor, project_commands.demo, project_commands.upgrade),
 }
 EXIT_CODES: dict[Callable[..., int], str] = {  # of the others: SUCCESS
     version_commands.validate: VERDICT,
     version_commands.stress: VERDICT,
     version_commands.verify: exit_codes("0 allowed, 1 not allowed, 2 unknown or error"),
+    server_commands.sync: exit_codes("0 nothing waits, 1 something still does, 2 error"),
     server_commands.reconcile: exit_codes("0 success, 1 an alias is on a version without a pass, 2 error"),
     project_commands.doctor: exit_codes("0 a validation can run, 1 something is missing, 2 error"),
     project_commands.demo: exit_codes("0 the demo ended as expected, 2 it did not, or error"),
@@ -59,6 +66,9 @@ EXAMPLES: dict[str, str] = {  # the arguments that each command requires
     "diff": "A.parquet B.parquet --key id",
     "trace": "models:/payments/1 --key t-00017",
     "evidence": "models:/payments/1 --html evidence.html",
+    "history": "models:/payments/1",
+    "rerun": "models:/payments/1",
+    "cancel": "models:/payments/1",
     "fixtures select": "candidates.parquet --to golden.parquet",
     "fixtures refresh": "golden requests.parquet --who Ada --why 'night payments added'",
 }
@@ -85,6 +95,26 @@ app.command(
     "seatrial.cli.evidence.app:evidence", name="evidence", group=VERSIONS,
     help="Show which results of a signed verdict support which subcategory of the NIST AI RMF, and the ML Test Score.",
     help_epilogue=exit_codes("0 success, 1 what is stored is not what was signed, 2 unknown or error"),
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.status:status", name="status", group=SERVERS,
+    help="Show every version with its verdict, and what waits, is parked, or is out of date.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.history:history", name="history", group=SERVERS,
+    help="Show every validation of a version: when, the verdict, by which code and policy, and what it changed.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.steer:rerun", name="rerun", group=SERVERS,
+    help="Validate versions again at the next 'seatrial reconcile', whatever their verdict.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.steer:cancel", name="cancel", group=SERVERS,
+    help="Close the open validation of a version without a verdict.",
+    help_epilogue=exit_codes("0 cancelled, 1 there was none, 2 error"),
 )  # fmt: skip
 app.command(
     "seatrial.cli.diff.app:diff", name="diff", group=PROJECTS,

@@ -67,6 +67,13 @@ class Outbox(Transactions):
             connection.execute(update(_outbox).where(_outbox.c.id == row.id).values(**claimed))
             return self._effect(connection, row)
 
+    def renew_effect(self, effect: OutboxEffect, lease_seconds: float = LEASE_SECONDS) -> bool:
+        """Renew the lease on an effect; False when another worker has it."""
+        mine = update(_outbox).where(_outbox.c.id == effect.id, _outbox.c.token == effect.token)
+        with self._writing() as (connection, now):
+            held = mine.where(_outbox.c.state == "open").values(due_at=now + lease_seconds)
+            return connection.execute(held).rowcount == 1
+
     def complete_effect(self, effect: OutboxEffect, result: str = "") -> None:
         """Record that an effect was applied, and its result for the effects that follow.
 
@@ -107,17 +114,18 @@ class Outbox(Transactions):
         self._give_up("parked", effect, reason)
 
     def resume_effects(self) -> int:
-        """Open every parked effect again, and return how many.
+        """Have every parked and every postponed effect due now, and return how many.
 
         What a later verdict of the version has overtaken is dropped: its tags and its alias are of another time.
         """
         later = _verdict.alias("later")
         overtaken = exists().where(later.c.subject == _outbox.c.subject, later.c.epoch > _outbox.c.epoch)
-        parked = update(_outbox).where(_outbox.c.state == "parked")
+        parked, paused = _outbox.c.state == "parked", _outbox.c.result.like(f"{POSTPONED}%")
         with self._writing() as (connection, now):
-            stale = parked.where(overtaken, _outbox.c.effect.not_like(f"{LOG}%"))
+            stale = update(_outbox).where(parked, overtaken, _outbox.c.effect.not_like(f"{LOG}%"))
             connection.execute(stale.values(state="dropped", result="A later verdict has overtaken it."))
-            return connection.execute(parked.values(state="open", due_at=now, attempt=0)).rowcount
+            resumed = update(_outbox).where(or_(parked, and_(_outbox.c.state == "open", paused)))
+            return connection.execute(resumed.values(state="open", due_at=now, attempt=0)).rowcount
 
     def _give_up(self, state: str, effect: OutboxEffect, reason: str) -> None:
         given_up = {"state": state, "result": reason[:TEXT_LENGTH]}

@@ -15,7 +15,7 @@ from typing import Any
 from seatrial import registry
 from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
-from seatrial.ledger import LOG, Fenced, Job, Ledger, OutboxEffect, identity
+from seatrial.ledger import LOG, Fenced, Job, Ledger, OutboxEffect, identity, renewed
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion.evidence import unpack
@@ -37,17 +37,15 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
         ledger: contains the effects.
         state: the project's state directory, for its trackers.
         job: apply those of its version alone, each once.
-        lease_seconds: for one effect; long enough to download a model and hash it again.
+        lease_seconds: on one effect; renewed while it is applied.
     """
     problems, tried = list[str](), set[int]()
     while (effect := ledger.next_effect(lease_seconds, job=job, tried=tried)) is not None:
         if job is not None:
             tried.add(effect.id)  # the person who waits gets the reason, and a worker tries again later
         try:
-            kind, _, tracker = effect.kind.partition(":")
-            done = _HANDLERS[kind](ledger, effect) if not tracker else _log_to(tracker, state, ledger, effect)
-            ledger.complete_effect(effect, done)
-            if kind == LOG:
+            ledger.complete_effect(effect, _applied(ledger, state, effect, lease_seconds))
+            if effect.kind.startswith(LOG):
                 ledger.discard_evidence(effect)
             crash_points.point("after-effect")
         except Fenced as error:
@@ -57,20 +55,30 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
     return problems
 
 
-def resume(project: Project) -> list[str]:
-    """Apply every parked effect again and all that is due, and have trackers hand over what waits on this disk.
+def _applied(ledger: Ledger, state: Path, effect: OutboxEffect, lease_seconds: float) -> str:
+    kind, _, tracker = effect.kind.partition(":")
+    name = f"lease of '{effect.kind}' of {effect.version.uri}"
+    with renewed(lambda: ledger.renew_effect(effect, lease_seconds), lease_seconds, name):
+        return _log_to(tracker, state, ledger, effect) if tracker else _HANDLERS[kind](ledger, effect)
+
+
+def resume(project: Project) -> tuple[list[str], list[str]]:
+    """Apply every parked and every postponed effect, and have trackers hand over what waits on this disk.
 
     Returns:
-        A sentence for each effect that was not applied, and for each run that a tracker speaks of.
+        A sentence for each run that a tracker handed over, and one for whatever still waits, with the reason.
     """
     with Ledger.of(project.state) as ledger:
         ledger.resume_effects()
-        problems = apply(ledger, project.state)
+        waiting = apply(ledger, project.state)
+    done = []
     for name in project.trackers:
         tracker = registry.tracker(name, project.state)
         if isinstance(tracker, SyncsLater):
-            problems += [f"{name}: {each}" for each in tracker.sync()]
-    return problems
+            handed_over = tracker.sync()
+            done += [f"{name}: {each}" for each in handed_over.done]
+            waiting += [f"{name}: {each}" for each in handed_over.waiting]
+    return done, waiting
 
 
 def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -13,12 +13,20 @@ if TYPE_CHECKING:
     from seatrial.reference.snapshot import Reference
 
 
+@dataclass(frozen=True)
+class HandedOver:
+    """What a tracker handed over to its server: a sentence for each run that was, and for each that waits and why."""
+
+    done: Sequence[str] = ()
+    waiting: Sequence[str] = ()
+
+
 @runtime_checkable
 class SyncsLater(Protocol):
     """A tracker that can log without its server, and hand over later what it could not."""
 
-    def sync(self) -> list[str]:
-        """Hand over what waits on this disk; return a sentence for each run that was, or that still waits and why."""
+    def sync(self) -> HandedOver:
+        """Hand over what waits on this disk, as far as the server takes it."""
         ...
 
 
