@@ -20,9 +20,10 @@ from seatrial.cli.app import main
 from seatrial.events import Outcome
 from seatrial.policy.digest import policy_digest
 from seatrial.project import QUIET
-from seatrial.promotion import attestation
+from seatrial.promotion import attestation, head
 from seatrial.promotion.assurance.then import PolicyThen, policy_then
 from seatrial.promotion.envelope import open_envelope
+from seatrial.promotion.keyring import PUBLIC_KEY, signing_key
 from seatrial.registry.mlflow.client import client
 from tests.support.assured import PIPELINE, QUALITY, Assured
 
@@ -145,6 +146,39 @@ def test_a_fail_and_an_inconclusive_support_nothing_that_was_tested(assured: Ass
     found = ask(undecided)
     assert with_status(found, "inconclusive") == {"MEASURE 2.3", "MEASURE 2.5", "MEASURE 2.11", "MANAGE 1.1"}
     assert with_status(found, "partly supported") == RECORDS
+
+
+def test_the_verdict_is_the_one_that_verify_would_take(
+    assured: Assured, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later inconclusive is told, and not used. Without ledger and head nobody knows the newest."""
+    assured.write("serving/pipeline.py", PIPELINE + "# as before\n")
+    uri = assured.register("assured-again")
+    assert assured.validate(uri, ["quality"]).outcome is Outcome.PASS
+    assert assured.validate(uri, []).outcome is Outcome.INCONCLUSIVE
+    found = ask(uri)
+    assert (found.json["run"]["outcome"], found.json["run"]["number"]) == ("pass", 1)
+    assert [(each["number"], each["outcome"]) for each in found.json["later"]] == [(2, "inconclusive")]
+    assert found.json["notes"] == []
+    assured.write("serving/pipeline.py", PIPELINE)
+    found = ask(uri)
+    assert found.json["run"]["number"] == 1
+    assert "The code here is not that of the run: serving/pipeline.py changed." in found.words
+    for file in assured.project.state.glob("ledger.db*"):
+        file.rename(tmp_path / file.name)
+    assert ask(uri).code == 0
+    version = registry.resolve(uri)
+    registry.of(uri).annotate(version, {head.TAG: ""})
+    found = ask(uri)
+    assert (found.code, found.json) == (2, None)
+    assert "its signed head is missing" in found.words
+    for file in tmp_path.glob("ledger.db*"):
+        file.rename(assured.project.state / file.name)
+    signing_key(tmp_path)
+    monkeypatch.setenv(PUBLIC_KEY, str(tmp_path / "keys"))
+    found = ask(uri)
+    assert (found.code, found.json) == (2, None)
+    assert "is signed by a key that is not trusted here" in found.words
 
 
 def test_a_threshold_that_changed_after_the_run_is_not_taken_for_that_of_the_run(assured: Assured, ask: Ask) -> None:

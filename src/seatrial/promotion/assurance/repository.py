@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from seatrial.errors import SeatrialError
 
 SECONDS = 60.0  # for one command
 MOST = 500  # commits of the folder, the newest first
-MOST_BYTES = 2**22  # of one file
-QUIET = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "core.hooksPath=/dev/null", "--no-pager")
+MOST_BYTES = 2**24  # of the files of one commit
+QUIET = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "core.hooksPath=/dev/null", "--no-pager",
+         "--literal-pathspecs")  # fmt: skip
+ALONE = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
 OURS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE", "GIT_PREFIX")
 
 
@@ -57,10 +59,7 @@ class History:
 
     def files(self, commit: str) -> dict[str, bytes]:
         """Return the files of the folder in a commit, by their paths below it; a link is none."""
-        listed = self._git("ls-tree", "-r", "-z", commit, "--", "./").decode("utf-8", "surrogateescape").split("\0")
-        entries = (line.partition("\t") for line in listed if line)
-        found = {path: about.split() for about, _, path in entries}
-        return {path: _blob(self.folder, id_) for path, (mode, _, id_) in found.items() if mode.startswith("100")}
+        return dict(_files(self.folder, commit))
 
     def _git(self, *words: str) -> bytes:
         return _git(self.folder, *words)
@@ -85,21 +84,38 @@ def history_of(folder: Path) -> History:
     return History(folder, frozenset(file.read_text(encoding="ascii").split() if file.is_file() else ()))
 
 
-@cache
-def _blob(folder: Path, id_: str) -> bytes:
-    size = int(_git(folder, "cat-file", "-s", id_))
-    if size > MOST_BYTES:
-        raise NoHistory(f"a file of the policy has more than {MOST_BYTES:,} bytes")
-    return _git(folder, "cat-file", "blob", id_)
+@lru_cache(MOST)
+def _files(folder: Path, commit: str) -> tuple[tuple[str, bytes], ...]:
+    listed = _git(folder, "ls-tree", "-r", "-l", "-z", commit, "--", "./").decode("utf-8", "surrogateescape")
+    entries = (line.partition("\t") for line in listed.split("\0") if line)
+    found = {path: about.split() for about, _, path in entries}
+    wanted = {path: id_ for path, (mode, _, id_, _) in found.items() if mode.startswith("100")}
+    given = "".join(f"{id_}\n" for id_ in wanted.values()).encode()
+    try:
+        if sum(int(found[path][3]) for path in wanted) > MOST_BYTES:
+            raise NoHistory(f"the policy has more than {MOST_BYTES:,} bytes")
+        return tuple(zip(wanted, _blobs(_git(folder, "cat-file", "--batch", given=given)), strict=True))
+    except ValueError as error:
+        raise NoHistory("files of its older commits are not in this clone: git fetch --refetch --no-filter") from error
 
 
-def _git(folder: Path, *words: str) -> bytes:
+def _blobs(answered: bytes) -> Iterator[bytes]:
+    """Yield the contents that ``git cat-file --batch`` answers: for each a line that ends in its size, then itself."""
+    at = 0
+    while at < len(answered):
+        end = answered.index(b"\n", at)
+        size = int(answered[at:end].split()[-1])
+        yield answered[end + 1 : end + 1 + size]
+        at = end + 2 + size
+
+
+def _git(folder: Path, *words: str, given: bytes = b"") -> bytes:
     told = {name: value for name, value in os.environ.items() if name not in OURS}
     try:
         done = subprocess.run(  # noqa: S603  Git, with words of ours and ids that it gave
             ["git", "-C", str(folder), *QUIET, *words],  # noqa: S607  the one that people use here
-            capture_output=True, check=False, timeout=SECONDS, stdin=subprocess.DEVNULL,
-            env={**told, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            capture_output=True, check=False, timeout=SECONDS, input=given,
+            env={**told, **ALONE},
         )  # fmt: skip
     except FileNotFoundError as error:
         raise NoHistory("Git is not installed") from error

@@ -64,7 +64,7 @@ def policy_then(folder: Path, digest: str, began: float) -> PolicyThen:
         history = history_of(folder)
         found = _commit_with(history, digest, began)
         if found is None and not same:
-            return PolicyThen(None, {}, not same, f"{_ELSEWHERE} no commit of it that is here does either.")
+            return PolicyThen(None, {}, not same, f"{_ELSEWHERE} none of its commits that are here says the same.")
         base, files = (found.id, history.files(found.id)) if found else ("HEAD", now)
         origins = {name: _origin(history, base, name, content, began) for name, content in files.items()}
         return PolicyThen(files, origins, not same)

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from seatrial.formatting import without_user
 from seatrial.pipeline import SERVICE
 from seatrial.policy.consumers import FOLDER
 from seatrial.policy.refusals import literal
 from seatrial.policy.service import FILE
 from seatrial.promotion.assurance.mapping import OTHER, every_setting, settings_of
+from seatrial.sinks.text import neutral
 
 OF_A_STAGE = ("tolerances", "expectations", "quality")
 TABLES_OF_TABLES = ("dependencies", "checks")
@@ -40,7 +42,7 @@ class Declared:
     @property
     def id(self) -> str:
         """What results refer to it by."""
-        return f"{self.file}: {self.name}"
+        return neutral(f"{self.file}: {self.name}")
 
 
 def declared(files: Mapping[str, bytes]) -> tuple[Declared, ...]:
@@ -108,7 +110,8 @@ def _settings(file: str, stage: str, module: ast.Module) -> Iterator[Declared]:
 
 
 def _short(said: str) -> str:
-    return said if len(said) <= LONG else f"{said[: LONG - 1]}…"
+    shown = without_user(said)
+    return shown if len(shown) <= LONG else f"{shown[: LONG - 1]}…"
 
 
 def _bound(node: ast.stmt) -> tuple[list[str], ast.expr | None]:
