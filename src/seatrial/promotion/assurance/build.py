@@ -47,7 +47,8 @@ def evidence_of(signed: SignedVerdict, policy: PolicyThen) -> model.Evidence:
     settings = declared(policy.files or {})
     thresholds, results = thresholds_of(policy, settings), results_of(verdict, policy, settings)
     summary = neutral(verdict.summary, 1_000)
-    shown = Shown(verdict.outcome, summary, results, thresholds, settings, policy.reason, verdict.dependencies)
+    known = policy.files is not None
+    shown = Shown(verdict.outcome, summary, results, thresholds, settings, known, verdict.dependencies)
     rmf, paper = sources()
     return model.Evidence(
         format=1,

@@ -10,7 +10,7 @@ from seatrial.formatting import plural
 from seatrial.pipeline import SERVICE
 from seatrial.promotion.assurance import model
 from seatrial.promotion.assurance.mapping import Subcategory, shows, subcategories
-from seatrial.promotion.assurance.results import GOOD, not_counted, worst
+from seatrial.promotion.assurance.results import GOOD, UNKNOWN, not_counted, worst
 from seatrial.promotion.assurance.thresholds import Declared, of_case
 
 NO_THRESHOLD = "The policy declares no threshold."
@@ -26,7 +26,7 @@ class Shown:
         results: of its cases.
         thresholds: of the policy of the run.
         settings: the same, with the arguments that each sets.
-        unknown: why the policy of the run is not known, as a sentence; empty where it is.
+        known: whether the policy of the run is.
         dependencies: of the pipeline.
     """
 
@@ -35,7 +35,7 @@ class Shown:
     results: tuple[model.Result, ...]
     thresholds: tuple[model.Threshold, ...]
     settings: tuple[Declared, ...]
-    unknown: str = ""
+    known: bool = True
     dependencies: tuple[str, ...] = ()
 
     def of(self, checks: Iterable[str], declares: Iterable[str] = ()) -> tuple[model.Result, ...]:
@@ -46,7 +46,7 @@ class Shown:
 
     def not_counted(self, found: Iterable[model.Result]) -> str:
         """Return why some results are not counted, as a sentence; empty where all are."""
-        return not_counted(found, {each.id: each for each in self.thresholds}, self.unknown)
+        return not_counted(found, {each.id: each for each in self.thresholds}, known=self.known)
 
     def _names(self, result: model.Result) -> set[str]:
         return {name for each in of_case(self.settings, result.check, result.stage or None) for name in each.names}
@@ -73,8 +73,8 @@ def _assessed(of: Subcategory, shown: Shown) -> model.Subcategory:
 
 def _checked(of: Subcategory, shown: Shown, found: tuple[model.Result, ...]) -> tuple[model.Status, str]:
     if not found:
-        unknown = of.declares and shown.unknown and shown.of(of.checks)
-        return "not assessed", shown.unknown if unknown else of.because
+        undeclared = of.declares and not shown.known and shown.of(of.checks)
+        return "not assessed", UNKNOWN if undeclared else of.because
     gravest = worst(found)
     bad = [each for each in found if each.state not in GOOD]
     if gravest == "failed":
@@ -107,8 +107,8 @@ def _verdict(of: Subcategory, shown: Shown) -> tuple[model.Status, str]:
 def _records(of: Subcategory, shown: Shown) -> tuple[model.Status, str]:
     if not any(each.compared for each in shown.results):
         return "not assessed", of.because
-    if of.committed and shown.unknown:
-        return "not counted", shown.unknown
+    if of.committed and not shown.known:
+        return "not counted", UNKNOWN
     if of.committed and not shown.thresholds:
         return "not assessed", NO_THRESHOLD
     if of.committed and (out := [each for each in shown.thresholds if not each.counted]):

@@ -16,6 +16,7 @@ from seatrial.sinks.text import neutral
 
 GOOD = ("passed", "warning")
 OPEN = "not evaluated"
+UNKNOWN = "The policy of the run is not known."
 ALL_COUNT = ("environment",)  # checks without a threshold: known also where the policy is not
 
 
@@ -47,19 +48,19 @@ def worst(found: Iterable[Result]) -> str:
     return "inconclusive" if OPEN in states else "passed"
 
 
-def not_counted(found: Iterable[Result], thresholds: Mapping[str, Threshold], unknown: str) -> str:
+def not_counted(found: Iterable[Result], thresholds: Mapping[str, Threshold], *, known: bool) -> str:
     """Return why some results are not counted, as a sentence; empty where all are.
 
     Args:
         found: the results.
         thresholds: by id.
-        unknown: why the policy of the run is not known; empty where it is.
+        known: whether the policy of the run is.
     """
     out = [each for each in found if not each.counted]
     if not out:
         return ""
-    if unknown:
-        return unknown
+    if not known:
+        return UNKNOWN
     reasons = {thresholds[t].reason: t for each in out for t in each.thresholds if not thresholds[t].counted}
     return " ".join(f"{threshold}: {reason}" for reason, threshold in reasons.items())
 
