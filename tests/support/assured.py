@@ -77,14 +77,15 @@ class Assured:
         late = pd.DataFrame({"id": rows["id"], "late": (x + rng.normal(size=ROWS) / 2 > 0).astype(int)})
         capture(self.project.pipeline(), rows, model=2.0, labels=late).save(root / "reference")
 
-    def git(self, *words: str, at: str = LONG_AGO, author: str = "Ada Lovelace") -> None:
-        """Run Git in the project, as a person at a time."""
+    def git(self, *words: str, at: str = LONG_AGO, author: str = "Ada Lovelace") -> bytes:
+        """Run Git in the project, as a person at a time; return what it prints."""
         who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
                for what, value in (("NAME", author), ("EMAIL", "ada@example.org"), ("DATE", at))}  # fmt: skip
         alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        subprocess.run(
+        done = subprocess.run(
             ["git", "-C", str(self.root), *words], check=True, capture_output=True, env={**os.environ, **who, **alone}
         )
+        return done.stdout
 
     def commit(self, *, at: str = LONG_AGO, author: str = "Ada Lovelace") -> None:
         """Commit everything, in a repository that is made where there is none."""
@@ -92,6 +93,15 @@ class Assured:
             self.git("init", "-q", "-b", "main")
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "change", at=at, author=author)
+
+    def sign(self) -> None:
+        """Give the newest commit a signature that is none."""
+        head, body = self.git("cat-file", "commit", "HEAD").split(b"\n\n", 1)
+        (self.root / ".git" / "signed").write_bytes(
+            head + b"\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----\n\n" + body
+        )
+        made = self.git("hash-object", "-t", "commit", "-w", str(self.root / ".git" / "signed"))
+        self.git("reset", "-q", "--hard", made.decode().strip())
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the project."""

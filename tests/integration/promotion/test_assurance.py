@@ -283,6 +283,13 @@ def test_the_author_of_a_file_is_who_changed_what_it_says(assured: Assured, tmp_
     assert origins(policy_then(folder, digest, began)) == {
         "service.toml": ("Eve", True), "score.py": ("Ada Lovelace", True),
     }  # fmt: skip
+    assured.write("expectations/service.toml", "")
+    assured.commit(at="2026-04-01T00:00:00+00:00", author="Trent")
+    assured.git("revert", "-n", "HEAD")
+    assured.commit(at=TOO_LATE, author="Bob")
+    assert origins(policy_then(folder, digest, began))["service.toml"] == ("Eve", True)
+    assert origins(policy_then(folder, digest, 3e9))["service.toml"] == ("Bob", True)
+    assured.git("reset", "-q", "--hard", "HEAD~2")
     before_eve = policy_then(folder, digest, 1_769_000_000.0)
     assert origins(before_eve)["service.toml"] == ("Eve", False)
     assured.git("clone", "-q", "--depth", "1", f"file://{assured.root}", str(tmp_path / "shallow"))
@@ -293,11 +300,12 @@ def test_the_author_of_a_file_is_who_changed_what_it_says(assured: Assured, tmp_
 
 
 def test_no_program_of_the_repository_runs(assured: Assured, tmp_path: Path) -> None:
-    """Neither a monitor of files nor a hook nor a pager that its configuration names."""
+    """Neither a monitor of files nor a pager nor what shows signatures, of a commit that has one."""
     trap = tmp_path / "ran"
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\ntouch {trap}\n", encoding="utf-8")
     program.chmod(0o755)
+    assured.sign()
     for name in ("core.fsmonitor", "core.pager", "gpg.program", "diff.external"):
         assured.git("config", name, str(program))
     assured.git("config", "log.showSignature", "true")

@@ -14,8 +14,7 @@ from seatrial.errors import SeatrialError
 SECONDS = 60.0  # for one command
 MOST = 500  # commits of the folder, the newest first
 MOST_BYTES = 2**24  # of the files of one commit
-QUIET = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "core.hooksPath=/dev/null", "--no-pager",
-         "--literal-pathspecs")  # fmt: skip
+QUIET = ("-c", "log.showSignature=false", "--no-pager", "--literal-pathspecs")  # a signature is shown by a program
 ALONE = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
 OURS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE", "GIT_PREFIX")
 
