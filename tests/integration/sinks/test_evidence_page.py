@@ -41,5 +41,5 @@ def test_no_page_is_wider_than_its_window_and_axe_finds_nothing(name: str, brows
         page.emulate_media(color_scheme=scheme)
         found = Axe().run(page).response["violations"]
         assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == [], scheme
-    assert page.locator("h1").inner_text() == f"Evidence: {PAGES[name].run.outcome}"
+    assert PAGES[name].run.summary[:40] in page.locator(".summary").inner_text()
     page.close()

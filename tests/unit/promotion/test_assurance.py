@@ -75,16 +75,22 @@ def test_thresholds_are_read_and_not_run() -> None:
     files = {
         **POLICY,
         "broken.py": b"from common import tolerances\nraise SystemExit\nLIMITS = Quality(groups={})\nquality = LIMITS",
+        "hidden.py": b"if True:\n    tolerances = {}\nwith open('a') as quality:\n    pass",
+        "star.py": b"from common import *",
+        "twice.py": b"quality = 1\nquality = Quality(groups={})",
         "fixtures.toml": b"[fixtures.a]\nsource = 'edges'",
     }
     found = {each.id: each for each in declared(files)}
     assert {*found} == {
         "service.toml: slo", "service.toml: dependencies.store", "features.py: features.expectations",
-        "score.py: score.quality", "contract/app/one.json: contract/", "broken.py: broken.tolerances",
-        "broken.py: broken.quality",
+        "score.py: score.quality", "contract/app/one.json", "broken.py: broken.tolerances",
+        "broken.py: broken.quality", "hidden.py: hidden.tolerances", "hidden.py: hidden.quality",
+        "star.py: star.tolerances", "star.py: star.expectations", "star.py: star.quality", "twice.py: twice.quality",
     }  # fmt: skip
     assert found["service.toml: slo"].value == "limit_ms = 250, rate = 10"
     assert "groups" in found["broken.py: broken.quality"].names
+    assert found["hidden.py: hidden.tolerances"].value == "set by other code of the file"
+    assert found["twice.py: twice.quality"].value == "Quality(groups={})"
     assert found["broken.py: broken.tolerances"].value == "from common import tolerances"
 
 

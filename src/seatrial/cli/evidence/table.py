@@ -12,7 +12,7 @@ from seatrial.formatting import number, plural
 from seatrial.promotion.assurance.model import Evidence
 from seatrial.sinks.text import neutral
 
-SAID = 220  # characters of a reason
+SAID = 400  # characters of a reason
 
 
 def show(evidence: Evidence) -> None:

@@ -20,7 +20,7 @@ from seatrial.sinks.text import neutral
 SHOWN = 500  # rows of a table
 NUMBERS = 40  # of one result
 SLUGS = {  # the style of each state and status; the words are always there too
-    "passed": "passed", "warning": "passed", "covered": "passed", "partly supported": "passed", "partly": "warning",
+    "passed": "passed", "warning": "passed", "covered": "passed", "partly supported": "passed", "partly": "downstream",
     "failed": "origin", "failed (origin)": "origin", "downstream": "downstream", "inconclusive": "not-evaluated",
     "not evaluated": "not-evaluated", "not counted": "not-evaluated", "not assessed": "not-run", "no": "not-run",
 }  # fmt: skip

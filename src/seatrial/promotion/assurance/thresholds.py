@@ -20,7 +20,8 @@ from seatrial.sinks.text import neutral
 OF_A_STAGE = ("tolerances", "expectations", "quality")
 TABLES_OF_TABLES = ("dependencies", "checks")
 LONG = 400  # characters of a value that are shown
-STAGE = "STAGE"
+STAR, IN_CODE = "*", "set by other code of the file"
+STAGE, EXAMPLE = "STAGE", f"{FOLDER}/"  # in the map
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Declared:
     @property
     def id(self) -> str:
         """What results refer to it by."""
-        return neutral(f"{self.file}: {self.name}")
+        return neutral(self.file if self.name == EXAMPLE else f"{self.file}: {self.name}")
 
 
 def declared(files: Mapping[str, bytes]) -> tuple[Declared, ...]:
@@ -60,8 +61,8 @@ def declared(files: Mapping[str, bytes]) -> tuple[Declared, ...]:
         elif path.suffix == ".py" and len(path.parts) == 1:
             found += _settings(name, path.stem, ast.parse(content))
         elif path.parts[0] == FOLDER:
-            found.append(Declared(name, f"{FOLDER}/", "what a consumer relies on"))
-    return tuple(found)
+            found.append(Declared(name, EXAMPLE, "what a consumer relies on"))
+    return tuple({each.id: each for each in found}.values())
 
 
 def of_case(every: tuple[Declared, ...], check: str, stage: str | None) -> tuple[Declared, ...]:
@@ -74,7 +75,7 @@ def _is(setting: Declared, pattern: str, stage: str | None) -> bool:
     if pattern.startswith(f"{STAGE}."):
         mine = stage in (table, SERVICE, None)  # the service, and the whole path, are judged by all stages' files
         return setting.file.endswith(".py") and last == pattern.removeprefix(f"{STAGE}.") and mine
-    if pattern == setting.name == f"{FOLDER}/":
+    if pattern == setting.name == EXAMPLE:
         return True
     if setting.file != FILE:
         return False
@@ -98,29 +99,32 @@ def _tables(document: Mapping[str, Any]) -> Iterator[Declared]:
 
 
 def _settings(file: str, stage: str, module: ast.Module) -> Iterator[Declared]:
-    """Yield the settings of a stage's file: what is assigned, defined or imported under their names."""
-    for node in module.body:
-        names, value = _bound(node)
-        for name in set(names) & {*OF_A_STAGE}:
-            said = " ".join(ast.unparse(value if value is not None else node).split())
-            within = module if isinstance(value, ast.Name) else node
-            calls = [each for each in ast.walk(within) if isinstance(each, ast.Call)]
-            arguments = {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
-            yield Declared(file, f"{stage}.{name}", _short(said), frozenset({name, *arguments}))
+    """Yield the settings of a stage's file: what is assigned, defined or imported under their names, wherever in it."""
+    plain = {name: node for node in module.body for name in _bound(node)}
+    bound = {name for node in ast.walk(module) for name in _bound(node)}
+    for name in OF_A_STAGE if STAR in bound else sorted(bound & {*OF_A_STAGE}):
+        node = plain.get(name)
+        value = getattr(node, "value", None) or node
+        said = " ".join(ast.unparse(value).split()) if value is not None else IN_CODE
+        within = module if value is None or isinstance(value, ast.Name) else value
+        calls = [each for each in ast.walk(within) if isinstance(each, ast.Call)]
+        arguments = {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
+        yield Declared(file, f"{stage}.{name}", _short(said), frozenset({name, *arguments}))
+
+
+def _bound(node: ast.AST) -> list[str]:
+    """Return the names that a node gives a value to."""
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id] if node.value is not None else []
+    if isinstance(node, ast.FunctionDef):
+        return [node.name]
+    if isinstance(node, ast.ImportFrom | ast.Import):
+        return [alias.asname or alias.name for alias in node.names]
+    return [node.id] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else []
 
 
 def _short(said: str) -> str:
     shown = without_user(said)
     return shown if len(shown) <= LONG else f"{shown[: LONG - 1]}…"
-
-
-def _bound(node: ast.stmt) -> tuple[list[str], ast.expr | None]:
-    if isinstance(node, ast.Assign):
-        return [target.id for target in node.targets if isinstance(target, ast.Name)], node.value
-    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        return [node.target.id], node.value
-    if isinstance(node, ast.FunctionDef):
-        return [node.name], None
-    if isinstance(node, ast.ImportFrom):
-        return [alias.asname or alias.name for alias in node.names], None
-    return [], None
