@@ -40,6 +40,8 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     SERVERS: (
         server_commands.up,
         server_commands.deploy,
+        server_commands.undeploy,
+        server_commands.worker,
         server_commands.webhook,
         server_commands.reconcile,
         server_commands.sync,
@@ -115,6 +117,11 @@ app.command(
     "seatrial.cli.fleet.steer:cancel", name="cancel", group=SERVERS,
     help="Close the open validation of a version without a verdict.",
     help_epilogue=exit_codes("0 cancelled, 1 there was none, 2 error"),
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.steer:prune", name="prune", group=SERVERS,
+    help="Delete old results, downloaded models, leftovers of killed processes, and old flow runs of this project.",
+    help_epilogue=SUCCESS,
 )  # fmt: skip
 app.command(
     "seatrial.cli.diff.app:diff", name="diff", group=PROJECTS,

@@ -23,6 +23,7 @@ from seatrial.promotion.commit import give_up, owner
 from seatrial.promotion.elsewhere import SignedVerdict, signed_verdict
 from seatrial.promotion.envelope import InvalidEnvelope
 from seatrial.promotion.triggers import polling
+from seatrial.registry.unavailable import is_unavailable
 
 LEASE_SECONDS = 60.0  # renewed every third of it; the job of a dead worker is due after one
 
@@ -50,11 +51,21 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
     plan = polling.plan_scan(watermarks, now)
     here = registry.named(project.registry)
     if model:
-        new = ledger.observe(polling.matching_models(here.changed_since(model=model), project.models))
-        return RegistryScan(new, full=False)
+        found = polling.matching_models(here.changed_since(model=model), project.models)
+        return RegistryScan(ledger.observe(polling.started(found, watermarks)), full=False)
     listed = here.changed_since(plan.since)
     after = polling.watermarks_after(plan, listed, watermarks, now)
-    return RegistryScan(ledger.observe(polling.matching_models(listed, project.models), after), plan.full)
+    ours = polling.started(polling.matching_models(listed, project.models), watermarks)
+    return RegistryScan(ledger.observe(ours, after), plan.full)
+
+
+def start(ledger: Ledger, since: str) -> None:
+    """Have versions validated that were registered at ``since`` or later; see :func:`polling.start_from`.
+
+    Raises:
+        UsageError: ``since`` is no date.
+    """
+    ledger.observe([], polling.start_from(since, ledger.now()))
 
 
 def validate_outdated(ledger: Ledger, project: Project, *, model: str = "") -> int:
@@ -177,9 +188,11 @@ def _gave_up(job: Job, reason: str) -> str:
 
 
 def _is_environment_error(error: BaseException | None, job: Job) -> bool:
-    """Return whether an error is not the version's: the registry or the orchestration server is down."""
+    """Return whether an error is not the version's: a registry, an object store, a disk or Prefect is away or full."""
     import httpx
 
+    if is_unavailable(error):
+        return True
     while error is not None:
         if isinstance(error, httpx.HTTPError):
             return True
