@@ -143,7 +143,7 @@ def accepted(name: str, suffix: str = "") -> str:
 
     Example:
         >>> accepted("shop ranker", "-report")
-        'shop-ranker-6eb2b6c0-report'
+        'shop-ranker-c14c1401-report'
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[: NAME_LENGTH - len(suffix) - 9]
     changed = "" if plain == name else f"-{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"

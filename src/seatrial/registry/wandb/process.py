@@ -79,9 +79,14 @@ def run(command: Sequence[str], folder: Path, request: str = "") -> subprocess.C
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             done = subprocess.run(  # noqa: S603  our own interpreter
-                command, input=request.encode("utf-8", "replace"), stdout=out, stderr=err, env=environ(folder), timeout=SECONDS,
+                command,
+                input=request.encode("utf-8", "replace"),
+                stdout=out,
+                stderr=err,
+                env=environ(folder),
+                timeout=SECONDS,
                 check=False,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired as error:
             raise refused(f"it took more than {SECONDS:g} seconds") from error
         out.seek(0)

@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import RegistryError, UsageError, unknown
+from seatrial.errors import SeatrialError, UsageError, unknown
 from seatrial.io import strict_json
 from seatrial.io.files import atomic_write
+from seatrial.registry.capabilities import HandedOver
 from seatrial.registry.wandb import process
 from seatrial.registry.wandb.content import ENTITY, RunContent, run_content
 
@@ -74,21 +75,22 @@ class WandbTracker:
         record.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(record, json.dumps(kept).encode())
 
-    def sync(self) -> list[str]:
-        """Upload every offline run, and link its report where that is wanted; return a line for each run.
+    def sync(self) -> HandedOver:
+        """Upload every offline run, and link its report where that is wanted.
 
         A run that was uploaded by ``wandb sync`` is not uploaded again.
-
-        Raises:
-            RegistryError: W&B refused one, does not answer, or is not to be called (offline). The rest stays pending.
         """
-        records = [p for p in sorted(self._pending.glob("*.json")) if not p.with_suffix(SYNCED).exists()]
-        if records and mode() == "offline":
-            raise RegistryError(
-                f"{len(records)} offline run(s) of Weights & Biases wait for their upload. Set WANDB_API_KEY and unset "
-                f"{MODE}, then type: seatrial sync"
-            )
-        return [self._sync(record) for record in records]
+        done, waiting = list[str](), list[str]()
+        for record in sorted(self._pending.glob("*.json")):
+            if record.with_suffix(SYNCED).exists():
+                continue
+            try:
+                if mode() == "offline":
+                    raise UsageError(f"It is to stay offline. Set WANDB_API_KEY, unset {MODE}, then: seatrial sync")
+                done.append(self._sync(record))
+            except SeatrialError as error:
+                waiting.append(f"{record.stem}: {error}")
+        return HandedOver(done, waiting)
 
     def _sync(self, record: Path) -> str:
         kept = strict_json.loads(record.read_bytes())

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.errors import RegistryError, UsageError
+from seatrial.errors import UsageError
 from seatrial.events import Outcome
+from seatrial.registry.capabilities import HandedOver
 from seatrial.registry.protocol import Fetched, Version
 from seatrial.registry.runs import run_payload
 from seatrial.registry.wandb import process
@@ -92,11 +93,11 @@ def test_everything_that_was_logged_is_in_the_file(outcome: Outcome, exit_code: 
 def test_offline_runs_wait_for_their_upload(tmp_path: Path) -> None:
     """``sync`` says what to set; without any it does nothing."""
     tracker = WandbTracker(tmp_path)
-    assert tracker.sync() == []
+    assert tracker.sync() == HandedOver([], [])
     (tmp_path / "wandb" / "pending").mkdir(parents=True)
     (tmp_path / "wandb" / "pending" / "seatrial-1.json").write_text(json.dumps({"folder": "x"}))
-    with pytest.raises(RegistryError, match="seatrial sync"):
-        tracker.sync()
+    (waits,) = tracker.sync().waiting
+    assert "WANDB_API_KEY" in waits
 
 
 def test_a_mode_that_logs_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
