@@ -47,7 +47,7 @@ def deploy(*, receiver: str | None = None, project: Path = Path(), quiet: Flag =
 
 
 def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()) -> int:
-    """Receive MLflow's registry webhooks and start a validation for each, until Ctrl-C.
+    """Receive the webhooks of MLflow or Weights & Biases and start a validation for each, until Ctrl-C.
 
     Args:
         host: address to listen on.

@@ -10,7 +10,7 @@ from seatrial.errors import ProjectError
 from seatrial.orchestration import prefect_api
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
-from seatrial.promotion.triggers import webhook
+from seatrial.promotion.triggers import mlflow, webhook
 from seatrial.promotion.triggers.delivery import Delivery
 from seatrial.registry.capabilities import SendsWebhooks
 
@@ -37,7 +37,7 @@ def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
     lines += [f"Automation: {name}." for name in prefect_api.create_automations(project)]
     lines += filter(None, [outdated_flows(project)])
     if receiver:
-        address = receiver.rstrip("/") + webhook.PATH
+        address = receiver.rstrip("/") + mlflow.PATH
         found = registry.named(project.registry)
         if not isinstance(found, SendsWebhooks):
             raise ProjectError(
@@ -70,4 +70,4 @@ def receive(directory: Path, *, host: str, port: int) -> None:
         parameters = {"name": newest.name, "number": newest.number}
         prefect_api.start_run(prefect_api.REGISTERED, parameters, f"delivery-{newest.id}")
 
-    webhook.serve(webhook.Receiver(webhook.secret(project.state), inbox, dispatch), host=host, port=port)
+    webhook.serve(webhook.Receiver(webhook.senders(project.state), inbox, dispatch), host=host, port=port)
