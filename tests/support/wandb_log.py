@@ -8,24 +8,13 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.support.wandb_runs import Found
+
 HEADER, BLOCK, CHUNK = b":W&B\xe1\xbe\x00", 32 * 1024, struct.Struct("<IHB")
-
-
-@dataclass(frozen=True)
-class LoggedRun:
-    """What one transaction log holds."""
-
-    run: Any
-    config: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    artifacts: Mapping[str, Any]
-    exit_code: int | None
-    kinds: frozenset[str]
 
 
 def records(path: Path) -> Iterator[Any]:
@@ -50,24 +39,40 @@ def records(path: Path) -> Iterator[Any]:
             yield record
 
 
-def read(folder: Path) -> LoggedRun:
+def kinds(folder: Path) -> set[str]:
+    """Return the kinds of the records of a run's folder."""
+    (path,) = folder.glob("*.wandb")
+    return {record.WhichOneof("record_type") for record in records(path)}
+
+
+def read(folder: Path) -> Found:
     """Return the run of a folder."""
     (path,) = folder.glob("*.wandb")
-    run, config, summary, artifacts, exit_code, kinds = None, {}, {}, {}, None, set()
+    run: Any = None
+    exit_code: int | None = None
+    config, summary, artifacts = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for record in records(path):
-        kind = record.WhichOneof("record_type")
-        kinds.add(kind)
-        if kind == "run":
-            run = record.run
-            config |= {item.key: json.loads(item.value_json) for item in run.config.update}
-        elif kind == "summary":
-            for item in record.summary.update:
-                _put(summary, [item.key] if item.key else list(item.nested_key), json.loads(item.value_json))
-        elif kind == "artifact":
-            artifacts[record.artifact.name] = record.artifact
-        elif kind == "exit":
-            exit_code = record.exit.exit_code
-    return LoggedRun(run, config, summary, artifacts, exit_code, frozenset(kinds))
+        match record.WhichOneof("record_type"):
+            case "run":
+                run = record.run
+                config |= {item.key: json.loads(item.value_json) for item in run.config.update}
+            case "summary":
+                for item in record.summary.update:
+                    _put(summary, [item.key] if item.key else list(item.nested_key), json.loads(item.value_json))
+            case "artifact":
+                artifacts[record.artifact.type] = record.artifact
+            case "exit":
+                exit_code = record.exit.exit_code
+    table = json.loads((folder / "files" / summary["findings"]["path"]).read_text())
+    return Found(
+        config, summary, list(run.tags), run.notes, run.run_group, run.job_type, exit_code, table,
+        _artifact(artifacts["seatrial-report"]), _artifact(artifacts["seatrial-reference"]),
+    )  # fmt: skip
+
+
+def _artifact(logged: Any) -> tuple[dict[str, Any], set[str], dict[str, bytes]]:
+    files = {e.path: e.ref.encode() if e.ref else Path(e.local_path).read_bytes() for e in logged.manifest.contents}
+    return json.loads(logged.metadata), set(logged.aliases), files
 
 
 def _put(into: dict[str, Any], path: list[str], value: Any) -> None:

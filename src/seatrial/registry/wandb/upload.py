@@ -1,4 +1,4 @@
-"""Log one run, or link one report, in a process of its own: ``python -m seatrial.registry.wandb.upload``.
+"""Log one run, or confirm uploaded ones, in a process of its own: ``python -m seatrial.registry.wandb.upload``.
 
 The wandb package replaces ``sys.exit`` and the exception hook, keeps its settings for the life of a process and waits
 for uploads when the process ends. A judge that ran it could not end it, so it runs here, and the judge ends this
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seatrial.registry.wandb.content import COLUMNS, COMPLETE
@@ -27,7 +27,7 @@ def main() -> int:
         reply = {"error": f"{type(error).__name__}: {error}"}
     sys.stdout.write("\n" + json.dumps(reply) + "\n")
     sys.stdout.flush()
-    return int("error" in reply)  # by which the package ends a run that is not complete
+    return int("error" in reply)
 
 
 def log(content: Mapping[str, Any], artifacts: str, root: str, mode: str) -> dict[str, Any]:
@@ -79,12 +79,26 @@ def log(content: Mapping[str, Any], artifacts: str, root: str, mode: str) -> dic
     return {"folder": where, "offline": offline}
 
 
-def link(path: str, target: str, alias: str) -> dict[str, Any]:
-    """Link a logged artifact, ``entity/project/name:alias``, to a collection of the Registry, with an alias."""
+def confirm(reports: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """Look up reports that were uploaded, and link each, with an alias, to a collection of the Registry.
+
+    Args:
+        reports: each with its path, ``entity/project/name:alias``, the collection, which may be empty, and the alias.
+
+    Returns:
+        The reports that are not as they should be: path to reason.
+    """
     import wandb
 
-    wandb.Api(timeout=API_SECONDS).artifact(path).link(target, aliases=[alias])
-    return {}
+    api, failed = wandb.Api(timeout=API_SECONDS), dict[str, str]()
+    for path, collection, alias in reports:
+        try:
+            report = api.artifact(path)
+            if collection:
+                report.link(collection, aliases=[alias])
+        except Exception as error:  # noqa: BLE001  the other reports are confirmed all the same
+            failed[path] = f"{type(error).__name__}: {error}"
+    return {"failed": failed}
 
 
 def _artifact(described: Mapping[str, Any]) -> Any:
@@ -139,7 +153,8 @@ def _settings() -> Any:
     )
 
 
-ACTIONS: Mapping[str, Callable[..., dict[str, Any]]] = {"log": log, "link": link}
+ACTIONS: Mapping[str, Callable[..., dict[str, Any]]] = {"log": log, "confirm": confirm}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.exit(code)  # looked up after the package replaced it: by this code it ends a run that is not complete
