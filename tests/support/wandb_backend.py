@@ -131,7 +131,7 @@ class LoggingBackend:
         return {"entity": {"organization": {"name": ORGANIZATION, "orgEntity": {"name": ORG_ENTITY}}, "user": None}}
 
     def FetchOrganization(self, org: str) -> Any:
-        entity = {"__typename": "Entity", "id": "RW50aXR5OjE=", "name": ORG_ENTITY, "entityType": "ORGANIZATION"}
+        entity = {"__typename": "Entity", "id": "RW50aXR5OjE=", "name": ORG_ENTITY, "entityType": "organization"}
         return {"organization": {"id": "T3JnOjE=", "name": org, "orgEntity": entity}}
 
     def IsProjectReadOnly(self, entity: str, project: str) -> Any:

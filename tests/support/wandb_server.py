@@ -92,6 +92,14 @@ class Backend(LoggingBackend):
         membership = {"artifactMembership": {"files": {"pageInfo": page, "edges": edges}}}
         return {"project": {"artifactCollection": {"__typename": "ArtifactPortfolio", **membership}}}
 
+    def ProjectArtifacts(self, entity: str, project: str, collection: str, perPage: int, **_: Any) -> Any:
+        found = self.collections[entity, project, collection]
+        edges = [{"version": f"v{i}", "node": self.artifact(self.artifacts[a])} for i, a in found.members.items()]
+        page = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
+        artifacts = {"artifacts": {"totalCount": len(edges), "pageInfo": page, "edges": edges}}
+        collected = {"artifactCollection": {"__typename": "ArtifactSequence", **artifacts}}
+        return {"project": {"artifactType": collected}}
+
     # --- the Registry ------------------------------------------------------------------------------------
 
     def FetchRegistry(self, name: str, entity: str) -> Any:
@@ -146,11 +154,12 @@ class Backend(LoggingBackend):
 
 
 def handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
-    """Return the class that answers requests with a backend; an operation that it does not know is an error."""
+    """Return the class that answers requests with a backend; an operation that it does not know is an error.
+
+    HTTP/1.0: no connection is kept, neither by the package's service nor by its downloads.
+    """
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def log_message(self, *args: Any) -> None:
             pass
 
@@ -191,24 +200,11 @@ def handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-class Quiet(ThreadingHTTPServer):
-    """A server that says nothing of connections which the package resets when it ends."""
-
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        import sys
-        import traceback
-
-        if not isinstance(sys.exception(), ConnectionError):
-            traceback.print_exc()
-
-
 @contextlib.contextmanager
 def serving() -> Iterator[Backend]:
     """Serve until the block ends; yield the backend, with its address."""
     backend = Backend()
-    with Quiet(("127.0.0.1", 0), handler(backend)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler(backend)) as server:
         backend.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

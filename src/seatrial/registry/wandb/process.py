@@ -95,14 +95,15 @@ def run(command: Sequence[str], folder: Path, request: str = "") -> subprocess.C
     return subprocess.CompletedProcess(command, done.returncode, *texts)
 
 
-def refused(said: str) -> RegistryError:
+def refused(
+    said: str,
+    what: str = "The verdict could not be logged at",
+    advice: str = "Check WANDB_BASE_URL, WANDB_API_KEY and WANDB_ENTITY, or log offline: WANDB_MODE=offline",
+) -> RegistryError:
     """Return the error for what W&B said, without credentials."""
     shown = textwrap.shorten(without_user(without_secrets(said, os.environ)), SHOWN, placeholder=" …").rstrip(".")
     where = without_user(os.environ.get("WANDB_BASE_URL", "")) or "its default server"
-    return RegistryError(
-        f"Weights & Biases ({where}) did not take it: {shown or 'no reason given'}. "
-        "Check WANDB_BASE_URL, WANDB_API_KEY and WANDB_ENTITY, or log offline: WANDB_MODE=offline"
-    )
+    return RegistryError(f"{what} Weights & Biases ({where}): {shown or 'no reason given'}. {advice}")
 
 
 def without_secrets(text: str, given: Mapping[str, str]) -> str:

@@ -79,10 +79,14 @@ class WandbTracker:
             content=asdict(content),
             artifacts=str(artifacts),
             root=str(self._state),
-            mode=mode(),
+            mode=self.mode(),
         )
         self._remember(content, Path(reply["folder"]).name if reply["offline"] else "")
         return content.id
+
+    def mode(self) -> str:
+        """Return ``online``, ``offline``, or empty for online where there is an API key, as the environment says."""
+        return mode()
 
     def _record(self, run_id: str) -> Path:
         return self._records / f"{run_id}.json"
@@ -109,7 +113,7 @@ class WandbTracker:
         if not waiting:
             return HandedOver()
         try:
-            if mode() == "offline":
+            if self.mode() == "offline":
                 raise UsageError(f"It is to stay offline. Set WANDB_API_KEY, unset {MODE}, then: seatrial sync")
             failed = self._upload(waiting)
         except SeatrialError as error:

@@ -79,6 +79,28 @@ def log(content: Mapping[str, Any], artifacts: str, root: str, mode: str) -> dic
     return {"folder": where, "offline": offline}
 
 
+def store(run: Mapping[str, str], artifact: Mapping[str, Any], files: str, root: str) -> dict[str, Any]:
+    """Store a folder as an artifact, by a run that does nothing else.
+
+    Args:
+        run: ``entity``, ``project`` and ``id`` of that run.
+        artifact: of ``dataclasses.asdict(LoggedArtifact)``.
+        files: the folder.
+        root: for the package's own ``wandb`` folder.
+    """
+    import wandb
+
+    started = wandb.init(
+        entity=run["entity"] or None, project=run["project"], id=run["id"], name=artifact["name"], job_type="capture",
+        dir=root, mode="online", resume="allow", settings=_settings(),
+    )  # fmt: skip
+    made = _artifact(artifact)
+    made.add_dir(files)
+    started.log_artifact(made).wait(timeout=ARTIFACT_SECONDS)
+    started.finish()
+    return {}
+
+
 def confirm(reports: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
     """Look up reports that were uploaded, and link each, with an alias, to a collection of the Registry.
 
@@ -153,7 +175,7 @@ def _settings() -> Any:
     )
 
 
-ACTIONS: Mapping[str, Callable[..., dict[str, Any]]] = {"log": log, "confirm": confirm}
+ACTIONS: Mapping[str, Callable[..., dict[str, Any]]] = {"log": log, "store": store, "confirm": confirm}
 
 if __name__ == "__main__":
     code = main()
