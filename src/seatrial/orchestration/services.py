@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from seatrial.errors import UsageError
 from seatrial.io.files import write_once
-from seatrial.orchestration.prefect_api import POOL, PROJECT
+from seatrial.orchestration.deployments import names
+from seatrial.orchestration.prefect_api import PROJECT
 from seatrial.orchestration.runner import SERVER
 from seatrial.process.running import Running
 from seatrial.project import MLFLOW_STORE, QUIET, Project
@@ -110,9 +111,10 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def _worker() -> list[str]:
+def _worker(project: Project) -> list[str]:
     return [
-        sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", POOL, "--type", "process",
+        sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", names.pool(project),
+        "--type", "process",
         "--name", worker_name(), "--limit", str(RUNS), "--install-policy", "never",
     ]  # fmt: skip
 
@@ -162,4 +164,4 @@ def command_of(servers: Servers, name: str) -> tuple[list[str], dict[str, str]]:
         return [*SERVER, str(servers.ports["prefect"])], _prefect_environ(servers)
     if name == "receiver":
         return _receiver(servers), servers.environ
-    return _worker(), _worker_environ(servers)
+    return _worker(servers.project), _worker_environ(servers)

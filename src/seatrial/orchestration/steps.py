@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from prefect import get_run_logger
+from prefect import get_run_logger, tags
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
@@ -24,6 +24,7 @@ from seatrial.events import Case
 from seatrial.ledger import Job, Ledger
 from seatrial.orchestration import flow_files
 from seatrial.orchestration.capturing import capture, resolve_for_capture, show_reference
+from seatrial.orchestration.deployments import names
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.tasks import counted, wait_for
 from seatrial.orchestration.validation import Validation, open_validation
@@ -58,10 +59,18 @@ def open_project(directory: str) -> Project:
 def load_flow(project: Project, name: str) -> Any:
     """Load a flow of the project by its name, such as ``validate``: its own, else the packaged one.
 
+    Its runs have the project's tag, by which the project's automations know them.
+
     Raises:
         ProjectError: there is no such flow, or its file cannot be loaded.
     """
-    return flow_files.load_flow(project, name)
+    flow = flow_files.load_flow(project, name)
+
+    def run(**parameters: Any) -> Any:
+        with tags(names.tag(project)):
+            return flow(**parameters)
+
+    return run
 
 
 # --- validate and stress ---------------------------------------------------------------------------------
