@@ -133,9 +133,9 @@ def existing(path: str) -> Any:
         try:
             return client.artifact(path)
         except Exception as error:
-            if "not found" not in str(error):
-                raise
-            return None
+            if isinstance(getattr(error, "exc", None), ValueError) and "not found" in str(error):  # the package's own
+                return None
+            raise
 
 
 def annotate(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from seatrial.errors import UsageError, VersionNotFound
+from seatrial.errors import UsageError, VersionNotFound, nearest
 from seatrial.formatting import without_user
 from seatrial.registry.protocol import Version
-from seatrial.registry.wandb.client import PREFIX, api, registry_errors, registry_name
+from seatrial.registry.wandb.client import PREFIX, REGISTRY, api, registry_errors, registry_name
 
 SCHEME = "wandb"
 AUTOMATIC = re.compile(r"latest|v\d+", re.ASCII)  # aliases that W&B itself sets
@@ -57,20 +58,23 @@ def find(name: str, reference: str) -> Any:
         try:
             return client.artifact(f"{PREFIX}{registry_name()}/{name}:{reference}")
         except Exception as error:
-            if not re.search(r"artifact membership .* not found in", str(error)):
+            there = listed(name)  # says whether it is missing, whatever the error was
+            if any(reference in (each.version, *each.aliases) for each in there):
                 raise
-            raise VersionNotFound(_missing(name, reference)) from error
+            raise VersionNotFound(_missing(there, name, reference)) from error
 
 
-def _missing(name: str, reference: str) -> str:
-    there = listed(name)
+def _missing(there: Sequence[Any], name: str, reference: str) -> str:
     if not there:
-        return f"The registry '{registry_name()}' of Weights & Biases has no collection '{name}' with a version."
+        return (
+            f"The registry '{registry_name()}' of Weights & Biases has no collection '{name}' with a version. "
+            f"Link one to it, or name another registry: {REGISTRY}=NAME"
+        )
     numbers = sorted((int(each.version.removeprefix("v")) for each in there), reverse=True)[:SHOWN]
     known = sorted({alias for each in there for alias in each.aliases})
     return (
         f"Collection '{name}' has no version or alias '{reference}'. Newest versions: {', '.join(map(str, numbers))}. "
-        f"Aliases: {', '.join(known) or 'none'}. Try {SCHEME}:/{name}/{numbers[0]}."
+        f"Aliases: {', '.join(known) or 'none'}.{nearest(reference, known)} Try {SCHEME}:/{name}/{numbers[0]}."
     )
 
 
@@ -117,12 +121,12 @@ def version_of(artifact: Any) -> Version:
 
 def source_run(artifact: Any) -> Any:
     """Return the run that logged an artifact, or None where there is none, or none any more."""
+    from wandb.apis.public.runs import RunNotFoundError
+
     with registry_errors("looked up", f"The run of {artifact.name}"):
         try:
             return artifact.logged_by()
-        except Exception as error:
-            if "could not find run" not in str(error).lower():
-                raise
+        except RunNotFoundError:
             return None
 
 

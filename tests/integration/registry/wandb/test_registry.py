@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seatrial.errors import RegistryError
+from seatrial.ledger import Ledger
+from seatrial.project import Project
+from seatrial.promotion.reconcile import scan_registry
+from seatrial.promotion.triggers import wandb
+from seatrial.promotion.triggers.delivery import head_of
 from seatrial.reference.snapshot import Reference
 from seatrial.registry.wandb import client
 from seatrial.registry.wandb.registry import WandbRegistry
 from seatrial.testing import registry_conforms
 from seatrial.testing.registries import NAME
 from tests.support import wandb_runs
+from tests.support.wandb_runs import KEY
 from tests.support.wandb_server import TEAM, Backend, serving
 
 pytestmark = pytest.mark.server
@@ -22,12 +30,12 @@ environment = wandb_runs.environment
 
 @pytest.fixture(scope="module")
 def backend(environment: pytest.MonkeyPatch) -> Iterator[Backend]:
-    import wandb
+    from wandb import teardown
 
     with serving() as backend:
         environment.setenv("WANDB_BASE_URL", backend.url)
         yield backend
-        wandb.teardown()
+        teardown()
         client._api.cache_clear()
 
 
@@ -55,3 +63,24 @@ def test_a_version_that_may_not_be_changed_is_no_success(backend: Backend) -> No
     with pytest.raises(RegistryError, match="may not change the artifact in project team/training"):
         registry.annotate(version, {"seatrial.verdict": "fail"})
     backend.read_only = False
+
+
+def test_one_event_is_one_validation(backend: Backend, tmp_path: Path) -> None:
+    """From the delivery to the ledger's jobs: its replay is not scanned for, and another event of it finds nothing."""
+    linked = backend.link(backend.add((TEAM, "training", "events"), "model", {"weights": b"1"}, ""), "events")
+    project = replace(Project(*[tmp_path] * 2, "pipeline", *[tmp_path] * 3), registry="wandb")
+    receive, jobs = wandb.sender(KEY.encode()), list[int]()
+    body = json.dumps(event := {"event_type": "LINK_ARTIFACT", "version": f"org/{backend.registry}/events:v{linked}"})
+    with Ledger.of(tmp_path / "state") as ledger:
+        for text in (body, body, json.dumps(event | {"event_type": "ADD_ARTIFACT_ALIAS", "alias": "candidate"}), body):
+            content = text.encode()
+            head = head_of([(b"content-type", b"application/json"), (b"x-wandb-signature", sign(content).encode())])
+            delivery = receive(head, 0.0)(content)
+            assert delivery is not None
+            if ledger.deliver(delivery.id, delivery.body_sha, delivery.name, delivery.number):
+                jobs.append(scan_registry(ledger, project, model=delivery.name).new)
+    assert jobs == [1, 0]
+
+
+def sign(body: bytes) -> str:
+    return wandb.sign(KEY.encode(), body)
