@@ -41,6 +41,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         server_commands.up,
         server_commands.deploy,
         server_commands.undeploy,
+        server_commands.worker,
         server_commands.webhook,
         server_commands.reconcile,
         server_commands.sync,

@@ -1,4 +1,4 @@
-"""The commands that run servers or set them up: up, deploy, undeploy, webhook, reconcile, sync."""
+"""The commands that run servers or set them up: up, deploy, undeploy, worker, webhook, reconcile, sync."""
 
 from __future__ import annotations
 
@@ -60,6 +60,19 @@ def undeploy(*, project: Path = Path(), quiet: Flag = False) -> int:
     if not quiet:
         print("\n".join(lines))  # noqa: T201
     return EXIT_PASS
+
+
+def worker(*, runs: int = 2, healthcheck: Flag = False, project: Path = Path()) -> int:
+    """Run a Prefect worker of the project's work pool, until Ctrl-C.
+
+    Args:
+        runs: flow runs at once.
+        healthcheck: answer at /health, on the port of PREFECT_WORKER_WEBSERVER_PORT.
+        project: project directory.
+    """
+    from seatrial.orchestration.deployments.worker import work
+
+    work(project, runs, healthcheck=healthcheck)
 
 
 def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()) -> int:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from seatrial.errors import TargetError, UsageError
 from seatrial.orchestration.deployments import names
-from seatrial.orchestration.services import PORTS, TITLES, Servers, command_of, port_for, worker_name
+from seatrial.orchestration.deployments.worker import worker_name
+from seatrial.orchestration.services import PORTS, TITLES, Servers, command_of, port_for
 from seatrial.process.running import Running
 from seatrial.project import Project
 from seatrial.promotion.triggers.mlflow import PATH
@@ -57,7 +58,7 @@ def serving(
         if os.environ.get(name, "").startswith("http"):
             raise UsageError(
                 f"{name} is already set to a server; 'seatrial up' starts its own. Unset it, or use your servers: "
-                "seatrial deploy, which names them, seatrial webhook, and a worker"
+                "seatrial deploy, seatrial webhook, seatrial worker"
             )
     project = Project.find(directory)
     project.state.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ from seatrial.sinks.markdown import literal
 __all__ = [
     "Reconciliation", "all_passed", "apply_effects", "capture", "check_aliases", "commit", "fetch", "load",
     "load_flow", "open_project", "open_reconciliation", "open_validation", "promoted_versions",
-    "reconcile_run_name", "resolve", "resolve_for_capture", "run_case", "scan", "show_reference", "wait_for",
+    "reconcile_run_name", "resolve", "resolve_for_capture", "run_case", "scan", "show_reference", "tagged", "wait_for",
 ]  # fmt: skip
 
 
@@ -59,18 +59,15 @@ def open_project(directory: str) -> Project:
 def load_flow(project: Project, name: str) -> Any:
     """Load a flow of the project by its name, such as ``validate``: its own, else the packaged one.
 
-    Its runs have the project's tag, by which the project's automations know them.
-
     Raises:
         ProjectError: there is no such flow, or its file cannot be loaded.
     """
-    flow = flow_files.load_flow(project, name)
+    return flow_files.load_flow(project, name)
 
-    def run(**parameters: Any) -> Any:
-        with tags(names.tag(project)):
-            return flow(**parameters)
 
-    return run
+def tagged(project: Project) -> contextlib.AbstractContextManager[object]:
+    """Give the runs of a block the project's tag, by which the project's automations know them."""
+    return tags(names.tag(project))
 
 
 # --- validate and stress ---------------------------------------------------------------------------------
@@ -164,7 +161,8 @@ class Reconciliation:
 
     def _run_flow(self, job: Job) -> None:
         flow = load_flow(self.project, "validate")
-        state = flow(model_uri=job.uri, project=str(self.project.root), return_state=True)
+        with tagged(self.project):
+            state = flow(model_uri=job.uri, project=str(self.project.root), return_state=True)
         result = state.result(raise_on_failure=False)
         if isinstance(result, BaseException) and not isinstance(result, FailedRun):
             raise result

@@ -363,7 +363,7 @@ def test_two_projects_and_a_stranger_live_side_by_side(up: Up, failed: dict[str,
     ):  # fmt: skip
         assert both[kind] - before[kind] == added, kind
         assert before[kind] <= both[kind], kind
-    assert "prefect worker start --pool seatrial-other" in told
+    assert "Work pool: seatrial-other." in told
     about = asked("POST", f"{up.prefect}/api/automations/filter", json={}).json()
     for each in about:
         if "process died" in each["name"]:

@@ -39,9 +39,7 @@ def deploy(directory: Path, *, receiver: str | None = None, since: str = "") -> 
     lines = [f"Deployed {'' if own else 'the packaged '}{on_prefect.PREFECT_FILE} to {url}."]
     lines += [f"Deployment: {name}." for name in deployed]
     lines += [f"Automation: {name}." for name in on_prefect.create_automations(project)]
-    lines.append(
-        f"Work pool: {names.pool(project)}. Start a worker of it: prefect worker start --pool {names.pool(project)}"
-    )
+    lines.append(f"Work pool: {names.pool(project)}. To start a worker of it: seatrial worker")
     lines += filter(None, [outdated_flows(project), _start(project, since)])
     if receiver:
         address = receiver.rstrip("/") + mlflow.PATH

@@ -30,7 +30,7 @@ def create_pool(name: str) -> None:
             prefect.read_work_pool(name)
         except ObjectNotFound:
             template = ProcessWorker.get_default_base_job_template()
-            about = f"Processes on each machine that runs: prefect worker start --pool {name}"
+            about = "Processes on each machine that runs: seatrial worker"
             prefect.create_work_pool(
                 WorkPoolCreate(name=name, type="process", base_job_template=template, description=about)
             )
