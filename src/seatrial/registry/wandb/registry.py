@@ -24,6 +24,7 @@ class WandbRegistry:
         """Where the verdicts of its versions are logged."""
         return WandbRunStore()
 
+    refuse = staticmethod(versions.refuse)
     resolve = staticmethod(versions.resolve)
     changed_since = staticmethod(versions.changed_since)
     fetch = staticmethod(artifacts.fetch)

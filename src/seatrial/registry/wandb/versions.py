@@ -9,6 +9,7 @@ from typing import Any
 
 from seatrial.errors import UsageError, VersionNotFound, nearest
 from seatrial.formatting import without_user
+from seatrial.registry.early import Use
 from seatrial.registry.protocol import Version
 from seatrial.registry.wandb.client import PREFIX, REGISTRY, api, registry_errors, registry_name
 
@@ -44,6 +45,17 @@ def resolve(uri: str) -> Version:
     """
     name, reference = parts(uri)
     return version_of(find(name, reference))
+
+
+def refuse(uri: str, use: Use) -> None:  # noqa: ARG001  whatever it is wanted for
+    """Raise what the later look-up would: the package takes a second to import, and a validation tens to start.
+
+    Raises:
+        UsageError: none of its addresses.
+        VersionNotFound: there is no such collection, version or alias.
+        RegistryError: W&B does not answer, or there is no such registry.
+    """
+    find(*parts(uri))
 
 
 def find(name: str, reference: str) -> Any:
