@@ -78,6 +78,8 @@ class LoggingBackend:
         self.refused: set[str] = set()
         self.answers = threading.Event()  # cleared: it takes a request and never answers
         self.answers.set()
+        self.downloads = threading.Event()  # the same of downloads
+        self.downloads.set()
 
     def add(self, path: tuple[str, str, str], kind: str, files: dict[str, bytes], run: str = "") -> str:
         """Store an artifact as a finished run would; return its id."""

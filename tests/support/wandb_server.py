@@ -185,6 +185,7 @@ def handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
             self._answer(b"")
 
         def do_GET(self) -> None:
+            backend.downloads.wait()
             self._answer(backend.blobs.get(self.path, b""), 200 if self.path in backend.blobs else 404)
 
         def _body(self) -> bytes:
@@ -195,7 +196,8 @@ def handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            with contextlib.suppress(ConnectionError):  # whoever asked has gone
+                self.wfile.write(content)
 
     return Handler
 

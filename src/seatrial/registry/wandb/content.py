@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class RunContent:
     reference: LoggedArtifact | None
     link: str = ""
     exit_code: int = 2
-    job_type: str = field(default="validation")
+    job_type: str = "validation"
 
 
 def run_content(body: Mapping[str, Any], artifacts: Path, key: str = "") -> RunContent:

@@ -22,7 +22,7 @@ from seatrial.testing import registry_conforms
 from seatrial.testing.registries import NAME
 from tests.support import wandb_runs
 from tests.support.wandb_runs import KEY
-from tests.support.wandb_server import TEAM, Backend, serving
+from tests.support.wandb_server import ORG_ENTITY, REGISTRY, TEAM, Backend, serving
 
 pytestmark = pytest.mark.server
 environment = wandb_runs.environment
@@ -82,5 +82,27 @@ def test_one_event_is_one_validation(backend: Backend, tmp_path: Path) -> None:
     assert jobs == [1, 0]
 
 
+def test_a_version_is_registered_when_it_is_linked(backend: Backend) -> None:
+    """Whenever its artifact was logged, and by no run: projects validate what is registered from some day on."""
+    linked = backend.link(backend.add((TEAM, "training", "later"), "model", {"weights": b"1"}, ""), "later", ["new"])
+    backend.collections[ORG_ENTITY, REGISTRY, "later"].linked[linked] = "2031-01-01T00:00:00.500Z"
+    found = WandbRegistry().resolve("wandb:/later@new")
+    assert (found.number, found.created, found.changed, found.run_id) == ("0", 1_924_992_000_500, 1_924_992_000_500, "")
+
+
 def sign(body: bytes) -> str:
     return wandb.sign(KEY.encode(), body)
+
+
+def test_a_silent_download_ends(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package would wait for ever, and the judge with it."""
+    backend.link(backend.add((TEAM, "training", "silent"), "model", {"weights": b"1"}, ""), "silent")
+    version = WandbRegistry().resolve("wandb:/silent/0")
+    monkeypatch.setattr(client, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(client, "TRIES", 1)
+    backend.downloads.clear()
+    try:
+        with pytest.raises(RegistryError, match=r"timed out|timeout"):
+            WandbRegistry().fetch(version, tmp_path / "model")
+    finally:
+        backend.downloads.set()
