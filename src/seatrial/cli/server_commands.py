@@ -94,7 +94,7 @@ def sync(*, project: Path = Path(), quiet: Flag = False) -> int:
 
     here = Project.find(project)
     here.activate()
-    before.reconciliation(here, "")
+    before.effects(here)
     from seatrial.promotion.effects import resume
 
     lines, waiting = resume(here)

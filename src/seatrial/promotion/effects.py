@@ -15,7 +15,7 @@ from typing import Any
 from seatrial import registry
 from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
-from seatrial.ledger import LOG, Fenced, Job, Ledger, OutboxEffect, identity
+from seatrial.ledger import LOG, Fenced, Job, Ledger, OutboxEffect, identity, renewed
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion.evidence import unpack
@@ -37,17 +37,15 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
         ledger: contains the effects.
         state: the project's state directory, for its trackers.
         job: apply those of its version alone, each once.
-        lease_seconds: for one effect; long enough to download a model and hash it again.
+        lease_seconds: on one effect; renewed while it is applied.
     """
     problems, tried = list[str](), set[int]()
     while (effect := ledger.next_effect(lease_seconds, job=job, tried=tried)) is not None:
         if job is not None:
             tried.add(effect.id)  # the person who waits gets the reason, and a worker tries again later
         try:
-            kind, _, tracker = effect.kind.partition(":")
-            done = _HANDLERS[kind](ledger, effect) if not tracker else _log_to(tracker, state, ledger, effect)
-            ledger.complete_effect(effect, done)
-            if kind == LOG:
+            ledger.complete_effect(effect, _applied(ledger, state, effect, lease_seconds))
+            if effect.kind.startswith(LOG):
                 ledger.discard_evidence(effect)
             crash_points.point("after-effect")
         except Fenced as error:
@@ -55,6 +53,13 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
         except Exception as error:  # noqa: BLE001  whatever it was, the effect waits and is tried again
             problems.append(_not_applied(ledger, effect, error))
     return problems
+
+
+def _applied(ledger: Ledger, state: Path, effect: OutboxEffect, lease_seconds: float) -> str:
+    kind, _, tracker = effect.kind.partition(":")
+    name = f"lease of '{effect.kind}' of {effect.version.uri}"
+    with renewed(lambda: ledger.renew_effect(effect, lease_seconds), lease_seconds, name):
+        return _log_to(tracker, state, ledger, effect) if tracker else _HANDLERS[kind](ledger, effect)
 
 
 def resume(project: Project) -> tuple[list[str], list[str]]:

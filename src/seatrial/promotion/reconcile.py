@@ -7,14 +7,13 @@ from registry and ledger alone.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from seatrial import registry
 from seatrial.errors import RegistryError
-from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity
+from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity, renewed
 from seatrial.policy.digest import policy_digest
 from seatrial.process import crash_points
 from seatrial.project import Project
@@ -59,31 +58,37 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
 
 
 def validate_outdated(ledger: Ledger, project: Project, *, model: str = "") -> int:
-    """Make a new job for each version in use that has no verdict on the present code under the present policy.
+    """Make a new job for each version that is :func:`outdated`; return how many will be validated again.
+
+    Raises:
+        ProjectError: the project's code cannot be named.
+    """
+    return ledger.validate_again(outdated(ledger, project, model=model))
+
+
+def outdated(ledger: Ledger, project: Project, *, model: str = "") -> list[Job]:
+    """Return each version in use that has no verdict on the present code under the present policy.
 
     In use are the newest version of each model, and the newest that passed.
 
     Args:
-        ledger: has the verdicts and gets the jobs.
+        ledger: has the verdicts.
         project: its code and its policy, as they are now.
         model: of this one alone.
-
-    Returns:
-        How many versions will be validated again.
 
     Raises:
         ProjectError: the project's code cannot be named.
     """
     in_use = [c for c in ledger.in_use(model) if polling.matching_models([c.version], project.models)]
     policy, now = policy_digest(project.expectations), dict[str, str]()
-    outdated = []
+    found = []
     for current in in_use:
         folder = _service_folder(current.statement)
         if folder not in now:
             now[folder] = read_code(project, folder).digest
         if (policy, now[folder]) not in current.under:
-            outdated.append(current.version)
-    return ledger.validate_again(outdated)
+            found.append(current.version)
+    return found
 
 
 def _service_folder(statement: bytes) -> str:
@@ -186,21 +191,10 @@ def _is_environment_error(error: BaseException | None, job: Job) -> bool:
 
 @contextlib.contextmanager
 def _lease_renewed(ledger: Ledger, job: Job, lease_seconds: float) -> Iterator[None]:
-    """Renew the lease from another thread, and set the job that a verdict in this context belongs to."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(lease_seconds / 3):
-            with contextlib.suppress(LedgerError):
-                if not ledger.renew(job, lease_seconds):
-                    return
-
+    """Renew the lease, and set the job that a verdict in this context belongs to."""
     token = JOB.set(job)
-    heart = threading.Thread(target=beat, daemon=True, name=f"lease of {job.uri}")
-    heart.start()
     try:
-        yield
+        with renewed(lambda: ledger.renew(job, lease_seconds), lease_seconds, f"lease of {job.uri}"):
+            yield
     finally:
-        over.set()
-        heart.join()
         JOB.reset(token)
