@@ -40,6 +40,8 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     SERVERS: (
         server_commands.up,
         server_commands.deploy,
+        server_commands.undeploy,
+        server_commands.worker,
         server_commands.webhook,
         server_commands.reconcile,
         server_commands.sync,

@@ -36,6 +36,11 @@ class LocalEvidenceSettings(Settings):
 class ToolSettings(Settings):
     """The table [tool.seatrial] of pyproject.toml: where the project's parts are, and how a model is isolated."""
 
+    name: str = setting(
+        "", pattern="^([a-z0-9]+(-[a-z0-9]+)*)?$", example="shop", allowed="lower-case letters, digits and hyphens",
+        says="Name of the project, part of every name that it has on a shared server. By default that of [project], "
+        "else of the folder.",
+    )  # fmt: skip
     pipeline: str = setting(
         pattern="^[^:]+:.+$", example="path/to/file.py:name", allowed='"path/to/file.py:name"',
         says="File of the pipeline, relative to the project's root, and the name of the pipeline in it.",

@@ -50,11 +50,21 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
     plan = polling.plan_scan(watermarks, now)
     here = registry.named(project.registry)
     if model:
-        new = ledger.observe(polling.matching_models(here.changed_since(model=model), project.models))
-        return RegistryScan(new, full=False)
+        found = polling.matching_models(here.changed_since(model=model), project.models)
+        return RegistryScan(ledger.observe(polling.started(found, watermarks)), full=False)
     listed = here.changed_since(plan.since)
     after = polling.watermarks_after(plan, listed, watermarks, now)
-    return RegistryScan(ledger.observe(polling.matching_models(listed, project.models), after), plan.full)
+    ours = polling.started(polling.matching_models(listed, project.models), watermarks)
+    return RegistryScan(ledger.observe(ours, after), plan.full)
+
+
+def start(ledger: Ledger, since: str) -> None:
+    """Have versions validated that were registered at ``since`` or later; see :func:`polling.start_from`.
+
+    Raises:
+        UsageError: ``since`` is no date.
+    """
+    ledger.observe([], polling.start_from(since, ledger.now()))
 
 
 def validate_outdated(ledger: Ledger, project: Project, *, model: str = "") -> int:

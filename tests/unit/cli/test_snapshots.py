@@ -22,7 +22,8 @@ RENEW = os.environ.get("SEATRIAL_SNAPSHOTS") == "renew"
 PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
     "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
-    "webhook": "help-webhook", "reconcile": "help-reconcile", "sync": "help-sync",
+    "webhook": "help-webhook", "reconcile": "help-reconcile", "sync": "help-sync", "undeploy": "help-undeploy",
+    "worker": "help-worker",
     "status": "help-status", "history": "help-history", "rerun": "help-rerun", "cancel": "help-cancel",
     "init": "help-init", "doctor": "help-doctor",
     "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from seatrial import registry
 from seatrial.cli.fleet.history import known_versions
+from seatrial.cli.fleet.words import Flag
 from seatrial.cli.preflight.servers import check_ledger
-from seatrial.cli.version_commands import Flag
 from seatrial.errors import EXIT_FAIL, EXIT_PASS
 from seatrial.ledger import Ledger
 from seatrial.project import Project

@@ -12,6 +12,7 @@ from seatrial.ledger import ATTEMPTS, StoredVerdict, Validation, VersionHistory
 from seatrial.sinks.text import neutral
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
+Flag = Annotated[bool, Parameter(negative="")]
 SHORT = 12  # characters of a digest
 REASON = 300  # characters of an error in a table
 
