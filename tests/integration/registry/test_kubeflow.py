@@ -74,6 +74,7 @@ ABSENT = [
     (":/iris/10", VersionNotFound, r"By its name: model-registry://iris/10\."),
     ("://iris/v11", VersionNotFound, "no version named 'v11'.*Did you mean 'v1'"),
     (":/irs/1", VersionNotFound, "no registered model 'irs'. Registered: iris, other. Did you mean 'iris'"),
+    (":/o_her/5", VersionNotFound, "no registered model 'o_her'. Registered: iris, other. Did you mean 'other'"),
     (":/iris@champoin", VersionNotFound, "no alias 'champoin'. Aliases: champion, gone. Did you mean 'champion'"),
     (":/iris@gone", VersionNotFound, "no version named 'v9'"),
     (":/iris/v1", UsageError, "A version by its name: model-registry://iris/v1"),
@@ -153,7 +154,12 @@ def test_the_files_are_those_that_kserve_would_serve(iris: Team, first: Version,
     reference = sample_reference(8)
     with pytest.raises(ReferenceInvalid, match=rf"registry='{SCHEME}'\)"):
         iris.ours.reference(first, tmp_path / "reference")
-    iris.ours.store_reference(reference, first.number)
+    for use, other in (("validate", "capture"), ("capture", "validate")):
+        with pytest.raises((ReferenceInvalid, RegistryError), match="carries no" if use == "validate" else "already"):
+            iris.ours.refuse(first.uri, use)
+        iris.ours.refuse(first.uri, other)
+        if use == "validate":
+            iris.ours.store_reference(reference, first.number)
     assert len(iris.stub.artifacts[first.number]) == before
     assert iris.ours.reference(first, tmp_path / "reference").digest == reference.digest
     with pytest.raises(RegistryError, match="has a reference already"):
@@ -161,6 +167,9 @@ def test_the_files_are_those_that_kserve_would_serve(iris: Team, first: Version,
     iris.ours.annotate(first, {"seatrial.reference_digest": "sha256:of-another"})
     with pytest.raises(ReferenceInvalid, match="states sha256:of-another"):
         iris.ours.reference(first, tmp_path / "reference")
+    iris.theirs.register_model("iris", "oci://r/iris:1", version="o", model_format_name="x", model_format_version="1")
+    with pytest.raises(RegistryError, match="oci://r/seatrial-references/0 are not read"):
+        iris.ours.refuse(f"{SCHEME}://iris/o", "capture")
 
 
 def test_a_registry_that_is_not_there_or_is_another_is_no_missing_version(
@@ -175,8 +184,9 @@ def test_a_registry_that_is_not_there_or_is_another_is_no_missing_version(
             iris.ours.resolve(first.uri)
         assert type(raised.value) is kind
         assert "secret" not in str(raised.value)
-        with pytest.raises(kind):
+        with pytest.raises(kind) as refused:
             iris.ours.annotate(first, {"a": "b"})
+        assert type(refused.value) is kind
         return str(raised.value)
 
     iris.stub.token = "sk-very-secret"

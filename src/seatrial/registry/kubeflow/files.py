@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import ReferenceInvalid, RegistryError
+from seatrial.registry.early import Use
 from seatrial.registry.kubeflow import storage
 from seatrial.registry.kubeflow.addresses import SCHEME
 from seatrial.registry.kubeflow.client import ask, every
-from seatrial.registry.kubeflow.versions import annotate, version_of
+from seatrial.registry.kubeflow.versions import annotate, resolve, version_of
 from seatrial.registry.protocol import Version
 
 if TYPE_CHECKING:
@@ -31,10 +32,7 @@ def reference(version: Version, into: Path) -> Reference:
     now = version_of(version.number).tags
     place, stated = now.get(PLACE, ""), now.get(DIGEST, "")
     if not place:
-        raise ReferenceInvalid(
-            f"{version.uri} carries no reference. Capture one: seatrial capture {version.uri} REQUESTS, or where the "
-            f"model is trained: seatrial.capture(pipeline, requests, run_id='{version.number}', registry='{SCHEME}')"
-        )
+        raise _without_reference(version)
     found = Reference.load(storage.download(place, into))
     if found.digest != stated:
         raise ReferenceInvalid(
@@ -53,17 +51,41 @@ def store_reference(reference: Reference, run_id: str) -> None:
         run_id: the id of the version: it has no run.
     """
     version = version_of(run_id)
-    can_take_reference(version)
-    digest = reference.digest.removeprefix("sha256:")
-    place = storage.beside(_model_uri(version), f"{REFERENCES}/{digest}")
+    _check_free(version)
+    place = _place(version, reference.digest)
     storage.upload(reference.root, place)
     annotate(version, {PLACE: place, DIGEST: reference.digest})
 
 
 def can_take_reference(version: Version) -> None:
-    """Raise RegistryError where the version has a reference already."""
-    if version_of(version.number).tags.get(PLACE):
+    """Raise RegistryError where the version has a reference already, or nothing can be written beside its files."""
+    _check_free(version_of(version.number))
+    storage.located(_place(version, "sha256:0"))
+
+
+def refuse(uri: str, use: Use) -> None:
+    """Raise what is certain of a version before anything slow is imported; see ``RefusesEarly``."""
+    version = resolve(uri)
+    if use == "validate" and not version.tags.get(PLACE):
+        raise _without_reference(version)
+    if use == "capture":
+        can_take_reference(version)
+
+
+def _check_free(version: Version) -> None:
+    if version.tags.get(PLACE):
         raise RegistryError(f"{version.uri} has a reference already. Register a new version to capture another.")
+
+
+def _place(version: Version, digest: str) -> str:
+    return storage.beside(_model_uri(version), f"{REFERENCES}/{digest.removeprefix('sha256:')}")
+
+
+def _without_reference(version: Version) -> ReferenceInvalid:
+    return ReferenceInvalid(
+        f"{version.uri} carries no reference. Capture one: seatrial capture {version.uri} REQUESTS, or where the "
+        f"model is trained: seatrial.capture(pipeline, requests, run_id='{version.number}', registry='{SCHEME}')"
+    )
 
 
 def _model_uri(version: Version) -> str:

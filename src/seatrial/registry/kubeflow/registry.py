@@ -8,6 +8,7 @@ from seatrial.registry.kubeflow import files, versions
 class KubeflowRegistry:
     """The registry of addresses such as ``model-registry:/iris/7`` and ``model-registry:/iris@champion``."""
 
+    refuse = staticmethod(files.refuse)
     resolve = staticmethod(versions.resolve)
     changed_since = staticmethod(versions.changed_since)
     fetch = staticmethod(files.fetch)
