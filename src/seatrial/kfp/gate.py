@@ -1,13 +1,18 @@
 """A pipeline that deploys a version only after it passed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from seatrial.kfp.components import import_dsl
 
 
 def gate(
-    validate: Any, deploy: Any, *, name: str = "seatrial-gate", environment: Mapping[str, str] | None = None
+    validate: Any,
+    deploy: Any,
+    *,
+    name: str = "seatrial-gate",
+    environment: Mapping[str, str] | None = None,
+    prepare: Callable[[Any], object] | None = None,
 ) -> Any:
     """Return a pipeline that validates a version and, on the verdict ``pass`` alone, deploys it.
 
@@ -21,6 +26,7 @@ def gate(
         name: of the pipeline.
         environment: variables of both steps, such as ``MLFLOW_TRACKING_URI``. No secrets: they would be readable in the
             compiled pipeline.
+        prepare: called with the task of both steps, for example to give it a secret or a volume with kfp-kubernetes.
 
     Raises:
         UsageError: kfp is not installed.
@@ -37,6 +43,8 @@ def gate(
         task.set_caching_options(enable_caching=False)
         for variable, value in (environment or {}).items():
             task.set_env_variable(variable, value)
+        if prepare is not None:
+            prepare(task)
         return task
 
     # A pipeline of its own, because kfp.local (2.17) reads a named output in a condition only as a pipeline's input.

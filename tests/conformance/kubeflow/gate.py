@@ -26,23 +26,27 @@ def deploy(version: str):
         file.write(f"{version}\n")
 
 
+def mark(task, *, file: str) -> None:
+    task.set_env_variable("DEPLOYED", file)
+
+
 def main(python: str) -> None:
     for run in json.load(sys.stdin):
         root = Path(run["root"])
         root.mkdir()
         local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root / "outputs"))
-        here = {"DEPLOYED": str(root / "deployed.txt"), **run.get("environment", {})}
+        marked = functools.partial(mark, file=str(root / "deployed.txt"))
         with contextlib.ExitStack() as stack:
             log = stack.enter_context((root / "log.txt").open("w", encoding="utf-8"))
             stack.enter_context(contextlib.redirect_stdout(log))
             stack.enter_context(contextlib.redirect_stderr(log))
-            stack.enter_context(mock.patch.dict(os.environ, here))
+            stack.enter_context(mock.patch.dict(os.environ, run.get("environment", {})))
             if "compiled" in run:
                 stack.enter_context(mock.patch.object(SubprocessTaskHandler, "validate_not_container_component"))
                 pipeline = components.load_component_from_file(run["compiled"])
             else:
                 bound = functools.partial(kfp.local_validation(), python=python, project=run["project"])
-                pipeline = kfp.gate(bound, deploy)
+                pipeline = kfp.gate(bound, deploy, prepare=marked)
             try:
                 pipeline(version=run["version"])
             except RuntimeError as error:
