@@ -13,7 +13,7 @@ from seatrial.errors import ProjectError
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
     from seatrial.policy.policy import Policy
-    from seatrial.policy.tool import Limits, LocalEvidenceSettings
+    from seatrial.policy.tool import Limits, LocalEvidenceSettings, RetentionSettings
 
 PYPROJECT = "pyproject.toml"
 EXPECTATIONS = "expectations"
@@ -52,6 +52,12 @@ def _local_evidence() -> LocalEvidenceSettings:
     return LocalEvidenceSettings()
 
 
+def _retention() -> RetentionSettings:
+    from seatrial.policy.tool import RetentionSettings
+
+    return RetentionSettings()
+
+
 @dataclass(frozen=True)
 class Project:
     """Where things are, and how a model is kept apart. Every path is absolute.
@@ -61,7 +67,7 @@ class Project:
     loads a model may see, beside those of any program; ``registry`` is the scheme of the registry that 'seatrial
     reconcile' watches; ``trackers`` names where its verdicts are logged beside that; ``code`` declares the files that
     make path and service; ``head_hours`` is how long a signed head counts. ``tracking_uri``, ``python``, ``command``,
-    ``isolation``, ``readable``, ``engines`` and ``local_evidence`` are as set in [tool.seatrial].
+    ``isolation``, ``readable``, ``engines``, ``local_evidence`` and ``retention`` are as set in [tool.seatrial].
     """
 
     root: Path
@@ -85,6 +91,7 @@ class Project:
     head_hours: float = 24.0
     tracking_uri: str = ""
     local_evidence: LocalEvidenceSettings = field(default_factory=_local_evidence)
+    retention: RetentionSettings = field(default_factory=_retention)
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -129,6 +136,7 @@ class Project:
             head_hours=found.head_hours,
             tracking_uri=found.tracking_uri,
             local_evidence=found.local_evidence,
+            retention=found.retention,
         )
 
     def pipeline(self) -> Pipeline:

@@ -113,6 +113,11 @@ app.command(
     help_epilogue=exit_codes("0 cancelled, 1 there was none, 2 error"),
 )  # fmt: skip
 app.command(
+    "seatrial.cli.fleet.steer:prune", name="prune", group=SERVERS,
+    help="Delete old results, downloaded models, leftovers of killed processes, and old flow runs of this project.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
     "seatrial.cli.diff.app:diff", name="diff", group=PROJECTS,
     help="Compare two files row by row by their key: Parquet, CSV, Arrow or Feather.",
     help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),

@@ -30,18 +30,26 @@ def up(
     return EXIT_PASS
 
 
-def deploy(*, receiver: str | None = None, since: str = "", project: Path = Path(), quiet: Flag = False) -> int:
+def deploy(
+    *,
+    receiver: str | None = None,
+    since: str = "",
+    all_models: Flag = False,
+    project: Path = Path(),
+    quiet: Flag = False,
+) -> int:
     """Create the deployments and automations on the Prefect server of PREFECT_API_URL, and the webhook on MLflow.
 
     Args:
         receiver: URL of 'seatrial webhook' as seen from the MLflow server; without it no webhook is created.
         since: validate versions registered since this date, or 'all'; by default those registered from now on.
+        all_models: the registry is this project's alone, and every model in it is its own.
         project: project directory.
         quiet: print nothing.
     """
     from seatrial.orchestration.deployments.deploy import deploy as command
 
-    lines = command(project, receiver=receiver, since=since)
+    lines = command(project, receiver=receiver, since=since, all_models=all_models)
     if not quiet:
         print("\n".join(lines))  # noqa: T201
     return EXIT_PASS

@@ -80,7 +80,7 @@ class Outbox(Transactions):
         Raises:
             Fenced: another worker has claimed it meanwhile.
         """
-        self._close(effect, state="done", result=result)
+        self._close(effect, state="done", result=result, body="{}")  # what it said is in the registry now
 
     def postpone_effect(self, effect: OutboxEffect, reason: str) -> None:
         """Try an effect again after a pause.

@@ -97,13 +97,10 @@ def _stop(servers: Servers) -> None:
 
 def _deploy(servers: Servers) -> None:
     """Deploy in another process: this one stays small, and imports neither Prefect nor MLflow."""
-    command = [sys.executable, "-m", "seatrial", "deploy", "--since", "all", "--project", str(servers.project.root)]
+    options = ["--since", "all", "--all-models", "--receiver", servers.receiver]  # both servers are the project's own
+    command = [sys.executable, "-m", "seatrial", "deploy", "--project", str(servers.project.root), *options]
     done = subprocess.run(  # noqa: S603  our own command
-        [*command, "--receiver", servers.receiver],
-        env=servers.environ,
-        capture_output=True,
-        text=True,
-        check=False,
+        command, env=servers.environ, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise TargetError((done.stderr.strip() or done.stdout.strip()).removeprefix("seatrial: "))

@@ -20,11 +20,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from seatrial import registry
+from seatrial.errors import SeatrialError
 from seatrial.events import Case
 from seatrial.ledger import Job, Ledger
 from seatrial.orchestration import flow_files
 from seatrial.orchestration.capturing import capture, resolve_for_capture, show_reference
 from seatrial.orchestration.deployments import names
+from seatrial.orchestration.deployments.prune import prune, prune_runs
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.tasks import counted, wait_for
 from seatrial.orchestration.validation import Validation, open_validation
@@ -199,7 +201,16 @@ def scan(run: Reconciliation, model: str = "") -> bool:
     run.new = found.new
     if again := reconciling.validate_outdated(run.ledger, run.project, model=model):
         run.results.append(f"{counted(again, 'version')} to validate again: the code or the policy changed.")
+    if found.full:
+        _prune(run.project)
     return found.full
+
+
+def _prune(project: Project) -> None:
+    """Delete what is old; that it could not be does not end a reconciliation."""
+    get_run_logger().info("Deleted what is old: %s.", prune(project))
+    with contextlib.suppress(SeatrialError):
+        get_run_logger().info("Deleted old flow runs: %s.", prune_runs(project))
 
 
 def apply_effects(run: Reconciliation) -> None:

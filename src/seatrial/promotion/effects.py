@@ -20,10 +20,11 @@ from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion.evidence import unpack
 from seatrial.registry import SyncsLater
+from seatrial.registry.unavailable import is_unavailable
 
 TAGS, DESCRIBE, ALIAS = "tags", "describe", "alias"
 POSTPONED = " was postponed: "  # in the message of an effect that is tried again
-TRIES = 20  # of an effect that a registry refuses though it is reachable, or a tracker for whatever reason
+TRIES = 20  # of an effect that a reachable registry or tracker refuses
 
 
 class PermanentFailure(SeatrialError):
@@ -88,13 +89,20 @@ def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
         if isinstance(error, PermanentFailure):
             ledger.drop_effect(effect, str(error))
             return f"{what} was dropped: {error}"
-        if effect.attempt >= TRIES and (":" in effect.kind or registry.reachable(registry.of(effect.version.uri))):
+        if effect.attempt >= TRIES and _is_refused(effect, error):
             ledger.park_effect(effect, f"{type(error).__name__}: {error}")
             return f"{what} was parked after {effect.attempt} attempts: {error} To try it again: seatrial sync"
         ledger.postpone_effect(effect, f"{type(error).__name__}: {error}")
     except Fenced as fenced:
         return str(fenced)
     return f"{what}{POSTPONED}{error}"
+
+
+def _is_refused(effect: OutboxEffect, error: Exception) -> bool:
+    """Return whether the backend answers and will not have the effect; while it is away, the effect waits."""
+    if is_unavailable(error):
+        return False
+    return ":" in effect.kind or registry.reachable(registry.of(effect.version.uri))
 
 
 def _log(ledger: Ledger, effect: OutboxEffect) -> str:

@@ -23,6 +23,7 @@ from seatrial.promotion.commit import give_up, owner
 from seatrial.promotion.elsewhere import SignedVerdict, signed_verdict
 from seatrial.promotion.envelope import InvalidEnvelope
 from seatrial.promotion.triggers import polling
+from seatrial.registry.unavailable import is_unavailable
 
 LEASE_SECONDS = 60.0  # renewed every third of it; the job of a dead worker is due after one
 
@@ -187,9 +188,11 @@ def _gave_up(job: Job, reason: str) -> str:
 
 
 def _is_environment_error(error: BaseException | None, job: Job) -> bool:
-    """Return whether an error is not the version's: the registry or the orchestration server is down."""
+    """Return whether an error is not the version's: a registry, an object store, a disk or Prefect is away or full."""
     import httpx
 
+    if is_unavailable(error):
+        return True
     while error is not None:
         if isinstance(error, httpx.HTTPError):
             return True

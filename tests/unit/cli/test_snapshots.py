@@ -25,6 +25,7 @@ PAGES = {
     "webhook": "help-webhook", "reconcile": "help-reconcile", "sync": "help-sync", "undeploy": "help-undeploy",
     "worker": "help-worker",
     "status": "help-status", "history": "help-history", "rerun": "help-rerun", "cancel": "help-cancel",
+    "prune": "help-prune",
     "init": "help-init", "doctor": "help-doctor",
     "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",
     "show": "help-show", "trace": "help-trace",

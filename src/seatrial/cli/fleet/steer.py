@@ -1,8 +1,9 @@
-"""``seatrial rerun`` and ``seatrial cancel``: what the ledger is to do with a version, without waiting for it."""
+"""``seatrial rerun``, ``cancel`` and ``prune``: what is to be done with a version, and what need not be kept."""
 
 from __future__ import annotations
 
 import getpass
+import os
 from pathlib import Path
 
 from seatrial import registry
@@ -58,3 +59,24 @@ def cancel(version: str, *, project: Path = Path(), quiet: Flag = False) -> int:
     if not quiet:
         print(line)  # noqa: T201
     return EXIT_FAIL if owners is None else EXIT_PASS
+
+
+def prune(*, dry_run: Flag = False, project: Path = Path(), quiet: Flag = False) -> int:
+    """Delete old results, downloaded models, leftovers of killed processes, and old flow runs of this project.
+
+    Args:
+        dry_run: delete nothing, and say what would be.
+        project: project directory.
+        quiet: print nothing.
+    """
+    from seatrial.orchestration.deployments import prune as pruning
+
+    here = Project.find(project)
+    here.activate()
+    verb = "Would delete" if dry_run else "Deleted"
+    lines = [f"{verb} {pruning.prune(here, dry=dry_run)}."]
+    if os.environ.get("PREFECT_API_URL"):
+        lines.append(f"{verb} {pruning.prune_runs(here, dry=dry_run):,} flow runs (at most {pruning.AT_ONCE} at once).")
+    if not quiet:
+        print("\n".join(lines))  # noqa: T201
+    return EXIT_PASS

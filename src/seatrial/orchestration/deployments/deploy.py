@@ -17,7 +17,7 @@ from seatrial.promotion.triggers.delivery import Delivery
 from seatrial.registry.capabilities import SendsWebhooks
 
 
-def deploy(directory: Path, *, receiver: str | None = None, since: str = "") -> list[str]:
+def deploy(directory: Path, *, receiver: str | None = None, since: str = "", all_models: bool = False) -> list[str]:
     """Create or update everything on the servers that the environment names; return a line for each thing done.
 
     Args:
@@ -25,14 +25,22 @@ def deploy(directory: Path, *, receiver: str | None = None, since: str = "") -> 
         receiver: the address of the webhook's receiver as MLflow reaches it; without one there is no webhook.
         since: validate versions registered since; by default, for a ledger that is new, those registered from now on.
 
+        all_models: the servers are this project's alone, and every model on them is its own.
+
     Raises:
-        ProjectError: ``PREFECT_API_URL`` is not set, or a deployment file cannot be used.
+        ProjectError: ``PREFECT_API_URL`` is not set, the project names no models, or a file cannot be used.
         TargetError: Prefect does not answer.
         RegistryError: MLflow does not answer, or refuses the webhook.
     """
     project = Project.find(directory)
     url = prefect_api.api_url()
     project.activate()
+    if "*" in project.models and not all_models:
+        raise ProjectError(
+            "This project names no models: it would validate every model of the registry, those of others too, and "
+            'write to them. Name its own in pyproject.toml: [tool.seatrial] models = ["payments"]. If the registry is '
+            "this project's alone: seatrial deploy --all-models"
+        )
     on_prefect.create_pool(names.pool(project))
     file, deployed = on_prefect.create_deployments(project)
     own = file == project.root / on_prefect.PREFECT_FILE
