@@ -70,14 +70,14 @@ def ask(question: Callable[[Any], Awaitable[T]], what: str) -> T:
     mr_openapi = _imported()
     url = base_url()
 
-    async def session() -> T:
+    async def answered() -> T:
         configuration = mr_openapi.Configuration(host=url, access_token=_token(url))
         async with mr_openapi.ApiClient(configuration) as client:
             return await question(mr_openapi.ModelRegistryServiceApi(client))
 
     with ThreadPoolExecutor(1, "model-registry") as thread:
         try:
-            return thread.submit(asyncio.run, session()).result()
+            return thread.submit(asyncio.run, answered()).result()
         except SeatrialError:
             raise
         except mr_openapi.ApiException as error:

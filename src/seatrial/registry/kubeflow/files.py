@@ -9,8 +9,9 @@ from seatrial.errors import ReferenceInvalid, RegistryError
 from seatrial.registry.early import Use
 from seatrial.registry.kubeflow import storage
 from seatrial.registry.kubeflow.addresses import SCHEME
+from seatrial.registry.kubeflow.changes import annotate
 from seatrial.registry.kubeflow.client import ask, every
-from seatrial.registry.kubeflow.versions import annotate, resolve, version_of
+from seatrial.registry.kubeflow.versions import resolve, version_of
 from seatrial.registry.protocol import Version
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.registry.kubeflow import files, versions
+from seatrial.registry.kubeflow import changes, files, versions
 
 
 class KubeflowRegistry:
@@ -13,8 +13,8 @@ class KubeflowRegistry:
     changed_since = staticmethod(versions.changed_since)
     fetch = staticmethod(files.fetch)
     reference = staticmethod(files.reference)
-    annotate = staticmethod(versions.annotate)
-    move_alias = staticmethod(versions.move_alias)
+    annotate = staticmethod(changes.annotate)
+    move_alias = staticmethod(changes.move_alias)
     aliases = staticmethod(versions.aliases)
     store_reference = staticmethod(files.store_reference)
     can_take_reference = staticmethod(files.can_take_reference)

@@ -1,4 +1,4 @@
-"""Versions: looked up, listed, annotated; aliases as custom properties of the registered model.
+"""Versions: looked up and listed; aliases as custom properties of the registered model.
 
 ``alias.champion`` of a model is the *name* of a version, as people and KServe's URIs write it.
 """
@@ -9,17 +9,13 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seatrial.errors import RegistryError, VersionNotFound, nearest
-from seatrial.registry.description import described
+from seatrial.errors import VersionNotFound, nearest
 from seatrial.registry.kubeflow.addresses import SCHEME, Address, read
-from seatrial.registry.kubeflow.client import SECONDS, absent, ask, base_url, every, host, merged, properties
+from seatrial.registry.kubeflow.client import SECONDS, absent, ask, base_url, every, host, properties
 from seatrial.registry.protocol import Version
-from seatrial.sinks.links import Link, links_markdown
 
 ALIAS = "alias."  # of a registered model's custom property, followed by the alias
-DESCRIPTION = 2_500  # characters that a person reads; the registry itself has no limit
 SHOWN = 10
-TRIES = 4  # to write what somebody else writes at the same moment
 
 
 def resolve(uri: str) -> Version:
@@ -37,7 +33,7 @@ def version_of(number: str) -> Version:
     """Return a version by its id alone."""
 
     async def question(api: Any) -> Version:
-        found = await _by_id(api, number, f"The version with the id {number}")
+        found = await by_id(api, number, f"The version with the id {number}")
         model = await api.get_registered_model(found.registered_model_id, _request_timeout=SECONDS)
         return _version(model, found)
 
@@ -73,75 +69,12 @@ def aliases() -> Mapping[str, Mapping[str, str]]:
     async def question(api: Any) -> dict[str, dict[str, str]]:
         found = {}
         for model in await every(api.get_registered_models):
-            if on := _aliases(model):
+            if on := aliases_of(model):
                 numbers = {v.name: v.id for v in await every(api.get_registered_model_versions, model.id)}
                 found[model.name] = {alias: numbers[name] for alias, name in on.items() if name in numbers}
         return found
 
     return ask(question, "Aliases cannot be listed.")
-
-
-def move_alias(version: Version, alias: str) -> bool:
-    """Put an alias on a version; False if it is on another one when it is read again."""
-
-    async def question(api: Any) -> bool:
-        from mr_openapi import RegisteredModelUpdate
-
-        there = await _by_id(api, version.number, version.uri)
-        for reads in (False, True):
-            model = await api.get_registered_model(there.registered_model_id, _request_timeout=SECONDS)
-            if _aliases(model).get(alias) == there.name:
-                return True
-            if reads:
-                break
-            update = RegisteredModelUpdate(
-                custom_properties=merged(model, {ALIAS + alias: there.name}), state=model.state
-            )
-            await api.update_registered_model(model.id, update, _request_timeout=SECONDS)
-        return False
-
-    return ask(question, f"The alias '{alias}' of {version.name} cannot be moved.")
-
-
-def annotate(
-    version: Version,
-    tags: Mapping[str, str],
-    texts: Sequence[str] = (),
-    run_id: str = "",  # noqa: ARG001  of a tracker elsewhere, whose pages the registry does not know
-    page: str = "",
-) -> None:
-    """Set custom properties of a version, and put the verdict into its description; what else is there stays.
-
-    Args:
-        version: the version.
-        tags: the properties; one whose text is empty is taken out.
-        texts: the verdict, the longest text first.
-        run_id: of the run, which is elsewhere; not shown.
-        page: the address of the flow run's page.
-
-    Raises:
-        VersionNotFound: the version is gone.
-        RegistryError: the registry does not answer, or others write to the version again and again.
-    """
-    links = links_markdown([Link("flow run", page)])
-
-    async def question(api: Any) -> None:
-        from mr_openapi import ModelVersionUpdate
-
-        for _ in range(TRIES):  # written, then read: the registry knows no condition for a change
-            there = await _by_id(api, version.number, version.uri)
-            before = there.description or ""
-            text = described(before, texts, DESCRIPTION, links) if texts else None
-            held = properties(there)
-            if text in (None, before) and all(held.get(name, "") == value for name, value in tags.items()):
-                return
-            update = ModelVersionUpdate(  # the state is sent, or an archived version would be live again
-                custom_properties=merged(there, dict(tags)), description=text, state=there.state
-            )
-            await api.update_model_version(there.id, update, _request_timeout=SECONDS)
-        raise RegistryError(f"{version.uri} was changed by others while its verdict was written. It is tried again.")
-
-    ask(question, f"{version.uri} cannot be annotated.")
 
 
 async def _model(api: Any, name: str) -> Any:
@@ -166,12 +99,12 @@ async def _found(api: Any, model: Any, address: Address) -> Any:
     """Return the version of a model that an address names; VersionNotFound with those that are there."""
     if address.id:
         with contextlib.suppress(VersionNotFound):
-            named = await _by_id(api, address.id, "")
+            named = await by_id(api, address.id, "")
             if named.registered_model_id == model.id:
                 return named
     versions = await every(api.get_registered_model_versions, model.id)
     by_name = {each.name: each for each in versions}
-    on = _aliases(model)
+    on = aliases_of(model)
     if address.alias and address.alias not in on:
         known = ", ".join(sorted(on)) or "none"
         hint = nearest(address.alias, on)
@@ -187,7 +120,8 @@ async def _found(api: Any, model: Any, address: Address) -> Any:
     raise VersionNotFound(f"Model '{model.name}' has no version {what}. Versions: {shown or 'none'}.{hint}")
 
 
-async def _by_id(api: Any, number: str, what: str) -> Any:
+async def by_id(api: Any, number: str, what: str) -> Any:
+    """Return a version as the API has it; VersionNotFound where the registry says that there is none."""
     from mr_openapi.exceptions import NotFoundException
 
     try:
@@ -199,7 +133,7 @@ async def _by_id(api: Any, number: str, what: str) -> Any:
 
 
 def _version(model: Any, found: Any) -> Version:
-    held = tuple(sorted(alias for alias, name in _aliases(model).items() if name == found.name))
+    held = tuple(sorted(alias for alias, name in aliases_of(model).items() if name == found.name))
     return Version(
         name=model.name,
         number=found.id,
@@ -214,7 +148,8 @@ def _version(model: Any, found: Any) -> Version:
     )
 
 
-def _aliases(model: Any) -> dict[str, str]:
+def aliases_of(model: Any) -> dict[str, str]:
+    """Return the aliases of a registered model, each with the name of the version that it is on."""
     held = properties(model)
     return {
         name.removeprefix(ALIAS): to for name, to in held.items() if name.startswith(ALIAS) and name != ALIAS and to
