@@ -17,7 +17,7 @@ from typing import Any
 from seatrial import registry
 from seatrial.errors import RegistryError, UsageError, VersionNotFound
 from seatrial.formatting import without_user
-from seatrial.promotion.triggers.delivery import ID, SIGNATURE, TIMESTAMP, sign
+from seatrial.promotion.triggers.mlflow import ID, SIGNATURE, TIMESTAMP, sign
 from seatrial.promotion.triggers.webhook import SECRET, SECRET_LENGTH
 
 NAME = "seatrial"  # of the trigger; the scheduler finds its function again by it
