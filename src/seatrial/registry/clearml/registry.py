@@ -12,7 +12,7 @@ from seatrial.registry.clearml.addresses import parse
 from seatrial.registry.clearml.client import FILES_SECONDS, call
 from seatrial.registry.clearml.tracker import ClearMLTracker
 from seatrial.registry.protocol import Version
-from seatrial.sinks.links import Link, links_text
+from seatrial.sinks.links import Link, links_markdown
 
 if TYPE_CHECKING:
     from seatrial.reference.snapshot import Reference
@@ -87,7 +87,7 @@ class ClearMLRegistry:
     ) -> None:
         """Set metadata of the model, and put the verdict into its description and its tag ``seatrial: OUTCOME``."""
         links = [*(self.pages(version, run_id)[1:] if run_id else ()), *([Link("flow run", page)] if page else ())]
-        said = links_text(links)
+        said = links_markdown(links)
         call("annotate", model_id=version.model_id, tags=dict(tags), texts=list(texts), links=said)
 
     def move_alias(self, version: Version, alias: str) -> bool:

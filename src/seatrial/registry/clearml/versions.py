@@ -9,12 +9,13 @@ from typing import Any
 from seatrial.errors import RegistryError, VersionNotFound, nearest
 from seatrial.registry.clearml.addresses import SCHEME, joined, parse, split
 from seatrial.registry.clearml.session import client, everything, exactly, host, paged, projects
+from seatrial.registry.descriptions import with_verdict
 
 FIELDS = ["id", "name", "project", "task", "created", "last_update", "tags", "metadata", "uri"]
 NOT_THERE = ("/uploading_file", "/failed_uploading")  # how the address of a file ends until it is uploaded
 ARCHIVED = "archived"  # the system tag of what people deleted from the list
 VERDICT_TAG = "seatrial: "  # before the outcome, in the tag that people filter by
-BEGIN, END = "[seatrial]", "[end of seatrial]"  # lines around the verdict in a model's description
+DESCRIPTION = 65_536  # characters of a model's description that people still read; ClearML sets no limit
 _UTC = timezone.utc  # noqa: UP017  a training script may run on Python 3.10
 _EPOCH = datetime(1970, 1, 1, tzinfo=_UTC)
 
@@ -96,7 +97,7 @@ def move_tag(model_id: str, model: str, tag: str) -> bool:
     return [version["model_id"] for version in of_model(model) if tag in version["aliases"]] == [model_id]
 
 
-def annotate(model_id: str, tags: Mapping[str, str], texts: Sequence[str], links: Sequence[str]) -> None:
+def annotate(model_id: str, tags: Mapping[str, str], texts: Sequence[str], links: str) -> None:
     """Set metadata of a model, the tag of its verdict, and the verdict's part of its description."""
     if tags:
         items = [{"key": key, "type": "str", "value": value} for key, value in tags.items()]
@@ -107,11 +108,7 @@ def annotate(model_id: str, tags: Mapping[str, str], texts: Sequence[str], links
         _retag(model_id, add=[VERDICT_TAG + verdict], remove=others)
     if texts:
         comment = client().models.get_by_id(model=model_id).comment or ""
-        before, begin, rest = comment.partition(BEGIN)
-        after = rest.partition(END)[2] if begin and END in rest else ""
-        gap = "" if not before or before.endswith("\n") else "\n\n"
-        said = "\n".join([texts[0].rstrip(), *links])
-        client().models.edit(model=model_id, comment=f"{before}{gap}{BEGIN}\n{said}\n{END}{after}")
+        client().models.edit(model=model_id, comment=with_verdict(comment, texts, links, DESCRIPTION))
 
 
 def models(**only: Any) -> list[Any]:

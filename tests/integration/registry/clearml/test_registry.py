@@ -14,6 +14,7 @@ from seatrial.registry import aliases, reachable
 from seatrial.registry.clearml import client
 from seatrial.registry.clearml.addresses import split
 from seatrial.registry.clearml.registry import ClearMLRegistry
+from seatrial.registry.descriptions import END
 from seatrial.registry.pages import HasPages
 from seatrial.registry.protocol import Version
 from seatrial.registry.unavailable import is_unavailable
@@ -85,17 +86,22 @@ def test_the_verdict_is_shown_on_the_model(server: Server, registry: ClearMLRegi
     version = train(server, registry, trained, "shown/model")
     server.call("tag", model_id=version.model_id, tags=["of a person", "seatrial: fail"])
     registry.annotate(
-        version, {"seatrial.verdict": "fail", "seatrial.head": "{}"}, ["first\n---"], "run", "http://flow"
+        version,
+        {"seatrial.verdict": "fail", "seatrial.head": "{}"},
+        ["seatrial: fail · first\n---"],
+        "run",
+        "http://flow",
     )
     registry.annotate(version, {"seatrial.verdict": "pass"})
-    registry.annotate(version, {}, ["second\n---", "short"], "run")
+    registry.annotate(version, {}, ["seatrial: pass · second\n---", "short"], "run")
     shown = server.call("model", model_id=version.model_id)
     assert sorted(shown["tags"]) == ["of a person", "seatrial: pass"]
     assert {key: item["value"] for key, item in shown["metadata"].items()} == {
         "seatrial.verdict": "pass", "seatrial.head": "{}"
     }  # fmt: skip
-    assert shown["comment"].count("[seatrial]") == 1
-    assert "second\n---\nClearML run: http" in shown["comment"]
+    assert shown["comment"].count(END) == 1
+    assert "seatrial: pass · second\n---\n" in shown["comment"]
+    assert f"[ClearML run]({server.url}" in shown["comment"]
     assert "first" not in shown["comment"]
     assert shown["comment"].startswith("snapshot [")  # what the package wrote there stays
     assert registry.resolve(version.uri).aliases == ("of a person",)
