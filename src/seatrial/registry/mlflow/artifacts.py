@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.errors import ReferenceInvalid, RegistryError
+from seatrial.registry.mlflow import unity
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from seatrial.reference.snapshot import Reference
 
 REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts; each has a folder of its own in it
+WRITTEN_BY_CLIENT = "registered_model_meta"  # beside the files of a version, by MLflow's client that downloads it
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
 
 
@@ -23,8 +25,14 @@ def fetch(version: Version, into: Path) -> Path:
 
     shutil.rmtree(into, ignore_errors=True)
     with registry_errors("downloaded", version.uri):
-        source = client().get_model_version_download_uri(version.name, version.number)
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
+        if unity.is_unity():
+            source = version.uri  # credentials for the files are given out by the version's address alone
+        else:
+            source = client().get_model_version_download_uri(version.name, version.number)
+        there = Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
+    if unity.is_unity():
+        (there / WRITTEN_BY_CLIENT).unlink(missing_ok=True)
+    return there
 
 
 def reference(version: Version, into: Path) -> Reference:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.process import crash_points
+from seatrial.registry.mlflow import unity
 from seatrial.registry.mlflow.client import client, registry_errors
+from seatrial.registry.mlflow.hosted import experiment_of, make_folder
 from seatrial.registry.mlflow.pages import KIND, NOTE, describe_experiment, run_links
 from seatrial.registry.protocol import Version
 from seatrial.sinks.links import Link, links_markdown
@@ -64,6 +66,7 @@ def _experiment(registry: Any, model: str) -> str:
     name = experiment_of(model)
     experiment = registry.get_experiment_by_name(name)
     if experiment is None:
+        make_folder(name)
         try:
             return str(registry.create_experiment(name, tags=KIND))
         except MlflowException:  # another worker was first
@@ -98,7 +101,7 @@ def _log_numbers(registry: Any, run: Any, body: Mapping[str, Any]) -> None:
     run_id, tags = run.info.run_id, dict(body["tags"])
     if dataset := body.get("dataset"):
         context = [InputTag("mlflow.data.context", "validation")]
-        registry.log_inputs(run_id, datasets=[DatasetInput(Dataset(**dataset), context)])
+        _log_inputs(registry, run_id, datasets=[DatasetInput(Dataset(**dataset), context)])
     if body["model_id"]:
         _log_model(registry, run_id, body["model_id"])
     if links := links_markdown([*run_links(run.info.experiment_id, run_id), Link("flow run", body.get("page", ""))]):
@@ -120,12 +123,16 @@ def _log_model(registry: Any, run_id: str, model_id: str) -> None:
         from mlflow.entities import LoggedModelInput
     except ImportError:
         return
-    registry.log_inputs(run_id, models=[LoggedModelInput(model_id)])
+    _log_inputs(registry, run_id, models=[LoggedModelInput(model_id)])
 
 
-def experiment_of(name: str) -> str:
-    """Return the experiment that holds the verdicts of a model."""
-    return f"seatrial/{name}"
+def _log_inputs(registry: Any, run_id: str, **inputs: Any) -> None:
+    """Log what the run was given, where the server has that request: Azure Machine Learning has not."""
+    try:
+        registry.log_inputs(run_id, **inputs)
+    except Exception as error:
+        if getattr(error, "error_code", "") != "ENDPOINT_NOT_FOUND":
+            raise
 
 
 def artifacts(version: Version, name: str, *, most_bytes: int, passed: bool = False) -> Iterator[bytes]:
@@ -182,7 +189,7 @@ def annotate(
     """
     with registry_errors("tagged", version.uri):
         registry = client()
-        for key, value in tags.items():
+        for key, value in unity.written(tags).items() if tags else ():
             registry.set_model_version_tag(version.name, version.number, key, value)
     if not texts:
         return
