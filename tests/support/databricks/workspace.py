@@ -10,12 +10,13 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from flask import Flask, Response, request
 from mlflow.server import handlers
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Models
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
 from mlflow.utils.validation import MAX_EXPERIMENT_NAME_LENGTH
 from werkzeug.serving import make_server
 
@@ -25,6 +26,18 @@ from tests.support.databricks.native import Native
 
 TOKEN = "token-of-a-test"
 ROOT = "dbfs:/databricks/mlflow-tracking"
+
+
+class Server(Protocol):
+    """A server that others host: ``closed`` wants the token, ``files`` are given out by their addresses."""
+
+    files: Path
+    url: str
+    closed: bool
+
+    def answer(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        """Return an answer in place of MLflow's own server; None leaves it to that."""
+        ...
 
 
 class Workspace:
@@ -83,8 +96,8 @@ class Workspace:
 
 
 @contextlib.contextmanager
-def serving(workspace: Workspace, folder: Path) -> Iterator[str]:
-    """Serve a workspace, and yield its address."""
+def serving(workspace: Server, folder: Path, root: str = ROOT) -> Iterator[str]:
+    """Serve a workspace, or another server before MLflow's own handlers, and yield its address."""
     app = Flask("workspace")
 
     @app.before_request
@@ -105,10 +118,9 @@ def serving(workspace: Workspace, folder: Path) -> Iterator[str]:
             return _refused(error)
         return None if answer is None else Response(json.dumps(answer), mimetype="application/json")
 
-    before, handlers._tracking_store = (
-        handlers._tracking_store,
-        SqlAlchemyStore(f"sqlite:///{folder / 'runs.db'}", ROOT),
-    )
+    database = f"sqlite:///{folder / 'runs.db'}"
+    before = handlers._tracking_store, handlers._model_registry_store
+    handlers._tracking_store, handlers._model_registry_store = Runs(database, root), Models(database)
     for path, handler, methods in handlers.get_endpoints():
         app.add_url_rule(path, f"{handler.__name__} {path}", handler, methods=methods)
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -121,7 +133,7 @@ def serving(workspace: Workspace, folder: Path) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-        handlers._tracking_store = before
+        handlers._tracking_store, handlers._model_registry_store = before
 
 
 def _refused(error: Refused) -> Response:
