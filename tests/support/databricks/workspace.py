@@ -96,7 +96,7 @@ class Workspace:
 
 
 @contextlib.contextmanager
-def serving(workspace: Server, folder: Path, root: str = ROOT) -> Iterator[str]:
+def serving(workspace: Server, folder: Path, root: str = ROOT, below: str = "") -> Iterator[str]:
     """Serve a workspace, or another server before MLflow's own handlers, and yield its address."""
     app = Flask("workspace")
 
@@ -105,7 +105,7 @@ def serving(workspace: Server, folder: Path, root: str = ROOT) -> Iterator[str]:
         for files in ("/signed/", "/api/2.0/fs/files/"):  # the address of a file that was signed, and the Files API
             if request.path.startswith(files):
                 return _file(workspace.files / unquote(request.path.removeprefix(files)))
-        if not request.path.startswith("/api/"):  # such as the SDK's search for settings of the host
+        if not request.path.startswith(f"{below}/api/"):  # such as the SDK's search for settings of the host
             return Response(status=404)
         if workspace.closed and request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return _refused(Refused("UNAUTHENTICATED", "No token.", 401))
@@ -122,7 +122,7 @@ def serving(workspace: Server, folder: Path, root: str = ROOT) -> Iterator[str]:
     before = handlers._tracking_store, handlers._model_registry_store
     handlers._tracking_store, handlers._model_registry_store = Runs(database, root), Models(database)
     for path, handler, methods in handlers.get_endpoints():
-        app.add_url_rule(path, f"{handler.__name__} {path}", handler, methods=methods)
+        app.add_url_rule(f"{below}{path}", f"{handler.__name__} {path}", handler, methods=methods)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -7,15 +7,23 @@ Azure Machine Learning finds no experiment by a name with a slash. SageMaker hos
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
+import inspect
 import os
 import re
 from pathlib import PurePosixPath
 from typing import Any
 
 from seatrial.errors import RegistryError
+from seatrial.registry.mlflow.stores import VARIABLES
 
 VARIABLE = "SEATRIAL_EXPERIMENTS"  # the folder of the experiments in a Databricks workspace
 SHARED = "/Shared/seatrial"  # that folder by default
+AZURE = "azureml:"
+PLUGINS = {  # by what the address begins with: the extra, and its package
+    "arn:": ("sagemaker", "sagemaker-mlflow"),
+    AZURE: ("azureml", "azureml-mlflow"),
+}
 PLAIN = re.compile(r"[^A-Za-z0-9_-]")  # what Azure takes in no name of an experiment
 
 
@@ -37,7 +45,7 @@ def experiment_of(model: str) -> str:
                 f"as {SHARED} or /Users/you@example.com/seatrial."
             )
         return f"{folder.rstrip('/')}/{model}"
-    if _tracking().startswith("azureml:"):
+    if _tracking().startswith(AZURE):
         plain = PLAIN.sub("_", model)
         digest = f"-{hashlib.sha256(model.encode()).hexdigest()[:8]}" if plain != model else ""
         return f"seatrial-{plain}{digest}"
@@ -65,6 +73,35 @@ def make_folder(experiment: str) -> None:
             f"Databricks does not let experiments be kept in {folder}: {said}. Name a folder that "
             f"you may write to: export {VARIABLE}=/Users/you@example.com/seatrial"
         ) from error
+
+
+def check_plugin(*, files: bool) -> None:
+    """Raise where MLflow cannot reach a hosted server, or with ``files`` cannot keep files there.
+
+    Raises:
+        RegistryError: the package for it is missing, or is one that this MLflow cannot use.
+    """
+    for scheme, (extra, package) in PLUGINS.items():
+        if any(os.environ.get(name, "").startswith(scheme) for name in VARIABLES):
+            try:
+                version = importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError as error:
+                raise RegistryError(
+                    f"MLflow reaches {scheme}… by {package}, which is not installed: pip install 'seatrial[{extra}]'"
+                ) from error
+            if files and scheme == AZURE:
+                _check_azure(version)
+
+
+def _check_azure(version: str) -> None:
+    """Since release 3, MLflow tells an artifact store where runs and models are; older plugins do not take that."""
+    from azureml.mlflow.entry_point_loaders import azureml_artifacts_builder
+
+    if "tracking_uri" not in inspect.signature(azureml_artifacts_builder).parameters:
+        raise RegistryError(
+            f"azureml-mlflow {version} cannot store or read files under MLflow {importlib.metadata.version('mlflow')}, "
+            "and no later release takes this MLflow. Keep the verdicts at another server: set MLFLOW_TRACKING_URI."
+        )
 
 
 def on_databricks() -> bool:

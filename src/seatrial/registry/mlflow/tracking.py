@@ -42,7 +42,7 @@ def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
         RegistryError: the registry does not answer.
     """
     with registry_errors("given its verdict", f"models:/{body['model']}"):
-        registry = client()
+        registry = client(files=True)
         run = _existing_run(registry, body, key) or _created_run(registry, body, key)
         run_id: str = run.info.run_id
         crash_points.point("mid-effect")
