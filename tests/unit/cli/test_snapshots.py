@@ -22,7 +22,11 @@ RENEW = os.environ.get("SEATRIAL_SNAPSHOTS") == "renew"
 PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
     "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
-    "webhook": "help-webhook", "reconcile": "help-reconcile", "sync": "help-sync", "init": "help-init", "doctor": "help-doctor",
+    "webhook": "help-webhook", "reconcile": "help-reconcile", "sync": "help-sync", "undeploy": "help-undeploy",
+    "worker": "help-worker",
+    "status": "help-status", "history": "help-history", "rerun": "help-rerun", "cancel": "help-cancel",
+    "prune": "help-prune",
+    "init": "help-init", "doctor": "help-doctor",
     "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",
     "show": "help-show", "trace": "help-trace",
     "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",
