@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import inspect
 import os
 import re
@@ -20,9 +21,9 @@ from seatrial.registry.mlflow.stores import VARIABLES
 VARIABLE = "SEATRIAL_EXPERIMENTS"  # the folder of the experiments in a Databricks workspace
 SHARED = "/Shared/seatrial"  # that folder by default
 AZURE = "azureml:"
-PLUGINS = {  # by what the address begins with: the extra, and its package
-    "arn:": ("sagemaker", "sagemaker-mlflow"),
-    AZURE: ("azureml", "azureml-mlflow"),
+PLUGINS = {  # by what the address begins with: the extra, and its module
+    "arn:": ("sagemaker", "sagemaker_mlflow"),
+    AZURE: ("azureml", "azureml.mlflow"),
 }
 PLAIN = re.compile(r"[^A-Za-z0-9_-]")  # what Azure takes in no name of an experiment
 
@@ -81,26 +82,32 @@ def check_plugin(*, files: bool) -> None:
     Raises:
         RegistryError: the package for it is missing, or is one that this MLflow cannot use.
     """
-    for scheme, (extra, package) in PLUGINS.items():
+    for scheme, (extra, module) in PLUGINS.items():
         if any(os.environ.get(name, "").startswith(scheme) for name in VARIABLES):
-            try:
-                version = importlib.metadata.version(package)
-            except importlib.metadata.PackageNotFoundError as error:
+            if not _is_installed(module):
                 raise RegistryError(
-                    f"MLflow reaches {scheme}… by {package}, which is not installed: pip install 'seatrial[{extra}]'"
-                ) from error
+                    f"MLflow reaches {scheme}… by a plugin, which is not installed: pip install 'seatrial[{extra}]'"
+                )
             if files and scheme == AZURE:
-                _check_azure(version)
+                _check_azure()
 
 
-def _check_azure(version: str) -> None:
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it is in
+        return False
+
+
+def _check_azure() -> None:
     """Since release 3, MLflow tells an artifact store where runs and models are; older plugins do not take that."""
     from azureml.mlflow.entry_point_loaders import azureml_artifacts_builder
 
     if "tracking_uri" not in inspect.signature(azureml_artifacts_builder).parameters:
+        plugin, mlflow = (importlib.metadata.version(name) for name in ("azureml-mlflow", "mlflow"))
         raise RegistryError(
-            f"azureml-mlflow {version} cannot store or read files under MLflow {importlib.metadata.version('mlflow')}, "
-            "and no later release takes this MLflow. Keep the verdicts at another server: set MLFLOW_TRACKING_URI."
+            f"azureml-mlflow {plugin} cannot store or read files under MLflow {mlflow}, and no later release takes "
+            "this MLflow. Keep the verdicts at another server: set MLFLOW_TRACKING_URI."
         )
 
 
