@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from mlflow.tracking._tracking_service import utils
 
 from seatrial import registry, testing
 from seatrial.errors import ProjectError, RegistryError, VersionNotFound
+from seatrial.events import Outcome
+from seatrial.promotion.verify import verify
 from seatrial.reference.snapshot import Reference
 from seatrial.registry import Version
 from seatrial.registry.mlflow.client import client
@@ -25,6 +28,7 @@ from seatrial.registry.runs import description_texts, run_payload
 from seatrial.testing import registries
 from seatrial.testing.samples import sample_reference, sample_verdict
 from tests.support.databricks.workspace import TOKEN, Workspace, serving
+from tests.support.trust import Trusted
 
 pytestmark = pytest.mark.server
 
@@ -162,6 +166,41 @@ def test_a_folder_that_may_not_be_written_is_named(
     with pytest.raises(RegistryError, match="is 'seatrial', which is no folder of a Databricks workspace"):
         MLflowRegistry.tracker.log_run(body, tmp_path)
     assert len(workspace.asked) == asked
+
+
+@pytest.fixture
+def environment() -> Iterator[None]:
+    """What a project sets is put back."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("store", ["legacy"], indirect=True)  # the other one differs in none of it
+def test_a_pass_is_promoted_and_verified_by_another_machine(
+    workspace: Workspace, version: Version, tmp_path: Path
+) -> None:
+    """Ledger, run, tags, description and aliases; then the signed pass holds with nothing but the workspace."""
+    trusted = Trusted(tmp_path / "project")
+    reference = Reference.load(trusted.root / "reference")
+    (tmp_path / "trusted").mkdir()
+    (tmp_path / "trusted" / "weight.json").write_text("2.0")
+    name = version.name.replace("payments", "trusted")
+    uri = f"models:/{name}/{register(name, tmp_path / 'trusted', reference)}"
+    trusted.validate(uri)
+    assert workspace.catalog.model(name).aliases == {"validated": 1, "champion": 1}
+    there = workspace.catalog.version(name, "1")
+    assert there.tags["seatrial_verdict"] == "pass"
+    assert there.description.startswith(f"seatrial: pass · {name} 1")
+    shutil.rmtree(trusted.project.state / "heads", ignore_errors=True)
+    for file in trusted.project.state.glob("ledger.db*"):
+        file.unlink()
+    assert verify(trusted.root, uri).exit_code == 0
+    trusted.validate(uri, Outcome.FAIL)
+    assert verify(trusted.root, uri).exit_code == 1
+    assert there.tags["seatrial_verdict"] == "fail"
 
 
 def test_no_webhook_is_promised() -> None:
