@@ -31,6 +31,7 @@ from tests.support.databricks.workspace import TOKEN, Workspace, serving
 from tests.support.trust import Trusted
 
 pytestmark = pytest.mark.server
+ONE = pytest.mark.parametrize("store", ["legacy"], indirect=True)  # where the other store differs in nothing
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,7 @@ def test_a_verdict_is_written_where_databricks_takes_it(workspace: Workspace, ve
     ]  # fmt: skip
 
 
+@ONE
 def test_what_is_missing_is_said_to_be(store: str, version: Version) -> None:
     """A model that is no first page of the metastore is found; what is not there is no failure of the registry."""
     for name, said in (
@@ -142,6 +144,7 @@ def test_what_is_missing_is_said_to_be(store: str, version: Version) -> None:
     assert registry.with_alias("models", version.name, "champion") is None
 
 
+@ONE
 def test_fixtures_are_referred_to_by_their_names(version: Version, tmp_path: Path) -> None:
     """A name may have what no key of a tag has; the second version refers to the files of the first."""
     (tmp_path / "fixture").mkdir()
@@ -153,6 +156,7 @@ def test_fixtures_are_referred_to_by_their_names(version: Version, tmp_path: Pat
     assert [p.name for p in MLflowRegistry.download_fixture(link, tmp_path / "down").iterdir()] == ["rows.txt"]
 
 
+@ONE
 def test_a_folder_that_may_not_be_written_is_named(
     workspace: Workspace, version: Version, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -178,7 +182,7 @@ def environment() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("store", ["legacy"], indirect=True)  # the other one differs in none of it
+@ONE
 def test_a_pass_is_promoted_and_verified_by_another_machine(
     workspace: Workspace, version: Version, tmp_path: Path
 ) -> None:
@@ -206,4 +210,4 @@ def test_a_pass_is_promoted_and_verified_by_another_machine(
 def test_no_webhook_is_promised() -> None:
     """Unity Catalog sends none."""
     with pytest.raises(ProjectError, match="only a server sends webhooks"):
-        MLflowRegistry.put_webhook("https://seatrial.example", "secret")
+        MLflowRegistry.put_webhook("shop", "https://seatrial.example", "secret")
