@@ -8,12 +8,12 @@ by the address. So the kind is set, every link names the mode, and the experimen
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from typing import Any
 from urllib.parse import quote
 
 from seatrial.formatting import without_user
+from seatrial.project import is_hosted
 from seatrial.registry.mlflow import hosted, unity
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
@@ -72,7 +72,7 @@ def _link(title: str, part: str) -> Link:
     store = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
     if store.startswith(("http://", "https://")):
         return Link(title, f"{without_user(store).rstrip('/')}/{part}")
-    if re.match(r"databricks|uc:|arn:|azureml:", store):
+    if is_hosted(store):
         return Link(title, part)
     command = f"MLFLOW_DISABLE_TELEMETRY=true mlflow server --backend-store-uri {shlex.quote(store)}"
     return Link(title, f"{DEFAULT_ADDRESS}/{part}", without_user(command))
