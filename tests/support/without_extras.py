@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.abc
 import io
 import json
 import os
@@ -15,17 +14,25 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 STATE, *BLOCKED = sys.argv[1:]
 
 
-class Blocked(importlib.abc.MetaPathFinder):
-    """Finds nothing of the packages that are blocked, as if they were not there."""
+class Without:
+    """Another finder, without the packages that are blocked: they are not there, whoever looks."""
+
+    def __init__(self, other: Any) -> None:
+        self.other = other
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if any(name == each or name.startswith(f"{each}.") for each in BLOCKED):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return None
+        found: ModuleSpec | None = (
+            None if name.partition(".")[0] in BLOCKED else self.other.find_spec(name, path, target)
+        )
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.other, name)
 
 
 def said(call: Callable[[], object]) -> str:
@@ -42,7 +49,7 @@ def said(call: Callable[[], object]) -> str:
 
 
 def main() -> None:
-    sys.meta_path.insert(0, Blocked())
+    sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
     import seatrial
     from seatrial import plugins
     from seatrial.cli.app import main as command

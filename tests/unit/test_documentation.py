@@ -22,7 +22,7 @@ from tests.support.paths import ROOT
 from tests.support.snippets import Block, blocks, command_lines, every_block, inline_commands, pages
 
 LANGUAGES = {"python", "toml", "sh", "console", "text", "yaml", "json", "diff"}
-NOT_RUN = 4  # blocks that cannot run; another one is a decision
+NOT_RUN = 5  # blocks that cannot run; another one is a decision
 ELSEWHERE = "docs/extending/"  # its Python is run with the conformance suites, which start servers
 PLAYED = {
     "docs/tutorial/first-service.md": "tests/e2e/way_in"

@@ -91,7 +91,7 @@ def worker(*, runs: int = 2, healthcheck: Flag = False, project: Path = Path()) 
 
 
 def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()) -> int:
-    """Receive MLflow's registry webhooks and start a validation for each, until Ctrl-C.
+    """Receive the webhooks of MLflow or Weights & Biases and start a validation for each, until Ctrl-C.
 
     Args:
         host: address to listen on.

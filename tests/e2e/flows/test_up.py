@@ -24,7 +24,7 @@ import pytest
 from seatrial.cli.app import main
 from seatrial.orchestration.flow_files import packaged
 from seatrial.process.running import free_port
-from seatrial.promotion.triggers.webhook import PATH
+from seatrial.promotion.triggers.mlflow import PATH
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import html5lib
 import jsonschema
@@ -16,8 +17,9 @@ from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.promotion.assurance import mapping
 from seatrial.promotion.assurance.model import Evidence, to_json
 from seatrial.promotion.assurance.page import SLUGS, render
+from seatrial.promotion.assurance.then import PolicyThen
 from seatrial.promotion.assurance.thresholds import declared, of_case
-from tests.support.evidenced import GOOD, POLICY, UNKNOWN, evidenced, set_later, without
+from tests.support.evidenced import ADA, GOOD, POLICY, UNKNOWN, evidenced, set_later, without
 
 FAILED = (*GOOD, Finding("quality", "score", "'roc_auc' is 0.5, below 0.8.", "s"))
 OPEN = (*without("quality"), NotEvaluated("quality", "score", "Too few labels."))
@@ -158,6 +160,25 @@ def test_a_threshold_that_is_newer_than_the_run_is_not_counted() -> None:
     assert says(found, "MEASURE 2.11") == "score.py: score.quality: It was committed after the run began."
     assert [each.id for each in found.results if not each.counted] == ["score · quality"]
     assert coverage(found)["Infra 4"] == "no"
+
+
+def test_a_pass_that_a_late_setting_allowed_is_not_counted() -> None:
+    """Which checks may stay without a result is a threshold of the verdict, and of no check alone."""
+    found = evidenced(SMALL, set_later("service.toml"))
+    assert all(each.counted for each in found.results)
+    assert statuses(found)["MEASURE 2.5"] == "partly supported"
+    assert says(found, "MANAGE 1.1").startswith("service.toml: ")
+    assert statuses(found)["MANAGE 1.1"] == "not counted"
+
+
+def test_what_rests_on_authors_needs_to_know_them() -> None:
+    """In a shallow clone a threshold is known to be older than the run, and its author is not known."""
+    nobody = replace(ADA, author="unknown", reason="The clone is shallow.")
+    found = evidenced(policy=PolicyThen(POLICY, dict.fromkeys(POLICY, nobody), changed=False))
+    assert {i for i, s in statuses(found).items() if s == "not counted"} == {
+        "MAP 2.3", "MEASURE 1.1", "MEASURE 1.2", "MEASURE 2.8",
+    }  # fmt: skip
+    assert says(found, "MEASURE 1.2").endswith("The clone is shallow.")
 
 
 def test_a_policy_that_is_not_known_supports_nothing_that_rests_on_it() -> None:

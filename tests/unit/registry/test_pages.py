@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from seatrial.events import Case, Evaluated, Finding, NotEvaluated, Severity, Subject, Verdict, total
+from seatrial.registry.descriptions import END, _around
 from seatrial.registry.mlflow.pages import pages, version_page
-from seatrial.registry.mlflow.tracking import END, _around
 from seatrial.registry.protocol import Version
 from seatrial.registry.runs import description_texts, reason_tags
 from seatrial.sinks.links import Link, links_markdown, links_text

@@ -84,7 +84,8 @@ def _row(each: Subcategory) -> str:
     elif each.verdict:
         by = "a verdict that is a pass"
     elif each.records:
-        by = f"what is signed{', where each threshold was committed before the run' if each.committed else ''}"
+        committed = ", where each threshold has a known author and is older than the run"
+        by = f"what is signed{committed if each.committed else ''}"
     said = f"{each.shows} *Not shown:* {each.rest}" if each.rest else each.because
     return f"| {each.id} | {each.text} | {by} | {said.strip()} |"
 

@@ -12,7 +12,7 @@ from seatrial.orchestration.deployments import names, notify, on_prefect
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
 from seatrial.promotion import reconcile as reconciling
-from seatrial.promotion.triggers import webhook
+from seatrial.promotion.triggers import mlflow, webhook
 from seatrial.promotion.triggers.delivery import Delivery
 from seatrial.registry.capabilities import SendsWebhooks
 
@@ -61,7 +61,7 @@ def deploy(
     lines.append(f"Work pool: {names.pool(project)}. To start a worker of it: seatrial worker")
     lines += filter(None, [outdated_flows(project), _start(project, since)])
     if receiver:
-        address = receiver.rstrip("/") + webhook.PATH
+        address = receiver.rstrip("/") + mlflow.PATH
         found = registry.named(project.registry)
         if not isinstance(found, SendsWebhooks):
             raise ProjectError(
@@ -108,4 +108,4 @@ def receive(directory: Path, *, host: str, port: int) -> None:
         parameters = {"name": newest.name, "number": newest.number}
         prefect_api.start_run(registered, parameters, f"delivery-{newest.id}")
 
-    webhook.serve(webhook.Receiver(webhook.secret(project.state), inbox, dispatch), host=host, port=port)
+    webhook.serve(webhook.Receiver(webhook.senders(project.state), inbox, dispatch), host=host, port=port)

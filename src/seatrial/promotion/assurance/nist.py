@@ -11,6 +11,7 @@ from seatrial.pipeline import SERVICE
 from seatrial.promotion.assurance import model
 from seatrial.promotion.assurance.mapping import Subcategory, shows, subcategories
 from seatrial.promotion.assurance.results import GOOD, UNKNOWN, not_counted, worst
+from seatrial.promotion.assurance.then import UNKNOWN as NOBODY
 from seatrial.promotion.assurance.thresholds import Declared, of_case
 
 NO_THRESHOLD = "The policy declares no threshold."
@@ -99,7 +100,7 @@ def _verdict(of: Subcategory, shown: Shown) -> tuple[model.Status, str]:
         return "failed", "The version failed: it is not promoted."
     if shown.outcome is not Outcome.PASS:
         return "inconclusive", "The verdict decided nothing: the version is not promoted."
-    if reason := shown.not_counted(shown.results):
+    if reason := shown.not_counted(shown.results) or _late(shown):
         return "not counted", reason
     return "partly supported", f"{shown.summary[:1].upper()}{shown.summary[1:]}. {of.shows}"
 
@@ -107,13 +108,19 @@ def _verdict(of: Subcategory, shown: Shown) -> tuple[model.Status, str]:
 def _records(of: Subcategory, shown: Shown) -> tuple[model.Status, str]:
     if not any(each.compared for each in shown.results):
         return "not assessed", of.because
-    if of.committed and not shown.known:
-        return "not counted", UNKNOWN
-    if of.committed and not shown.thresholds:
+    if of.committed and shown.known and not shown.thresholds:
         return "not assessed", NO_THRESHOLD
-    if of.committed and (out := [each for each in shown.thresholds if not each.counted]):
-        return "not counted", f"{out[0].id}: {out[0].reason}"
+    if of.committed and (reason := _late(shown, by_whom=True)):
+        return "not counted", reason
     return "partly supported", of.shows
+
+
+def _late(shown: Shown, *, by_whom: bool = False) -> str:
+    """Return why not every threshold was there before the run, or is known by its author; empty where each is."""
+    if not shown.known:
+        return UNKNOWN
+    out = (each for each in shown.thresholds if not each.counted or (by_whom and each.author == NOBODY))
+    return next((f"{each.id}: {each.reason}" for each in out), "")
 
 
 def _named(found: list[model.Result], most: int = 4) -> str:

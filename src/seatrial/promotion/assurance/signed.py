@@ -129,8 +129,8 @@ def _verdict(version: Version, statement: Statement, ledger: Ledger | None, into
     there = stored_files(version, statement, ledger, into)
     if there is None:
         raise CannotTell(
-            f"The files of the verdict on {version.uri} are gone: its run was deleted. Without them there are no "
-            f"results to show. Validate the version again: seatrial validate {version.uri}"
+            f"The files of the verdict on {version.uri} are gone: its run was deleted, or the registry stores none. "
+            f"Without them there are no results to show. Validate the version again: seatrial validate {version.uri}"
         )
     if reason := swapped(version, statement, there):
         raise NotAsSigned(f"{reason} No evidence was written. Validate it: seatrial validate {version.uri}")
