@@ -109,7 +109,9 @@ def test_a_verdict_is_written_where_databricks_takes_it(workspace: Workspace, ve
     fetched = registry.fetch(version, tmp_path)
     assert sorted(p.name for p in fetched.model.iterdir()) == ["MLmodel", "weights.txt"]
     verdict = sample_verdict()
-    run_id = MLflowRegistry.tracker.log_run(run_payload(verdict, fetched), tmp_path / "results", "key")
+    body = run_payload(verdict, fetched)
+    body["tags"]["mlflow.note.content"] = "→" * 1_700  # a note may be as long in characters, and longer in bytes
+    run_id = MLflowRegistry.tracker.log_run(body, tmp_path / "results", "key")
     tags = {"seatrial.verdict": "pass", "seatrial.head": "{}", "seatrial.fixture.edge-cases.2": "x y"}
     MLflowRegistry.annotate(version, tags, description_texts(verdict, version.uri), run_id)
 
@@ -117,6 +119,7 @@ def test_a_verdict_is_written_where_databricks_takes_it(workspace: Workspace, ve
     assert client().get_experiment(run.info.experiment_id).name == f"/Shared/seatrial/{name}"
     assert run.info.artifact_uri.startswith("dbfs:/databricks/mlflow-tracking/")
     assert run.data.tags["seatrial.verdict"] == "pass"
+    assert run.data.tags["mlflow.note.content"].rstrip().endswith(")")
     there = workspace.catalog.version(name, version.number)
     assert set(there.tags) == {"seatrial_verdict", "seatrial_head", "seatrial_fixture_edge 2dcases 2e2"}
     assert MLflowRegistry.resolve(version.uri).tags == tags

@@ -59,6 +59,10 @@ class Workspace:
         name = path.removeprefix("/api/2.0/")
         if name == "workspace/mkdirs":
             return self._mkdirs(body["path"])
+        if name == "mlflow/runs/log-batch":
+            for tag in body.get("tags", []):
+                if len(tag["value"].encode()) > 5_000:
+                    raise Refused("INVALID_PARAMETER_VALUE", f"The value of tag {tag['key']} is too long.")
         if name == "mlflow/experiments/create":
             self._check_experiment(body["name"])
         if name.startswith("fs/directories/"):

@@ -22,6 +22,7 @@ from seatrial.sinks.links import Link, links_markdown
 
 MOST_RUNS = 200  # the newest of a version that are read
 PASSED_RUNS = 10  # of those that passed
+NOTE_BYTES = 5_000  # of a tag of a run: what MLflow's protocol promises of every server
 KEY_TAG = "seatrial.key"  # of the run: the key of its verdict
 FIRST = ("seatrial", "seatrial.verdict")  # the tags of a run that MLflow shows first: those that are set first
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
@@ -102,7 +103,7 @@ def _log_numbers(registry: Any, run: Any, body: Mapping[str, Any]) -> None:
     if body["model_id"]:
         _log_model(registry, run_id, body["model_id"])
     if links := links_markdown([*run_links(run.info.experiment_id, run_id), Link("flow run", body.get("page", ""))]):
-        tags[NOTE] = f"{tags.get(NOTE, '')}\n{links}\n"
+        tags[NOTE] = _with_links(tags.get(NOTE, ""), links)
     registry.log_batch(
         run_id,
         params=[Param(k, v) for k, v in body["params"].items()],
@@ -112,6 +113,12 @@ def _log_numbers(registry: Any, run: Any, body: Mapping[str, Any]) -> None:
     metrics = [Metric(n, v, body["at"], 0, **of) for n, v in body["metrics"].items()]
     for start in range(0, len(metrics), 1000):
         registry.log_batch(run_id, metrics=metrics[start : start + 1000])
+
+
+def _with_links(text: str, links: str) -> str:
+    """Return a note that every server takes, with its links whole."""
+    last = f"\n{links}\n"
+    return text.encode()[: NOTE_BYTES - len(last.encode())].decode(errors="ignore") + last
 
 
 def _log_model(registry: Any, run_id: str, model_id: str) -> None:
