@@ -27,6 +27,7 @@ OWN = {  # trackers and registries of this package whose packages are an extra, 
     for extra in EXTRAS
     if f".{extra}" in point.module
 }
+SETTINGS = {"MODEL_REGISTRY_BASE_URL": "http://127.0.0.1:1"}  # what a platform asks for before its package
 ADDRESSES = {"address arn": "sagemaker", "address azureml": "azureml"}
 
 
@@ -44,7 +45,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     quiet = {
         name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "WANDB_", "CLEARML_"))
     }
-    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{state / 'mlflow.db'}"}
+    store = SETTINGS | {"MLFLOW_TRACKING_URI": f"sqlite:///{state / 'mlflow.db'}"}
     command = [sys.executable, SUPPORT / "without_extras.py", state, *modules()]
     done = subprocess.run(command, env=quiet | store, cwd=state, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
