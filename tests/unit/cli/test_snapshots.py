@@ -21,7 +21,7 @@ HOW = "SEATRIAL_SNAPSHOTS=renew pytest tests/unit/cli"
 RENEW = os.environ.get("SEATRIAL_SNAPSHOTS") == "renew"
 PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
-    "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
+    "verify": "help-verify", "kserve": "help-kserve", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
     "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "doctor": "help-doctor",
     "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",
     "show": "help-show", "trace": "help-trace",
@@ -42,6 +42,7 @@ ERRORS = {
     "unknown-check": "validate models:/payments/1 --only expectation --project {project}",
     "unknown-check-stress": "stress models:/payments/1 --skip lod --project {project}",
     "misspelt-setting": "verify models:/payments/1 --project {misspelt}",
+    "steps-without-apply": "kserve models:/payments/1 --step 10,50 --project {project}",
     "given-is-no-pair": "capture models:/payments/1 rows.parquet --given features --project {project}",
     "unknown-sink": "validate models:/payments/1 --sink junti=a.xml --project {project}",
     "sink-is-no-pair": "validate models:/payments/1 --sink junit --project {project}",
