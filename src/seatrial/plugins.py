@@ -1,6 +1,6 @@
 """Extensions by name: entry points of the installed packages, seatrial's own among them.
 
-A package adds a check, target, fault, sink, registry or fixture source by naming it in its own ``pyproject.toml``::
+A package adds a check, target, fault, sink, registry, tracker or fixture source in its own ``pyproject.toml``::
 
     [project.entry-points."seatrial.checks"]
     fairness = "my_package.fairness:check"
@@ -18,13 +18,14 @@ from typing import Any, Literal, get_args
 
 from seatrial.errors import UsageError, unknown
 
-Group = Literal["checks", "targets", "faults", "sinks", "registries", "fixtures"]
+Group = Literal["checks", "targets", "faults", "sinks", "registries", "trackers", "fixtures"]
 KINDS: Mapping[Group, str] = {
     "checks": "Check",
     "targets": "Target",
     "faults": "Fault",
     "sinks": "Sink",
     "registries": "Registry",
+    "trackers": "Tracker",
     "fixtures": "Fixture source",
 }
 OWN = "seatrial"

@@ -57,8 +57,9 @@ class Project:
 
     ``models`` are patterns of the registered models that are this project's, such as ``payments-*``; ``environment``
     names the variables that the process which loads a model may see, beside those of any program; ``registry`` is the
-    scheme of the registry that 'seatrial reconcile' watches; ``code`` declares the files that make path and service;
-    ``head_hours`` is how long a signed head counts. ``tracking_uri``, ``python``, ``command``, ``isolation``,
+    scheme of the registry that 'seatrial reconcile' watches; ``trackers`` names where its verdicts are logged
+    beside that; ``code`` declares the files that make path and service; ``head_hours`` is how long a signed head
+    counts. ``tracking_uri``, ``python``, ``command``, ``isolation``,
     ``readable``, ``engines`` and ``local_evidence`` are as set in [tool.seatrial].
     """
 
@@ -77,6 +78,7 @@ class Project:
     readable: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     registry: str = "models"
+    trackers: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     head_hours: float = 24.0
     tracking_uri: str = ""
@@ -119,6 +121,7 @@ class Project:
             readable=tuple(map(os.path.expanduser, found.readable)),
             engines=found.engines,
             registry=found.registry,
+            trackers=found.trackers,
             code=found.code,
             head_hours=found.head_hours,
             tracking_uri=found.tracking_uri,

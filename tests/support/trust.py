@@ -115,12 +115,12 @@ class Trusted:
         with Ledger.of(project.state) as ledger:
             reconcile.scan_registry(ledger, project, model=name)
             reconcile.validate_outdated(ledger, project, model=name)
-            results = [*effects.apply(ledger), *renew_heads(ledger, project)]
+            results = [*effects.apply(ledger, project.state), *renew_heads(ledger, project)]
             for job in reconcile.jobs(ledger):
                 results.append(
                     reconcile.attempt(ledger, project, job, validate or (lambda job: self.validate(job.uri)))
                 )
-                results += [*effects.apply(ledger), *renew_heads(ledger, project)]
+                results += [*effects.apply(ledger, project.state), *renew_heads(ledger, project)]
         assert JOB.get() is None
         return [line for line in results if uri in line]
 

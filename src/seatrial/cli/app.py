@@ -37,13 +37,20 @@ PROJECTS = Group.create_ordered("Projects and data")
 
 COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     VERSIONS: (version_commands.validate, version_commands.stress, version_commands.capture, version_commands.verify),
-    SERVERS: (server_commands.up, server_commands.deploy, server_commands.webhook, server_commands.reconcile),
+    SERVERS: (
+        server_commands.up,
+        server_commands.deploy,
+        server_commands.webhook,
+        server_commands.reconcile,
+        server_commands.sync,
+    ),
     PROJECTS: (project_commands.init, project_commands.doctor, project_commands.demo, project_commands.upgrade),
 }
 EXIT_CODES: dict[Callable[..., int], str] = {  # of the others: SUCCESS
     version_commands.validate: VERDICT,
     version_commands.stress: VERDICT,
     version_commands.verify: exit_codes("0 allowed, 1 not allowed, 2 unknown or error"),
+    server_commands.sync: exit_codes("0 nothing waits, 1 something still does, 2 error"),
     server_commands.reconcile: exit_codes("0 success, 1 an alias is on a version without a pass, 2 error"),
     project_commands.doctor: exit_codes("0 a validation can run, 1 something is missing, 2 error"),
     project_commands.demo: exit_codes("0 the demo ended as expected, 2 it did not, or error"),

@@ -184,7 +184,7 @@ def _reference(uri: str | None) -> Iterator[tuple[registry.Version | None, Refer
         return
     version = registry.resolve(uri)
     with tempfile.TemporaryDirectory(prefix="seatrial-reference-") as scratch:
-        yield version, registry.of(uri).fetch_reference(version, Path(scratch) / "reference")
+        yield version, registry.of(uri).reference(version, Path(scratch) / "reference")
 
 
 def _ignore(workspace: Workspace) -> None:

@@ -134,7 +134,7 @@ def _model_path(pipeline: Pipeline, uri: str | None, scratch: Path) -> Path | No
     if uri is None or pipeline.model is None:
         return None
     version = registry.resolve(uri)
-    return registry.of(uri).download_model(version, scratch / "model")
+    return registry.of(uri).fetch(version, scratch / "model")
 
 
 def _rows(pipeline: Pipeline, reference: Reference, requests: pd.DataFrame, keys: Sequence[Any]) -> pd.DataFrame:

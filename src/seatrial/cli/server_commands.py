@@ -1,11 +1,11 @@
-"""The commands that run servers or set them up: up, deploy, webhook, reconcile."""
+"""The commands that run servers or set them up: up, deploy, webhook, reconcile, sync."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from seatrial.cli.version_commands import Flag
-from seatrial.errors import EXIT_PASS
+from seatrial.errors import EXIT_FAIL, EXIT_PASS
 
 
 def up(
@@ -80,3 +80,24 @@ def reconcile(
     from seatrial.cli.commands import reconcile as command
 
     return command(project, every=every, model=model, most=most, quiet=quiet)
+
+
+def sync(*, project: Path = Path(), quiet: Flag = False) -> int:
+    """Write again what a registry or tracker refused, and have trackers upload what was logged without their server.
+
+    Args:
+        project: project directory.
+        quiet: print only errors.
+    """
+    from seatrial.cli.preflight import before
+    from seatrial.project import Project
+
+    here = Project.find(project)
+    here.activate()
+    before.reconciliation(here, "")
+    from seatrial.promotion.effects import resume
+
+    lines, waiting = resume(here)
+    if not quiet:
+        print("\n".join([*lines, *waiting] or ["Nothing waits."]))  # noqa: T201
+    return EXIT_FAIL if waiting else EXIT_PASS

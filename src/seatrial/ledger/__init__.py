@@ -3,6 +3,7 @@
 from seatrial.ledger.database import url_for
 from seatrial.ledger.jobs import ATTEMPTS
 from seatrial.ledger.migrate import LedgerError
+from seatrial.ledger.outbox import LOG
 from seatrial.ledger.records import (
     JOB,
     Facts,
@@ -21,6 +22,7 @@ from seatrial.ledger.store import Ledger
 __all__ = [
     "ATTEMPTS",
     "JOB",
+    "LOG",
     "Facts",
     "Fenced",
     "Job",

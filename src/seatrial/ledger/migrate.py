@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from seatrial.errors import SeatrialError
 
 VERSION_TABLE = "seatrial_ledger_version"  # not Alembic's default: other applications may use the database too
-HEAD = "0002"
+HEAD = "0003"
 _LOCK = 7_325_341  # any number, the same for all
 
 

@@ -1,26 +1,35 @@
-"""The outbox: the effects of verdicts on the registry, claimed one by one and in order."""
+"""The outbox: the effects of verdicts on registry and trackers, claimed one by one and in order.
+
+Effects on the registry follow each other. What one of the project's trackers is given waits for that tracker alone, and
+nothing waits for it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, text, update
 
 from seatrial.ledger import schema
 from seatrial.ledger.records import Fenced, Job, OutboxEffect, run_key
 from seatrial.ledger.transactions import LEASE_SECONDS, TEXT_LENGTH, Transactions, pause_seconds, row_of
 
 POSTPONED = "postponed:"
+LOG = "log-run"  # gives a verdict's run to the registry's own tracker; with ':NAME', to one of the project's
+WAITING = ("open", "parked")
 _LOCK = 7_325_342  # any number, the same for all
 _outbox, _subject, _verdict = schema.outbox, schema.subject, schema.verdict
 
 
 class Outbox(Transactions):
-    """Effects that are open, are claimed with a lease, and end done or dropped."""
+    """Effects that are open, are claimed with a lease, and end done or dropped; refused ones are parked until asked."""
 
-    def next_effect(self, lease_seconds: float = LEASE_SECONDS, *, job: Job | None = None) -> OutboxEffect | None:
+    def next_effect(
+        self, lease_seconds: float = LEASE_SECONDS, *, job: Job | None = None, tried: Collection[int] = ()
+    ) -> OutboxEffect | None:
         """Claim an effect that is due, for as long as the lease; None when none is due.
 
         The effects of a version are claimed one after the other, in the order of its verdicts. Only one alias effect of
@@ -29,19 +38,22 @@ class Outbox(Transactions):
         Args:
             lease_seconds: after which another worker may claim it.
             job: claim effects of this job's version alone, postponed ones included, because a person waits for it.
+            tried: ids of effects that are not claimed again.
         """
         earlier, moving = _outbox.alias("earlier"), _outbox.alias("moving")
         with self._writing() as (connection, now):
             if self._engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             waits = exists().where(
-                earlier.c.subject == _outbox.c.subject, earlier.c.state == "open", earlier.c.id < _outbox.c.id
-            )
+                earlier.c.subject == _outbox.c.subject, earlier.c.state == "open", earlier.c.id < _outbox.c.id,
+                or_(~_of_tracker(earlier), earlier.c.effect == _outbox.c.effect),
+                or_(~_of_tracker(_outbox), earlier.c.effect == _outbox.c.effect),
+            )  # fmt: skip
             busy = exists().where(
                 moving.c.state == "open", moving.c.due_at > now, moving.c.token > 0, moving.c.id != _outbox.c.id,
                 moving.c.model == _outbox.c.model, moving.c.effect.like("alias%"), moving.c.result == "",
             )  # fmt: skip
-            due = select(_outbox).where(_outbox.c.state == "open", ~waits)
+            due = select(_outbox).where(_outbox.c.state == "open", ~waits, _outbox.c.id.not_in(tried))
             due = due.where(or_(_outbox.c.effect.not_like("alias%"), ~busy))
             if job is None:
                 due = due.where(_outbox.c.due_at <= now)
@@ -78,17 +90,45 @@ class Outbox(Transactions):
             )
 
     def drop_effect(self, effect: OutboxEffect, reason: str) -> None:
-        """Drop an effect that can never be applied, with the later effects of its verdict.
+        """Drop an effect that can never be applied, with the later effects of its verdict on the same backend.
 
         Raises:
             Fenced: another worker has claimed it meanwhile.
         """
+        self._give_up("dropped", effect, reason)
+        self.discard_evidence(effect)
+
+    def park_effect(self, effect: OutboxEffect, reason: str) -> None:
+        """Park an effect that a backend refuses, with the later effects of its verdict there, until they are resumed.
+
+        Raises:
+            Fenced: another worker has claimed it meanwhile.
+        """
+        self._give_up("parked", effect, reason)
+
+    def resume_effects(self) -> int:
+        """Have every parked and every postponed effect due now, and return how many.
+
+        What a later verdict of the version has overtaken is dropped: its tags and its alias are of another time.
+        """
+        later = _verdict.alias("later")
+        overtaken = exists().where(later.c.subject == _outbox.c.subject, later.c.epoch > _outbox.c.epoch)
+        parked, paused = _outbox.c.state == "parked", _outbox.c.result.like(f"{POSTPONED}%")
+        with self._writing() as (connection, now):
+            stale = update(_outbox).where(parked, overtaken, _outbox.c.effect.not_like(f"{LOG}%"))
+            connection.execute(stale.values(state="dropped", result="A later verdict has overtaken it."))
+            resumed = update(_outbox).where(or_(parked, and_(_outbox.c.state == "open", paused)))
+            return connection.execute(resumed.values(state="open", due_at=now, attempt=0)).rowcount
+
+    def _give_up(self, state: str, effect: OutboxEffect, reason: str) -> None:
+        given_up = {"state": state, "result": reason[:TEXT_LENGTH]}
         with self._writing() as (connection, _):
-            self._close(effect, state="dropped", result=reason[:TEXT_LENGTH], connection=connection)
-            rest = and_(_outbox.c.subject == effect.version.subject, _outbox.c.epoch == effect.version.epoch)
-            connection.execute(delete(schema.evidence).where(*row_of(schema.evidence, effect.version)))
-            later = update(_outbox).where(rest, _outbox.c.state == "open", _outbox.c.id > effect.id)
-            connection.execute(later.values(state="dropped", result=reason[:TEXT_LENGTH]))
+            self._close(effect, connection=connection, **given_up)
+            if ":" in effect.kind:
+                return  # nothing of its verdict follows at this tracker
+            later = update(_outbox).where(*row_of(_outbox, effect.version), _outbox.c.id > effect.id)
+            later = later.where(_outbox.c.state == "open", ~_of_tracker(_outbox))
+            connection.execute(later.values(**given_up))
 
     def evidence(self, effect: OutboxEffect) -> bytes:
         """Return the archive that was committed with the effect's verdict; empty once it was logged."""
@@ -97,21 +137,23 @@ class Outbox(Transactions):
             return bytes(connection.execute(found).scalar() or b"")
 
     def discard_evidence(self, effect: OutboxEffect) -> None:
-        """Delete the archive of an effect's verdict, because its files have been logged."""
+        """Delete the archive of an effect's verdict, unless its files are still to be logged somewhere."""
+        waiting = exists().where(*row_of(_outbox, effect.version), _outbox.c.effect.like(f"{LOG}%"))
+        waiting = waiting.where(_outbox.c.state.in_(WAITING))
         with self._writing() as (connection, _):
-            connection.execute(delete(schema.evidence).where(*row_of(schema.evidence, effect.version)))
+            connection.execute(delete(schema.evidence).where(*row_of(schema.evidence, effect.version), ~waiting))
 
     def effects(self, job: Job) -> dict[str, tuple[str, str]]:
-        """Return the state and the result of each effect of a job's verdict: ``open``, ``done`` or ``dropped``."""
+        """Return the state and the result of each effect of a job's verdict: open, done, dropped or parked."""
         with self._reading() as connection:
             rows = select(_outbox.c.effect, _outbox.c.state, _outbox.c.result).where(*row_of(_outbox, job))
             return {effect: (state, result) for effect, state, result in connection.execute(rows)}
 
     def pending_effects(self) -> list[tuple[str, str, str]]:
-        """Return the open effects, at most 100: model and version, effect, and why it was postponed."""
+        """Return the open and the parked effects, at most 100: model and version, effect, and why it waits."""
         with self._reading() as connection:
             joined = select(_subject.c.model, _subject.c.version, _outbox.c.effect, _outbox.c.result)
-            joined = joined.join(_outbox, _outbox.c.subject == _subject.c.id).where(_outbox.c.state == "open")
+            joined = joined.join(_outbox, _outbox.c.subject == _subject.c.id).where(_outbox.c.state.in_(WAITING))
             return [(f"{m} {v}", e, r) for m, v, e, r in connection.execute(joined.order_by(_outbox.c.id).limit(100))]
 
     def _effect(self, connection: Connection, row: Any) -> OutboxEffect:
@@ -135,3 +177,9 @@ class Outbox(Transactions):
             held = connection or stack.enter_context(self._writing())[0]
             if held.execute(mine).rowcount != 1:
                 raise Fenced(f"Another worker has claimed '{effect.kind}' of {effect.version.uri} meanwhile.")
+
+
+def _of_tracker(table: Any) -> ColumnElement[bool]:
+    """Return the condition for an effect on one of the project's trackers."""
+    condition: ColumnElement[bool] = table.c.effect.like(f"{LOG}:%")
+    return condition

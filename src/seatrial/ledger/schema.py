@@ -163,7 +163,7 @@ outbox = Table(
         name="outbox_of_verdict",
     ),
     CheckConstraint("effect NOT LIKE 'alias%' OR outcome = 'pass'", name="outbox_alias_of_pass"),
-    CheckConstraint("state IN ('open', 'done', 'dropped')", name="outbox_state"),
+    CheckConstraint("state IN ('open', 'done', 'dropped', 'parked')", name="outbox_state"),
     Index("outbox_open", "due_at", "id", sqlite_where=OPEN, postgresql_where=OPEN),
     Index("outbox_open_of", "subject", "id", sqlite_where=OPEN, postgresql_where=OPEN),
     sqlite_autoincrement=True,

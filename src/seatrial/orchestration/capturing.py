@@ -19,7 +19,7 @@ from seatrial.sinks.files import slug
 def resolve_for_capture(uri: str) -> registry.Version:
     """Look up the version, and refuse one that has a reference already, or no run to store one with."""
     version = registry.resolve(uri)
-    registry.of(uri).can_take_reference(version)
+    registry.references(version).can_take_reference(version)
     return version
 
 
@@ -44,7 +44,7 @@ def capture(
     rows = read_table(Path(requests))
     frames = {stage: read_table(Path(file)) for stage, file in (given or {}).items()}
     folder = project.state / "versions" / slug(f"{version.name}-{version.number}")
-    model = registry.of(version.uri).download_model(version, folder / "model")
+    model = registry.of(version.uri).fetch(version, folder / "model")
     with open_replayer(project, model) as replayer:
         replayer.pipeline()
         try:
@@ -56,7 +56,7 @@ def capture(
                 told = "Nothing was captured: each stage must return a frame for these requests."
                 error.args = (f"{str(error).rstrip('.')}. {told}",)
             raise
-    registry.of(version.uri).store_reference(reference, version.run_id)
+    registry.references(version).store_reference(reference, version.run_id)
     return reference
 
 

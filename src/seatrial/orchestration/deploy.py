@@ -12,7 +12,7 @@ from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
 from seatrial.promotion.triggers import webhook
 from seatrial.promotion.triggers.delivery import Delivery
-from seatrial.registry.protocol import SendsWebhooks
+from seatrial.registry.capabilities import SendsWebhooks
 
 
 def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:

@@ -111,7 +111,7 @@ def promoted_versions(project: Project, alias: str = "") -> list[str]:
         alias: the alias of the champion; by default the one the policy names.
     """
     alias = alias or promotion(project.expectations).alias or registry.VALIDATED
-    by_model = registry.named(project.registry).aliases()
+    by_model = registry.aliases(registry.named(project.registry))
     numbers = {name: found[alias] for name, found in by_model.items() if alias in found}
     own = {name for pattern in project.models for name in fnmatch.filter(numbers, pattern)}
     return [f"{project.registry}:/{name}/{numbers[name]}" for name in sorted(own)]
@@ -197,7 +197,7 @@ def scan(run: Reconciliation, model: str = "") -> bool:
 
 def apply_effects(run: Reconciliation) -> None:
     """Apply the effects of committed verdicts: run, tags, description, alias; note which have to wait. Renew heads."""
-    run.waiting += effects.apply(run.ledger) + renew_heads(run.ledger, run.project)
+    run.waiting += effects.apply(run.ledger, run.project.state) + renew_heads(run.ledger, run.project)
 
 
 def check_aliases(run: Reconciliation, hashing: bool = False) -> None:

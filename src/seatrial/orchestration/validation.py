@@ -118,7 +118,7 @@ class Validation:
         champion = registry.with_alias(version.scheme, version.name, alias) if alias else None
         if champion is None or champion.number == version.number:
             return None
-        return registry.of(champion.uri).download_model(champion, self.fetched.model.parent / "champion")
+        return registry.of(champion.uri).fetch(champion, self.fetched.model.parent / "champion")
 
     def plan(self, loaded: State[Any]) -> None:
         """Plan the cases. A model that could not be loaded has none, and gets the verdict `error`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from seatrial.policy.settings import List, Settings, setting
-from seatrial.policy.values import Registry, Text, Variables
+from seatrial.policy.values import Registry, Text, Trackers, Variables
 
 
 class Limits(Settings):
@@ -48,6 +48,11 @@ class ToolSettings(Settings):
     registry: Registry = setting(
         "models", example="models",
         says="URI scheme of the registry that 'seatrial reconcile' reads; 'seatrial plugins' lists the installed ones.",
+    )  # fmt: skip
+    trackers: Trackers = setting(
+        (), example=["wandb"], allowed="a list of trackers",
+        says="Trackers that every verdict is logged to, beside that of the registry; 'seatrial plugins' lists the "
+        "installed ones.",
     )  # fmt: skip
     tracking_uri: str = setting(
         "", example="sqlite:///mlflow.db",

@@ -73,6 +73,16 @@ def _host(name: str) -> str:
     return name
 
 
+def _trackers(names: tuple[str, ...]) -> tuple[str, ...]:
+    known = plugins.names("trackers")
+    for name in names:
+        if name not in known:
+            refuse(((), unknown("trackers: tracker", name, known)), value=name)
+        if names.count(name) > 1:
+            refuse(((), f"'trackers' names '{name}' twice. Remove one."), value=name)
+    return names
+
+
 def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
     if strange := [name for name in names if not name.isidentifier()]:
         refuse(((), f"'environment' must be a list of names of environment variables; found '{strange[0]}'. "
@@ -99,5 +109,6 @@ Faults = Annotated[List[str], AfterValidator(_faults)]
 Bind = Annotated[str, AfterValidator(_bind)]
 Host = Annotated[str, AfterValidator(_host)]
 Registry = Annotated[str, AfterValidator(_registry)]
+Trackers = Annotated[List[str], AfterValidator(_trackers)]
 OfChecks = Mapping[Annotated[str, AfterValidator(_check)], Mapping[str, Any]]
 Variables = Annotated[List[str], AfterValidator(_variables)]

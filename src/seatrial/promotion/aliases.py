@@ -46,9 +46,9 @@ def check_aliases(ledger: Ledger, project: Project, *, hashing: bool = False) ->
     policy = promotion(project.expectations)
     ours = {VALIDATED, policy.alias}
     here, found = registry.named(project.registry), []
-    for model, aliases in here.aliases().items():
+    for model, aliases in registry.aliases(here).items():
         for alias in sorted(ours & set(aliases)):
-            holder = here.present(model, aliases[alias])
+            holder = registry.present(f"{project.registry}:/{model}/{aliases[alias]}")
             if holder is None or not polling.matching_models([holder], project.models):
                 continue
             reason = why_unauthorised(ledger, holder, hashing=hashing)
@@ -87,10 +87,10 @@ def _restore(ledger: Ledger, holder: Version, alias: str) -> str:
     """Move the alias back to the last passing version that it was on; return its number, or empty if there is none."""
     here = registry.of(holder.uri)
     for verdict in ledger.alias_history(holder.name, alias):
-        former = here.present(verdict.name, verdict.number)
+        former = registry.present(f"{holder.scheme}:/{verdict.name}/{verdict.number}")
         if former is not None and former.created == verdict.created and former.number != holder.number:
             valid = _still_valid(ledger, former, verdict)
-            if valid and here.move_alias(holder.name, alias, former.number):
+            if valid and here.move_alias(former, alias):
                 return former.number
     return ""
 

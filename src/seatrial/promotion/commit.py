@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from seatrial import registry
 from seatrial.errors import RegistryError, SeatrialError, UsageError
 from seatrial.events import Outcome, Verdict
 from seatrial.io.files import atomic_write
-from seatrial.ledger import JOB, Facts, Job, Ledger, Overtaken, Signed, identity
+from seatrial.ledger import JOB, LOG, Facts, Job, Ledger, Overtaken, Signed, identity
 from seatrial.policy.digest import policy_digest
 from seatrial.policy.service import promotion
 from seatrial.process import crash_points
@@ -22,7 +23,7 @@ from seatrial.project import Project
 from seatrial.promotion import attestation
 from seatrial.promotion.attestation import Link
 from seatrial.promotion.code import Code, changes, read_code
-from seatrial.promotion.effects import ALIAS, DESCRIBE, LOG, POSTPONED, TAGS, apply
+from seatrial.promotion.effects import ALIAS, DESCRIBE, POSTPONED, TAGS, apply
 from seatrial.promotion.envelope import open_envelope
 from seatrial.promotion.evidence import archive, bound, digest_of, files_of
 from seatrial.promotion.head import renew_heads
@@ -30,6 +31,7 @@ from seatrial.promotion.keyring import signing_key, trusted_keys
 from seatrial.promotion.testimony import shown_head, testimony
 from seatrial.registry import Fetched, Version
 from seatrial.registry.runs import description_texts, run_payload, version_tags
+from seatrial.sinks.base import LISTENERS
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
@@ -96,11 +98,11 @@ def commit_verdict(
     bound(directory)
     with Ledger.of(project.state) as ledger:
         held = job or ledger.claim_version(fetched.version, owner())
-        planned = effects_of(verdict, fetched, promotion(project.expectations).alias, page)
+        planned = effects_of(verdict, fetched, promotion(project.expectations).alias, page, project.trackers)
         _commit_signed(project, ledger, held, verdict, now, fetched.version, directory, signer, planned)
         if job is not None:
             return ""
-        run_id = _apply_now(ledger, held)
+        run_id = _apply_now(ledger, held, project.state)
         renew_heads(ledger, project, held.subject)
         return run_id
 
@@ -173,7 +175,7 @@ def give_up(ledger: Ledger, job: Job, reason: str, project: Project) -> None:
 
 
 def effects_of(
-    verdict: Verdict, fetched: Fetched, promote: str = "", page: str = ""
+    verdict: Verdict, fetched: Fetched, promote: str = "", page: str = "", trackers: Sequence[str] = ()
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return the effects of a verdict, in order, as the ledger stores them.
 
@@ -182,32 +184,41 @@ def effects_of(
         fetched: the version.
         promote: an alias to move on a pass, in addition to ``validated``.
         page: the address of the flow run's page.
+        trackers: names of those that the run is logged to beside the registry's own.
     """
+    run = run_payload(verdict, fetched, page=page)
     planned: list[tuple[str, dict[str, Any]]] = [
-        (LOG, run_payload(verdict, fetched, page=page)),
+        (LOG, run),
         (TAGS, {"tags": version_tags(verdict, fetched), "page": page}),
         (DESCRIBE, {"blocks": description_texts(verdict, fetched.version.uri), "page": page}),
     ]
     if verdict.outcome is Outcome.PASS:
         planned.append((ALIAS, {"aliases": list(dict.fromkeys(filter(None, [registry.VALIDATED, promote])))}))
-    return planned
+    return planned + [(f"{LOG}:{name}", run) for name in trackers]
 
 
-def _apply_now(ledger: Ledger, job: Job) -> str:
-    """Apply the effects of a verdict that a person waits for, and return the run's id."""
+def _apply_now(ledger: Ledger, job: Job, state: Path) -> str:
+    """Apply the effects of a verdict that a person waits for, and return the run's id; a tracker may lag behind."""
     until = time.monotonic() + WAIT_SECONDS
     while True:
-        problems = apply(ledger, job=job)
-        states = ledger.effects(job)
-        if dropped := [result for state, result in states.values() if state == "dropped"]:
-            raise RegistryError(dropped[0])
-        if all(state == "done" for state, _ in states.values()):
-            return states[LOG][1]
-        postponed = [problem for problem in problems if POSTPONED in problem]
+        problems = apply(ledger, state, job=job)
+        effects = {kind: found for kind, found in ledger.effects(job).items() if ":" not in kind}
+        if given_up := [result for state, result in effects.values() if state in ("dropped", "parked")]:
+            raise RegistryError(given_up[0])
+        if all(state == "done" for state, _ in effects.values()):
+            _tell(problems)
+            return effects[LOG][1]
+        postponed = [problem for problem in problems if POSTPONED in problem and f"'{LOG}:" not in problem]
         if postponed or time.monotonic() > until:
             why = postponed[0] if postponed else "Another worker is applying its effects."
             raise RegistryError(f"The verdict is in the ledger, but not all of it is in MLflow yet. {why}")
         time.sleep(0.2)
+
+
+def _tell(problems: Sequence[str]) -> None:
+    for problem in problems:
+        for listener in LISTENERS.get():
+            listener.note(problem)
 
 
 def _literal(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The effects of a verdict on the registry: a run, tags and a description on the version, and on a pass the alias.
+"""The effects of a verdict: a run at each tracker, tags and a description on the version, and on a pass the alias.
 
 Any worker claims them from the ledger's outbox, in order; the outbox contains all they need. Each is idempotent: it
 can be started again after a crash at any line.
@@ -15,51 +15,77 @@ from typing import Any
 from seatrial import registry
 from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
-from seatrial.ledger import Fenced, Job, Ledger, OutboxEffect, identity
+from seatrial.ledger import LOG, Fenced, Job, Ledger, OutboxEffect, identity
 from seatrial.process import crash_points
+from seatrial.project import Project
 from seatrial.promotion.evidence import unpack
+from seatrial.registry import SyncsLater
 
-LOG, TAGS, DESCRIBE, ALIAS = "log-run", "tags", "describe", "alias"
+TAGS, DESCRIBE, ALIAS = "tags", "describe", "alias"
 POSTPONED = " was postponed: "  # in the message of an effect that is tried again
-TRIES = 20  # of an effect that a reachable registry refuses
+TRIES = 20  # of an effect that a registry refuses though it is reachable, or a tracker for whatever reason
 
 
 class PermanentFailure(SeatrialError):
     """An effect that can never be applied: its version is gone, or its files are not those that were validated."""
 
 
-def apply(ledger: Ledger, *, job: Job | None = None, lease_seconds: float = 120.0) -> list[str]:
-    """Apply every effect that is due, or those of one job; return a message for each that was dropped or postponed.
+def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds: float = 120.0) -> list[str]:
+    """Apply every effect that is due, or those of one job; return a message for each that was not.
 
     Args:
         ledger: contains the effects.
-        job: apply those of its version alone, until one is postponed.
+        state: the project's state directory, for its trackers.
+        job: apply those of its version alone, each once.
         lease_seconds: for one effect; long enough to download a model and hash it again.
     """
-    problems = []
-    while (effect := ledger.next_effect(lease_seconds, job=job)) is not None:
+    problems, tried = list[str](), set[int]()
+    while (effect := ledger.next_effect(lease_seconds, job=job, tried=tried)) is not None:
+        if job is not None:
+            tried.add(effect.id)  # the person who waits gets the reason, and a worker tries again later
         try:
-            ledger.complete_effect(effect, _HANDLERS[effect.kind](ledger, effect))
-            if effect.kind == LOG:
+            kind, _, tracker = effect.kind.partition(":")
+            done = _HANDLERS[kind](ledger, effect) if not tracker else _log_to(tracker, state, ledger, effect)
+            ledger.complete_effect(effect, done)
+            if kind == LOG:
                 ledger.discard_evidence(effect)
             crash_points.point("after-effect")
         except Fenced as error:
             problems.append(str(error))
         except Exception as error:  # noqa: BLE001  whatever it was, the effect waits and is tried again
-            problems.append(_postpone_or_drop(ledger, effect, error))
-            if job is not None and POSTPONED in problems[-1]:
-                break  # the person who waits gets the reason, and a worker tries again later
+            problems.append(_not_applied(ledger, effect, error))
     return problems
 
 
-def _postpone_or_drop(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
-    """Postpone an effect, or drop it if it can never be applied; return a message."""
+def resume(project: Project) -> tuple[list[str], list[str]]:
+    """Apply every parked and every postponed effect, and have trackers hand over what waits on this disk.
+
+    Returns:
+        A sentence for each run that a tracker handed over, and one for whatever still waits, with the reason.
+    """
+    with Ledger.of(project.state) as ledger:
+        ledger.resume_effects()
+        waiting = apply(ledger, project.state)
+    done = []
+    for name in project.trackers:
+        tracker = registry.tracker(name, project.state)
+        if isinstance(tracker, SyncsLater):
+            handed_over = tracker.sync()
+            done += [f"{name}: {each}" for each in handed_over.done]
+            waiting += [f"{name}: {each}" for each in handed_over.waiting]
+    return done, waiting
+
+
+def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
+    """Postpone an effect, park it if it is refused, or drop it if it can never be applied; return a message."""
     what = f"'{effect.kind}' of {effect.version.uri}"
     try:
-        refused = effect.attempt >= TRIES and registry.of(effect.version.uri).reachable()
-        if isinstance(error, PermanentFailure) or refused:
+        if isinstance(error, PermanentFailure):
             ledger.drop_effect(effect, str(error))
             return f"{what} was dropped: {error}"
+        if effect.attempt >= TRIES and (":" in effect.kind or registry.reachable(registry.of(effect.version.uri))):
+            ledger.park_effect(effect, f"{type(error).__name__}: {error}")
+            return f"{what} was parked after {effect.attempt} attempts: {error} To try it again: seatrial sync"
         ledger.postpone_effect(effect, f"{type(error).__name__}: {error}")
     except Fenced as fenced:
         return str(fenced)
@@ -69,23 +95,28 @@ def _postpone_or_drop(ledger: Ledger, effect: OutboxEffect, error: Exception) ->
 def _log(ledger: Ledger, effect: OutboxEffect) -> str:
     with tempfile.TemporaryDirectory(prefix="seatrial-verdict-") as folder:
         unpack(ledger.evidence(effect), Path(folder))
-        return registry.of(effect.version.uri).tracker.log_run(effect.body, Path(folder), effect.key)
+        store = registry.run_store(effect.version.uri)
+        return store.log_run(effect.body, Path(folder), effect.key) if store else ""
+
+
+def _log_to(tracker: str, state: Path, ledger: Ledger, effect: OutboxEffect) -> str:
+    with tempfile.TemporaryDirectory(prefix="seatrial-verdict-") as folder:
+        unpack(ledger.evidence(effect), Path(folder))
+        return registry.tracker(tracker, state).log_run(effect.body, Path(folder), effect.key)
 
 
 def _tag(_: Ledger, effect: OutboxEffect) -> str:
-    _registered_version(effect)
+    version = _registered_version(effect)
     found = {"seatrial.run_id": effect.results.get(LOG, ""), "seatrial.flow_run": effect.body.get("page", "")}
     tags = {**effect.body["tags"], **found}
-    registry.of(effect.version.uri).tag(effect.version.name, effect.version.number, tags)
+    registry.of(version.uri).annotate(version, tags)
     return ""
 
 
 def _describe(_: Ledger, effect: OutboxEffect) -> str:
-    _registered_version(effect)
+    version = _registered_version(effect)
     run_id, page = effect.results.get(LOG, ""), effect.body.get("page", "")
-    registry.of(effect.version.uri).describe(
-        effect.version.name, effect.version.number, effect.body["blocks"], run_id, page
-    )
+    registry.of(version.uri).annotate(version, {}, effect.body["blocks"], run_id, page)
     return ""
 
 
@@ -105,7 +136,7 @@ def _alias(ledger: Ledger, effect: OutboxEffect) -> str:
             moved.append(alias)
         elif holder is not None and int(holder.number) > int(version.number) and _passed(ledger, holder):
             continue
-        elif registry.of(version.uri).move_alias(version.name, alias, version.number):
+        elif registry.of(version.uri).move_alias(version, alias):
             moved.append(alias)
     return json.dumps(moved)
 
@@ -117,7 +148,7 @@ def _passed(ledger: Ledger, version: Any) -> bool:
 def unchanged(version: Any, digest: str) -> None:
     """Hash a version's files again and raise PermanentFailure if they are not those that were validated."""
     with tempfile.TemporaryDirectory(prefix="seatrial-again-") as again:
-        now = directory_digest(registry.of(version.uri).download_model(version, Path(again) / "model"))
+        now = directory_digest(registry.of(version.uri).fetch(version, Path(again) / "model"))
     if now != digest:
         raise PermanentFailure(
             f"The files of {version.uri} changed after their validation ({digest[:19]}… became {now[:19]}…). "
@@ -127,7 +158,7 @@ def unchanged(version: Any, digest: str) -> None:
 
 def _registered_version(effect: OutboxEffect) -> Any:
     """Return the version as it is registered now; PermanentFailure if it is not, or is another of the same number."""
-    version = registry.of(effect.version.uri).present(effect.version.name, effect.version.number)
+    version = registry.present(effect.version.uri)
     if version is None or identity(version) != effect.version.subject:
         raise PermanentFailure(f"{effect.version.uri} is no longer registered.")
     return version

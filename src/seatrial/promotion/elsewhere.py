@@ -78,5 +78,5 @@ def _of_today(project: Project, statement: Statement) -> bool:
 def _same_files(project: Project, version: Version, statement: Statement) -> bool:
     project.state.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="seatrial-elsewhere-", dir=project.state) as folder:
-        files = registry.of(version.uri).download_model(version, Path(folder) / "model")
+        files = registry.of(version.uri).fetch(version, Path(folder) / "model")
         return directory_digest(files) == statement.model_digest

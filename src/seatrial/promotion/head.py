@@ -78,13 +78,13 @@ def renew_heads(ledger: Ledger, project: Project, subject: str = "") -> list[str
         )  # fmt: skip
         here = registry.of(version.uri)
         try:
-            there = here.present(version.name, version.number)
+            there = registry.present(version.uri)
             if there is not None and identity(there) == version.subject:
                 text = seal(head.model_dump(), KIND, signer).decode()
-                here.tag(version.name, version.number, {TAG: text})
+                here.annotate(there, {TAG: text})
         except RegistryError as error:
             problems.append(f"The signed head of {version.uri} could not be renewed: {error}")
-            if not here.reachable():
+            if not registry.reachable(here):
                 break
             continue
         ledger.record_head(version.subject, number, expires_at)

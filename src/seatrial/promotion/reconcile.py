@@ -121,7 +121,7 @@ def attempt(
         if job.exhausted:
             give_up(ledger, job, job.error, project)
             return _gave_up(job, job.error)
-        registered = registry.of(job.uri).present(job.name, job.number)
+        registered = registry.present(job.uri)
         if registered is None or identity(registered) != job.subject:
             ledger.drop(job, "no longer registered")
             return f"{job.uri} is no longer registered."
@@ -178,7 +178,7 @@ def _is_environment_error(error: BaseException | None, job: Job) -> bool:
     while error is not None:
         if isinstance(error, httpx.HTTPError):
             return True
-        if isinstance(error, RegistryError) and not registry.of(job.uri).reachable():
+        if isinstance(error, RegistryError) and not registry.reachable(registry.of(job.uri)):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -84,8 +84,8 @@ def shown_head(version: Version, ring: Sequence[Key]) -> SignedHead | None:
     Raises:
         RegistryError: the registry does not answer.
     """
-    tags = registry.of(version.uri).tags(version.name, version.number)
-    return _head(version, tags.get(head.TAG, "").encode(), ring)
+    now = registry.present(version.uri)
+    return _head(version, now.tags.get(head.TAG, "").encode() if now else b"", ring)
 
 
 def envelopes(version: Version) -> Iterator[bytes]:
@@ -94,7 +94,8 @@ def envelopes(version: Version) -> Iterator[bytes]:
     Raises:
         RegistryError: the registry does not answer.
     """
-    return registry.of(version.uri).tracker.artifacts(version, attestation.FILE, most_bytes=MAX_BYTES)
+    store = registry.run_store(version.uri)
+    return store.artifacts(version, attestation.FILE, most_bytes=MAX_BYTES) if store else iter(())
 
 
 def _head(version: Version, content: bytes, ring: Sequence[Key]) -> SignedHead | None:

@@ -63,7 +63,7 @@ def verify(directory: Path, model_uri: str) -> Verification:
     ring, policy = trusted_keys(project.state), policy_digest(project.expectations)
     version = registry.resolve(model_uri)
     with tempfile.TemporaryDirectory(prefix="seatrial-verify-") as folder:
-        digest = directory_digest(registry.of(model_uri).download_model(version, Path(folder) / "model"))
+        digest = directory_digest(registry.of(model_uri).fetch(version, Path(folder) / "model"))
     with contextlib.ExitStack() as stack:
         ledger = Ledger.reached(project.state)
         if ledger is not None:
@@ -161,7 +161,8 @@ def _swapped(version: Version, statement: Statement, ledger: Ledger | None) -> s
             unpack(waiting, there)
         else:
             key = run_key(subject, epoch, statement.link.ledger)
-            there = registry.of(version.uri).tracker.files(version, key, Path(folder) / "files")
+            store = registry.run_store(version.uri)
+            there = store.files(version, key, Path(folder) / "files") if store else None
         if there is None:
             return ""  # deleted, for example because it is old: the statement stands without its files
         files = files_of(there)

@@ -6,21 +6,26 @@ What a trial needs is imported where it is used: capture stores a reference besi
 from __future__ import annotations
 
 import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial import plugins
-from seatrial.errors import ReferenceInvalid, UsageError, VersionNotFound, nearest
+from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, VersionNotFound, nearest
 from seatrial.events import Verdict
 from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
 from seatrial.openapi.document import is_openapi
-from seatrial.registry.protocol import Fetched, Registry, Version
+from seatrial.registry.capabilities import HasTracker, ListsAliases, StoresReferences
+from seatrial.registry.protocol import Fetched, Registry, RunStore, Tracker, Version
 
 if TYPE_CHECKING:
     from seatrial.reference.champion import ChampionContract
 
+DAY = 86_400.0  # seconds
 OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
 
 
@@ -79,9 +84,81 @@ def fetch(version: Version, into: Path) -> Fetched:
     """
     into.mkdir(parents=True, exist_ok=True)
     registry = of(version.uri)
-    model = registry.download_model(version, into / "model")
-    reference = registry.fetch_reference(version, into / "reference")
+    model = registry.fetch(version, into / "model")
+    reference = registry.reference(version, into / "reference")
     return Fetched(version, model, directory_digest(model), reference)
+
+
+def present(uri: str) -> Version | None:
+    """Return the version as it is registered now, or None where it is not.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
+    try:
+        return resolve(uri)
+    except VersionNotFound:
+        return None
+
+
+def reachable(registry: Registry) -> bool:
+    """Return whether a registry answers: it is asked for what is to be registered tomorrow."""
+    try:
+        registry.changed_since((time.time() + DAY) * 1000)
+    except Exception:  # noqa: BLE001  any failure is the answer
+        return False
+    return True
+
+
+def aliases(registry: Registry) -> Mapping[str, Mapping[str, str]]:
+    """Return the registered models that have aliases: model to alias to version's number.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
+    if isinstance(registry, ListsAliases):
+        return registry.aliases()
+    found = defaultdict[str, dict[str, str]](dict)
+    for version in registry.changed_since():
+        found[version.name] |= dict.fromkeys(version.aliases, version.number)
+    return found
+
+
+def references(version: Version) -> StoresReferences:
+    """Return the registry of a version as one that takes references.
+
+    Raises:
+        RegistryError: it takes none.
+    """
+    registry = of(version.uri)
+    if not isinstance(registry, StoresReferences):
+        raise RegistryError(
+            f"The registry of {version.uri} stores no references. Capture where the model is trained: "
+            "seatrial.capture(pipeline, requests, model=…), and log the folder it returns as the registry's page says."
+        )
+    return registry
+
+
+def run_store(uri: str) -> RunStore | None:
+    """Return where the registry of an address logs verdicts and reads them back; None where it stores none."""
+    registry = of(uri)
+    return registry.tracker if isinstance(registry, HasTracker) else None
+
+
+def tracker(name: str, state: Path) -> Tracker:
+    """Return one of a project's trackers.
+
+    Args:
+        name: as ``trackers`` of ``[tool.seatrial]`` has it.
+        state: the project's state directory.
+
+    Raises:
+        UsageError: no installed package has it, with the nearest name; or what it has is no tracker.
+    """
+    made = plugins.load("trackers", name)(state)
+    if not isinstance(made, Tracker):
+        raise plugins.misfit("trackers", name, "a seatrial.registry.Tracker", made)
+    return made
 
 
 def with_alias(scheme: str, name: str, alias: str) -> Version | None:
@@ -113,7 +190,7 @@ def champion_contract(version: Version, alias: str, into: Path) -> ChampionContr
     reference = None
     if best.number != version.number:
         with contextlib.suppress(ReferenceInvalid):
-            reference = of(best.uri).fetch_reference(best, into).root
+            reference = of(best.uri).reference(best, into).root
     from seatrial.reference.champion import ChampionContract
 
     return ChampionContract(best.number, document, reason, reference)
@@ -133,12 +210,15 @@ def record(verdict: Verdict, fetched: Fetched, artifacts: Path, page: str = "") 
     """
     from seatrial.registry.runs import run_payload
 
-    return of(fetched.version.uri).tracker.log_run(run_payload(verdict, fetched, " (partial)", page), artifacts)
+    store = run_store(fetched.version.uri)
+    return store.log_run(run_payload(verdict, fetched, " (partial)", page), artifacts) if store else ""
 
 
 def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
     """Return the OpenAPI stored with the version's last pass, or None and why."""
-    tracker = of(version.uri).tracker
+    tracker = run_store(version.uri)
+    if tracker is None:
+        return None, f"the registry of '{version.scheme}:' stores no files with its verdicts"
     text = next(tracker.artifacts(version, OPENAPI, most_bytes=OPENAPI_BYTES, passed=True), None)
     if text is None:
         return None, f"none of at most {OPENAPI_BYTES:,} bytes is stored with a verdict that it passed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -30,6 +30,7 @@ class Version:
         changed: when it last was, milliseconds since 1970.
         registry: the registry's address, without what may be secret in it.
         scheme: of its address, by which its registry is found.
+        tags: of the version, as far as the registry lists them; they change, so versions are not compared by them.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Version:
     changed: int = 0
     registry: str = ""
     scheme: str = MLFLOW
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def uri(self) -> str:
@@ -70,7 +72,12 @@ def subject_of(version: Version, digest: str = "") -> Subject:
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Where runs are logged: the verdict of each validation, its numbers and its files."""
+    """Where runs are logged: the verdict of each validation, its numbers and its files.
+
+    An extension registers its class, or a function that makes one, as an entry point of the group
+    ``seatrial.trackers``. It is called with the project's state directory. ``trackers`` of ``[tool.seatrial]`` names
+    those that every verdict is logged to, beside the registry's own.
+    """
 
     def log_run(self, body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
         """Log a run with every file of a directory, and return its id.
@@ -82,9 +89,14 @@ class Tracker(Protocol):
                 die at any line and begin again.
 
         Raises:
-            RegistryError: the registry does not answer.
+            RegistryError: the tracker does not answer, or refuses the run.
         """
         ...
+
+
+@runtime_checkable
+class RunStore(Tracker, Protocol):
+    """A tracker whose files are read back: by 'seatrial verify', and for the contract of the champion."""
 
     def artifacts(self, version: Version, name: str, *, most_bytes: int, passed: bool = False) -> Iterator[bytes]:
         """Yield the files of that name of the version's runs, the newest first; a longer file is left out.
@@ -116,21 +128,13 @@ class Registry(Protocol):
     An extension registers its class, or a function that makes one, as an entry point of the group
     ``seatrial.registries``, under the scheme of its addresses: ``SCHEME:/NAME/VERSION`` and ``SCHEME:/NAME@ALIAS``. It
     is called without arguments and reads from the environment where its server or folder is. Every method may be
-    called from several threads, and raises RegistryError if the registry does not answer.
+    called from several threads, and raises RegistryError if the registry does not answer. What else a registry may
+    offer has a protocol of its own, in :mod:`seatrial.registry.capabilities`.
 
     Example:
         >>> isinstance(of("models:/payments/1"), Registry)
         True
     """
-
-    @property
-    def tracker(self) -> Tracker:
-        """Where the verdicts of its versions are logged."""
-        ...
-
-    def reachable(self) -> bool:
-        """Return whether it answers."""
-        ...
 
     def resolve(self, uri: str) -> Version:
         """Return the version that an address means now.
@@ -142,10 +146,6 @@ class Registry(Protocol):
         """
         ...
 
-    def present(self, name: str, number: str) -> Version | None:
-        """Return the version as it is registered now, or None where it is not."""
-        ...
-
     def changed_since(self, since: float = 0.0, *, model: str = "") -> Sequence[Version]:
         """Return every version, or every one of one model, that was last changed at ``since`` or later, newest first.
 
@@ -155,81 +155,29 @@ class Registry(Protocol):
         """
         ...
 
-    def aliases(self) -> Mapping[str, Mapping[str, str]]:
-        """Return every registered model with its aliases: model to alias to version's number."""
-        ...
-
-    def move_alias(self, name: str, alias: str, number: str) -> bool:
-        """Move an alias to a version; False if another process moved it elsewhere at the same moment."""
-        ...
-
-    def download_model(self, version: Version, into: Path) -> Path:
+    def fetch(self, version: Version, into: Path) -> Path:
         """Download the version's model files to ``into``, which is emptied first, and return their directory."""
         ...
 
-    def fetch_reference(self, version: Version, into: Path) -> Reference:
+    def reference(self, version: Version, into: Path) -> Reference:
         """Download the version's reference to ``into``, which is emptied first; ReferenceInvalid where it has none."""
         ...
 
-    def store_reference(self, reference: Reference, run_id: str) -> None:
-        """Store a reference with the run that logged a model."""
-        ...
-
-    def can_take_reference(self, version: Version) -> None:
-        """Raise RegistryError where the version cannot have a reference stored, or has one already."""
-        ...
-
-    def tag(self, name: str, number: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a version."""
-        ...
-
-    def tags(self, name: str, number: str) -> Mapping[str, str]:
-        """Return the tags of a version."""
-        ...
-
-    def describe(self, name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
-        """Put the verdict into the version's description; what people wrote stays.
+    def annotate(
+        self, version: Version, tags: Mapping[str, str], texts: Sequence[str] = (), run_id: str = "", page: str = ""
+    ) -> None:
+        """Set tags of a version, and put the verdict into its description; what people wrote there stays.
 
         Args:
-            name: of the registered model.
-            number: of the version.
-            texts: the verdict in Markdown, the longest text first; the first that fits is taken.
+            version: the version.
+            tags: those to set; others stay.
+            texts: the verdict in Markdown, the longest text first; the first that fits is taken. Without one the
+                description stays as it is.
             run_id: the run that holds the report.
             page: the address of the flow run's page.
         """
         ...
 
-
-@dataclass(frozen=True)
-class FixtureLink:
-    """The reference of a version to a fixture: its digest, the run with its artifacts, and its path among them."""
-
-    digest: str
-    run_id: str
-    path: str
-
-
-@runtime_checkable
-class FixtureStore(Protocol):
-    """A registry that stores fixtures beside its models: stored once by digest, referred to by each version."""
-
-    def store_fixture(self, version: Version, name: str, digest: str, folder: Path) -> FixtureLink:
-        """Store the files of a fixture, unless another version's run holds them, and refer to them."""
-        ...
-
-    def fixtures(self, version: Version) -> Mapping[str, FixtureLink]:
-        """Return the fixtures that a version refers to, by name."""
-        ...
-
-    def download_fixture(self, link: FixtureLink, into: Path) -> Path:
-        """Download the files of a fixture into a directory and return where they are."""
-        ...
-
-
-@runtime_checkable
-class SendsWebhooks(Protocol):
-    """A registry that calls an address when a version is registered."""
-
-    def put_webhook(self, url: str, secret: str) -> None:
-        """Have one webhook of seatrial, to this address, signed with this secret."""
+    def move_alias(self, version: Version, alias: str) -> bool:
+        """Move an alias to a version; False if another process moved it elsewhere at the same moment."""
         ...

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from seatrial.testing.samples import sample_verdict as sample_verdict
     from seatrial.testing.sinks import sink_conforms as sink_conforms
     from seatrial.testing.targets import target_conforms as target_conforms
+    from seatrial.testing.trackers import LoggedRun as LoggedRun
+    from seatrial.testing.trackers import tracker_conforms as tracker_conforms
 
 _HOMES = {
     "checks": ("check_conforms",),
@@ -36,6 +38,7 @@ _HOMES = {
     "samples": ("sample_pipeline", "sample_reference", "sample_requests", "sample_trial", "sample_verdict"),
     "sinks": ("sink_conforms",),
     "targets": ("target_conforms",),
+    "trackers": ("LoggedRun", "tracker_conforms"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

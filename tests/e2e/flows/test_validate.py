@@ -16,7 +16,7 @@ from seatrial.project import Project
 from seatrial.promotion.verify import verify
 from seatrial.reference.champion import ChampionContract
 from seatrial.registry import champion_contract, resolve
-from seatrial.registry.mlflow.artifacts import download_model
+from seatrial.registry.mlflow.artifacts import fetch
 from seatrial.registry.mlflow.client import client
 
 pytestmark = pytest.mark.server
@@ -246,7 +246,7 @@ def register_hostile(payments: Project) -> str:
     registry.log_artifacts(run.info.run_id, reference, "seatrial/reference")
     digest = registry.get_run(good.run_id).data.tags["seatrial.reference_digest"]
     registry.set_tag(run.info.run_id, "seatrial.reference_digest", digest)
-    model = download_model(resolve("models:/payments/1"), payments.state / "hostile")
+    model = fetch(resolve("models:/payments/1"), payments.state / "hostile")
     about = yaml.safe_load((model / "MLmodel").read_text())
     about["flavors"]["sklearn"] |= {"pickled_model": "model.pkl", "serialization_format": "pickle"}
     (model / "MLmodel").write_text(yaml.safe_dump(about))

@@ -204,11 +204,11 @@ def rounds(root, environ, crash_at="", stops=False):
         with contextlib.suppress(SeatrialError), Ledger.of(project.state) as ledger:
             reconcile.scan_registry(ledger, project)
             reconcile.validate_outdated(ledger, project)
-            effects.apply(ledger, lease_seconds=LEASE_SECONDS)
+            effects.apply(ledger, project.state, lease_seconds=LEASE_SECONDS)
             head.renew_heads(ledger, project)
             for job in reconcile.jobs(ledger, lease_seconds=LEASE_SECONDS):
                 reconcile.attempt(ledger, project, job, trial, LEASE_SECONDS)
-                effects.apply(ledger, lease_seconds=LEASE_SECONDS)
+                effects.apply(ledger, project.state, lease_seconds=LEASE_SECONDS)
                 head.renew_heads(ledger, project)
             aliases.check_aliases(ledger, project)
         time.sleep(0.1)
@@ -221,8 +221,8 @@ def unauthorised_aliases(project):
     from seatrial.ledger import Ledger
 
     with Ledger.of(project.state) as ledger, contextlib.suppress(RegistryError):
-        found = registry.named(project.registry)
-        holders = [found.present(m, n) for m, named in found.aliases().items() for n in named.values()]
+        named = registry.aliases(registry.named(project.registry))
+        holders = [registry.present(f"models:/{m}/{n}") for m, each in named.items() for n in each.values()]
         return [v.uri for v in holders if v and ledger.passing(registry.subject_of(v)) is None]
     return []
 

@@ -160,7 +160,7 @@ def test_files_that_changed_after_the_verdict_move_no_alias(project):
         finally:
             JOB.reset(token)
         overwrite("4.0")
-        assert any("changed after their validation" in words for words in effects.apply(ledger))
+        assert any("changed after their validation" in words for words in effects.apply(ledger, made.state))
         assert ledger.pending_effects() == []
         assert aliases("tiny-swapped") == {}
         overwrite("2.0")
@@ -186,7 +186,7 @@ def test_what_cannot_be_validated_gets_the_verdict_error(project):
             assert words in reconcile.attempt(ledger, made, job, lambda job: chaos.validated(made, job.uri))
             ledger.offset_seconds += 400
         assert [k.outcome for k in ledger.verdicts("tiny-bare")] == [Outcome.ERROR]
-        assert effects.apply(ledger) == []
+        assert effects.apply(ledger, made.state) == []
     version = client.get_model_version("tiny-bare", "1")
     assert version.tags["seatrial.verdict"] == "error"
     assert "carries no reference" in version.description.replace("\\", "")
@@ -226,7 +226,7 @@ def test_trouble_that_leaves_no_verdict(project, monkeypatch):
         )
         assert [k.number for k in ledger.verdicts("tiny-trouble")] == [number]
         mlflow_client().delete_model_version("tiny-trouble", number)
-        assert effects.apply(ledger)
+        assert effects.apply(ledger, made.state)
         assert ledger.pending_effects() == []
 
 

@@ -82,7 +82,7 @@ def test_whatever_is_not_certain_is_validated(
     checkout: Trusted, change: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Tags alone are no proof: without a key, under other code or another policy, or without a head."""
-    tags = registry.named("models").tags("trusted", "1")
+    version = registry.resolve("models:/trusted/1")
     if change == "no key":
         monkeypatch.delenv(PUBLIC_KEY)
     elif change == "code":
@@ -90,7 +90,7 @@ def test_whatever_is_not_certain_is_validated(
     elif change == "policy":
         checkout.edit("expectations/service.toml", '[promotion]\nalias = "best"\n')
     elif change == "no head":
-        registry.named("models").tag("trusted", "1", {TAG: "{}"})
+        registry.of(version.uri).annotate(version, {TAG: "{}"})
     else:
         from seatrial.promotion import elsewhere
 
@@ -98,5 +98,5 @@ def test_whatever_is_not_certain_is_validated(
     try:
         _, validated = reconciled(checkout, "models:/trusted/1")
     finally:
-        registry.named("models").tag("trusted", "1", {TAG: tags[TAG]})
+        registry.of(version.uri).annotate(version, {TAG: version.tags[TAG]})
     assert validated == ["models:/trusted/1"]

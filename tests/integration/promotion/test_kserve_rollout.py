@@ -86,7 +86,7 @@ def forge(uri: str) -> None:
     """Write all that a pass would write into the registry, without a signature."""
     version = registry.resolve(uri)
     tags = {"seatrial": "pass", "seatrial.verdict": "pass", "seatrial.run_id": version.run_id}
-    registry.of(uri).tag(version.name, version.number, tags)
+    registry.of(uri).annotate(version, tags)
     client().set_registered_model_alias(version.name, "validated", version.number)
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_told_in_the_middle_stays(
 
     def loses_its_witnesses() -> None:
         version = registry.resolve(uri)
-        registry.of(uri).tag(version.name, version.number, {head.TAG: ""})
+        registry.of(uri).annotate(version, {head.TAG: ""})
         hide()
         for file in (trusted.project.state / "heads").glob("*"):
             file.unlink()

@@ -88,13 +88,12 @@ def hide(trusted: Trusted) -> Iterator[Hide]:
 
 
 def tag(uri: str) -> str:
-    version = registry.resolve(uri)
-    return registry.of(uri).tags(version.name, version.number).get(head.TAG, "")
+    return registry.resolve(uri).tags.get(head.TAG, "")
 
 
 def set_tag(uri: str, text: str) -> None:
     version = registry.resolve(uri)
-    registry.of(uri).tag(version.name, version.number, {head.TAG: text})
+    registry.of(uri).annotate(version, {head.TAG: text})
 
 
 # --- yes ---------------------------------------------------------------------------------------------------
@@ -144,7 +143,7 @@ def test_tags_and_aliases_set_by_hand_are_nothing(trusted: Trusted, uri: str, as
     """Every tag that a pass would write, and no signed verdict."""
     version = registry.resolve(uri)
     tags = {"seatrial.verdict": "pass", "seatrial.run_id": version.run_id, head.TAG: "{}"}
-    registry.of(uri).tag(version.name, version.number, tags)
+    registry.of(uri).annotate(version, tags)
     client().set_registered_model_alias(version.name, "validated", version.number)
     code, words = ask(f"models:/{version.name}@validated")
     assert (code, "has no signed verdict" in words, "seatrial validate" in words) == (1, True, True)

@@ -70,7 +70,7 @@ def test_a_champion_that_cannot_be_looked_up_is_an_error(
     assert champion is not None
     assert champion.number == "1"
     with proxy.fault(NoVersions()) as hits:
-        assert registry.named("models").reachable()
+        assert registry.reachable(registry.named("models"))
         with pytest.raises(RegistryError, match="could not be looked up"):
             registry.with_alias("models", "shop", "champion")
         with pytest.raises(RegistryError, match="could not be looked up"):
@@ -108,12 +108,12 @@ def test_two_captures_into_one_run_do_not_mix(
     of = registry.of(version.uri)
     for stages in ({"raw": same, "score": same}, {"raw": same, "other": same}):
         reference = capture(Pipeline("p", key="id", **stages), REQUESTS, run_id=run)
-        assert of.fetch_reference(version, tmp_path / "reference").digest == reference.digest
+        assert of.reference(version, tmp_path / "reference").digest == reference.digest
     client.log_text(run, "half", "seatrial/reference/" + "0" * 64 + "/manifest.json")
-    assert of.fetch_reference(version, tmp_path / "reference").digest == reference.digest
+    assert of.reference(version, tmp_path / "reference").digest == reference.digest
     client.set_tag(run, "seatrial.reference_digest", "sha256:" + "1" * 64)
     with pytest.raises(ReferenceInvalid, match="is not the one its training run captured"):
-        of.fetch_reference(version, tmp_path / "reference")
+        of.reference(version, tmp_path / "reference")
 
 
 @pytest.mark.parametrize("where", ["server", "database"])

@@ -21,8 +21,9 @@ HOW = "SEATRIAL_SNAPSHOTS=renew pytest tests/unit/cli"
 RENEW = os.environ.get("SEATRIAL_SNAPSHOTS") == "renew"
 PAGES = {
     "": "help", "validate": "help-validate", "stress": "help-stress", "capture": "help-capture",
-    "verify": "help-verify", "kserve": "help-kserve", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
-    "webhook": "help-webhook", "reconcile": "help-reconcile", "init": "help-init", "doctor": "help-doctor",
+    "verify": "help-verify", "mutate": "help-mutate", "up": "help-up", "deploy": "help-deploy",
+    "webhook": "help-webhook", "reconcile": "help-reconcile", "sync": "help-sync", "init": "help-init",
+    "doctor": "help-doctor", "kserve": "help-kserve",
     "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",
     "show": "help-show", "trace": "help-trace",
     "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",

@@ -620,3 +620,71 @@ def test_in_any_order_of_things_there_is_one_verdict_and_nobody_is_forgotten(tmp
     Histories.TestCase.settings = many
     case = Histories.TestCase()
     case.runTest()
+
+
+def test_a_tracker_that_is_away_delays_nothing_but_itself(ledger):
+    """Each has a place of its own in the outbox; the files stay until the last of them has been given its run."""
+    ledger.observe(versions(1))
+    ledger.commit(ledger.claim("a"), PASS, [*EFFECTS, ("log-run:wandb", {}), ("log-run:clearml", {})], b"files")
+    claimed = {effect.kind: effect for _ in range(3) if (effect := ledger.next_effect())}
+    assert sorted(claimed) == ["log-run", "log-run:clearml", "log-run:wandb"]
+    ledger.postpone_effect(claimed["log-run:wandb"], "it is down")
+    for kind in ("log-run", "log-run:clearml"):
+        ledger.complete_effect(claimed[kind], "run-1")
+        ledger.discard_evidence(claimed[kind])
+    assert ledger.next_effect().kind == "tags"
+    assert ledger.evidence(claimed["log-run"]) == b"files"
+    ledger.offset_seconds += 400
+    again = ledger.next_effect()
+    assert again.kind == "log-run:wandb"
+    ledger.complete_effect(again, "run-2")
+    ledger.discard_evidence(again)
+    assert ledger.evidence(again) == b""
+
+
+def test_what_is_refused_is_parked_with_what_follows_it_there(ledger):
+    """Nothing is lost: it waits, is listed, and goes on where it was when somebody asks."""
+    ledger.observe(versions(1))
+    ledger.commit(ledger.claim("a"), PASS, [*EFFECTS, ("log-run:wandb", {})], b"files")
+    log, tracked = ledger.next_effect(), ledger.next_effect()
+    ledger.park_effect(log, "the file is too large")
+    ledger.complete_effect(tracked, "run-1")
+    ledger.discard_evidence(tracked)
+    assert ledger.next_effect() is None
+    assert [kind for _, kind, _ in ledger.pending_effects()] == [kind for kind, _ in EFFECTS]
+    assert ledger.evidence(log) == b"files"
+    assert ledger.resume_effects() == len(EFFECTS)
+    again = ledger.next_effect()
+    assert again.kind == "log-run"
+    assert again.attempt == 1
+    ledger.complete_effect(again, "run-2")
+    assert ledger.next_effect().results == {"log-run": "run-2", "log-run:wandb": "run-1"}
+
+
+def test_a_parked_tag_does_not_overwrite_that_of_a_later_verdict(ledger):
+    """The run of the earlier one is logged still; its tags and its alias are of another time."""
+    first = versions(1)[0]
+    ledger.observe([first])
+    ledger.commit(ledger.claim("a"), PASS, EFFECTS, b"files")
+    ledger.park_effect(ledger.next_effect(), "refused")
+    ledger.commit(ledger.claim_version(first, "b"), FAIL, EFFECTS[:2], b"files")
+    later = ledger.next_effect()
+    assert later.version.epoch == 1, "a parked effect blocks no later verdict"
+    ledger.complete_effect(later, "run-2")
+    ledger.complete_effect(ledger.next_effect(), "")
+    assert ledger.resume_effects() == 1
+    log = ledger.next_effect()
+    assert log.kind == "log-run"
+    ledger.complete_effect(log, "run-1")
+    assert ledger.next_effect() is None
+    assert ledger.pending_effects() == []
+
+
+def test_a_postponed_effect_is_due_at_once_when_somebody_asks(ledger):
+    """They do not wait for the pause."""
+    ledger.observe(versions(1))
+    ledger.commit(ledger.claim("a"), PASS, EFFECTS)
+    ledger.postpone_effect(ledger.next_effect(), "down")
+    assert ledger.next_effect() is None
+    assert ledger.resume_effects() == 1
+    assert ledger.next_effect().kind == "log-run"

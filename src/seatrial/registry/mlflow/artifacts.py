@@ -17,7 +17,7 @@ REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts; each has a fold
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
 
 
-def download_model(version: Version, into: Path) -> Path:
+def fetch(version: Version, into: Path) -> Path:
     """Download the version's model files to ``into`` and return it."""
     import mlflow
 
@@ -27,7 +27,7 @@ def download_model(version: Version, into: Path) -> Path:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
 
 
-def fetch_reference(version: Version, into: Path) -> Reference:
+def reference(version: Version, into: Path) -> Reference:
     """Download the version's reference to ``into``, which is emptied first, and verify it.
 
     Raises:
@@ -51,10 +51,10 @@ def fetch_reference(version: Version, into: Path) -> Reference:
         if folder not in there:
             raise _another(version, there[0].rpartition("/")[2], stated)
         path = mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=folder, dst_path=str(into))
-    reference = Reference.load(path)
-    if reference.digest != stated:
-        raise _another(version, reference.digest.removeprefix("sha256:"), stated)
-    return reference
+    found = Reference.load(path)
+    if found.digest != stated:
+        raise _another(version, found.digest.removeprefix("sha256:"), stated)
+    return found
 
 
 def _folder(digest: str) -> str:

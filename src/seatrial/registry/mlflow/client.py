@@ -31,15 +31,6 @@ def client() -> Any:
     return mlflow.MlflowClient()
 
 
-def reachable() -> bool:
-    """Return whether the registry responds."""
-    try:
-        client().search_registered_models(max_results=1)
-    except Exception:  # noqa: BLE001  any failure is the answer
-        return False
-    return True
-
-
 @contextlib.contextmanager
 def registry_errors(what: str, uri: str) -> Iterator[None]:
     """Turn whatever MLflow raises into one sentence."""

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import RegistryError
+from seatrial.registry.capabilities import FixtureLink
 from seatrial.registry.mlflow.client import client, registry_errors
-from seatrial.registry.protocol import FixtureLink, Version
+from seatrial.registry.protocol import Version
 
 FIXTURES_PATH = "seatrial/fixtures"  # of a run's artifacts
 TAG = "seatrial.fixture."  # of a version, followed by the fixture's name

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from seatrial.registry.mlflow import artifacts, client, early, pages, tracking, versions, webhooks
+from pathlib import Path
+
+from seatrial.registry.mlflow import artifacts, early, pages, tracking, versions, webhooks
 from seatrial.registry.mlflow import fixtures as stored
 
 
@@ -14,24 +16,25 @@ class MLflowTracker:
     files = staticmethod(tracking.files)
 
 
+def tracker(state: Path) -> MLflowTracker:  # noqa: ARG001  the server keeps everything
+    """Return the tracker, for projects whose registry is another one."""
+    return MLflowTracker()
+
+
 class MLflowRegistry:
     """The registry of addresses such as ``models:/payments/1`` and ``models:/payments@champion``."""
 
     tracker = MLflowTracker()
-    reachable = staticmethod(client.reachable)
     refuse = staticmethod(early.refuse)
     resolve = staticmethod(versions.resolve)
-    present = staticmethod(versions.present)
     changed_since = staticmethod(versions.changed_since)
-    aliases = staticmethod(versions.aliases)
+    fetch = staticmethod(artifacts.fetch)
+    reference = staticmethod(artifacts.reference)
+    annotate = staticmethod(tracking.annotate)
     move_alias = staticmethod(versions.move_alias)
-    download_model = staticmethod(artifacts.download_model)
-    fetch_reference = staticmethod(artifacts.fetch_reference)
+    aliases = staticmethod(versions.aliases)
     store_reference = staticmethod(artifacts.store_reference)
     can_take_reference = staticmethod(artifacts.can_take_reference)
-    tag = staticmethod(tracking.tag)
-    tags = staticmethod(tracking.tags)
-    describe = staticmethod(tracking.describe)
     store_fixture = staticmethod(stored.store_fixture)
     fixtures = staticmethod(stored.fixtures)
     download_fixture = staticmethod(stored.download_fixture)

@@ -168,39 +168,32 @@ def files(version: Version, key: str, into: Path) -> Path | None:
         return Path(registry.download_artifacts(run.info.run_id, "", str(into)))
 
 
-def tag(name: str, number: str, tags: Mapping[str, str]) -> None:
-    """Set tags of a version."""
-    with registry_errors("tagged", f"models:/{name}/{number}"):
-        registry = client()
-        for key, value in tags.items():
-            registry.set_model_version_tag(name, number, key, value)
-
-
-def tags(name: str, number: str) -> dict[str, str]:
-    """Return the tags of a version."""
-    with registry_errors("looked up", f"models:/{name}/{number}"):
-        return dict(client().get_model_version(name, number).tags)
-
-
-def describe(name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
-    """Write the verdict into its part of the version's description; text of people around it is not changed.
+def annotate(
+    version: Version, tags: Mapping[str, str], texts: Sequence[str] = (), run_id: str = "", page: str = ""
+) -> None:
+    """Set tags of a version, and write the verdict into its part of the description; text of people around it stays.
 
     Args:
-        name: of the registered model.
-        number: of the version.
+        version: the version.
+        tags: those to set.
         texts: the verdict, the longest text first; the first that fits is used.
         run_id: the run with the report.
         page: the address of the flow run's page.
     """
-    with registry_errors("described", f"models:/{name}/{number}"):
+    with registry_errors("tagged", version.uri):
         registry = client()
-        before, after = _around(registry.get_model_version(name, number).description or "")
+        for key, value in tags.items():
+            registry.set_model_version_tag(version.name, version.number, key, value)
+    if not texts:
+        return
+    with registry_errors("described", version.uri):
+        before, after = _around(registry.get_model_version(version.name, version.number).description or "")
         found = run_links(registry.get_run(run_id).info.experiment_id, run_id) if run_id else []
         links = links_markdown([*found, Link("flow run", page)])
         last = f"\n{links}\n\n{END}" if links else f"\n{END}"
         room = DESCRIPTION - len(before) - len(after) - len(last) - 1
         text = next((text for text in texts if len(text) <= room), texts[-1])
-        registry.update_model_version(name, number, f"{before}{text.rstrip()}\n{last}{after}")
+        registry.update_model_version(version.name, version.number, f"{before}{text.rstrip()}\n{last}{after}")
 
 
 def _around(description: str) -> tuple[str, str]:

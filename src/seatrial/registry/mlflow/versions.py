@@ -54,21 +54,6 @@ def parts(uri: str) -> tuple[str, str | None, str | None]:
     return match["name"], match["version"], match["alias"]
 
 
-def present(name: str, number: str) -> Version | None:
-    """Return the version as it is registered now, or None when it is not.
-
-    Raises:
-        RegistryError: the registry does not answer.
-    """
-    with registry_errors("looked up", f"models:/{name}/{number}"):
-        try:
-            return _version(client().get_model_version(name, number))
-        except Exception as error:
-            if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return None
-
-
 def changed_since(since: float = 0.0, *, model: str = "") -> list[Version]:
     """Return every version that is ready and was last changed at ``since`` or later, the latest first.
 
@@ -111,7 +96,7 @@ def aliases() -> dict[str, dict[str, str]]:
                 return found
 
 
-def move_alias(name: str, alias: str, number: str) -> bool:
+def move_alias(version: Version, alias: str) -> bool:
     """Move an alias to a version; False if another process moved it elsewhere at the same moment.
 
     MLflow has no compare-and-set: all that can be done is to look again afterwards.
@@ -119,10 +104,10 @@ def move_alias(name: str, alias: str, number: str) -> bool:
     Raises:
         RegistryError: the registry does not answer.
     """
-    with registry_errors("given an alias", f"models:/{name}/{number}"):
+    with registry_errors("given an alias", version.uri):
         registry = client()
-        registry.set_registered_model_alias(name, alias, number)
-        return str(registry.get_model_version_by_alias(name, alias).version) == number
+        registry.set_registered_model_alias(version.name, alias, version.number)
+        return str(registry.get_model_version_by_alias(version.name, alias).version) == version.number
 
 
 def _version(version: Any) -> Version:
@@ -135,6 +120,7 @@ def _version(version: Any) -> Version:
         aliases=tuple(version.aliases or ()),
         changed=int(version.last_updated_timestamp or 0),
         registry=registry_uri(),
+        tags=dict(version.tags or {}),
     )
 
 

@@ -46,34 +46,21 @@ class FolderRegistry:
                 continue
             return number
 
-    def reachable(self) -> bool:
-        """Return whether the folder is there."""
-        return self.root.is_dir()
-
     def resolve(self, uri: str) -> Version:
         """Return the version of ``folder:/NAME/VERSION`` or ``folder:/NAME@ALIAS``."""
         match = _URI.fullmatch(uri)
         if not match:
             raise UsageError(f"'{uri}' names no version. Write {SCHEME}:/NAME/VERSION or {SCHEME}:/NAME@ALIAS.")
         number = match["number"] or self.aliases().get(match["name"], {}).get(match["alias"], "")
-        version = self.present(match["name"], number) if number else None
+        version = self._version(match["name"], number) if number else None
         if version is None:
             raise VersionNotFound(f"There is no {uri} in {self.root}. Models: {', '.join(self.aliases()) or 'none'}.")
         return version
 
-    def present(self, name: str, number: str) -> Version | None:
-        """Return the version, or None where it is not there."""
-        file = self._model(name) / number / "version.json"
-        if not file.is_file():
-            return None
-        created = int(json.loads(file.read_text(encoding="utf-8"))["created"])
-        held = tuple(alias for alias, on in self._aliases(name).items() if on == number)
-        return Version(
-            name, number, created, f"{quote(name, safe='')}/{number}", "", held, created, str(self.root), SCHEME
-        )
-
     def changed_since(self, since: float = 0.0, *, model: str = "") -> Sequence[Version]:
         """Return the versions registered at ``since`` or later, the latest first."""
+        if not self.root.is_dir():
+            raise RegistryError(f"There is no folder {self.root}. Set {ROOT} to the registry's.")
         found = [v for name in ([model] if model else self.aliases()) for v in self._versions(name)]
         return sorted((v for v in found if v.created >= since), key=lambda v: v.created, reverse=True)
 
@@ -82,16 +69,16 @@ class FolderRegistry:
         homes = sorted((self.root / "models").glob("*"))
         return {unquote(home.name): self._aliases(unquote(home.name)) for home in homes}
 
-    def move_alias(self, name: str, alias: str, number: str) -> bool:
+    def move_alias(self, version: Version, alias: str) -> bool:
         """Put an alias on a version."""
-        atomic_write(self._model(name) / "aliases" / alias, number.encode())
-        return self._aliases(name)[alias] == number
+        atomic_write(self._model(version.name) / "aliases" / alias, version.number.encode())
+        return self._aliases(version.name)[alias] == version.number
 
-    def download_model(self, version: Version, into: Path) -> Path:
+    def fetch(self, version: Version, into: Path) -> Path:
         """Copy the model's files to ``into``."""
         return self._copy(version, "model", into)
 
-    def fetch_reference(self, version: Version, into: Path) -> Reference:
+    def reference(self, version: Version, into: Path) -> Reference:
         """Copy the reference to ``into`` and verify it."""
         if not (self._home(version) / "reference").is_dir():
             raise ReferenceInvalid(f"{version.uri} carries no reference. Give one to FolderRegistry.register.")
@@ -106,20 +93,15 @@ class FolderRegistry:
         if (self._home(version) / "reference").exists():
             raise RegistryError(f"{version.uri} has a reference already. Register a new version to capture another.")
 
-    def tag(self, name: str, number: str, tags: Mapping[str, str]) -> None:
-        """Set tags, in ``tags.json``."""
-        file = self._model(name) / number / "tags.json"
-        atomic_write(file, json.dumps({**self.tags(name, number), **tags}, indent=1).encode())
-
-    def tags(self, name: str, number: str) -> Mapping[str, str]:
-        """Return the tags in ``tags.json``."""
-        file = self._model(name) / number / "tags.json"
-        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
-
-    def describe(self, name: str, number: str, texts: Sequence[str], run_id: str, page: str = "") -> None:
-        """Write the verdict to ``verdict.md``."""
-        links = "\n".join(filter(None, [run_id and f"Run: {run_id}", page]))
-        atomic_write(self._model(name) / number / "verdict.md", f"{texts[0]}\n{links}\n".encode())
+    def annotate(
+        self, version: Version, tags: Mapping[str, str], texts: Sequence[str] = (), run_id: str = "", page: str = ""
+    ) -> None:
+        """Write tags to ``tags.json`` and the verdict to ``verdict.md``."""
+        home = self._home(version)
+        atomic_write(home / "tags.json", json.dumps({**_tags(home), **tags}, indent=1).encode())
+        if texts:
+            links = "\n".join(filter(None, [run_id and f"Run: {run_id}", page]))
+            atomic_write(home / "verdict.md", f"{texts[0]}\n{links}\n".encode())
 
     def _model(self, name: str) -> Path:
         return self.root / "models" / quote(name, safe="")
@@ -131,9 +113,19 @@ class FolderRegistry:
         files = sorted((self._model(name) / "aliases").glob("[!.]*"))
         return {file.name: file.read_text(encoding="utf-8") for file in files}
 
+    def _version(self, name: str, number: str) -> Version | None:
+        home = self._model(name) / number
+        if not (home / "version.json").is_file():
+            return None
+        created = int(json.loads((home / "version.json").read_text(encoding="utf-8"))["created"])
+        held = tuple(alias for alias, on in self._aliases(name).items() if on == number)
+        run_id = f"{quote(name, safe='')}/{number}"
+        where = str(self.root)
+        return Version(name, number, created, run_id, "", held, created, where, SCHEME, _tags(home))
+
     def _versions(self, name: str) -> list[Version]:
         numbers = [home.name for home in self._model(name).glob("[1-9]*")]
-        return [version for number in numbers if (version := self.present(name, number))]
+        return [version for number in numbers if (version := self._version(name, number))]
 
     def _copy(self, version: Version, part: str, into: Path) -> Path:
         shutil.rmtree(into, ignore_errors=True)
@@ -141,3 +133,8 @@ class FolderRegistry:
             return Path(shutil.copytree(self._home(version) / part, into))
         except OSError as error:
             raise RegistryError(f"The {part} of {version.uri} cannot be copied from {self.root}: {error}.") from error
+
+
+def _tags(home: Path) -> dict[str, str]:
+    file = home / "tags.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
