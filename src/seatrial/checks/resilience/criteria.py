@@ -3,56 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
+from seatrial.checks.resilience import hard
 from seatrial.checks.resilience.calls import are_counted, too_many_calls
 from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.resilience.unmet import unmet
+from seatrial.checks.resilience.violation import Violation
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import WITHIN
-from seatrial.formatting import part_of, plural, seconds
+from seatrial.formatting import plural, seconds
 from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import TIMED_OUT
 from seatrial.policy.load import Slo
 
 CRITERIA = (
     "fault-applied", "no-5xx", "degraded-flag", "fallback-value", "needless-fallback", "deadline", "unaffected",
-    "circuit-breaker", "pool", "amplification", "recovery", "leak",
+    "circuit-breaker", "pool", "amplification", "recovery", "leak", "hard-dependency",
 )  # fmt: skip
 NEEDLESS = 0.05  # share of degraded answers that is allowed where the dependency answers in time
 LATE = 0.05  # share of the deadline by which the generator itself may be late
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A criterion that does not hold; ``evaluated`` is False where this could not be decided.
-
-    Attributes:
-        criterion: one of ``CRITERIA``.
-        message: a clause without its subject where there is a count, such as ``got a 5xx status``.
-        count: how many violate the criterion.
-        of: how many were compared; 0 where the message is a clause by itself.
-        noun: what was counted, in the plural.
-        evidence: numbers for the finding.
-        timed: whether it is about time, so that one stall of the machine can violate it.
-    """
-
-    criterion: str
-    message: str
-    count: int = 0
-    of: int = 0
-    noun: str = "requests"
-    evaluated: bool = True
-    evidence: dict[str, Any] = field(default_factory=dict)
-    timed: bool = False
-
-    @property
-    def clause(self) -> str:
-        """The whole clause, such as ``3 of 125 requests (2.4 %) got a 5xx status``."""
-        return f"{part_of(self.count, self.of, self.noun)} {self.message}" if self.of else self.message
 
 
 def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -> Iterator[Violation]:
@@ -63,8 +36,9 @@ def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -
     if missed := unmet(scenario, observation):
         yield Violation("fault-applied", missed, evaluated=False)
         return
-    yield from _status(observation)
-    yield from _values(observation)
+    refuses = hard.applies(scenario, observation)
+    yield from _status(observation, refuses)
+    yield from hard.answered(observation) if refuses else _values(observation)
     late = lateness(observation)
     for violation in (
         _needless_fallback(scenario, observation),
@@ -102,12 +76,14 @@ def lateness(observation: Observation) -> str:
     return f"the load generator itself was {seconds(lag)} late (p99); at most {seconds(most)} is allowed"
 
 
-def _status(observation: Observation) -> Iterator[Violation]:
+def _status(observation: Observation, refuses: bool) -> Iterator[Violation]:
+    """Yield what is no answer; ``refuses``: for requests that use the dependency an error is right."""
     status, outcome = observation.run.status, np.isfinite(observation.seconds)
-    unreadable = outcome & (status >= 200) & (status < 300) & ~observation.answered
+    wanted = ~observation.uses if refuses else np.full(len(status), True)
+    unreadable = outcome & (status >= 200) & (status < 300) & ~observation.answered & wanted
     for message, wrong in (
-        ("got a 5xx status", status >= 500),
-        ("were refused with a 4xx status", (status >= 400) & (status < 500)),
+        ("got a 5xx status", wanted & (status >= 500)),
+        ("were refused with a 4xx status", wanted & (status >= 400) & (status < 500)),
         ("were redirected with a 3xx status", (status >= 300) & (status < 400)),
         ("got an answer that cannot be read", unreadable),
         ("lost their connection to the service", ~outcome & (observation.run.outcome != TIMED_OUT)),
@@ -230,6 +206,8 @@ def states(scenario: Scenario, observation: Observation, violations: list[Violat
     found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if applied else "not evaluated")
     if not scenario.whole:
         found["needless-fallback"] = "not evaluated"
+    for name in hard.INSTEAD_OF if hard.applies(scenario, observation) else ("hard-dependency",):
+        found[name] = "not evaluated"
     if not are_counted(scenario, observation):
         found["amplification"] = "not evaluated"
     if not scenario.waits or not policy.circuit_breaker:
