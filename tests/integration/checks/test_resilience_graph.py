@@ -17,7 +17,7 @@ from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.faults.graph import read_graph
 from seatrial.trial import Trial
-from tests.integration.checks.test_resilience import baseline, found, row, scales, seen
+from tests.integration.checks.test_resilience import baseline, found, row, scales, seen, spread
 from tests.support.paths import SUPPORT
 from tests.support.serving import in_thread
 
@@ -164,10 +164,6 @@ def hard(baseline):
     return replace(baseline, policy=baseline.policy.model_copy(update={"hard": True}))
 
 
-def lost(answer):
-    return {**answer, "total": 0.0, "degraded": False}
-
-
 def test_while_a_hard_dependency_fails_errors_are_right(hard):
     """And a success is wrong: with other values, with the fallback's, and where nothing can be read."""
     users = hard.uses
@@ -181,7 +177,9 @@ def test_while_a_hard_dependency_fails_errors_are_right(hard):
 def test_what_does_not_use_a_hard_dependency_is_judged_as_ever(hard):
     """Its errors are errors; so is an error where the dependency answers in time."""
     assert found("down", seen(hard, degraded=False, status=503)) == [("no-5xx", True)]
-    assert found("latency_within", seen(hard, degraded=False, seconds=0.5, status=503)) == [("no-5xx", True)]
+    users = np.where(hard.uses, 503, 200)
+    assert found("down", seen(hard, degraded=False, status=users, change=spread)) == [("unaffected", True)]
+    assert found("latency_within", seen(hard, degraded=False, seconds=0.5, status=users)) == [("no-5xx", True)]
 
 
 def test_a_hard_dependency_may_have_answered_before_the_fault(hard):
