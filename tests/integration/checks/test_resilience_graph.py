@@ -16,6 +16,7 @@ from seatrial.checks.resilience.check import check
 from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.faults.graph import read_graph
+from seatrial.loadgen.results import ANSWERED, BROKEN
 from seatrial.trial import Trial
 from tests.integration.checks.test_resilience import baseline, found, row, scales, seen, spread
 from tests.support.paths import SUPPORT
@@ -170,8 +171,17 @@ def test_while_a_hard_dependency_fails_errors_are_right(hard):
     assert found("down", seen(hard, degraded=False, status=np.where(users, 503, 200))) == []
     assert found("down", seen(hard, degraded=False, status=np.where(users, 429, 200))) == []
     assert found("down", seen(hard)) == [("hard-dependency", True)]
-    unreadable = seen(hard, degraded=False, change=lambda answer: [] if answer["total"] else answer)
-    assert ("hard-dependency", True) in found("down", unreadable)
+    unreadable = seen(hard, degraded=False, change=lambda answer: [] if hard.uses[int(answer["id"][1:])] else answer)
+    assert found("down", unreadable) == [("hard-dependency", True)]
+
+
+def test_a_connection_that_ends_is_an_error_too(hard):
+    """A request that is never answered is none."""
+    lost = seen(hard, degraded=False, status=np.where(hard.uses, 503, 200), seconds=np.where(hard.uses, np.inf, 0.1))
+    assert found("down", lost) == [("deadline", True)]
+    ended = replace(lost, run=replace(lost.run, outcome=np.where(hard.uses, BROKEN, ANSWERED).astype(np.uint8)))
+    assert found("down", ended) == []
+    assert found("latency_within", ended) == [("no-5xx", True), ("deadline", True)]
 
 
 def test_what_does_not_use_a_hard_dependency_is_judged_as_ever(hard):

@@ -36,13 +36,13 @@ def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -
     if missed := unmet(scenario, observation):
         yield Violation("fault-applied", missed, evaluated=False)
         return
-    refuses = hard.applies(scenario, observation)
-    yield from _status(observation, refuses)
-    yield from hard.answered(observation) if refuses else _values(observation)
+    apart = hard.judged(scenario, observation)
+    yield from _status(observation, ~apart)
+    yield from hard.answered(observation) if hard.applies(scenario, observation) else _values(observation)
     late = lateness(observation)
     for violation in (
         _needless_fallback(scenario, observation),
-        _deadline(observation),
+        _deadline(observation, apart),
         *_unaffected(observation, slo),
         _circuit_breaker(scenario, observation),
     ):
@@ -76,17 +76,15 @@ def lateness(observation: Observation) -> str:
     return f"the load generator itself was {seconds(lag)} late (p99); at most {seconds(most)} is allowed"
 
 
-def _status(observation: Observation, refuses: bool) -> Iterator[Violation]:
-    """Yield what is no answer; ``refuses``: for requests that use the dependency an error is right."""
+def _status(observation: Observation, judged: np.ndarray) -> Iterator[Violation]:
     status, outcome = observation.run.status, np.isfinite(observation.seconds)
-    wanted = ~observation.uses if refuses else np.full(len(status), True)
-    unreadable = outcome & (status >= 200) & (status < 300) & ~observation.answered & wanted
+    unreadable = outcome & (status >= 200) & (status < 300) & ~observation.answered
     for message, wrong in (
-        ("got a 5xx status", wanted & (status >= 500)),
-        ("were refused with a 4xx status", wanted & (status >= 400) & (status < 500)),
-        ("were redirected with a 3xx status", (status >= 300) & (status < 400)),
-        ("got an answer that cannot be read", unreadable),
-        ("lost their connection to the service", ~outcome & (observation.run.outcome != TIMED_OUT)),
+        ("got a 5xx status", judged & (status >= 500)),
+        ("were refused with a 4xx status", judged & (status >= 400) & (status < 500)),
+        ("were redirected with a 3xx status", judged & (status >= 300) & (status < 400)),
+        ("got an answer that cannot be read", judged & unreadable),
+        ("lost their connection to the service", judged & ~outcome & (observation.run.outcome != TIMED_OUT)),
     ):
         if count := int(wrong.sum()):
             codes = sorted({int(s) for s in status[wrong] if s})
@@ -149,9 +147,9 @@ def _needless_fallback(scenario: Scenario, observation: Observation) -> Violatio
     return Violation("needless-fallback", message, degraded, of, "answers", evaluated=not starved, timed=True)
 
 
-def _deadline(observation: Observation) -> Violation | None:
+def _deadline(observation: Observation, apart: np.ndarray) -> Violation | None:
     limit = observation.baseline.policy.deadline
-    over = observation.seconds > limit
+    over = (observation.seconds > limit) & ~(apart & np.isinf(observation.seconds))
     never = int((observation.run.outcome == TIMED_OUT).sum())
     if never or exceeds_share(int(over.sum()), len(over), 0.01):
         slowest = f"the slowest took {seconds(observation.seconds.max())}"

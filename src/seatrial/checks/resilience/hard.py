@@ -13,6 +13,7 @@ import numpy as np
 from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.resilience.violation import Violation
 from seatrial.faults.scenario import Scenario
+from seatrial.loadgen.results import BROKEN
 
 INSTEAD_OF = ("degraded-flag", "fallback-value")  # criteria of a dependency that has a fallback
 MESSAGE = "are a success (2xx) without the recorded values, although no answer can be made without the dependency"
@@ -21,6 +22,19 @@ MESSAGE = "are a success (2xx) without the recorded values, although no answer c
 def applies(scenario: Scenario, observation: Observation) -> bool:
     """Return whether an error is the right answer: not where the dependency still answers in time."""
     return observation.baseline.policy.hard and not scenario.whole
+
+
+def judged(scenario: Scenario, observation: Observation) -> np.ndarray:
+    """Return which requests :func:`answered` judges alone: those that use the dependency and ended, with any result.
+
+    An error is right: a status, or the end of the connection. A server that does not handle the error closes the
+    connection after its 500 (uvicorn does), and a request that was on its way is lost with it. To wait without an end
+    is no error, and a redirection neither.
+    """
+    run, ended = observation.run, np.isfinite(observation.seconds)
+    status = (run.status >= 400) | ((run.status >= 200) & (run.status < 300))
+    over = np.where(ended, status, run.outcome == BROKEN)
+    return np.asarray(over & observation.uses & applies(scenario, observation))
 
 
 def answered(observation: Observation) -> Iterator[Violation]:
@@ -34,9 +48,3 @@ def answered(observation: Observation) -> Iterator[Violation]:
     if wrong.any():
         evidence = {"statuses": sorted({int(each) for each in status[wrong]})}
         yield Violation("hard-dependency", MESSAGE, int(wrong.sum()), int(uses.sum()), "answers", evidence=evidence)
-
-
-def refused(scenario: Scenario, observation: Observation) -> np.ndarray:
-    """Return which requests got an error where that is the right answer: they were evaluated, without a value."""
-    right = applies(scenario, observation) & observation.uses & np.isfinite(observation.seconds)
-    return np.asarray(right & (observation.run.status >= 400))

@@ -61,7 +61,8 @@ def run_scenarios(
             undecided.append(f"The time budget ended before {rest}; raise budget_seconds.")
             break
         observation, violations, recovered = run_scenario(experiment, scenario, limits)
-        compared += int((observation.answered | hard.refused(scenario, observation)).sum())
+        refused = hard.judged(scenario, observation) & np.isfinite(observation.seconds)
+        compared += int((observation.answered | refused).sum())
         broken[scenario.name] = violations
         yield from measurements(experiment, scenario, observation, recovered)
         undecided += [
