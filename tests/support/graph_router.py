@@ -2,6 +2,7 @@
 
 It follows cmd/router/main.go of KServe 0.20: a step that cannot be reached is an error of the whole graph, whatever its
 ``dependency``; a hard step whose status is no success ends its node with that status and body; a soft one does not.
+Of two steps of an ensemble that fail at once, KServe answers with the one that is first, this with a hard one's status.
 ``FAULT`` plants one fault: ``swallow`` answers 200 in the place of a hard step's status, ``continue`` goes on after a
 hard step as if it were soft.
 """
@@ -47,7 +48,10 @@ def succeeded(status):
 
 def execute(step, spec, body):
     if step.get("nodeName"):
-        return route(step["nodeName"], spec, body)
+        try:
+            return route(step["nodeName"], spec, body)
+        except RoutingError as error:  # whatever its status was
+            raise RoutingError(str(error)) from error
     return call(step["serviceUrl"], body, (spec.get("routerTimeouts") or {}).get("serviceClient"))
 
 
@@ -80,11 +84,18 @@ def switch(steps, spec, body):
     return execute(step, spec, body)
 
 
-def exists(body, path):
+def valid(body):
     try:
-        found = json.loads(body)
+        json.loads(body)
     except ValueError:
         return False
+    return True
+
+
+def exists(body, path):
+    if not valid(body):
+        return False
+    found = json.loads(body)
     for part in path.split("."):
         if not isinstance(found, dict) or part not in found:
             return False
@@ -96,8 +107,11 @@ def sequence(steps, spec, body):
     answer, status = b"", 200
     for number, step in enumerate(steps):
         given = answer if step.get("data") == "$response" and number else body
-        if step.get("condition") and not exists(answer, step["condition"]):
-            return answer, 200
+        if step.get("condition"):
+            if not valid(answer):
+                raise RoutingError("invalid response")
+            if not exists(answer, step["condition"]):
+                return answer, 200
         answer, status = execute(step, spec, given)
         if hard(step) and not succeeded(status):
             return ended(answer, status)
@@ -111,8 +125,8 @@ def ensemble(steps, spec, body):
     for number, (step, future) in enumerate(zip(steps, futures, strict=True)):
         try:
             answer, status = future.result()
-            read = dict(json.loads(answer))
-        except (RoutingError, ValueError, TypeError) as error:
+            read = an_object(answer)
+        except (RoutingError, ValueError) as error:
             if FAULT == "continue":
                 read, status = {}, 200
             elif FAULT == "swallow":
@@ -123,6 +137,14 @@ def ensemble(steps, spec, body):
             return ended(json.dumps(read).encode(), status)
         merged[step.get("name") or str(number)] = read
     return json.dumps(merged).encode(), 200
+
+
+def an_object(answer):
+    """An answer as Go reads it into a map: an object, or null."""
+    read = json.loads(answer)
+    if not isinstance(read, dict | None):
+        raise ValueError(f"{type(read).__name__} is no object")  # noqa: TRY004
+    return read
 
 
 class Handler(BaseHTTPRequestHandler):
