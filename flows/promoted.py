@@ -28,5 +28,6 @@ def promoted(what: Literal["validate", "stress"] = "validate", alias: str = "", 
     here = steps.open_project(project)
     run, states = steps.load_flow(here, what), {}
     for uri in list_promoted(here, alias):
-        states[uri] = run(model_uri=uri, project=str(here.root), return_state=True)
+        with steps.tagged(here):
+            states[uri] = run(model_uri=uri, project=str(here.root), return_state=True)
     return steps.all_passed(states)

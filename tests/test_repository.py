@@ -24,7 +24,17 @@ HEAVY = {
     "rich", "scipy", "sklearn", "sqlalchemy",
 }  # fmt: skip
 EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
-PREFECT = ("capturing", "cluster", "prefect_api", "runner", "steps", "tasks", "validation")
+PREFECT = (
+    "capturing",
+    "cluster",
+    "deployments/on_prefect",
+    "deployments/prune",
+    "prefect_api",
+    "runner",
+    "steps",
+    "tasks",
+    "validation",
+)
 ORCHESTRATION = tuple(f"orchestration/{name}.py" for name in PREFECT)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from seatrial.errors import ProjectError
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
     from seatrial.policy.policy import Policy
-    from seatrial.policy.tool import Limits, LocalEvidenceSettings
+    from seatrial.policy.tool import Limits, LocalEvidenceSettings, RetentionSettings
 
 PYPROJECT = "pyproject.toml"
 EXPECTATIONS = "expectations"
@@ -51,16 +52,22 @@ def _local_evidence() -> LocalEvidenceSettings:
     return LocalEvidenceSettings()
 
 
+def _retention() -> RetentionSettings:
+    from seatrial.policy.tool import RetentionSettings
+
+    return RetentionSettings()
+
+
 @dataclass(frozen=True)
 class Project:
     """Where things are, and how a model is kept apart. Every path is absolute.
 
-    ``models`` are patterns of the registered models that are this project's, such as ``payments-*``; ``environment``
-    names the variables that the process which loads a model may see, beside those of any program; ``registry`` is the
-    scheme of the registry that 'seatrial reconcile' watches; ``trackers`` names where its verdicts are logged
-    beside that; ``code`` declares the files that make path and service; ``head_hours`` is how long a signed head
-    counts. ``tracking_uri``, ``python``, ``command``, ``isolation``,
-    ``readable``, ``engines`` and ``local_evidence`` are as set in [tool.seatrial].
+    ``name`` is part of every name that the project has on a shared server. ``models`` are patterns of the registered
+    models that are this project's, such as ``payments-*``; ``environment`` names the variables that the process which
+    loads a model may see, beside those of any program; ``registry`` is the scheme of the registry that 'seatrial
+    reconcile' watches; ``trackers`` names where its verdicts are logged beside that; ``code`` declares the files that
+    make path and service; ``head_hours`` is how long a signed head counts. ``tracking_uri``, ``python``, ``command``,
+    ``isolation``, ``readable``, ``engines``, ``local_evidence`` and ``retention`` are as set in [tool.seatrial].
     """
 
     root: Path
@@ -69,6 +76,7 @@ class Project:
     expectations: Path
     flows: Path
     state: Path
+    name: str = "project"
     models: tuple[str, ...] = ("*",)
     environment: tuple[str, ...] = ()
     limits: Limits = field(default_factory=_limits)
@@ -83,6 +91,7 @@ class Project:
     head_hours: float = 24.0
     tracking_uri: str = ""
     local_evidence: LocalEvidenceSettings = field(default_factory=_local_evidence)
+    retention: RetentionSettings = field(default_factory=_retention)
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -107,6 +116,7 @@ class Project:
         file, _, name = found.pipeline.partition(":")
         return cls(
             root=root,
+            name=found.name or _name_of(root),
             pipeline_file=root / file,
             pipeline_name=name,
             expectations=root / found.expectations,
@@ -126,6 +136,7 @@ class Project:
             head_hours=found.head_hours,
             tracking_uri=found.tracking_uri,
             local_evidence=found.local_evidence,
+            retention=found.retention,
         )
 
     def pipeline(self) -> Pipeline:
@@ -188,6 +199,15 @@ _own_stores: set[str] = set()
 def is_own_store(address: str) -> bool:
     """Return whether MLflow's address is a project's own store, taken because the environment names none."""
     return address in _own_stores
+
+
+def _name_of(root: Path) -> str:
+    """Return what a project is called on shared servers: as pyproject.toml names it, else its folder."""
+    from seatrial.policy.settings import read_toml
+
+    project = read_toml(root / PYPROJECT, ProjectError).get("project")
+    named = project.get("name") if isinstance(project, dict) else None
+    return re.sub(r"[^a-z0-9]+", "-", str(named or root.name).lower()).strip("-") or "project"
 
 
 def _settings(path: Path) -> dict[str, object] | None:

@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 from seatrial import registry  # noqa: E402
 from seatrial.errors import SeatrialError  # noqa: E402
 from seatrial.ledger import Ledger  # noqa: E402
-from seatrial.orchestration.deploy import deploy  # noqa: E402
+from seatrial.orchestration.deployments.deploy import deploy  # noqa: E402
 from seatrial.orchestration.services import Servers, command_of  # noqa: E402
 from seatrial.process import crash_points  # noqa: E402
 from seatrial.process.running import free_port  # noqa: E402

@@ -29,7 +29,7 @@ PLAYED = {
 }  # pages whose files and commands a test plays as a whole
 WITH_PYTHON = [p for p in pages() if not p.startswith(ELSEWHERE) and any(b.language == "python" for b in blocks(p))]
 COMMANDS = every_block("sh", "console")
-GROUPS = {"checks", "targets", "faults", "sinks", "registries", "fixtures"}
+GROUPS = {"checks", "targets", "faults", "sinks", "registries", "trackers", "fixtures"}
 
 
 def test_every_block_has_a_language_and_few_do_not_run() -> None:

@@ -8,6 +8,8 @@ OLDEST = (3, 11)  # Python of the commands; capture and the worker run on 3.10 t
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; where it cannot run here at all, one sentence says why."""
+    if sys.platform == "win32":
+        _refuse("The commands run on Linux and macOS. On Windows, run them in WSL: wsl --install")
     if sys.version_info < OLDEST:
         _refuse(
             f"The commands need Python {'.'.join(map(str, OLDEST))} or newer, and this is {sys.version.split()[0]}."

@@ -40,6 +40,8 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     SERVERS: (
         server_commands.up,
         server_commands.deploy,
+        server_commands.undeploy,
+        server_commands.worker,
         server_commands.webhook,
         server_commands.reconcile,
         server_commands.sync,
@@ -66,6 +68,9 @@ EXAMPLES: dict[str, str] = {  # the arguments that each command requires
     "schema": "service",
     "diff": "A.parquet B.parquet --key id",
     "trace": "models:/payments/1 --key t-00017",
+    "history": "models:/payments/1",
+    "rerun": "models:/payments/1",
+    "cancel": "models:/payments/1",
     "fixtures select": "candidates.parquet --to golden.parquet",
     "fixtures refresh": "golden requests.parquet --who Ada --why 'night payments added'",
 }
@@ -92,6 +97,31 @@ app.command(
     "seatrial.cli.inspect.trace:trace", name="trace", group=VERSIONS,
     help="Run one recorded request through every stage, and show reference and result side by side.",
     help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.status:status", name="status", group=SERVERS,
+    help="Show every version with its verdict, and what waits, is parked, or is out of date.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.history:history", name="history", group=SERVERS,
+    help="Show every validation of a version: when, the verdict, by which code and policy, and what it changed.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.steer:rerun", name="rerun", group=SERVERS,
+    help="Validate versions again at the next 'seatrial reconcile', whatever their verdict.",
+    help_epilogue=SUCCESS,
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.steer:cancel", name="cancel", group=SERVERS,
+    help="Close the open validation of a version without a verdict.",
+    help_epilogue=exit_codes("0 cancelled, 1 there was none, 2 error"),
+)  # fmt: skip
+app.command(
+    "seatrial.cli.fleet.steer:prune", name="prune", group=SERVERS,
+    help="Delete old results, downloaded models, leftovers of killed processes, and old flow runs of this project.",
+    help_epilogue=SUCCESS,
 )  # fmt: skip
 app.command(
     "seatrial.cli.diff.app:diff", name="diff", group=PROJECTS,

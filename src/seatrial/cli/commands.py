@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from seatrial.cli.fleet.reconciling import LinePerVersion, catch_up
 from seatrial.cli.preflight import before
 from seatrial.cli.preflight.sketch import Sketch
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, SeatrialError, UsageError
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
-from seatrial.sinks.base import Sink
 from seatrial.sinks.github import commands_stopped, github_sinks, on_github, relative
 from seatrial.sinks.progress.log import progress_shown
 from seatrial.sinks.text import neutral
 
 if TYPE_CHECKING:
     from seatrial.events import Verdict
-    from seatrial.sinks.base import Guarded
+    from seatrial.sinks.base import Guarded, Sink
     from seatrial.sinks.links import Link
 
 
@@ -125,7 +125,9 @@ def run_and_show(
     return verdict
 
 
-def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int = 0, quiet: bool = False) -> int:
+def reconcile(
+    directory: Path, *, every: float = 0.0, model: str = "", most: int = 0, since: str = "", quiet: bool = False
+) -> int:
     """Run the project's reconcile flow once, or repeatedly, and print its results.
 
     Returns 0, or 1 if an alias is on a version that did not pass. With ``every`` it ends only by Ctrl-C: a registry
@@ -134,10 +136,12 @@ def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int
     project = Project.find(directory)
     project.activate()
     before.reconciliation(project, model)
+    if since:
+        catch_up(project, since)
     _warn_outdated(project)
     out = Console()
     parameters = {"project": str(project.root), "model": model, "most": most}
-    results = _Results(out)
+    results = LinePerVersion(out)
     with progress_shown(quiet=quiet) as shown, prefect_server(project) as wait:
         from seatrial.orchestration.runner import run_flow
 
@@ -155,25 +159,6 @@ def reconcile(directory: Path, *, every: float = 0.0, model: str = "", most: int
             if not every:
                 return EXIT_PASS if completed else EXIT_FAIL
             time.sleep(max(0.0, every - (time.monotonic() - start)))
-
-
-class _Results(Sink):
-    """Prints a line a version as its validation ends."""
-
-    def __init__(self, out: Console) -> None:
-        self._out, self._printed = out, list[str]()
-
-    def note(self, text: str) -> None:
-        self._printed.append(text)
-        self._out.print(neutral(text, 400), markup=False, highlight=False, soft_wrap=True)
-
-    def rest(self, lines: Sequence[str]) -> None:
-        """Print those of the lines that were not printed yet, and forget all."""
-        known, self._printed = self._printed, []
-        for line in lines:
-            if line not in known:
-                self.note(line)
-        self._printed = []
 
 
 def capture(

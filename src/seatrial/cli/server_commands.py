@@ -1,4 +1,4 @@
-"""The commands that run servers or set them up: up, deploy, webhook, reconcile, sync."""
+"""The commands that run servers or set them up: up, deploy, undeploy, worker, webhook, reconcile, sync."""
 
 from __future__ import annotations
 
@@ -30,20 +30,57 @@ def up(
     return EXIT_PASS
 
 
-def deploy(*, receiver: str | None = None, project: Path = Path(), quiet: Flag = False) -> int:
+def deploy(
+    *,
+    receiver: str | None = None,
+    since: str = "",
+    all_models: Flag = False,
+    project: Path = Path(),
+    quiet: Flag = False,
+) -> int:
     """Create the deployments and automations on the Prefect server of PREFECT_API_URL, and the webhook on MLflow.
 
     Args:
         receiver: URL of 'seatrial webhook' as seen from the MLflow server; without it no webhook is created.
+        since: validate versions registered since this date, or 'all'; by default those registered from now on.
+        all_models: the registry is this project's alone, and every model in it is its own.
         project: project directory.
         quiet: print nothing.
     """
-    from seatrial.orchestration.deploy import deploy as command
+    from seatrial.orchestration.deployments.deploy import deploy as command
 
-    lines = command(project, receiver=receiver)
+    lines = command(project, receiver=receiver, since=since, all_models=all_models)
     if not quiet:
         print("\n".join(lines))  # noqa: T201
     return EXIT_PASS
+
+
+def undeploy(*, project: Path = Path(), quiet: Flag = False) -> int:
+    """Remove the project's deployments, automations, work pool and webhook; past runs, verdicts and the ledger stay.
+
+    Args:
+        project: project directory.
+        quiet: print nothing.
+    """
+    from seatrial.orchestration.deployments.undeploy import undeploy as command
+
+    lines = command(project)
+    if not quiet:
+        print("\n".join(lines))  # noqa: T201
+    return EXIT_PASS
+
+
+def worker(*, runs: int = 2, healthcheck: Flag = False, project: Path = Path()) -> int:
+    """Run a Prefect worker of the project's work pool, until Ctrl-C.
+
+    Args:
+        runs: flow runs at once.
+        healthcheck: answer at /health, on the port of PREFECT_WORKER_WEBSERVER_PORT.
+        project: project directory.
+    """
+    from seatrial.orchestration.deployments.worker import work
+
+    work(project, runs, healthcheck=healthcheck)
 
 
 def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()) -> int:
@@ -54,7 +91,7 @@ def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()
         port: port to listen on.
         project: project directory.
     """
-    from seatrial.orchestration.deploy import receive
+    from seatrial.orchestration.deployments.deploy import receive
 
     receive(project, host=host, port=port)
     return EXIT_PASS
@@ -65,6 +102,7 @@ def reconcile(
     every: float = 0.0,
     model: str = "",
     most: int = 0,
+    since: str = "",
     project: Path = Path(),
     quiet: Flag = False,
 ) -> int:
@@ -74,12 +112,13 @@ def reconcile(
         every: repeat after this many seconds, until Ctrl-C; 0: once.
         model: reconcile only this registered model; empty: all models.
         most: validate at most this many versions; 0: no limit.
+        since: catch up: validate versions registered since this date, or 'all'.
         project: project directory.
         quiet: print only errors.
     """
     from seatrial.cli.commands import reconcile as command
 
-    return command(project, every=every, model=model, most=most, quiet=quiet)
+    return command(project, every=every, model=model, most=most, since=since, quiet=quiet)
 
 
 def sync(*, project: Path = Path(), quiet: Flag = False) -> int:
@@ -94,7 +133,7 @@ def sync(*, project: Path = Path(), quiet: Flag = False) -> int:
 
     here = Project.find(project)
     here.activate()
-    before.reconciliation(here, "")
+    before.effects(here)
     from seatrial.promotion.effects import resume
 
     lines, waiting = resume(here)

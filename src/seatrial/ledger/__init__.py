@@ -2,8 +2,10 @@
 
 from seatrial.ledger.database import url_for
 from seatrial.ledger.jobs import ATTEMPTS
+from seatrial.ledger.leases import renewed
 from seatrial.ledger.migrate import LedgerError
 from seatrial.ledger.outbox import LOG
+from seatrial.ledger.overview import Effect, Validation, VersionHistory
 from seatrial.ledger.records import (
     JOB,
     Facts,
@@ -23,6 +25,7 @@ __all__ = [
     "ATTEMPTS",
     "JOB",
     "LOG",
+    "Effect",
     "Facts",
     "Fenced",
     "Job",
@@ -33,7 +36,10 @@ __all__ = [
     "Registered",
     "Signed",
     "StoredVerdict",
+    "Validation",
+    "VersionHistory",
     "identity",
+    "renewed",
     "run_key",
     "url_for",
 ]  # fmt: skip

@@ -26,7 +26,7 @@ class History(Transactions):
             conditions.append(_subject.c.version == number)
         order = (_subject.c.created, _subject.c.id, _verdict.c.number)
         with self._reading() as connection:
-            return [_stored(row) for row in connection.execute(rows.where(*conditions).order_by(*order))]
+            return [stored(row) for row in connection.execute(rows.where(*conditions).order_by(*order))]
 
     def passing(self, subject: Subject, policy_digest: str | None = None) -> StoredVerdict | None:
         """Return the valid pass of a version, or None: its latest verdict that is a pass or a fail.
@@ -38,12 +38,12 @@ class History(Transactions):
             policy_digest: if given, only verdicts under this policy count.
         """
         evaluated = [
-            stored
-            for stored in self.verdicts(subject.model, subject.version)
-            if stored.created == subject.created
-            and stored.outcome in (Outcome.PASS, Outcome.FAIL)
-            and subject.digest in ("", stored.facts.digest)
-            and policy_digest in (None, stored.facts.policy_digest)
+            verdict
+            for verdict in self.verdicts(subject.model, subject.version)
+            if verdict.created == subject.created
+            and verdict.outcome in (Outcome.PASS, Outcome.FAIL)
+            and subject.digest in ("", verdict.facts.digest)
+            and policy_digest in (None, verdict.facts.policy_digest)
         ]
         return evaluated[-1] if evaluated and evaluated[-1].outcome is Outcome.PASS else None
 
@@ -55,7 +55,7 @@ class History(Transactions):
         moved = moved.where(_outbox.c.model == name, _outbox.c.effect == "alias", _outbox.c.state == "done")
         with self._reading() as connection:
             rows = connection.execute(moved.order_by(_outbox.c.id.desc()).limit(50)).all()
-        return [_stored(row) for row in rows if alias in json.loads(row.result)]
+        return [stored(row) for row in rows if alias in json.loads(row.result)]
 
     def open_jobs(self) -> int:
         """Return how many jobs have no verdict yet."""
@@ -63,7 +63,8 @@ class History(Transactions):
             return connection.execute(select(func.count()).where(_job.c.state == "open")).scalar_one()
 
 
-def _stored(row: Any) -> StoredVerdict:
+def stored(row: Any) -> StoredVerdict:
+    """Return the verdict in a row of verdict and subject."""
     facts = Facts(
         Outcome(row.outcome), row.summary, row.digest, row.policy_digest, row.reference_digest, row.evidence_digest,
         row.code_digest,

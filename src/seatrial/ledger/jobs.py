@@ -55,18 +55,41 @@ class Jobs(Transactions):
                 row = connection.execute(mine).one()
             return self._take(connection, row, owner, now + lease_seconds)
 
-    def validate_again(self, versions: Sequence[Job]) -> int:
-        """Make a new job for each version whose last one has its verdict; return how many."""
+    def validate_again(self, versions: Sequence[Registered], *, closed: bool = False) -> int:
+        """Make a new job for each version whose last one has its verdict; return how many.
+
+        Args:
+            versions: the versions.
+            closed: also for those whose last one was closed without a verdict, because somebody cancelled it.
+        """
         made = 0
         with self._writing() as (connection, now):
             for version in versions:
-                connection.execute(select(_subject.c.id).where(_subject.c.id == version.subject).with_for_update())
-                last = select(_job).where(_job.c.subject == version.subject).order_by(_job.c.epoch.desc()).limit(1)
+                subject = identity(version)
+                connection.execute(select(_subject.c.id).where(_subject.c.id == subject).with_for_update())
+                last = select(_job).where(_job.c.subject == subject).order_by(_job.c.epoch.desc()).limit(1)
                 row = connection.execute(last).one()
-                if row.state == "done":
-                    connection.execute(insert(_job), [job_row(version.subject, row.epoch + 1, version, now)])
+                if row.state == "done" or (closed and row.state == "gone"):
+                    connection.execute(insert(_job), [job_row(subject, row.epoch + 1, version, now)])
                     made += 1
         return made
+
+    def cancel(self, subject: str, reason: str) -> list[str] | None:
+        """Close the open validations of a version without a verdict; whoever runs one is fenced and commits nothing.
+
+        Args:
+            subject: of the version.
+            reason: kept with them.
+
+        Returns:
+            Host and process of each that was running; None where no validation was open.
+        """
+        opened = select(_job).where(_job.c.subject == subject, _job.c.state == "open").with_for_update()
+        closed = {"state": "gone", "token": _job.c.token + 1, "owner": "", "error": reason[:TEXT_LENGTH]}
+        with self._writing() as (connection, now):
+            rows = connection.execute(opened).all()
+            connection.execute(update(_job).where(_job.c.subject == subject, _job.c.state == "open").values(**closed))
+            return [str(row.owner) for row in rows if row.owner and row.due_at > now] if rows else None
 
     def renew(self, job: Job, lease_seconds: float = LEASE_SECONDS) -> bool:
         """Renew the lease; False when another worker has the job."""

@@ -67,13 +67,20 @@ class Outbox(Transactions):
             connection.execute(update(_outbox).where(_outbox.c.id == row.id).values(**claimed))
             return self._effect(connection, row)
 
+    def renew_effect(self, effect: OutboxEffect, lease_seconds: float = LEASE_SECONDS) -> bool:
+        """Renew the lease on an effect; False when another worker has it."""
+        mine = update(_outbox).where(_outbox.c.id == effect.id, _outbox.c.token == effect.token)
+        with self._writing() as (connection, now):
+            held = mine.where(_outbox.c.state == "open").values(due_at=now + lease_seconds)
+            return connection.execute(held).rowcount == 1
+
     def complete_effect(self, effect: OutboxEffect, result: str = "") -> None:
         """Record that an effect was applied, and its result for the effects that follow.
 
         Raises:
             Fenced: another worker has claimed it meanwhile.
         """
-        self._close(effect, state="done", result=result)
+        self._close(effect, state="done", result=result, body="{}")  # what it said is in the registry now
 
     def postpone_effect(self, effect: OutboxEffect, reason: str) -> None:
         """Try an effect again after a pause.

@@ -13,6 +13,7 @@ from seatrial.ledger.history import History
 from seatrial.ledger.jobs import Jobs, job_row, subject_row
 from seatrial.ledger.migrate import LedgerError, migrate
 from seatrial.ledger.outbox import Outbox
+from seatrial.ledger.overview import Overview
 from seatrial.ledger.records import Registered, identity
 from seatrial.ledger.statements import Statements
 from seatrial.ledger.transactions import readable_errors
@@ -23,7 +24,7 @@ CHUNK, MANY = 500, 5_000  # values in one statement (SQLite allows 999); above M
 _job, _subject, _inbox = schema.job, schema.subject, schema.inbox
 
 
-class Ledger(Jobs, Outbox, History, Statements):
+class Ledger(Jobs, Outbox, History, Overview, Statements):
     """An open ledger. Several threads may use it, and several processes may open the same one.
 
     Example::

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from seatrial.errors import UsageError
 from seatrial.io.files import write_once
-from seatrial.orchestration.prefect_api import POOL, PROJECT
+from seatrial.orchestration.deployments.worker import worker_command
+from seatrial.orchestration.prefect_api import PROJECT
 from seatrial.orchestration.runner import SERVER
 from seatrial.process.running import Running
 from seatrial.project import MLFLOW_STORE, QUIET, Project
@@ -18,7 +19,6 @@ from seatrial.promotion.triggers.webhook import PORT
 
 POLL_SECONDS = 2  # of the worker: a run starts soon after its webhook
 HEARTBEAT_SECONDS = 30
-RUNS = 2  # flow runs at once
 PORTS = {"mlflow": 5000, "prefect": 4200, "receiver": PORT}
 TITLES = {"mlflow": "MLflow", "prefect": "Prefect", "receiver": "webhook receiver", "worker": "worker"}
 LOGGED = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # quiet in a terminal, complete in a log
@@ -105,18 +105,6 @@ def _receiver(servers: Servers) -> list[str]:
     return [sys.executable, "-m", "seatrial", "webhook", *here]
 
 
-def worker_name() -> str:
-    """Return the worker's name: the machine's, and the id of the process that watches it."""
-    return f"{socket.gethostname()}-{os.getpid()}"
-
-
-def _worker() -> list[str]:
-    return [
-        sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", POOL, "--type", "process",
-        "--name", worker_name(), "--limit", str(RUNS), "--install-policy", "never",
-    ]  # fmt: skip
-
-
 def _worker_environ(servers: Servers) -> dict[str, str]:
     return servers.environ | {
         "PREFECT_WORKER_QUERY_SECONDS": str(POLL_SECONDS),
@@ -162,4 +150,4 @@ def command_of(servers: Servers, name: str) -> tuple[list[str], dict[str, str]]:
         return [*SERVER, str(servers.ports["prefect"])], _prefect_environ(servers)
     if name == "receiver":
         return _receiver(servers), servers.environ
-    return _worker(), _worker_environ(servers)
+    return worker_command(servers.project), _worker_environ(servers)

@@ -18,8 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from seatrial.errors import TargetError, UsageError
-from seatrial.orchestration.prefect_api import POOL
-from seatrial.orchestration.services import PORTS, TITLES, Servers, command_of, port_for, worker_name
+from seatrial.orchestration.deployments import names
+from seatrial.orchestration.deployments.worker import worker_name
+from seatrial.orchestration.services import PORTS, TITLES, Servers, command_of, port_for
 from seatrial.process.running import Running
 from seatrial.project import Project
 from seatrial.promotion.triggers.webhook import PATH
@@ -57,7 +58,7 @@ def serving(
         if os.environ.get(name, "").startswith("http"):
             raise UsageError(
                 f"{name} is already set to a server; 'seatrial up' starts its own. Unset it, or use your servers: "
-                f"seatrial deploy, seatrial webhook, prefect worker start --pool {POOL}"
+                "seatrial deploy, seatrial webhook, seatrial worker"
             )
     project = Project.find(directory)
     project.state.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,13 @@ def serving(
         _start(servers, "receiver")
         _start(servers, "worker")
         _wait(servers, "receiver", f"{servers.receiver}/health")
-        _wait(servers, "worker", f"{servers.prefect}/api/work_pools/{POOL}/workers/filter", b"{}", worker_name())
+        _wait(
+            servers,
+            "worker",
+            f"{servers.prefect}/api/work_pools/{names.pool(project)}/workers/filter",
+            b"{}",
+            worker_name(),
+        )
         on_line(_addresses(servers))
         yield servers
     finally:
@@ -90,9 +97,10 @@ def _stop(servers: Servers) -> None:
 
 def _deploy(servers: Servers) -> None:
     """Deploy in another process: this one stays small, and imports neither Prefect nor MLflow."""
-    command = [sys.executable, "-m", "seatrial", "deploy", "--project", str(servers.project.root)]
+    options = ["--since", "all", "--all-models", "--receiver", servers.receiver]  # both servers are the project's own
+    command = [sys.executable, "-m", "seatrial", "deploy", "--project", str(servers.project.root), *options]
     done = subprocess.run(  # noqa: S603  our own command
-        [*command, "--receiver", servers.receiver], env=servers.environ, capture_output=True, text=True, check=False
+        command, env=servers.environ, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise TargetError((done.stderr.strip() or done.stdout.strip()).removeprefix("seatrial: "))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from prefect import get_run_logger
+from prefect import get_run_logger, tags
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
@@ -20,10 +20,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from seatrial import registry
+from seatrial.errors import SeatrialError
 from seatrial.events import Case
 from seatrial.ledger import Job, Ledger
 from seatrial.orchestration import flow_files
 from seatrial.orchestration.capturing import capture, resolve_for_capture, show_reference
+from seatrial.orchestration.deployments import names
+from seatrial.orchestration.deployments.prune import prune, prune_runs
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.tasks import counted, wait_for
 from seatrial.orchestration.validation import Validation, open_validation
@@ -38,7 +41,7 @@ from seatrial.sinks.markdown import literal
 __all__ = [
     "Reconciliation", "all_passed", "apply_effects", "capture", "check_aliases", "commit", "fetch", "load",
     "load_flow", "open_project", "open_reconciliation", "open_validation", "promoted_versions",
-    "reconcile_run_name", "resolve", "resolve_for_capture", "run_case", "scan", "show_reference", "wait_for",
+    "reconcile_run_name", "resolve", "resolve_for_capture", "run_case", "scan", "show_reference", "tagged", "wait_for",
 ]  # fmt: skip
 
 
@@ -62,6 +65,11 @@ def load_flow(project: Project, name: str) -> Any:
         ProjectError: there is no such flow, or its file cannot be loaded.
     """
     return flow_files.load_flow(project, name)
+
+
+def tagged(project: Project) -> contextlib.AbstractContextManager[object]:
+    """Give the runs of a block the project's tag, by which the project's automations know them."""
+    return tags(names.tag(project))
 
 
 # --- validate and stress ---------------------------------------------------------------------------------
@@ -155,7 +163,8 @@ class Reconciliation:
 
     def _run_flow(self, job: Job) -> None:
         flow = load_flow(self.project, "validate")
-        state = flow(model_uri=job.uri, project=str(self.project.root), return_state=True)
+        with tagged(self.project):
+            state = flow(model_uri=job.uri, project=str(self.project.root), return_state=True)
         result = state.result(raise_on_failure=False)
         if isinstance(result, BaseException) and not isinstance(result, FailedRun):
             raise result
@@ -192,7 +201,16 @@ def scan(run: Reconciliation, model: str = "") -> bool:
     run.new = found.new
     if again := reconciling.validate_outdated(run.ledger, run.project, model=model):
         run.results.append(f"{counted(again, 'version')} to validate again: the code or the policy changed.")
+    if found.full:
+        _prune(run.project)
     return found.full
+
+
+def _prune(project: Project) -> None:
+    """Delete what is old; that it could not be does not end a reconciliation."""
+    get_run_logger().info("Deleted what is old: %s.", prune(project))
+    with contextlib.suppress(SeatrialError):
+        get_run_logger().info("Deleted old flow runs: %s.", prune_runs(project))
 
 
 def apply_effects(run: Reconciliation) -> None:

@@ -33,9 +33,27 @@ class LocalEvidenceSettings(Settings):
     total_mb: int = setting(200, ge=1, unit="MiB", says="Maximum size of all of it; the oldest is deleted first.")
 
 
+class RetentionSettings(Settings):
+    """What 'seatrial prune' leaves, which 'seatrial reconcile' runs once an hour; verdicts are never deleted."""
+
+    validations: int = setting(
+        500, ge=1, says="Number of validations whose results are kept on this disk; the latest of each version stays."
+    )
+    days: float = setting(90.0, gt=0, unit="d", says="Time after which results and downloaded models are deleted.")
+    total_mb: int = setting(2048, ge=1, unit="MiB", says="Maximum size of all results; the oldest are deleted first.")
+    run_days: float = setting(
+        14.0, gt=0, unit="d", says="Time after which the project's flow runs are deleted from the Prefect server."
+    )
+
+
 class ToolSettings(Settings):
     """The table [tool.seatrial] of pyproject.toml: where the project's parts are, and how a model is isolated."""
 
+    name: str = setting(
+        "", pattern="^([a-z0-9]+(-[a-z0-9]+)*)?$", example="shop", allowed="lower-case letters, digits and hyphens",
+        says="Name of the project, part of every name that it has on a shared server. By default that of [project], "
+        "else of the folder.",
+    )  # fmt: skip
     pipeline: str = setting(
         pattern="^[^:]+:.+$", example="path/to/file.py:name", allowed='"path/to/file.py:name"',
         says="File of the pipeline, relative to the project's root, and the name of the pipeline in it.",
@@ -104,6 +122,9 @@ class ToolSettings(Settings):
         "of this user: the pipeline's code can then do what the engine can.",
     )  # fmt: skip
     limits: Limits = setting(Limits(), says="Limits of the process that loads a model.")
+    retention: RetentionSettings = setting(
+        RetentionSettings(), says="How long results, downloads and flow runs are kept."
+    )
     local_evidence: LocalEvidenceSettings = setting(
         LocalEvidenceSettings(), says="How long the values behind findings are kept on this machine."
     )

@@ -171,6 +171,8 @@ def _signal(send: Callable[[int, int], None], to: int, number: int) -> None:
 
 def _reap(*, but: int) -> None:
     """Bury the orphans that came to this process and ended; ``but`` is waited for by others."""
+    if not hasattr(os, "waitid"):
+        return  # macOS gives orphans to its first process, never to this one
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != but:
             os.waitpid(ended.si_pid, 0)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 from dataclasses import dataclass
 from typing import Any
 
 from seatrial import registry
+from seatrial.errors import RegistryError
 from seatrial.events import Outcome
 from seatrial.ledger import Ledger, StoredVerdict, identity
 from seatrial.policy.service import promotion
 from seatrial.project import Project
 from seatrial.promotion.effects import PermanentFailure, unchanged
 from seatrial.promotion.elsewhere import signed_verdict
-from seatrial.promotion.triggers import polling
 from seatrial.registry import VALIDATED, Version, subject_of
+
+UNKNOWN = "its files cannot be downloaded, so that nobody knows whether they are those that passed"
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,32 @@ def check_aliases(ledger: Ledger, project: Project, *, hashing: bool = False) ->
         RegistryError: the registry does not answer.
     """
     policy = promotion(project.expectations)
-    ours = {VALIDATED, policy.alias}
-    here, found = registry.named(project.registry), []
+    guarded = {VALIDATED, policy.alias}
+    here, found = registry.named(project.registry), list[UnauthorisedAlias]()
     for model, aliases in registry.aliases(here).items():
-        for alias in sorted(ours & set(aliases)):
-            holder = registry.present(f"{project.registry}:/{model}/{aliases[alias]}")
-            if holder is None or not polling.matching_models([holder], project.models):
+        on = {alias: aliases[alias] for alias in sorted(guarded & set(aliases))}
+        if not on or not any(fnmatch.fnmatchcase(model, pattern) for pattern in project.models):
+            continue
+        for number in sorted(set(on.values())):
+            holder = registry.present(f"{project.registry}:/{model}/{number}")
+            if holder is None:
                 continue
-            reason = why_unauthorised(ledger, holder, hashing=hashing)
-            if reason and not _passed_elsewhere(ledger, project, holder, hashing=hashing):
-                restored = _restore(ledger, holder, alias) if policy.restore else ""
-                found.append(UnauthorisedAlias(model, alias, holder.number, reason, restored))
+            reason = _unauthorised(ledger, project, holder, hashing=hashing)
+            for alias in (alias for alias in on if on[alias] == number and reason):
+                restored = _restore(ledger, holder, alias) if policy.restore and reason != UNKNOWN else ""
+                found.append(UnauthorisedAlias(model, alias, number, reason, restored))
     return found
+
+
+def _unauthorised(ledger: Ledger, project: Project, holder: Version, *, hashing: bool) -> str:
+    """Return why an alias may not stand on a version; UNKNOWN where its files cannot be downloaded to see that."""
+    try:
+        reason = why_unauthorised(ledger, holder, hashing=hashing)
+        return "" if reason and _passed_elsewhere(ledger, project, holder, hashing=hashing) else reason
+    except RegistryError:
+        if not registry.reachable(registry.of(holder.uri)):
+            raise  # of every version that follows too
+        return UNKNOWN
 
 
 def why_unauthorised(ledger: Ledger, version: Version, *, hashing: bool = False) -> str:

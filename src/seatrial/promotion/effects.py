@@ -15,15 +15,16 @@ from typing import Any
 from seatrial import registry
 from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
-from seatrial.ledger import LOG, Fenced, Job, Ledger, OutboxEffect, identity
+from seatrial.ledger import LOG, Fenced, Job, Ledger, OutboxEffect, identity, renewed
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion.evidence import unpack
 from seatrial.registry import SyncsLater
+from seatrial.registry.unavailable import is_unavailable
 
 TAGS, DESCRIBE, ALIAS = "tags", "describe", "alias"
 POSTPONED = " was postponed: "  # in the message of an effect that is tried again
-TRIES = 20  # of an effect that a registry refuses though it is reachable, or a tracker for whatever reason
+TRIES = 20  # of an effect that a reachable registry or tracker refuses
 
 
 class PermanentFailure(SeatrialError):
@@ -37,17 +38,15 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
         ledger: contains the effects.
         state: the project's state directory, for its trackers.
         job: apply those of its version alone, each once.
-        lease_seconds: for one effect; long enough to download a model and hash it again.
+        lease_seconds: on one effect; renewed while it is applied.
     """
     problems, tried = list[str](), set[int]()
     while (effect := ledger.next_effect(lease_seconds, job=job, tried=tried)) is not None:
         if job is not None:
             tried.add(effect.id)  # the person who waits gets the reason, and a worker tries again later
         try:
-            kind, _, tracker = effect.kind.partition(":")
-            done = _HANDLERS[kind](ledger, effect) if not tracker else _log_to(tracker, state, ledger, effect)
-            ledger.complete_effect(effect, done)
-            if kind == LOG:
+            ledger.complete_effect(effect, _applied(ledger, state, effect, lease_seconds))
+            if effect.kind.startswith(LOG):
                 ledger.discard_evidence(effect)
             crash_points.point("after-effect")
         except Fenced as error:
@@ -55,6 +54,13 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
         except Exception as error:  # noqa: BLE001  whatever it was, the effect waits and is tried again
             problems.append(_not_applied(ledger, effect, error))
     return problems
+
+
+def _applied(ledger: Ledger, state: Path, effect: OutboxEffect, lease_seconds: float) -> str:
+    kind, _, tracker = effect.kind.partition(":")
+    name = f"lease of '{effect.kind}' of {effect.version.uri}"
+    with renewed(lambda: ledger.renew_effect(effect, lease_seconds), lease_seconds, name):
+        return _log_to(tracker, state, ledger, effect) if tracker else _HANDLERS[kind](ledger, effect)
 
 
 def resume(project: Project) -> tuple[list[str], list[str]]:
@@ -83,13 +89,20 @@ def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
         if isinstance(error, PermanentFailure):
             ledger.drop_effect(effect, str(error))
             return f"{what} was dropped: {error}"
-        if effect.attempt >= TRIES and (":" in effect.kind or registry.reachable(registry.of(effect.version.uri))):
+        if effect.attempt >= TRIES and _is_refused(effect, error):
             ledger.park_effect(effect, f"{type(error).__name__}: {error}")
             return f"{what} was parked after {effect.attempt} attempts: {error} To try it again: seatrial sync"
         ledger.postpone_effect(effect, f"{type(error).__name__}: {error}")
     except Fenced as fenced:
         return str(fenced)
     return f"{what}{POSTPONED}{error}"
+
+
+def _is_refused(effect: OutboxEffect, error: Exception) -> bool:
+    """Return whether the backend answers and will not have the effect; while it is away, the effect waits."""
+    if is_unavailable(error):
+        return False
+    return ":" in effect.kind or registry.reachable(registry.of(effect.version.uri))
 
 
 def _log(ledger: Ledger, effect: OutboxEffect) -> str:

@@ -7,14 +7,13 @@ from registry and ledger alone.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from seatrial import registry
 from seatrial.errors import RegistryError
-from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity
+from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity, renewed
 from seatrial.policy.digest import policy_digest
 from seatrial.process import crash_points
 from seatrial.project import Project
@@ -24,6 +23,7 @@ from seatrial.promotion.commit import give_up, owner
 from seatrial.promotion.elsewhere import SignedVerdict, signed_verdict
 from seatrial.promotion.envelope import InvalidEnvelope
 from seatrial.promotion.triggers import polling
+from seatrial.registry.unavailable import is_unavailable
 
 LEASE_SECONDS = 60.0  # renewed every third of it; the job of a dead worker is due after one
 
@@ -51,39 +51,55 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
     plan = polling.plan_scan(watermarks, now)
     here = registry.named(project.registry)
     if model:
-        new = ledger.observe(polling.matching_models(here.changed_since(model=model), project.models))
-        return RegistryScan(new, full=False)
+        found = polling.matching_models(here.changed_since(model=model), project.models)
+        return RegistryScan(ledger.observe(polling.started(found, watermarks)), full=False)
     listed = here.changed_since(plan.since)
     after = polling.watermarks_after(plan, listed, watermarks, now)
-    return RegistryScan(ledger.observe(polling.matching_models(listed, project.models), after), plan.full)
+    ours = polling.started(polling.matching_models(listed, project.models), watermarks)
+    return RegistryScan(ledger.observe(ours, after), plan.full)
+
+
+def start(ledger: Ledger, since: str) -> None:
+    """Have versions validated that were registered at ``since`` or later; see :func:`polling.start_from`.
+
+    Raises:
+        UsageError: ``since`` is no date.
+    """
+    ledger.observe([], polling.start_from(since, ledger.now()))
 
 
 def validate_outdated(ledger: Ledger, project: Project, *, model: str = "") -> int:
-    """Make a new job for each version in use that has no verdict on the present code under the present policy.
+    """Make a new job for each version that is :func:`outdated`; return how many will be validated again.
+
+    Raises:
+        ProjectError: the project's code cannot be named.
+    """
+    return ledger.validate_again(outdated(ledger, project, model=model))
+
+
+def outdated(ledger: Ledger, project: Project, *, model: str = "") -> list[Job]:
+    """Return each version in use that has no verdict on the present code under the present policy.
 
     In use are the newest version of each model, and the newest that passed.
 
     Args:
-        ledger: has the verdicts and gets the jobs.
+        ledger: has the verdicts.
         project: its code and its policy, as they are now.
         model: of this one alone.
-
-    Returns:
-        How many versions will be validated again.
 
     Raises:
         ProjectError: the project's code cannot be named.
     """
     in_use = [c for c in ledger.in_use(model) if polling.matching_models([c.version], project.models)]
     policy, now = policy_digest(project.expectations), dict[str, str]()
-    outdated = []
+    found = []
     for current in in_use:
         folder = _service_folder(current.statement)
         if folder not in now:
             now[folder] = read_code(project, folder).digest
         if (policy, now[folder]) not in current.under:
-            outdated.append(current.version)
-    return ledger.validate_again(outdated)
+            found.append(current.version)
+    return found
 
 
 def _service_folder(statement: bytes) -> str:
@@ -172,9 +188,11 @@ def _gave_up(job: Job, reason: str) -> str:
 
 
 def _is_environment_error(error: BaseException | None, job: Job) -> bool:
-    """Return whether an error is not the version's: the registry or the orchestration server is down."""
+    """Return whether an error is not the version's: a registry, an object store, a disk or Prefect is away or full."""
     import httpx
 
+    if is_unavailable(error):
+        return True
     while error is not None:
         if isinstance(error, httpx.HTTPError):
             return True
@@ -186,21 +204,10 @@ def _is_environment_error(error: BaseException | None, job: Job) -> bool:
 
 @contextlib.contextmanager
 def _lease_renewed(ledger: Ledger, job: Job, lease_seconds: float) -> Iterator[None]:
-    """Renew the lease from another thread, and set the job that a verdict in this context belongs to."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(lease_seconds / 3):
-            with contextlib.suppress(LedgerError):
-                if not ledger.renew(job, lease_seconds):
-                    return
-
+    """Renew the lease, and set the job that a verdict in this context belongs to."""
     token = JOB.set(job)
-    heart = threading.Thread(target=beat, daemon=True, name=f"lease of {job.uri}")
-    heart.start()
     try:
-        yield
+        with renewed(lambda: ledger.renew(job, lease_seconds), lease_seconds, f"lease of {job.uri}"):
+            yield
     finally:
-        over.set()
-        heart.join()
         JOB.reset(token)

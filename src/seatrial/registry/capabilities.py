@@ -92,6 +92,10 @@ class FixtureStore(Protocol):
 class SendsWebhooks(Protocol):
     """A registry that calls an address when a version is registered."""
 
-    def put_webhook(self, url: str, secret: str) -> None:
-        """Have one webhook of seatrial, to this address, signed with this secret."""
+    def put_webhook(self, project: str, url: str, secret: str) -> None:
+        """Have one webhook of a project, to this address, signed with this secret; those of others stay."""
+        ...
+
+    def remove_webhook(self, project: str) -> bool:
+        """Remove a project's webhook; False where it has none."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -87,7 +88,7 @@ class Up:
 
     def schedule(self, *, on: bool) -> None:
         """Let the schedule reconcile, or not."""
-        (minute,) = (d for d in self.deployments() if d["name"] == "every-minute")
+        (minute,) = (d for d in self.deployments() if d["name"] == "tiny-every-minute")
         asked("PATCH", f"{self.prefect}/api/deployments/{minute['id']}", json={"paused": not on})
 
     def verdict(self, number: str) -> dict[str, Any]:
@@ -291,26 +292,27 @@ def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) ->
     """Every deployment, with its parameters described; the nightly run is scheduled; automations are on."""
     deployed = {d["name"]: d for d in up.deployments()}
     assert set(deployed) == {
-        "every-minute", "on-registration", "by-hand", "nightly", "weekly-stress", "stress-by-hand", "capture",
+        "tiny-every-minute", "tiny-on-registration", "tiny-by-hand", "tiny-nightly", "tiny-weekly-stress",
+        "tiny-stress-by-hand", "tiny-capture",
     }  # fmt: skip
     for deployment in deployed.values():
         assert deployment["description"]
         for about in deployment["parameter_openapi_schema"]["properties"].values():
             assert about.get("description"), about
-    nightly = {r["state_name"] for r in up.runs("promoted") if r["deployment_id"] == deployed["nightly"]["id"]}
+    nightly = {r["state_name"] for r in up.runs("promoted") if r["deployment_id"] == deployed["tiny-nightly"]["id"]}
     assert nightly == {"Scheduled"}
     automations = asked("POST", f"{up.prefect}/api/automations/filter", json={}).json()
     assert {a["name"] for a in automations if a["enabled"]} == {
-        "seatrial - a run whose process died",
-        "seatrial - a run whose process died at once",
-        "seatrial - a run that never started",
-        "seatrial - a version was registered",
+        "seatrial tiny - a run whose process died",
+        "seatrial tiny - a run whose process died at once",
+        "seatrial tiny - a run that never started",
+        "seatrial tiny - a version was registered",
     }
 
 
 def test_the_nightly_run_validates_promoted_versions_again(up: Up, failed: dict[str, Any]) -> None:
     """Version 1 alone, which holds the alias: one more verdict, and the run says how it went."""
-    found = asked("GET", f"{up.prefect}/api/deployments/name/promoted/nightly").json()
+    found = asked("GET", f"{up.prefect}/api/deployments/name/promoted/tiny-nightly").json()
     run = asked("POST", f"{up.prefect}/api/deployments/{found['id']}/create_flow_run", json={}).json()
 
     def ended() -> Any:
@@ -321,6 +323,55 @@ def test_the_nightly_run_validates_promoted_versions_again(up: Up, failed: dict[
     validated = [r["name"] for r in up.runs("validate") if r["state_type"] == "COMPLETED"]
     assert validated == ["pass · tiny 1"] * 2
     assert up.version("1")["tags"]["seatrial.run_id"]
+
+
+def test_two_projects_and_a_stranger_live_side_by_side(up: Up, failed: dict[str, Any], tmp_path: Path) -> None:
+    """A second project deploys beside the first and leaves no trace; a stranger's things of our names stay."""
+    other = tmp_path / "other"
+    shutil.copytree(Path(__file__).with_name("tiny"), other, ignore=shutil.ignore_patterns("__pycache__"))
+    environ = up.environ() | {"PREFECT_API_URL": f"{up.prefect}/api"}
+    stranger = {name: asked("POST", f"{up.prefect}/api/{kind}/", json=body).json() for name, kind, body in (
+        ("pool", "work_pools", {"name": "seatrial", "type": "process"}), ("flow", "flows", {"name": "validate"}),
+    )}  # fmt: skip
+    theirs = {"name": "nightly", "flow_id": stranger["flow"]["id"], "work_pool_name": "seatrial", "tags": ["seatrial"]}
+    asked("POST", f"{up.prefect}/api/deployments/", json=theirs)
+
+    def there() -> dict[str, set[str]]:
+        pages = {
+            "deployments": up.deployments(),
+            "automations": asked("POST", f"{up.prefect}/api/automations/filter", json={}).json(),
+            "pools": asked("POST", f"{up.prefect}/api/work_pools/filter", json={}).json(),
+            "webhooks": asked("GET", f"{up.mlflow}/api/2.0/mlflow/webhooks").json()["webhooks"],
+        }
+        return {kind: {each["name"] for each in found} for kind, found in pages.items()}
+
+    def ran(*command: str) -> str:
+        words = [sys.executable, "-m", "seatrial", *command, "--project", str(other)]
+        done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    before = there()
+    assert "seatrial-tiny" in before["pools"]
+    assert before["webhooks"] == {"seatrial-tiny"}
+    told = ran("deploy", "--receiver", "http://127.0.0.1:9")
+    both = there()
+    for kind, added in (
+        ("deployments", {name.replace("tiny-", "other-") for name in before["deployments"] if "tiny-" in name}),
+        ("automations", {name.replace(" tiny ", " other ") for name in before["automations"]}),
+        ("pools", {"seatrial-other"}), ("webhooks", {"seatrial-other"}),
+    ):  # fmt: skip
+        assert both[kind] - before[kind] == added, kind
+        assert before[kind] <= both[kind], kind
+    assert "Work pool: seatrial-other." in told
+    about = asked("POST", f"{up.prefect}/api/automations/filter", json={}).json()
+    for each in about:
+        if "process died" in each["name"]:
+            related = json.dumps(each["trigger"]["match_related"])
+            assert f"prefect.tag.project:{each['name'].split()[1]}" in related
+    ran("undeploy")
+    assert there() == before
+    assert "Nothing of project 'other' is on" in ran("undeploy")
 
 
 def words(process: psutil.Process) -> list[str]:

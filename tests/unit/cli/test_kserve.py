@@ -246,6 +246,15 @@ def test_a_rollback_that_cannot_be_applied_is_said() -> None:
     assert "still has traffic: at most 10 %" in played.said[-1]
 
 
+@pytest.mark.parametrize(("current", "said"), [(None, "is 10 %, or it is not deployed"), (5, "is 5 %, or 10 %")])
+def test_a_share_that_cannot_be_applied_ends_the_rollout(current: int | None, said: str) -> None:
+    """What the share is now is not known: the command may have failed before or after."""
+    played = Played(True, True)
+    played.broken = True
+    with pytest.raises(UsageError, match=said):
+        played.run("10,50", current)
+
+
 def test_lists_are_indented() -> None:
     """As linters of YAML want them, and they are read back as they were."""
     job = smoke_test(PAYMENTS)

@@ -24,6 +24,7 @@ from seatrial.ledger import (
     Overtaken,
     Signed,
     identity,
+    renewed,
     run_key,
     schema,
 )  # fmt: skip
@@ -688,3 +689,26 @@ def test_a_postponed_effect_is_due_at_once_when_somebody_asks(ledger):
     assert ledger.next_effect() is None
     assert ledger.resume_effects() == 1
     assert ledger.next_effect().kind == "log-run"
+
+
+def test_a_lease_lasts_as_long_as_its_holder_works(ledger):
+    """It is renewed meanwhile, and no other worker is given the effect; one that was taken is not."""
+    ledger.observe(versions(1))
+    ledger.commit(ledger.claim("a"), PASS, EFFECTS)
+    effect = ledger.next_effect(LEASE)
+    beats = threading.Event()
+
+    def renew():
+        held = ledger.renew_effect(effect, LEASE)
+        beats.set()
+        return held
+
+    with renewed(renew, 0.03, "lease of a test"):
+        for _ in range(4):
+            ledger.offset_seconds += LEASE * 2 / 3  # twice this is more than the lease
+            beats.clear()
+            assert beats.wait(30)
+            assert ledger.next_effect(LEASE) is None
+    ledger.offset_seconds += LEASE + 1
+    assert ledger.next_effect(LEASE).token == effect.token + 1
+    assert not ledger.renew_effect(effect, LEASE)

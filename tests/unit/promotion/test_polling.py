@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
+
+from seatrial.errors import UsageError
 from seatrial.promotion.triggers.polling import (
     CHANGED,
     FULL_SECONDS,
     LISTED,
     SLACK_SECONDS,
+    START,
     ScanPlan,
     matching_models,
     plan_scan,
+    start_from,
+    started,
     watermarks_after,
 )
 
@@ -22,6 +28,7 @@ NOW = 1_000_000.0
 class Version:
     changed: int
     name: str = "payments"
+    created: int = 0
 
 
 def test_the_first_scan_lists_everything():
@@ -59,3 +66,26 @@ def test_only_the_projects_models_match():
     seen = [Version(1, n) for n in ("payments", "payments-eu", "Payments", "churn")]
     assert [v.name for v in matching_models(seen, ["payments", "payments-*"])] == ["payments", "payments-eu"]
     assert matching_models(seen, ["*"]) == seen
+
+
+@pytest.mark.parametrize(
+    ("since", "milliseconds"),
+    [
+        ("all", 0.0), ("now", 1_000_000.0), ("1970-01-02", 86_400_000.0), ("1970-01-01T01:00", 3_600_000.0),
+        ("1970-01-01T01:00+01:00", 0.0),
+    ],
+)  # fmt: skip
+def test_what_was_registered_before_the_start_is_left_alone(since, milliseconds):
+    """Everything is listed again, and what is older than the start is not validated."""
+    after = start_from(since, 1_000.0)
+    assert after == {START: milliseconds, LISTED: 0.0}
+    listed = [Version(1, created=created) for created in (0, int(milliseconds), 10**12)]
+    assert started(listed, after) == listed[1 if milliseconds else 0 :]
+    assert started(listed, {}) == listed, "a ledger that knows no start validates everything"
+    assert plan_scan({CHANGED: 5.0, **after}, 10**6).full
+
+
+def test_a_start_that_is_no_date_is_refused():
+    """With what is allowed."""
+    with pytest.raises(UsageError, match="'yesterday' is no date"):
+        start_from("yesterday", 0.0)

@@ -91,7 +91,11 @@ def roll_out(steps: Sequence[int], means: Means, current: int | None = None) -> 
         if current is not None and (code := means.check()):
             means.tell(f"The command of --check ended with exit code {code}.")
             return _roll_back(means, current, verification.digest) if code == EXIT_FAIL else _stay(means, current)
-        means.apply(percent, verification.digest)
+        try:
+            means.apply(percent, verification.digest)
+        except UsageError as error:
+            kept = f"{current} %, or {percent} %" if current is not None else f"{percent} %, or it is not deployed"
+            raise UsageError(f"{error} Its share of the traffic is {kept}.") from error
         current, deployed = percent, verification.digest
         means.tell(f"Its share of the traffic is {percent} %.")
     return EXIT_PASS

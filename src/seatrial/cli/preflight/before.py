@@ -96,6 +96,13 @@ def capture(project: Project, uri: str, requests: Path, given: Mapping[str, str]
     check_prefect()
 
 
+def effects(project: Project) -> None:
+    """Refuse to apply effects with a ledger or a tracker that cannot be used."""
+    for name in project.trackers:
+        plugins.load("trackers", name)
+    check_ledger()
+
+
 def reconciliation(project: Project, model: str) -> None:
     """Refuse to reconcile with a project, a ledger or a server that cannot be used."""
     if model and not any(fnmatch.fnmatchcase(model, pattern) for pattern in project.models):

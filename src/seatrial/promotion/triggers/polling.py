@@ -5,9 +5,12 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-CHANGED, LISTED = "changed", "listed"  # the ledger's watermarks
+from seatrial.errors import UsageError, nearest
+
+CHANGED, LISTED, START = "changed", "listed", "start"  # the ledger's watermarks
 SLACK_SECONDS = 600.0  # for clocks of registry servers that differ, and for late writers
 FULL_SECONDS = 3_600.0  # between two listings of everything
 
@@ -18,6 +21,10 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """The registered model."""
+
+    @property
+    def created(self) -> int:
+        """When it was registered, milliseconds since 1970 by the registry's clock."""
 
 
 class ListedVersion(Named, Protocol):
@@ -59,6 +66,41 @@ def watermarks_after(
     latest = max((float(v.changed) for v in listed), default=0.0)
     after = {CHANGED: max(latest, watermarks.get(CHANGED, 0.0))}
     return after | {LISTED: now} if plan.full else after
+
+
+def start_from(since: str, now: float) -> dict[str, float]:
+    """Return the watermarks with which versions registered at ``since`` or later are validated, and all are listed.
+
+    Args:
+        since: a date or a time as ISO 8601 writes it, in UTC where it names no zone; ``all``; or ``now``.
+        now: seconds since 1970.
+
+    Raises:
+        UsageError: none of these.
+
+    Example:
+        >>> start_from("2026-01-31", 0.0)
+        {'start': 1769817600000.0, 'listed': 0.0}
+    """
+    if since == "now":
+        at = now
+    elif since == "all":
+        at = 0.0
+    else:
+        try:
+            moment = datetime.fromisoformat(since)
+        except ValueError as error:
+            raise UsageError(
+                f"--since '{since}' is no date. Write a date such as 2026-01-31, a time such as 2026-01-31T08:00, or "
+                f"'all'.{nearest(since, ('all', 'now'))}"
+            ) from error
+        at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return {START: at * 1000, LISTED: 0.0}
+
+
+def started(versions: Iterable[V], watermarks: Mapping[str, float]) -> list[V]:
+    """Return the versions that were registered since the project's start; see :func:`start_from`."""
+    return [v for v in versions if v.created >= watermarks.get(START, 0.0)]
 
 
 def matching_models(versions: Iterable[V], models: Iterable[str]) -> list[V]:

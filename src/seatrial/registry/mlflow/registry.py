@@ -40,3 +40,4 @@ class MLflowRegistry:
     download_fixture = staticmethod(stored.download_fixture)
     pages = staticmethod(pages.pages)
     put_webhook = staticmethod(webhooks.put_webhook)
+    remove_webhook = staticmethod(webhooks.remove_webhook)

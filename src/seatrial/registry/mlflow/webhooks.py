@@ -8,28 +8,57 @@ from typing import Any
 from seatrial.errors import ProjectError
 from seatrial.registry.mlflow.client import client, registry_errors
 
-WEBHOOK = "seatrial"
+WEBHOOK = "seatrial-"  # and the project
 EVENTS = ["model_version.created"]
 TEXT = "Notifies seatrial of a new version. Versions whose event is lost are found by the schedule."
 
 
-def put_webhook(url: str, secret: str) -> None:
-    """Create or update the one webhook of seatrial at the MLflow server.
+def put_webhook(project: str, url: str, secret: str) -> None:
+    """Create or update the one webhook of a project at the MLflow server.
+
+    Args:
+        project: its name.
+        url: the receiver's address.
+        secret: that signs each delivery.
 
     Raises:
         ProjectError: ``MLFLOW_TRACKING_URI`` names no server: only a server sends webhooks.
         RegistryError: the server does not answer, or refuses the address.
     """
-    where = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not where.startswith(("http://", "https://")):
+    if not _is_server():
         raise ProjectError("MLFLOW_TRACKING_URI names no MLflow server, and only a server sends webhooks.")
     settings: dict[str, Any] = {"url": url, "events": EVENTS, "description": TEXT, "secret": secret, "status": "ACTIVE"}
     with registry_errors("given its webhook", "the registry"):
         registry = client()
-        ours = [w for w in registry.list_webhooks() if w.name == WEBHOOK]
+        ours = _ours(registry, project)
         for extra in ours[1:]:
             registry.delete_webhook(extra.webhook_id)
         if ours:
             registry.update_webhook(ours[0].webhook_id, **settings)
         else:
-            registry.create_webhook(WEBHOOK, **settings)
+            registry.create_webhook(f"{WEBHOOK}{project}", **settings)
+
+
+def remove_webhook(project: str) -> bool:
+    """Remove the webhook of a project from the MLflow server; False where it has none.
+
+    Raises:
+        RegistryError: the server does not answer.
+    """
+    if not _is_server():
+        return False
+    with registry_errors("freed of its webhook", "the registry"):
+        registry = client()
+        ours = _ours(registry, project)
+        for each in ours:
+            registry.delete_webhook(each.webhook_id)
+    return bool(ours)
+
+
+def _ours(registry: Any, project: str) -> list[Any]:
+    return [each for each in registry.list_webhooks() if each.name == f"{WEBHOOK}{project}"]
+
+
+def _is_server() -> bool:
+    where = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
+    return where.startswith(("http://", "https://"))

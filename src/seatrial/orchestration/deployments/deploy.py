@@ -8,34 +8,47 @@ from pathlib import Path
 from seatrial import registry
 from seatrial.errors import ProjectError
 from seatrial.orchestration import prefect_api
+from seatrial.orchestration.deployments import names, on_prefect
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
+from seatrial.promotion import reconcile as reconciling
 from seatrial.promotion.triggers import webhook
 from seatrial.promotion.triggers.delivery import Delivery
 from seatrial.registry.capabilities import SendsWebhooks
 
 
-def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
+def deploy(directory: Path, *, receiver: str | None = None, since: str = "", all_models: bool = False) -> list[str]:
     """Create or update everything on the servers that the environment names; return a line for each thing done.
 
     Args:
         directory: of the project.
         receiver: the address of the webhook's receiver as MLflow reaches it; without one there is no webhook.
+        since: validate versions registered since; by default, for a ledger that is new, those registered from now on.
+
+        all_models: the servers are this project's alone, and every model on them is its own.
 
     Raises:
-        ProjectError: ``PREFECT_API_URL`` is not set, or a deployment file cannot be used.
+        ProjectError: ``PREFECT_API_URL`` is not set, the project names no models, or a file cannot be used.
         TargetError: Prefect does not answer.
         RegistryError: MLflow does not answer, or refuses the webhook.
     """
     project = Project.find(directory)
     url = prefect_api.api_url()
     project.activate()
-    prefect_api.create_pool()
-    file = prefect_api.create_deployments(project)
-    own = file == project.root / prefect_api.PREFECT_FILE
-    lines = [f"Deployed {'' if own else 'the packaged '}{prefect_api.PREFECT_FILE} to {url}."]
-    lines += [f"Automation: {name}." for name in prefect_api.create_automations(project)]
-    lines += filter(None, [outdated_flows(project)])
+    if "*" in project.models and not all_models:
+        raise ProjectError(
+            "This project names no models: it would validate every model of the registry, those of others too, and "
+            'write to them. Name its own in pyproject.toml: [tool.seatrial] models = ["payments"]. If the registry is '
+            "this project's alone: seatrial deploy --all-models"
+        )
+    on_prefect.create_pool(names.pool(project))
+    file, deployed = on_prefect.create_deployments(project)
+    own = file == project.root / on_prefect.PREFECT_FILE
+    lines = [f"Deployed {'' if own else 'the packaged '}{on_prefect.PREFECT_FILE} to {url}."]
+    lines += [f"Deployment: {name}." for name in deployed]
+    lines += [f"Automation: {name}." for name in on_prefect.create_automations(project)]
+    lines.append(f"Work pool: {names.pool(project)}. To start a worker of it: seatrial worker")
+    lines += filter(None, [outdated_flows(project), _start(project, since)])
     if receiver:
         address = receiver.rstrip("/") + webhook.PATH
         found = registry.named(project.registry)
@@ -44,11 +57,24 @@ def deploy(directory: Path, *, receiver: str | None = None) -> list[str]:
                 f"The registry of '{project.registry}:' sends no webhooks. Omit --receiver: the schedule finds new "
                 "versions within a minute."
             )
-        found.put_webhook(address, webhook.secret(project.state).decode())
+        found.put_webhook(project.name, address, webhook.secret(project.state).decode())
         lines.append(f"Webhook of '{project.registry}:' to {address}.")
     else:
         lines.append("Without --receiver there is no webhook; the schedule finds new versions within a minute.")
     return lines
+
+
+def _start(project: Project, since: str) -> str:
+    """Set from when on versions are validated; nothing is changed where the ledger knows it and nobody says."""
+    from seatrial.ledger import Ledger
+
+    with Ledger.of(project.state) as ledger:
+        if not since and ledger.watermarks():
+            return ""
+        reconciling.start(ledger, since or "now")
+    if since:
+        return ""
+    return "Versions registered from now on are validated. To catch up: seatrial reconcile --since 2026-01-31"
 
 
 def receive(directory: Path, *, host: str, port: int) -> None:
@@ -64,10 +90,11 @@ def receive(directory: Path, *, host: str, port: int) -> None:
     prefect_api.api_url()
     project.activate()
     inbox = Ledger.open(url_for(project.state))
+    registered = f"registered/{names.deployment(project, names.ON_REGISTRATION)}"
 
     def dispatch(deliveries: Sequence[Delivery]) -> None:
         newest = deliveries[-1]
         parameters = {"name": newest.name, "number": newest.number}
-        prefect_api.start_run(prefect_api.REGISTERED, parameters, f"delivery-{newest.id}")
+        prefect_api.start_run(registered, parameters, f"delivery-{newest.id}")
 
     webhook.serve(webhook.Receiver(webhook.secret(project.state), inbox, dispatch), host=host, port=port)

@@ -1,0 +1,1 @@
+"""The commands that see and steer many versions: status, history, rerun, cancel."""

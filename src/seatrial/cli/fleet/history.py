@@ -1,0 +1,78 @@
+"""``seatrial history``: every validation of a version, and what came of each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from seatrial.cli.fleet.words import Json, doing, left_to_do, moment, short, version_json
+from seatrial.cli.preflight.servers import check_ledger
+from seatrial.errors import EXIT_PASS, UsageError, nearest
+from seatrial.ledger import Ledger, Validation, VersionHistory
+from seatrial.project import Project
+from seatrial.sinks.text import neutral
+
+
+def history(version: str, *, project: Path = Path(), as_json: Json = False) -> int:
+    """Show every validation of a version: when, the verdict, by which code and policy, and what it changed.
+
+    Args:
+        version: version as models:/NAME/VERSION or NAME/VERSION.
+        project: project directory.
+        as_json: print JSON.
+    """
+    here = Project.find(project)
+    here.activate()
+    check_ledger()
+    with Ledger.of(here.state) as ledger:
+        found, now = known_versions(ledger, version), ledger.now()
+    if as_json:
+        print(json.dumps([version_json(each) for each in found], indent=2))  # noqa: T201
+        return EXIT_PASS
+    for each in found:
+        print("\n".join(_lines(each, now)))  # noqa: T201
+    return EXIT_PASS
+
+
+def known_versions(ledger: Ledger, version: str) -> list[VersionHistory]:
+    """Return what the ledger knows of a version, the one registered last first: numbers are used again.
+
+    Raises:
+        UsageError: not a version, or one that the ledger does not know, with the nearest one.
+    """
+    name, _, number = version.partition(":/")[2].rpartition("/") if ":/" in version else version.rpartition("/")
+    if not name or not number:
+        raise UsageError(f"'{version}' is not a version. Write models:/NAME/VERSION or NAME/VERSION.")
+    if found := ledger.overview(name, number):
+        return found
+    known = sorted({f"{each.name}/{each.number}" for each in ledger.overview(most=500)})
+    raise UsageError(
+        f"The ledger knows no version {name}/{number}.{nearest(f'{name}/{number}', known)} "
+        "To see all: seatrial status. To look for new ones: seatrial reconcile"
+    )
+
+
+def _lines(version: VersionHistory, now: float) -> list[str]:
+    lines = [f"{neutral(version.uri, 300)}, registered {moment(version.created / 1000)}"]
+    for validation in version.validations:
+        lines += ["", *(f"  {line}" for line in _validation(validation, now))]
+    return lines
+
+
+def _validation(validation: Validation, now: float) -> list[str]:
+    verdict = validation.verdict
+    if verdict is None:
+        return [f"validation {validation.epoch + 1}: {doing(validation, now)}"]
+    facts = verdict.facts
+    lines = [
+        f"validation {validation.epoch + 1}: {facts.outcome.value}, {moment(verdict.created_at)}, "
+        f"verdict {verdict.order}",
+        f"  {neutral(facts.summary, 2_000)}",
+        f"  code {short(facts.code_digest) or 'unknown'}, policy {short(facts.policy_digest) or 'unknown'}, "
+        f"reference {short(facts.reference_digest) or 'none'}",
+    ]
+    done = [neutral(f"{e.kind} {e.result}".strip(), 200) for e in validation.effects if e.state == "done"]
+    lines += [f"  applied: {', '.join(done)}"] if done else []
+    lines += [f"  {each}" for each in left_to_do(validation)]
+    lines += [f"  '{e.kind}' was dropped: {neutral(e.result, 300)}" for e in validation.effects if e.state == "dropped"]
+    return lines

@@ -1,0 +1,99 @@
+"""The names of what a project puts on a shared server: each carries the project's name, and nothing else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seatrial.project import Project
+
+POOL = "seatrial"  # as deployment files name the project's pool
+RESOURCE = "{{ project }}"  # as automations name what is the project's
+ON_REGISTRATION = "on-registration"  # the deployment that the receiver of webhooks starts
+_TITLE = "seatrial - "
+
+
+def pool(project: Project) -> str:
+    """Return the name of the project's work pool.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> pool(SimpleNamespace(name="shop"))
+        'seatrial-shop'
+    """
+    return f"{POOL}-{project.name}"
+
+
+def tag(project: Project) -> str:
+    """Return the tag of everything that is the project's on a Prefect server."""
+    return f"project:{project.name}"
+
+
+def deployment(project: Project, name: str) -> str:
+    """Return the name of one of the project's deployments.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> deployment(SimpleNamespace(name="shop"), "nightly")
+        'shop-nightly'
+    """
+    return f"{project.name}-{name}"
+
+
+def title(project: Project, text: str) -> str:
+    """Return the name of one of the project's automations, from that in a file.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> title(SimpleNamespace(name="shop"), "seatrial - a version was registered")
+        'seatrial shop - a version was registered'
+    """
+    return f"{prefix(project)}{text.removeprefix(_TITLE)}"
+
+
+def prefix(project: Project) -> str:
+    """Return how the names of the project's automations begin."""
+    return f"seatrial {project.name} - "
+
+
+def deployments_of(project: Project, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a prefect.yaml declares, under the project's names; KeyError or TypeError for what is none.
+
+    Args:
+        project: the project.
+        content: of the file.
+    """
+    return {**content, "deployments": [_named(project, each) for each in content["deployments"]]}
+
+
+def _named(project: Project, declared: Mapping[str, Any]) -> dict[str, Any]:
+    named = {
+        **declared,
+        "name": deployment(project, declared["name"]),
+        "tags": [*declared.get("tags", ()), tag(project)],
+    }
+    work = dict(declared.get("work_pool") or {})
+    if work.get("name") == POOL:
+        named["work_pool"] = {**work, "name": pool(project)}
+    if triggers := declared.get("triggers"):
+        named["triggers"] = [{**each, "name": title(project, str(each.get("name", "")))} for each in triggers]
+    return named
+
+
+def automations_of(project: Project, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what an automations.yaml declares, under the project's names and about its runs alone.
+
+    Args:
+        project: the project.
+        content: of the file; ``{{ project }}`` in it becomes the resource of the project's tag.
+    """
+    found: list[dict[str, Any]] = _filled(content["automations"], f"prefect.tag.{tag(project)}")
+    return [{**each, "name": title(project, each["name"])} for each in found]
+
+
+def _filled(value: Any, resource: str) -> Any:
+    if value == RESOURCE:
+        return resource
+    if isinstance(value, Mapping):
+        return {key: _filled(each, resource) for key, each in value.items()}
+    return [_filled(each, resource) for each in value] if isinstance(value, list) else value

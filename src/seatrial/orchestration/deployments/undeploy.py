@@ -1,0 +1,35 @@
+"""Remove what a project has on its servers, and nothing of anybody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seatrial import registry
+from seatrial.orchestration import prefect_api
+from seatrial.orchestration.deployments import names, on_prefect
+from seatrial.project import Project
+from seatrial.registry.capabilities import SendsWebhooks
+
+
+def undeploy(directory: Path) -> list[str]:
+    """Remove automations, deployments, work pool and webhook of a project; return a line for each that was there.
+
+    Past flow runs, verdicts and the ledger stay.
+
+    Args:
+        directory: of the project.
+
+    Raises:
+        ProjectError: ``PREFECT_API_URL`` is not set.
+        TargetError: Prefect does not answer.
+        RegistryError: MLflow does not answer.
+    """
+    project = Project.find(directory)
+    url = prefect_api.api_url()
+    project.activate()
+    removed = on_prefect.remove(names.prefix(project), names.tag(project), names.pool(project))
+    lines = [f"Removed from {url}: {each}." for each in removed]
+    found = registry.named(project.registry)
+    if isinstance(found, SendsWebhooks) and found.remove_webhook(project.name):
+        lines.append(f"Removed the webhook of '{project.registry}:'.")
+    return lines or [f"Nothing of project '{project.name}' is on {url}."]
