@@ -157,7 +157,7 @@ def test_options_that_cannot_be_used_are_refused_first(options: dict[str, Any], 
 class Played:
     """Means that answer in turn, and record what is applied."""
 
-    def __init__(self, *answers: bool | Exception | str, checks: tuple[int, ...] = ()) -> None:
+    def __init__(self, *answers: bool | Exception | str | Verification, checks: tuple[int, ...] = ()) -> None:
         self.answers, self.checks = list(answers), list(checks)
         self.given: list[tuple[int, str]] = []
         self.said: list[str] = []
@@ -168,6 +168,8 @@ class Played:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, Verification):
+            return answer
         return Verification(bool(answer), "Why.", answer if isinstance(answer, str) else DIGEST)
 
     def apply(self, percent: int, digest: str) -> None:
@@ -197,8 +199,7 @@ def test_each_step_is_verified() -> None:
 
 def test_a_failure_in_the_middle_rolls_back() -> None:
     """To 0, with the digest that was deployed: another one would be another revision."""
-    played = Played(True, True, "")
-    played.answers[2] = False
+    played = Played(True, True, Verification(False, "Its files changed.", "sha256:others"))
     assert played.run("10,50,100") == 1
     assert played.given == [(10, DIGEST), (50, DIGEST), (0, DIGEST)]
 
