@@ -21,7 +21,7 @@ from seatrial.trial import Trial
 
 pytestmark = pytest.mark.server
 HARD = {
-    "hard": True, "timeout_ms": 1_000, "deadline_ms": 3_000, "circuit_breaker": False, "rate": 15.0,
+    "hard": True, "timeout_ms": 1_000, "deadline_ms": 3_000, "circuit_breaker": False, "rate": 8.0,
     "fault_seconds": 1.0,
 }  # fmt: skip
 

@@ -3,8 +3,7 @@
 It follows cmd/router/main.go of KServe 0.20: a step that cannot be reached is an error of the whole graph, whatever its
 ``dependency``; a hard step whose status is no success ends its node with that status and body; a soft one does not.
 Of two steps of an ensemble that fail at once, KServe answers with the one that is first, this with a hard one's status.
-``FAULT`` plants one fault: ``swallow`` answers 200 in the place of a hard step's status, ``continue`` goes on after a
-hard step as if it were soft.
+``FAULT=swallow`` plants a fault: it answers 200 in the place of a hard step's status.
 """
 
 import argparse
@@ -56,7 +55,7 @@ def execute(step, spec, body):
 
 
 def hard(step):
-    return step.get("dependency") == "Hard" and FAULT != "continue"
+    return step.get("dependency") == "Hard"
 
 
 def ended(body, status):
@@ -127,12 +126,9 @@ def ensemble(steps, spec, body):
             answer, status = future.result()
             read = an_object(answer)
         except (RoutingError, ValueError) as error:
-            if FAULT == "continue":
-                read, status = {}, 200
-            elif FAULT == "swallow":
+            if FAULT == "swallow":
                 return json.dumps({"error": str(error)}).encode(), 200
-            else:
-                raise RoutingError(str(error)) from error
+            raise RoutingError(str(error)) from error
         if hard(step) and not succeeded(status):
             return ended(json.dumps(read).encode(), status)
         merged[step.get("name") or str(number)] = read

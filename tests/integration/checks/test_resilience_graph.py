@@ -34,7 +34,7 @@ spec:
         - {name: score, serviceName: score, dependency: Hard}
         - {name: bonus, serviceName: bonus, dependency: Soft}
 """
-SETTINGS = "deadline_ms = 3000\ncircuit_breaker = false\nrate = 20.0\nfault_seconds = 1.0\n"
+SETTINGS = "deadline_ms = 3000\ncircuit_breaker = false\nrate = 8.0\nfault_seconds = 1.0\n"
 
 
 class Predictor(BaseHTTPRequestHandler):
@@ -141,10 +141,9 @@ def test_the_router_of_kserve_passes_a_hard_step_that_fails(broken):
     assert causes(broken("score", "errors", "down")) == set()
 
 
-@pytest.mark.parametrize("router", ["swallow", "continue"])
-def test_a_success_after_a_failed_hard_step_is_found(broken, router):
-    """The router drops the status of the step, or goes on without it."""
-    events = broken("score", "errors", router=router)
+def test_a_success_after_a_failed_hard_step_is_found(broken):
+    """The router drops the status of the step."""
+    events = broken("score", "errors", router="swallow")
     assert causes(events) == {"hard-dependency"}
     (finding,) = [e for e in events if isinstance(e, Finding)]
     assert (finding.stage, finding.evidence["statuses"]) == ("score", [200])
