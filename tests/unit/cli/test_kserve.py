@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from seatrial.cli.kserve.command import Chosen, command, read_manifest
+from seatrial.cli.kserve.command import Chosen, command, deployment, read_manifest
 from seatrial.cli.kserve.manifests import Deployment, as_yaml, inference_service, service_name, smoke_test
 from seatrial.cli.kserve.rollout import Means, roll_out, steps_of
 from seatrial.errors import RegistryError, UsageError
@@ -152,6 +152,38 @@ def test_options_that_cannot_be_used_are_refused_first(options: dict[str, Any], 
     """Before a project is looked for."""
     with pytest.raises(UsageError, match=said):
         command(tmp_path, "models:/payments/1", Chosen(), **{"step": "0", **options})
+
+
+IMAGE: dict[str, Any] = {"spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "own:1"}]}}}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "base", "said"),
+    [
+        (Chosen(), None, "it is missing"),
+        (Chosen("models:/payments/1"), None, "is no address that KServe loads from"),
+        (Chosen("mlflow-artifacts:/1/model"), OWN, "is no address that KServe loads from"),
+        (Chosen("s3://ann:k-77d1c2@models/1"), None, "as a Secret"),
+        (Chosen("https://k-77d1c2@models.example/1"), None, "as a Secret"),
+        (Chosen("s3://models/1", target="https://ann:k-77d1c2@canary.example"), None, "as a Secret"),
+        (Chosen("s3://models/1"), IMAGE, "has no 'model'"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(chosen: Chosen, base: dict[str, Any] | None, said: str) -> None:
+    """Without repeating what may be secret in it."""
+    with pytest.raises(UsageError, match=said) as refused:
+        deployment(PAYMENTS.version, chosen, base)
+    assert "k-77d1c2" not in str(refused.value)
+
+
+def test_a_model_in_an_image_needs_no_storage() -> None:
+    """The namespace is the manifest's; a version's name and number fill the address."""
+    own = {**IMAGE, "metadata": {"name": "fraud", "namespace": "risk"}}
+    made = deployment(PAYMENTS.version, Chosen(), own)
+    assert made.namespace == "risk"
+    assert problems(inference_service(made, 10)) == []
+    filled = deployment(PAYMENTS.version, Chosen("s3://m/{name}/{version}", namespace="shop"), OWN)
+    assert (filled.storage, filled.namespace) == ("s3://m/payments/1", "shop")
 
 
 class Played:

@@ -66,7 +66,7 @@ def command(
     base = None if chosen.manifest is None else read_manifest(chosen.manifest)
     before.verification(directory, model_uri)
     version = registry.resolve(model_uri)  # once: an alias may move between two steps
-    plan = _deployment(version, chosen, base)
+    plan = deployment(version, chosen, base)
 
     def give(*manifests: Manifest) -> None:
         text = as_yaml(*manifests)
@@ -116,7 +116,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return service
 
 
-def _deployment(version: Version, chosen: Chosen, base: dict[str, Any] | None) -> Deployment:
+def deployment(version: Version, chosen: Chosen, base: dict[str, Any] | None) -> Deployment:
+    """Return what the manifests of a version say, without the digest of its files.
+
+    Raises:
+        UsageError: an option or the manifest cannot be used for it.
+    """
     storage = chosen.storage.replace("{name}", version.name).replace("{version}", version.number)
     has_model = base is None or isinstance(base["spec"]["predictor"].get("model"), dict)
     if has_model and not re.match(r"[a-z][a-z0-9+.-]*://.", storage):
@@ -128,9 +133,11 @@ def _deployment(version: Version, chosen: Chosen, base: dict[str, Any] | None) -
     if storage and not has_model:
         raise UsageError("--storage-uri: the manifest's predictor has no 'model' to set it on. Leave it out.")
     for option, address in (("--storage-uri", storage), ("--target", chosen.target)):
-        if urlsplit(address).password is not None:
+        parts = urlsplit(address)
+        if parts.password is not None or (parts.scheme in ("http", "https") and parts.username is not None):
             raise UsageError(
-                f"{option} holds a password, and a manifest is read by many. Give it to Kubernetes as a Secret."
+                f"{option} holds a user or a password, and manifests are read by many. Give them to Kubernetes as a "
+                "Secret."
             )
     namespace = chosen.namespace or str((base or {}).get("metadata", {}).get("namespace") or "default")
     plan = Deployment(version, "", storage, namespace, chosen.image, chosen.env_from, chosen.target, base)
