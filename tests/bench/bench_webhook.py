@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from seatrial.process.running import free_port
-from seatrial.promotion.triggers.delivery import ID, SIGNATURE, TIMESTAMP, sign
+from seatrial.promotion.triggers.mlflow import ID, SIGNATURE, TIMESTAMP, sign
 
 SECRET = b"a secret for the benchmark"
 DELIVERIES = 200

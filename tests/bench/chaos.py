@@ -36,7 +36,7 @@ from seatrial.orchestration.services import Servers, command_of  # noqa: E402
 from seatrial.process import crash_points  # noqa: E402
 from seatrial.process.running import free_port  # noqa: E402
 from seatrial.project import Project  # noqa: E402
-from seatrial.promotion.triggers import webhook  # noqa: E402
+from seatrial.promotion.triggers import mlflow, webhook  # noqa: E402
 from tests.e2e.trials import chaos  # noqa: E402
 from tests.support import crashes  # noqa: E402
 
@@ -161,7 +161,7 @@ def main() -> int:
     os.environ["MLFLOW_TRACKING_URI"] = fleet.servers.mlflow
     project.activate()
     courier = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Courier)
-    Courier.receiver, Courier.dice = fleet.servers.receiver + webhook.PATH, random.Random(chosen.seed)
+    Courier.receiver, Courier.dice = fleet.servers.receiver + mlflow.PATH, random.Random(chosen.seed)
     threading.Thread(target=courier.serve_forever, daemon=True).start()
     begin, expected, found = time.monotonic(), {}, ["not finished"]
     try:
@@ -170,7 +170,7 @@ def main() -> int:
         if chosen.worker:
             deploy(folder)
         secret = webhook.secret(project.state).decode()
-        registry.named("models").put_webhook(f"http://127.0.0.1:{courier.server_port}{webhook.PATH}", secret)
+        registry.named("models").put_webhook(f"http://127.0.0.1:{courier.server_port}{mlflow.PATH}", secret)
         for name in fleet.up:
             if fleet.up[name].process is None:
                 fleet.start(name)

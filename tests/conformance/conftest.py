@@ -14,6 +14,7 @@ SERVERS = Path(__file__).parent / "servers"
 sys.path.insert(0, str(Path(__file__).parent))
 from environments import (  # noqa: E402, F401  fixtures
     frameworks_python,
+    kfp_python,
     kserve_python,
     mlserver_python,
     old_python,

@@ -42,6 +42,7 @@ FRAMEWORKS = (  # one environment holds them all; none of them brings torch
     "ray[serve]>=2.50,<3", "mlflow>=3.17,<3.18", "uvicorn>=0.34,<1",
     *(line for line in LOCK.read_text().split() if line.partition("==")[0] in SHARED and "pillow" not in line),
 )  # fmt: skip
+KFP = ("kfp==2.17.3",)  # exact: what it compiles is compared; it needs protobuf below 7
 SDV = ("sdv>=1.30,<3", "pandas<3", "pyarrow", "torch==2.13.0")  # exact: a build for the processor alone matches it too
 
 
@@ -150,6 +151,10 @@ with contextlib.suppress(ImportError):
         return _or_skip(*KSERVE)
 
     @pytest.fixture(scope="session")
+    def kfp_python():
+        return _or_skip(*KFP)
+
+    @pytest.fixture(scope="session")
     def mlserver_python():
         return _or_skip(*MLSERVER)
 
@@ -183,7 +188,7 @@ with contextlib.suppress(ImportError):
 
 if __name__ == "__main__":
     print(old(), oldest(), sep="\n")  # noqa: T201  without them nothing shows that capture runs there
-    for requirements in (SDV, SHAPES, MLSERVER, KSERVE, FRAMEWORKS):
+    for requirements in (SDV, SHAPES, MLSERVER, KSERVE, FRAMEWORKS, KFP):
         try:
             print(environment(*requirements))  # noqa: T201
         except IndexUnreachable as error:

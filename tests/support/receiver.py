@@ -1,6 +1,6 @@
 """A webhook receiver for tests: the real one on a port, with short time limits, that records in a file what it started.
 
-Run as a script: ``python receiver.py PORT SECRET NOTES``.
+Run as a script: ``python receiver.py PORT SECRET NOTES``. The token of Weights & Biases is the secret backwards.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seatrial.promotion.triggers import webhook
+from seatrial.promotion.triggers import mlflow, wandb, webhook
 from seatrial.promotion.triggers.delivery import Delivery
 
 
@@ -34,7 +34,9 @@ def main(port: str, secret: str, notes: str) -> None:
             file.writelines(json.dumps([d.id, d.name, d.number]) + "\n" for d in deliveries)
 
     webhook.HEAD_SECONDS = webhook.BODY_SECONDS = 1.0
-    webhook.serve(webhook.Receiver(secret.encode(), Notes(), dispatch), port=int(port))
+    key = secret.encode()
+    senders = {mlflow.PATH: mlflow.sender(key), wandb.PATH: wandb.sender(key, key[::-1])}
+    webhook.serve(webhook.Receiver(senders, Notes(), dispatch), port=int(port))
 
 
 if __name__ == "__main__":

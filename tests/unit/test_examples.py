@@ -11,9 +11,10 @@ import seatrial
 
 MODULES = (
     "checks.contract.fields", "checks.contract.matching", "checks.contract.meaning.signature",
-    "checks.serving.dependencies", "engine", "errors", "events.event", "events.verdict", "formatting", "metrics.base",
-    "metrics.catalogue", "metrics.groups", "pipeline.address", "pipeline.parts", "pipeline.path", "pipeline.rule",
-    "policy.quality", "process.engines", "sinks.base", "sinks.evidence", "sinks.outline", "targets.launch",
+    "checks.serving.dependencies", "engine", "errors", "events.event", "events.verdict", "formatting", "kfp.step",
+    "metrics.base", "metrics.catalogue", "metrics.groups", "pipeline.address", "pipeline.parts", "pipeline.path",
+    "pipeline.rule", "policy.quality", "process.engines", "registry.description", "registry.kubeflow.addresses",
+    "registry.kubeflow.storage", "sinks.base", "sinks.evidence", "sinks.outline", "targets.launch",
     "targets.probes.base", "targets.probes.records", "trial",
 )  # fmt: skip
 PUBLIC = (

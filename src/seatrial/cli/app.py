@@ -68,6 +68,7 @@ EXAMPLES: dict[str, str] = {  # the arguments that each command requires
     "schema": "service",
     "diff": "A.parquet B.parquet --key id",
     "trace": "models:/payments/1 --key t-00017",
+    "evidence": "models:/payments/1 --html evidence.html",
     "history": "models:/payments/1",
     "rerun": "models:/payments/1",
     "cancel": "models:/payments/1",
@@ -97,6 +98,11 @@ app.command(
     "seatrial.cli.inspect.trace:trace", name="trace", group=VERSIONS,
     help="Run one recorded request through every stage, and show reference and result side by side.",
     help_epilogue=exit_codes("0 same, 1 different, 2 not compared or error"),
+)  # fmt: skip
+app.command(
+    "seatrial.cli.evidence.app:evidence", name="evidence", group=VERSIONS,
+    help="Show which results of a signed verdict support which subcategory of the NIST AI RMF, and the ML Test Score.",
+    help_epilogue=exit_codes("0 success, 1 what is stored is not what was signed, 2 unknown or error"),
 )  # fmt: skip
 app.command(
     "seatrial.cli.fleet.status:status", name="status", group=SERVERS,

@@ -25,10 +25,12 @@ MODELS: Mapping[str, tuple[str, str]] = {
     "service": ("seatrial.policy.service", "ServiceSettings"),
     "fixtures": ("seatrial.fixtures.spec", "Fixtures"),
     "contract-example": ("seatrial.policy.consumers", "ExampleFile"),
+    "evidence": ("seatrial.promotion.assurance.model", "Evidence"),
 }
-JSON = ("contract-example",)  # the others are TOML, which has no null
+JSON = ("contract-example", "evidence")  # the others are TOML, which has no null
 ROOTS: Mapping[str, tuple[str, ...]] = {"pyproject-tool-seatrial": ("tool", "seatrial")}
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the one that every TOML editor knows
+LISTED = "[]"  # after the name of a list of tables
 MADE = "<!-- Generated from the code by 'python -m seatrial.cli.reference docs'. Do not edit. -->"
 
 
@@ -43,7 +45,7 @@ def schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of a file, draft 7.
 
     Args:
-        name: ``service``, ``fixtures``, ``pyproject-tool-seatrial`` or ``contract-example``.
+        name: ``service``, ``fixtures``, ``pyproject-tool-seatrial``, ``contract-example`` or ``evidence``.
 
     Raises:
         UsageError: no such file, with the nearest name.
@@ -113,7 +115,7 @@ def show(name: str, *, to: Path | None = None) -> int:
     """Print the JSON Schema of a settings file, for completion and validation in an editor.
 
     Args:
-        name: service, fixtures, pyproject-tool-seatrial or contract-example.
+        name: service, fixtures, pyproject-tool-seatrial, contract-example or evidence.
         to: write it to this file instead of printing it.
     """
     if to is None:
@@ -129,6 +131,7 @@ def _title(name: str) -> str:
         "service": "`expectations/service.toml`",
         "fixtures": "`expectations/fixtures.toml`",
         "contract-example": "`expectations/contract/CONSUMER/NAME.json`",
+        "evidence": "`seatrial evidence --json`",
     }[name]
 
 
@@ -137,6 +140,8 @@ def _inner(raw: dict[str, Any], field: dict[str, Any]) -> tuple[str, dict[str, A
     node = resolved(raw, field)
     if "properties" in node:
         return "", node
+    if "properties" in (each := resolved(raw, node.get("items", {}))):
+        return LISTED, each
     below = node.get("additionalProperties")
     if isinstance(below, dict) and "properties" in (table := resolved(raw, below)):
         return "<name>", table
@@ -150,7 +155,8 @@ def _tables(
     for name, field in node["properties"].items():
         if inner := _inner(raw, field):
             key = f"<{name.removesuffix('s')}>" if name != "dependencies" else "<dependency>"
-            yield from _tables(raw, inner[1], (*path, name, *([key] if inner[0] else [])))
+            below = {"": (name,), LISTED: (f"{name}{LISTED}",)}.get(inner[0], (name, key))
+            yield from _tables(raw, inner[1], (*path, *below))
 
 
 def _row(raw: dict[str, Any], name: str, field: dict[str, Any], node: dict[str, Any]) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from seatrial.cli.version_commands import Flag
 from seatrial.errors import EXIT_FAIL, EXIT_PASS
@@ -35,6 +38,7 @@ def deploy(
     receiver: str | None = None,
     since: str = "",
     all_models: Flag = False,
+    notify: Annotated[list[str], Parameter(negative="")] | None = None,
     project: Path = Path(),
     quiet: Flag = False,
 ) -> int:
@@ -44,12 +48,15 @@ def deploy(
         receiver: URL of 'seatrial webhook' as seen from the MLflow server; without it no webhook is created.
         since: validate versions registered since this date, or 'all'; by default those registered from now on.
         all_models: the registry is this project's alone, and every model in it is its own.
+        notify: whom to tell when a version's verdict changes: KIND=VARIABLE, where KIND is slack, teams, webhook or
+            email, and the environment variable holds the address (for email: SENDGRID_KEY SENDER RECIPIENT…). May be
+            repeated.
         project: project directory.
         quiet: print nothing.
     """
     from seatrial.orchestration.deployments.deploy import deploy as command
 
-    lines = command(project, receiver=receiver, since=since, all_models=all_models)
+    lines = command(project, receiver=receiver, since=since, all_models=all_models, notifications=notify or ())
     if not quiet:
         print("\n".join(lines))  # noqa: T201
     return EXIT_PASS
@@ -84,7 +91,7 @@ def worker(*, runs: int = 2, healthcheck: Flag = False, project: Path = Path()) 
 
 
 def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()) -> int:
-    """Receive MLflow's registry webhooks and start a validation for each, until Ctrl-C.
+    """Receive the webhooks of MLflow or Weights & Biases and start a validation for each, until Ctrl-C.
 
     Args:
         host: address to listen on.

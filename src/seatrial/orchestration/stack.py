@@ -23,7 +23,7 @@ from seatrial.orchestration.deployments.worker import worker_name
 from seatrial.orchestration.services import PORTS, TITLES, Servers, command_of, port_for
 from seatrial.process.running import Running
 from seatrial.project import Project
-from seatrial.promotion.triggers.webhook import PATH
+from seatrial.promotion.triggers.mlflow import PATH
 
 READY_SECONDS = 300.0  # the first start makes two databases
 POLL_SECONDS = 0.1

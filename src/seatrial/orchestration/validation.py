@@ -19,6 +19,7 @@ from seatrial.errors import SeatrialError, UsageError
 from seatrial.events import Case, Event, Verdict
 from seatrial.io.files import workplace
 from seatrial.isolation.evidence import worker_record
+from seatrial.orchestration.deployments.notify import tell_change
 from seatrial.orchestration.judge import Judge, judging
 from seatrial.orchestration.tasks import FLOW_RUN, case_state, counted, flow_page, verdict_state
 from seatrial.pipeline import SERVICE
@@ -162,6 +163,8 @@ class Validation:
             if validates
             else registry.record(self.verdict, self.fetched, directory, page)
         )
+        if validates and self._complete:
+            tell_change(self.project, self.verdict, page)
         return self._run_id
 
     def _write_local(self, directory: Path) -> None:

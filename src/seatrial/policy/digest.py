@@ -8,7 +8,8 @@ import json
 import os
 import tokenize
 import tomllib
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 from seatrial.errors import ReferenceInvalid
 from seatrial.io.bundle import listing_digest
@@ -21,24 +22,42 @@ def policy_digest(directory: Path) -> str:
     Raises:
         ReferenceInvalid: a file's name holds a line break.
     """
-    files = [p for p in directory.rglob("*") if p.is_file() and not is_leftover(p.relative_to(directory))]
-    names = {os.fsencode(p.relative_to(directory).as_posix()): p for p in files}
-    if broken := [name for name in names if b"\n" in name]:
-        raise ReferenceInvalid(f"The name of a file at {directory} holds a line break: {broken[0][:80]!r}. Rename it.")
-    return listing_digest({name: hashlib.sha256(meaning(path)).hexdigest() for name, path in names.items()})
+    return digest_of(policy_files(directory))
 
 
-def meaning(path: Path) -> bytes:
+def policy_files(directory: Path) -> dict[str, bytes]:
+    """Return the content of each file of a policy by its path below the directory; what editors leave is none."""
+    files = {p.relative_to(directory): p for p in directory.rglob("*") if p.is_file()}
+    return {name.as_posix(): path.read_bytes() for name, path in files.items() if not is_leftover(name)}
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Return the digest of a policy's files, by their paths below its directory.
+
+    Raises:
+        ReferenceInvalid: a file's name holds a line break.
+
+    Example:
+        >>> digest_of({"service.toml": b"[slo]"}) == digest_of({"service.toml": b"[slo]  # the objective"})
+        True
+    """
+    if broken := [name for name in files if "\n" in name]:
+        raise ReferenceInvalid(f"The name of a file of the policy holds a line break: {broken[0][:80]!r}. Rename it.")
+    says = {os.fsencode(name): hashlib.sha256(meaning(name, content)) for name, content in files.items()}
+    return listing_digest({name: digest.hexdigest() for name, digest in says.items()})
+
+
+def meaning(name: str, content: bytes) -> bytes:
     """Return what a file says: Python without comments, TOML and JSON as data; any other file, and one that does not
     parse, as it is.
     """
-    content = path.read_bytes()
+    suffix = PurePosixPath(name).suffix
     try:
-        if path.suffix == ".toml":
+        if suffix == ".toml":
             return _canonical(tomllib.loads(content.decode("utf-8")))
-        if path.suffix == ".json":
+        if suffix == ".json":
             return _canonical(json.loads(content))
-        if path.suffix == ".py":
+        if suffix == ".py":
             return _without_comments(content)
     except (ValueError, SyntaxError, tokenize.TokenError, RecursionError):
         pass

@@ -107,13 +107,13 @@ def _verification(
     elif not with_code:
         reason = (
             f"The code changed since {version.uri} was validated ({newest.outcome.value}, {when}): "
-            f"{_changed(newest, code[newest.code.service])}."
+            f"{code_changes(newest, code[newest.code.service])}."
         )
     elif newest.outcome is not Outcome.PASS:
         reason = f"The verdict of {version.uri} is {newest.outcome.value} ({when})."
     else:
         chain.settles(newest, version.uri)
-        _fresh(version, linked[0], said)
+        check_fresh(version, linked[0], said)
         reason = _swapped(version, newest, ledger)
     if reason:
         return Verification(False, f"{reason} {advice}")
@@ -124,7 +124,7 @@ def _verification(
     )
 
 
-def _fresh(version: Version, newest: Statement, said: Testimony) -> None:
+def check_fresh(version: Version, newest: Statement, said: Testimony) -> None:
     """Raise CannotTell unless the ledger, or a head that has not expired, says that no later statement exists."""
     if said.reached:
         if said.ledger is None or said.ledger.number < newest.link.number:
@@ -144,7 +144,7 @@ def _fresh(version: Version, newest: Statement, said: Testimony) -> None:
         )
 
 
-def _changed(statement: Statement, now: Code) -> str:
+def code_changes(statement: Statement, now: Code) -> str:
     """Return which code files differ, as far as the statement names them."""
     before, complete = statement.code.files, statement.code.digest == statement.code_digest
     named = changes(before, now.files if complete else {n: d for n, d in now.files.items() if n in before})
@@ -152,20 +152,33 @@ def _changed(statement: Statement, now: Code) -> str:
 
 
 def _swapped(version: Version, statement: Statement, ledger: Ledger | None) -> str:
-    """Return what is wrong with the verdict's files where they are stored; empty where they are as they were signed."""
-    subject, epoch = identity(version), statement.link.epoch
+    """Return what is wrong with the verdict's files where they are stored; empty where they are as they were signed.
+
+    Files that were deleted, for example because they are old, are not missed: the statement stands without them.
+    """
     with tempfile.TemporaryDirectory(prefix="seatrial-evidence-") as folder:
-        there: Path | None = Path(folder) / "files"
-        waiting = ledger.archive(subject, epoch) if ledger and ledger.id == statement.link.ledger else b""
-        if there and waiting:
-            unpack(waiting, there)
-        else:
-            key = run_key(subject, epoch, statement.link.ledger)
-            store = registry.run_store(version.uri)
-            there = store.files(version, key, Path(folder) / "files") if store else None
-        if there is None:
-            return ""  # deleted, for example because it is old: the statement stands without its files
-        files = files_of(there)
+        there = stored_files(version, statement, ledger, Path(folder) / "files")
+        return swapped(version, statement, there) if there else ""
+
+
+def stored_files(version: Version, statement: Statement, ledger: Ledger | None, into: Path) -> Path | None:
+    """Bring the files of a verdict to a directory, from the ledger or its run, and return it; None where none are left.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
+    subject, epoch = identity(version), statement.link.epoch
+    waiting = ledger.archive(subject, epoch) if ledger and ledger.id == statement.link.ledger else b""
+    if waiting:
+        unpack(waiting, into)
+        return into
+    store = registry.run_store(version.uri)
+    return store.files(version, run_key(subject, epoch, statement.link.ledger), into) if store else None
+
+
+def swapped(version: Version, statement: Statement, directory: Path) -> str:
+    """Return how a verdict's files differ from those that were signed; empty where they are the same."""
+    files = files_of(directory)
     if digest_of(files) == statement.evidence_digest:
         return ""
     named = changes(statement.evidence, files) or "a file beyond those that the statement names"

@@ -20,7 +20,7 @@ from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
 from seatrial.openapi.document import is_openapi
 from seatrial.registry.capabilities import HasTracker, ListsAliases, StoresReferences
-from seatrial.registry.protocol import Fetched, Registry, RunStore, Tracker, Version
+from seatrial.registry.protocol import MLFLOW, Fetched, Registry, RunStore, Tracker, Version
 
 if TYPE_CHECKING:
     from seatrial.reference.champion import ChampionContract
@@ -41,7 +41,7 @@ def of(uri: str) -> Registry:
         others = f" Registries: {', '.join(f'{each}:' for each in known)}." if len(known) > 1 else ""
         hint = nearest(scheme, known) if colon else ""
         raise UsageError(
-            f"'{uri}' is not the URI of a model version. Write {known[0]}:/NAME/VERSION or {known[0]}:/NAME@ALIAS."
+            f"'{uri}' is not the URI of a model version. Write {MLFLOW}:/NAME/VERSION or {MLFLOW}:/NAME@ALIAS."
             f"{others}{hint}"
         )
     return named(scheme)

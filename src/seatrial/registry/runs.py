@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import Any
 
 from seatrial.events import Finding, Measurement, Outcome, Verdict
-from seatrial.registry.protocol import Fetched
+from seatrial.registry.protocol import MLFLOW, Fetched, Version
 from seatrial.sinks.markdown import findings_markdown, headline, where
 from seatrial.sinks.outline import decisive
 from seatrial.sinks.text import neutral
@@ -58,9 +59,14 @@ def run_payload(verdict: Verdict, fetched: Fetched, suffix: str = "", page: str 
             "name": f"{reference.pipeline} reference",
             "digest": digest[:36],
             "source_type": "local",
-            "source": f'{{"uri": "runs:/{version.run_id}/seatrial/reference/{digest}"}}',
+            "source": json.dumps({"uri": _reference_uri(version, digest)}),
         },
     }
+
+
+def _reference_uri(version: Version, digest: str) -> str:
+    """Return where the reference is: with the run in MLflow, elsewhere with the version."""
+    return f"runs:/{version.run_id}/seatrial/reference/{digest}" if version.scheme == MLFLOW else version.uri
 
 
 def metric_name(measurement: Measurement) -> str:

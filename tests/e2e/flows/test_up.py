@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +24,7 @@ import pytest
 from seatrial.cli.app import main
 from seatrial.orchestration.flow_files import packaged
 from seatrial.process.running import free_port
-from seatrial.promotion.triggers.webhook import PATH
+from seatrial.promotion.triggers.mlflow import PATH
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.server
@@ -372,6 +374,58 @@ def test_two_projects_and_a_stranger_live_side_by_side(up: Up, failed: dict[str,
     ran("undeploy")
     assert there() == before
     assert "Nothing of project 'other' is on" in ran("undeploy")
+
+
+def test_a_change_of_verdict_is_told_once(up: Up, failed: dict[str, Any]) -> None:
+    """The message has the version, the first line of the finding and the page; the same verdict again is not told."""
+    told: list[dict[str, str]] = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as hook:
+        threading.Thread(target=hook.serve_forever, daemon=True).start()
+        try:
+            address = {
+                "HOOK": f"http://127.0.0.1:{hook.server_port}/s3cret-path",
+                "PREFECT_API_URL": f"{up.prefect}/api",
+            }
+            words = [sys.executable, "-m", "seatrial", "deploy", "--notify", "webhook=HOOK", "--project", str(up.root)]
+            done = subprocess.run(words, env=up.environ() | address, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            assert "Notification: seatrial tiny - a verdict changed (webhook)." in done.stdout
+            assert "s3cret-path" not in done.stdout + done.stderr
+            for number in ("2", "1"):  # the same verdict again, and one that follows it
+                again(up, f"models:/tiny/{number}")
+            assert told == []
+            third = up.register()
+            again(up, f"models:/tiny/{third}")
+            message = wait(lambda: told[0] if told else None, lambda: up.log("worker"))
+        finally:
+            hook.shutdown()
+    assert message["subject"] == f"pass · tiny {third}"
+    assert message["text"].startswith("pass: ")
+    assert f"{up.prefect}/runs/flow-run/" in message["text"]
+    assert len(told) == 1
+
+
+def again(up: Up, uri: str) -> None:
+    """Validate a version by the deployment that people start by hand."""
+    found = asked("GET", f"{up.prefect}/api/deployments/name/validate/tiny-by-hand").json()
+    path = f"{up.prefect}/api/deployments/{found['id']}/create_flow_run"
+    run = asked("POST", path, json={"parameters": {"model_uri": uri}}).json()
+
+    def ended() -> Any:
+        state = asked("GET", f"{up.prefect}/api/flow_runs/{run['id']}").json()["state"]
+        return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+    wait(ended, lambda: up.log("worker"))
 
 
 def words(process: psutil.Process) -> list[str]:

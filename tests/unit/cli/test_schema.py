@@ -29,6 +29,8 @@ FILES = {
     ],
 }
 
+READ = tuple(FILES)  # the others are written
+
 
 def content(path: Path) -> object:
     text = path.read_text(encoding="utf-8")
@@ -49,7 +51,7 @@ def test_what_is_published_is_up_to_date(name):
     assert (ROOT / "docs" / "reference" / f"{name}.md").read_text(encoding="utf-8") == schema.reference(name), RENEW
 
 
-@pytest.mark.parametrize("name", schema.MODELS)
+@pytest.mark.parametrize("name", READ)
 def test_a_schema_is_valid_and_accepts_our_own_files(name):
     """It is a JSON Schema, and every file of that kind in this repository keeps it."""
     jsonschema.Draft7Validator.check_schema(schema.schema(name))

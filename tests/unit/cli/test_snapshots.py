@@ -28,7 +28,7 @@ PAGES = {
     "prune": "help-prune",
     "init": "help-init", "doctor": "help-doctor",
     "demo": "help-demo", "upgrade": "help-upgrade", "diff": "help-diff",
-    "show": "help-show", "trace": "help-trace",
+    "show": "help-show", "trace": "help-trace", "evidence": "help-evidence",
     "kserve": "help-kserve",
     "plugins": "help-plugins", "schema": "help-schema", "fixtures": "help-fixtures",
     "fixtures make": "help-fixtures-make",
@@ -61,6 +61,7 @@ ERRORS = {
     "up-beside-a-server": "up --project {project}",
     "unknown-schema": "schema servce",
     "no-fixtures": "fixtures show --project {project}",
+    "evidence-without-a-key": "evidence models:/payments/1 --project {project}",
 }
 
 

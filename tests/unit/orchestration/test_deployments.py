@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from seatrial.orchestration.deployments import names
+from seatrial.errors import UsageError
+from seatrial.orchestration.deployments import names, notify
 from seatrial.orchestration.flow_files import packaged
 from seatrial.project import Project
 
@@ -73,3 +74,25 @@ def test_a_project_is_called_as_its_package_or_folder(table: str, folder: str, n
     assert Project.find(root).name == name
     file.write_text(f'{table}[tool.seatrial]\nname = "own"\npipeline = "p.py:p"\n')
     assert Project.find(root).name == "own"
+
+
+def test_an_address_is_read_from_the_variable_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands on no command line."""
+    monkeypatch.setenv("HOOK", "http://127.0.0.1:9/secret")
+    assert notify.wanted(["webhook=HOOK"]) == {"webhook": "http://127.0.0.1:9/secret"}
+    assert notify.wanted([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("slac=HOOK", "Did you mean 'slack'?"),
+        ("slack", "no variable is named. Write --notify slack=VARIABLE"),
+        ("slack=NOT_SET_ANYWHERE", "the variable NOT_SET_ANYWHERE is not set"),
+    ],
+)
+def test_whom_nobody_can_tell_is_refused(word: str, said: str) -> None:
+    """With what to write."""
+    with pytest.raises(UsageError) as refused:
+        notify.wanted([word])
+    assert said in str(refused.value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from seatrial.events import Case, Evaluated, Finding, NotEvaluated, Severity, Subject, Verdict, total
+from seatrial.registry.descriptions import END, with_verdict
 from seatrial.registry.mlflow.pages import pages, version_page
-from seatrial.registry.mlflow.tracking import END, _around
 from seatrial.registry.protocol import Version
 from seatrial.registry.runs import description_texts, reason_tags
 from seatrial.sinks.links import Link, links_markdown, links_text
@@ -79,16 +79,20 @@ def test_runs_are_searched_by_their_reason() -> None:
 @pytest.mark.parametrize(("before", "after"), [("", ""), ("Ours.\n\n", "\n\nAlso ours."), ("seatrial: fail\n", "\n")])
 def test_the_text_of_people_around_the_verdict_stays(before: str, after: str) -> None:
     """However often the verdict is written: it replaces its own part alone."""
+    written = f"{before}seatrial: pass\n---\n{END}{after}"
     for outcome in (FAILED, verdict(), FAILED):
-        written = f"{before}{description_texts(outcome)[0]}\n{END}{after}"
-        assert _around(written) == (before, after)
+        text = description_texts(outcome)[0].rstrip()
+        written = with_verdict(written, [text], "", 9_000)
+        assert written == f"{before}{text}\n\n{END}{after}"
 
 
 def test_the_first_verdict_follows_what_people_wrote() -> None:
     """Also where they wrote about seatrial, or deleted the title of its part."""
-    assert _around("") == ("", "")
-    assert _around("By Ann.\n") == ("By Ann.\n\n", "")
-    assert _around(f"seatrial: fail is known.\n\n{END}")[0].startswith("seatrial: fail is known.")
+    end = f"seatrial: pass\n\n{END}"
+    assert with_verdict("", ["seatrial: pass"], "", 900) == end
+    assert with_verdict("By Ann.\n", ["seatrial: pass"], "", 900) == f"By Ann.\n\n{end}"
+    known = f"seatrial: fail is known.\n\n{END}"
+    assert with_verdict(known, ["seatrial: pass"], "", 900) == f"{known}\n\n{end}"
 
 
 def test_a_link_names_the_server_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The reference pages of the documentation, made from the code: commands, causes of findings, settings.
+"""The pages of the documentation that are made from the code: commands, causes of findings, settings, the NIST map.
 
 ``python -m seatrial.cli.reference docs`` writes them below ``docs/``; a test says when they are out of date.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.cli import schema
-from seatrial.cli.reference import causes, commands
+from seatrial.cli.reference import assurance, causes, commands
 
 
 def pages(docs: Path) -> dict[Path, str]:
@@ -23,6 +23,7 @@ def pages(docs: Path) -> dict[Path, str]:
     return files | {
         docs / "reference" / "causes.md": causes.page(),
         docs / "reference" / "commands.md": commands.page(),
+        docs / "explanation" / "nist-ai-rmf.md": assurance.page(),
     }
 
 

@@ -8,16 +8,23 @@ from pathlib import Path
 from seatrial import registry
 from seatrial.errors import ProjectError
 from seatrial.orchestration import prefect_api
-from seatrial.orchestration.deployments import names, on_prefect
+from seatrial.orchestration.deployments import names, notify, on_prefect
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
 from seatrial.promotion import reconcile as reconciling
-from seatrial.promotion.triggers import webhook
+from seatrial.promotion.triggers import mlflow, webhook
 from seatrial.promotion.triggers.delivery import Delivery
 from seatrial.registry.capabilities import SendsWebhooks
 
 
-def deploy(directory: Path, *, receiver: str | None = None, since: str = "", all_models: bool = False) -> list[str]:
+def deploy(
+    directory: Path,
+    *,
+    receiver: str | None = None,
+    since: str = "",
+    all_models: bool = False,
+    notifications: Sequence[str] = (),
+) -> list[str]:
     """Create or update everything on the servers that the environment names; return a line for each thing done.
 
     Args:
@@ -26,6 +33,8 @@ def deploy(directory: Path, *, receiver: str | None = None, since: str = "", all
         since: validate versions registered since; by default, for a ledger that is new, those registered from now on.
 
         all_models: the servers are this project's alone, and every model on them is its own.
+
+        notifications: whom to tell when a verdict changes, each as ``KIND=VARIABLE``.
 
     Raises:
         ProjectError: ``PREFECT_API_URL`` is not set, the project names no models, or a file cannot be used.
@@ -41,16 +50,18 @@ def deploy(directory: Path, *, receiver: str | None = None, since: str = "", all
             'write to them. Name its own in pyproject.toml: [tool.seatrial] models = ["payments"]. If the registry is '
             "this project's alone: seatrial deploy --all-models"
         )
+    addresses = notify.wanted(notifications)
     on_prefect.create_pool(names.pool(project))
     file, deployed = on_prefect.create_deployments(project)
     own = file == project.root / on_prefect.PREFECT_FILE
     lines = [f"Deployed {'' if own else 'the packaged '}{on_prefect.PREFECT_FILE} to {url}."]
     lines += [f"Deployment: {name}." for name in deployed]
     lines += [f"Automation: {name}." for name in on_prefect.create_automations(project)]
+    lines += [f"Notification: {name}." for name in notify.create(project, addresses)]
     lines.append(f"Work pool: {names.pool(project)}. To start a worker of it: seatrial worker")
     lines += filter(None, [outdated_flows(project), _start(project, since)])
     if receiver:
-        address = receiver.rstrip("/") + webhook.PATH
+        address = receiver.rstrip("/") + mlflow.PATH
         found = registry.named(project.registry)
         if not isinstance(found, SendsWebhooks):
             raise ProjectError(
@@ -97,4 +108,4 @@ def receive(directory: Path, *, host: str, port: int) -> None:
         parameters = {"name": newest.name, "number": newest.number}
         prefect_api.start_run(registered, parameters, f"delivery-{newest.id}")
 
-    webhook.serve(webhook.Receiver(webhook.secret(project.state), inbox, dispatch), host=host, port=port)
+    webhook.serve(webhook.Receiver(webhook.senders(project.state), inbox, dispatch), host=host, port=port)

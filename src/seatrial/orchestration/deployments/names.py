@@ -51,6 +51,22 @@ def title(project: Project, text: str) -> str:
     return f"{prefix(project)}{text.removeprefix(_TITLE)}"
 
 
+def block(project: Project, kind: str) -> str:
+    """Return the name of the block that holds an address of notifications.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> block(SimpleNamespace(name="shop"), "slack")
+        'seatrial-shop-slack'
+    """
+    return f"{pool(project)}-{kind}"
+
+
+def resource(project: Project) -> str:
+    """Return the resource that the project's own events are about."""
+    return f"seatrial.project.{project.name}"
+
+
 def prefix(project: Project) -> str:
     """Return how the names of the project's automations begin."""
     return f"seatrial {project.name} - "

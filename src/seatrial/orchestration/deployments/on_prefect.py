@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from seatrial.project import Project
 
 PREFECT_FILE, AUTOMATIONS_FILE = "deployments/prefect.yaml", "deployments/automations.yaml"
 DEPLOY_SECONDS = 300
+MANY = 200  # at once
 
 
 def create_pool(name: str) -> None:
@@ -36,13 +38,14 @@ def create_pool(name: str) -> None:
             )
 
 
-def remove(prefix: str, tag: str, pool: str) -> list[str]:
-    """Remove automations, deployments and a work pool; return what was there.
+def remove(prefix: str, tag: str, pool: str, blocks: Sequence[str] = ()) -> list[str]:
+    """Remove automations, deployments, blocks and a work pool; return what was there.
 
     Args:
         prefix: of the automations' names.
         tag: of the deployments.
         pool: name of the work pool.
+        blocks: names of the blocks.
     """
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
     from prefect.exceptions import ObjectNotFound
@@ -58,6 +61,10 @@ def remove(prefix: str, tag: str, pool: str) -> list[str]:
             for deployment in found:
                 prefect.delete_deployment(deployment.id)
                 removed.append(f"deployment '{deployment.name}'")
+        for document in prefect.read_block_documents(limit=MANY) if blocks else ():
+            if document.name in blocks:
+                prefect.delete_block_document(document.id)
+                removed.append(f"block '{document.name}'")
         try:
             prefect.delete_work_pool(pool)
             removed.append(f"work pool '{pool}'")

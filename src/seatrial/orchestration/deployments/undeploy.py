@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seatrial import registry
 from seatrial.orchestration import prefect_api
-from seatrial.orchestration.deployments import names, on_prefect
+from seatrial.orchestration.deployments import names, notify, on_prefect
 from seatrial.project import Project
 from seatrial.registry.capabilities import SendsWebhooks
 
@@ -27,7 +27,8 @@ def undeploy(directory: Path) -> list[str]:
     project = Project.find(directory)
     url = prefect_api.api_url()
     project.activate()
-    removed = on_prefect.remove(names.prefix(project), names.tag(project), names.pool(project))
+    blocks = [names.block(project, kind) for kind in notify.KINDS]
+    removed = on_prefect.remove(names.prefix(project), names.tag(project), names.pool(project), blocks)
     lines = [f"Removed from {url}: {each}." for each in removed]
     found = registry.named(project.registry)
     if isinstance(found, SendsWebhooks) and found.remove_webhook(project.name):

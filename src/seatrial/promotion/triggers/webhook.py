@@ -1,4 +1,4 @@
-"""The receiver of MLflow's registry webhooks: a small ASGI application for untrusted requests.
+"""The receiver of registries' webhooks: a small ASGI application for untrusted requests.
 
 A delivery is only a hint to scan the registry now. A refused one starts nothing. An accepted one is answered with 202,
 then recorded in the ledger, which detects a replay, and then a reconcile run is started. A delivery that is lost costs
@@ -14,17 +14,18 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from seatrial.errors import UsageError
 from seatrial.io.files import write_once
-from seatrial.promotion.triggers.delivery import BODY_BYTES, HEAD_BYTES, Delivery, Refused, envelope_of, read
+from seatrial.promotion.triggers import mlflow, wandb
+from seatrial.promotion.triggers.delivery import BODY_BYTES, HEAD_BYTES, Delivery, Refused, Sender, head_of
 
-SECRET = "SEATRIAL_WEBHOOK_SECRET"  # noqa: S105  the name of the variable
+SECRET = "SEATRIAL_WEBHOOK_SECRET"  # noqa: S105  the names of variables
+WANDB_SECRET, WANDB_TOKEN = "SEATRIAL_WANDB_WEBHOOK_SECRET", "SEATRIAL_WANDB_WEBHOOK_TOKEN"
 SECRET_LENGTH = 16  # at least
-PATH = "/mlflow"
 PORT = 4300
 HEAD_SECONDS = 5.0  # from the connection to the end of the request's head
 BODY_SECONDS = 5.0
@@ -47,13 +48,15 @@ class Receiver:
     """The ASGI application.
 
     Args:
-        secret: shared with MLflow.
+        senders: what is received, by its path.
         inbox: the ledger; called from one thread of its own.
         dispatch: starts a reconcile run for the new deliveries; called from the same thread.
     """
 
-    def __init__(self, secret: bytes, inbox: Inbox, dispatch: Callable[[Sequence[Delivery]], None]) -> None:
-        self._secret, self._inbox, self._dispatch = secret, inbox, dispatch
+    def __init__(
+        self, senders: Mapping[str, Sender], inbox: Inbox, dispatch: Callable[[Sequence[Delivery]], None]
+    ) -> None:
+        self._senders, self._inbox, self._dispatch = senders, inbox, dispatch
         self._accepted: asyncio.Queue[Delivery] = asyncio.Queue(QUEUE_LENGTH)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -77,12 +80,13 @@ class Receiver:
     async def _answer(self, scope: Message, receive: Receive) -> tuple[int, dict[str, str]]:
         if scope["path"] == "/health" and scope["method"] == "GET":
             return 200, {"status": "ready"}
-        if scope["path"] != PATH:
-            raise Refused(404, f"Send deliveries to {PATH}.")
+        sender = self._senders.get(scope["path"])
+        if sender is None:
+            raise Refused(404, f"Send deliveries to {' or '.join(self._senders)}.")
         if scope["method"] != "POST":
             raise Refused(405, "Send deliveries by POST.")
-        envelope = envelope_of(scope["headers"], time.time())
-        delivery = read(self._secret, envelope, await _body(receive))
+        read = sender(head_of(scope["headers"]), time.time())
+        delivery = read(await _body(receive))
         if delivery is None:
             return 202, {"status": "ignored"}
         try:
@@ -138,6 +142,19 @@ async def _body(receive: Receive) -> bytes:
         raise Refused(408, f"The body did not arrive within {BODY_SECONDS:g} s.") from None
 
 
+def senders(state: Path) -> dict[str, Sender]:
+    """Return what is received, by its path: MLflow's deliveries, and those of Weights & Biases where a variable is set.
+
+    Raises:
+        UsageError: a secret is shorter than 16 characters.
+    """
+    found = {mlflow.PATH: mlflow.sender(secret(state))}
+    key, token = (
+        _checked(name, os.environ[name]) if os.environ.get(name) else b"" for name in (WANDB_SECRET, WANDB_TOKEN)
+    )
+    return found | ({wandb.PATH: wandb.sender(key, token)} if key or token else {})
+
+
 def secret(state: Path) -> bytes:
     """Return the secret shared with MLflow: ``SEATRIAL_WEBHOOK_SECRET``, else the project's, generated on first use.
 
@@ -149,8 +166,12 @@ def secret(state: Path) -> bytes:
         if not path.exists():
             write_once(path, secrets.token_urlsafe(32).encode())
         given = path.read_text(encoding="utf-8").strip()
+    return _checked(SECRET, given)
+
+
+def _checked(name: str, given: str) -> bytes:
     if len(given) < SECRET_LENGTH:
-        raise UsageError(f"{SECRET} must have at least {SECRET_LENGTH} characters. Choose a longer secret.")
+        raise UsageError(f"{name} must have at least {SECRET_LENGTH} characters. Choose a longer secret.")
     return given.encode()
 
 

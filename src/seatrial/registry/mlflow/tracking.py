@@ -6,13 +6,13 @@ key before it is created, its metrics have the time of the verdict, and it is te
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seatrial.process import crash_points
+from seatrial.registry.descriptions import with_verdict
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.mlflow.pages import KIND, NOTE, describe_experiment, run_links
 from seatrial.registry.protocol import Version
@@ -23,9 +23,6 @@ PASSED_RUNS = 10  # of those that passed
 KEY_TAG = "seatrial.key"  # of the run: the key of its verdict
 FIRST = ("seatrial", "seatrial.verdict")  # the tags of a run that MLflow shows first: those that are set first
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
-# The verdict's part of a description: from its title, the last one before END, to END, a comment in Markdown.
-_TITLE = re.compile(r"^seatrial: (?:pass|fail|inconclusive|error)\b[^\n]*\n---+$", re.MULTILINE)
-END = "[//]: # (seatrial: end)"
 
 
 def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
@@ -187,20 +184,8 @@ def annotate(
     if not texts:
         return
     with registry_errors("described", version.uri):
-        before, after = _around(registry.get_model_version(version.name, version.number).description or "")
+        described = registry.get_model_version(version.name, version.number).description or ""
         found = run_links(registry.get_run(run_id).info.experiment_id, run_id) if run_id else []
         links = links_markdown([*found, Link("flow run", page)])
-        last = f"\n{links}\n\n{END}" if links else f"\n{END}"
-        room = DESCRIPTION - len(before) - len(after) - len(last) - 1
-        text = next((text for text in texts if len(text) <= room), texts[-1])
-        registry.update_model_version(version.name, version.number, f"{before}{text.rstrip()}\n{last}{after}")
-
-
-def _around(description: str) -> tuple[str, str]:
-    """Return what people wrote before and after the verdict's part; it follows their text where there is none yet."""
-    until, end, after = description.partition(END)
-    titles = list(_TITLE.finditer(until)) if end else []
-    if titles:
-        return until[: titles[-1].start()], after
-    gap = "" if description.endswith("\n\n") or not description else "\n" if description.endswith("\n") else "\n\n"
-    return description + gap, ""
+        text = with_verdict(described, texts, links, DESCRIPTION)
+        registry.update_model_version(version.name, version.number, text)

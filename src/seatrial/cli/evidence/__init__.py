@@ -1,0 +1,1 @@
+"""``seatrial evidence``: what a signed verdict supports."""

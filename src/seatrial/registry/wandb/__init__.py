@@ -1,0 +1,1 @@
+"""Weights & Biases: verdicts as runs, and its Registry as a registry."""
