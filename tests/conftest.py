@@ -25,7 +25,10 @@ settings.load_profile("any machine")
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "PREFECT_HOME", "PAYMENTS_STORE_URL")
 TESTS = Path(__file__).parent
 TRAINED = {"e2e/cli": "project", "e2e/flows": "project", "e2e/trials": "ground"}  # folder to the group that shares one
-TOGETHER = {"integration/ledger": "ledger"}  # folders whose files share a server
+TOGETHER = {
+    "integration/ledger": "ledger",
+    "integration/registry/clearml": "clearml",
+}  # folders whose files share a server
 os.environ.setdefault(  # OpenDP fits with JAX, where compiling for speed takes longer than what is compiled
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )

@@ -25,7 +25,8 @@ LANGUAGES = {"python", "toml", "sh", "console", "text", "yaml", "json", "diff"}
 NOT_RUN = 5  # blocks that cannot run; another one is a decision
 ELSEWHERE = "docs/extending/"  # its Python is run with the conformance suites, which start servers
 PLAYED = {
-    "docs/tutorial/first-service.md": "tests/e2e/way_in"
+    "docs/tutorial/first-service.md": "tests/e2e/way_in",
+    "docs/how-to/clearml.md": "tests/integration/registry/clearml",
 }  # pages whose files and commands a test plays as a whole
 WITH_PYTHON = [p for p in pages() if not p.startswith(ELSEWHERE) and any(b.language == "python" for b in blocks(p))]
 COMMANDS = every_block("sh", "console")

@@ -27,7 +27,7 @@ PATH = "/mlflow"
 ID, TIMESTAMP, SIGNATURE = "x-mlflow-delivery-id", "x-mlflow-timestamp", "x-mlflow-signature"
 NAME_LENGTH = 256  # of a registered model, as MLflow's database has it
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)  # a registry may number by milliseconds
 
 
 def sender(secret: bytes) -> Sender:
