@@ -171,7 +171,7 @@ class Project:
         if uri.startswith("sqlite:///"):
             file = self.root / uri.removeprefix("sqlite:///")
             return f"sqlite:///{file}", file.parent / ("artifacts" if file.parent == self.state else "mlruns")
-        return (uri, None) if "://" in uri else (str(self.root / uri), None)
+        return (uri, None) if "://" in uri or is_hosted(uri) else (str(self.root / uri), None)
 
     def activate(self) -> None:
         """Point MLflow and Prefect at the project's own state unless the environment says otherwise, and quieten them.
@@ -194,6 +194,11 @@ class Project:
 
 
 _own_stores: set[str] = set()
+
+
+def is_hosted(uri: str) -> bool:
+    """Return whether an address of MLflow is of a server that others host: ``databricks``, an ARN, and the like."""
+    return uri.partition(":")[0] in ("arn", "azureml", "databricks", "databricks-uc", "uc")
 
 
 def is_own_store(address: str) -> bool:

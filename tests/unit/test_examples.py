@@ -13,7 +13,7 @@ MODULES = (
     "checks.contract.fields", "checks.contract.matching", "checks.contract.meaning.signature",
     "checks.serving.dependencies", "engine", "errors", "events.event", "events.verdict", "formatting", "kfp.step",
     "metrics.base", "metrics.catalogue", "metrics.groups", "pipeline.address", "pipeline.parts", "pipeline.path",
-    "pipeline.rule", "policy.quality", "process.engines", "registry.description", "registry.kubeflow.addresses",
+    "pipeline.rule", "policy.quality", "process.engines", "registry.descriptions", "registry.kubeflow.addresses",
     "registry.kubeflow.storage", "sinks.base", "sinks.evidence", "sinks.outline", "targets.launch",
     "targets.probes.base", "targets.probes.records", "trial",
 )  # fmt: skip

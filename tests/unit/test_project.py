@@ -134,6 +134,11 @@ def test_the_model_store_is_the_one_that_training_made(root):
         "sqlite:////var/mlflow.db": ("sqlite:////var/mlflow.db", Path("/var/mlruns")),
         "mlruns": (f"{root}/mlruns", None),
         "http://mlflow:5000": ("http://mlflow:5000", None),
+        "databricks": ("databricks", None),
+        "arn:aws:sagemaker:eu-west-1:1:mlflow-tracking-server/a": (
+            "arn:aws:sagemaker:eu-west-1:1:mlflow-tracking-server/a",
+            None,
+        ),
     }.items():
         assert replace(Project.find(root), tracking_uri=uri).model_store() == found
 

@@ -63,6 +63,7 @@ EXAMPLES: dict[str, str] = {  # the arguments that each command requires
     "stress": "models:/payments/1",
     "capture": "models:/payments/1 requests.parquet",
     "verify": "models:/payments/1",
+    "kserve": "models:/payments/1 --storage-uri s3://models/payments/1",
     "init": "my-project",
     "schema": "service",
     "diff": "A.parquet B.parquet --key id",
@@ -82,6 +83,11 @@ app.command(  # these are imported when they are called
     "seatrial.cli.mutate_app:mutate", name="mutate", group=VERSIONS,
     help="Run a mutation test: how many faults in the pipeline do its reference and expectations detect?",
     help_epilogue=exit_codes("0 the mutation score reaches the minimum, 1 it does not, 2 inconclusive or error"),
+)  # fmt: skip
+app.command(
+    "seatrial.cli.kserve.app:kserve", name="kserve", group=VERSIONS,
+    help="Render a version for KServe, and raise its share of the traffic while 'seatrial verify' allows it.",
+    help_epilogue=exit_codes("0 applied, 1 not allowed: rolled back, 2 unknown or error"),
 )  # fmt: skip
 app.command(
     "seatrial.cli.inspect.show:show", name="show", group=VERSIONS,

@@ -22,7 +22,7 @@ from seatrial.orchestration.deployments import names
 from seatrial.orchestration.deployments.worker import worker_name
 from seatrial.orchestration.services import PORTS, TITLES, Servers, command_of, port_for
 from seatrial.process.running import Running
-from seatrial.project import Project
+from seatrial.project import Project, is_hosted
 from seatrial.promotion.triggers.mlflow import PATH
 
 READY_SECONDS = 300.0  # the first start makes two databases
@@ -55,7 +55,7 @@ def serving(
 ) -> Iterator[Servers]:
     """Run everything for the length of a block: all is ready when it begins, and has ended when it ends."""
     for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
-        if os.environ.get(name, "").startswith("http"):
+        if (address := os.environ.get(name, "")).startswith("http") or is_hosted(address):
             raise UsageError(
                 f"{name} is already set to a server; 'seatrial up' starts its own. Unset it, or use your servers: "
                 "seatrial deploy, seatrial webhook, seatrial worker"

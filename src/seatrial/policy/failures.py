@@ -74,6 +74,11 @@ class FailurePolicy(Settings):
         True,
         says="Require that a circuit breaker opens: most responses no longer wait for a dependency that stays down.",
     )
+    hard: bool = setting(
+        False,
+        says="No answer can be made without the dependency: while it fails, a request that uses it must get an error, "
+        "and a success with other values than the recorded ones is a finding. By default a fallback is required.",
+    )
     cached: bool = setting(
         False,
         says="The service may answer from a cache, so complete responses during a fault are right. Otherwise a fault "

@@ -14,6 +14,7 @@ from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
 from seatrial.policy.digest import policy_digest
 from seatrial.policy.failures import FailurePolicy
+from seatrial.policy.graph import with_graph
 from seatrial.policy.load import Load, Slo
 from seatrial.policy.service import (
     FILE,
@@ -60,7 +61,7 @@ class Policy:
             if path.stem not in pipeline.stages:
                 raise PolicyError(f"{path} belongs to no stage. {unknown('Stage', path.stem, pipeline.stages)}")
             stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
-        service = read_service(root)
+        service = with_graph(read_service(root), root, pipeline.dependencies)
         for name in service.dependencies:
             if name not in pipeline.dependencies:
                 raise PolicyError(f"{root / FILE} [dependencies]: {unknown('dependency', name, pipeline.dependencies)}")

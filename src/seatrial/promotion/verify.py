@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,10 +31,11 @@ from seatrial.registry import Version
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether the version may be used, and the reason in one sentence."""
+    """Whether the version may be used, the reason in one sentence, and the digest of its files as they are now."""
 
     allowed: bool
     reason: str
+    digest: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -68,7 +69,7 @@ def verify(directory: Path, model_uri: str) -> Verification:
         if ledger is not None:
             stack.enter_context(ledger)
         said = testimony(project.state, version, ring, ledger)
-        verification = _verification(project, version, digest, policy, said, ledger)
+        verification = replace(_verification(project, version, digest, policy, said, ledger), digest=digest)
     now = registry.resolve(model_uri)
     if now != version and (now.number, now.created) != (version.number, version.created):
         raise RegistryError(

@@ -95,6 +95,16 @@ def test_settings_of_the_service_are_read(project: Project) -> None:
     assert "'unknwon' is not known" in line.found
 
 
+@pytest.mark.parametrize("uri", ["databricks", "databricks://staging", "arn:aws:sagemaker:eu-west-1:1:server/a"])
+def test_a_hosted_store_is_not_looked_for_on_this_disk(
+    uri: str, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is neither there nor missing: it answers when a version is looked up."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    (line,) = servers.model_store(project)
+    assert (line.state, "is hosted" in line.found) == ("note", True)
+
+
 def test_the_store_of_models_is_looked_into(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which one, what says so, what is there; and the other one, where the models are in that."""
     (line,) = servers.model_store(project)

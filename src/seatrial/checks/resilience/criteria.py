@@ -3,56 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
+from seatrial.checks.resilience import hard
 from seatrial.checks.resilience.calls import are_counted, too_many_calls
 from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.resilience.unmet import unmet
+from seatrial.checks.resilience.violation import Violation
 from seatrial.faults.scenario import Scenario
 from seatrial.faults.scenarios import WITHIN
-from seatrial.formatting import part_of, plural, seconds
+from seatrial.formatting import plural, seconds
 from seatrial.loadgen.estimates import exceeds_share
 from seatrial.loadgen.results import TIMED_OUT
 from seatrial.policy.load import Slo
 
 CRITERIA = (
     "fault-applied", "no-5xx", "degraded-flag", "fallback-value", "needless-fallback", "deadline", "unaffected",
-    "circuit-breaker", "pool", "amplification", "recovery", "leak",
+    "circuit-breaker", "pool", "amplification", "recovery", "leak", "hard-dependency",
 )  # fmt: skip
 NEEDLESS = 0.05  # share of degraded answers that is allowed where the dependency answers in time
 LATE = 0.05  # share of the deadline by which the generator itself may be late
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A criterion that does not hold; ``evaluated`` is False where this could not be decided.
-
-    Attributes:
-        criterion: one of ``CRITERIA``.
-        message: a clause without its subject where there is a count, such as ``got a 5xx status``.
-        count: how many violate the criterion.
-        of: how many were compared; 0 where the message is a clause by itself.
-        noun: what was counted, in the plural.
-        evidence: numbers for the finding.
-        timed: whether it is about time, so that one stall of the machine can violate it.
-    """
-
-    criterion: str
-    message: str
-    count: int = 0
-    of: int = 0
-    noun: str = "requests"
-    evaluated: bool = True
-    evidence: dict[str, Any] = field(default_factory=dict)
-    timed: bool = False
-
-    @property
-    def clause(self) -> str:
-        """The whole clause, such as ``3 of 125 requests (2.4 %) got a 5xx status``."""
-        return f"{part_of(self.count, self.of, self.noun)} {self.message}" if self.of else self.message
 
 
 def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -> Iterator[Violation]:
@@ -63,12 +36,13 @@ def under_fault(scenario: Scenario, observation: Observation, slo: Slo | None) -
     if missed := unmet(scenario, observation):
         yield Violation("fault-applied", missed, evaluated=False)
         return
-    yield from _status(observation)
-    yield from _values(observation)
+    apart = hard.judged(scenario, observation)
+    yield from _status(observation, ~apart)
+    yield from hard.answered(observation) if hard.applies(scenario, observation) else _values(observation)
     late = lateness(observation)
     for violation in (
         _needless_fallback(scenario, observation),
-        _deadline(observation),
+        _deadline(observation, apart),
         *_unaffected(observation, slo),
         _circuit_breaker(scenario, observation),
     ):
@@ -102,15 +76,15 @@ def lateness(observation: Observation) -> str:
     return f"the load generator itself was {seconds(lag)} late (p99); at most {seconds(most)} is allowed"
 
 
-def _status(observation: Observation) -> Iterator[Violation]:
+def _status(observation: Observation, judged: np.ndarray) -> Iterator[Violation]:
     status, outcome = observation.run.status, np.isfinite(observation.seconds)
     unreadable = outcome & (status >= 200) & (status < 300) & ~observation.answered
     for message, wrong in (
-        ("got a 5xx status", status >= 500),
-        ("were refused with a 4xx status", (status >= 400) & (status < 500)),
-        ("were redirected with a 3xx status", (status >= 300) & (status < 400)),
-        ("got an answer that cannot be read", unreadable),
-        ("lost their connection to the service", ~outcome & (observation.run.outcome != TIMED_OUT)),
+        ("got a 5xx status", judged & (status >= 500)),
+        ("were refused with a 4xx status", judged & (status >= 400) & (status < 500)),
+        ("were redirected with a 3xx status", judged & (status >= 300) & (status < 400)),
+        ("got an answer that cannot be read", judged & unreadable),
+        ("lost their connection to the service", judged & ~outcome & (observation.run.outcome != TIMED_OUT)),
     ):
         if count := int(wrong.sum()):
             codes = sorted({int(s) for s in status[wrong] if s})
@@ -173,9 +147,9 @@ def _needless_fallback(scenario: Scenario, observation: Observation) -> Violatio
     return Violation("needless-fallback", message, degraded, of, "answers", evaluated=not starved, timed=True)
 
 
-def _deadline(observation: Observation) -> Violation | None:
+def _deadline(observation: Observation, apart: np.ndarray) -> Violation | None:
     limit = observation.baseline.policy.deadline
-    over = observation.seconds > limit
+    over = (observation.seconds > limit) & ~(apart & np.isinf(observation.seconds))
     never = int((observation.run.outcome == TIMED_OUT).sum())
     if never or exceeds_share(int(over.sum()), len(over), 0.01):
         slowest = f"the slowest took {seconds(observation.seconds.max())}"
@@ -230,6 +204,8 @@ def states(scenario: Scenario, observation: Observation, violations: list[Violat
     found: dict[str, State] = dict.fromkeys(CRITERIA, "met" if applied else "not evaluated")
     if not scenario.whole:
         found["needless-fallback"] = "not evaluated"
+    for name in hard.INSTEAD_OF if hard.applies(scenario, observation) else ("hard-dependency",):
+        found[name] = "not evaluated"
     if not are_counted(scenario, observation):
         found["amplification"] = "not evaluated"
     if not scenario.waits or not policy.circuit_breaker:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from seatrial.checks.grouping import listed
 from seatrial.checks.resilience.calls import calls_per_request
-from seatrial.checks.resilience.criteria import Violation
 from seatrial.checks.resilience.experiment import Experiment
 from seatrial.checks.resilience.observation import Observation
+from seatrial.checks.resilience.violation import Violation
 from seatrial.events import Finding, Measurement
 from seatrial.faults.scenario import Scenario
 
@@ -27,6 +27,8 @@ ADVICE = {
     "circuit-breaker": "Open a circuit breaker when the dependency is slow, not only when it fails.",
     "pool": "Bound the connection pool, overflow included, and refuse quickly when it is empty.",
     "amplification": "Retry in one layer only, once, within a retry budget.",
+    "hard-dependency": "Answer with an error where the dependency fails: 502 or 503, or the status of the step. "
+    "A client takes a success for a good answer.",
     "recovery": "Look for a circuit breaker that stays open, connections that are not replaced, or queues that outlive "
     "the fault.",
     "leak": "Close a connection also when its call is given up, and bound the number of waiting threads.",

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from seatrial.checks.resilience.criteria import Violation, pool, states, under_fault
+from seatrial.checks.resilience import hard
+from seatrial.checks.resilience.criteria import pool, states, under_fault
 from seatrial.checks.resilience.experiment import BURST_REQUESTS, Experiment
 from seatrial.checks.resilience.findings import BURST, findings, measurements
 from seatrial.checks.resilience.monitor import used
 from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.resilience.unmet import moves
+from seatrial.checks.resilience.violation import Violation
 from seatrial.checks.serving.matrix import CLEAN, scenarios_of
 from seatrial.events import Attachment, Evaluated, Event, NotEvaluated
 from seatrial.faults.network import Latency
@@ -59,7 +61,8 @@ def run_scenarios(
             undecided.append(f"The time budget ended before {rest}; raise budget_seconds.")
             break
         observation, violations, recovered = run_scenario(experiment, scenario, limits)
-        compared += int(observation.answered.sum())
+        refused = hard.judged(scenario, observation) & np.isfinite(observation.seconds)
+        compared += int((observation.answered | refused).sum())
         broken[scenario.name] = violations
         yield from measurements(experiment, scenario, observation, recovered)
         undecided += [
@@ -118,6 +121,8 @@ def run_burst(experiment: Experiment) -> tuple[Observation, list[Violation]]:
     with experiment.proxy.fault(slow) as hits:
         observation = replace(experiment.send(schedule), hits=1)
     failed = int((observation.run.status >= 500).sum())
+    if experiment.baseline.policy.hard:  # it was as slow as its time-out, and so may have failed
+        failed = 0
     violations = list(pool(replace(observation, hits=hits.count)))
     if failed:
         violations.append(Violation("no-5xx", "got a 5xx status", failed, len(observation.run)))

@@ -102,6 +102,7 @@ def policy_together(policies: Sequence[FailurePolicy]) -> FailurePolicy:
             "max_amplification": sum(each.max_amplification for each in policies),
             "max_connections": None if None in pools else sum(each or 0 for each in pools),
             "circuit_breaker": False,
+            "hard": any(each.hard for each in policies),
             "cached": any(each.cached for each in policies),
             "faults": faults_together(policies),
             "unaffected": tuple(p for p in first.unaffected if all(p in each.unaffected for each in policies)),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.errors import ReferenceInvalid, RegistryError
+from seatrial.registry.mlflow import unity
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from seatrial.reference.snapshot import Reference
 
 REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts; each has a folder of its own in it
+WRITTEN_BY_CLIENT = "registered_model_meta"  # beside the files of a version, by MLflow's client that downloads it
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
 
 
@@ -23,8 +25,14 @@ def fetch(version: Version, into: Path) -> Path:
 
     shutil.rmtree(into, ignore_errors=True)
     with registry_errors("downloaded", version.uri):
-        source = client().get_model_version_download_uri(version.name, version.number)
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
+        if unity.is_unity():
+            source = version.uri  # credentials for the files are given out by the version's address alone
+        else:
+            source = client(files=True).get_model_version_download_uri(version.name, version.number)
+        there = Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
+    if unity.is_unity():
+        (there / WRITTEN_BY_CLIENT).unlink(missing_ok=True)
+    return there
 
 
 def reference(version: Version, into: Path) -> Reference:
@@ -42,7 +50,7 @@ def reference(version: Version, into: Path) -> Reference:
         raise without_reference(version.uri, without_run=True)
     shutil.rmtree(into, ignore_errors=True)
     with registry_errors("downloaded", f"the reference of {version.uri}"):
-        registry = client()
+        registry = client(files=True)
         stated = registry.get_run(version.run_id).data.tags.get(REFERENCE_TAG)
         there = [a.path for a in registry.list_artifacts(version.run_id, REFERENCE_PATH)]
         if not there:
@@ -73,7 +81,7 @@ def store_reference(reference: Reference, run_id: str) -> None:
 
     Each has a folder of its own, and the tag comes last: of several captures the last whole one counts.
     """
-    registry = client()
+    registry = client(files=True)
     with registry_errors("stored with run", run_id):
         registry.log_artifacts(run_id, str(reference.root), _folder(reference.digest))
         registry.set_tag(run_id, REFERENCE_TAG, reference.digest)

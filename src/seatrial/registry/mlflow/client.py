@@ -9,16 +9,20 @@ from typing import Any
 
 from seatrial.errors import RegistryError
 from seatrial.formatting import without_user
+from seatrial.registry.mlflow import hosted
 from seatrial.registry.mlflow.stores import described, store
 
 SAID = 1_000  # characters of what MLflow says; it is shortened between words
 
 
-def client() -> Any:
+def client(*, files: bool = False) -> Any:
     """Return an MLflow client of the tracking server that ``MLFLOW_TRACKING_URI`` names.
 
+    Args:
+        files: it is to store files or to read them.
+
     Raises:
-        RegistryError: MLflow is not installed.
+        RegistryError: MLflow is not installed, or what it needs for this server.
     """
     try:
         import mlflow
@@ -28,6 +32,7 @@ def client() -> Any:
         raise RegistryError(
             "MLflow is not installed in this environment. Run: pip install mlflow-skinny, or mlflow; any 2.x or 3.x."
         ) from error
+    hosted.check_plugin(files=files)
     return mlflow.MlflowClient()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from seatrial.errors import RegistryError
 from seatrial.registry.capabilities import FixtureLink
+from seatrial.registry.mlflow import unity
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
 
@@ -26,6 +27,10 @@ def store_fixture(version: Version, name: str, digest: str, folder: Path) -> Fix
     Raises:
         RegistryError: the registry does not answer, or the version was registered without a run.
     """
+    if unity.is_open_source():
+        raise RegistryError(
+            f"{version.uri} takes no fixture: the open-source Unity Catalog has no tags in MLflow's client."
+        )
     if not version.run_id:
         raise RegistryError(f"{version.uri} was registered without a run, and a fixture is stored in the model's run.")
     with registry_errors("given a fixture", version.uri):
@@ -35,7 +40,8 @@ def store_fixture(version: Version, name: str, digest: str, folder: Path) -> Fix
         if link is None:
             link = _link(digest, version.run_id)
             registry.log_artifacts(link.run_id, str(folder), link.path)
-        registry.set_model_version_tag(version.name, version.number, TAG + name, f"{link.digest} {link.run_id}")
+        for key, value in unity.written({TAG + name: f"{link.digest} {link.run_id}"}).items():
+            registry.set_model_version_tag(version.name, version.number, key, value)
     return link
 
 
@@ -56,12 +62,15 @@ def _link(digest: str, run_id: str) -> FixtureLink:
 
 
 def _links(registry: Any, name: str) -> list[FixtureLink]:
-    versions = registry.search_model_versions("name = '{}'".format(name.replace("'", "''")), max_results=MOST)
+    if unity.is_unity():
+        versions = unity.changed_since(registry, 0, name)
+    else:
+        versions = registry.search_model_versions("name = '{}'".format(name.replace("'", "''")), max_results=MOST)
     return list(dict.fromkeys(link for version in versions for link in _of(version).values()))
 
 
 def _of(version: Any) -> dict[str, FixtureLink]:
-    tags = {k.removeprefix(TAG): v.split() for k, v in version.tags.items() if k.startswith(TAG)}
+    tags = {k.removeprefix(TAG): v.split() for k, v in unity.read(version.tags).items() if k.startswith(TAG)}
     return {name: _link(*parts) for name, parts in tags.items() if len(parts) == 2}
 
 

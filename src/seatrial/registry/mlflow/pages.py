@@ -8,12 +8,13 @@ by the address. So the kind is set, every link names the mode, and the experimen
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from typing import Any
 from urllib.parse import quote
 
 from seatrial.formatting import without_user
+from seatrial.project import is_hosted
+from seatrial.registry.mlflow import hosted, unity
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.protocol import Version
 from seatrial.sinks.links import Link
@@ -28,17 +29,23 @@ REPORT = "report.html"
 
 
 def run_page(experiment: str, run_id: str, file: str = "") -> str:
-    """Return the part of a run's address after that of the server, or that of a file of the run."""
+    """Return the part of a run's address after that of the server, or of a file of the run; whole on Databricks."""
+    if host := hosted.workspace():
+        return f"{host}/#mlflow/experiments/{experiment}/runs/{run_id}{f'/artifactPath/{file}' if file else ''}"
     return f"#/experiments/{experiment}/runs/{run_id}{f'/artifacts/{file}' if file else ''}{MODE}"
 
 
 def runs_page(experiment: str) -> str:
-    """Return the part of the address of an experiment's table of runs after that of the server."""
+    """Return the part of the address of an experiment's table of runs after that of the server; whole on Databricks."""
+    if host := hosted.workspace():
+        return f"{host}/#mlflow/experiments/{experiment}"
     return f"#/experiments/{experiment}/runs{MODE}"
 
 
 def version_page(name: str, number: str) -> str:
-    """Return the part of a version's address after that of the server."""
+    """Return the part of a version's address after that of the server; whole in the Unity Catalog of Databricks."""
+    if unity.is_unity() and (host := hosted.workspace()):
+        return f"{host}/explore/data/models/{quote(name.replace('.', '/'))}/version/{number}"
     return f"#/models/{quote(name, safe='')}/versions/{number}"
 
 
@@ -65,7 +72,7 @@ def _link(title: str, part: str) -> Link:
     store = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
     if store.startswith(("http://", "https://")):
         return Link(title, f"{without_user(store).rstrip('/')}/{part}")
-    if re.match(r"databricks|uc:", store):
+    if is_hosted(store):
         return Link(title, part)
     command = f"MLFLOW_DISABLE_TELEMETRY=true mlflow server --backend-store-uri {shlex.quote(store)}"
     return Link(title, f"{DEFAULT_ADDRESS}/{part}", without_user(command))

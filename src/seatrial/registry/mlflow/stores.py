@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,11 +39,15 @@ class Listing:
 
 
 def store() -> tuple[str, str]:
-    """Return the address of the registry that MLflow asks, and the variable that names it; both empty by default."""
-    for name in VARIABLES:
-        if value := os.environ.get(name):
-            return value, name
-    return "", ""
+    """Return the address of the registry that MLflow asks, and the variable that names it; both empty by default.
+
+    Beside runs in Databricks, MLflow asks the Unity Catalog of the same workspace unless told otherwise.
+    """
+    registry, tracking = VARIABLES
+    if address := os.environ.get(registry):
+        return address, registry
+    address = os.environ.get(tracking, "")
+    return re.sub("^databricks(?=:|$)", "databricks-uc", address), tracking if address else ""
 
 
 def described() -> str:

@@ -13,13 +13,16 @@ from typing import Any
 
 from seatrial.process import crash_points
 from seatrial.registry.descriptions import with_verdict
+from seatrial.registry.mlflow import unity
 from seatrial.registry.mlflow.client import client, registry_errors
+from seatrial.registry.mlflow.hosted import experiment_of, make_folder
 from seatrial.registry.mlflow.pages import KIND, NOTE, describe_experiment, run_links
 from seatrial.registry.protocol import Version
 from seatrial.sinks.links import Link, links_markdown
 
 MOST_RUNS = 200  # the newest of a version that are read
 PASSED_RUNS = 10  # of those that passed
+NOTE_BYTES = 5_000  # of a tag of a run: what MLflow's protocol promises of every server
 KEY_TAG = "seatrial.key"  # of the run: the key of its verdict
 FIRST = ("seatrial", "seatrial.verdict")  # the tags of a run that MLflow shows first: those that are set first
 DESCRIPTION = 4900  # MLflow cuts a version's description at 5,000 characters
@@ -37,7 +40,7 @@ def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
         RegistryError: the registry does not answer.
     """
     with registry_errors("given its verdict", f"models:/{body['model']}"):
-        registry = client()
+        registry = client(files=True)
         run = _existing_run(registry, body, key) or _created_run(registry, body, key)
         run_id: str = run.info.run_id
         crash_points.point("mid-effect")
@@ -61,6 +64,7 @@ def _experiment(registry: Any, model: str) -> str:
     name = experiment_of(model)
     experiment = registry.get_experiment_by_name(name)
     if experiment is None:
+        make_folder(name)
         try:
             return str(registry.create_experiment(name, tags=KIND))
         except MlflowException:  # another worker was first
@@ -95,11 +99,11 @@ def _log_numbers(registry: Any, run: Any, body: Mapping[str, Any]) -> None:
     run_id, tags = run.info.run_id, dict(body["tags"])
     if dataset := body.get("dataset"):
         context = [InputTag("mlflow.data.context", "validation")]
-        registry.log_inputs(run_id, datasets=[DatasetInput(Dataset(**dataset), context)])
+        _log_inputs(registry, run_id, datasets=[DatasetInput(Dataset(**dataset), context)])
     if body["model_id"]:
         _log_model(registry, run_id, body["model_id"])
     if links := links_markdown([*run_links(run.info.experiment_id, run_id), Link("flow run", body.get("page", ""))]):
-        tags[NOTE] = f"{tags.get(NOTE, '')}\n{links}\n"
+        tags[NOTE] = _with_links(tags.get(NOTE, ""), links)
     registry.log_batch(
         run_id,
         params=[Param(k, v) for k, v in body["params"].items()],
@@ -111,18 +115,28 @@ def _log_numbers(registry: Any, run: Any, body: Mapping[str, Any]) -> None:
         registry.log_batch(run_id, metrics=metrics[start : start + 1000])
 
 
+def _with_links(text: str, links: str) -> str:
+    """Return a note that every server takes, with its links whole."""
+    last = f"\n{links}\n"
+    return text.encode()[: NOTE_BYTES - len(last.encode())].decode(errors="ignore") + last
+
+
 def _log_model(registry: Any, run_id: str, model_id: str) -> None:
     """Log the model as what the run was given; releases before 3 know no such input."""
     try:
         from mlflow.entities import LoggedModelInput
     except ImportError:
         return
-    registry.log_inputs(run_id, models=[LoggedModelInput(model_id)])
+    _log_inputs(registry, run_id, models=[LoggedModelInput(model_id)])
 
 
-def experiment_of(name: str) -> str:
-    """Return the experiment that holds the verdicts of a model."""
-    return f"seatrial/{name}"
+def _log_inputs(registry: Any, run_id: str, **inputs: Any) -> None:
+    """Log what the run was given, where the server has that request: Azure Machine Learning has not."""
+    try:
+        registry.log_inputs(run_id, **inputs)
+    except Exception as error:
+        if getattr(error, "error_code", "") != "ENDPOINT_NOT_FOUND":
+            raise
 
 
 def artifacts(version: Version, name: str, *, most_bytes: int, passed: bool = False) -> Iterator[bytes]:
@@ -179,7 +193,7 @@ def annotate(
     """
     with registry_errors("tagged", version.uri):
         registry = client()
-        for key, value in tags.items():
+        for key, value in unity.written(tags).items() if tags else ():
             registry.set_model_version_tag(version.name, version.number, key, value)
     if not texts:
         return

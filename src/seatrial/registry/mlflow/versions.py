@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from seatrial.errors import UsageError, VersionNotFound
+from seatrial.errors import RegistryError, UsageError, VersionNotFound
+from seatrial.registry.mlflow import unity
 from seatrial.registry.mlflow.client import client, registry_errors, registry_uri
 from seatrial.registry.mlflow.stores import Listing, missing
 from seatrial.registry.protocol import Version
@@ -25,12 +26,14 @@ def resolve(uri: str) -> Version:
     name, number, alias = parts(uri)
     registry = client()
     with registry_errors("looked up", uri):
+        if unity.is_unity() and not unity.answers(number, alias):
+            raise VersionNotFound(_missing(registry, name, number, alias))
         try:
             version = (
                 registry.get_model_version_by_alias(name, alias) if alias else registry.get_model_version(name, number)
             )
         except Exception as error:
-            if getattr(error, "error_code", "") not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            if not _says_missing(error):
                 raise
             raise VersionNotFound(_missing(registry, name, number, alias)) from error
     return _version(version)
@@ -64,8 +67,11 @@ def changed_since(since: float = 0.0, *, model: str = "") -> list[Version]:
     Raises:
         RegistryError: the registry does not answer.
     """
+    if unity.is_unity():
+        with registry_errors("listed", "The versions"):
+            return [_version(v) for v in unity.changed_since(client(), since, model)]
     found: list[Version] = []
-    only = {"filter_string": "name = '{}'".format(model.replace("'", "''"))} if model else {}
+    only = {"filter_string": _only(model)} if model else {}
     with registry_errors("listed", "The versions"):
         registry, token = client(), None
         while True:
@@ -88,9 +94,11 @@ def aliases() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     with registry_errors("listed", "The models"):
         registry, token = client(), None
+        if unity.is_unity():
+            return {name: _aliases(registry.get_registered_model(name)) for name in unity.models(registry)}
         while True:
             page = registry.search_registered_models(max_results=PAGE, page_token=token)
-            found |= {m.name: {a: str(n) for a, n in (m.aliases or {}).items()} for m in page}
+            found |= {m.name: _aliases(m) for m in page}
             token = page.token
             if not token:
                 return found
@@ -104,6 +112,8 @@ def move_alias(version: Version, alias: str) -> bool:
     Raises:
         RegistryError: the registry does not answer.
     """
+    if unity.is_open_source():
+        raise RegistryError(f"{version.uri} was given no alias: {unity.OPEN_SOURCE}.")
     with registry_errors("given an alias", version.uri):
         registry = client()
         registry.set_registered_model_alias(version.name, alias, version.number)
@@ -120,7 +130,7 @@ def _version(version: Any) -> Version:
         aliases=tuple(version.aliases or ()),
         changed=int(version.last_updated_timestamp or 0),
         registry=registry_uri(),
-        tags=dict(version.tags or {}),
+        tags=unity.read(version.tags or {}),
     )
 
 
@@ -130,9 +140,33 @@ def model_id(version: Any) -> str:
     return getattr(version, "model_id", None) or (match[1] if match else "")
 
 
+def _aliases(model: Any) -> dict[str, str]:
+    return {alias: str(number) for alias, number in (model.aliases or {}).items()}
+
+
+def _says_missing(error: Exception) -> bool:
+    """Return whether a registry says that there is no such thing; Unity Catalog has a code of its own for each kind."""
+    codes = {getattr(error, "error_code", ""), (getattr(error, "json", None) or {}).get("error_code", "")}
+    if codes & {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+        return True
+    return unity.is_unity() and any(code in unity.MISSING for code in codes)
+
+
 def _missing(registry: Any, name: str, number: str | None, alias: str | None) -> str:
-    found = Listing(tuple(m.name for m in registry.search_registered_models()))
-    if name in found.models:
-        numbers = {str(v.version): v.run_id or "" for v in registry.search_model_versions(f"name='{name}'")}
-        found = Listing(found.models, numbers, dict(registry.get_registered_model(name).aliases or {}))
+    """Return the message for what is missing; a registry may be too long to list, so the model itself is asked for."""
+    try:
+        found = Listing((name,), _numbers(registry, name), _aliases(registry.get_registered_model(name)))
+    except Exception as error:
+        if not _says_missing(error):
+            raise
+        found = Listing(tuple(m.name for m in registry.search_registered_models()))
     return missing(found, name, number, alias)
+
+
+def _numbers(registry: Any, name: str) -> dict[str, str]:
+    listed = unity.versions(registry, name) if unity.is_unity() else registry.search_model_versions(_only(name))
+    return {str(v.version): v.run_id or "" for v in listed}
+
+
+def _only(name: str) -> str:
+    return "name = '{}'".format(name.replace("'", "''"))

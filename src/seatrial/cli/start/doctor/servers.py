@@ -13,11 +13,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from seatrial.cli.start.doctor.lines import Line, missing, note, ok
-from seatrial.project import MLFLOW_STORE, Project
+from seatrial.project import MLFLOW_STORE, Project, is_hosted
 
 SECONDS = 1.0
 VERSIONS = "SELECT name, COUNT(*) FROM model_versions GROUP BY name ORDER BY name"
 MOST = 5
+HOSTED = "What each server takes is in docs/how-to/managed-mlflow.md."
 
 
 def model_store(project: Project) -> Iterator[Line]:
@@ -31,6 +32,9 @@ def model_store(project: Project) -> Iterator[Line]:
     if uri.startswith(("http://", "https://")):
         advice = "Start the MLflow server, or correct MLFLOW_TRACKING_URI."
         yield _server("models", f"{uri.rstrip('/')}/health", what, advice)
+        return
+    if is_hosted(uri):
+        yield note("models", f"{what} is hosted: it is asked when a version is looked up", HOSTED)
         return
     if not uri.startswith("sqlite:///"):
         yield ok("models", what) if "://" in uri or Path(uri).is_dir() else _empty(project, what)

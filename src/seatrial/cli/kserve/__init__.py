@@ -1,0 +1,1 @@
+"""``seatrial kserve``: a version as an InferenceService of KServe, and its traffic raised by ``verify`` alone."""
