@@ -68,12 +68,12 @@ def test_the_mlflow_registry_conforms(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(tmp_path / "artifacts"))
+    from seatrial.registry.mlflow.client import client
+
     registry = MLflowRegistry()
 
     def register(name, model, reference):
         from mlflow.exceptions import MlflowException
-
-        from seatrial.registry.mlflow.client import client
 
         server = client()
         run = server.create_run(server.get_experiment_by_name("Default").experiment_id)
@@ -85,6 +85,15 @@ def test_the_mlflow_registry_conforms(tmp_path: Path, monkeypatch: pytest.Monkey
         return str(server.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id).version)
 
     testing.registry_conforms(registry, "models", register, tmp_path)
+
+    def read_back(run_id):
+        run = client().get_run(run_id).data
+        files = Path(client().download_artifacts(run_id, "", str(tmp_path / run_id)))
+        content = {p.relative_to(files).as_posix(): p.read_bytes() for p in files.rglob("*") if p.is_file()}
+        return testing.LoggedRun(run.tags["seatrial.verdict"], run.metrics, run.params, content)
+
+    (tmp_path / "runs").mkdir()
+    testing.tracker_conforms(registry.tracker, read_back, tmp_path / "runs")
 
 
 @pytest.mark.parametrize(
