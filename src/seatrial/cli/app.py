@@ -140,7 +140,7 @@ app.command(
 )  # fmt: skip
 app.command(
     "seatrial.cli.plugins:plugins", name="plugins", group=PROJECTS,
-    help="List the installed checks, targets, faults, sinks, registries and fixture sources, with their packages.",
+    help="List the installed extensions: checks, targets, faults, sinks, registries, trackers, fixture sources.",
     help_epilogue=SUCCESS,
 )  # fmt: skip
 app.command(

@@ -18,7 +18,7 @@ from seatrial.sinks.text import neutral
 
 
 def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """List the installed checks, targets, faults, sinks, registries and fixture sources, with their packages.
+    """List the installed extensions: checks, targets, faults, sinks, registries, trackers, fixture sources.
 
     Args:
         json: print JSON.

@@ -49,7 +49,8 @@ def metrics(verdict: Mapping[str, Any]) -> dict[str, float]:
         >>> metrics({"findings": [], "seconds": 2.5, "measurements": [measured]})
         {'findings': 0, 'seconds': 2.5, 'golden/service/agreement': 1.0}
     """
-    found = {"findings": len(verdict["findings"]), "seconds": verdict["seconds"]}
+    errors = sum(each["severity"] == "error" for each in verdict["findings"])
+    found = {"findings": errors, "seconds": verdict["seconds"]}
     for each in verdict["measurements"]:
         place = [each[part] for part in ("check", "stage", "column", "name")]
         found["/".join(filter(None, place))] = each["value"]

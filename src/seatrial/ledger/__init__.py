@@ -4,7 +4,7 @@ from seatrial.ledger.database import url_for
 from seatrial.ledger.jobs import ATTEMPTS
 from seatrial.ledger.leases import renewed
 from seatrial.ledger.migrate import LedgerError
-from seatrial.ledger.outbox import LOG
+from seatrial.ledger.outbox import LOG, POSTPONED
 from seatrial.ledger.overview import Effect, Validation, VersionHistory
 from seatrial.ledger.records import (
     JOB,
@@ -25,6 +25,7 @@ __all__ = [
     "ATTEMPTS",
     "JOB",
     "LOG",
+    "POSTPONED",
     "Effect",
     "Facts",
     "Fenced",

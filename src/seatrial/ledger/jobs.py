@@ -7,7 +7,7 @@ a worker that continues after its lease ran out is fenced. Verdict, end of the j
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from seatrial.ledger import schema
 from seatrial.ledger.records import Facts, Fenced, Job, Registered, Signed, identity
+from seatrial.ledger.rows import job_row, subject_row
 from seatrial.ledger.statements import next_number
 from seatrial.ledger.transactions import LEASE_SECONDS, TEXT_LENGTH, Transactions, pause_seconds, row_of
 from seatrial.process import crash_points
@@ -28,15 +29,33 @@ _job, _verdict, _outbox, _subject = schema.job, schema.verdict, schema.outbox, s
 class Jobs(Transactions):
     """Claim, renew, release and commit jobs."""
 
-    def claim(self, owner: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
-        """Claim the job that has been due longest, of equals the newest version; None when no job is due."""
+    def claim(
+        self, owner: str, lease_seconds: float = LEASE_SECONDS, *, models: Collection[str] | None = None,
+        due_by: float | None = None,
+    ) -> Job | None:  # fmt: skip
+        """Claim the job that has been due longest, of equals the newest version; None when no job is due.
+
+        Args:
+            owner: host and process, for people.
+            lease_seconds: after which another worker may claim it.
+            models: of these registered models alone.
+            due_by: claim only what was due then, seconds since 1970; now by default.
+        """
         with self._writing() as (connection, now):
-            due = select(_job).where(_job.c.state == "open", _job.c.due_at <= now)
+            due = select(_job).where(_job.c.state == "open", _job.c.due_at <= (now if due_by is None else due_by))
+            if models is not None:
+                due = due.where(_job.c.subject.in_(select(_subject.c.id).where(_subject.c.model.in_(models))))
             due = due.order_by(_job.c.due_at, _job.c.rank).limit(1).with_for_update(skip_locked=True)
             row = connection.execute(due).one_or_none()
             if row is None:
                 return None
             return self._take(connection, row, owner, now + lease_seconds)
+
+    def waiting_models(self) -> list[str]:
+        """Return the registered models that have an open job."""
+        named = select(_subject.c.model).join(_job, _job.c.subject == _subject.c.id).where(_job.c.state == "open")
+        with self._reading() as connection:
+            return list(connection.execute(named.distinct()).scalars())
 
     def claim_version(self, version: Registered, owner: str, lease_seconds: float = LEASE_SECONDS) -> Job:
         """Claim a validation that a person started: the version's open job, or a new epoch when it has none.
@@ -54,42 +73,6 @@ class Jobs(Transactions):
                 connection.execute(insert(_job), [job_row(subject, epoch, version, now)])
                 row = connection.execute(mine).one()
             return self._take(connection, row, owner, now + lease_seconds)
-
-    def validate_again(self, versions: Sequence[Registered], *, closed: bool = False) -> int:
-        """Make a new job for each version whose last one has its verdict; return how many.
-
-        Args:
-            versions: the versions.
-            closed: also for those whose last one was closed without a verdict, because somebody cancelled it.
-        """
-        made = 0
-        with self._writing() as (connection, now):
-            for version in versions:
-                subject = identity(version)
-                connection.execute(select(_subject.c.id).where(_subject.c.id == subject).with_for_update())
-                last = select(_job).where(_job.c.subject == subject).order_by(_job.c.epoch.desc()).limit(1)
-                row = connection.execute(last).one()
-                if row.state == "done" or (closed and row.state == "gone"):
-                    connection.execute(insert(_job), [job_row(subject, row.epoch + 1, version, now)])
-                    made += 1
-        return made
-
-    def cancel(self, subject: str, reason: str) -> list[str] | None:
-        """Close the open validations of a version without a verdict; whoever runs one is fenced and commits nothing.
-
-        Args:
-            subject: of the version.
-            reason: kept with them.
-
-        Returns:
-            Host and process of each that was running; None where no validation was open.
-        """
-        opened = select(_job).where(_job.c.subject == subject, _job.c.state == "open").with_for_update()
-        closed = {"state": "gone", "token": _job.c.token + 1, "owner": "", "error": reason[:TEXT_LENGTH]}
-        with self._writing() as (connection, now):
-            rows = connection.execute(opened).all()
-            connection.execute(update(_job).where(_job.c.subject == subject, _job.c.state == "open").values(**closed))
-            return [str(row.owner) for row in rows if row.owner and row.due_at > now] if rows else None
 
     def renew(self, job: Job, lease_seconds: float = LEASE_SECONDS) -> bool:
         """Renew the lease; False when another worker has the job."""
@@ -114,7 +97,7 @@ class Jobs(Transactions):
             if not self._mine(
                 connection,
                 job,
-                due_at=now + pause_seconds(job.attempt),
+                due_at=now + pause_seconds(job.attempt if counted else job.token),
                 owner="",
                 error=error[:TEXT_LENGTH],
                 attempt=spent,
@@ -216,23 +199,6 @@ class Jobs(Transactions):
 
 def _fenced(job: Job) -> Fenced:
     return Fenced(f"The lease on {job.uri} ran out and another worker has claimed it. This result was not written.")
-
-
-def subject_row(subject: str, version: Registered, now: float) -> dict[str, Any]:
-    """Return the row of a version in the table ``subject``."""
-    return {
-        "id": subject, "model": version.name, "version": str(version.number), "created": int(version.created),
-        "run_id": version.run_id, "model_id": version.model_id, "first_seen": now,
-        "scheme": version.scheme,
-    }  # fmt: skip
-
-
-def job_row(subject: str, epoch: int, version: Registered, now: float) -> dict[str, Any]:
-    """Return the row of a new job in the table ``job``."""
-    return {
-        "subject": subject, "epoch": epoch, "state": "open", "due_at": now, "rank": -int(version.created), "token": 0,
-        "attempt": 0, "owner": "", "error": "",
-    }  # fmt: skip
 
 
 def _as_job(row: Any, about: Any) -> Job:

@@ -28,8 +28,9 @@ class Outbox(Transactions):
     """Effects that are open, are claimed with a lease, and end done or dropped; refused ones are parked until asked."""
 
     def next_effect(
-        self, lease_seconds: float = LEASE_SECONDS, *, job: Job | None = None, tried: Collection[int] = ()
-    ) -> OutboxEffect | None:
+        self, lease_seconds: float = LEASE_SECONDS, *, job: Job | None = None, tried: Collection[int] = (),
+        away: Collection[str] = (), due_by: float | None = None,
+    ) -> OutboxEffect | None:  # fmt: skip
         """Claim an effect that is due, for as long as the lease; None when none is due.
 
         The effects of a version are claimed one after the other, in the order of its verdicts. Only one alias effect of
@@ -39,6 +40,8 @@ class Outbox(Transactions):
             lease_seconds: after which another worker may claim it.
             job: claim effects of this job's version alone, postponed ones included, because a person waits for it.
             tried: ids of effects that are not claimed again.
+            away: kinds of effects that are not claimed, because what takes them does not answer.
+            due_by: claim only what was due then, seconds since 1970; now by default.
         """
         earlier, moving = _outbox.alias("earlier"), _outbox.alias("moving")
         with self._writing() as (connection, now):
@@ -54,9 +57,10 @@ class Outbox(Transactions):
                 moving.c.model == _outbox.c.model, moving.c.effect.like("alias%"), moving.c.result == "",
             )  # fmt: skip
             due = select(_outbox).where(_outbox.c.state == "open", ~waits, _outbox.c.id.not_in(tried))
+            due = due.where(_outbox.c.effect.not_in(away))
             due = due.where(or_(_outbox.c.effect.not_like("alias%"), ~busy))
             if job is None:
-                due = due.where(_outbox.c.due_at <= now)
+                due = due.where(_outbox.c.due_at <= (now if due_by is None else due_by))
             else:
                 paused = _outbox.c.result.like(f"{POSTPONED}%")
                 due = due.where(_outbox.c.subject == job.subject, or_(_outbox.c.due_at <= now, paused))
@@ -118,8 +122,11 @@ class Outbox(Transactions):
 
         What a later verdict of the version has overtaken is dropped: its tags and its alias are of another time.
         """
-        later = _verdict.alias("later")
-        overtaken = exists().where(later.c.subject == _outbox.c.subject, later.c.epoch > _outbox.c.epoch)
+        own, later = _verdict.alias("own"), _verdict.alias("later")
+        overtaken = exists().where(
+            own.c.subject == _outbox.c.subject, own.c.epoch == _outbox.c.epoch,
+            later.c.subject == own.c.subject, later.c.number > own.c.number,
+        )  # fmt: skip
         parked, paused = _outbox.c.state == "parked", _outbox.c.result.like(f"{POSTPONED}%")
         with self._writing() as (connection, now):
             stale = update(_outbox).where(parked, overtaken, _outbox.c.effect.not_like(f"{LOG}%"))
@@ -131,7 +138,7 @@ class Outbox(Transactions):
         given_up = {"state": state, "result": reason[:TEXT_LENGTH]}
         with self._writing() as (connection, _):
             self._close(effect, connection=connection, **given_up)
-            if ":" in effect.kind:
+            if effect.tracker:
                 return  # nothing of its verdict follows at this tracker
             later = update(_outbox).where(*row_of(_outbox, effect.version), _outbox.c.id > effect.id)
             later = later.where(_outbox.c.state == "open", ~_of_tracker(_outbox))

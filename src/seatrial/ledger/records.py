@@ -163,6 +163,11 @@ class OutboxEffect:
     attempt: int
     results: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def tracker(self) -> str:
+        """The name of the tracker that it is for, one of the project's; empty for the registry."""
+        return self.kind.partition(":")[2]
+
 
 JOB: ContextVar[Job | None] = ContextVar("seatrial_job", default=None)
 """The claimed job that a validation in this context belongs to; None when a person started it."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from seatrial.events import Outcome
 from seatrial.ledger import schema
 from seatrial.ledger.records import Job, Overtaken, Signed
-from seatrial.ledger.transactions import Transactions
+from seatrial.ledger.transactions import CANCELLED, Transactions
 
 _job, _subject, _verdict, _statement = schema.job, schema.subject, schema.verdict, schema.statement
 
@@ -103,7 +103,7 @@ class Statements(Transactions):
         decided = _verdict.alias("decided")
         ended = select(_job.c.subject, func.max(_job.c.epoch).label("epoch")).group_by(_job.c.subject).subquery()
         rows = (
-            select(_verdict, *_about(), decided.c.outcome.label("decided"), _job.c.state)
+            select(_verdict, *_about(), decided.c.outcome.label("decided"), _job.c.state, _job.c.error)
             .join(last, and_(_verdict.c.subject == last.c.subject, _verdict.c.number == last.c.number))
             .join(_subject, _subject.c.id == _verdict.c.subject)
             .outerjoin(deciding, deciding.c.subject == _verdict.c.subject)
@@ -120,8 +120,13 @@ class Statements(Transactions):
                 newest[row.model] = row
                 if row.decided == Outcome.PASS.value:
                     good[row.model] = row
-            used = {row.subject: row for row in (*newest.values(), *good.values()) if row.state == "done"}
+            used = {row.subject: row for row in (*newest.values(), *good.values()) if _in_use(row)}
             return [_current(connection, row) for row in used.values()]
+
+
+def _in_use(row: Any) -> bool:
+    """Return whether a version is registered still: its last job has a verdict, or somebody cancelled it."""
+    return bool(row.state == "done" or (row.state == "gone" and row.error.startswith(CANCELLED)))
 
 
 def next_number(connection: Connection, job: Job, signed: Signed | None) -> int:

@@ -10,12 +10,14 @@ from sqlalchemy import Connection, delete, select
 from seatrial.ledger import schema
 from seatrial.ledger.database import connect, url_for
 from seatrial.ledger.history import History
-from seatrial.ledger.jobs import Jobs, job_row, subject_row
+from seatrial.ledger.jobs import Jobs
 from seatrial.ledger.migrate import LedgerError, migrate
 from seatrial.ledger.outbox import Outbox
 from seatrial.ledger.overview import Overview
 from seatrial.ledger.records import Registered, identity
+from seatrial.ledger.rows import job_row, subject_row
 from seatrial.ledger.statements import Statements
+from seatrial.ledger.steering import Steering
 from seatrial.ledger.transactions import readable_errors
 
 DELIVERY_RETENTION_SECONDS = 7 * 86_400.0
@@ -24,7 +26,7 @@ CHUNK, MANY = 500, 5_000  # values in one statement (SQLite allows 999); above M
 _job, _subject, _inbox = schema.job, schema.subject, schema.inbox
 
 
-class Ledger(Jobs, Outbox, History, Overview, Statements):
+class Ledger(Jobs, Steering, Outbox, History, Overview, Statements):
     """An open ledger. Several threads may use it, and several processes may open the same one.
 
     Example::

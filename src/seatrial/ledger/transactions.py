@@ -14,6 +14,7 @@ from seatrial.ledger.database import clock
 from seatrial.ledger.migrate import LedgerError
 from seatrial.ledger.records import Job
 
+CANCELLED = "cancelled"  # begins the reason of a job that somebody closed
 TEXT_LENGTH = 2_000  # characters stored of an error or a summary
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 300.0  # before another attempt, doubled each time
 LEASE_SECONDS = 60.0

@@ -150,7 +150,7 @@ class Reconciliation:
 
     def jobs(self, limit: int = 0) -> Iterator[Job]:
         """Claim the versions that are due, one after the other; at most ``limit`` of them where it is not 0."""
-        return reconciling.jobs(self.ledger, limit)
+        return reconciling.jobs(self.ledger, limit, patterns=self.project.models)
 
     def validate(self, job: Job) -> None:
         """Run the project's flow ``validate`` for a claimed version, and see that the job ends somehow."""
@@ -208,7 +208,8 @@ def scan(run: Reconciliation, model: str = "") -> bool:
 
 def _prune(project: Project) -> None:
     """Delete what is old; that it could not be does not end a reconciliation."""
-    get_run_logger().info("Deleted what is old: %s.", prune(project))
+    with contextlib.suppress(OSError):  # of a folder that somebody else deletes meanwhile
+        get_run_logger().info("Deleted what is old: %s.", prune(project))
     with contextlib.suppress(SeatrialError):
         get_run_logger().info("Deleted old flow runs: %s.", prune_runs(project))
 

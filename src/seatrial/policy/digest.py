@@ -48,8 +48,9 @@ def digest_of(files: Mapping[str, bytes]) -> str:
 
 
 def meaning(name: str, content: bytes) -> bytes:
-    """Return what a file says: Python without comments, TOML and JSON as data; any other file, and one that does not
-    parse, as it is.
+    """Return what a file says: Python without comments, TOML, JSON and YAML as data.
+
+    Any other file, and one that does not parse, says what it is.
     """
     suffix = PurePosixPath(name).suffix
     try:
@@ -57,11 +58,22 @@ def meaning(name: str, content: bytes) -> bytes:
             return _canonical(tomllib.loads(content.decode("utf-8")))
         if suffix == ".json":
             return _canonical(json.loads(content))
+        if suffix in (".yaml", ".yml"):
+            return _canonical(_yaml(content))
         if suffix == ".py":
             return _without_comments(content)
     except (ValueError, SyntaxError, tokenize.TokenError, RecursionError):
         pass
     return content
+
+
+def _yaml(content: bytes) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def _canonical(document: object) -> bytes:

@@ -70,7 +70,7 @@ def _unauthorised(ledger: Ledger, project: Project, holder: Version, *, hashing:
         reason = why_unauthorised(ledger, holder, hashing=hashing)
         return "" if reason and _passed_elsewhere(ledger, project, holder, hashing=hashing) else reason
     except RegistryError:
-        if not registry.reachable(registry.of(holder.uri)):
+        if not registry.reachable(holder.uri):
             raise  # of every version that follows too
         return UNKNOWN
 

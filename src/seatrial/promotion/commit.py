@@ -15,7 +15,7 @@ from seatrial import registry
 from seatrial.errors import RegistryError, SeatrialError, UsageError
 from seatrial.events import Outcome, Verdict
 from seatrial.io.files import atomic_write
-from seatrial.ledger import JOB, LOG, Facts, Job, Ledger, Overtaken, Signed, identity
+from seatrial.ledger import JOB, LOG, POSTPONED, Facts, Job, Ledger, Overtaken, Signed, identity
 from seatrial.policy.digest import policy_digest
 from seatrial.policy.service import promotion
 from seatrial.process import crash_points
@@ -23,7 +23,7 @@ from seatrial.project import Project
 from seatrial.promotion import attestation
 from seatrial.promotion.attestation import Link
 from seatrial.promotion.code import Code, changes, read_code
-from seatrial.promotion.effects import ALIAS, DESCRIBE, POSTPONED, TAGS, apply
+from seatrial.promotion.effects import ALIAS, DESCRIBE, TAGS, apply
 from seatrial.promotion.envelope import open_envelope
 from seatrial.promotion.evidence import archive, bound, digest_of, files_of
 from seatrial.promotion.head import renew_heads
@@ -208,10 +208,10 @@ def _apply_now(ledger: Ledger, job: Job, state: Path) -> str:
         if all(state == "done" for state, _ in effects.values()):
             _tell(problems)
             return effects[LOG][1]
-        postponed = [problem for problem in problems if POSTPONED in problem and f"'{LOG}:" not in problem]
+        postponed = [found for state, found in effects.values() if state == "open" and found.startswith(POSTPONED)]
         if postponed or time.monotonic() > until:
             why = postponed[0] if postponed else "Another worker is applying its effects."
-            raise RegistryError(f"The verdict is in the ledger, but not all of it is in MLflow yet. {why}")
+            raise RegistryError(f"The verdict is in the ledger, but not all of it is in the registry yet. {why}")
         time.sleep(0.2)
 
 

@@ -24,6 +24,7 @@ from seatrial.registry.unavailable import is_unavailable
 
 TAGS, DESCRIBE, ALIAS = "tags", "describe", "alias"
 POSTPONED = " was postponed: "  # in the message of an effect that is tried again
+LONGEST = 300  # attempts, about a day: what answers nothing but errors for so long refuses
 TRIES = 20  # of an effect that a reachable registry or tracker refuses
 
 
@@ -40,8 +41,8 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
         job: apply those of its version alone, each once.
         lease_seconds: on one effect; renewed while it is applied.
     """
-    problems, tried = list[str](), set[int]()
-    while (effect := ledger.next_effect(lease_seconds, job=job, tried=tried)) is not None:
+    problems, tried, away, begun = list[str](), set[int](), set[str](), ledger.now()
+    while effect := ledger.next_effect(lease_seconds, job=job, tried=tried, away=away, due_by=begun):
         if job is not None:
             tried.add(effect.id)  # the person who waits gets the reason, and a worker tries again later
         try:
@@ -53,14 +54,15 @@ def apply(ledger: Ledger, state: Path, *, job: Job | None = None, lease_seconds:
             problems.append(str(error))
         except Exception as error:  # noqa: BLE001  whatever it was, the effect waits and is tried again
             problems.append(_not_applied(ledger, effect, error))
+            if effect.tracker and is_unavailable(error):
+                away.add(effect.kind)  # each of its effects would wait as long
     return problems
 
 
 def _applied(ledger: Ledger, state: Path, effect: OutboxEffect, lease_seconds: float) -> str:
-    kind, _, tracker = effect.kind.partition(":")
     name = f"lease of '{effect.kind}' of {effect.version.uri}"
     with renewed(lambda: ledger.renew_effect(effect, lease_seconds), lease_seconds, name):
-        return _log_to(tracker, state, ledger, effect) if tracker else _HANDLERS[kind](ledger, effect)
+        return _log_to(state, ledger, effect) if effect.tracker else _HANDLERS[effect.kind](ledger, effect)
 
 
 def resume(project: Project) -> tuple[list[str], list[str]]:
@@ -100,9 +102,9 @@ def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
 
 def _is_refused(effect: OutboxEffect, error: Exception) -> bool:
     """Return whether the backend answers and will not have the effect; while it is away, the effect waits."""
-    if is_unavailable(error):
+    if is_unavailable(error) and effect.attempt < LONGEST:
         return False
-    return ":" in effect.kind or registry.reachable(registry.of(effect.version.uri))
+    return bool(effect.tracker) or registry.reachable(effect.version.uri)
 
 
 def _log(ledger: Ledger, effect: OutboxEffect) -> str:
@@ -112,10 +114,10 @@ def _log(ledger: Ledger, effect: OutboxEffect) -> str:
         return store.log_run(effect.body, Path(folder), effect.key) if store else ""
 
 
-def _log_to(tracker: str, state: Path, ledger: Ledger, effect: OutboxEffect) -> str:
+def _log_to(state: Path, ledger: Ledger, effect: OutboxEffect) -> str:
     with tempfile.TemporaryDirectory(prefix="seatrial-verdict-") as folder:
         unpack(ledger.evidence(effect), Path(folder))
-        return registry.tracker(tracker, state).log_run(effect.body, Path(folder), effect.key)
+        return registry.tracker(effect.tracker, state).log_run(effect.body, Path(folder), effect.key)
 
 
 def _tag(_: Ledger, effect: OutboxEffect) -> str:

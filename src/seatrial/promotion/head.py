@@ -84,7 +84,7 @@ def renew_heads(ledger: Ledger, project: Project, subject: str = "") -> list[str
                 here.annotate(there, {TAG: text})
         except RegistryError as error:
             problems.append(f"The signed head of {version.uri} could not be renewed: {error}")
-            if not registry.reachable(here):
+            if not registry.reachable(version.uri):
                 break
             continue
         ledger.record_head(version.subject, number, expires_at)

@@ -7,7 +7,8 @@ from registry and ledger alone.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import fnmatch
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from seatrial.promotion.envelope import InvalidEnvelope
 from seatrial.promotion.triggers import polling
 from seatrial.registry.unavailable import is_unavailable
 
+LONGEST = 300  # attempts, about a day: what the environment gives no other answer to for so long is the version's
 LEASE_SECONDS = 60.0  # renewed every third of it; the job of a dead worker is due after one
 
 
@@ -108,12 +110,22 @@ def _service_folder(statement: bytes) -> str:
     return ""
 
 
-def jobs(ledger: Ledger, most: int = 0, lease_seconds: float = LEASE_SECONDS) -> Iterator[Job]:
-    """Claim due jobs one after the other; at most ``most`` of them, or all if that is 0."""
-    claimed = 0
+def jobs(
+    ledger: Ledger, most: int = 0, lease_seconds: float = LEASE_SECONDS, *, patterns: Sequence[str] = ("*",)
+) -> Iterator[Job]:
+    """Claim one after the other the jobs that are due now; what becomes due meanwhile is for the next run.
+
+    Args:
+        ledger: has the jobs.
+        most: of them; 0 for all.
+        lease_seconds: of each.
+        patterns: of the project's registered models; other projects may share the ledger.
+    """
+    claimed, begun = 0, ledger.now()
     while not most or claimed < most:
         crash_points.point("before-claim")
-        job = ledger.claim(owner(), lease_seconds)
+        ours = [name for name in ledger.waiting_models() if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
+        job = ledger.claim(owner(), lease_seconds, models=ours, due_by=begun)
         if job is None:
             return
         claimed += 1
@@ -152,7 +164,7 @@ def attempt(
     except LedgerError:
         raise  # the lease runs out by itself
     except Exception as error:  # noqa: BLE001  whatever it was, the version gets its verdict
-        counted = not _is_environment_error(error, job)
+        counted = job.token >= LONGEST or not _is_environment_error(error, job)
         return _failed(ledger, project, job, f"{type(error).__name__}: {error}", counted=counted)
     except BaseException:
         with contextlib.suppress(Fenced, LedgerError):
@@ -196,7 +208,7 @@ def _is_environment_error(error: BaseException | None, job: Job) -> bool:
     while error is not None:
         if isinstance(error, httpx.HTTPError):
             return True
-        if isinstance(error, RegistryError) and not registry.reachable(registry.of(job.uri)):
+        if isinstance(error, RegistryError) and not registry.reachable(job.uri):
             return True
         error = error.__cause__ or error.__context__
     return False

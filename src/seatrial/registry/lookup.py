@@ -101,10 +101,13 @@ def present(uri: str) -> Version | None:
         return None
 
 
-def reachable(registry: Registry) -> bool:
-    """Return whether a registry answers: it is asked for what is to be registered tomorrow."""
+def reachable(uri: str) -> bool:
+    """Return whether the registry of an address answers: it is asked for what is to be registered tomorrow.
+
+    The look-up of the version itself may be all that fails.
+    """
     try:
-        registry.changed_since((time.time() + DAY) * 1000)
+        of(uri).changed_since((time.time() + DAY) * 1000)
     except Exception:  # noqa: BLE001  any failure is the answer
         return False
     return True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import re
+import socket
 from collections.abc import Iterator
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
 AWAY = frozenset(
     {
         errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ETIMEDOUT, errno.EHOSTUNREACH,
@@ -38,13 +39,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _says_so(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in FULL | AWAY:
         return True
-    if isinstance(error, ConnectionError | TimeoutError):
+    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
         return True
     if getattr(error, "error_code", None) in _CODES:
         return True

@@ -18,7 +18,8 @@ LEFTOVER_DAYS = 2.0  # after which a temporary folder of ours belongs to nobody:
 
 
 MADE = (  # the kinds of temporary folders that a validation makes
-    "again", "artifacts", "elsewhere", "evidence", "mutant", "reference", "service", "trial", "verdict", "verify",
+    "again", "artifacts", "clearml", "deploy", "elsewhere", "evaluate", "evidence", "fixture", "kfp", "mutant",
+    "reference", "service", "trial", "verdict", "verify",
 )  # fmt: skip
 
 
@@ -75,19 +76,27 @@ def _results(reports: Path) -> list[Path]:
 def _too_many(newest_first: Iterable[Path], most: int, since: float, total_bytes: int) -> Iterator[Path]:
     size = 0
     for kept, folder in enumerate(newest_first, 1):
-        size += _size(folder)
-        if kept > most or size > total_bytes or _changed(folder) < since:
+        own = _size(folder)
+        if kept > most or size + own > total_bytes or _changed(folder) < since:
             yield folder
+        else:
+            size += own
 
 
 def _ours(temporary: Path) -> list[Path]:
     """Return the temporary folders that this user's validations made; those of others are not among them."""
     found = (each for name in MADE for each in temporary.glob(f"seatrial-{name}-*"))
-    return [each for each in found if each.is_dir() and not each.is_symlink() and each.stat().st_uid == os.getuid()]
+    return [each for each in found if each.is_dir() and not each.is_symlink() and _is_ours(each)]
+
+
+def _is_ours(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return folder.stat().st_uid == os.getuid()
+    return False
 
 
 def _folders(parent: Path) -> list[Path]:
-    if not parent.is_dir():
+    if not parent.is_dir() or parent.is_symlink():
         return []
     return [each for each in parent.iterdir() if each.is_dir() and not each.is_symlink()]
 
@@ -100,7 +109,8 @@ def _changed(folder: Path) -> float:
 
 def _size(folder: Path) -> int:
     size = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            size += path.lstat().st_size if path.is_file() and not path.is_symlink() else 0
+    for parent, _, files in os.walk(folder):  # what vanishes meanwhile has no size
+        for name in files:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(parent, name)).st_size
     return size

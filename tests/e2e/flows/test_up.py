@@ -370,7 +370,7 @@ def test_two_projects_and_a_stranger_live_side_by_side(up: Up, failed: dict[str,
     for each in about:
         if "process died" in each["name"]:
             related = json.dumps(each["trigger"]["match_related"])
-            assert f"prefect.tag.project:{each['name'].split()[1]}" in related
+            assert f"prefect.tag.seatrial:{each['name'].split()[1]}" in related
     ran("undeploy")
     assert there() == before
     assert "Nothing of project 'other' is on" in ran("undeploy")

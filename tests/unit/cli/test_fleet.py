@@ -181,7 +181,11 @@ def test_who_is_cancelled_writes_nothing(ledger: Ledger, run: Run) -> None:
     assert run("cancel", "payments/1")[0] == 1
     assert "closed without a verdict: cancelled by " in run("status")[1]
     assert "will be validated by the next" in run("rerun", "models:/payments/1")[1]
-    assert "has an open validation already" in run("rerun", "models:/payments/1")[1]
     claimed = ledger.claim("host:1")
     assert claimed is not None
     assert claimed.epoch == 1
+    assert "is being validated" in run("rerun", "models:/payments/1")[1]
+    ledger.release(claimed, "the registry is down", counted=False)
+    assert ledger.claim("host:1") is None, "it waits"
+    assert "will be validated by the next" in run("rerun", "models:/payments/1")[1]
+    assert ledger.claim("host:1") is not None, "and does not wait any more"

@@ -712,3 +712,53 @@ def test_a_lease_lasts_as_long_as_its_holder_works(ledger):
     ledger.offset_seconds += LEASE + 1
     assert ledger.next_effect(LEASE).token == effect.token + 1
     assert not ledger.renew_effect(effect, LEASE)
+
+
+def test_a_parked_effect_gives_way_to_the_newest_verdict_by_number(ledger):
+    """One that a person started may be committed before a job that began earlier: numbers count, not epochs."""
+    first = versions(1)[0]
+    ledger.observe([first])
+    slow, by_hand = ledger.claim("a"), ledger.claim_version(first, "b")
+    assert (slow.epoch, by_hand.epoch) == (0, 1)
+    ledger.commit(by_hand, PASS, EFFECTS, b"files")
+    ledger.park_effect(ledger.next_effect(), "refused")
+    ledger.commit(slow, FAIL, EFFECTS[:2], b"files")
+    newest = ledger.next_effect()
+    assert newest.version.epoch == 0
+    ledger.park_effect(newest, "refused")
+    assert ledger.resume_effects() == 3, "all of the newest verdict, and the run of the one before"
+    left = {(effect.version.epoch, effect.kind) for effect in claimed(ledger)}
+    assert left == {(0, "log-run"), (0, "tags"), (1, "log-run")}
+
+
+def claimed(ledger):
+    """Claim and complete whatever is due, in order."""
+    found = []
+    while (effect := ledger.next_effect()) is not None:
+        ledger.complete_effect(effect, "done")
+        found.append(effect)
+    return found
+
+
+def test_a_claim_takes_what_was_due_then_and_is_of_these_models(ledger):
+    """What becomes due meanwhile is for the next run; what another project registered is not taken."""
+    ledger.observe([replace(versions(1)[0], name="theirs"), versions(2)[1]])
+    begun = ledger.now()
+    assert sorted(ledger.waiting_models()) == ["payments", "theirs"]
+    job = ledger.claim("a", models=["payments"], due_by=begun)
+    assert job.name == "payments"
+    ledger.release(job, "down", counted=False)
+    ledger.offset_seconds += 400
+    assert ledger.claim("a", models=["payments"], due_by=begun) is None
+    assert ledger.claim("a", models=["payments"]).token == job.token + 1
+
+
+def test_the_pause_grows_when_nothing_is_counted(ledger):
+    """An environment that stays away is asked less and less often."""
+    ledger.observe(versions(1))
+    for pause in (10, 20, 40, 80):
+        job = ledger.claim("a")
+        ledger.release(job, "down", counted=False)
+        ledger.offset_seconds += pause - 2
+        assert ledger.claim("a") is None
+        ledger.offset_seconds += 4

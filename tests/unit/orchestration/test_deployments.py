@@ -34,7 +34,7 @@ def test_every_deployment_and_its_pool_carry_the_name(shop: Project) -> None:
     found = names.deployments_of(shop, declared)["deployments"]
     assert [each["name"] for each in found] == [f"shop-{each['name']}" for each in declared["deployments"]]
     assert {each["work_pool"]["name"] for each in found} == {"seatrial-shop"}
-    assert all("project:shop" in each["tags"] for each in found)
+    assert all("seatrial:shop" in each["tags"] for each in found)
     triggers = [trigger["name"] for each in found for trigger in each.get("triggers", ())]
     assert triggers == ["seatrial shop - a version was registered"]
     assert declared == packaged_file("prefect.yaml"), "what was read is not changed"
@@ -54,7 +54,7 @@ def test_automations_are_about_the_projects_own_runs(shop: Project) -> None:
     for each in found:
         related = each["trigger"]["match_related"]
         first = related[0] if isinstance(related, list) else related
-        assert first == {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.project:shop"}
+        assert first == {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.seatrial:shop"}
 
 
 @pytest.mark.parametrize(

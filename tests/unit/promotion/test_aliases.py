@@ -27,6 +27,7 @@ class Shelf:
     gone: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     downloaded: list[str] = field(default_factory=list)
+    breaks: bool = False
     down: bool = False
 
     def aliases(self) -> Mapping[str, Mapping[str, str]]:
@@ -34,19 +35,20 @@ class Shelf:
 
     def resolve(self, uri: str) -> Version:
         self.asked.append(uri)
+        if self.down:
+            raise RegistryError("The registry is down.")
         name, _, number = uri.removeprefix("models:/").partition("/")
         if not number:
             raise VersionNotFound(uri)
         return Version(name, number, int(number), "run", "")
 
     def changed_since(self, since: float = 0.0, *, model: str = "") -> list[Version]:
-        if self.down:
-            raise RegistryError("The registry is down.")
         return []
 
     def fetch(self, version: Version, into: Path) -> Path:
         self.downloaded.append(version.uri)
         if version.uri in self.gone:
+            self.down = self.breaks
             raise RegistryError(f"{version.uri} could not be downloaded.")
         into.mkdir(parents=True)
         (into / "model.txt").write_text(version.name)
@@ -67,6 +69,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     made = Shelf({"shop-a": both, "shop-b": both, "other": both, "shop-bare": {"stable": "1"}})
     monkeypatch.setattr(registry, "named", lambda _: made)
     monkeypatch.setattr(registry, "of", lambda _: made)
+    monkeypatch.setattr(registry, "reachable", lambda _: not made.down)
     monkeypatch.setattr(registry, "present", made.resolve)
     return made
 
@@ -113,6 +116,6 @@ def test_a_version_that_cannot_be_downloaded_does_not_stop_the_watch(
 def test_a_registry_that_is_down_ends_the_watch(shelf: Shelf, ledger: Ledger, project: Project) -> None:
     """It says nothing about any version."""
     shelf.gone.add("models:/shop-a/1")
-    shelf.down = True
+    shelf.breaks = True
     with pytest.raises(RegistryError, match="could not be downloaded"):
         check_aliases(ledger, project, hashing=True)

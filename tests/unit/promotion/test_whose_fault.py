@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import botocore.exceptions
@@ -27,7 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     (tmp_path / "pyproject.toml").write_text('[tool.seatrial]\npipeline = "p.py:p"\n')
     (tmp_path / "p.py").write_text("p = None\n")
     monkeypatch.setattr(registry, "present", lambda _: VERSION)
-    monkeypatch.setattr(registry, "of", lambda _: SimpleNamespace(changed_since=lambda *_: []))
+    monkeypatch.setattr(registry, "reachable", lambda _: True)
     monkeypatch.delenv("SEATRIAL_LEDGER_URL", raising=False)
     return Project.find(tmp_path)
 

@@ -40,10 +40,11 @@ def known_versions(ledger: Ledger, version: str) -> list[VersionHistory]:
     Raises:
         UsageError: not a version, or one that the ledger does not know, with the nearest one.
     """
-    name, _, number = version.partition(":/")[2].rpartition("/") if ":/" in version else version.rpartition("/")
+    scheme, _, rest = version.rpartition(":/")
+    name, _, number = rest.rpartition("/")
     if not name or not number:
         raise UsageError(f"'{version}' is not a version. Write models:/NAME/VERSION or NAME/VERSION.")
-    if found := ledger.overview(name, number):
+    if found := [each for each in ledger.overview(name, number) if scheme in ("", each.scheme)]:
         return found
     known = sorted({f"{each.name}/{each.number}" for each in ledger.overview(most=500)})
     raise UsageError(

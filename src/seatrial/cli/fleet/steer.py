@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from seatrial.cli.preflight.servers import check_ledger
 from seatrial.errors import EXIT_FAIL, EXIT_PASS
 from seatrial.ledger import Ledger
 from seatrial.project import Project
+from seatrial.promotion.commit import owner
 
 
 def rerun(*versions: str, project: Path = Path(), quiet: Flag = False) -> int:
@@ -27,11 +27,12 @@ def rerun(*versions: str, project: Path = Path(), quiet: Flag = False) -> int:
     here.activate()
     check_ledger()
     lines = []
-    for found in [registry.resolve(uri) for uri in versions]:
-        with Ledger.of(here.state) as ledger:
-            made = ledger.observe([found]) or ledger.validate_again([found], closed=True)
-        what = "will be validated by the next 'seatrial reconcile'" if made else "has an open validation already"
-        lines.append(f"{found.uri} {what}.")
+    resolved = [registry.resolve(uri) for uri in versions]
+    with Ledger.of(here.state) as ledger:
+        for found in resolved:
+            made = ledger.observe([found]) or ledger.validate_again([found], closed=True) or ledger.hurry(found)
+            what = "will be validated by the next 'seatrial reconcile'" if made else "is being validated"
+            lines.append(f"{found.uri} {what}.")
     if not quiet:
         print("\n".join(lines))  # noqa: T201
     return EXIT_PASS
@@ -50,7 +51,7 @@ def cancel(version: str, *, project: Path = Path(), quiet: Flag = False) -> int:
     check_ledger()
     with Ledger.of(here.state) as ledger:
         found = known_versions(ledger, version)[0]
-        owners = ledger.cancel(found.subject, f"cancelled by {getpass.getuser()}")
+        owners = ledger.cancel(found.subject, f"by {owner()}")
     if owners is None:
         line = f"{found.uri} has no open validation. What there was: seatrial history {found.uri}"
     else:

@@ -12,7 +12,7 @@ from seatrial.orchestration.deployments import names, notify, on_prefect
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
 from seatrial.promotion import reconcile as reconciling
-from seatrial.promotion.triggers import mlflow, webhook
+from seatrial.promotion.triggers import mlflow, polling, webhook
 from seatrial.promotion.triggers.delivery import Delivery
 from seatrial.registry.capabilities import SendsWebhooks
 
@@ -50,7 +50,13 @@ def deploy(
             'write to them. Name its own in pyproject.toml: [tool.seatrial] models = ["payments"]. If the registry is '
             "this project's alone: seatrial deploy --all-models"
         )
-    addresses = notify.wanted(notifications)
+    addresses, here = notify.wanted(notifications), registry.named(project.registry)
+    if receiver and not isinstance(here, SendsWebhooks):
+        raise ProjectError(
+            f"The registry of '{project.registry}:' sends no webhooks. Omit --receiver: the schedule finds new "
+            "versions within a minute."
+        )
+    started = _start(project, since)
     on_prefect.create_pool(names.pool(project))
     file, deployed = on_prefect.create_deployments(project)
     own = file == project.root / on_prefect.PREFECT_FILE
@@ -59,16 +65,10 @@ def deploy(
     lines += [f"Automation: {name}." for name in on_prefect.create_automations(project)]
     lines += [f"Notification: {name}." for name in notify.create(project, addresses)]
     lines.append(f"Work pool: {names.pool(project)}. To start a worker of it: seatrial worker")
-    lines += filter(None, [outdated_flows(project), _start(project, since)])
-    if receiver:
+    lines += filter(None, [outdated_flows(project), started])
+    if receiver and isinstance(here, SendsWebhooks):
         address = receiver.rstrip("/") + mlflow.PATH
-        found = registry.named(project.registry)
-        if not isinstance(found, SendsWebhooks):
-            raise ProjectError(
-                f"The registry of '{project.registry}:' sends no webhooks. Omit --receiver: the schedule finds new "
-                "versions within a minute."
-            )
-        found.put_webhook(project.name, address, webhook.secret(project.state).decode())
+        here.put_webhook(project.name, address, webhook.secret(project.state).decode())
         lines.append(f"Webhook of '{project.registry}:' to {address}.")
     else:
         lines.append("Without --receiver there is no webhook; the schedule finds new versions within a minute.")
@@ -80,7 +80,7 @@ def _start(project: Project, since: str) -> str:
     from seatrial.ledger import Ledger
 
     with Ledger.of(project.state) as ledger:
-        if not since and ledger.watermarks():
+        if not since and polling.START in ledger.watermarks():
             return ""
         reconciling.start(ledger, since or "now")
     if since:

@@ -26,7 +26,7 @@ def pool(project: Project) -> str:
 
 def tag(project: Project) -> str:
     """Return the tag of everything that is the project's on a Prefect server."""
-    return f"project:{project.name}"
+    return f"seatrial:{project.name}"
 
 
 def deployment(project: Project, name: str) -> str:

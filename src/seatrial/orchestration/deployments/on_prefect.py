@@ -38,12 +38,13 @@ def create_pool(name: str) -> None:
             )
 
 
-def remove(prefix: str, tag: str, pool: str, blocks: Sequence[str] = ()) -> list[str]:
+def remove(prefix: str, tag: str, own: str, pool: str, blocks: Sequence[str] = ()) -> list[str]:
     """Remove automations, deployments, blocks and a work pool; return what was there.
 
     Args:
         prefix: of the automations' names.
         tag: of the deployments.
+        own: how their names begin; a stranger may use the tag.
         pool: name of the work pool.
         blocks: names of the blocks.
     """
@@ -57,7 +58,7 @@ def remove(prefix: str, tag: str, pool: str, blocks: Sequence[str] = ()) -> list
                 prefect.delete_automation(automation.id)
                 removed.append(f"automation '{automation.name}'")
         ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[tag]))
-        while found := prefect.read_deployments(deployment_filter=ours):
+        while found := [d for d in prefect.read_deployments(deployment_filter=ours) if d.name.startswith(own)]:
             for deployment in found:
                 prefect.delete_deployment(deployment.id)
                 removed.append(f"deployment '{deployment.name}'")

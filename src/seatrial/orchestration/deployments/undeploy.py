@@ -28,7 +28,9 @@ def undeploy(directory: Path) -> list[str]:
     url = prefect_api.api_url()
     project.activate()
     blocks = [names.block(project, kind) for kind in notify.KINDS]
-    removed = on_prefect.remove(names.prefix(project), names.tag(project), names.pool(project), blocks)
+    removed = on_prefect.remove(
+        names.prefix(project), names.tag(project), names.deployment(project, ""), names.pool(project), blocks
+    )
     lines = [f"Removed from {url}: {each}." for each in removed]
     found = registry.named(project.registry)
     if isinstance(found, SendsWebhooks) and found.remove_webhook(project.name):

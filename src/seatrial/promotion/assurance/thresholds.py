@@ -12,6 +12,7 @@ from typing import Any
 from seatrial.formatting import without_user
 from seatrial.pipeline import SERVICE
 from seatrial.policy.consumers import FOLDER
+from seatrial.policy.graph import GRAPHS
 from seatrial.policy.refusals import literal
 from seatrial.policy.service import FILE
 from seatrial.promotion.assurance.mapping import OTHER, every_setting, settings_of
@@ -21,7 +22,7 @@ OF_A_STAGE = ("tolerances", "expectations", "quality")
 TABLES_OF_TABLES = ("dependencies", "checks")
 LONG = 400  # characters of a value that are shown
 STAR, IN_CODE = "*", "set by other code of the file"
-STAGE, EXAMPLE = "STAGE", f"{FOLDER}/"  # in the map
+STAGE, EXAMPLE, GRAPH = "STAGE", f"{FOLDER}/", "graph"  # in the map
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Declared:
     @property
     def id(self) -> str:
         """What results refer to it by."""
-        return neutral(self.file if self.name == EXAMPLE else f"{self.file}: {self.name}")
+        return neutral(self.file if self.name in (EXAMPLE, GRAPH) else f"{self.file}: {self.name}")
 
 
 def declared(files: Mapping[str, bytes]) -> tuple[Declared, ...]:
@@ -60,6 +61,8 @@ def declared(files: Mapping[str, bytes]) -> tuple[Declared, ...]:
             found += filter(_judges, _tables(tomllib.loads(content.decode("utf-8"))))
         elif path.suffix == ".py" and len(path.parts) == 1:
             found += _settings(name, path.stem, ast.parse(content))
+        elif name in GRAPHS:
+            found.append(Declared(name, GRAPH, "the steps of an InferenceGraph"))
         elif path.parts[0] == FOLDER:
             found.append(Declared(name, EXAMPLE, "what a consumer relies on"))
     return tuple({each.id: each for each in found}.values())
@@ -75,7 +78,7 @@ def _is(setting: Declared, pattern: str, stage: str | None) -> bool:
     if pattern.startswith(f"{STAGE}."):
         mine = stage in (table, SERVICE, None)  # the service, and the whole path, are judged by all stages' files
         return setting.file.endswith(".py") and last == pattern.removeprefix(f"{STAGE}.") and mine
-    if pattern == setting.name == EXAMPLE:
+    if pattern == setting.name and pattern in (EXAMPLE, GRAPH):
         return True
     if setting.file != FILE:
         return False

@@ -83,7 +83,7 @@ def start_from(since: str, now: float) -> dict[str, float]:
         {'start': 1769817600000.0, 'listed': 0.0}
     """
     if since == "now":
-        at = now
+        at = now - SLACK_SECONDS  # the registry's clock may be behind
     elif since == "all":
         at = 0.0
     else:

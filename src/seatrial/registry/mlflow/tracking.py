@@ -85,7 +85,9 @@ def _existing_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
 def _created_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
     first_seen = {name: body["tags"][name] for name in FIRST if name in body["tags"]}
     tags = first_seen | ({KEY_TAG: key} if key else {})
-    run = registry.create_run(_experiment(registry, body["model"]), run_name=body["name"], tags=tags)
+    run = registry.create_run(
+        _experiment(registry, body["model"]), run_name=body["name"], tags=tags, start_time=body["at"]
+    )
     first = _existing_run(registry, body, key)
     if first is None or first.info.run_id == run.info.run_id:
         return run

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from seatrial.errors import ProjectError
 from seatrial.registry.mlflow.client import client, registry_errors
+from seatrial.registry.mlflow.stores import is_server, store
 
 WEBHOOK = "seatrial-"  # and the project
 EVENTS = ["model_version.created"]
@@ -25,7 +25,7 @@ def put_webhook(project: str, url: str, secret: str) -> None:
         ProjectError: ``MLFLOW_TRACKING_URI`` names no server: only a server sends webhooks.
         RegistryError: the server does not answer, or refuses the address.
     """
-    if not _is_server():
+    if not is_server(store()[0]):
         raise ProjectError("MLFLOW_TRACKING_URI names no MLflow server, and only a server sends webhooks.")
     settings: dict[str, Any] = {"url": url, "events": EVENTS, "description": TEXT, "secret": secret, "status": "ACTIVE"}
     with registry_errors("given its webhook", "the registry"):
@@ -45,7 +45,7 @@ def remove_webhook(project: str) -> bool:
     Raises:
         RegistryError: the server does not answer.
     """
-    if not _is_server():
+    if not is_server(store()[0]):
         return False
     with registry_errors("freed of its webhook", "the registry"):
         registry = client()
@@ -57,8 +57,3 @@ def remove_webhook(project: str) -> bool:
 
 def _ours(registry: Any, project: str) -> list[Any]:
     return [each for each in registry.list_webhooks() if each.name == f"{WEBHOOK}{project}"]
-
-
-def _is_server() -> bool:
-    where = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
-    return where.startswith(("http://", "https://"))

@@ -16,7 +16,7 @@ from typing import Any
 from seatrial.errors import RegistryError, UsageError
 from seatrial.formatting import without_user
 
-SECONDS = 100.0  # of one process; the lease of an effect is 120
+SECONDS = 100.0  # of one process, unless it stores what may be large
 SHOWN = 1_000  # characters of what W&B says
 PASSED_ON = frozenset(
     f"WANDB_{name}"
@@ -64,7 +64,7 @@ def ask(action: str, folder: Path, **arguments: Any) -> dict[str, Any]:
     last = done.stdout.strip().rpartition("\n")[2]
     reply = json.loads(last) if last.startswith("{") else {"error": done.stderr.strip().rpartition("\n")[2]}
     if "error" in reply:
-        raise refused(reply["error"])
+        raise refused(reply["error"]) from (ConnectionError(reply["error"]) if reply.get("away") else None)
     return dict(reply)
 
 
@@ -88,7 +88,7 @@ def run(command: Sequence[str], folder: Path, request: str = "") -> subprocess.C
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise refused(f"it took more than {SECONDS:g} seconds") from error
+            raise refused(f"it took more than {SECONDS:g} seconds") from TimeoutError(str(error))
         out.seek(0)
         err.seek(0)
         texts = out.read().decode(errors="replace"), err.read().decode(errors="replace")

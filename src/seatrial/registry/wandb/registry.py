@@ -31,5 +31,6 @@ class WandbRegistry:
     reference = staticmethod(artifacts.reference)
     annotate = staticmethod(artifacts.annotate)
     move_alias = staticmethod(versions.move_alias)
+    aliases = staticmethod(versions.aliases)
     store_reference = staticmethod(artifacts.store_reference)
     can_take_reference = staticmethod(artifacts.can_take_reference)

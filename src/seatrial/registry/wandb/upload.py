@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from seatrial.registry.unavailable import is_unavailable
 from seatrial.registry.wandb.content import COLUMNS, COMPLETE
 
 INIT_SECONDS, FINISH_SECONDS, ARTIFACT_SECONDS, API_SECONDS = 30.0, 45.0, 45, 20
@@ -23,7 +24,8 @@ def main() -> int:
     try:
         reply = ACTIONS[request["action"]](**request["arguments"])
     except Exception as error:  # noqa: BLE001  whatever the package raised is one sentence for the judge
-        reply = {"error": f"{type(error).__name__}: {error}"}
+        away = is_unavailable(error) or is_unavailable(getattr(error, "exc", None))
+        reply = {"error": f"{type(error).__name__}: {error}", "away": away}
     sys.stdout.write("\n" + json.dumps(reply) + "\n")
     sys.stdout.flush()
     return int("error" in reply)

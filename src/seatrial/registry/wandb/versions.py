@@ -114,6 +114,20 @@ def changed_since(since: float = 0.0, *, model: str = "") -> list[Version]:
     return sorted(found, key=lambda version: version.changed, reverse=True)
 
 
+def aliases() -> dict[str, dict[str, str]]:
+    """Return every collection with its aliases: collection to alias to version's number.
+
+    Raises:
+        RegistryError: W&B does not answer.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for artifact in listed():
+        number = artifact.version.removeprefix("v")
+        held = found.setdefault(artifact.name.partition(":")[0], {})
+        held |= {alias: number for alias in artifact.aliases if not AUTOMATIC.fullmatch(alias)}
+    return found
+
+
 def version_of(artifact: Any) -> Version:
     """Return a version as its artifact describes it."""
     run = source_run(artifact)

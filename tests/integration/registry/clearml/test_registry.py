@@ -167,7 +167,7 @@ def test_a_server_that_is_away_is_no_missing_version(
     assert is_unavailable(caught.value)
     assert "hidden" not in str(caught.value)
     assert "secret" not in str(caught.value)
-    assert not reachable(registry)
+    assert not reachable("clearml:/nobody/1")
 
 
 def test_a_wrong_key_is_told_without_it(
