@@ -33,6 +33,7 @@ WHEN_ASKED = {  # module to what its functions import beside that, where it is a
     "seatrial.registry.mlflow.artifacts": {"mlflow"},
     "seatrial.registry.mlflow.client": {"mlflow", "requests", "sqlalchemy"},
     "seatrial.registry.mlflow.early": {"seatrial.registry.mlflow.rest"},  # before a command starts
+    "seatrial.registry.mlflow.hosted": {"azureml", "mlflow"},  # where the server is one of these
     "seatrial.registry.mlflow.pages": {"seatrial.sinks.markdown"},  # of a verdict
     "seatrial.registry.mlflow.tracking": {"mlflow"},
 }

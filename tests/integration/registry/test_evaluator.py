@@ -40,7 +40,9 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        patch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+        for name in ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+            patch.delenv(name, raising=False)
+        patch.setattr("mlflow.tracking.fluent._active_experiment_id", None)  # of another store in this process
         patch.chdir(folder)
         for _ in range(2):
             with mlflow.start_run() as run, warnings.catch_warnings():

@@ -216,7 +216,7 @@ class ProxiedConnection:
             if direction.source is None:
                 continue
             if reset:
-                with suppress(OSError):  # it may be closed already
+                with suppress(OSError, AttributeError):  # it may be closed already; over TLS it has no socket then
                     direction.source.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 direction.source.abort()
             else:
