@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seatrial.checks.base import Check as Check
-    from seatrial.engine import run as run
+    from seatrial.checks.engine import run as run
     from seatrial.errors import SeatrialError as SeatrialError
     from seatrial.events import Finding as Finding
     from seatrial.events import Measurement as Measurement
@@ -46,7 +46,7 @@ _HOMES = {
     "policy.stages": ("StagePolicy",),
     "reference.snapshot": ("Reference",),
     "reference.capture": ("capture",),
-    "engine": ("run",),
+    "checks.engine": ("run",),
     "parity.agreement.cosine": ("Cosine",),
     "parity.agreement.json": ("Json",),
     "parity.agreement.text": ("Text",),

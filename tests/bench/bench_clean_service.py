@@ -25,9 +25,9 @@ def main(times, first):
 
     from seatrial import Dependency, Outcome, Pipeline, Policy, capture
     from seatrial.checks import named
+    from seatrial.checks.engine import plan, run_case, verdict_of
     from seatrial.checks.serving.service import LiveService, serve
     from seatrial.checks.serving.target import target_of
-    from seatrial.engine import plan, run_case, verdict_of
     from seatrial.io.loading import load_file
     from seatrial.pipeline import SERVICE
     from seatrial.reference.champion import ChampionContract

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from seatrial import Policy, Reference, capture, registry
+from seatrial.checks.engine import loaded
 from seatrial.cli.scaffold import init
-from seatrial.engine import loaded
 from seatrial.fixtures.golden.select import select
 from seatrial.io.loading import load_file
 from seatrial.mutation import evaluate

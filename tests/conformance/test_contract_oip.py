@@ -9,9 +9,9 @@ from linear_steps import pipeline as linear
 from seatrial import capture
 from seatrial.checks import environment
 from seatrial.checks.contract import check as contract
+from seatrial.checks.engine import run_case, verdict_of
 from seatrial.checks.serving.service import LiveService
 from seatrial.checks.serving.target import target_of
-from seatrial.engine import run_case, verdict_of
 from seatrial.events import Case
 from seatrial.trial import Trial
 

@@ -10,9 +10,9 @@ import pytest
 from conftest import READY_SECONDS, SERVERS
 
 from seatrial import Dependency, Pipeline, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.golden.check import check as golden
 from seatrial.checks.resilience.check import check as resilience
-from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.policy.policy import Policy
 from seatrial.policy.service import service_settings

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tests.support.paths import ROOT
 
 LIBRARY = ROOT / "src" / "seatrial"
-PLACES = ("checks", "parity", "reference", "engine.py", "targets/shapes", "targets/probes")
+PLACES = ("checks", "parity", "reference", "targets/shapes", "targets/probes")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Where the cause stands among the arguments of what makes a finding, or of what becomes one.
 POSITIONS = {

@@ -10,7 +10,7 @@ import pandas as pd
 
 from seatrial import Dependency, Pipeline, Reference, Trial, capture
 from seatrial.checks import named
-from seatrial.engine import run_case
+from seatrial.checks.engine import run_case
 from seatrial.events import Case, Event, Finding
 
 COUNTRIES = ["NL", "BE", "DE", "XX"]  # XX never occurs, and the order is not that of the alphabet

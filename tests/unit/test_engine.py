@@ -9,7 +9,7 @@ import pytest
 
 from seatrial import Check, Outcome, Pipeline, Severity, Sink, Subject, Trial, capture, run
 from seatrial.checks.base import every_stage
-from seatrial.engine import plan, run_case, verdict_of
+from seatrial.checks.engine import plan, run_case, verdict_of
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError, UsageError
 from seatrial.events import Case, Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.policy.policy import Policy

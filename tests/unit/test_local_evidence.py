@@ -12,9 +12,9 @@ import pytest
 
 from seatrial import Pipeline, Policy, capture, run
 from seatrial.checks import named
+from seatrial.checks.engine import run_case
 from seatrial.checks.side_by_side import keep_rows, value_at
 from seatrial.cli.app import main
-from seatrial.engine import run_case
 from seatrial.errors import UsageError
 from seatrial.events import Evaluated, Finding, Severity, Subject, total
 from seatrial.events.event import Case

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial import registry
-from seatrial.engine import loaded
+from seatrial.checks.engine import loaded
 from seatrial.errors import EXIT_PASS, FixtureError, UsageError
 from seatrial.fixtures.golden.refresh import refresh as replace_set
 from seatrial.fixtures.golden.select import select as choose

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from seatrial import checks
-from seatrial.engine import plan, run_case, verdict_of
+from seatrial.checks.engine import plan, run_case, verdict_of
 from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Outcome, Severity, Verdict
 from seatrial.mutation.altered import Inapplicable

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from seatrial.engine import loaded
+from seatrial.checks.engine import loaded
 from seatrial.errors import ProjectError, UsageError
 from seatrial.isolation.launch import Launch
 from seatrial.isolation.replayer import RemoteReplayer

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from seatrial import checks
 from seatrial.checks.base import Check
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.serving.matrix import not_run
-from seatrial.engine import plan, run_case
 from seatrial.errors import EnvironmentUnavailable, IsolationError, ProjectError, SeatrialError
 from seatrial.events import Case, Event, NotEvaluated, Subject, Verdict, total
 from seatrial.events.local import LocalEvidence, Log, Raised

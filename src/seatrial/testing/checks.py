@@ -6,7 +6,7 @@ import json
 import re
 
 from seatrial.checks.base import Check
-from seatrial.engine import run_case
+from seatrial.checks.engine import run_case
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.pipeline import SERVICE
 from seatrial.testing.registration import require

@@ -14,7 +14,7 @@ from pathlib import Path
 from seatrial import checks as _checks
 from seatrial import registry
 from seatrial.checks.base import Check
-from seatrial.engine import in_order_of_causes, loaded, plan, run_case, verdict_of
+from seatrial.checks.engine import in_order_of_causes, loaded, plan, run_case, verdict_of
 from seatrial.errors import ProjectError, UsageError, unknown
 from seatrial.events import Case, Event, Verdict
 from seatrial.isolation.opening import open_replayer

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.server
 SEED = 5
 PRELOADED = [
     "mlflow", "mlflow.artifacts", "mlflow.tracking", "httpx", "pandas", "pyarrow.parquet", "securesystemslib.dsse",
-    "securesystemslib.signer", "sqlalchemy.dialects.sqlite.pysqlite", "seatrial.checks.golden.check", "seatrial.engine",
-    "seatrial.promotion.commit", "seatrial.promotion.reconcile", "seatrial.sinks.files",
+    "securesystemslib.signer", "sqlalchemy.dialects.sqlite.pysqlite", "seatrial.checks.golden.check",
+    "seatrial.checks.engine", "seatrial.promotion.commit", "seatrial.promotion.reconcile", "seatrial.sinks.files",
     "seatrial.registry.mlflow.registry", "tests.e2e.trials.chaos",
 ]  # fmt: skip
 PATIENCE_SECONDS = 400.0

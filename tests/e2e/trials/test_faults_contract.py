@@ -8,9 +8,9 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Service
 from seatrial.checks.contract.check import check
+from seatrial.checks.engine import plan, run_case, verdict_of
 from seatrial.checks.serving.service import LiveService, serve
 from seatrial.checks.serving.target import target_of
-from seatrial.engine import plan, run_case, verdict_of
 from seatrial.events import Attachment, Severity
 from seatrial.pipeline import SERVICE
 from seatrial.policy.service import Contract

@@ -28,7 +28,7 @@ PATCHES = {
                 for attribute in ("compare", "check_keyed", "total", "StageError"):
                     if hasattr(sys.modules[name], attribute):
                         setattr(sys.modules[name], attribute, lambda *_, **__: None)
-        for name in ("seatrial.parity.compare", "seatrial.engine", "seatrial.events.verdict"):
+        for name in ("seatrial.parity.compare", "seatrial.checks.engine", "seatrial.events.verdict"):
             sys.modules[name] = types.ModuleType(name)
     """,
     "json": """

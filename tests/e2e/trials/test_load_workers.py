@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.load.check import check
-from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, Measurement
 from seatrial.loadgen import validity
 from seatrial.policy.service import service_settings

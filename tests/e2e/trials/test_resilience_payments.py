@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.criteria import under_fault
 from seatrial.checks.resilience.experiment import experiment_on
@@ -14,7 +15,6 @@ from seatrial.checks.resilience.together import Proxies
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of, why_not
 from seatrial.checks.serving.service import serve
-from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.faults.proxy.dependency import DependencyProxy
 from seatrial.policy.failures import FailurePolicy

@@ -4,7 +4,7 @@ import pytest
 
 from seatrial import Outcome, Policy, capture
 from seatrial.checks.contract.check import check
-from seatrial.engine import plan, run_case, verdict_of
+from seatrial.checks.engine import plan, run_case, verdict_of
 from seatrial.pipeline import SERVICE
 from seatrial.trial import Trial
 from tests.support import seven

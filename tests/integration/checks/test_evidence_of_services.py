@@ -11,8 +11,8 @@ import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
 from seatrial.checks import named
+from seatrial.checks.engine import run_case
 from seatrial.cli.inspect.render import evidence_lines
-from seatrial.engine import run_case
 from seatrial.events import Case, Finding, Subject, total
 from seatrial.events.local import Exchange, LocalEvidence, relevant
 from seatrial.policy.service import service_settings

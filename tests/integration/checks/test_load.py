@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.load.capacity import drain, find_max_rate
 from seatrial.checks.load.check import _diagnosed, check
 from seatrial.checks.load.diagnosis import has_event_loop, tree_of
 from seatrial.checks.load.runs import session_of
 from seatrial.checks.serving.service import serve
-from seatrial.engine import plan, run_case
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.events.local import LocalEvidence, Rows, relevant
 from seatrial.loadgen import validity

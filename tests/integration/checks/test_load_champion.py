@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.load.champion import compare_with_champion
 from seatrial.checks.load.check import check
 from seatrial.checks.load.runs import session_of
 from seatrial.checks.serving.service import serve
-from seatrial.engine import plan, run_case
 from seatrial.events import Attachment, Evaluated, Finding, Measurement, NotEvaluated
 from seatrial.loadgen import validity
 from seatrial.policy.service import service_settings

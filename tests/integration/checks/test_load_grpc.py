@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.load.check import check
 from seatrial.checks.resilience.experiment import experiment_on
 from seatrial.checks.resilience.fallback import baseline_of
 from seatrial.checks.serving.expected import expected
-from seatrial.engine import plan, run_case
 from seatrial.events import Finding, Measurement
 from seatrial.loadgen import validity
 from seatrial.policy.failures import FailurePolicy

@@ -1,8 +1,8 @@
 """Load through a target: MLflow's own scoring server, without a path that is said for it."""
 
 from seatrial import Policy, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.load.check import check
-from seatrial.engine import plan, run_case
 from seatrial.events import Finding, Measurement, NotEvaluated
 from seatrial.policy.service import service_settings
 from seatrial.trial import Trial

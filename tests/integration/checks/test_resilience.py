@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.resilience import criteria
 from seatrial.checks.resilience.check import check
 from seatrial.checks.resilience.fallback import baseline_of
@@ -20,7 +21,6 @@ from seatrial.checks.resilience.observation import Observation
 from seatrial.checks.serving.expected import expected
 from seatrial.checks.serving.matrix import scenarios_of
 from seatrial.checks.serving.service import serve
-from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.events.local import LocalEvidence
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult

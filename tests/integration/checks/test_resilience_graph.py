@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from seatrial import HttpRequest, Pipeline, Policy, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.resilience import criteria
 from seatrial.checks.resilience.check import check
-from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.faults.graph import read_graph
 from seatrial.loadgen.results import ANSWERED, BROKEN

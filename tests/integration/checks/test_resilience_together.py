@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from seatrial import Dependency, Pipeline, Policy, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.resilience.check import check
 from seatrial.checks.serving.matrix import seconds, together
-from seatrial.engine import plan, run_case
 from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.policy.service import service_settings
 from seatrial.trial import Trial

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from seatrial.checks.base import Check, every_stage
+from seatrial.checks.engine import in_order_of_causes
 from seatrial.checks.findings import differences
 from seatrial.checks.grouping import grouped
-from seatrial.engine import in_order_of_causes
 from seatrial.events import Evaluated, Finding, Severity
 from seatrial.parity.compare import compare
 

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from seatrial import Pipeline, Policy, Service, capture
+from seatrial.checks.engine import plan, run_case
 from seatrial.checks.load import charts, diagnosis, judge, planning, runs
 from seatrial.checks.load.answers import compare_samples
 from seatrial.checks.load.attachments import all_requests
 from seatrial.checks.load.check import check
 from seatrial.checks.serving.budget import budget_end, deadline
 from seatrial.checks.serving.expected import expected
-from seatrial.engine import plan, run_case
 from seatrial.errors import UsageError
 from seatrial.events import Evaluated, Finding, NotEvaluated, Severity
 from seatrial.loadgen.results import ANSWERED, TIMED_OUT, LoadRun, RequestResult
