@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,16 @@ QUIET = {
 
 MEBIBYTE = 2**20
 MODEL_PYTHON = "model"  # the interpreter is that of the version's own environment
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Return whether a name fits one of several patterns, which are those of a shell.
+
+    Example:
+        >>> matches("payments-eu", ["payments-*"])
+        True
+    """
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _limits() -> Limits:
@@ -138,6 +150,10 @@ class Project:
             local_evidence=found.local_evidence,
             retention=found.retention,
         )
+
+    def owns(self, model: str) -> bool:
+        """Return whether a registered model is one of the project's."""
+        return matches(model, self.models)
 
     def pipeline(self) -> Pipeline:
         """Load the pipeline; ProjectError gives the file and line that stop it."""

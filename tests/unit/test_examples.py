@@ -10,9 +10,9 @@ import pytest
 import seatrial
 
 MODULES = (
-    "checks.contract.fields", "checks.contract.matching", "checks.contract.meaning.signature",
-    "checks.engine", "checks.serving.dependencies", "errors", "events.event", "events.verdict", "formatting",
-    "kfp.step", "metrics.base", "metrics.catalogue", "metrics.groups", "pipeline.address", "pipeline.parts", "pipeline.path",
+    "checks.contract.fields", "checks.contract.matching", "checks.contract.meaning.signature", "checks.engine",
+    "checks.serving.dependencies", "errors", "events.event", "events.verdict", "formatting", "kfp.step",
+    "metrics.base", "metrics.catalogue", "metrics.groups", "pipeline.address", "pipeline.parts", "pipeline.path",
     "pipeline.rule", "policy.quality", "process.engines", "registry.descriptions", "registry.kubeflow.addresses",
     "registry.kubeflow.storage", "sinks.base", "sinks.evidence", "sinks.outline", "targets.launch",
     "targets.probes.base", "targets.probes.records", "trial",

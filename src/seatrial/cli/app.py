@@ -20,7 +20,7 @@ from cyclopts import (
 
 from seatrial import __version__
 from seatrial.cli import project_commands, server_commands, version_commands
-from seatrial.cli.exit_codes import DEBUG, SUCCESS, VERDICT, exit_codes
+from seatrial.cli.conventions import DEBUG, SUCCESS, VERDICT, exit_codes
 from seatrial.errors import EXIT_INCONCLUSIVE, EXIT_PASS, SeatrialError
 from seatrial.io.loading import import_sooner
 

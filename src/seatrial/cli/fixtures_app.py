@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from seatrial.cli.exit_codes import SUCCESS, exit_codes
+from seatrial.cli.conventions import SUCCESS, Flag, exit_codes
 from seatrial.cli.preflight import before
 
 app = App(
@@ -16,8 +16,6 @@ app = App(
     help="Generate, check and show the fixtures that expectations/fixtures.toml declares.",
     help_epilogue=SUCCESS,
 )
-
-Quiet = Annotated[bool, Parameter(negative="")]
 
 
 @app.command
@@ -27,7 +25,7 @@ def make(
     model: str | None = None,
     predict_with: str | None = None,
     project: Path = Path(),
-    quiet: Quiet = False,
+    quiet: Flag = False,
 ) -> int:
     """Generate one fixture, or all declared ones, and store them in the project and with the model.
 
@@ -84,10 +82,10 @@ def select(
     rows: int = 500,
     model: str | None = None,
     boundary: Annotated[list[str] | None, Parameter(negative="")] = None,
-    skip_branches: Quiet = False,
+    skip_branches: Flag = False,
     seed: int = 0,
     project: Path = Path(),
-    quiet: Quiet = False,
+    quiet: Flag = False,
 ) -> int:
     """Select the requests of a golden set from many candidates, and print what no candidate covers.
 
@@ -120,7 +118,7 @@ def refresh(
     model: str | None = None,
     seed: int = 0,
     project: Path = Path(),
-    quiet: Quiet = False,
+    quiet: Flag = False,
 ) -> int:
     """Replace the requests of a golden set, record what the pipeline returns for them, and print the difference.
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from seatrial.cli.conventions import Flag
+
 
 def mutate(
     model_uri: str | None = None,
@@ -20,7 +22,7 @@ def mutate(
     jobs: int = 0,
     project: Path = Path(),
     seed: int = 0,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Flag = False,
 ) -> int:
     """Run a mutation test: change the pipeline in many small ways and see which changes its checks detect.
 

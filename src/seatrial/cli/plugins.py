@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from json import dumps
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seatrial.cli.conventions import Flag
 from seatrial.errors import EXIT_PASS
 from seatrial.plugins import listed
 from seatrial.sinks.text import neutral
 
 
-def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+def plugins(*, json: Flag = False) -> int:
     """List the installed extensions: checks, targets, faults, sinks, registries, trackers, fixture sources.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from seatrial.cli.version_commands import Flag
+from seatrial.cli.conventions import Flag
 from seatrial.errors import EXIT_FAIL, EXIT_PASS
 
 

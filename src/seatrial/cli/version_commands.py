@@ -7,11 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from seatrial.cli.conventions import Flag
 from seatrial.errors import EXIT_PASS
 
 Checks = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
 Sinks = Annotated[list[str] | None, Parameter(negative="")]
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def validate(

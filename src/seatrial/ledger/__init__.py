@@ -1,7 +1,7 @@
 """The verdicts of registered versions: jobs with leases and fencing tokens, verdicts, and effects to apply."""
 
 from seatrial.ledger.database import url_for
-from seatrial.ledger.jobs import ATTEMPTS
+from seatrial.ledger.jobs import ATTEMPTS, ATTEMPTS_OF_A_DAY
 from seatrial.ledger.leases import renewed
 from seatrial.ledger.migrate import LedgerError
 from seatrial.ledger.outbox import LOG, POSTPONED
@@ -23,6 +23,7 @@ from seatrial.ledger.store import Ledger
 
 __all__ = [
     "ATTEMPTS",
+    "ATTEMPTS_OF_A_DAY",
     "JOB",
     "LOG",
     "POSTPONED",

@@ -21,6 +21,7 @@ from seatrial.ledger.transactions import LEASE_SECONDS, TEXT_LENGTH, Transaction
 from seatrial.process import crash_points
 
 ATTEMPTS = 5  # of a job
+ATTEMPTS_OF_A_DAY = 300  # at the longest pause: what answers nothing but errors for so long is not away
 ELSEWHERE = "It has a verdict in another ledger."
 
 _job, _verdict, _outbox, _subject = schema.job, schema.verdict, schema.outbox, schema.subject

@@ -43,6 +43,23 @@ def start_run(deployment: str, parameters: Mapping[str, Any], key: str) -> str:
         return str(run.id)
 
 
+def put_automation(declared: Any) -> None:
+    """Create an automation, or update the one of its name.
+
+    Args:
+        declared: Prefect's AutomationCore.
+
+    Raises:
+        TargetError: the server does not answer.
+    """
+    with client("create automations") as prefect:
+        existing = prefect.read_automations_by_name(declared.name)
+        if existing:
+            prefect.update_automation(existing[0].id, declared)
+        else:
+            prefect.create_automation(declared)
+
+
 @contextlib.contextmanager
 def client(purpose: str) -> Iterator[Any]:
     """Yield a client, and turn whatever goes wrong into one sentence that names the purpose."""

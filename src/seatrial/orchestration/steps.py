@@ -7,7 +7,6 @@ shows the steps; what a step does is in the library.
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -121,8 +120,7 @@ def promoted_versions(project: Project, alias: str = "") -> list[str]:
     alias = alias or promotion(project.expectations).alias or registry.VALIDATED
     by_model = registry.aliases(registry.named(project.registry))
     numbers = {name: found[alias] for name, found in by_model.items() if alias in found}
-    own = {name for pattern in project.models for name in fnmatch.filter(numbers, pattern)}
-    return [f"{project.registry}:/{name}/{numbers[name]}" for name in sorted(own)]
+    return [f"{project.registry}:/{name}/{numbers[name]}" for name in sorted(filter(project.owns, numbers))]
 
 
 def all_passed(states: Mapping[str, State[Any]]) -> State[Any]:

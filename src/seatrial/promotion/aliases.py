@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +50,7 @@ def check_aliases(ledger: Ledger, project: Project, *, hashing: bool = False) ->
     here, found = registry.named(project.registry), list[UnauthorisedAlias]()
     for model, aliases in registry.aliases(here).items():
         on = {alias: aliases[alias] for alias in sorted(guarded & set(aliases))}
-        if not on or not any(fnmatch.fnmatchcase(model, pattern) for pattern in project.models):
+        if not on or not project.owns(model):
             continue
         for number in sorted(set(on.values())):
             holder = registry.present(f"{project.registry}:/{model}/{number}")

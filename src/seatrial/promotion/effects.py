@@ -15,7 +15,7 @@ from typing import Any
 from seatrial import registry
 from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
-from seatrial.ledger import LOG, Fenced, Job, Ledger, OutboxEffect, identity, renewed
+from seatrial.ledger import ATTEMPTS_OF_A_DAY, LOG, Fenced, Job, Ledger, OutboxEffect, identity, renewed
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion.evidence import unpack
@@ -23,8 +23,6 @@ from seatrial.registry import SyncsLater
 from seatrial.registry.unavailable import is_unavailable
 
 TAGS, DESCRIBE, ALIAS = "tags", "describe", "alias"
-POSTPONED = " was postponed: "  # in the message of an effect that is tried again
-LONGEST = 300  # attempts, about a day: what answers nothing but errors for so long refuses
 TRIES = 20  # of an effect that a reachable registry or tracker refuses
 
 
@@ -97,12 +95,12 @@ def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
         ledger.postpone_effect(effect, f"{type(error).__name__}: {error}")
     except Fenced as fenced:
         return str(fenced)
-    return f"{what}{POSTPONED}{error}"
+    return f"{what} was postponed: {error}"
 
 
 def _is_refused(effect: OutboxEffect, error: Exception) -> bool:
     """Return whether the backend answers and will not have the effect; while it is away, the effect waits."""
-    if is_unavailable(error) and effect.attempt < LONGEST:
+    if is_unavailable(error) and effect.attempt < ATTEMPTS_OF_A_DAY:
         return False
     return bool(effect.tracker) or registry.reachable(effect.version.uri)
 

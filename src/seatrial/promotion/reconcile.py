@@ -7,17 +7,16 @@ from registry and ledger alone.
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from seatrial import registry
 from seatrial.errors import RegistryError
-from seatrial.ledger import JOB, Fenced, Job, Ledger, LedgerError, identity, renewed
+from seatrial.ledger import ATTEMPTS_OF_A_DAY, JOB, Fenced, Job, Ledger, LedgerError, identity, renewed
 from seatrial.policy.digest import policy_digest
 from seatrial.process import crash_points
-from seatrial.project import Project
+from seatrial.project import Project, matches
 from seatrial.promotion import attestation
 from seatrial.promotion.code import read_code
 from seatrial.promotion.commit import give_up, owner
@@ -26,7 +25,6 @@ from seatrial.promotion.envelope import InvalidEnvelope
 from seatrial.promotion.triggers import polling
 from seatrial.registry.unavailable import is_unavailable
 
-LONGEST = 300  # attempts, about a day: what the environment gives no other answer to for so long is the version's
 LEASE_SECONDS = 60.0  # renewed every third of it; the job of a dead worker is due after one
 
 
@@ -124,7 +122,7 @@ def jobs(
     claimed, begun = 0, ledger.now()
     while not most or claimed < most:
         crash_points.point("before-claim")
-        ours = [name for name in ledger.waiting_models() if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
+        ours = [name for name in ledger.waiting_models() if matches(name, patterns)]
         job = ledger.claim(owner(), lease_seconds, models=ours, due_by=begun)
         if job is None:
             return
@@ -164,7 +162,7 @@ def attempt(
     except LedgerError:
         raise  # the lease runs out by itself
     except Exception as error:  # noqa: BLE001  whatever it was, the version gets its verdict
-        counted = job.token >= LONGEST or not _is_environment_error(error, job)
+        counted = job.token >= ATTEMPTS_OF_A_DAY or not _is_environment_error(error, job)
         return _failed(ledger, project, job, f"{type(error).__name__}: {error}", counted=counted)
     except BaseException:
         with contextlib.suppress(Fenced, LedgerError):

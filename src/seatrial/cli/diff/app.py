@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from seatrial.cli.conventions import Flag
+
 Words = Annotated[list[str] | None, Parameter(negative="")]
 
 
@@ -22,7 +24,7 @@ def diff(
     tolerance: Words = None,
     json: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     html: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Flag = False,
 ) -> int:
     """Compare two files row by row by their key, and column by column by name.
 

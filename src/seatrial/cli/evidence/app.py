@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from seatrial.cli.conventions import Flag
 from seatrial.errors import EXIT_PASS
 from seatrial.io.files import atomic_write
 
@@ -19,7 +20,7 @@ def evidence(
     json: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     html: Path | None = None,
     project: Path = Path(),
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Flag = False,
 ) -> int:
     """Show which results of a signed verdict support which subcategory of the NIST AI RMF, and the ML Test Score.
 

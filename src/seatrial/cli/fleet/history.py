@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from seatrial.cli.fleet.words import Json, doing, left_to_do, moment, short, version_json
-from seatrial.cli.preflight.servers import check_ledger
+from seatrial.cli.conventions import Json
+from seatrial.cli.fleet.opening import opened
+from seatrial.cli.fleet.words import doing, left_to_do, moment, short, version_json
 from seatrial.errors import EXIT_PASS, UsageError, nearest
 from seatrial.ledger import Ledger, Validation, VersionHistory
-from seatrial.project import Project
 from seatrial.sinks.text import neutral
 
 
@@ -21,10 +21,7 @@ def history(version: str, *, project: Path = Path(), as_json: Json = False) -> i
         project: project directory.
         as_json: print JSON.
     """
-    here = Project.find(project)
-    here.activate()
-    check_ledger()
-    with Ledger.of(here.state) as ledger:
+    with opened(project) as (_, ledger):
         found, now = known_versions(ledger, version), ledger.now()
     if as_json:
         print(json.dumps([version_json(each) for each in found], indent=2))  # noqa: T201

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seatrial.cli.fleet.words import Json, doing, left_to_do, moment, short, verdict_json, version_json
-from seatrial.cli.preflight.servers import check_ledger
+from seatrial.cli.conventions import Json
+from seatrial.cli.fleet.opening import opened
+from seatrial.cli.fleet.words import doing, left_to_do, moment, short, verdict_json, version_json
 from seatrial.errors import EXIT_PASS
-from seatrial.ledger import Ledger, VersionHistory
-from seatrial.project import Project
+from seatrial.ledger import VersionHistory
 from seatrial.promotion.reconcile import outdated
 from seatrial.sinks.text import neutral
 
@@ -27,10 +27,7 @@ def status(model: str = "", *, most: int = 50, project: Path = Path(), as_json: 
         project: project directory.
         as_json: print JSON.
     """
-    here = Project.find(project)
-    here.activate()
-    check_ledger()
-    with Ledger.of(here.state) as ledger:
+    with opened(project) as (here, ledger):
         versions, counts, now = ledger.overview(model, most=most), ledger.counts(), ledger.now()
         stale = {each.subject for each in outdated(ledger, here, model=model)}
     if as_json:

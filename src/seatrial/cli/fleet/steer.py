@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 
 from seatrial import registry
+from seatrial.cli.conventions import Flag
 from seatrial.cli.fleet.history import known_versions
-from seatrial.cli.fleet.words import Flag
-from seatrial.cli.preflight.servers import check_ledger
+from seatrial.cli.fleet.opening import opened
 from seatrial.errors import EXIT_FAIL, EXIT_PASS
-from seatrial.ledger import Ledger
 from seatrial.project import Project
 from seatrial.promotion.commit import owner
 
@@ -23,13 +22,9 @@ def rerun(*versions: str, project: Path = Path(), quiet: Flag = False) -> int:
         project: project directory.
         quiet: print nothing.
     """
-    here = Project.find(project)
-    here.activate()
-    check_ledger()
     lines = []
-    resolved = [registry.resolve(uri) for uri in versions]
-    with Ledger.of(here.state) as ledger:
-        for found in resolved:
+    with opened(project) as (_, ledger):
+        for found in [registry.resolve(uri) for uri in versions]:
             made = ledger.observe([found]) or ledger.validate_again([found], closed=True) or ledger.hurry(found)
             what = "will be validated by the next 'seatrial reconcile'" if made else "is being validated"
             lines.append(f"{found.uri} {what}.")
@@ -46,10 +41,7 @@ def cancel(version: str, *, project: Path = Path(), quiet: Flag = False) -> int:
         project: project directory.
         quiet: print nothing.
     """
-    here = Project.find(project)
-    here.activate()
-    check_ledger()
-    with Ledger.of(here.state) as ledger:
+    with opened(project) as (_, ledger):
         found = known_versions(ledger, version)[0]
         owners = ledger.cancel(found.subject, f"by {owner()}")
     if owners is None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from seatrial.formatting import seconds
 from seatrial.ledger import ATTEMPTS, StoredVerdict, Validation, VersionHistory
 from seatrial.sinks.text import neutral
 
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-Flag = Annotated[bool, Parameter(negative="")]
 SHORT = 12  # characters of a digest
 REASON = 300  # characters of an error in a table
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-
+from seatrial.cli.conventions import Json
 from seatrial.cli.inspect.render import evidence_lines
 from seatrial.errors import EXIT_PASS
 from seatrial.events import Finding
@@ -18,7 +17,6 @@ from seatrial.sinks.files import REPORT
 from seatrial.sinks.local.read import Validation, finding_of, latest
 from seatrial.sinks.text import neutral, neutral_lines
 
-Json = Annotated[bool, Parameter(name="--json", negative="")]
 MESSAGE = 2_000  # characters of a message, in full
 LINE = 160  # of one in a list
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-Json = Annotated[bool, Parameter(name="--json", negative="")]
+from seatrial.cli.conventions import Json
 
 
 def trace(version: str, *, key: str, project: Path = Path(), as_json: Json = False) -> int:

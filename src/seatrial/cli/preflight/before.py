@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -105,7 +104,7 @@ def effects(project: Project) -> None:
 
 def reconciliation(project: Project, model: str) -> None:
     """Refuse to reconcile with a project, a ledger or a server that cannot be used."""
-    if model and not any(fnmatch.fnmatchcase(model, pattern) for pattern in project.models):
+    if model and not project.owns(model):
         raise UsageError(
             f"--model: '{model}' is not one of the project's models. [tool.seatrial] models: "
             f"{', '.join(project.models)}.{nearest(model, project.models)}"

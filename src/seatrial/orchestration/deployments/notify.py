@@ -13,7 +13,7 @@ from seatrial.errors import ProjectError, UsageError, unknown
 from seatrial.events import Verdict
 from seatrial.ledger import Ledger
 from seatrial.orchestration.deployments import names
-from seatrial.orchestration.prefect_api import client
+from seatrial.orchestration.prefect_api import client, put_automation
 from seatrial.project import Project
 from seatrial.sinks.markdown import headline
 from seatrial.sinks.text import neutral
@@ -98,19 +98,14 @@ def create(project: Project, addresses: Mapping[str, str]) -> list[str]:
     made = []
     for kind, address in addresses.items():
         name = names.title(project, f"a verdict changed ({kind})")
-        with client("create notifications") as prefect:
+        with client("create notifications"):
             try:
                 block = KINDS[kind](address)
                 document = block.save(names.block(project, kind), overwrite=True)
             except (ValueError, TypeError) as error:
                 reason = str(error).replace(address, "…").splitlines()[0]
                 raise ProjectError(f"--notify {kind}: the address is not one of {kind}: {reason}") from None
-            automation = AutomationCore.model_validate(_automation(project, name, str(document)))
-            existing = prefect.read_automations_by_name(name)
-            if existing:
-                prefect.update_automation(existing[0].id, automation)
-            else:
-                prefect.create_automation(automation)
+        put_automation(AutomationCore.model_validate(_automation(project, name, str(document))))
         made.append(name)
     return made
 

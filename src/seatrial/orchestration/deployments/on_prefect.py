@@ -13,7 +13,7 @@ from typing import Any
 from seatrial.errors import ProjectError
 from seatrial.orchestration.deployments import names
 from seatrial.orchestration.flow_files import packaged
-from seatrial.orchestration.prefect_api import PROJECT, client
+from seatrial.orchestration.prefect_api import PROJECT, client, put_automation
 from seatrial.project import Project
 
 PREFECT_FILE, AUTOMATIONS_FILE = "deployments/prefect.yaml", "deployments/automations.yaml"
@@ -126,13 +126,8 @@ def create_automations(project: Project) -> list[str]:
         automations = [AutomationCore.model_validate(each) for each in declared]
     except ValidationError as error:
         raise ProjectError(f"{file} cannot be used: {str(error).splitlines()[0]}") from error
-    with client("create automations") as prefect:
-        for automation in automations:
-            existing = prefect.read_automations_by_name(automation.name)
-            if existing:
-                prefect.update_automation(existing[0].id, automation)
-            else:
-                prefect.create_automation(automation)
+    for automation in automations:
+        put_automation(automation)
     return [automation.name for automation in automations]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from seatrial.errors import UsageError, nearest
+from seatrial.project import matches
 
 CHANGED, LISTED, START = "changed", "listed", "start"  # the ledger's watermarks
 SLACK_SECONDS = 600.0  # for clocks of registry servers that differ, and for late writers
@@ -106,4 +106,4 @@ def started(versions: Iterable[V], watermarks: Mapping[str, float]) -> list[V]:
 def matching_models(versions: Iterable[V], models: Iterable[str]) -> list[V]:
     """Return the versions of this project's models; patterns are those of a shell (``payments-*``)."""
     patterns = list(models)
-    return [v for v in versions if any(fnmatch.fnmatchcase(v.name, p) for p in patterns)]
+    return [v for v in versions if matches(v.name, patterns)]

@@ -41,7 +41,8 @@ def log_run(body: Mapping[str, Any], artifacts: Path, key: str = "") -> str:
     """
     with registry_errors("given its verdict", f"models:/{body['model']}"):
         registry = client(files=True)
-        run = _existing_run(registry, body, key) or _created_run(registry, body, key)
+        experiment = _experiment(registry, body["model"])
+        run = _existing_run(registry, experiment, key) or _created_run(registry, experiment, body, key)
         run_id: str = run.info.run_id
         crash_points.point("mid-effect")
         if run.info.status != "RUNNING":
@@ -74,21 +75,19 @@ def _experiment(registry: Any, model: str) -> str:
     return str(experiment.experiment_id)
 
 
-def _existing_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+def _existing_run(registry: Any, experiment: str, key: str) -> Any:
     """Return the first run of this verdict; None when there is none or it has no key."""
     if not key:
         return None
-    runs = registry.search_runs([_experiment(registry, body["model"])], f"tags.`{KEY_TAG}` = '{key}'", max_results=10)
+    runs = registry.search_runs([experiment], f"tags.`{KEY_TAG}` = '{key}'", max_results=10)
     return min(runs, key=lambda r: (r.info.start_time, r.info.run_id), default=None)
 
 
-def _created_run(registry: Any, body: Mapping[str, Any], key: str) -> Any:
+def _created_run(registry: Any, experiment: str, body: Mapping[str, Any], key: str) -> Any:
     first_seen = {name: body["tags"][name] for name in FIRST if name in body["tags"]}
     tags = first_seen | ({KEY_TAG: key} if key else {})
-    run = registry.create_run(
-        _experiment(registry, body["model"]), run_name=body["name"], tags=tags, start_time=body["at"]
-    )
-    first = _existing_run(registry, body, key)
+    run = registry.create_run(experiment, run_name=body["name"], tags=tags, start_time=body["at"])
+    first = _existing_run(registry, experiment, key)
     if first is None or first.info.run_id == run.info.run_id:
         return run
     registry.delete_run(run.info.run_id)  # another worker created one at the same moment
@@ -174,7 +173,7 @@ def files(version: Version, key: str, into: Path) -> Path | None:
     with registry_errors("looked up", version.uri):
         registry = client()
         experiment = registry.get_experiment_by_name(experiment_of(version.name))
-        run = _existing_run(registry, {"model": version.name}, key) if experiment else None
+        run = _existing_run(registry, experiment.experiment_id, key) if experiment else None
         if run is None or not registry.list_artifacts(run.info.run_id):
             return None
         into.mkdir(parents=True, exist_ok=True)

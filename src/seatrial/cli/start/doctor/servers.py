@@ -8,7 +8,6 @@ import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,7 +61,7 @@ def _versions(file: Path) -> list[tuple[str, int]]:
 
 
 def _ours(project: Project, versions: Sequence[tuple[str, int]]) -> str:
-    found = [(name, n) for name, n in versions if any(fnmatch(name, pattern) for pattern in project.models)]
+    found = [(name, n) for name, n in versions if project.owns(name)]
     told = [f"{name} ({n} version{'s' if n > 1 else ''})" for name, n in found[:MOST]]
     return ", ".join([*told, *([f"and {len(found) - MOST} more"] if len(found) > MOST else [])])
 

@@ -1,9 +1,13 @@
-"""The exit codes of each command, as the last line of its help."""
+"""What commands have in common: their flags, and their exit codes, as the last line of their help."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
+from cyclopts import Parameter
+
+Flag = Annotated[bool, Parameter(negative="")]
+Json = Annotated[bool, Parameter(name="--json", negative="")]
 DEBUG: Final = "--debug"
 SUCCESS: Final = f"Exit codes: 0 success, 2 error. {DEBUG} also prints the traceback of an error."
 
