@@ -18,9 +18,8 @@ from seatrial.io.loading import load_file
 from seatrial.project import Project
 from seatrial.promotion.code import read_code
 from seatrial.promotion.commit import commit_verdict
-from seatrial.reference.snapshot import Reference
-from seatrial.registry.mlflow.client import client
 from seatrial.sinks.files import new_directory, write_results
+from tests.support.trust import registered
 
 CHECKS = ("golden", "invariants", "quality")
 LIMITS = 'limits={"roc_auc": 0.8}, baseline="prior", groups={"kind": {"recall_difference": 0.9}}'
@@ -108,20 +107,8 @@ class Assured:
         self._write(self.root / name, text)
 
     def register(self, name: str) -> str:
-        """Register a version as a training job would, with plain MLflow; return its URI."""
-        registered = client()
-        if not registered.search_registered_models(f"name = '{name}'"):
-            registered.create_registered_model(name)
-        logged = registered.create_run("0")
-        weight = self.root / "weight.json"
-        weight.write_text("2.0", encoding="utf-8")
-        registered.log_artifact(logged.info.run_id, str(weight), "model")
-        registry.references(registry.Version(name, "1", 0, logged.info.run_id, "")).store_reference(
-            Reference.load(self.root / "reference"), logged.info.run_id
-        )
-        registered.set_terminated(logged.info.run_id)
-        version = registered.create_model_version(name, f"{logged.info.artifact_uri}/model", logged.info.run_id)
-        return f"models:/{name}/{version.version}"
+        """Register a version as a training job would; return its URI."""
+        return registered(self.root, name)
 
     def validate(self, uri: str, checks: Sequence[str] = CHECKS) -> Verdict:
         """Validate a version, sign and commit the verdict."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from seatrial import capture, registry, run
 from seatrial.events import Finding, NotEvaluated, Outcome, Verdict
 from seatrial.io.loading import load_file
 from seatrial.ledger import JOB, Job, Ledger
-from seatrial.project import Project
+from seatrial.project import QUIET, Project
 from seatrial.promotion import effects, reconcile
 from seatrial.promotion.code import read_code
 from seatrial.promotion.commit import commit_verdict
@@ -57,6 +61,38 @@ pipeline = Pipeline("trusted", key="id", raw=read, score=score, model=load)
 }
 
 
+@contextlib.contextmanager
+def own_environment(**given: str) -> Iterator[None]:
+    """Run a block in which nothing names a store or a server; what it sets, as a project does, is put back."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT", *QUIET):
+            patch.delenv(name, raising=False)
+        patch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+        for name, value in given.items():
+            patch.setenv(name, value)
+        before = dict(os.environ)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def registered(root: Path, name: str) -> str:
+    """Register a version as a training job would, with plain MLflow, and the reference below root; return its URI."""
+    server = client()
+    if not server.search_registered_models(f"name = '{name}'"):
+        server.create_registered_model(name)
+    logged = server.create_run("0")
+    weight = root / "weight.json"
+    weight.write_text("2.0", encoding="utf-8")
+    server.log_artifact(logged.info.run_id, str(weight), "model")
+    registry.named("models").store_reference(Reference.load(root / "reference"), logged.info.run_id)
+    server.set_terminated(logged.info.run_id)
+    version = server.create_model_version(name, f"{logged.info.artifact_uri}/model", logged.info.run_id)
+    return f"models:/{name}/{version.version}"
+
+
 class Trusted:
     """The project, and what training, validating and reconciling do with it."""
 
@@ -72,18 +108,8 @@ class Trusted:
         capture(self.project.pipeline(), rows, model=2.0).save(root / "reference")
 
     def register(self, name: str) -> str:
-        """Register a version as a training job would, with plain MLflow; return its URI."""
-        registered = client()
-        if not registered.search_registered_models(f"name = '{name}'"):
-            registered.create_registered_model(name)
-        logged = registered.create_run("0")
-        weight = self.root / "weight.json"
-        weight.write_text("2.0", encoding="utf-8")
-        registered.log_artifact(logged.info.run_id, str(weight), "model")
-        registry.named("models").store_reference(Reference.load(self.root / "reference"), logged.info.run_id)
-        registered.set_terminated(logged.info.run_id)
-        version = registered.create_model_version(name, f"{logged.info.artifact_uri}/model", logged.info.run_id)
-        return f"models:/{name}/{version.version}"
+        """Register a version as a training job would; return its URI."""
+        return registered(self.root, name)
 
     def validate(self, uri: str, outcome: Outcome = Outcome.PASS, *, service: str = "") -> Verdict:
         """Validate a version with the golden check and commit the verdict, which is made another one where asked."""

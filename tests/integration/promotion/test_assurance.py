@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,13 +18,13 @@ from seatrial.cli import schema
 from seatrial.cli.app import main
 from seatrial.events import Outcome
 from seatrial.policy.digest import policy_digest
-from seatrial.project import QUIET
 from seatrial.promotion import attestation, head
 from seatrial.promotion.assurance.then import PolicyThen, policy_then
 from seatrial.promotion.envelope import open_envelope
 from seatrial.promotion.keyring import PUBLIC_KEY, signing_key
 from seatrial.registry.mlflow.client import client
 from tests.support.assured import PIPELINE, QUALITY, Assured
+from tests.support.trust import own_environment
 
 Ask = Callable[..., SimpleNamespace]
 TOO_LATE = "2037-01-01T00:00:00+00:00"
@@ -39,21 +38,13 @@ STRICTER = QUALITY.replace('"roc_auc": 0.8', '"roc_auc": 0.85')
 @pytest.fixture(scope="module")
 def assured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assured]:
     """One project, whose first version passed: its policy was committed long before."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT", *QUIET):
-            patch.delenv(name, raising=False)
-        patch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-        before = dict(os.environ)
-        try:
-            made = Assured(tmp_path_factory.mktemp("assured") / "project")
-            made.commit()
-            made.git("tag", "start")
-            made.passed = made.register("assured-pass")
-            assert made.validate(made.passed).outcome is Outcome.PASS
-            yield made
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    with own_environment():
+        made = Assured(tmp_path_factory.mktemp("assured") / "project")
+        made.commit()
+        made.git("tag", "start")
+        made.passed = made.register("assured-pass")
+        assert made.validate(made.passed).outcome is Outcome.PASS
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,29 +12,21 @@ from seatrial import registry
 from seatrial.cli.app import main
 from seatrial.events import Outcome
 from seatrial.ledger import Ledger, identity
-from seatrial.project import QUIET, Project
+from seatrial.project import Project
 from seatrial.promotion.aliases import check_aliases
 from seatrial.promotion.head import TAG
 from seatrial.promotion.keyring import PUBLIC_KEY
-from tests.support.trust import Trusted
+from tests.support.trust import Trusted, own_environment
 
 
 @pytest.fixture(scope="module")
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusted]:
     """A project with a version that passed and one that failed, on an MLflow store that outlives the checkout."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT", *QUIET):
-            patch.delenv(name, raising=False)
-        patch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-        before = dict(os.environ)
-        try:
-            made = Trusted(tmp_path_factory.mktemp("fresh") / "project")
-            made.validate(made.register("trusted"))
-            made.validate(made.register("trusted"), Outcome.FAIL)
-            yield made
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    with own_environment():
+        made = Trusted(tmp_path_factory.mktemp("fresh") / "project")
+        made.validate(made.register("trusted"))
+        made.validate(made.register("trusted"), Outcome.FAIL)
+        yield made
 
 
 @pytest.fixture

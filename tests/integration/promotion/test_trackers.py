@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,11 @@ import pytest
 
 from seatrial.events import Outcome
 from seatrial.ledger import Ledger
-from seatrial.project import QUIET
 from seatrial.promotion import effects
 from seatrial.registry.clearml import client as clearml
 from seatrial.registry.mlflow.client import client
 from tests.support import wandb_log
-from tests.support.trust import Trusted
+from tests.support.trust import Trusted, own_environment
 
 BOTH = 'trackers = ["wandb", "clearml"]\n'
 
@@ -25,21 +23,12 @@ BOTH = 'trackers = ["wandb", "clearml"]\n'
 @pytest.fixture(scope="module")
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusted]:
     """A project on MLflow whose verdicts go to two more trackers, neither of which has its server here."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT", *QUIET):
-            patch.delenv(name, raising=False)
-        patch.setenv("WANDB_MODE", "offline")
-        patch.setenv("CLEARML_OFFLINE_MODE", "1")
-        before = dict(os.environ)
-        try:
-            made = Trusted(tmp_path_factory.mktemp("trackers") / "project")
-            file = made.root / "pyproject.toml"
-            file.write_text(file.read_text() + BOTH)
-            yield made
-        finally:
-            clearml.end()
-            os.environ.clear()
-            os.environ.update(before)
+    with own_environment(WANDB_MODE="offline", CLEARML_OFFLINE_MODE="1"):
+        made = Trusted(tmp_path_factory.mktemp("trackers") / "project")
+        file = made.root / "pyproject.toml"
+        file.write_text(file.read_text() + BOTH)
+        yield made
+        clearml.end()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE])

@@ -18,13 +18,12 @@ from seatrial import registry
 from seatrial.cli.app import main
 from seatrial.events import Outcome
 from seatrial.ledger import JOB, Ledger, database, identity, schema
-from seatrial.project import QUIET
 from seatrial.promotion import attestation, head
 from seatrial.promotion.envelope import MAX_BYTES
 from seatrial.promotion.evidence import archive, unpack
 from seatrial.promotion.keyring import PUBLIC_KEY, SIGNING_KEY
 from seatrial.registry.mlflow.client import client
-from tests.support.trust import FILES, Trusted
+from tests.support.trust import FILES, Trusted, own_environment
 
 Ask, Hide = Callable[[str], tuple[int, str]], Callable[[], None]
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
@@ -34,16 +33,8 @@ NUMBERS = itertools.count(1)
 @pytest.fixture(scope="module")
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusted]:
     """One project for the module; each test has a model, and so a chain, of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT", *QUIET):
-            patch.delenv(name, raising=False)  # Project.activate sets them, and they are put back
-        patch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-        before = dict(os.environ)
-        try:
-            yield Trusted(tmp_path_factory.mktemp("trust") / "project")
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    with own_environment():
+        yield Trusted(tmp_path_factory.mktemp("trust") / "project")
 
 
 @pytest.fixture

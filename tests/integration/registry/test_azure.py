@@ -83,9 +83,10 @@ def test_versions_are_found_tagged_and_given_aliases(server: Below, tmp_path: Pa
     assert MLflowRegistry.resolve("models:/payments@champion").number == "1"
 
     body = run_payload(sample_verdict(), Fetched(version, tmp_path, "sha256:0", sample_reference()))
-    logged = tracking._existing_run(store, body, "key") or tracking._created_run(store, body, "key")
+    experiment = tracking._experiment(store, body["model"])
+    logged = tracking._existing_run(store, experiment, "key") or tracking._created_run(store, experiment, body, "key")
     tracking._log_numbers(store, logged, body)
-    assert tracking._existing_run(store, body, "key").data.tags["seatrial.verdict"] == "pass"
+    assert tracking._existing_run(store, experiment, "key").data.tags["seatrial.verdict"] == "pass"
     assert store.get_experiment(logged.info.experiment_id).name == "seatrial-payments"
 
 

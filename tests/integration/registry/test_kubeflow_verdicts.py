@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import pytest
 
 from seatrial.events import Outcome
-from seatrial.project import QUIET
 from seatrial.promotion.verify import verify
 from seatrial.reference.snapshot import Reference
 from tests.support.kubeflow_team import SCHEME, Team, team
-from tests.support.trust import Trusted
+from tests.support.trust import Trusted, own_environment
 
 pytestmark = pytest.mark.server
 
@@ -23,20 +21,13 @@ pytestmark = pytest.mark.server
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trusted, Team]]:
     """A project without a tracker, and an empty registry."""
     root = tmp_path_factory.mktemp("kubeflow")
-    with pytest.MonkeyPatch.context() as patch, team(root / "storage") as registry:
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT", *QUIET):
-            patch.delenv(name, raising=False)
-        before = dict(os.environ)
-        try:
-            trusted = Trusted(root / "project")
-            settings = (trusted.root / "pyproject.toml").read_text(encoding="utf-8")
-            trusted.edit("pyproject.toml", f'{settings}registry = "{SCHEME}"\n')
-            (trusted.root / "model").mkdir()
-            (trusted.root / "model" / "weight.json").write_text("2.0", encoding="utf-8")
-            yield trusted, registry
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    with own_environment(), team(root / "storage") as registry:
+        trusted = Trusted(root / "project")
+        settings = (trusted.root / "pyproject.toml").read_text(encoding="utf-8")
+        trusted.edit("pyproject.toml", f'{settings}registry = "{SCHEME}"\n')
+        (trusted.root / "model").mkdir()
+        (trusted.root / "model" / "weight.json").write_text("2.0", encoding="utf-8")
+        yield trusted, registry
 
 
 def registered(trusted: Trusted, registry: Team, version: str) -> str:
