@@ -21,7 +21,7 @@ from seatrial.events import Subject
 from seatrial.isolation import process
 from seatrial.orchestration.judge import judging
 from seatrial.project import Project
-from tests.e2e.trials.toy import Toy
+from tests.e2e.trials.toy import HONEST, Toy
 from tests.support.waiting import until
 
 SECRETS = {
@@ -166,7 +166,7 @@ def test_what_a_model_leaves_behind_ends_with_it(toy: Toy, tmp_path: Path, kind:
 def test_it_ends_with_a_judge_that_is_killed(toy: Toy, tmp_path: Path) -> None:
     """SIGKILL of the judge, which can clean nothing up, ends the worker too."""
     lock = tmp_path / "lock"
-    (toy.root / "model" / "model.py").write_text(
+    toy.write(
         f"import fcntl, time\nfile = open({str(lock)!r}, 'a')\nfcntl.flock(file, fcntl.LOCK_EX)\ntime.sleep(600)\n"
     )
     judge = f"""
@@ -191,6 +191,7 @@ def test_it_ends_with_a_judge_that_is_killed(toy: Toy, tmp_path: Path) -> None:
 
 def test_a_verdict_is_of_the_policy_that_was_applied(toy: Toy) -> None:
     """One that changes while the version is judged does not lend its digest to the verdict."""
+    toy.write(HONEST)
     changed = toy.root / "expectations" / "service.toml"
     with judging(Project.find(toy.root)) as judge:
         judge.load(toy.root / "model", toy.reference, only=("golden",))

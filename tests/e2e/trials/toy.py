@@ -69,14 +69,18 @@ class Toy:
     root: Path
     reference: Reference
 
-    def validate(self, model: str, *, only: tuple[str, ...] = ("golden",), **limits: float) -> Verdict:
-        """Validate a model with this code, while the worker holds secrets."""
+    def write(self, model: str, **limits: float) -> None:
+        """Write the model's code and the project's limits."""
         (self.root / "model" / "model.py").write_text(textwrap.dedent(model))
         table = "\n".join(f"{name} = {value}" for name, value in limits.items())
         (self.root / "pyproject.toml").write_text(
             f'[tool.seatrial]\npipeline = "pipeline.py:pipeline"\nenvironment = ["SHOP_URL"]\n'
             f"[tool.seatrial.limits]\n{table}\n"
         )
+
+    def validate(self, model: str, *, only: tuple[str, ...] = ("golden",), **limits: float) -> Verdict:
+        """Validate a model with this code, while the worker holds secrets."""
+        self.write(model, **limits)
         with judging(Project.find(self.root)) as trial:
             trial.load(self.root / "model", self.reference, only=only)
             events = [event for case in trial.planned for event in trial.run(case)]
