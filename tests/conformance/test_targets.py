@@ -14,12 +14,12 @@ from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.parity.compare import compare
 from seatrial.policy.policy import Policy
 from seatrial.policy.service import service_settings
-from seatrial.process.running import free_port
 from seatrial.targets import connect
 from seatrial.targets.inprocess import InProcess
 from seatrial.targets.mlflow import Form, MLflow
 from seatrial.targets.oip.tensors import tensors_of
 from seatrial.testing import target_conforms
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.server
 

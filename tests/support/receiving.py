@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seatrial.process.running import free_port
 from seatrial.promotion.triggers.mlflow import ID, SIGNATURE, TIMESTAMP, sign
 from tests.support.paths import SUPPORT
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 KEY = b"a secret that only MLflow knows"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from seatrial.process.running import free_port
 from seatrial.project import Project
 from seatrial.registry.mlflow.client import client
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("prefect_api")]
 Command = Callable[..., Any]

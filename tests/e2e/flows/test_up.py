@@ -23,8 +23,8 @@ import pytest
 
 from seatrial.cli.app import main
 from seatrial.orchestration.flow_files import packaged
-from seatrial.process.running import free_port
 from seatrial.promotion.triggers.mlflow import PATH
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.server

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.process.running import free_port
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.server

@@ -25,10 +25,10 @@ import pytest
 from seatrial.cli.app import main
 from seatrial.io.loading import load_file
 from seatrial.orchestration import runner
-from seatrial.process.running import free_port
 from seatrial.project import Project
 from tests.conftest import FOREIGN
 from tests.support import staging
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.server

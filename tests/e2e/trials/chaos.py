@@ -13,8 +13,8 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
-from seatrial.process.running import free_port
 from tests.support import crashes
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "tiny"

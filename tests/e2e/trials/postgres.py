@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.process.running import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 NOBODY = "nobody"  # PostgreSQL refuses to run as root

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.process.running import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 

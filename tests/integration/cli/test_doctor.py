@@ -8,7 +8,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from seatrial.process.running import free_port
+from tests.support.ports import free_port
 from tests.support.serving import in_thread
 from tests.support.tutorial import environ
 

@@ -15,12 +15,12 @@ from seatrial.loadgen.schedule import constant, poisson
 from seatrial.loadgen.workers import offer_by
 from seatrial.pipeline import HttpRequest
 from seatrial.policy.service import service_settings
-from seatrial.process.running import free_port
 from seatrial.targets.oip.grpc import INFER, OipGrpc
 from seatrial.targets.oip.messages import message
 from tests.support.grpc_service import score, server
 from tests.support.load_shapes import passes_or_lacks_a_core, recorded
 from tests.support.paths import SUPPORT
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ import pytest
 
 from seatrial.errors import AnswerError, TargetError
 from seatrial.pipeline import Service
-from seatrial.process.running import free_port
 from seatrial.process.sandbox import Sandbox
 from seatrial.targets.http import Http
 from seatrial.targets.launch import start
 from tests.support.engine import Containers
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 SERVER = """

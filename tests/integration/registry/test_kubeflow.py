@@ -11,12 +11,12 @@ import pytest
 
 from seatrial import registry
 from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, VersionNotFound
-from seatrial.process.running import free_port
 from seatrial.registry.kubeflow.registry import KubeflowRegistry
 from seatrial.registry.protocol import Version
 from seatrial.testing import registry_conforms
 from seatrial.testing.samples import sample_reference
 from tests.support.kubeflow_team import SCHEME, Team, team
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.server
 

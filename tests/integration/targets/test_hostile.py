@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from seatrial.errors import AnswerError, TargetError, UsageError
-from seatrial.process.running import free_port
 from seatrial.targets import connect
 from seatrial.targets.http import Http
 from seatrial.targets.sending import FAILURES
+from tests.support.ports import free_port
 
 SECONDS = 1.0
 LIMIT = 100_000

@@ -131,7 +131,7 @@ def test_a_stall_while_a_request_is_sent_alone_blames_no_other(monkeypatch: pyte
         seen.add(record["id"])
         return double(handler, record)
 
-    with served(HTTPServer, answer) as url, Http(url, seconds=3.0, pace=(pace := Pace(8))) as http:
+    with served(HTTPServer, answer) as url, Http(url, seconds=10.0, pace=(pace := Pace(8))) as http:
         bodies = [{"id": f"t{n}", "x": 1.0} for n in range(40)]
         answers = http.send_all(bodies, path="/score")
     assert [a.json()["id"] for a in answers] == [b["id"] for b in bodies]  # type: ignore[union-attr]

@@ -19,11 +19,11 @@ import pytest
 
 from seatrial.errors import UsageError
 from seatrial.ledger import Ledger
-from seatrial.process.running import free_port
 from seatrial.promotion.triggers import clearml as trigger
 from seatrial.registry.clearml.registry import ClearMLRegistry
 from tests.integration.registry.clearml.conftest import Server
 from tests.support.paths import ROOT, SUPPORT
+from tests.support.ports import free_port
 from tests.support.snippets import blocks
 from tests.support.waiting import until
 
