@@ -120,6 +120,19 @@ def lost_its_port(how: str, words: str) -> bool:
     return how == f"code {OWN_CODE}" and re.search(_PORT_TAKEN, words, re.IGNORECASE) is not None
 
 
+def detaches(command: Sequence[str]) -> str:
+    """Return the word of an engine's command that may let its client end while the container runs on, or "".
+
+    The same word may be for the program in the container.
+
+    Example:
+        >>> detaches(["docker", "run", "-d", "shop:2"]), detaches(["uvicorn", "-d"])
+        ('-d', '')
+    """
+    words = ("-d", "--detach", "-dit", "-itd")
+    return next((word for word in command if word in words), "") if command and is_engine(command[0]) else ""
+
+
 def advice_at_exit(command: Sequence[str], how: str) -> str:
     """Return what to do where a service or its container ended at once, or the empty string.
 
@@ -131,8 +144,8 @@ def advice_at_exit(command: Sequence[str], how: str) -> str:
         return "Start it in the foreground: the command has to run as long as the service does."
     if not (command and is_engine(command[0])):
         return ""
-    if how == "code 0" and (found := [word for word in command if word in ("-d", "--detach", "-dit", "-itd")]):
-        return f"Leave out '{found[0]}': the command has to run as long as the service does."
+    if how == "code 0" and (word := detaches(command)):
+        return f"Leave out '{word}': the command has to run as long as the service does."
     if how in ("code 126", "code 127"):
         return "The image has no such command, or cannot run it: look at its CMD and ENTRYPOINT."
     return ""

@@ -17,6 +17,7 @@ from seatrial.pipeline import Pipeline, Service
 from seatrial.process.engines import (
     advice_at_exit,
     advice_unreached,
+    detaches,
     ended_by_engine,
     is_engine,
     lost_its_port,
@@ -169,6 +170,8 @@ def _wait(service: Service, running: Running) -> None:
                 answered = True
                 if running.listens():
                     if answer.ok:
+                        if detaches(service.command) and running.ended(within_seconds=READY_SECONDS):
+                            continue  # its client has ended: told above
                         return
                     refused = True
                     last = f"'{service.ready}' returned status {answer.status}."
