@@ -55,10 +55,11 @@ def numbers_of(keys: Sequence[Column]) -> Array:
 
 def _align(expected: Column, actual: Column) -> Alignment:
     e, a = _comparable(expected, actual)
-    if len(e) == len(a) and _equal(e, a) and not _any_null(expected) and _unique(e):
+    nulls = _any_null(expected) or _any_null(actual)  # which stand for no key, whatever is stored under them
+    if len(e) == len(a) and _equal(e, a) and not nulls and _unique(e):
         return Alignment()
     left, right = _index(e), _index(a)
-    if left.is_unique and len(left) and not _any_null(expected) and not _any_null(actual):
+    if left.is_unique and len(left) and not nulls:
         found = left.get_indexer(right)
         hits = np.bincount(found[found >= 0], minlength=len(left))
         if len(left) == len(right) and (hits == 1).all():  # a bijection: both sides are unique

@@ -127,7 +127,7 @@ def compare(
     follows = differing.followers()
     missing = tuple(str(name) for name in expected.columns if name not in actual.columns)
     extra = tuple(str(name) for name in actual.columns if name not in expected.columns)
-    settled = control_false_discoveries(drifts) if distributions and drifts else drifts
+    settled = drifts if all(d is UNCHANGED for d in drifts) else control_false_discoveries(drifts)
     return Parity(
         key_columns=names,
         rows_expected=len(expected),

@@ -17,8 +17,12 @@ from seatrial.cli import main
 ROWS = "id,score,name\n1,0.5,ann\n2,1.5,bob\n3,2.5,cid\n"
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True, params=["whole", "in parts"])
+def here(request, tmp_path, monkeypatch):
+    """A folder of its own; once with Parquet compared a part after the other, as where it is large."""
+    if request.param == "in parts":
+        monkeypatch.setattr("seatrial.cli.diff.command.CELLS", 0)
+        monkeypatch.setattr("seatrial.parity.streaming.tables.BATCH_ROWS", 2)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
 
@@ -190,7 +194,7 @@ def test_integers_are_exact_unless_named(capsys):
 
 ERRORS = {
     "b.cvs": "'b.cvs' does not exist. Did you mean 'b.csv'?",
-    ".": "'.' is a folder, not a file.",
+    "nothing": "'nothing' holds no file whose name ends with .parquet.",
     "b.xlsx": "'b.xlsx' has no known format. Known endings: .parquet,",
     "twice.csv": "'twice.csv' has several columns named 'x'.",
     "empty.csv": "'empty.csv' is empty: it has no header.",
@@ -218,6 +222,7 @@ def test_what_cannot_be_compared_is_one_message(words, capsys):
         ("long.csv", ROWS + "4,1,dan,more\n"), ("text.parquet", ROWS), ("text.feather", ROWS),
     ):  # fmt: skip
         write(name, text)
+    Path("nothing").mkdir()
     Path("latin.csv").write_bytes("id,x\n1,é\n".encode("latin-1"))
     file, *rest = words.split()
     key = rest[1] if rest[:1] == ["--key"] else "id"

@@ -138,3 +138,15 @@ def test_an_order_that_nobody_made_is_no_sorting() -> None:
     assert compare(tied, moved[::-1], key="id").order.sorted_by == "x"
     few = expected.iloc[:3].sort_values("x")
     assert compare(few, few[::-1], key="id").order.sorted_by == ""  # three rows are soon sorted by chance
+
+
+@pytest.mark.parametrize(
+    ("keys", "dtype"), [([0], "Int64"), ([False], "boolean"), ([0, 1], "Int64"), (["", "a"], "string")], ids=str
+)
+def test_no_key_is_a_null_key(keys: list[Any], dtype: str) -> None:
+    """Also where the number that is stored under a null is the key of the other side."""
+    expected = pd.DataFrame({"id": pd.array(keys, dtype), "x": 1.0})
+    actual = expected.assign(id=expected["id"].mask(expected["id"] == keys[0]))
+    parity = compare(expected, actual, key="id")
+    assert (parity.null_keys.count, parity.missing_keys.count, parity.rows_compared) == (1, 1, len(keys) - 1)
+    assert not parity.ok

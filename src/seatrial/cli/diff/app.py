@@ -32,8 +32,8 @@ def diff(
     the same.
 
     Args:
-        expected: the first file: Parquet, CSV, TSV, Arrow or Feather.
-        actual: the second file, of any of these formats.
+        expected: the first file: Parquet, CSV, TSV, Arrow or Feather; or a folder of Parquet files that are one table.
+        actual: the second one, of any of these formats.
         key: column that names a row; may be repeated, or several separated by commas.
         columns: compare only these columns; * and ? are wildcards; may be repeated, or several separated by commas.
         ignore: leave out these columns; as --columns.

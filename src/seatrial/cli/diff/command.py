@@ -14,10 +14,12 @@ from seatrial.cli.diff.types import agreed
 from seatrial.errors import UsageError, nearest
 from seatrial.io.files import atomic_write
 from seatrial.parity.compare import compare
+from seatrial.parity.streaming import Dataset, compare_datasets
 from seatrial.sinks.difference.console import show
 from seatrial.sinks.difference.result import Difference
 
 STDOUT = "-"
+CELLS = 50_000_000  # of one side, above which Parquet is compared a part after the other
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def difference_of(expected: Path, actual: Path, selection: Selection) -> Differe
                 raise UsageError(f"{file.path} has no column '{name}' to be the key. {_listed(file.names, name)}")
     chosen = _chosen(files, selection)
     wanted = [[n for n in file.names if n in key or n in chosen] for file in files]
+    if tables := _streamed(files, wanted):
+        return _difference_of_tables(expected, actual, tables, [*key, *chosen], selection)
     first, second = agreed(files, wanted)
     tolerances = tolerances_of(first, second, key, selection)
     parity = compare(first, second, key=key, tolerances=tolerances, distributions=False)
@@ -96,6 +100,27 @@ def difference_of(expected: Path, actual: Path, selection: Selection) -> Differe
     if parity.duplicate_keys.count:
         repeated = int(first[names].dropna().duplicated().sum())
     return Difference(str(expected), str(actual), key, parity, repeated, nameless)
+
+
+def _streamed(files: tuple[File, File], wanted: Sequence[Sequence[str]]) -> tuple[Dataset, Dataset] | None:
+    """Return what reads both a part after the other, where they can be so and are large."""
+    one, other = (file.table for file in files)
+    if one is None or other is None:
+        return None
+    cells = max(table.rows * len(names) for table, names in zip((one, other), wanted, strict=True))
+    return (one, other) if cells > CELLS else None
+
+
+def _difference_of_tables(
+    expected: Path, actual: Path, tables: tuple[Dataset, Dataset], columns: Sequence[str], selection: Selection
+) -> Difference:
+    one, other = tables
+    one, other = one.borrowing(other), other.borrowing(one)
+    tolerances = tolerances_of(one.empty(columns), other.empty(columns), selection.key, selection)
+    found = compare_datasets(
+        one, other, key=selection.key, columns=columns, tolerances=tolerances, distributions=False
+    )  # fmt: skip
+    return Difference(str(expected), str(actual), selection.key, found.parity, found.repeated, found.nameless)
 
 
 def _chosen(files: Sequence[File], selection: Selection) -> set[str]:

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from seatrial.errors import UsageError, nearest
+from seatrial.parity.streaming import Dataset, dataset
 
 PARQUET, ARROW, SEPARATORS = (".parquet", ".pq"), (".arrow", ".feather", ".ipc"), {".csv": ",", ".tsv": "\t"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")  # of text
@@ -32,25 +33,26 @@ class File:
         names: of its columns.
         read: returns some columns as a frame.
         texts: returns some columns as text; None where the file states types of its own.
+        table: what reads it a part after the other; None where its format cannot be.
     """
 
     path: Path
     names: tuple[str, ...]
     read: Callable[[Sequence[str]], pd.DataFrame]
     texts: Callable[[Sequence[str]], pd.DataFrame] | None = None
+    table: Dataset | None = None
 
 
 def opened(path: Path) -> File:
-    """Return the file, its columns read and nothing else.
+    """Return the file, or the folder of Parquet files that are one table, its columns read and nothing else.
 
     Raises:
         UsageError: it is not there, its format is not known, it is damaged, or two columns share a name.
     """
-    if not path.is_file():
+    if not path.exists():
         beside = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise UsageError(f"'{path}' {what}.{nearest(path.name, beside)}")
-    ending = path.suffix.lower()
+        raise UsageError(f"'{path}' does not exist.{nearest(path.name, beside)}")
+    ending = PARQUET[0] if path.is_dir() else path.suffix.lower()
     if ending in COMPRESSED:
         ending = Path(path.stem).suffix.lower()
     with _refusing(path):
@@ -68,13 +70,14 @@ def opened(path: Path) -> File:
 
 
 def _parquet(path: Path) -> File:
-    import pyarrow.parquet as pq
+    table = dataset(path)
 
     def read(names: Sequence[str]) -> pd.DataFrame:
         with _refusing(path):
-            return _frame(pq.ParquetFile(path).read(columns=list(names)).select(list(names)))
+            schema = pa.schema([table.schema.field(name) for name in names])
+            return _frame(pa.Table.from_batches(table.batches(names), schema))
 
-    return File(path, tuple(pq.read_schema(path).names), read)
+    return File(path, tuple(table.schema.names), read, table=table)
 
 
 def _arrow(path: Path) -> File:

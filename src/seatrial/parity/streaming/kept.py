@@ -1,0 +1,107 @@
+"""Rows that are kept of two tables: some of all, and of each column some that differ.
+
+Which ones does not depend on the parts that the tables come in: those whose position, mixed, is smallest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from seatrial.parity.alignment import Alignment
+from seatrial.parity.columns import Array
+from seatrial.parity.streaming.parts import Part, places, rows_at
+
+_MANY = 200_000  # rows that are held before those that are no longer wanted are dropped
+_NONE = np.empty(0, dtype=np.int64)
+
+
+@dataclass
+class Kept:
+    """Rows of both tables.
+
+    Attributes:
+        uniform: ascending positions in the expected table that are kept whatever is found there.
+        each: how many differing rows of a column are kept.
+        differing: by column, the positions of those.
+        parts: the rows, as they came.
+    """
+
+    uniform: Array
+    each: int
+    differing: dict[str, Array] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    _held: int = 0
+
+    def add(self, part: Part, rows: Alignment, changed: dict[str, Array], worst: Sequence[int]) -> None:
+        """Keep rows of a part.
+
+        Args:
+            part: the rows of both tables.
+            rows: which of them belong together.
+            changed: by column, which of these pairs differ.
+            worst: places that are wanted besides, as far as this part has them.
+        """
+        at = part.at_expected if rows.expected is None else places(part.at_expected, rows.expected)
+        wanted = [rows_at(at, self.uniform)]
+        if worst:
+            wanted.append(rows_at(at, np.unique(np.array(worst, dtype=np.int64))))
+        for name, differing in changed.items():
+            after = _smallest(np.append(self.differing.get(name, _NONE), places(at, differing)), self.each)
+            self.differing[name] = after
+            wanted.append(rows_at(at, np.sort(after)))
+        pairs = np.unique(np.concatenate(wanted))
+        if len(pairs):
+            e = pairs if rows.expected is None else rows.expected[pairs]
+            a = pairs if rows.actual is None else rows.actual[pairs]
+            self._keep(part, e, a)
+
+    def _keep(self, part: Part, e: Array, a: Array) -> None:
+        took = part.expected.take(pa.array(e)), part.actual.take(pa.array(a))
+        self.parts.append(Part(*took, places(part.at_expected, e), places(part.at_actual, a)))
+        self._held += len(e)
+
+    def trim(self, worst: Sequence[int], *, now: bool = False) -> None:
+        """Drop the rows that are no longer wanted, once there are many."""
+        if self._held <= _MANY and not now:
+            return
+        wanted = np.unique(np.concatenate([self.uniform, *self.differing.values(), np.array([*worst], dtype=np.int64)]))
+        kept, self.parts, self._held = self.parts, [], 0
+        for part in kept:
+            at = rows_at(part.at_expected, wanted)
+            if len(at):
+                self._keep(part, at, at)
+
+    def tables(self, *, uniform: bool = False) -> tuple[pa.Table, pa.Table] | None:
+        """Return the rows of both sides, each in the order of its table; None without any.
+
+        Args:
+            uniform: only those that stand for all.
+        """
+        if not self.parts:
+            return None
+        tables = []
+        for side, at in (("expected", "at_expected"), ("actual", "at_actual")):
+            rows = pa.Table.from_batches([getattr(part, side) for part in self.parts])
+            chosen = np.concatenate([part.at_expected for part in self.parts])
+            places = np.concatenate([getattr(part, at) for part in self.parts])
+            _, first = np.unique(chosen, return_index=True)
+            if uniform:
+                first = first[np.isin(chosen[first], self.uniform)]
+            tables.append(rows.take(pa.array(first[np.argsort(places[first], kind="stable")])))
+        return tables[0], tables[1]
+
+
+def _smallest(positions: Array, most: int) -> Array:
+    """Return the positions whose mixed values are smallest."""
+    if len(positions) <= most:
+        return positions
+    with np.errstate(over="ignore"):  # the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)
+        mixed = positions.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return positions[np.argpartition(mixed, most)[:most]]
