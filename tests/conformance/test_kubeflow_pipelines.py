@@ -53,7 +53,7 @@ def kfp(kfp_python):
 
     def run(*words, **more):
         env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        env |= {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        env["PYTHONPATH"] = str(ROOT / "src")
         env["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), env["PATH"]])  # as in the image
         command = [kfp_python, *map(str, words)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, **more)
