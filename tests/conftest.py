@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from seatrial.cli.scaffold import init
 from seatrial.io.loading import load_file
+from seatrial.orchestration import runner
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from tests.support.left_behind import left_behind, marked
@@ -33,10 +34,12 @@ os.environ.setdefault(  # OpenDP fits with JAX, where compiling for speed takes 
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 LONG = (  # groups that take a minute or more: those that wait go beside those that compute
-    "project", "integration/checks/test_golden_service.py", "integration/checks/test_load.py",
-    "integration/checks/test_resilience.py", "e2e/flows/test_up.py", "e2e/examples/test_examples.py", "ground",
-    "e2e/trials/test_chaos.py", "e2e/trials/test_resilience_payments.py",
-    "conformance/test_kubeflow_pipelines.py",
+    "e2e/flows/test_up.py", "project", "e2e/examples/test_examples.py", "beside", "ground",
+    "integration/checks/test_load.py", "conformance/test_old_stack.py", "integration/checks/test_resilience.py",
+    "conformance/test_shapes.py", "e2e/trials/test_load_workers.py", "e2e/looking/test_looking.py",
+    "e2e/trials/test_chaos.py", "conformance/test_worker_environments.py", "integration/checks/test_load_streams.py",
+    "e2e/trials/test_isolation.py", "conformance/test_payments_service.py", "e2e/staging/test_staging.py",
+    "e2e/trials/test_resilience_payments.py", "integration/checks/test_golden_service.py",
 )  # fmt: skip
 
 with contextlib.suppress(ImportError):  # when logging is set anew, Abseil closes its stream: not pytest's
@@ -52,11 +55,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The fast ones come first, then those that take longest, so that no worker is left with one of them.
     """
     place = {}
+    beside = {item.path for item in items if "prefect_beside" in getattr(item, "fixturenames", ())}
     for item in items:
         file = item.path.relative_to(TESTS).as_posix()
         folder = file.rpartition("/")[0]
         trained = TRAINED.get(folder) if "payments" in getattr(item, "fixturenames", ()) else None
-        group = trained or TOGETHER.get(folder) or file
+        shared = "beside" if item.path in beside else TOGETHER.get(folder)
+        group = trained or shared or file
         item.add_marker(pytest.mark.xdist_group(group))
         quick = folder.startswith("unit") or not folder
         place[item] = LONG.index(group) if group in LONG else -1 if quick else len(LONG)
@@ -84,6 +89,28 @@ def payments(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for release in (1, 2):
         train(release, rows=6_000, reference_rows=700)
     return project
+
+
+@pytest.fixture(scope="session")
+def prefect_beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prefect server for commands that would each start one; this process is not pointed at it."""
+    if running := os.environ.get("PREFECT_API_URL"):
+        yield running
+        return
+    project = Project.find(init(tmp_path_factory.mktemp("prefect") / "beside", quiet=True))
+    before = dict(os.environ)
+    with contextlib.ExitStack() as stack:
+        try:
+            for name in FOREIGN:
+                os.environ.pop(name, None)
+            project.activate()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(runner, "START_SECONDS", 600.0)  # a busy machine is no fault
+                address = stack.enter_context(prefect_server(project))()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        yield address
 
 
 @pytest.fixture(scope="session")

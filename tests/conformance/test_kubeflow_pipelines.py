@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 
 HERE = Path(__file__).parent / "kubeflow"
@@ -53,7 +52,7 @@ def kfp(kfp_python):
 
     def run(*words, **more):
         env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        env |= {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        env["PYTHONPATH"] = str(ROOT / "src")
         env["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), env["PATH"]])  # as in the image
         command = [kfp_python, *map(str, words)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, **more)
@@ -63,23 +62,20 @@ def kfp(kfp_python):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A project with two versions in a file, and a Prefect server that its validations share."""
+def project(tmp_path_factory, prefect_beside):
+    """A project with two versions in a file, and the Prefect server that its validations share."""
     root = tmp_path_factory.mktemp("kubeflow") / "project"
     shutil.copytree(HERE, root, ignore=shutil.ignore_patterns("gate.py", "__pycache__"))
     found = Project.find(root)
     found.state.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("PREFECT_API_URL", raising=False)
+        patch.setenv("PREFECT_API_URL", prefect_beside)
         patch.setenv("PREFECT_HOME", str(root / "prefect"))
-        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
         patch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(root / "artifacts"))
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        with prefect_server(found) as wait:
-            subprocess.run([sys.executable, root / "train.py"], check=True, capture_output=True)
-            wait()
-            yield root
+        subprocess.run([sys.executable, root / "train.py"], check=True, capture_output=True)
+        yield root
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def stack(request, wheel, tmp_path_factory):
     def run(*words, code=0, **more):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MLFLOW_", "PYTEST"))}
         path = os.pathsep.join([str(beside), *more.pop("path", [])])
-        env |= {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "GIT_PYTHON_REFRESH": "quiet", **more}
+        env |= {"PYTHONPATH": path, "GIT_PYTHON_REFRESH": "quiet", **more}
         command = [python, *map(str, words)]
         done = subprocess.run(command, env=env, cwd=beside, capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]

@@ -1,7 +1,7 @@
 """Twelve pipelines of other shapes, with the libraries of such models: clean runs pass, bugs are found and placed.
 
 All of them run in the interpreter of an environment with those libraries, with ours on its path. The suite asks each
-one clean run, and three bugs; ``python tests/bench/clean_shapes.py`` asks twenty and all of them. The network for
+one clean run, and two bugs; ``python tests/bench/clean_shapes.py`` asks twenty and all of them. The network for
 images goes the whole way too: its worker has torch and none of our libraries, and the judge here has no torch.
 """
 

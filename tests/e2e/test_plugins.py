@@ -17,12 +17,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seatrial.cli.scaffold import init
-from seatrial.orchestration.runner import prefect_server
-from seatrial.project import Project
 from tests.conformance.environments import sdv_python  # noqa: F401  a fixture
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("plugins")]
+pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(path.parent for path in (ROOT / "examples" / "plugins").glob("*/pyproject.toml"))
 PROJECT = Path(__file__).with_name("plugins_project")
@@ -96,23 +93,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Prefect server for all commands; each would start one of its own."""
-    beside = Project.find(init(tmp_path_factory.mktemp("prefect") / "beside", quiet=True))
-    before = dict(os.environ)
-    try:
-        for name in FOREIGN:
-            os.environ.pop(name, None)
-        beside.activate()
-        with prefect_server(beside) as wait:
-            yield wait()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@pytest.fixture(scope="module")
-def ran(python: Path, scales: str, project: Path, prefect_api: str) -> Run:
+def ran(python: Path, scales: str, project: Path, prefect_beside: str) -> Run:
     """Run ``python -m seatrial``, or a script, in a new project with a trained version."""
     env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     env |= {
@@ -129,7 +110,7 @@ def ran(python: Path, scales: str, project: Path, prefect_api: str) -> Run:
     shutil.copytree(PROJECT, project, dirs_exist_ok=True)
     trained = run("scales/train.py")
     assert trained.stdout == "folder:/parcels/1\n", trained
-    env["PREFECT_API_URL"] = prefect_api
+    env["PREFECT_API_URL"] = prefect_beside
     return run
 
 

@@ -52,7 +52,12 @@ def sections(page: str) -> dict[str, list[Block]]:
     }
 
 
-def play(blocks: list[Block], folder: Path, said: Mapping[str, str] | None = None) -> Played:
+def play(
+    blocks: list[Block],
+    folder: Path,
+    said: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
+) -> Played:
     """Do in ``folder`` what the blocks of a section say, and check that commands print what the page shows.
 
     Args:
@@ -60,6 +65,7 @@ def play(blocks: list[Block], folder: Path, said: Mapping[str, str] | None = Non
             ``text`` is what the commands before it print; ``…`` stands for anything. Other blocks are passed by.
         folder: where it is done.
         said: what to put in the place of texts of the page, such as a port.
+        given: variables that the reader has set, such as the address of a Prefect server.
     """
     played, printed = Played(), ""
     for number, block in enumerate(blocks):
@@ -75,7 +81,7 @@ def play(blocks: list[Block], folder: Path, said: Mapping[str, str] | None = Non
             shown = next((b.text for b in blocks[number + 1 : number + 2] if b.language == "text"), "")
             for command in re.findall(r"^\$ (.+)$", text, re.MULTILINE):
                 wanted = 1 if shown.startswith("fail") and command.startswith("seatrial validate") else 0
-                printed += run(command, folder, played, wanted)
+                printed += run(command, folder, played, wanted, given or {})
         elif block.language == "text":
             compare(text, printed)
     return played
@@ -92,10 +98,11 @@ def change(path: Path, hunk: str) -> int:
     return sum(line[:1] == "+" for line in lines)
 
 
-def run(command: str, folder: Path, played: Played, wanted: int) -> str:
+def run(command: str, folder: Path, played: Played, wanted: int, given: Mapping[str, str]) -> str:
     """Run a command of the page, note how long it took, and return what it printed."""
     begin = time.monotonic()
-    done = subprocess.run(command.split(), cwd=folder, env=environ(), capture_output=True, text=True, check=False)
+    env = environ() | dict(given)
+    done = subprocess.run(command.split(), cwd=folder, env=env, capture_output=True, text=True, check=False)
     name = command if command not in played.seconds else f"{command} ({len(played.seconds)})"
     played.seconds[name], played.ended[name] = time.monotonic() - begin, done.returncode
     assert done.returncode == wanted, f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -1,7 +1,8 @@
 """Play the examples as their READMEs do, in one process with one store and one Prefect server: ``played.py DIR NAME…``.
 
 Each is copied, trained, validated, broken by its patch and validated again. ``DIR/NAME.json`` holds both verdicts, or
-what went wrong. A training runs in a fork, which does not import the libraries again.
+what went wrong. A training runs in a fork, which does not import the libraries again; the stages are replayed in one
+fresh process, not in three.
 """
 
 import importlib
@@ -22,7 +23,13 @@ def main(folder, names):
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
     os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = str(folder / "artifacts")
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    sys.path.append(str(EXAMPLES.parent))
+    import pytest
+
     from seatrial.project import Project
+    from tests.support.hash_seeds import replay_in_one
+
+    sys.path.remove(str(EXAMPLES.parent))
 
     for name in names:
         shutil.copytree(
@@ -30,6 +37,7 @@ def main(folder, names):
         )
     if "image" in names:
         (folder / "image" / ".venv").symlink_to(os.environ["IMAGE_ENVIRONMENT"])
+    replay_in_one(pytest.MonkeyPatch())
     first = Project.find(folder / names[0])
     first.activate()
     trained = {name: _train(folder / name) for name in names}

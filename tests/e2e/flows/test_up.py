@@ -401,9 +401,11 @@ def test_a_change_of_verdict_is_told_once(up: Up, failed: dict[str, Any]) -> Non
             assert done.returncode == 0, done.stderr
             assert "Notification: seatrial tiny - a verdict changed (webhook)." in done.stdout
             assert "s3cret-path" not in done.stdout + done.stderr
+            up.schedule(on=False)  # deploying turns it on, and its runs take what the validations need
             again(up, "models:/tiny/2")  # the same verdict again
             assert told == []
             third = up.register()
+            again(up, f"models:/tiny/{third}")
             message = wait(lambda: told[0] if told else None, lambda: up.log("worker"))
         finally:
             hook.shutdown()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from seatrial.reference.champion import ChampionContract
 from seatrial.registry import champion_contract, resolve
 from seatrial.registry.mlflow.artifacts import fetch
 from seatrial.registry.mlflow.client import client
+from tests.support.hash_seeds import replay_in_one
 
 pytestmark = pytest.mark.server
 
@@ -42,6 +44,13 @@ def validated(project: Project, version: int | str, **parameters: Any) -> Verdic
         project, "validate", {"model_uri": uri, "project": str(project.root), **parameters}, lambda: "", [recorder]
     )
     return recorder.verdicts[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_fresh_process() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        replay_in_one(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +127,8 @@ def test_a_pass_is_on_the_version_and_moves_its_aliases(passed: Verdict, failed:
 
 
 def test_part_of_a_validation_leaves_no_verdict_on_the_version(payments: Project, failed: Verdict) -> None:
-    """With the checks it passes alone, the bad version passes, and neither its tag nor any alias shows it."""
-    part = validated(payments, 2, only=["invariants"])
+    """With the check it passes alone, the bad version passes, and neither its tag nor any alias shows it."""
+    part = validated(payments, 2, only=["environment"])
     assert part.outcome is Outcome.PASS
     version = client().get_model_version("payments", "2")
     assert version.tags["seatrial.verdict"] == "fail"
@@ -278,7 +287,7 @@ def test_a_model_that_kills_gets_the_verdict_error(payments: Project, passed: Ve
     assert list(version.aliases) == []
     run = runs_of("models:/hostile/1")[0]
     assert (run.state_name, run.state.message) == ("Failed", f"verdict {verdict.summary}")
-    assert validated(payments, 1, only=["golden"], in_process=True).outcome is Outcome.PASS
+    assert validated(payments, 1, only=["expectations"], in_process=True).outcome is Outcome.PASS
 
 
 def test_a_stale_store_is_found_at_the_store(

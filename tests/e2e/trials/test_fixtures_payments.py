@@ -14,6 +14,7 @@ from tests.e2e.trials.fresh import same_in_a_fresh_process
 pytest.importorskip("faker")
 ROOT = Path(__file__).resolve().parents[3]
 ROWS = 5_000
+SENT = 1_000  # of them down the whole path, which asks the same of every row
 NEAR = 0.08  # of a private fixture's columns: bins are drawn from evenly, and epsilon is 1
 
 
@@ -38,7 +39,7 @@ def test_payments(example, url, past, tmp_path: Path) -> None:
         made = ("transaction_id", *(name for name, column in declared.columns.items() if column.is_made))
         found = fidelity.measure(real, rows, made).columns
         assert max(found.values()) <= (declared.max_distance if declared.source == "copula" else NEAR), found
-        verdict = run(pipeline, capture(pipeline, fixture.frame, model=model), model=model)
+        verdict = run(pipeline, capture(pipeline, fixture.frame.head(SENT), model=model), model=model)
         assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]
     seen = {(r["country"], r["currency"]) for r in map(json.loads, reference.requests["payload"])}
     synthetic = next(f for f in fixtures if f.manifest["source"] == "copula")

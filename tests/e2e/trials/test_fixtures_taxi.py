@@ -15,6 +15,7 @@ from tests.support.paths import SHARED
 pytest.importorskip("faker")
 DATA = SHARED / "data" / "chicago_taxi.csv"
 ROWS = 5_000
+SENT = 1_000  # of them down the whole path, which asks the same of every row
 PLACES = [[f"{e}_{p}" for p in ("latitude", "longitude", "community_area")] for e in ("pickup", "dropoff")]
 TRIPS = {"source": "copula", "rows": ROWS, "combinations": PLACES, "max_distance": 0.05}
 INVENTED = {  # the places are not released: each column of a release takes seconds to fit
@@ -62,7 +63,7 @@ def test_taxi_trips(tmp_path: Path) -> None:
         found = fidelity.measure(real, pa.Table.from_pandas(frame, preserve_index=False), ("trip_id",)).columns
         limits = dict.fromkeys(found, TRIPS["max_distance"]) if fixture.name == "synthetic" else NARROW
         assert all(found[name] <= limit for name, limit in limits.items()), found
-        again = capture(chicago.pipeline, frame.astype("string"), model=model)
+        again = capture(chicago.pipeline, frame.head(SENT).astype("string"), model=model)
         verdict = run(chicago.pipeline, again, model=model, policy=chicago.unlabelled)
         assert verdict.outcome is Outcome.PASS, [f.message for f in verdict.findings]
     assert fixtures[0].manifest["leaks"]["ok"]

@@ -15,15 +15,18 @@ from tests.support.ports import free_port
 from tests.support.tutorial import Played, environ, play, sections
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("way-in")]
+pytestmark = pytest.mark.server
 PAGE = sections("tutorial/first-service.md")
 FASTAPI, FLASK, RUNNING = "FastAPI", "Flask with gunicorn", "A service that runs already"
 MOST_LINES = 60
 
 
-def played(name: str, folder: Path, said: dict[str, str] | None = None) -> Played:
-    """Play a section, print how long its commands took, and check what holds for all of them."""
-    done = play(PAGE[name], folder, said)
+def played(name: str, folder: Path, said: dict[str, str] | None = None, *, prefect: str = "") -> Played:
+    """Play a section, print how long its commands took, and check what holds for all of them.
+
+    The first section is played as by somebody who has nothing; for the others a Prefect server runs already.
+    """
+    done = play(PAGE[name], folder, said, {"PREFECT_API_URL": prefect} if prefect else None)
     sys.stdout.write("".join(f"{seconds:7.1f} s  {command}\n" for command, seconds in done.seconds.items()))
     assert done.written < MOST_LINES
     validations = [code for command, code in done.ended.items() if command.startswith("seatrial validate")]
@@ -81,15 +84,15 @@ def test_fastapi_with_plain_mlflow(followed: tuple[Path, Played]) -> None:
     assert not (folder / "flows").exists()
 
 
-def test_flask_behind_gunicorn(tmp_path: Path) -> None:
+def test_flask_behind_gunicorn(tmp_path: Path, prefect_beside: str) -> None:
     """Features are computed by the handler itself: a bug in it is found at the service."""
     write_training(tmp_path)
-    done = played(FLASK, tmp_path)
+    done = played(FLASK, tmp_path, prefect=prefect_beside)
     assert list(done.ended.values())[-1] == 1
 
 
-def test_a_service_that_runs_already(address: str, tmp_path: Path) -> None:
+def test_a_service_that_runs_already(address: str, tmp_path: Path, prefect_beside: str) -> None:
     """Its fields are those of its OpenAPI document."""
     write_training(tmp_path)
-    played(RUNNING, tmp_path, {"http://127.0.0.1:8000": address})
+    played(RUNNING, tmp_path, {"http://127.0.0.1:8000": address}, prefect=prefect_beside)
     assert os.listdir(tmp_path).count("app.py") == 0

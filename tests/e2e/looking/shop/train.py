@@ -22,7 +22,8 @@ def main() -> None:
         seatrial.capture(project.pipeline, requests, run_id=run.info.run_id)
     mlflow.register_model(logged.model_uri, "shop")
     with mlflow.start_run():  # one without a reference
-        mlflow.register_model(mlflow.sklearn.log_model(model, name="model").model_uri, "shop")
+        bare = mlflow.sklearn.log_model(model, name="model", pip_requirements=["scikit-learn"])
+        mlflow.register_model(bare.model_uri, "shop")
     requests.to_parquet(Path(__file__).with_name("requests.parquet"))
 
 
