@@ -45,7 +45,7 @@ def test_the_page_states_what_an_installer_reads():
 
 
 @pytest.mark.parametrize("package", THREE)
-def test_the_page_claims_what_is_tried(package):
+def test_the_page_claims_what_is_in_the_matrix(package):
     """The floor, the locked release and the pins: no others, and nothing above the newest of them is allowed."""
     floor = next(s.version for s in CORE[package] if s.operator == ">=")
     pins = [pin.partition("==")[2].removesuffix(".*") for each in COMBINATIONS for pin in each.pins if package in pin]
