@@ -1,7 +1,7 @@
-"""The registry on Azure Machine Learning, as far as its plugin goes under this MLflow: its own two stores.
+"""The registry on Azure Machine Learning, through the two stores of its plugin, which takes no MLflow above 3.15.0.
 
 The stand-in answers below the path of a workspace, has no requests for inputs of runs, and finds no experiment by a
-name with a slash. Files are what the plugin cannot do.
+name with a slash. It stores no files. Run by ``python tests/conformance/versions.py azureml``, and by CI.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ from typing import Any
 
 import flask
 import pytest
+
+pytest.importorskip("azureml.mlflow", reason="the plugin takes no MLflow as new as this one")
+from azureml.mlflow import entry_point_loaders
 from azureml.mlflow._internal.service_context_loader import _AzureMLServiceContextLoader
 from azureml.mlflow._internal.utils import ServiceContext
+from azureml.mlflow._store.artifact.artifact_repo import AzureMLflowArtifactRepository
 from azureml.mlflow._store.model_registry.model_registry import AzureMLflowModelRegistry
 from azureml.mlflow._store.tracking.store import AzureMLRestStore
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from seatrial.errors import RegistryError
 from seatrial.registry import Fetched
@@ -90,18 +95,21 @@ def test_versions_are_found_tagged_and_given_aliases(server: Below, tmp_path: Pa
     assert store.get_experiment(logged.info.experiment_id).name == "seatrial-payments"
 
 
-def test_files_are_refused_before_anything_is_written(server: Below, tmp_path: Path) -> None:
-    """One sentence for what MLflow would end in a TypeError, after the run was made."""
-    said = r"azureml-mlflow [\d.]+ cannot store or read files under MLflow [\d.]+, and no later release"
+def test_a_plugin_that_goes_with_this_mlflow_is_taken(server: Below) -> None:
+    """It makes MLflow's store of files for a run, with all that MLflow tells it; nothing is refused."""
+    client(files=True)
+    where = get_artifact_repository(f"{URI}/experiments/e/runs/r/artifacts", tracking_uri=URI)
+    assert isinstance(where, AzureMLflowArtifactRepository)
+    assert where.tracking_uri == URI
+
+
+def test_files_are_refused_before_anything_is_written(
+    server: Below, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a plugin from before MLflow 3: one sentence for what would end in a TypeError, after the run was made."""
+    monkeypatch.setattr(entry_point_loaders, "azureml_artifacts_builder", lambda artifact_uri=None: None)
+    said = r"azureml-mlflow [\d.post]+ cannot store or read files under MLflow [\d.]+\. .*'seatrial\[azureml\]'"
     with pytest.raises(RegistryError, match=said):
         MLflowRegistry.tracker.log_run({"model": "shop"}, tmp_path)
     with pytest.raises(RegistryError, match=said):
         MLflowRegistry.store_reference(sample_reference(), "0" * 32)
-    with pytest.raises(TypeError, match="tracking_uri"):  # what it is about: this goes once the plugin is mended
-        client().log_artifacts(_azure_run(), str(tmp_path))
-
-
-def _azure_run() -> str:
-    store = client()
-    number = store.create_experiment("of-azure", f"{URI}/experiments/1")
-    return str(store.create_run(number).info.run_id)

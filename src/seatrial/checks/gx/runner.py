@@ -80,8 +80,7 @@ def run_suite(name: str, expectations: Sequence[Any], frame: pd.DataFrame, *, la
         frame: the frame to validate; its column names are text.
         label: the column that names failing rows in the results; without one, no cell value is requested.
     """
-    with _RUNNING:
-        source = _source()
+    with _RUNNING, _as_current(source := _source()):
         import great_expectations as gx
 
         if not (declared := [e.copy(deep=True) for e in expectations]):
@@ -146,6 +145,19 @@ def _source() -> Any:
         lambda record: not record.getMessage().startswith("Overwriting declaration")
     )
     return context, context.data_sources.add_pandas("seatrial")
+
+
+@contextmanager
+def _as_current(context_and_source: Any) -> Iterator[None]:
+    """Make the context the one of the process: releases before 1.24 look there, and the project may have its own."""
+    from great_expectations.data_context.data_context.context_factory import project_manager
+
+    before = project_manager._project
+    project_manager.set_project(context_and_source[0])
+    try:
+        yield
+    finally:
+        project_manager.set_project(before)
 
 
 def _checkpoint(gx: Any, context_and_source: Any, suite: Any, frame: pd.DataFrame, counts: dict[str, Any]) -> Any:

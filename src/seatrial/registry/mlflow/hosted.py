@@ -106,8 +106,8 @@ def _check_azure() -> None:
     if "tracking_uri" not in inspect.signature(azureml_artifacts_builder).parameters:
         plugin, mlflow = (importlib.metadata.version(name) for name in ("azureml-mlflow", "mlflow"))
         raise RegistryError(
-            f"azureml-mlflow {plugin} cannot store or read files under MLflow {mlflow}, and no later release takes "
-            "this MLflow. Keep the verdicts at another server: set MLFLOW_TRACKING_URI."
+            f"azureml-mlflow {plugin} cannot store or read files under MLflow {mlflow}. Install releases that go "
+            "together: pip install 'seatrial[azureml]'. It brings MLflow 3.15.0, the newest that the plugin takes."
         )
 
 
