@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # Nothing is scheduled on it, and no worker asks it for runs. What records and shows a run stays: events, task runs,
-# logs, artifacts, automations, the dashboard, and the release of concurrency slots whose holder died.
-_IDLE_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "DB_VACUUM")
+# logs, artifacts, automations, the dashboard; and so do the release of concurrency slots whose holder died, and the
+# deletion of old events, without which the database would grow.
+_IDLE_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP")
 _SETTINGS = {
     **{f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _IDLE_SERVICES},
     # Block types are for the pages where people make blocks. Without the second, every collection is imported to learn
