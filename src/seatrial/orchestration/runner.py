@@ -15,8 +15,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from seatrial.errors import EXIT_INCONCLUSIVE, TargetError
+from seatrial.io.loading import ALLOCATIONS
 from seatrial.orchestration.flow_files import load_flow
 from seatrial.orchestration.prefect_api import unanswered
+from seatrial.orchestration.temporary.database import Database
+from seatrial.orchestration.temporary.settings import settings
 from seatrial.process.reaching import unreachable
 from seatrial.process.running import Running, free_port
 from seatrial.project import Project
@@ -31,8 +34,9 @@ NEEDED_LATER = ("mlflow", "great_expectations")  # slow to import
 UNREACHED = "Failed to reach API"  # how Prefect's client begins what it says of a server that is not there
 INTERRUPTED = "seatrial: Interrupted. No verdict was written."
 _TEMPORARY: set[str] = set()  # the API addresses of servers that this process started
+START = f"import gc; gc.set_threshold({ALLOCATIONS}); from uvicorn.main import main; main()"
 SERVER = [
-    sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app",
+    sys.executable, "-c", START, "--factory", "prefect.server.api.server:create_app",
     "--host", "127.0.0.1", "--log-level", "warning", "--port",
 ]  # fmt: skip
 
@@ -54,14 +58,14 @@ def prefect_server(project: Project) -> Iterator[Callable[..., str]]:
         return
     port = free_port()
     url = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-    # The server keeps the settings it has itself; an API address would send it to itself.
-    environ = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
+    database = Database(os.environ)
+    environ = settings(os.environ, migrated=database.prepare())
     log = project.state / LOG
     server = Running([*SERVER, str(port)], port=port, values={}, env=environ, cwd=os.getcwd(), log=log)
     _TEMPORARY.add(url)
     try:
         with _interruptible(server.stop):
-            yield partial(_wait, server, url)
+            yield partial(_wait, server, url, database.keep_template)
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         server.stop()
@@ -85,8 +89,8 @@ def _answering(url: str, meanwhile: Callable[[], None] = lambda: None) -> str:
     return url
 
 
-def _wait(server: Running, url: str, meanwhile: Callable[[], None] = lambda: None) -> str:
-    """Wait until the server answers; import meanwhile what most flows import after that."""
+def _wait(server: Running, url: str, started: Callable[[], None], meanwhile: Callable[[], None] = lambda: None) -> str:
+    """Wait until the server answers; import meanwhile what most flows import after that. Then call ``started``."""
     until, ahead = time.monotonic() + START_SECONDS, iter(NEEDED_LATER)
     while time.monotonic() < until:
         meanwhile()
@@ -95,6 +99,7 @@ def _wait(server: Running, url: str, meanwhile: Callable[[], None] = lambda: Non
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310  our own address
                 if answer.status == 200:
+                    started()
                     return url
         except (urllib.error.URLError, OSError):
             if (module := next(ahead, None)) is not None:

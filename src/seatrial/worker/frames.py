@@ -22,6 +22,11 @@ MAX_BYTES = 8 * 2**30  # of one file
 MAX_CELLS = 500_000_000  # of one frame: rows × columns, and what lists hold
 SMALL_ROWS, HELD_ROWS = 1_000, 20_000  # of a frame that shares a table, and of those that wait to be written
 INDEX = "seatrial.index"  # in the attrs of a frame whose index, of integers, is handed over with it
+_UNCHANGING = {str, bytes, int, float, bool, type(None), type(pd.NA), type(pd.NaT)}  # cells that nobody can write into
+_CARRIED = (
+    pd.BooleanDtype, pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype, pd.UInt8Dtype, pd.UInt16Dtype,
+    pd.UInt32Dtype, pd.UInt64Dtype, pd.Float32Dtype, pd.Float64Dtype, pd.DatetimeTZDtype,
+)  # fmt: skip
 _LENGTHS, _INDEX = b"seatrial.lengths", b"seatrial.index"
 
 
@@ -50,13 +55,14 @@ class FrameWriter:
             labels = json.dumps(frame.index.tolist()).encode()
             self._write(table.replace_schema_metadata({**table.schema.metadata, _INDEX: labels}))
             return
-        if len(frame) > SMALL_ROWS or not all(map(_is_plain, frame.dtypes)):
+        copy = _copy(frame) if len(frame) <= SMALL_ROWS else None
+        if copy is None:
             self._flush()
             self._write(arrow.to_table(frame, what))
             return
         if self._held and (self._rows > HELD_ROWS or not _same_layout(self._held[0], frame)):
             self._flush()
-        self._held.append(frame.copy())  # the next stage may write into the frame
+        self._held.append(copy)
         self._rows += len(frame)
 
     def _flush(self) -> None:
@@ -127,11 +133,37 @@ def write(frames: Iterable[pd.DataFrame], path: Path) -> None:
             writer.add(frame, "a frame")
 
 
+def _copy(frame: pd.DataFrame) -> pd.DataFrame | None:
+    """Return a copy that stays as it is when the next stage writes into the frame, or into a cell of it.
+
+    None where that cannot be had, or where a column's type does not say how its cells are carried.
+    """
+    copy = frame.copy()
+    for place, kind in enumerate(frame.dtypes):
+        if _is_plain(kind):
+            continue
+        if not isinstance(kind, np.dtype) or kind.kind != "O":
+            return None
+        cells = frame.iloc[:, place].to_numpy()
+        found = set(map(type, cells))
+        if found <= _UNCHANGING:
+            continue
+        if not found <= {list, *_UNCHANGING} or not all(
+            set(map(type, cell)) <= _UNCHANGING for cell in cells if type(cell) is list
+        ):
+            return None
+        apart = [list(cell) if type(cell) is list else cell for cell in cells]
+        copy.isetitem(place, pd.Series(apart, index=frame.index, dtype=object))
+    return copy
+
+
 def _is_plain(kind: Any) -> bool:
     """Whether cells of a type are carried as they are, whatever they are."""
     if isinstance(kind, pd.CategoricalDtype):
         return _is_plain(kind.categories.dtype)
-    return kind.kind in "biufM" if isinstance(kind, np.dtype) else getattr(kind, "storage", "") == "pyarrow"
+    if isinstance(kind, np.dtype):
+        return kind.kind in "biufM"
+    return isinstance(kind, _CARRIED) or getattr(kind, "storage", "") == "pyarrow"
 
 
 def _same_layout(a: pd.DataFrame, b: pd.DataFrame) -> bool:

@@ -108,7 +108,14 @@ OTHER_TYPES = PLAIN.assign(n=PLAIN["n"].astype("int8"))
 LABELS = PLAIN.assign(label=pd.Categorical(["x", "y", None, "x"], categories=["y", "x"]))
 LABELS_ELSEWHERE = PLAIN.assign(label=pd.Categorical(["x", "y", None, "x"], categories=["x", "y"]))
 NESTED = PLAIN.assign(items=[[1], [], None, [2.5]])
-SHAPES = (PLAIN, OTHER_TYPES, LABELS, LABELS_ELSEWHERE, NESTED, PLAIN[["n", "id"]])
+MIXED = PLAIN.assign(
+    n=pd.array([1, None, 2**53 + 1, -1], dtype="Int64"),
+    on=pd.array([True, None, False, True], dtype="boolean"),
+    at=pd.to_datetime(["2026-01-01", None, "2026-01-02", "2026-01-03"], utc=True),
+    any=pd.Series([1, "one", None, 2.5], dtype=object),
+    reasons=pd.Series([["a", "b"], [], None, ["c"]], dtype=object),
+)
+SHAPES = (PLAIN, MIXED, OTHER_TYPES, LABELS, LABELS_ELSEWHERE, NESTED, PLAIN[["n", "id"]])
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -137,6 +144,26 @@ def test_a_frame_that_is_changed_after_it_was_written_is_kept_as_it_was(tmp_path
         frame.loc[0, "n"] = 99
     [back] = frames.read(tmp_path / "0.arrow", 1)
     assert back["n"].tolist() == [1, 2, 3, 4]
+
+
+def test_a_list_that_is_changed_after_it_was_written_is_kept_as_it_was(tmp_path: Path) -> None:
+    """The next stage may write into a cell; a cell that holds more than values is written at once."""
+    frame = pd.DataFrame({"reasons": [["a"], ["b"]]})
+    deep = pd.DataFrame({"reasons": [[["a"]], [["b"]]]})
+    with (tmp_path / "0.arrow").open("xb") as file, frames.FrameWriter(file) as writer:
+        writer.add(frame, "a frame")
+        frame.loc[0, "reasons"].append("late")
+        writer.add(deep, "another")
+        deep.loc[0, "reasons"][0].append("late")
+    first, second = frames.read(tmp_path / "0.arrow", 2)
+    assert first["reasons"].tolist() == [["a"], ["b"]]
+    assert second["reasons"].tolist() == [[["a"]], [["b"]]]
+
+
+def test_single_requests_of_nullable_numbers_and_lists_share_a_table(tmp_path: Path) -> None:
+    """A table for each of hundreds takes longer than what is done with it."""
+    frames.write([MIXED.iloc[[n]] for n in range(4)], tmp_path / "0.arrow")
+    assert (tmp_path / "0.arrow").read_bytes().count(b"seatrial.lengths") == 1
 
 
 @pytest.mark.parametrize(

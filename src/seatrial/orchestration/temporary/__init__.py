@@ -1,0 +1,1 @@
+"""What a Prefect server that ends with its command does without, and a database that it finds ready."""
