@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
-from seatrial.errors import SeatrialError, UsageError
+from seatrial.errors import Interrupted, SeatrialError, UsageError
 from seatrial.events import Case, Event, Verdict
 from seatrial.io.files import workplace
 from seatrial.isolation.evidence import worker_record
@@ -139,7 +139,18 @@ class Validation:
         return case_state(case, self._judge, self.events)
 
     def sum_up(self) -> None:
-        """Sum the events up to the verdict, in the order of the cases, whichever thread was first."""
+        """Sum the events up to the verdict, in the order of the cases, whichever thread was first.
+
+        Raises:
+            Interrupted: some of the cases were not run, because Prefect was away: there is no verdict.
+        """
+        ran = {(event.check, event.stage) for event in self.events}
+        if missed := [case for case in self.cases if (case.check, case.stage) not in ran]:
+            raise Interrupted(
+                f"Prefect ran {len(self.cases) - len(missed)} of {counted(len(self.cases), 'case')}, and not "
+                f"'{missed[0]}'. There is no verdict. Is its server up? Validate again: "
+                f"seatrial validate {self.fetched.version.uri}"
+            )
         place = {(case.check, case.stage): number for number, case in enumerate(self.cases)}
         self.events.sort(key=lambda event: place.get((event.check, event.stage), len(place)))
         seconds = time.perf_counter() - self._start
