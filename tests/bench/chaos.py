@@ -38,7 +38,7 @@ from tests.support import s3_store  # noqa: E402
 from tests.support.courier import courier  # noqa: E402
 from tests.support.gateway import Gateway  # noqa: E402
 
-KILLED, BUCKET = "killed", "models"
+KILLED, REFUSED, BUCKET = "killed", "effects-refused", "models"
 DISKS = {"ledger": (".ledger", 256), "results": (".seatrial", 512), "artifacts": (".mlflow/artifacts", 64)}  # megabytes
 AT_MLFLOW = {"registry-restarted", "disk-of-artifacts", KILLED}  # versions are registered before and after these
 CLIENTS = {
@@ -61,78 +61,130 @@ def arguments() -> argparse.Namespace:
 
 
 class Run:
-    """One run: what was registered, what it is to get, and the time it took."""
+    """One run: what was registered and what it is to get, and how long each fault lasted, in seconds."""
 
     def __init__(self, chosen, project, fleet, world, experiments):
         self.chosen, self.project, self.fleet, self.world, self.dice = chosen, project, fleet, world, fleet.dice
-        self.experiments, self.expected, self.strays, self.begin = experiments, {}, set(), time.monotonic()
-        self.seconds = {}
+        self.experiments, self.expected, self.strays = experiments, {}, set()
+        self.begin, self.seconds, self.webhooks = time.monotonic(), {}, {}
 
-    def register(self, *, to_store=False):
+    def register(self):
         good, experiment = self.dice.random() < 0.7, self.dice.choice(self.experiments)
-        number = chaos.register(self.project, good=good, experiment=self.experiments[-1] if to_store else experiment)
-        self.expected[number] = "pass" if good else "fail"
+        self.expected[chaos.register(self.project, good=good, experiment=experiment)] = "pass" if good else "fail"
 
     def look(self, ledger, words=""):
         """Look after the processes, and whether an alias is where none may be."""
         with contextlib.suppress(SeatrialError):
             self.strays |= set(aftermath.unauthorised_aliases(self.project))
-            told = len(ledger.verdicts(chaos.MODEL))
-            took = time.monotonic() - self.begin
-            print(f"{took:5.0f} s  {len(self.expected)} registered, {told} verdicts {words}", flush=True)
+            took, told = time.monotonic() - self.begin, len(ledger.verdicts(chaos.MODEL))
+            print(f"{took:5.0f} s  {len(self.expected)} registered, {told} verdicts  {words}", flush=True)
         self.fleet.look_after()
 
     def suffer(self, fault, versions, ledger):
-        """Register versions before and while a fault lasts: some of the trials and some of the effects meet it."""
-        begin = time.monotonic()
-        before = versions if fault in AT_MLFLOW else versions // 2
+        """Register versions before a fault and while it lasts, so that it meets some trials and some effects."""
+        begin, before = time.monotonic(), versions if fault in AT_MLFLOW else versions // 2
         for _ in range(before):
             self.register()
         time.sleep(self.dice.uniform(0, 6))
         if fault == KILLED:
             self.fleet.strike()
-            self.look(ledger, KILLED)
-            return
-        with outages.FAULTS[fault](self.world):
-            for _ in range(versions - before):
-                self.register()
-            until = time.monotonic() + (60 if fault == "effects-refused" else self.dice.uniform(8, 30))
-            while time.monotonic() < until:
-                time.sleep(2)
-                self.look(ledger, fault)
-        if fault == "effects-refused":
-            sync = [*self.fleet.command, "sync", "--project", self.project.root]
-            subprocess.run(sync, env=self.fleet.environ, check=False)  # it is refused
+        else:
+            with outages.FAULTS[fault](self.world):
+                for _ in range(versions - before):
+                    self.register()
+                until = time.monotonic() + (20 if fault == REFUSED else self.dice.uniform(6, 15))
+                while time.monotonic() < until:
+                    time.sleep(2)
+                    self.look(ledger, fault)
+        self.look(ledger, f"after {fault}")
         self.seconds[fault] = round(time.monotonic() - begin)
 
     def go(self, ledger):
-        faults = [self.chosen.fault] if self.chosen.fault else [*outages.FAULTS, KILLED]
+        """Let one fault follow the other until all versions are registered, then wait until all is told."""
+        chosen, faults = self.chosen, [self.chosen.fault] if self.chosen.fault else [*outages.FAULTS, KILLED]
         faults = [f for f in faults if self.world.disks or not f.startswith("disk")]
-        faults = [f for f in faults if self.chosen.flows or f != "prefect-restarted"]
-        if not self.chosen.fault:
-            self.dice.shuffle(faults)
-        each = 4 if self.chosen.fault else max(2, self.chosen.versions // len(faults))
-        if kills := self.chosen.fault in (None, KILLED):
+        faults = [f for f in faults if chosen.flows or f != "prefect-restarted"]
+        self.dice.shuffle(faults)
+        if kills := KILLED in faults:
             self.fleet.die_everywhere()
-        while len(self.expected) < self.chosen.versions or (
-            kills and self.fleet.places and len(self.expected) < 3 * self.chosen.versions
+        each = max(2, chosen.versions // (4 if chosen.fault else len(faults)))
+        while len(self.expected) < chosen.versions or (
+            self.fleet.places and len(self.expected) < 3 * chosen.versions
         ):  # where others took what the one who was to die waited for, there are some versions more
-            fault = (
-                faults[len(self.seconds) % len(faults)] if len(self.seconds) < len(faults) else self.dice.choice(faults)
-            )
+            fault = next((f for f in faults if f not in self.seconds), None) or self.dice.choice(faults)
             self.suffer(fault, each, ledger)
-            self.seconds.setdefault(fault, 0)
-            if kills and self.dice.random() < self.chosen.strikes * each:
+            if kills and self.dice.random() < chosen.strikes * each:
                 self.fleet.strike()
-        until = time.monotonic() + 60 * self.chosen.minutes
+        until = time.monotonic() + 60 * chosen.minutes
         while time.monotonic() < until and not aftermath.settled(ledger, len(self.expected)):
-            self.look(ledger, f"{ledger.counts()}")
+            self.look(ledger, str(ledger.counts()))
+            if ledger.counts()["parked"]:
+                sync = [*self.fleet.command, "sync", "--project", self.project.root]
+                subprocess.run(sync, env=self.fleet.environ, check=False)
             time.sleep(2)
 
     def wrong(self):
+        """Return what does not hold in the end, in words."""
         found = aftermath.wrong(self.project, self.expected)
         found += [f"alias without a pass: {uri}" for uri in self.strays]
-        return found + [f"nobody died {place}" for place in self.fleet.places if self.chosen.fault in (None, KILLED)]
+        found += [f"nobody died {place}" for place in self.fleet.places]
+        return found + (["a forged webhook was accepted"] if self.webhooks.get("forged answered 202") else [])
+
+    def said(self, found):
+        """Return what happened, as JSON."""
+        what = {"seed": self.chosen.seed, "ledger": self.chosen.ledger, "versions": len(self.expected)}
+        what |= {"seconds": round(time.monotonic() - self.begin), "cpu_seconds": round(cpu_seconds())}
+        what |= {"load": os.getloadavg(), "seconds of faults": self.seconds, "webhooks": self.webhooks}
+        what |= {"registry": self.world.registry.seen, "store": self.world.store.seen, "died": self.fleet.died}
+        return json.dumps({**what, "wrong": found}, indent=1)
+
+
+def cpu_seconds():
+    """Return the CPU seconds of this process and of all that it started and that ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+@contextlib.contextmanager
+def surrounded(chosen, folder):
+    """Start all that a project needs, and yield its run; this process goes around the gateways."""
+    with contextlib.ExitStack() as stack:
+        enter, dice, disks = stack.enter_context, Random(chosen.seed), {}
+        if outages.can_mount(folder):
+            disks = {name: enter(outages.Disk(folder / where, size)) for name, (where, size) in DISKS.items()}
+        project, at_ledger = chaos.make(folder), folder / ".ledger"
+        at_ledger.mkdir(exist_ok=True)
+        database = enter(postgres.database(at_ledger)) if chosen.ledger == "postgres" else at_ledger / "ledger.db"
+        os.environ.update(CLIENTS, SEATRIAL_LEDGER_URL=getattr(database, "url", f"sqlite:///{database}"))
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        objects, _ = enter(s3_store.serving(BUCKET))
+        store, registry_gateway = enter(Gateway(objects)), Gateway("")
+        (project.state / "tmp").mkdir(parents=True)
+        through = {
+            **os.environ, **IMPATIENT, "MLFLOW_S3_ENDPOINT_URL": store.address, "TMPDIR": str(project.state / "tmp"),
+            "MLFLOW_TRACKING_URI": registry_gateway.address,
+        }  # fmt: skip
+        fleet = Fleet(project, dice, through, flows=chosen.flows)
+        registry_gateway.upstream = fleet.mlflow
+        enter(registry_gateway)
+        stack.callback(fleet.end)
+        os.environ.update(
+            MLFLOW_S3_ENDPOINT_URL=objects, MLFLOW_TRACKING_URI=fleet.mlflow,
+            PREFECT_API_URL=f"{fleet.servers.prefect}/api", PREFECT_HOME=str(project.state / "prefect"),
+        )  # fmt: skip
+        project.activate()
+        restart = {name: lambda name=name: fleet.away(name) for name in ("mlflow", "prefect")}
+        world = outages.World(registry_gateway, store, database, disks, restart, dice)
+        fleet.start("mlflow")
+        client = mlflow_client()
+        if dice.random() < 0.5:
+            client.create_experiment(f"seatrial/{chaos.MODEL}", artifact_location=f"s3://{BUCKET}/verdicts")
+        training = client.create_experiment("training", artifact_location=f"s3://{BUCKET}/training")
+        run = Run(chosen, project, fleet, world, ["0", training])
+        if chosen.flows:
+            run.webhooks = with_webhooks(stack, chosen, project, fleet)
+        run.register()
+        fleet.start()
+        yield run
 
 
 def with_webhooks(stack, chosen, project, fleet):
@@ -147,59 +199,13 @@ def with_webhooks(stack, chosen, project, fleet):
 
 def main() -> int:
     chosen = arguments()
-    dice = Random(chosen.seed)
     folder = Path(tempfile.mkdtemp(prefix="seatrial-chaos-"))
-    folder.chmod(0o755)
-    found = ["not finished"]
-    with contextlib.ExitStack() as stack:
-        disks = {}
-        if outages.can_mount(folder):
-            disks = {n: stack.enter_context(outages.Disk(folder / where, mb)) for n, (where, mb) in DISKS.items()}
-        project = chaos.make(folder)
-        at_ledger = folder / ".ledger"
-        at_ledger.mkdir(exist_ok=True)
-        database = (
-            stack.enter_context(postgres.database(at_ledger)) if chosen.ledger == "postgres" else at_ledger / "l.db"
-        )
-        objects, _ = stack.enter_context(s3_store.serving(BUCKET))
-        store = stack.enter_context(Gateway(objects))
-        where = {"SEATRIAL_LEDGER_URL": getattr(database, "url", f"sqlite:///{database}")}
-        through = {**os.environ, **CLIENTS, **where, **IMPATIENT, "MLFLOW_S3_ENDPOINT_URL": store.address}
-        through["TMPDIR"] = str(project.state / "tmp")
-        (project.state / "tmp").mkdir(parents=True)
-        through.pop("MLFLOW_TRACKING_URI", None)
-        registry_gateway = Gateway("")
-        fleet = Fleet(project, dice, {**through, "MLFLOW_TRACKING_URI": registry_gateway.address}, flows=chosen.flows)
-        registry_gateway.upstream = fleet.mlflow
-        stack.enter_context(registry_gateway)
-        stack.callback(fleet.end)
-        os.environ.update(
-            CLIENTS, **where, MLFLOW_S3_ENDPOINT_URL=objects, MLFLOW_TRACKING_URI=fleet.mlflow,
-            PREFECT_API_URL=f"{fleet.servers.prefect}/api", PREFECT_HOME=str(project.state / "prefect"),
-        )  # fmt: skip
-        project.activate()
-        restart = {name: lambda name=name: fleet.away(name) for name in ("mlflow", "prefect")}
-        world = outages.World(registry_gateway, store, database, disks, restart, dice)
-        fleet.start("mlflow")
-        seen = with_webhooks(stack, chosen, project, fleet) if chosen.flows else {}
-        client = mlflow_client()
-        if dice.random() < 0.5:
-            client.create_experiment(f"seatrial/{chaos.MODEL}", artifact_location=f"s3://{BUCKET}/verdicts")
-        training = client.create_experiment("training", artifact_location=f"s3://{BUCKET}/training")
-        run = Run(chosen, project, fleet, world, ["0", training])
-        run.register(to_store=True)
-        fleet.start()
-        with Ledger.of(project.state) as ledger:
+    folder.chmod(0o755)  # PostgreSQL runs as another user
+    with surrounded(chosen, folder) as run:
+        with Ledger.of(run.project.state) as ledger:
             run.go(ledger)
         found = run.wrong()
-        if seen.get("forged answered 202"):
-            found.append("a forged webhook was accepted")
-        used = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) + sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-        said = {"seed": chosen.seed, "ledger": chosen.ledger, "faults": run.seconds, "webhooks": seen}
-        said |= {"registry": registry_gateway.seen, "store": store.seen, "died": fleet.died, "wrong": found}
-        print(json.dumps(said, indent=1))
-        took = time.monotonic() - run.begin
-        print(f"{len(run.expected)} versions, {took:.0f} s, {used:.0f} CPU s of all that ended, load {os.getloadavg()}")
+        print(run.said(found))
         if found:
             shutil.copytree(folder, kept := Path(f"{folder}-kept"), symlinks=True, ignore_dangling_symlinks=True)
             print(f"Ledger, logs and stores are in {kept}")

@@ -177,7 +177,7 @@ def mlflow_server(project, port=None):
     return url, Server(command, environ, state / "mlflow-server.log", f"{url}/health")
 
 
-def rounds(root, environ, crash_at="", stops=False, lease_seconds=LEASE_SECONDS, log=""):
+def rounds(root, environ, crash_at="", stops=False, lease_seconds=LEASE_SECONDS, every=0.1, log=""):
     """Reconcile again and again, without Prefect, until this process dies.
 
     One that ``stops`` does so in its first trial, and writes to the file ``WOKEN`` what became of that trial.
@@ -214,7 +214,7 @@ def rounds(root, environ, crash_at="", stops=False, lease_seconds=LEASE_SECONDS,
                 said.writelines(f"{each}\n" for each in one_round(ledger, project, trial, lease_seconds))
         except SeatrialError as error:
             said.write(f"{type(error).__name__}: {error}\n")
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def one_round(ledger, project, trial=None, lease_seconds=60.0):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
+from typing import Any
 
 from seatrial.orchestration.services import Servers, command_of
 from seatrial.process import crash_points
@@ -22,7 +23,7 @@ from tests.support import crashes
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
-LEASE_SECONDS = 20.0  # of reconcilers without Prefect
+LEASE_SECONDS = 30.0  # of reconcilers without Prefect
 FASTER = 100  # the longest pause is three seconds, and ten minutes are six
 
 
@@ -39,7 +40,7 @@ class Forked:
     def start(self) -> None:
         root, log = self._how
         arguments = (root, self.environ, self.environ.get(crashes.AT, ""))
-        how = {"lease_seconds": LEASE_SECONDS, "log": str(log)}
+        how = {"lease_seconds": LEASE_SECONDS, "every": 1.0, "log": str(log)}
         self._forked = self._context.Process(target=chaos.rounds, args=arguments, kwargs=how, daemon=True)
         self._forked.start()
         self.process = SimpleNamespace(pid=self._forked.pid, poll=lambda: self._forked.exitcode)
@@ -113,8 +114,10 @@ class Fleet:
         """Kill somebody, or stop a reconciler for a while."""
         name = self.dice.choice(list(self.up))
         if name.startswith("reconciler") and self.dice.random() < 0.3:
-            threading.Timer(self.dice.uniform(5, 90), _wake, [self.up[name].process]).start()
-            os.kill(self.up[name].process.pid, signal.SIGSTOP)
+            later = threading.Timer(self.dice.uniform(5, 90), _tell, [self.up[name].process, signal.SIGCONT])
+            later.daemon = True
+            later.start()
+            _tell(self.up[name].process, signal.SIGSTOP)
             self.died[f"{name} stopped"] += 1
             return
         with self.away(name):
@@ -134,6 +137,6 @@ class Fleet:
             server.kill()
 
 
-def _wake(process: object) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process.pid, signal.SIGCONT)  # type: ignore[attr-defined]
+def _tell(process: Any, what: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it died just now
+        os.kill(process.pid, what)
