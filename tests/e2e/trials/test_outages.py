@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+import time
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,12 +14,17 @@ from seatrial.cli.server_commands import sync
 from seatrial.errors import SeatrialError
 from seatrial.ledger import Ledger, database
 from seatrial.promotion import effects, head
-from tests.e2e.trials import aftermath, chaos, outages
+from seatrial.promotion.triggers import polling
+from tests.e2e.trials import aftermath, chaos, outages, postgres
 from tests.support import s3_store
 from tests.support.gateway import Gateway
 
 pytestmark = pytest.mark.server
 BUCKET = "models"
+FAULTS = (
+    "store-away", "store-busy", "registry-503", "answers-lost", "database-away", "disk-of-ledger-nearly",
+    "disk-of-results", "disk-of-artifacts",
+)  # fmt: skip
 STEP_SECONDS = 30.0  # of the ledger's time, between two rounds
 ENVIRON = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
@@ -89,39 +95,43 @@ def rounds(project, number, until=lambda ledger: False, *, offset=0.0):
     return said, offset
 
 
-@pytest.fixture
-def registered(world, project, request):
-    """A model whose first version has its verdict, which is not told yet, and whose others wait for their trials."""
-    made = SimpleNamespace(model=f"tiny-{request.node.callspec.params['fault']}", expected={})
-    training = experiments(made.model, in_store="store" in made.model)
+def suffer(fault, world, project, model):
+    """Validate three versions while a fault lasts for ten minutes of the ledger's time, and until all is told.
+
+    One has its verdict when it begins, which is told to nobody yet, and two wait for their trials.
+    """
+    training = experiments(model, in_store=fault.startswith("store"))
+    expected = {}
     for good in (True, False, True):
-        made.expected[chaos.register(project, good=good, name=made.model, experiment=training)] = (
-            "pass" if good else "fail"
-        )
-        if good and len(made.expected) == 1:
+        number = chaos.register(project, good=good, name=model, experiment=training)
+        expected[number] = "pass" if good else "fail"
+        if len(expected) == 1:
             with Ledger.of(project.state) as ledger:
                 chaos.only_validate(ledger, project)
-    return made
-
-
-def afterwards(project, registered, offset):
-    """Reconcile until all is told; what is wrong then."""
-    settled = lambda ledger: aftermath.settled(ledger, len(registered.expected), registered.model)  # noqa: E731
-    rounds(project, 60, settled, offset=offset)
-    return aftermath.wrong(project, registered.expected, registered.model)
-
-
-@pytest.mark.parametrize("fault", [f for f in outages.FAULTS if f != "effects-refused" and "restarted" not in f])
-def test_every_version_has_its_verdict_after(fault, world, project, registered, monkeypatch):
-    """Ten minutes of the ledger's time: nothing is dropped or parked, and nobody gets the verdict error."""
-    if fault.startswith("disk") and not world.disks:
-        pytest.skip("no file system can be mounted here")
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     with outages.FAULTS[fault](world):
         said, offset = rounds(project, round(600 / STEP_SECONDS))
     assert not [each for each in said if "was dropped" in each or "was parked" in each or "verdict error" in each]
-    assert aftermath.untrue(project, registered.model) == []
-    assert afterwards(project, registered, offset) == []
+    assert aftermath.untrue(project, model) == []
+    rounds(project, 60, lambda ledger: aftermath.settled(ledger, len(expected), model), offset=offset)
+    assert aftermath.wrong(project, expected, model) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_version_has_its_verdict_after(fault, world, project, monkeypatch):
+    """Nothing is dropped or parked, nobody gets the verdict error, and `status` and `history` say what is true."""
+    if fault.startswith("disk") and not world.disks:
+        pytest.skip("no file system can be mounted here")
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    suffer(fault, world, project, f"tiny-{fault}")
+
+
+def test_every_version_has_its_verdict_after_postgresql_was_stopped(world, project, monkeypatch):
+    """With the ledger in PostgreSQL, which is started again; versions of before are not its."""
+    with postgres.database() as server:
+        monkeypatch.setenv("SEATRIAL_LEDGER_URL", server.url)
+        with Ledger.of(project.state) as ledger:
+            ledger.observe([], {polling.START: time.time() * 1000})
+        suffer("database-away", dataclasses.replace(world, database=server), project, "tiny-postgres")
 
 
 @pytest.mark.parametrize("kind", outages.EFFECTS)
