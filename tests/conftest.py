@@ -37,7 +37,7 @@ LONG = (  # groups that take a minute or more: those that wait go beside those t
     "e2e/flows/test_up.py", "project", "e2e/examples/test_examples.py", "beside", "ground",
     "integration/checks/test_load.py", "conformance/test_old_stack.py", "integration/checks/test_resilience.py",
     "conformance/test_shapes.py", "e2e/trials/test_load_workers.py", "e2e/looking/test_looking.py",
-    "e2e/trials/test_chaos.py", "conformance/test_worker_environments.py", "integration/checks/test_load_streams.py",
+    "e2e/trials/test_chaos.py", "e2e/trials/test_outages.py", "conformance/test_worker_environments.py", "integration/checks/test_load_streams.py",
     "e2e/trials/test_isolation.py", "conformance/test_payments_service.py", "e2e/staging/test_staging.py",
     "e2e/trials/test_resilience_payments.py", "integration/checks/test_golden_service.py",
 )  # fmt: skip

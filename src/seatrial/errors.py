@@ -97,6 +97,10 @@ class EnvironmentUnavailable(SeatrialError):
     """The environment that the project's code is to run in cannot be made; this is never a failure of the model."""
 
 
+class Interrupted(SeatrialError):
+    """What runs a validation was away or ended in the middle of it; this says nothing of the version."""
+
+
 class TargetError(SeatrialError):
     """A service under validation cannot be started or reached, or its protocol is not understood.
 

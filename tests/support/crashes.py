@@ -1,4 +1,4 @@
-"""Processes that end themselves, by SIGKILL, at a marked place of the code."""
+"""Processes that end themselves, by SIGKILL, at a marked place of the code, and for which pauses are shorter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-AT = "CHAOS_CRASH_AT"  # read by tests/support/crashing/sitecustomize.py alone
+AT, FASTER = "CHAOS_CRASH_AT", "CHAOS_FASTER"  # read by tests/support/crashing/sitecustomize.py alone
 FOLDER = Path(__file__).parent / "crashing"  # on the PYTHONPATH of processes that are to end so
 
 
@@ -21,3 +21,11 @@ def arm(place: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     crash_points.hooks.append(end)
+
+
+def shorten(times: float) -> None:
+    """Wait so many times shorter before another attempt."""
+    from seatrial.ledger import transactions
+
+    transactions.PAUSE_SECONDS /= times
+    transactions.LONGEST_PAUSE_SECONDS /= times

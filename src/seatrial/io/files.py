@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from seatrial.errors import UsageError
 
 WORKPLACE, LEFT_SECONDS = "run-", 86_400.0
+LEAST_BYTES = 2**20  # that a disk has left which is not full
 
 
 def atomic_write(path: Path, content: bytes) -> None:
@@ -73,6 +74,15 @@ def write_once(path: Path, content: bytes) -> None:
             os.unlink(beside)
     except OSError as error:
         raise UsageError(f"'{path}' cannot be written: {error.strerror}.") from error
+
+
+def full_disk(*places: Path) -> Path | None:
+    """Return the first of these directories whose disk is full, or None.
+
+    Example:
+        >>> full_disk(Path("/"))
+    """
+    return next((place for place in places if shutil.disk_usage(place).free < LEAST_BYTES), None)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from seatrial import registry
-from seatrial.errors import SeatrialError
+from seatrial.errors import Interrupted, SeatrialError
 from seatrial.events import Case
 from seatrial.ledger import Job, Ledger
 from seatrial.orchestration import flow_files
@@ -164,6 +164,8 @@ class Reconciliation:
         with tagged(self.project):
             state = flow(model_uri=job.uri, project=str(self.project.root), return_state=True)
         result = state.result(raise_on_failure=False)
+        if state.is_crashed() and isinstance(result, Exception):  # outside of our code: it is Prefect's own
+            raise Interrupted(f"The flow run crashed. {state.message}") from result
         if isinstance(result, BaseException) and not isinstance(result, FailedRun):
             raise result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,9 +16,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
-from seatrial.errors import SeatrialError, UsageError
-from seatrial.events import Case, Event, Verdict
-from seatrial.io.files import workplace
+from seatrial.errors import Interrupted, SeatrialError, UsageError
+from seatrial.events import Case, Event, Outcome, Verdict
+from seatrial.io.files import full_disk, workplace
 from seatrial.isolation.evidence import worker_record
 from seatrial.orchestration.deployments.notify import tell_change
 from seatrial.orchestration.judge import Judge, judging
@@ -139,17 +140,30 @@ class Validation:
         return case_state(case, self._judge, self.events)
 
     def sum_up(self) -> None:
-        """Sum the events up to the verdict, in the order of the cases, whichever thread was first."""
+        """Sum the events up to the verdict, in the order of the cases, whichever thread was first.
+
+        Raises:
+            Interrupted: Prefect did not run every case; or a disk was full, and the version did not pass.
+        """
+        ran = {(event.check, event.stage) for event in self.events}
+        if missed := [str(case) for case in self.cases if (case.check, case.stage) not in ran]:
+            raise self._interrupted(f"Prefect did not run {', '.join(missed)}. Is its server up?")
         place = {(case.check, case.stage): number for number, case in enumerate(self.cases)}
         self.events.sort(key=lambda event: place.get((event.check, event.stage), len(place)))
         seconds = time.perf_counter() - self._start
         subject = replace(self.fetched.subject, code_digest=self._code.digest)
         self._verdict = self._judge.verdict(self.events, self.cases, subject=subject, seconds=seconds)
+        full = full_disk(self._folder, Path(tempfile.gettempdir()))
+        if full and self._verdict.outcome is not Outcome.PASS:
+            raise self._interrupted(f"The disk of '{full}' is full: {self._verdict.summary}. Free some space.")
+
+    def _interrupted(self, why: str) -> Interrupted:
+        return Interrupted(f"{why} There is no verdict. Then: seatrial validate {self.fetched.version.uri}")
 
     def commit(self) -> str:
         """Write the verdict's files and commit it to ledger and registry; a stress test is logged and commits none."""
         validates = self._kind == "validate"
-        kind = results_kind(self._kind, partial=not self._complete)
+        kind = self._kind if not validates else "" if self._complete else "partial"  # which replaces no verdict's
         directory = new_directory(self.project.state, self.verdict.subject, kind)
         write_results(self.verdict, self.events, directory)
         self._write_local(directory)
@@ -189,11 +203,6 @@ class Validation:
         skipped = self._judge.not_run if not self.cases else ()
         note = f" ({'; '.join(skipped)})" if skipped else ""
         return shown(f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
-
-
-def results_kind(kind: str, *, partial: bool) -> str:
-    """Return the kind of folder for the results: those of a partial validation never replace a verdict's."""
-    return kind if kind != "validate" else "partial" if partial else ""
 
 
 def uses_service(case: Case) -> bool:

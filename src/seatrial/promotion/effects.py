@@ -15,7 +15,7 @@ from typing import Any
 from seatrial import registry
 from seatrial.errors import SeatrialError
 from seatrial.io.bundle import directory_digest
-from seatrial.ledger import ATTEMPTS_OF_A_DAY, LOG, Fenced, Job, Ledger, OutboxEffect, identity, renewed
+from seatrial.ledger import ATTEMPTS_OF_A_DAY, LOG, Fenced, Job, Ledger, LedgerError, OutboxEffect, identity, renewed
 from seatrial.process import crash_points
 from seatrial.project import Project
 from seatrial.promotion.evidence import unpack
@@ -100,7 +100,7 @@ def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
 
 def _is_refused(effect: OutboxEffect, error: Exception) -> bool:
     """Return whether the backend answers and will not have the effect; while it is away, the effect waits."""
-    if is_unavailable(error) and effect.attempt < ATTEMPTS_OF_A_DAY:
+    if (is_unavailable(error) or isinstance(error, LedgerError)) and effect.attempt < ATTEMPTS_OF_A_DAY:
         return False
     return bool(effect.tracker) or registry.reachable(effect.version.uri)
 

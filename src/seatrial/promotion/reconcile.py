@@ -159,15 +159,21 @@ def attempt(
         return _ended(ledger, project, job)
     except Fenced as error:
         return str(error)
-    except LedgerError:
-        raise  # the lease runs out by itself
+    except LedgerError as error:
+        _give_back(ledger, job, f"{type(error).__name__}: {error}")
+        raise
     except Exception as error:  # noqa: BLE001  whatever it was, the version gets its verdict
         counted = job.token >= ATTEMPTS_OF_A_DAY or not _is_environment_error(error, job)
         return _failed(ledger, project, job, f"{type(error).__name__}: {error}", counted=counted)
-    except BaseException:
-        with contextlib.suppress(Fenced, LedgerError):
-            ledger.release(job, "interrupted", counted=False)
+    except BaseException:  # this process is asked to end
+        _give_back(ledger, job, "interrupted")
         raise
+
+
+def _give_back(ledger: Ledger, job: Job, reason: str) -> None:
+    """Release a job whose attempt says nothing of its version; where the ledger is away, the lease runs out."""
+    with contextlib.suppress(LedgerError, Fenced):
+        ledger.release(job, reason, counted=job.token >= ATTEMPTS_OF_A_DAY)
 
 
 def _ended(ledger: Ledger, project: Project, job: Job) -> str:

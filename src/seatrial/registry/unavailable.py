@@ -7,6 +7,8 @@ import re
 import socket
 from collections.abc import Iterator
 
+from seatrial.errors import Interrupted
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
 AWAY = frozenset(
     {
@@ -15,9 +17,12 @@ AWAY = frozenset(
     }
 )  # fmt: skip
 BUSY = frozenset({408, 425, 429})  # statuses that say: later
-CLIENTS = frozenset({"aiohttp", "azure", "botocore", "google", "httpx", "requests", "urllib3"})
+CLIENTS = frozenset(
+    {"aiohttp", "azure", "boto3", "botocore", "google", "http", "httpx", "requests", "s3transfer", "urllib3"}
+)
 _NAMES = re.compile(
-    r"connect|timeout|timed|endpoint|unavailable|retry|protocol|servicerequest|serviceresponse|proxy|ssl"
+    r"connect|timeout|timed|endpoint|unavailable|retry|retries|protocol|servicerequest|serviceresponse|proxy|ssl"
+    r"|incomplete|stream|chunked|payload|httpclient"  # of an answer that ended too early
 )
 _CODES = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"})
 
@@ -25,7 +30,7 @@ _CODES = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOUR
 def is_unavailable(error: BaseException | None) -> bool:
     """Return whether an error, or one that it came of, says that a server does not answer or a disk is full.
 
-    Clients of object stores are known by their package, so that none of them is imported.
+    So does a validation that was interrupted. Clients of object stores are known by their package; none is imported.
 
     Example:
         >>> is_unavailable(ConnectionRefusedError()), is_unavailable(FileNotFoundError())
@@ -45,7 +50,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _says_so(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in FULL | AWAY:
         return True
-    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
+    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror | Interrupted):
         return True
     if getattr(error, "error_code", None) in _CODES:
         return True

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections import Counter
 from pathlib import Path
 
 from tests.support import crashes
@@ -18,9 +17,16 @@ from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "tiny"
-LEASE_SECONDS, PAUSE_SECONDS = 6.0, 1.0  # instead of a minute, and of ten seconds before another attempt
+LEASE_SECONDS, PAUSE_SECONDS = 6.0, 0.1  # instead of a minute, and of ten seconds before another attempt
 WOKEN = "woken.txt"
 READY_SECONDS = 240.0  # a busy machine imports for a while
+
+PRELOADED = [
+    "mlflow", "mlflow.artifacts", "mlflow.tracking", "httpx", "pandas", "pyarrow.parquet", "securesystemslib.dsse",
+    "securesystemslib.signer", "sqlalchemy.dialects.sqlite.pysqlite", "seatrial.checks.golden.check",
+    "seatrial.checks.engine", "seatrial.promotion.commit", "seatrial.promotion.reconcile", "seatrial.sinks.files",
+    "seatrial.registry.mlflow.registry", "tests.e2e.trials.chaos",
+]  # fmt: skip
 
 FILES = {
     "pyproject.toml": '[tool.seatrial]\npipeline = "pipeline.py:pipeline"\nmodels = ["tiny*"]\n',
@@ -100,7 +106,7 @@ def validated(project, uri):
     return verdict
 
 
-def register(project, *, good=True, name=MODEL):
+def register(project, *, good=True, name=MODEL, experiment="0"):
     """Register a version as a training job would, with plain MLflow; return its number."""
     from mlflow.exceptions import MlflowException
 
@@ -111,7 +117,7 @@ def register(project, *, good=True, name=MODEL):
     client = mlflow_client.client()
     with contextlib.suppress(MlflowException):
         client.create_registered_model(name)
-    run = client.create_run("0")
+    run = client.create_run(experiment)
     weight = project.root / "weight.json"
     weight.write_text("2.0" if good else "3.0", encoding="utf-8")
     client.log_artifact(run.info.run_id, str(weight), "model")
@@ -153,9 +159,10 @@ class Server:
 
 
 def mlflow_server(project, port=None):
-    """An ``mlflow server`` on the project's own store."""
+    """An ``mlflow server`` with a store beside the project's."""
     port = port or free_port()
-    state = project.state
+    state = project.root / ".mlflow"
+    state.mkdir(exist_ok=True)
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{state / 'mlflow.db'}", "--artifacts-destination", str(state / "artifacts"),
@@ -170,20 +177,21 @@ def mlflow_server(project, port=None):
     return url, Server(command, environ, state / "mlflow-server.log", f"{url}/health")
 
 
-def rounds(root, environ, crash_at="", stops=False):
+def rounds(root, environ, crash_at="", stops=False, lease_seconds=LEASE_SECONDS, every=0.1, log=""):
     """Reconcile again and again, without Prefect, until this process dies.
 
     One that ``stops`` does so in its first trial, and writes to the file ``WOKEN`` what became of that trial.
     """
     os.environ.update(environ)
+    said = open(log or os.devnull, "a", buffering=1)  # noqa: SIM115  until the process ends
     if crash_at:
         crashes.arm(crash_at)
     from seatrial.errors import SeatrialError
-    from seatrial.ledger import Ledger, transactions
+    from seatrial.ledger import Ledger, database, transactions
     from seatrial.project import Project
-    from seatrial.promotion import aliases, effects, head, reconcile
 
-    transactions.PAUSE_SECONDS = PAUSE_SECONDS
+    transactions.PAUSE_SECONDS, transactions.LONGEST_PAUSE_SECONDS = PAUSE_SECONDS, 30 * PAUSE_SECONDS
+    database.BUSY_SECONDS = 5
     project = Project.find(root)
     project.activate()
     woken = project.root / WOKEN
@@ -201,73 +209,38 @@ def rounds(root, environ, crash_at="", stops=False):
             raise
 
     while True:
-        with contextlib.suppress(SeatrialError), Ledger.of(project.state) as ledger:
-            reconcile.scan_registry(ledger, project)
-            reconcile.validate_outdated(ledger, project)
-            effects.apply(ledger, project.state, lease_seconds=LEASE_SECONDS)
-            head.renew_heads(ledger, project)
-            for job in reconcile.jobs(ledger, lease_seconds=LEASE_SECONDS):
-                reconcile.attempt(ledger, project, job, trial, LEASE_SECONDS)
-                effects.apply(ledger, project.state, lease_seconds=LEASE_SECONDS)
-                head.renew_heads(ledger, project)
-            aliases.check_aliases(ledger, project)
-        time.sleep(0.1)
+        try:
+            with Ledger.of(project.state) as ledger:
+                said.writelines(f"{each}\n" for each in one_round(ledger, project, trial, lease_seconds))
+        except SeatrialError as error:
+            said.write(f"{type(error).__name__}: {error}\n")
+        time.sleep(every)
 
 
-def unauthorised_aliases(project):
-    """Return the aliases that are, at this moment, on versions without a pass in the ledger."""
-    from seatrial import registry
-    from seatrial.errors import RegistryError
-    from seatrial.ledger import Ledger
+def one_round(ledger, project, trial=None, lease_seconds=60.0):
+    """Reconcile once, as the flow does; return what was said of jobs and of effects that wait."""
+    from seatrial.promotion import aliases, effects, head, reconcile
 
-    with Ledger.of(project.state) as ledger, contextlib.suppress(RegistryError):
-        named = registry.aliases(registry.named(project.registry))
-        holders = [registry.present(f"models:/{m}/{n}") for m, each in named.items() for n in each.values()]
-        return [v.uri for v in holders if v and ledger.passing(registry.subject_of(v)) is None]
-    return []
+    def settle():
+        said.extend(effects.apply(ledger, project.state, lease_seconds=lease_seconds))
+        head.renew_heads(ledger, project)
+
+    said = []
+    reconcile.scan_registry(ledger, project)
+    reconcile.validate_outdated(ledger, project)
+    settle()
+    for job in reconcile.jobs(ledger, lease_seconds=lease_seconds):
+        run = trial or (lambda job: validated(project, job.uri))
+        said.append(reconcile.attempt(ledger, project, job, run, lease_seconds))
+        settle()
+    aliases.check_aliases(ledger, project)
+    return said
 
 
-def settled(ledger, versions):
-    """Whether every version has its verdict and every verdict was told."""
-    return len(ledger.verdicts(MODEL)) >= versions and not ledger.open_jobs() and not ledger.pending_effects()
+def only_validate(ledger, project):
+    """Give every version its verdict, and leave it to others to tell it."""
+    from seatrial.promotion import reconcile
 
-
-def wrong(project, expected):
-    """Return what does not hold in the end, in words; ``expected`` maps version numbers to outcomes."""
-    from seatrial.ledger import Ledger
-    from seatrial.promotion.verify import verify
-    from seatrial.registry.mlflow import client as mlflow_client
-
-    found, client = [], mlflow_client.client()
-    with Ledger.of(project.state) as ledger:
-        kept = ledger.verdicts(MODEL)
-        if ledger.open_jobs() or ledger.pending_effects():
-            found.append(f"not done: {ledger.open_jobs()} jobs, {ledger.pending_effects()}")
-    counted = Counter(k.number for k in kept)
-    found += [f"version {n} has {c} verdicts" for n, c in counted.items() if c != 1]
-    found += [f"version {n} has no verdict" for n in expected if n not in counted]
-    found += [f"version {k.number}: {k.outcome.value}" for k in kept if k.outcome.value != expected.get(k.number)]
-    experiment = client.get_experiment_by_name(f"seatrial/{MODEL}")
-    runs = client.search_runs([experiment.experiment_id], max_results=5_000)
-    by_version = Counter(r.data.params.get("version") for r in runs)
-    found += [f"version {n} has {by_version[n]} runs" for n in expected if by_version[n] != 1]
-    by_id = {r.info.run_id: r for r in runs}
-    for number, outcome in expected.items():
-        version = client.get_model_version(MODEL, number)
-        run = by_id.get(version.tags.get("seatrial.run_id"))
-        if version.tags.get("seatrial.verdict") != outcome:
-            found.append(f"version {number} is tagged {version.tags}")
-        if run is None or run.info.status != {"pass": "FINISHED", "fail": "FAILED"}[outcome]:
-            found.append(f"version {number} names run {run and run.info}")
-        elif {a.path for a in client.list_artifacts(run.info.run_id)} < {"report.html", "verdict.dsse.json"}:
-            found.append(f"the run of version {number} lacks files")
-        if (version.description or "").count("seatrial: end") != 1:
-            found.append(f"version {number} is described by {version.description!r}")
-    passed = [n for n, outcome in expected.items() if outcome == "pass"]
-    newest = max(passed, key=int)
-    stand = client.get_registered_model(MODEL).aliases
-    if {a: str(n) for a, n in stand.items()} != {"validated": newest, "champion": newest}:
-        found.append(f"the aliases are {stand}; the newest pass is {newest}")
-    elif not (answer := verify(project.root, f"models:/{MODEL}@champion")).allowed:
-        found.append(answer.reason)
-    return found
+    reconcile.scan_registry(ledger, project)
+    for job in reconcile.jobs(ledger):
+        reconcile.attempt(ledger, project, job, lambda job: validated(project, job.uri))

@@ -19,17 +19,11 @@ from seatrial.process import crash_points
 from seatrial.promotion import effects, reconcile
 from seatrial.promotion.aliases import check_aliases
 from seatrial.registry.mlflow.client import client as mlflow_client
-from tests.e2e.trials import chaos
+from tests.e2e.trials import aftermath, chaos
 from tests.support import waiting
 
 pytestmark = pytest.mark.server
 SEED = 5
-PRELOADED = [
-    "mlflow", "mlflow.artifacts", "mlflow.tracking", "httpx", "pandas", "pyarrow.parquet", "securesystemslib.dsse",
-    "securesystemslib.signer", "sqlalchemy.dialects.sqlite.pysqlite", "seatrial.checks.golden.check",
-    "seatrial.checks.engine", "seatrial.promotion.commit", "seatrial.promotion.reconcile", "seatrial.sinks.files",
-    "seatrial.registry.mlflow.registry", "tests.e2e.trials.chaos",
-]  # fmt: skip
 PATIENCE_SECONDS = 400.0
 until = partial(waiting.until, seconds=PATIENCE_SECONDS, every=0.1)
 
@@ -53,7 +47,7 @@ def project(tmp_path_factory):
 def worker(project):
     """Start a worker in a process of its own that has everything imported; it is gone after the test."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(chaos.PRELOADED)
     started = []
 
     def start(crash_at="", **how):
@@ -246,7 +240,7 @@ def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker)
         dying = worker(place)
         dying.join(PATIENCE_SECONDS)
         assert dying.exitcode == -signal.SIGKILL, f"nobody died {place}"
-        assert chaos.unauthorised_aliases(made) == [], place
+        assert aftermath.unauthorised_aliases(made) == [], place
     one_more()
     stopped = worker(stops=True)
     until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED, "nobody stopped in a trial")
@@ -256,13 +250,15 @@ def test_every_version_has_one_verdict_wherever_its_worker_dies(project, worker)
         server.kill()
         server.start().wait()
         one_more()
-        until(lambda: chaos.settled(ledger, len(expected)), lambda: f"{ledger.open_jobs()} {ledger.pending_effects()}")
+        until(
+            lambda: aftermath.settled(ledger, len(expected)), lambda: f"{ledger.open_jobs()} {ledger.pending_effects()}"
+        )
         assert all(o.is_alive() for o in others)
         os.kill(stopped.pid, signal.SIGCONT)
         until((made.root / chaos.WOKEN).is_file, "the one who was woken did not end its trial")
         assert (made.root / chaos.WOKEN).read_text() == "Fenced"
-        until(lambda: chaos.settled(ledger, len(expected)), "the one who was woken undid something")
-    assert chaos.wrong(made, expected) == []
+        until(lambda: aftermath.settled(ledger, len(expected)), "the one who was woken undid something")
+    assert aftermath.wrong(made, expected) == []
 
 
 def deleted(name):

@@ -6,3 +6,5 @@ from tests.support import crashes
 
 if place := os.environ.get(crashes.AT):
     crashes.arm(place)
+if times := os.environ.get(crashes.FASTER):
+    crashes.shorten(float(times))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import botocore.exceptions
 import pytest
 
 from seatrial import registry
-from seatrial.errors import RegistryError
+from seatrial.errors import Interrupted, RegistryError
 from seatrial.events import Outcome
-from seatrial.ledger import ATTEMPTS, Facts, Job, Ledger
+from seatrial.ledger import ATTEMPTS, Facts, Job, Ledger, LedgerError
 from seatrial.project import Project
 from seatrial.promotion import effects, reconcile
 from seatrial.registry import Version
@@ -44,12 +45,24 @@ def full() -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def ledger_full() -> None:
+    """Fail as the commit of a verdict does for which the ledger's disk has no space."""
+    raise LedgerError("database or disk is full")
+
+
+def crashed() -> None:
+    """Fail as a flow run does whose server went away."""
+    raise Interrupted("Prefect ran 1 of 2 cases.")
+
+
 def broken() -> None:
     """Fail as a version does whose files are broken."""
     raise ValueError("the model is no model")
 
 
-@pytest.mark.parametrize(("fails", "ours"), [(away, False), (full, False), (broken, True)])
+@pytest.mark.parametrize(
+    ("fails", "ours"), [(away, False), (full, False), (ledger_full, False), (crashed, False), (broken, True)]
+)
 def test_only_an_error_of_the_version_uses_up_its_attempts(fails: Any, ours: bool, project: Project) -> None:
     """Three times as many failures as there are attempts, and then all is well again."""
     fine = False
@@ -65,7 +78,8 @@ def test_only_an_error_of_the_version_uses_up_its_attempts(fails: Any, ours: boo
             ledger.offset_seconds += 400  # longer than the longest pause
             fine = tried == 3 * ATTEMPTS - 1
             if (job := ledger.claim("host:1")) is not None:
-                reconcile.attempt(ledger, project, job, run)
+                with contextlib.suppress(LedgerError):
+                    reconcile.attempt(ledger, project, job, run)
         [verdict] = ledger.verdicts("payments")
     assert verdict.outcome is (Outcome.ERROR if ours else Outcome.PASS)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+from http.client import IncompleteRead
 
+import aiohttp
 import botocore.exceptions
 import httpx
 import pytest
 import requests
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceRequestError
+from boto3.exceptions import RetriesExceededError
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, TEMPORARILY_UNAVAILABLE
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from seatrial.errors import Interrupted
 from seatrial.registry.unavailable import is_unavailable
 
 REQUEST = httpx.Request("GET", "http://127.0.0.1:9")
@@ -46,6 +50,9 @@ AWAY = [
     botocore.exceptions.EndpointConnectionError(endpoint_url="http://s3"),
     botocore.exceptions.ReadTimeoutError(endpoint_url="http://s3"), aws(503, "SlowDown"), aws(500, "InternalError"),
     ServiceRequestError("name or service not known"),
+    botocore.exceptions.IncompleteReadError(actual_bytes=1, expected_bytes=2),
+    botocore.exceptions.HTTPClientError(error="reset"), RetriesExceededError(OSError("reset")),
+    aiohttp.ClientPayloadError("cut"), IncompleteRead(b""), Interrupted("Prefect ran 1 of 2 cases."),
     MaxRetryError(None, "/", NewConnectionError(None, "refused")),  # type: ignore[arg-type]
     MlflowException("busy", error_code=TEMPORARILY_UNAVAILABLE),
     caused(MlflowException("failed"), requests.ConnectionError("refused")),

@@ -19,17 +19,39 @@ WRITTEN_BY_CLIENT = "registered_model_meta"  # beside the files of a version, by
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
 
 
+def download(into: Path, *, listed: bool = False, **source: str) -> Path:
+    """Download what is at a source to ``into`` and return where it is there.
+
+    MLflow raises the same for a disk that is full, or a store that gives nothing out, as for files that are gone. What
+    the store lists is there, and that it does not arrive is for now.
+
+    Args:
+        into: the directory.
+        listed: the store listed it just now; it is asked by default.
+        source: as :func:`mlflow.artifacts.download_artifacts` takes it.
+    """
+    from mlflow import artifacts
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE, ErrorCode
+
+    try:
+        return Path(artifacts.download_artifacts(**source, dst_path=str(into)))
+    except MlflowException as error:
+        unexplained = error.error_code == ErrorCode.Name(INTERNAL_ERROR) and error.__cause__ is None
+        if unexplained and (listed or artifacts.list_artifacts(**source)):
+            raise MlflowException(error.message, error_code=TEMPORARILY_UNAVAILABLE) from error
+        raise
+
+
 def fetch(version: Version, into: Path) -> Path:
     """Download the version's model files to ``into`` and return it."""
-    import mlflow
-
     shutil.rmtree(into, ignore_errors=True)
     with registry_errors("downloaded", version.uri):
         if unity.is_unity():
             source = version.uri  # credentials for the files are given out by the version's address alone
         else:
             source = client(files=True).get_model_version_download_uri(version.name, version.number)
-        there = Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(into)))
+        there = download(into, artifact_uri=source)
     if unity.is_unity():
         (there / WRITTEN_BY_CLIENT).unlink(missing_ok=True)
     return there
@@ -42,8 +64,6 @@ def reference(version: Version, into: Path) -> Reference:
         RegistryError: the registry does not answer.
         ReferenceInvalid: the version carries no reference, or one that is damaged or of another run.
     """
-    import mlflow
-
     from seatrial.reference.snapshot import Reference
 
     if not version.run_id:
@@ -58,7 +78,7 @@ def reference(version: Version, into: Path) -> Reference:
         folder = _folder(str(stated))
         if folder not in there:
             raise _another(version, there[0].rpartition("/")[2], stated)
-        path = mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=folder, dst_path=str(into))
+        path = download(into, listed=True, run_id=version.run_id, artifact_path=folder)
     found = Reference.load(path)
     if found.digest != stated:
         raise _another(version, found.digest.removeprefix("sha256:"), stated)

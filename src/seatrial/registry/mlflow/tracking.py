@@ -14,6 +14,7 @@ from typing import Any
 from seatrial.process import crash_points
 from seatrial.registry.descriptions import with_verdict
 from seatrial.registry.mlflow import unity
+from seatrial.registry.mlflow.artifacts import download
 from seatrial.registry.mlflow.client import client, registry_errors
 from seatrial.registry.mlflow.hosted import experiment_of, make_folder
 from seatrial.registry.mlflow.pages import KIND, NOTE, describe_experiment, run_links
@@ -161,7 +162,7 @@ def artifacts(version: Version, name: str, *, most_bytes: int, passed: bool = Fa
         for run in runs:
             listed = [a for a in registry.list_artifacts(run.info.run_id) if a.path == name and not a.is_dir]
             if listed and (listed[0].file_size or 0) <= most_bytes:
-                yield Path(registry.download_artifacts(run.info.run_id, name, folder)).read_bytes()
+                yield download(Path(folder), listed=True, run_id=run.info.run_id, artifact_path=name).read_bytes()
 
 
 def files(version: Version, key: str, into: Path) -> Path | None:
@@ -177,7 +178,7 @@ def files(version: Version, key: str, into: Path) -> Path | None:
         if run is None or not registry.list_artifacts(run.info.run_id):
             return None
         into.mkdir(parents=True, exist_ok=True)
-        return Path(registry.download_artifacts(run.info.run_id, "", str(into)))
+        return download(into, listed=True, run_id=run.info.run_id, artifact_path="")
 
 
 def annotate(
