@@ -26,9 +26,9 @@ HERE = Path(__file__).parent
 CONTEXT = ("Dockerfile", "requirements.txt")
 PREDICTOR = ("Dockerfile", "predictor.py")
 SUITE = "bookworm"  # whose Python is 3.11
-PACKAGES = "python3,python3-venv,ca-certificates"
+PACKAGES = "python3,python3-venv,ca-certificates,git"
 TOOLS = ("buildah", "debootstrap", "crun")
-BASE = f"localhost/seatrial-test-base:{SUITE}-1"
+BASE = f"localhost/seatrial-test-base:{SUITE}-2"
 OF_HOST = ("/etc/pip.conf", "/etc/ssl/certs")  # where pip finds its index and whom it trusts, while the image is built
 SETTINGS = """\
 [containers]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import ProjectError
-from seatrial.orchestration.deployments import names
+from seatrial.orchestration.deployments import names, pools
+from seatrial.orchestration.deployments.placement import Placement
 from seatrial.orchestration.flow_files import packaged
 from seatrial.orchestration.prefect_api import PROJECT, client, put_automation
 from seatrial.project import Project
@@ -80,19 +81,34 @@ def deployment_file(project: Project, name: str) -> Path:
     return own if own.is_file() else packaged() / name
 
 
-def create_deployments(project: Project) -> tuple[Path, list[str]]:
-    """Create or update every deployment of the project's prefect.yaml, or of the packaged one.
-
-    Returns:
-        The file, and the names of the deployments.
+def declared_deployments(project: Project, placement: Placement) -> tuple[Path, dict[str, Any]]:
+    """Return the project's prefect.yaml, or the packaged one, and what it declares for where the runs go.
 
     Raises:
-        ProjectError: the file cannot be read, or Prefect refuses it; with the end of Prefect's own message.
+        ProjectError: the file cannot be read, or a work pool does not exist or does not take its job variables.
+    """
+    file = deployment_file(project, PREFECT_FILE)
+    content = names.deployments_of(
+        project, _read(file, "deployments"), placement.pool.name, placement.job_variables, placement.pull
+    )
+    known = {placement.pool.name: placement.pool}
+    for each in content["deployments"]:
+        work = each.get("work_pool") or {}
+        name = str(work.get("name") or "")
+        if name and "{{" not in name:
+            known[name] = known.get(name) or pools.find(name)
+            pools.check(known[name], work.get("job_variables") or {})
+    return file, content
+
+
+def create_deployments(project: Project, file: Path, content: dict[str, Any]) -> list[str]:
+    """Create or update every deployment that a file declares, and return their names.
+
+    Raises:
+        ProjectError: Prefect refuses it; with the end of Prefect's own message.
     """
     import yaml
 
-    file = deployment_file(project, PREFECT_FILE)
-    content = names.deployments_of(project, _read(file, "deployments"))
     with tempfile.TemporaryDirectory(prefix="seatrial-deploy-") as folder:
         rendered = Path(folder) / "prefect.yaml"
         rendered.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
@@ -108,7 +124,7 @@ def create_deployments(project: Project) -> tuple[Path, list[str]]:
     if done.returncode:
         message = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
         raise ProjectError(f"Prefect did not deploy {file}:\n{message}")
-    return file, [str(each["name"]) for each in content["deployments"]]
+    return [str(each["name"]) for each in content["deployments"]]
 
 
 def create_automations(project: Project) -> list[str]:
