@@ -77,7 +77,11 @@ def placed(project: Project, wanted: Wanted) -> Placement:
         UsageError: an option is not written as it must be, or a variable that it names is not set.
         TargetError: Prefect does not answer.
     """
-    pool = pools.find(wanted.pool) if wanted.pool else pools.process(names.pool(project))
+    return place(project, pools.find(wanted.pool) if wanted.pool else pools.process(names.pool(project)), wanted)
+
+
+def place(project: Project, pool: Pool, wanted: Wanted) -> Placement:
+    """Return what :func:`placed` does, for a pool that was looked up."""
     given = pools.parse(wanted.job_variables, pool)
     if wanted.image:
         given = pools.merged(given, {"image": wanted.image})
@@ -89,7 +93,7 @@ def placed(project: Project, wanted: Wanted) -> Placement:
                 "and the checkout of its worker. Set them there."
             )
         return Placement(pool, given)
-    _check_image(project, pool, given)
+    _check_image(project.name, pool, given)
     variables = dict(_environment(project, pool, given, wanted.secrets))
     keys = _keys(project, pool, given)
     models = {MLFLOW: os.environ[MLFLOW]} if project.registry == "models" else {}
@@ -117,16 +121,15 @@ def save(project: Project, placement: Placement) -> None:
     from seatrial.orchestration.prefect_api import client
 
     if placement.variables or placement.keys:
-        content = {pull_steps.VARIABLES: dict(placement.variables), pull_steps.KEYS: dict(placement.keys)}
+        content: Any = {pull_steps.VARIABLES: dict(placement.variables), pull_steps.KEYS: dict(placement.keys)}
         with client("keep the environment in a block"):
-            secret: Any = content
-            Secret[Any](value=secret).save(names.block(project, names.ENVIRONMENT), overwrite=True)
+            Secret(value=content).save(names.block(project, names.ENVIRONMENT), overwrite=True)
 
 
-def _check_image(project: Project, pool: Pool, given: Mapping[str, Any]) -> None:
+def _check_image(project: str, pool: Pool, given: Mapping[str, Any]) -> None:
     named = "image" in given or pool.variables.get("image", {}).get("default")
     if "image" in pool.variables and not named:
-        name = f"REGISTRY/{project.name}:1"
+        name = f"REGISTRY/{project}:1"
         raise ProjectError(
             f"Runs of the {pool} need an image with seatrial and what this project requires. Build it and name it: "
             f"docker build -f deployments/Dockerfile -t {name} . && docker push {name}; then seatrial deploy --pool "
