@@ -29,6 +29,7 @@ TOGETHER = {
     "integration/ledger": "ledger",
     "integration/registry/clearml": "clearml",
 }  # folders whose files share a server
+os.environ["PREFECT_PROFILES_PATH"] = os.devnull  # or a developer's profile would send the runs of tests elsewhere
 os.environ.setdefault(  # OpenDP fits with JAX, where compiling for speed takes longer than what is compiled
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )

@@ -88,7 +88,13 @@ def container(*, predictor: bool = False) -> Iterator[Container]:
         ContainersUnavailable: not on this machine.
         subprocess.CalledProcessError: the image cannot be built, for another reason than the network or rights.
     """
-    engine, image = built(predictor=predictor)
+    with of_image(*built(predictor=predictor)) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def of_image(engine: tuple[str, ...], image: str) -> Iterator[Container]:
+    """Make a container of an image that is there; remove the container in the end."""
     name = f"seatrial-{uuid.uuid4().hex[:12]}"
     _run(*engine, "from", "--pull-never", "--name", name, image)
     try:

@@ -19,7 +19,10 @@ from tests.e2e.containers import image
 from tests.e2e.containers.image import ContainersUnavailable
 
 ROOT, MODULE = Path(__file__).resolve().parents[3], "tests.e2e.containers.of_project"
-SOURCES = ("src", "flows", "expectations", "deployments", "docs/schemas", "examples/payments", "pyproject.toml")
+SOURCES = (
+    "src", "flows", "pyproject.toml", "deployments/Dockerfile", "deployments/constraints.txt",
+    "deployments/prefect.yaml", "deployments/automations.yaml",
+)  # fmt: skip
 REQUIREMENTS = "scikit-learn>=1.6\n"  # which seatrial itself does not require
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from seatrial.ledger import Ledger
+from tests.e2e.containers import of_project
+from tests.e2e.containers.image import ContainersUnavailable, of_image
 from tests.e2e.flows.team import FOLDER, PLANTED, Team, serving
 from tests.support.waiting import until
 
@@ -104,6 +106,20 @@ def test_a_run_of_the_pool_comes_to_a_verdict(team: Team, ran: str) -> None:
     assert "Deployment step 'git_clone' completed successfully" in logged
     done = team.run("verify", "models:/tiny/1")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_run_in_the_image_of_the_project_comes_to_a_verdict(team: Team, deployed: tuple[str, dict[str, Any]]) -> None:
+    """As the worker of a docker pool starts it: Prefect's command, in a container with the worker's environment."""
+    try:
+        engine, image = of_project.built()
+    except ContainersUnavailable as reason:
+        pytest.skip(f"no image of a project here: {reason}")
+    run, environ = command_of(team, deployed[1])
+    given = [part for name, value in environ.items() for part in ("-e", f"{name}={value}")]
+    with of_image(engine, image) as made:
+        command = [*made.prefix(given), "prefect", "flow-run", "execute"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    passed(team, run, done.stdout + done.stderr)
 
 
 def test_no_credential_is_where_people_look(team: Team, deployed: tuple[str, dict[str, Any]], ran: str) -> None:
