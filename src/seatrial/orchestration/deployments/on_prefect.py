@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +63,23 @@ def remove(prefix: str, tag: str, own: str, pool: str, blocks: Sequence[str] = (
             for deployment in found:
                 prefect.delete_deployment(deployment.id)
                 removed.append(f"deployment '{deployment.name}'")
-        for document in prefect.read_block_documents(limit=MANY) if blocks else ():
-            if document.name in blocks:
-                prefect.delete_block_document(document.id)
-                removed.append(f"block '{document.name}'")
+        for document in [each for each in _blocks(prefect) if each.name in blocks]:
+            prefect.delete_block_document(document.id)
+            removed.append(f"block '{document.name}'")
         try:
             prefect.delete_work_pool(pool)
             removed.append(f"work pool '{pool}'")
         except ObjectNotFound:
             pass
     return removed
+
+
+def _blocks(prefect: Any) -> Iterator[Any]:
+    """Yield every block document: one with credentials is not left behind because there are many."""
+    seen = 0
+    while page := prefect.read_block_documents(limit=MANY, offset=seen, include_secrets=False):
+        yield from page
+        seen += len(page)
 
 
 def deployment_file(project: Project, name: str) -> Path:
