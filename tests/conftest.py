@@ -30,6 +30,7 @@ TOGETHER = {
     "integration/ledger": "ledger",
     "integration/registry/clearml": "clearml",
 }  # folders whose files share a server
+os.environ["PREFECT_PROFILES_PATH"] = os.devnull  # or a developer's profile would send the runs of tests elsewhere
 os.environ.setdefault(  # OpenDP fits with JAX, where compiling for speed takes longer than what is compiled
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
@@ -37,7 +38,8 @@ LONG = (  # groups that take a minute or more: those that wait go beside those t
     "e2e/flows/test_up.py", "project", "e2e/examples/test_examples.py", "beside", "ground",
     "integration/checks/test_load.py", "conformance/test_old_stack.py", "integration/checks/test_resilience.py",
     "conformance/test_shapes.py", "e2e/trials/test_load_workers.py", "e2e/looking/test_looking.py",
-    "e2e/trials/test_chaos.py", "e2e/trials/test_outages.py", "conformance/test_worker_environments.py", "integration/checks/test_load_streams.py",
+    "e2e/trials/test_chaos.py", "e2e/trials/test_outages.py", "conformance/test_worker_environments.py",
+    "integration/checks/test_load_streams.py",
     "e2e/trials/test_isolation.py", "conformance/test_payments_service.py", "e2e/staging/test_staging.py",
     "e2e/trials/test_resilience_payments.py", "integration/checks/test_golden_service.py",
 )  # fmt: skip

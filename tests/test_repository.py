@@ -27,9 +27,13 @@ EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
 PREFECT = (
     "capturing",
     "cluster",
+    "deployments/checkout",
     "deployments/notify",
     "deployments/on_prefect",
+    "deployments/placement",
+    "deployments/pools",
     "deployments/prune",
+    "deployments/pull_steps",
     "prefect_api",
     "runner",
     "steps",

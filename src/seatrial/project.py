@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.errors import ProjectError
+from seatrial.process.prefect_profile import adopt
 
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
@@ -205,7 +206,7 @@ class Project:
                 _own_stores.add(os.environ["MLFLOW_TRACKING_URI"])
             if artifacts is not None:
                 os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", str(artifacts))
-        if "PREFECT_API_URL" not in os.environ:
+        if not adopt():
             os.environ.setdefault("PREFECT_HOME", str(self.state / "prefect"))
 
 

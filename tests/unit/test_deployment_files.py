@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from seatrial.cli.app import app
 from tests.support.paths import ROOT
 
 HERE = ROOT / "deployments"
@@ -52,3 +53,47 @@ def test_no_secret_is_in_any_file() -> None:
     assert "-c deployments/constraints.txt" in dockerfile
     ignored = (HERE / "Dockerfile.dockerignore").read_text(encoding="utf-8").split()
     assert {".seatrial", "**/.env", "*.key", ".git"} <= set(ignored)
+
+
+@pytest.mark.parametrize("name", ["deploy", "receiver", "worker"])
+def test_a_service_of_ours_runs_a_command_that_is_there(name: str) -> None:
+    """With options that it has: a misspelt one would end the container."""
+    program, *words = COMPOSE["services"][name]["command"]
+    assert program == "seatrial"
+    app.parse_args(words, exit_on_error=False, print_error=False)
+
+
+def test_the_services_hold_together_with_what_is_deployed() -> None:
+    """Addresses name services and their ports; the worker is of the pool that is deployed to, and has its keys."""
+    services = COMPOSE["services"]
+    listening = {
+        ("mlflow", "5000"): "--port=5000", ("prefect", "4200"): "--port=4200", ("receiver", "4300"): "webhook",
+    }  # fmt: skip
+    for service in services.values():
+        values = [*service.get("environment", {}).values(), *service.get("command", ())]
+        for host, port in re.findall(r"http://(?!localhost)([a-z]+):(\d+)", " ".join(values)):
+            assert listening[host, port] in services[host]["command"]
+    allowed = next(word for word in services["mlflow"]["command"] if word.startswith("--allowed-hosts="))
+    assert "mlflow:5000" in allowed.partition("=")[2].split(",")
+    ours = [services[name] for name in ("deploy", "receiver", "worker")]
+    assert not [word for service in ours for word in service["command"] if word.startswith("--pool")]
+    assert {service["environment"]["SEATRIAL_LEDGER_URL"] for service in ours} == {
+        ours[0]["environment"]["SEATRIAL_LEDGER_URL"]
+    }
+    named = [service["environment"].get("SEATRIAL_SIGNING_KEY") for service in ours]
+    assert all(named) or all(service["volumes"] == ["state:/project/.seatrial"] for service in ours)
+    databases = COMPOSE["configs"]["databases"]["content"] + services["postgres"]["environment"]["POSTGRES_DB"]
+    used = [value for service in services.values() for value in service.get("environment", {}).values()]
+    assert all(name in databases for value in used for name in re.findall(r"@postgres/(\w+)", value))
+
+
+def test_the_image_has_what_compose_and_a_run_of_a_pool_need() -> None:
+    """One base for both stages, git for the clone, the folder that compose mounts, and the arguments that it gives."""
+    dockerfile = (HERE / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    arguments = set(re.findall(r"^ARG (\w+)", dockerfile, re.MULTILINE))
+    assert set(COMPOSE["services"]["mlflow"]["build"]["args"]) <= arguments == {"BASE", "SEATRIAL"}
+    assert "install -y --no-install-recommends git" in dockerfile
+    assert {"/project/.seatrial", "/artifacts"} <= set(re.findall(r"(/\S+)", dockerfile))
+    for requirements in ("uv.lock", "requirements.txt", "pyproject.toml"):
+        assert requirements in dockerfile

@@ -52,6 +52,7 @@ def demo(directory: Path, *, quiet: bool = False) -> int:
     state.mkdir()
     (state / DEMO).touch()
     project = Project.find(directory)
+    os.environ["PREFECT_API_URL"] = ""  # nor beside the runs of a server that a profile of Prefect names
     project.activate()
     verdicts = []
     with prefect_server(project) as wait:

@@ -39,10 +39,17 @@ def deploy(
     since: str = "",
     all_models: Flag = False,
     notify: Annotated[list[str], Parameter(negative="")] | None = None,
+    pool: str = "",
+    image: str = "",
+    job_variable: Annotated[list[str], Parameter(negative="")] | None = None,
+    secret: Annotated[list[str], Parameter(negative="")] | None = None,
+    git_credentials: str = "",
     project: Path = Path(),
     quiet: Flag = False,
 ) -> int:
-    """Create the deployments and automations on the Prefect server of PREFECT_API_URL, and the webhook on MLflow.
+    """Create the deployments and automations on the Prefect server, and the webhook on MLflow.
+
+    The Prefect server is that of PREFECT_API_URL, else that of Prefect's active profile.
 
     Args:
         receiver: URL of 'seatrial webhook' as seen from the MLflow server; without it no webhook is created.
@@ -51,12 +58,30 @@ def deploy(
         notify: whom to tell when a version's verdict changes: KIND=VARIABLE, where KIND is slack, teams, webhook or
             email, and the environment variable holds the address (for email: SENDGRID_KEY SENDER RECIPIENT…). May be
             repeated.
+        pool: name of an existing work pool, of type process, docker, kubernetes or another; by default a process pool
+            of the project's own is created.
+        image: image of the containers, for a pool whose type has them.
+        job_variable: NAME=VALUE of the pool's base job template, such as mem_limit=4g or env.OMP_NUM_THREADS=2. May be
+            repeated.
+        secret: name of an environment variable whose value is kept in a block of Prefect for runs in containers. May
+            be repeated.
+        git_credentials: TYPE/NAME of the block that runs in containers clone the repository with, such as
+            secret/git-token.
         project: project directory.
         quiet: print nothing.
     """
     from seatrial.orchestration.deployments.deploy import deploy as command
+    from seatrial.orchestration.deployments.placement import Wanted
 
-    lines = command(project, receiver=receiver, since=since, all_models=all_models, notifications=notify or ())
+    wanted = Wanted(pool, image, job_variable or (), secret or (), git_credentials)
+    lines = command(
+        project,
+        receiver=receiver,
+        since=since,
+        all_models=all_models,
+        notifications=notify or (),
+        wanted=wanted,
+    )
     if not quiet:
         print("\n".join(lines))  # noqa: T201
     return EXIT_PASS
@@ -77,17 +102,18 @@ def undeploy(*, project: Path = Path(), quiet: Flag = False) -> int:
     return EXIT_PASS
 
 
-def worker(*, runs: int = 2, healthcheck: Flag = False, project: Path = Path()) -> int:
+def worker(*, runs: int = 2, healthcheck: Flag = False, pool: str = "", project: Path = Path()) -> int:
     """Run a Prefect worker of the project's work pool, until Ctrl-C.
 
     Args:
         runs: flow runs at once.
         healthcheck: answer at /health, on the port of PREFECT_WORKER_WEBSERVER_PORT.
+        pool: name of another work pool of type process.
         project: project directory.
     """
     from seatrial.orchestration.deployments.worker import work
 
-    work(project, runs, healthcheck=healthcheck)
+    work(project, runs, healthcheck=healthcheck, pool=pool)
 
 
 def webhook(*, host: str = "127.0.0.1", port: int = 4300, project: Path = Path()) -> int:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from seatrial.errors import ProjectError, TargetError
+from seatrial.formatting import without_user
+from seatrial.process.prefect_profile import adopt, correction, source
 
 PROJECT = "SEATRIAL_PROJECT"
+REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 def api_url() -> str:
-    """Return the address of the Prefect server; ProjectError where the environment names none."""
-    url = os.environ.get("PREFECT_API_URL")
+    """Return the address of the Prefect server; ProjectError where neither the environment nor a profile names one."""
+    url = adopt()
     if not url:
         raise ProjectError(
             "PREFECT_API_URL is not set, so there is no Prefect server to use. Set it, for example to "
-            "http://127.0.0.1:4200/api, or start all servers on this machine: seatrial up"
+            "http://127.0.0.1:4200/api, sign in to Prefect Cloud (prefect cloud login), or start all servers on this "
+            "machine: seatrial up"
         )
     return url
 
@@ -26,8 +30,21 @@ def api_url() -> str:
 def unanswered(url: str, why: str) -> str:
     """Return the message for a Prefect server that cannot be reached."""
     return (
-        f"Prefect does not answer at {url}, from PREFECT_API_URL: {why}. Start it (prefect server start), correct "
-        "PREFECT_API_URL, or unset it: seatrial then starts its own server."
+        f"Prefect does not answer at {without_user(url)}, from {source(url)}: {why}. Start it (prefect server start), "
+        f"{correction(url)}: seatrial then starts its own server."
+    )
+
+
+def refused(url: str, status: int) -> str:
+    """Return the message for a Prefect server that does not take a key, or does not allow something with it."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return (
+            f"Prefect at {without_user(url)} does not accept the key it was given, or got none. Sign in: prefect cloud "
+            "login. For a server of your own, set PREFECT_API_AUTH_STRING, or PREFECT_API_KEY."
+        )
+    return (
+        f"Prefect at {without_user(url)} does not allow this with the key it was given. Use the key of an account "
+        "whose role and plan allow it."
     )
 
 
@@ -64,7 +81,7 @@ def put_automation(declared: Any) -> None:
 def client(purpose: str) -> Iterator[Any]:
     """Yield a client, and turn whatever goes wrong into one sentence that names the purpose."""
     url = api_url()
-    from httpx import HTTPError
+    from httpx import HTTPError, HTTPStatusError
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound, PrefectException
 
@@ -73,8 +90,11 @@ def client(purpose: str) -> Iterator[Any]:
             yield found
     except ObjectNotFound as error:
         raise TargetError(
-            f"Prefect at {url} could not {purpose}: it was not found there. Create it first: seatrial deploy"
+            f"Prefect at {without_user(url)} could not {purpose}: it was not found there. Create it first: "
+            "seatrial deploy"
         ) from error
     except (HTTPError, PrefectException, RuntimeError, OSError) as error:
+        status = error.response.status_code if isinstance(error, HTTPStatusError) else 0
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise TargetError(f"Prefect at {url} could not {purpose}: {first}.") from error
+        said = f"Prefect at {without_user(url)} could not {purpose}: {without_user(first)}."
+        raise TargetError(refused(url, status) if status in REFUSALS else said) from error

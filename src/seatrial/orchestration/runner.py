@@ -17,7 +17,7 @@ from functools import partial
 from seatrial.errors import EXIT_INCONCLUSIVE, TargetError
 from seatrial.io.loading import ALLOCATIONS
 from seatrial.orchestration.flow_files import load_flow
-from seatrial.orchestration.prefect_api import unanswered
+from seatrial.orchestration.prefect_api import REFUSALS, refused, unanswered
 from seatrial.orchestration.temporary.database import Database
 from seatrial.orchestration.temporary.settings import settings
 from seatrial.process.reaching import unreachable
@@ -156,7 +156,7 @@ def run_flow(
         TargetError: the Prefect server ended while the flow ran.
     """
     flow = load_flow(project, name)
-    from httpx import TransportError
+    from httpx import HTTPStatusError, TransportError
     from prefect.exceptions import FailedRun
     from prefect.logging.handlers import APILogHandler
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -167,6 +167,10 @@ def run_flow(
         # A heartbeat rounds every local flow up by a second; a run that dies with its terminal needs none.
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             state = flow(**parameters, return_state=True)
+    except HTTPStatusError as error:
+        if error.response.status_code not in REFUSALS:
+            raise
+        raise TargetError(refused(os.environ.get("PREFECT_API_URL", ""), error.response.status_code)) from error
     except (RuntimeError, TransportError) as error:
         if not (str(error).startswith(UNREACHED) or _server_ended(error)):
             raise

@@ -24,7 +24,7 @@ TITLES = {"mlflow": "MLflow", "prefect": "Prefect", "receiver": "webhook receive
 LOGGED = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # quiet in a terminal, complete in a log
 FOREIGN = (  # of other servers than those started here
     "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID", "PREFECT_API_URL",
-    "_MLFLOW_SERVER_ARTIFACT_ROOT",
+    "PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "_MLFLOW_SERVER_ARTIFACT_ROOT",
 )  # fmt: skip
 
 

@@ -26,9 +26,9 @@ HERE = Path(__file__).parent
 CONTEXT = ("Dockerfile", "requirements.txt")
 PREDICTOR = ("Dockerfile", "predictor.py")
 SUITE = "bookworm"  # whose Python is 3.11
-PACKAGES = "python3,python3-venv,ca-certificates"
+PACKAGES = "python3,python3-venv,ca-certificates,git"
 TOOLS = ("buildah", "debootstrap", "crun")
-BASE = f"localhost/seatrial-test-base:{SUITE}-1"
+BASE = f"localhost/seatrial-test-base:{SUITE}-2"
 OF_HOST = ("/etc/pip.conf", "/etc/ssl/certs")  # where pip finds its index and whom it trusts, while the image is built
 SETTINGS = """\
 [containers]
@@ -88,7 +88,13 @@ def container(*, predictor: bool = False) -> Iterator[Container]:
         ContainersUnavailable: not on this machine.
         subprocess.CalledProcessError: the image cannot be built, for another reason than the network or rights.
     """
-    engine, image = built(predictor=predictor)
+    with of_image(*built(predictor=predictor)) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def of_image(engine: tuple[str, ...], image: str) -> Iterator[Container]:
+    """Make a container of an image that is there; remove the container in the end."""
     name = f"seatrial-{uuid.uuid4().hex[:12]}"
     _run(*engine, "from", "--pull-never", "--name", name, image)
     try:
@@ -103,26 +109,37 @@ def built(*, predictor: bool = False) -> tuple[tuple[str, ...], str]:
     Args:
         predictor: the image of the predictor, which is that of the environment and one file more.
     """
+    kept = cache()
+    image = _named("seatrial-test", HERE, CONTEXT)
+    over = _named("seatrial-predictor", HERE / "predictor", PREDICTOR, image)
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = engine(kept)
+        if not there(found, image):
+            build(found, image, HERE, base(found, kept))
+        if predictor and not there(found, over):
+            build(found, over, HERE / "predictor", image)
+    return found, over if predictor else image
+
+
+def cache() -> Path:
+    """Return the folder that images are kept in; ContainersUnavailable where none can be made."""
     if os.geteuid():
         raise ContainersUnavailable("a base image is made by root")
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         raise ContainersUnavailable(f"not installed: {', '.join(missing)}")
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seatrial-tests" / "containers"
-    cache = Path(os.environ.get("SEATRIAL_TEST_CONTAINERS") or default)
-    cache.mkdir(parents=True, exist_ok=True)
-    (cache / "containers.conf").write_text(SETTINGS)
-    image = _named("seatrial-test", HERE, CONTEXT)
-    over = _named("seatrial-predictor", HERE / "predictor", PREDICTOR, image)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        engine = _engine(cache)
-        if not _there(engine, image):
-            if not _there(engine, BASE):
-                _make_base(engine, cache)
-            _build(engine, image, HERE, BASE)
-        if predictor and not _there(engine, over):
-            _build(engine, over, HERE / "predictor", image)
-    return engine, over if predictor else image
+    found = Path(os.environ.get("SEATRIAL_TEST_CONTAINERS") or default)
+    found.mkdir(parents=True, exist_ok=True)
+    (found / "containers.conf").write_text(SETTINGS)
+    return found
+
+
+def base(engine: Sequence[str], cache: Path) -> str:
+    """Return the name of the base image, which is made where it is missing."""
+    if not there(engine, BASE):
+        _make_base(engine, cache)
+    return BASE
 
 
 def _named(name: str, folder: Path, files: Sequence[str], base: str = "") -> str:
@@ -130,21 +147,21 @@ def _named(name: str, folder: Path, files: Sequence[str], base: str = "") -> str
     return f"localhost/{name}:{hashlib.sha256(content).hexdigest()[:16]}"
 
 
-def _engine(cache: Path) -> tuple[str, ...]:
+def engine(cache: Path) -> tuple[str, ...]:
     """Return the engine with the storage that works here: layers on top of each other, else a copy for each."""
     for driver in ("overlay", "vfs"):
         store = cache / driver
-        engine = (
+        found = (
             "/usr/bin/env", f"CONTAINERS_CONF={cache / 'containers.conf'}", "buildah", "--root", str(store / "root"),
             "--runroot", str(store / "run"), "--storage-driver", driver,
         )  # fmt: skip
         with contextlib.suppress(subprocess.CalledProcessError):
-            _run(*engine, "images")
-            return engine
+            _run(*found, "images")
+            return found
     raise ContainersUnavailable("buildah can keep no images here")
 
 
-def _there(engine: Sequence[str], image: str) -> bool:
+def there(engine: Sequence[str], image: str) -> bool:
     return (
         subprocess.run([*engine, "inspect", "--type", "image", image], capture_output=True, check=False).returncode == 0
     )
@@ -161,11 +178,24 @@ def _make_base(engine: Sequence[str], cache: Path) -> None:
         _run(*engine, "commit", "--quiet", "--rm", name, BASE)
 
 
-def _build(engine: Sequence[str], image: str, folder: Path, base: str) -> None:
+def build(
+    engine: Sequence[str], image: str, folder: Path, base: str, file: Path | None = None, **arguments: str
+) -> None:
+    """Build an image of a folder.
+
+    Args:
+        engine: the start of the engine's commands.
+        image: its name.
+        folder: what is copied from.
+        base: the image below it.
+        file: the Dockerfile; by default the folder's.
+        arguments: of the build, beside ``BASE``.
+    """
+    given = [part for name, value in {"BASE": base, **arguments}.items() for part in ("--build-arg", f"{name}={value}")]
     shared = [part for path in OF_HOST if Path(path).exists() for part in ("-v", f"{path}:{path}:ro")]
     _run(
         *engine, "build", "--isolation", "chroot", "--network", "host", "--pull-never", *shared,
-        "--build-arg", f"BASE={base}", "-t", image, "-f", str(folder / "Dockerfile"), str(folder),
+        *given, "-t", image, "-f", str(file or folder / "Dockerfile"), str(folder),
     )  # fmt: skip
 
 

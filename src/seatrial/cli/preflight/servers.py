@@ -8,6 +8,7 @@ import re
 from seatrial.errors import TargetError
 from seatrial.formatting import without_user
 from seatrial.orchestration.prefect_api import unanswered
+from seatrial.process.prefect_profile import adopt, source
 from seatrial.process.reaching import SECONDS, unreachable
 from seatrial.project import Project
 from seatrial.promotion.keyring import private_key
@@ -17,20 +18,22 @@ PLAIN_FILE = re.compile(r"sqlite(\+\w+)?:///.")
 
 
 def check_prefect() -> None:
-    """Raise TargetError where ``PREFECT_API_URL`` names no Prefect server; one that answers slowly is waited for later.
+    """Raise TargetError where ``PREFECT_API_URL``, or the active profile, names no Prefect server.
+
+    One that answers slowly is waited for later.
 
     Example::
 
-        check_prefect()  # nothing is asked where the variable is not set: seatrial starts its own server
+        check_prefect()  # nothing is asked where neither names one: seatrial starts its own server
     """
-    url = os.environ.get(PREFECT, "")
+    url = adopt()
     if not url:
         return
     if why := unreachable(url):
         raise TargetError(unanswered(url, why))
     if _healthy(url) is False and _healthy(f"{url.rstrip('/')}/api"):
         raise TargetError(
-            f"{PREFECT} is {url}, and Prefect's API is below it. Set it: export {PREFECT}={url.rstrip('/')}/api"
+            f"{source(url)} is {url}, and Prefect's API is below it. Set it: export {PREFECT}={url.rstrip('/')}/api"
         )
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from seatrial import registry
 from seatrial.errors import ProjectError
+from seatrial.formatting import without_user
 from seatrial.orchestration import prefect_api
 from seatrial.orchestration.deployments import names, notify, on_prefect
+from seatrial.orchestration.deployments.placement import Wanted, placed, save
+from seatrial.orchestration.deployments.pools import Pool
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.project import Project
 from seatrial.promotion import reconcile as reconciling
@@ -24,6 +27,7 @@ def deploy(
     since: str = "",
     all_models: bool = False,
     notifications: Sequence[str] = (),
+    wanted: Wanted | None = None,
 ) -> list[str]:
     """Create or update everything on the servers that the environment names; return a line for each thing done.
 
@@ -35,9 +39,10 @@ def deploy(
         all_models: the servers are this project's alone, and every model on them is its own.
 
         notifications: whom to tell when a verdict changes, each as ``KIND=VARIABLE``.
+        wanted: where the runs go; by default to a process pool of the project's own.
 
     Raises:
-        ProjectError: ``PREFECT_API_URL`` is not set, the project names no models, or a file cannot be used.
+        ProjectError: no Prefect server is named, the project names no models, a file or a work pool cannot be used.
         TargetError: Prefect does not answer.
         RegistryError: MLflow does not answer, or refuses the webhook.
     """
@@ -56,15 +61,21 @@ def deploy(
             f"The registry of '{project.registry}:' sends no webhooks. Omit --receiver: the schedule finds new "
             "versions within a minute."
         )
+    wanted = wanted or Wanted()
+    placement = placed(project, wanted)
+    file, content = on_prefect.declared_deployments(project, placement)
     started = _start(project, since)
-    on_prefect.create_pool(names.pool(project))
-    file, deployed = on_prefect.create_deployments(project)
+    if not wanted.pool:
+        on_prefect.create_pool(placement.pool.name)
+    save(project, placement)
+    deployed = on_prefect.create_deployments(project, file, content)
     own = file == project.root / on_prefect.PREFECT_FILE
-    lines = [f"Deployed {'' if own else 'the packaged '}{on_prefect.PREFECT_FILE} to {url}."]
+    lines = [f"Deployed {'' if own else 'the packaged '}{on_prefect.PREFECT_FILE} to {without_user(url)}."]
     lines += [f"Deployment: {name}." for name in deployed]
     lines += [f"Automation: {name}." for name in on_prefect.create_automations(project)]
     lines += [f"Notification: {name}." for name in notify.create(project, addresses)]
-    lines.append(f"Work pool: {names.pool(project)}. To start a worker of it: seatrial worker")
+    lines.append(f"Work pool: {placement.pool.name}. To start a worker of it: {_worker(placement.pool, wanted)}")
+    lines += placement.lines
     lines += filter(None, [outdated_flows(project), started])
     if receiver and isinstance(here, SendsWebhooks):
         address = receiver.rstrip("/") + mlflow.PATH
@@ -73,6 +84,13 @@ def deploy(
     else:
         lines.append("Without --receiver there is no webhook; the schedule finds new versions within a minute.")
     return lines
+
+
+def _worker(pool: Pool, wanted: Wanted) -> str:
+    """Return the command that starts a worker of a pool."""
+    if pool.lasting:
+        return f"seatrial worker --pool {pool.name}" if wanted.pool else "seatrial worker"
+    return f"prefect worker start --pool {pool.name}"
 
 
 def _start(project: Project, since: str) -> str:

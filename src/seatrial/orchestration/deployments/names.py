@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seatrial.orchestration.deployments.pools import merged
 from seatrial.project import Project
 
 POOL = "seatrial"  # as deployment files name the project's pool
 RESOURCE = "{{ project }}"  # as automations name what is the project's
+ENVIRONMENT = "environment"  # the block with what runs in containers need and no page may show
+HERE = "SEATRIAL_PROJECT"  # the folder that the packaged deployment file names
 ON_REGISTRATION = "on-registration"  # the deployment that the receiver of webhooks starts
 _TITLE = "seatrial - "
 
@@ -72,14 +75,44 @@ def prefix(project: Project) -> str:
     return f"seatrial {project.name} - "
 
 
-def deployments_of(project: Project, content: Mapping[str, Any]) -> dict[str, Any]:
+def deployments_of(
+    project: Project,
+    content: Mapping[str, Any],
+    pool: str = "",
+    job_variables: Mapping[str, Any] | None = None,
+    pull: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """Return what a prefect.yaml declares, under the project's names; KeyError or TypeError for what is none.
 
     Args:
         project: the project.
         content: of the file.
+        pool: the work pool of the deployments that name none of their own; by default the project's.
+        job_variables: over those of the file, for the same deployments.
+        pull: the pull steps of the same deployments; by default the file's. Where the file brings the code in a way of
+            its own, what follows that is kept.
     """
-    return {**content, "deployments": [_named(project, each) for each in content["deployments"]]}
+    own = _brought(content.get("pull"))
+    named = [_named(project, each) for each in content["deployments"]]
+    for declared, each in zip(content["deployments"], named, strict=True):
+        if (declared.get("work_pool") or {}).get("name") == POOL:
+            work = each["work_pool"]
+            each["work_pool"] = {**work, "name": pool or work["name"]}
+            if job_variables:
+                each["work_pool"]["job_variables"] = merged(work.get("job_variables") or {}, job_variables)
+            if pull:
+                brought = _brought(each.get("pull")) or own
+                each["pull"] = [*brought, *_after_code(pull)] if brought else list(pull)
+    return {**content, "deployments": named}
+
+
+def _brought(pull: Any) -> list[Any]:
+    """Return pull steps that a project wrote itself; the packaged ones go to a folder of the machine that deploys."""
+    return [] if not pull or HERE in str(pull) else list(pull)
+
+
+def _after_code(pull: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [step for step in pull if not next(iter(step)).startswith("prefect.")]
 
 
 def _named(project: Project, declared: Mapping[str, Any]) -> dict[str, Any]:

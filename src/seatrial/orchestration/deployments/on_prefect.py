@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from seatrial.errors import ProjectError
-from seatrial.orchestration.deployments import names
+from seatrial.orchestration.deployments import names, pools
+from seatrial.orchestration.deployments.placement import Placement
 from seatrial.orchestration.flow_files import packaged
 from seatrial.orchestration.prefect_api import PROJECT, client, put_automation
 from seatrial.project import Project
@@ -62,10 +63,9 @@ def remove(prefix: str, tag: str, own: str, pool: str, blocks: Sequence[str] = (
             for deployment in found:
                 prefect.delete_deployment(deployment.id)
                 removed.append(f"deployment '{deployment.name}'")
-        for document in prefect.read_block_documents(limit=MANY) if blocks else ():
-            if document.name in blocks:
-                prefect.delete_block_document(document.id)
-                removed.append(f"block '{document.name}'")
+        for document in [each for each in _blocks(prefect) if each.name in blocks]:
+            prefect.delete_block_document(document.id)
+            removed.append(f"block '{document.name}'")
         try:
             prefect.delete_work_pool(pool)
             removed.append(f"work pool '{pool}'")
@@ -74,25 +74,48 @@ def remove(prefix: str, tag: str, own: str, pool: str, blocks: Sequence[str] = (
     return removed
 
 
+def _blocks(prefect: Any) -> Iterator[Any]:
+    """Yield every block document: one with credentials is not left behind because there are many."""
+    seen = 0
+    while page := prefect.read_block_documents(limit=MANY, offset=seen, include_secrets=False):
+        yield from page
+        seen += len(page)
+
+
 def deployment_file(project: Project, name: str) -> Path:
     """Return a deployment file: the project's own where it has one, else the packaged one."""
     own = project.root / name
     return own if own.is_file() else packaged() / name
 
 
-def create_deployments(project: Project) -> tuple[Path, list[str]]:
-    """Create or update every deployment of the project's prefect.yaml, or of the packaged one.
-
-    Returns:
-        The file, and the names of the deployments.
+def declared_deployments(project: Project, placement: Placement) -> tuple[Path, dict[str, Any]]:
+    """Return the project's prefect.yaml, or the packaged one, and what it declares for where the runs go.
 
     Raises:
-        ProjectError: the file cannot be read, or Prefect refuses it; with the end of Prefect's own message.
+        ProjectError: the file cannot be read, or a work pool does not exist or does not take its job variables.
+    """
+    file = deployment_file(project, PREFECT_FILE)
+    content = names.deployments_of(
+        project, _read(file, "deployments"), placement.pool.name, placement.job_variables, placement.pull
+    )
+    known = {placement.pool.name: placement.pool}
+    for each in content["deployments"]:
+        work = each.get("work_pool") or {}
+        name = str(work.get("name") or "")
+        if name and "{{" not in name:
+            known[name] = known.get(name) or pools.find(name)
+            pools.check(known[name], work.get("job_variables") or {})
+    return file, content
+
+
+def create_deployments(project: Project, file: Path, content: dict[str, Any]) -> list[str]:
+    """Create or update every deployment that a file declares, and return their names.
+
+    Raises:
+        ProjectError: Prefect refuses it; with the end of Prefect's own message.
     """
     import yaml
 
-    file = deployment_file(project, PREFECT_FILE)
-    content = names.deployments_of(project, _read(file, "deployments"))
     with tempfile.TemporaryDirectory(prefix="seatrial-deploy-") as folder:
         rendered = Path(folder) / "prefect.yaml"
         rendered.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
@@ -108,7 +131,7 @@ def create_deployments(project: Project) -> tuple[Path, list[str]]:
     if done.returncode:
         message = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
         raise ProjectError(f"Prefect did not deploy {file}:\n{message}")
-    return file, [str(each["name"]) for each in content["deployments"]]
+    return [str(each["name"]) for each in content["deployments"]]
 
 
 def create_automations(project: Project) -> list[str]:

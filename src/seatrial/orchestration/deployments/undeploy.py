@@ -27,7 +27,7 @@ def undeploy(directory: Path) -> list[str]:
     project = Project.find(directory)
     url = prefect_api.api_url()
     project.activate()
-    blocks = [names.block(project, kind) for kind in notify.KINDS]
+    blocks = [names.block(project, kind) for kind in (*notify.KINDS, names.ENVIRONMENT)]
     removed = on_prefect.remove(
         names.prefix(project), names.tag(project), names.deployment(project, ""), names.pool(project), blocks
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from seatrial.cli.start.doctor.lines import Line, missing, note, ok
+from seatrial.process.prefect_profile import adopt, correction, source
 from seatrial.project import MLFLOW_STORE, Project, is_hosted
 
 SECONDS = 1.0
@@ -83,12 +84,12 @@ def _empty(project: Project, what: str) -> Line:
 
 def prefect(project: Project) -> Iterator[Line]:
     """Examine the Prefect server."""
-    url = os.environ.get("PREFECT_API_URL")
+    url = adopt()
     if not url:
         yield ok("prefect", f"PREFECT_API_URL is not set: each command starts a server, in {project.state / 'prefect'}")
         return
-    advice = "Start the Prefect server, or unset PREFECT_API_URL to use one of seatrial's own."
-    yield _server("prefect", f"{url.rstrip('/')}/health", f"{shown(url)} (from PREFECT_API_URL)", advice)
+    advice = f"Start the Prefect server; or {correction(url)}, to use one of seatrial's own."
+    yield _server("prefect", f"{url.rstrip('/')}/health", f"{shown(url)} (from {source(url)})", advice)
 
 
 def ledger(project: Project) -> Iterator[Line]:
