@@ -27,10 +27,12 @@ EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
 PREFECT = (
     "capturing",
     "cluster",
+    "deployments/dispatch",
     "deployments/notify",
     "deployments/on_prefect",
     "deployments/prune",
     "prefect_api",
+    "reconciliation",
     "runner",
     "steps",
     "tasks",

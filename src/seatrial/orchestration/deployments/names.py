@@ -10,6 +10,7 @@ from seatrial.project import Project
 POOL = "seatrial"  # as deployment files name the project's pool
 RESOURCE = "{{ project }}"  # as automations name what is the project's
 ON_REGISTRATION = "on-registration"  # the deployment that the receiver of webhooks starts
+WHEN_DUE = "when-due"  # the deployment of which each job gets a run
 _TITLE = "seatrial - "
 
 
@@ -38,6 +39,17 @@ def deployment(project: Project, name: str) -> str:
         'shop-nightly'
     """
     return f"{project.name}-{name}"
+
+
+def when_due(project: Project) -> str:
+    """Return the flow and deployment of which each job gets a run.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> when_due(SimpleNamespace(name="shop"))
+        'due/shop-when-due'
+    """
+    return f"due/{deployment(project, WHEN_DUE)}"
 
 
 def title(project: Project, text: str) -> str:
