@@ -110,7 +110,7 @@ def promoted_versions(project: Project, alias: str = "") -> list[str]:
         alias: the alias of the champion; by default the one the policy names.
     """
     alias = alias or promotion(project.expectations).alias or registry.VALIDATED
-    by_model = registry.aliases(registry.named(project.registry))
+    by_model = registry.aliases(registry.named(project.registry), project.models)
     numbers = {name: found[alias] for name, found in by_model.items() if alias in found}
     return [f"{project.registry}:/{name}/{numbers[name]}" for name in sorted(filter(project.owns, numbers))]
 

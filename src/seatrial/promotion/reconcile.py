@@ -53,7 +53,7 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
     if model:
         found = polling.matching_models(here.changed_since(model=model), project.models)
         return RegistryScan(ledger.observe(polling.started(found, watermarks)), full=False)
-    listed = here.changed_since(plan.since)
+    listed = registry.changed_among(here, project.models, plan.since)
     after = polling.watermarks_after(plan, listed, watermarks, now)
     ours = polling.started(polling.matching_models(listed, project.models), watermarks)
     return RegistryScan(ledger.observe(ours, after), plan.full)
