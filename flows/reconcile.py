@@ -22,6 +22,8 @@ check_aliases = task(steps.check_aliases, task_run_name="check aliases", cache_p
 def reconcile(project: str = ".", model: str = "", most: int = 0, hashing: bool = False) -> State[Any]:
     """Scan once, validate what is due, and apply the effects of each verdict.
 
+    As a run of a deployment it creates a flow run for each version that is due, which the workers of the pool share.
+
     When the whole registry is listed, once an hour, promoted versions are hashed again and compared with what passed.
 
     Args:
@@ -33,7 +35,7 @@ def reconcile(project: str = ".", model: str = "", most: int = 0, hashing: bool 
     with steps.open_reconciliation(steps.open_project(project)) as run:
         complete = scan(run, model)
         apply_effects(run)  # those that a worker left behind when it died
-        for job in run.jobs(most):
+        for job in () if run.dispatch(most) else run.jobs(most):
             run.validate(job)
             apply_effects(run)
         check_aliases(run, hashing or complete)

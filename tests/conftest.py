@@ -79,6 +79,12 @@ def _nothing_left_behind() -> Iterator[None]:
     assert not found, "left behind:\n" + "\n".join(found)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _machine_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A load test waits for those of this worker alone: the others would wait too, for minutes."""
+    os.environ["SEATRIAL_MACHINE_LOCK"] = str(tmp_path_factory.getbasetemp() / "machine.lock")
+
+
 @pytest.fixture(scope="session")
 def payments(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project as ``seatrial init`` writes it, with version 1 (good) and version 2 (skewed) of payments registered."""

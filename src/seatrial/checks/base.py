@@ -27,6 +27,7 @@ class Check:
         prepare: starts what takes long and needs no answer of the trial, before the models are loaded; it returns at
             once.
         explains: whether its errors at a stage explain those of other checks there, and are told before them.
+        alone: whether it measures time under load: of such checks, one validation at a time runs on a machine.
 
     Example:
         >>> def run(trial, stage):
@@ -43,6 +44,7 @@ class Check:
     order: int = LAST
     prepare: Callable[[Trial], None] = lambda _: None
     explains: bool = False
+    alone: bool = False
 
     def cases(self, trial: Trial) -> tuple[Case, ...]:
         """Return the cases of this check in the trial."""

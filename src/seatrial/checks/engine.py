@@ -10,6 +10,7 @@ from typing import Any
 
 from seatrial import checks as _checks
 from seatrial.checks.base import Check
+from seatrial.checks.serving.budget import machine_refused
 from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.events.redaction import redacted
@@ -29,6 +30,8 @@ def plan(checks: Iterable[Check], trial: Trial) -> list[tuple[Check, Case]]:
 
 def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
     """Run one case and return its events. A check that crashes yields a ``NotEvaluated`` event, never a pass."""
+    if check.alone and (reason := machine_refused(trial)):
+        return [NotEvaluated(check.name, case.stage, reason)]
     begin = time.perf_counter()
     events: list[Event] = []
     try:

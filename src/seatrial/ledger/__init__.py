@@ -8,6 +8,7 @@ from seatrial.ledger.outbox import LOG, POSTPONED
 from seatrial.ledger.overview import Effect, Validation, VersionHistory
 from seatrial.ledger.records import (
     JOB,
+    DueJob,
     Facts,
     Fenced,
     Job,
@@ -27,6 +28,7 @@ __all__ = [
     "JOB",
     "LOG",
     "POSTPONED",
+    "DueJob",
     "Effect",
     "Facts",
     "Fenced",

@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from seatrial.ledger import schema
-from seatrial.ledger.records import Facts, Fenced, Job, Registered, Signed, identity
+from seatrial.ledger.records import DueJob, Facts, Fenced, Job, Registered, Signed, identity
 from seatrial.ledger.rows import job_row, subject_row
 from seatrial.ledger.statements import next_number
 from seatrial.ledger.transactions import LEASE_SECONDS, TEXT_LENGTH, Transactions, pause_seconds, row_of
@@ -32,7 +32,7 @@ class Jobs(Transactions):
 
     def claim(
         self, owner: str, lease_seconds: float = LEASE_SECONDS, *, models: Collection[str] | None = None,
-        due_by: float | None = None,
+        due_by: float | None = None, only: DueJob | None = None,
     ) -> Job | None:  # fmt: skip
         """Claim the job that has been due longest, of equals the newest version; None when no job is due.
 
@@ -41,16 +41,31 @@ class Jobs(Transactions):
             lease_seconds: after which another worker may claim it.
             models: of these registered models alone.
             due_by: claim only what was due then, seconds since 1970; now by default.
+            only: this job alone, unless somebody claimed it since it was listed.
         """
         with self._writing() as (connection, now):
-            due = select(_job).where(_job.c.state == "open", _job.c.due_at <= (now if due_by is None else due_by))
-            if models is not None:
-                due = due.where(_job.c.subject.in_(select(_subject.c.id).where(_subject.c.model.in_(models))))
-            due = due.order_by(_job.c.due_at, _job.c.rank).limit(1).with_for_update(skip_locked=True)
+            due = _due(now if due_by is None else due_by, models)
+            if only is not None:
+                mine = (_job.c.subject == only.subject, _job.c.epoch == only.epoch, _job.c.token == only.token)
+                due = due.where(*mine)
+            due = due.limit(1).with_for_update(skip_locked=True)
             row = connection.execute(due).one_or_none()
             if row is None:
                 return None
             return self._take(connection, row, owner, now + lease_seconds)
+
+    def due(self, most: int, *, models: Collection[str] | None = None) -> list[DueJob]:
+        """Return the jobs that may be claimed now, those first that are claimed first.
+
+        Args:
+            most: of them.
+            models: of these registered models alone.
+        """
+        with self._reading() as connection:
+            listed = _due(self._now(connection), models).limit(most).subquery()
+            named = select(listed, _subject).join(_subject, _subject.c.id == listed.c.subject)
+            rows = connection.execute(named.order_by(listed.c.due_at, listed.c.rank))
+            return [DueJob(r.subject, r.epoch, r.token, f"{r.scheme}:/{r.model}/{r.version}") for r in rows]
 
     def waiting_models(self) -> list[str]:
         """Return the registered models that have an open job."""
@@ -196,6 +211,13 @@ class Jobs(Transactions):
     def _mine(self, connection: Connection, job: Job, **values: Any) -> bool:
         held = update(_job).where(*row_of(_job, job), _job.c.token == job.token, _job.c.state == "open")
         return connection.execute(held.values(**values)).rowcount == 1
+
+
+def _due(by: float, models: Collection[str] | None) -> Select[Any]:
+    due = select(_job).where(_job.c.state == "open", _job.c.due_at <= by).order_by(_job.c.due_at, _job.c.rank)
+    if models is None:
+        return due
+    return due.where(_job.c.subject.in_(select(_subject.c.id).where(_subject.c.model.in_(models))))
 
 
 def _fenced(job: Job) -> Fenced:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
-from seatrial.errors import SeatrialError
+from seatrial.errors import SeatrialError, UsageError
 from seatrial.events import Outcome
 
 
@@ -85,6 +86,35 @@ class Job:
     def uri(self) -> str:
         """The address, such as ``models:/name/number``, with the scheme of its registry."""
         return f"{self.scheme}:/{self.name}/{self.number}"
+
+
+@dataclass(frozen=True)
+class DueJob:
+    """A job that may be claimed now, and that nobody has; it is another one from the moment somebody claims it.
+
+    Example:
+        >>> DueJob.read(str(DueJob("5ea7", 0, 2, "models:/payments/1")), "models:/payments/1").token
+        2
+    """
+
+    subject: str
+    epoch: int
+    token: int
+    uri: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}/{self.epoch}/{self.token}"
+
+    @classmethod
+    def read(cls, text: str, uri: str) -> DueJob:
+        """Return the job that a text names; UsageError where it names none."""
+        match = re.fullmatch(r"([0-9a-f]+)/(\d{1,9})/(\d{1,9})", text)
+        if match is None:
+            raise UsageError(
+                f"'{text}' names no job. Write SUBJECT/EPOCH/TOKEN, as 'seatrial reconcile' does; to validate a "
+                f"version now: seatrial validate {uri}"
+            )
+        return cls(match[1], int(match[2]), int(match[3]), uri)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,11 @@ def flow_file(project: Project, name: str) -> Path:
     raise ProjectError(unknown("Flow", name, flow_names()))
 
 
+def is_own(project: Project, name: str) -> bool:
+    """Return whether a flow is the project's own file."""
+    return (project.flows / f"{name}.py").is_file()
+
+
 def load_flow(project: Project, name: str) -> Any:
     """Load a flow of the project by name, as a Prefect flow.
 

@@ -7,26 +7,24 @@ shows the steps; what a step does is in the library.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from prefect import get_run_logger, tags
+from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.exceptions import FailedRun
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from seatrial import registry
-from seatrial.errors import Interrupted, SeatrialError
+from seatrial.errors import SeatrialError
 from seatrial.events import Case
-from seatrial.ledger import Job, Ledger
 from seatrial.orchestration import flow_files
 from seatrial.orchestration.capturing import capture, resolve_for_capture, show_reference
-from seatrial.orchestration.deployments import names
 from seatrial.orchestration.deployments.prune import prune, prune_runs
 from seatrial.orchestration.own_files import outdated_flows
+from seatrial.orchestration.reconciliation import Reconciliation, open_reconciliation, tagged
 from seatrial.orchestration.tasks import counted, wait_for
 from seatrial.orchestration.validation import Validation, open_validation
 from seatrial.policy.service import promotion
@@ -34,7 +32,6 @@ from seatrial.project import Project
 from seatrial.promotion import aliases, effects
 from seatrial.promotion import reconcile as reconciling
 from seatrial.promotion.head import renew_heads
-from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.markdown import literal
 
 __all__ = [
@@ -64,11 +61,6 @@ def load_flow(project: Project, name: str) -> Any:
         ProjectError: there is no such flow, or its file cannot be loaded.
     """
     return flow_files.load_flow(project, name)
-
-
-def tagged(project: Project) -> contextlib.AbstractContextManager[object]:
-    """Give the runs of a block the project's tag, by which the project's automations know them."""
-    return tags(names.tag(project))
 
 
 # --- validate and stress ---------------------------------------------------------------------------------
@@ -118,7 +110,7 @@ def promoted_versions(project: Project, alias: str = "") -> list[str]:
         alias: the alias of the champion; by default the one the policy names.
     """
     alias = alias or promotion(project.expectations).alias or registry.VALIDATED
-    by_model = registry.aliases(registry.named(project.registry))
+    by_model = registry.aliases(registry.named(project.registry), project.models)
     numbers = {name: found[alias] for name, found in by_model.items() if alias in found}
     return [f"{project.registry}:/{name}/{numbers[name]}" for name in sorted(filter(project.owns, numbers))]
 
@@ -136,58 +128,6 @@ def all_passed(states: Mapping[str, State[Any]]) -> State[Any]:
 
 
 # --- reconcile -------------------------------------------------------------------------------------------
-
-
-class Reconciliation:
-    """One pass over registry and ledger, and what came of it; made by :func:`open_reconciliation`."""
-
-    def __init__(self, project: Project, ledger: Ledger) -> None:
-        self.project, self.ledger = project, ledger
-        self.new, self.results, self.waiting = 0, list[str](), list[str]()
-        self.unauthorised: list[aliases.UnauthorisedAlias] = []
-
-    def jobs(self, limit: int = 0) -> Iterator[Job]:
-        """Claim the versions that are due, one after the other; at most ``limit`` of them where it is not 0."""
-        return reconciling.jobs(self.ledger, limit, patterns=self.project.models)
-
-    def validate(self, job: Job) -> None:
-        """Run the project's flow ``validate`` for a claimed version, and see that the job ends somehow."""
-        for listener in LISTENERS.get():
-            listener.started(job.uri)
-        self.results.append(reconciling.attempt(self.ledger, self.project, job, self._run_flow))
-        get_run_logger().info(self.results[-1])
-        for listener in LISTENERS.get():
-            listener.note(self.results[-1])
-
-    def _run_flow(self, job: Job) -> None:
-        flow = load_flow(self.project, "validate")
-        with tagged(self.project):
-            state = flow(model_uri=job.uri, project=str(self.project.root), return_state=True)
-        result = state.result(raise_on_failure=False)
-        if state.is_crashed() and isinstance(result, Exception):  # outside of our code: it is Prefect's own
-            raise Interrupted(f"The flow run crashed. {state.message}") from result
-        if isinstance(result, BaseException) and not isinstance(result, FailedRun):
-            raise result
-
-    def state(self) -> State[Any]:
-        """Return Completed, or Failed where an alias is on a version that did not pass and could not be put back."""
-        warnings = [*self.waiting, *map(str, self.unauthorised)]
-        for warning in warnings:
-            get_run_logger().warning(warning)
-        message = "; ".join([counted(self.new, "new version"), *self.results, *warnings])
-        restored = all(alias.restored_to for alias in self.unauthorised)
-        return Completed(message=message) if restored else Failed(message=message)
-
-
-@contextlib.contextmanager
-def open_reconciliation(project: Project) -> Iterator[Reconciliation]:
-    """Open the project's ledger for one reconciliation.
-
-    Raises:
-        LedgerError: the database does not answer.
-    """
-    with Ledger.of(project.state) as ledger:
-        yield Reconciliation(project, ledger)
 
 
 def reconcile_run_name() -> str:

@@ -123,6 +123,11 @@ class Stress(Settings):
         "dependency, then the comparison with the champion and the maximum sustainable rate. By default each check has "
         "its own limit.",
     )  # fmt: skip
+    wait_seconds: float = setting(
+        3600.0, ge=0, unit="s",
+        says="Longest wait for other load and resilience tests of the machine: one at a time is measured. After it, "
+        "the checks are not evaluated.",
+    )  # fmt: skip
 
 
 class Mutation(Settings):

@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial import registry
 from seatrial.errors import RegistryError
-from seatrial.events import Outcome
+from seatrial.events import Outcome, Subject
 from seatrial.ledger import Ledger, StoredVerdict, identity
 from seatrial.policy.service import promotion
 from seatrial.project import Project
@@ -48,11 +48,13 @@ def check_aliases(ledger: Ledger, project: Project, *, hashing: bool = False) ->
     policy = promotion(project.expectations)
     guarded = {VALIDATED, policy.alias}
     here, found = registry.named(project.registry), list[UnauthorisedAlias]()
-    for model, aliases in registry.aliases(here).items():
+    for model, aliases in registry.aliases(here, project.models).items():
         on = {alias: aliases[alias] for alias in sorted(guarded & set(aliases))}
         if not on or not project.owns(model):
             continue
         for number in sorted(set(on.values())):
+            if not hashing and _passed_here(ledger, model, number):
+                continue
             holder = registry.present(f"{project.registry}:/{model}/{number}")
             if holder is None:
                 continue
@@ -61,6 +63,15 @@ def check_aliases(ledger: Ledger, project: Project, *, hashing: bool = False) ->
                 restored = _restore(ledger, holder, alias) if policy.restore and reason != UNKNOWN else ""
                 found.append(UnauthorisedAlias(model, alias, number, reason, restored))
     return found
+
+
+def _passed_here(ledger: Ledger, model: str, number: str) -> bool:
+    """Return whether the newest version of this name and number that was ever listed has a valid pass.
+
+    One that was deleted and registered again has been listed since, without a verdict.
+    """
+    newest = ledger.overview(model, number, most=1)
+    return any(ledger.passing(Subject(v.name, v.number, created=v.created)) is not None for v in newest)
 
 
 def _unauthorised(ledger: Ledger, project: Project, holder: Version, *, hashing: bool) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from seatrial import registry
 from seatrial.errors import RegistryError
-from seatrial.ledger import ATTEMPTS_OF_A_DAY, JOB, Fenced, Job, Ledger, LedgerError, identity, renewed
+from seatrial.ledger import ATTEMPTS_OF_A_DAY, JOB, DueJob, Fenced, Job, Ledger, LedgerError, identity, renewed
 from seatrial.policy.digest import policy_digest
 from seatrial.process import crash_points
 from seatrial.project import Project, matches
@@ -53,7 +53,7 @@ def scan_registry(ledger: Ledger, project: Project, *, model: str = "") -> Regis
     if model:
         found = polling.matching_models(here.changed_since(model=model), project.models)
         return RegistryScan(ledger.observe(polling.started(found, watermarks)), full=False)
-    listed = here.changed_since(plan.since)
+    listed = registry.changed_among(here, project.models, plan.since)
     after = polling.watermarks_after(plan, listed, watermarks, now)
     ours = polling.started(polling.matching_models(listed, project.models), watermarks)
     return RegistryScan(ledger.observe(ours, after), plan.full)
@@ -122,8 +122,7 @@ def jobs(
     claimed, begun = 0, ledger.now()
     while not most or claimed < most:
         crash_points.point("before-claim")
-        ours = [name for name in ledger.waiting_models() if matches(name, patterns)]
-        job = ledger.claim(owner(), lease_seconds, models=ours, due_by=begun)
+        job = ledger.claim(owner(), lease_seconds, models=own_models(ledger, patterns), due_by=begun)
         if job is None:
             return
         claimed += 1
@@ -131,8 +130,22 @@ def jobs(
         yield job
 
 
+def own_models(ledger: Ledger, patterns: Sequence[str]) -> list[str]:
+    """Return those of the project's registered models that have an open job; other projects may share the ledger."""
+    return [name for name in ledger.waiting_models() if matches(name, patterns)]
+
+
+def claim(ledger: Ledger, job: DueJob, lease_seconds: float = LEASE_SECONDS) -> Job | None:
+    """Claim one job; None where somebody has claimed it since it was listed, or it is closed."""
+    crash_points.point("before-claim")
+    claimed = ledger.claim(owner(), lease_seconds, only=job)
+    if claimed is not None:
+        crash_points.point("after-claim")
+    return claimed
+
+
 def attempt(
-    ledger: Ledger, project: Project, job: Job, run: Callable[[Job], None], lease_seconds: float = LEASE_SECONDS
+    ledger: Ledger, project: Project, job: Job, run: Callable[[Job], object], lease_seconds: float = LEASE_SECONDS
 ) -> str:
     """Run a claimed job so that it ends in a verdict or is released; return its result in one sentence.
 

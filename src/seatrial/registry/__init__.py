@@ -4,6 +4,7 @@ from seatrial.registry.capabilities import SyncsLater
 from seatrial.registry.lookup import (
     aliases,
     champion_contract,
+    changed_among,
     fetch,
     named,
     of,
@@ -27,6 +28,7 @@ __all__ = [
     "Version",
     "aliases",
     "champion_contract",
+    "changed_among",
     "fetch",
     "named",
     "of",

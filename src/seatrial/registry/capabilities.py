@@ -62,6 +62,22 @@ class ListsAliases(Protocol):
         ...
 
 
+@runtime_checkable
+class ListsByPattern(Protocol):
+    """A registry that lists the models of one project without reading those of others.
+
+    Patterns are those of a shell, such as ``payments-*``. More models than fit them may be listed, never fewer.
+    """
+
+    def changed_among(self, patterns: Sequence[str], since: float = 0.0) -> Sequence[Version]:
+        """Return what :meth:`Registry.changed_since` does, of the models that fit one of the patterns."""
+        ...
+
+    def aliases_among(self, patterns: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Return what :meth:`ListsAliases.aliases` does, of the models that fit one of the patterns."""
+        ...
+
+
 @dataclass(frozen=True)
 class FixtureLink:
     """The reference of a version to a fixture: its digest, the run with its artifacts, and its path among them."""

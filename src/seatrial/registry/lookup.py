@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from seatrial.events import Verdict
 from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
 from seatrial.openapi.document import is_openapi
-from seatrial.registry.capabilities import HasTracker, ListsAliases, StoresReferences
+from seatrial.registry.capabilities import HasTracker, ListsAliases, ListsByPattern, StoresReferences
 from seatrial.registry.protocol import MLFLOW, Fetched, Registry, RunStore, Tracker, Version
 
 if TYPE_CHECKING:
@@ -113,12 +113,25 @@ def reachable(uri: str) -> bool:
     return True
 
 
-def aliases(registry: Registry) -> Mapping[str, Mapping[str, str]]:
-    """Return the registered models that have aliases: model to alias to version's number.
+def changed_among(registry: Registry, patterns: Sequence[str], since: float = 0.0) -> Sequence[Version]:
+    """Return what changed at ``since`` or later, newest first, of the models that fit a pattern, and maybe of others.
 
     Raises:
         RegistryError: the registry does not answer.
     """
+    if isinstance(registry, ListsByPattern):
+        return registry.changed_among(patterns, since)
+    return registry.changed_since(since)
+
+
+def aliases(registry: Registry, patterns: Sequence[str] = ("*",)) -> Mapping[str, Mapping[str, str]]:
+    """Return the models that fit a pattern, and maybe others, with their aliases: model to alias to version's number.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
+    if isinstance(registry, ListsByPattern):
+        return registry.aliases_among(patterns)
     if isinstance(registry, ListsAliases):
         return registry.aliases()
     found = defaultdict[str, dict[str, str]](dict)

@@ -200,6 +200,17 @@ def test_a_registered_version_is_validated_unattended(up: Up, passed: dict[str, 
     )
 
 
+def test_each_version_has_a_flow_run_of_its_own(up: Up, passed: dict[str, Any]) -> None:
+    """Created by the one that the webhook started, named for its verdict, and behind the schedule in the pool."""
+    mine = [r for r in up.runs("due") if r["parameters"]["model_uri"] == "models:/tiny/1"]
+    assert [(r["name"], r["work_queue_name"], "seatrial:tiny" in r["tags"]) for r in mine] == [
+        ("pass · tiny 1", "validations", True)
+    ]
+    assert passed["tags"]["seatrial.flow_run"].endswith(mine[0]["id"])
+    queues = asked("POST", f"{up.prefect}/api/work_pools/seatrial-tiny/queues/filter", json={}).json()
+    assert [q["name"] for q in sorted(queues, key=lambda q: q["priority"])] == ["default", "validations"]
+
+
 def test_a_lost_webhook_costs_nothing_but_time(up: Up, failed: dict[str, Any]) -> None:
     """No delivery arrived; the schedule found the version, and its page states what is wrong and where."""
     assert not [r for r in up.runs("registered") if "version 2" in r["name"]]
@@ -294,8 +305,8 @@ def test_everything_is_deployed_and_scheduled(up: Up, passed: dict[str, Any]) ->
     """Every deployment, with its parameters described; the nightly run is scheduled; automations are on."""
     deployed = {d["name"]: d for d in up.deployments()}
     assert set(deployed) == {
-        "tiny-every-minute", "tiny-on-registration", "tiny-by-hand", "tiny-nightly", "tiny-weekly-stress",
-        "tiny-stress-by-hand", "tiny-capture",
+        "tiny-every-minute", "tiny-when-due", "tiny-on-registration", "tiny-by-hand", "tiny-nightly",
+        "tiny-weekly-stress", "tiny-stress-by-hand", "tiny-capture",
     }  # fmt: skip
     for deployment in deployed.values():
         assert deployment["description"]
@@ -322,7 +333,7 @@ def test_the_nightly_run_validates_promoted_versions_again(up: Up, failed: dict[
         return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
 
     assert wait(ended, lambda: up.log("worker"))["message"] == "1 version passed."
-    validated = [r["name"] for r in up.runs("validate") if r["state_type"] == "COMPLETED"]
+    validated = [r["name"] for r in up.runs("validate") + up.runs("due") if r["state_type"] == "COMPLETED"]
     assert validated == ["pass · tiny 1"] * 2
     assert up.version("1")["tags"]["seatrial.run_id"]
 

@@ -17,6 +17,7 @@ from seatrial.errors import UsageError
 from seatrial.events import Outcome, Subject
 from seatrial.ledger import (
     ATTEMPTS,
+    DueJob,
     Facts,
     Fenced,
     Ledger,
@@ -231,6 +232,33 @@ def test_an_error_of_the_environment_costs_no_attempt(ledger):
         assert ledger.release(job, "the registry is down", counted=False)
         ledger.offset_seconds += 400
     assert not ledger.claim("a").exhausted
+
+
+def test_a_job_is_offered_until_somebody_claims_it(ledger):
+    """Whoever comes first under its token has it; an offer that was made before names another one from then on."""
+    ledger.observe([*versions(3), Version("1", 5_000, name="other")])
+    offered = ledger.due(2, models=["payments"])
+    assert [job.uri for job in offered] == ["models:/payments/3", "models:/payments/2"], "the newest first"
+    assert len(ledger.due(10)) == 4
+    first = DueJob.read(str(offered[1]), offered[1].uri)
+    job = ledger.claim("a", LEASE, only=first)
+    assert (job.uri, job.token, job.attempt) == ("models:/payments/2", 1, 1)
+    assert ledger.claim("b", LEASE, only=first) is None
+    assert [each.uri for each in ledger.due(10, models=["payments"])] == ["models:/payments/3", "models:/payments/1"]
+    assert ledger.release(job, "cancelled", counted=False)
+    assert first.uri not in [each.uri for each in ledger.due(10)], "not before its pause is over"
+    ledger.offset_seconds += LEASE
+    again = next(each for each in ledger.due(10) if each.uri == first.uri)
+    assert again == replace(first, token=1)
+    assert ledger.claim("b", LEASE, only=first) is None
+    assert ledger.claim("b", LEASE, only=again).token == 2
+
+
+@pytest.mark.parametrize("name", ["", "5ea7/0", "5ea7/0/-1", "5ea7/0/1/2", "x/0/1", "5ea7/0/1\n"])
+def test_what_names_no_job_is_refused(name):
+    """With what to type to validate a version by hand."""
+    with pytest.raises(UsageError, match=r"names no job\..* seatrial validate models:/payments/1"):
+        DueJob.read(name, "models:/payments/1")
 
 
 def test_a_person_starts_a_validation(ledger):

@@ -29,6 +29,7 @@ class Shelf:
     downloaded: list[str] = field(default_factory=list)
     breaks: bool = False
     down: bool = False
+    created: int = 0
 
     def aliases(self) -> Mapping[str, Mapping[str, str]]:
         return self.stands
@@ -40,7 +41,7 @@ class Shelf:
         name, _, number = uri.removeprefix("models:/").partition("/")
         if not number:
             raise VersionNotFound(uri)
-        return Version(name, number, int(number), "run", "")
+        return Version(name, number, self.created or int(number), "run", "")
 
     def changed_since(self, since: float = 0.0, *, model: str = "") -> list[Version]:
         return []
@@ -99,6 +100,18 @@ def test_the_watch_asks_once_a_version_and_for_none_of_others(shelf: Shelf, ledg
     assert check_aliases(ledger, project, hashing=True) == []
     assert shelf.downloaded == ["models:/shop-a/1", "models:/shop-b/1"]
     assert sorted(shelf.asked) == ["models:/shop-a/1", "models:/shop-b/1"]
+
+
+def test_between_the_full_listings_the_ledger_answers(shelf: Shelf, ledger: Ledger, project: Project) -> None:
+    """The registry is asked for what has no pass alone, such as a version that was registered again."""
+    assert check_aliases(ledger, project) == []
+    assert shelf.asked == []
+    ledger.observe([Version("shop-a", "1", 2, "another run", "")])
+    assert check_aliases(ledger, project) == [], "the registry has the first one still"
+    assert shelf.asked == ["models:/shop-a/1"]
+    shelf.created = 2
+    found = check_aliases(ledger, project)
+    assert {(each.model, each.reason) for each in found} == {("shop-a", "it has no verdict")}
 
 
 def test_a_version_that_cannot_be_downloaded_does_not_stop_the_watch(

@@ -220,4 +220,4 @@ def _stages(trial: Trial) -> Sequence[str]:
     return [SERVICE] if trial.policy.slo is not None and (can_start(trial) or address_of(trial)) else []
 
 
-check = Check(NAME, run, _stages, order=70)
+check = Check(NAME, run, _stages, order=70, alone=True)

@@ -85,4 +85,4 @@ def _proxy(trial: Trial, name: str, tls: bool) -> DependencyProxy:
         raise UsageError(f'[dependencies.{name}] sets tls = "proxy". {error}') from error
 
 
-check = Check(NAME, run, places, order=80)
+check = Check(NAME, run, places, order=80, alone=True)

@@ -13,6 +13,7 @@ RESOURCE = "{{ project }}"  # as automations name what is the project's
 ENVIRONMENT = "environment"  # the block with what runs in containers need and no page may show
 HERE = "SEATRIAL_PROJECT"  # the folder that the packaged deployment file names
 ON_REGISTRATION = "on-registration"  # the deployment that the receiver of webhooks starts
+WHEN_DUE = "when-due"  # the deployment of which each job gets a run
 _TITLE = "seatrial - "
 
 
@@ -41,6 +42,17 @@ def deployment(project: Project, name: str) -> str:
         'shop-nightly'
     """
     return f"{project.name}-{name}"
+
+
+def when_due(project: Project) -> str:
+    """Return the flow and deployment of which each job gets a run.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> when_due(SimpleNamespace(name="shop"))
+        'due/shop-when-due'
+    """
+    return f"due/{deployment(project, WHEN_DUE)}"
 
 
 def title(project: Project, text: str) -> str:

@@ -63,7 +63,7 @@ def _link(digest: str, run_id: str) -> FixtureLink:
 
 def _links(registry: Any, name: str) -> list[FixtureLink]:
     if unity.is_unity():
-        versions = unity.changed_since(registry, 0, name)
+        versions = unity.changed_since(registry, 0, [name])
     else:
         versions = registry.search_model_versions("name = '{}'".format(name.replace("'", "''")), max_results=MOST)
     return list(dict.fromkeys(link for version in versions for link in _of(version).values()))

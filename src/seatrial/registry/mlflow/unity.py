@@ -8,9 +8,10 @@ themselves, and give them out by the version's address alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from seatrial.project import matches
 from seatrial.registry.mlflow.stores import store
 
 PAGE = 200  # versions or models in one request
@@ -47,16 +48,17 @@ def answers(number: str | None, alias: str | None) -> bool:
     return number.isdigit() if number is not None else bool(alias) and not is_open_source()
 
 
-def models(registry: Any) -> Iterator[str]:
-    """Yield the names of all registered models, page by page.
+def models(registry: Any, patterns: Sequence[str] = ("*",)) -> Iterator[str]:
+    """Yield the names of the registered models that fit one of the patterns, page by page.
 
     Args:
         registry: a client of MLflow.
+        patterns: those of a shell.
     """
     token = None
     while True:
         page = registry.search_registered_models(max_results=PAGE, page_token=token)
-        yield from (m.name for m in page)
+        yield from (m.name for m in page if matches(m.name, patterns))
         token = page.token
         if not token:
             return
@@ -85,15 +87,14 @@ def versions(registry: Any, name: str) -> Iterator[Any]:
             return
 
 
-def changed_since(registry: Any, since: float, model: str) -> list[Any]:
+def changed_since(registry: Any, since: float, names: Iterable[str]) -> list[Any]:
     """Return the versions that were registered or changed at ``since`` or later, whole, the latest first.
 
     Args:
         registry: a client of MLflow.
         since: milliseconds since 1970.
-        model: this registered model's alone, where it is not empty.
+        names: of the models.
     """
-    names = [model] if model else list(models(registry))
     late = [v for name in names for v in versions(registry, name) if changed(v) >= since and v.status == "READY"]
     late.sort(key=changed, reverse=True)
     return [registry.get_model_version(v.name, v.version) for v in late]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seatrial.errors import RegistryError, UsageError, VersionNotFound
@@ -11,7 +12,8 @@ from seatrial.registry.mlflow.client import client, registry_errors, registry_ur
 from seatrial.registry.mlflow.stores import Listing, missing
 from seatrial.registry.protocol import Version
 
-PAGE, ALL = 200, 10_000  # versions or models in one request
+PAGE, ALL, FEW = 200, 10_000, 50  # versions or models in one request; a poll finds few
+_UNSAFE = re.compile(r"[^A-Za-z0-9_. :-]")
 _URI = re.compile(r"^models:/(?P<name>[^/]+?)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))$")
 
 
@@ -67,22 +69,42 @@ def changed_since(since: float = 0.0, *, model: str = "") -> list[Version]:
     Raises:
         RegistryError: the registry does not answer.
     """
-    if unity.is_unity():
-        with registry_errors("listed", "The versions"):
-            return [_version(v) for v in unity.changed_since(client(), since, model)]
-    found: list[Version] = []
-    only = {"filter_string": _only(model)} if model else {}
+    return changed_among([model] if model else ["*"], since, exactly=bool(model))
+
+
+def changed_among(patterns: Sequence[str], since: float = 0.0, *, exactly: bool = False) -> list[Version]:
+    """Return what :func:`changed_since` does, of the models that fit one of the patterns; MLflow reads no others.
+
+    Args:
+        patterns: those of a shell.
+        since: milliseconds since 1970 by the registry's clock; 0 lists all.
+        exactly: they are names.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
     with registry_errors("listed", "The versions"):
-        registry, token = client(), None
-        while True:
-            page = registry.search_model_versions(
-                max_results=PAGE if since else ALL, order_by=["last_updated_timestamp DESC"], page_token=token, **only
-            )
-            late = [v for v in page if (v.last_updated_timestamp or 0) >= since]
-            found += [_version(v) for v in late if v.status == "READY"]
-            token = page.token
-            if not token or len(late) < len(page):
-                return found
+        registry = client()
+        if unity.is_unity():
+            names = list(patterns) if exactly else unity.models(registry, patterns)
+            return [_version(v) for v in unity.changed_since(registry, since, names)]
+        found = dict[tuple[str, str], Version]()
+        for only in [_only(name) for name in patterns] if exactly else filters(patterns):
+            found |= {(v.name, str(v.version)): _version(v) for v in _late(registry, only, since)}
+    return sorted(found.values(), key=lambda version: -version.changed)
+
+
+def _late(registry: Any, only: str, since: float) -> Iterator[Any]:
+    token = None
+    while True:
+        page = registry.search_model_versions(
+            only or None, max_results=FEW if since else ALL, order_by=["last_updated_timestamp DESC"], page_token=token
+        )
+        late = [v for v in page if (v.last_updated_timestamp or 0) >= since]
+        yield from (v for v in late if v.status == "READY")
+        token = page.token
+        if not token or len(late) < len(page):
+            return
 
 
 def aliases() -> dict[str, dict[str, str]]:
@@ -91,17 +113,45 @@ def aliases() -> dict[str, dict[str, str]]:
     Raises:
         RegistryError: the registry does not answer.
     """
-    found: dict[str, dict[str, str]] = {}
+    return aliases_among(["*"])
+
+
+def aliases_among(patterns: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return what :func:`aliases` does, of the models that fit one of the patterns; MLflow reads no others.
+
+    Raises:
+        RegistryError: the registry does not answer.
+    """
     with registry_errors("listed", "The models"):
-        registry, token = client(), None
+        registry, found = client(), dict[str, dict[str, str]]()
         if unity.is_unity():
-            return {name: _aliases(registry.get_registered_model(name)) for name in unity.models(registry)}
-        while True:
-            page = registry.search_registered_models(max_results=PAGE, page_token=token)
-            found |= {m.name: _aliases(m) for m in page}
-            token = page.token
-            if not token:
-                return found
+            return {name: _aliases(registry.get_registered_model(name)) for name in unity.models(registry, patterns)}
+        for only in filters(patterns):
+            token = None
+            while True:
+                page = registry.search_registered_models(only or None, max_results=PAGE, page_token=token)
+                found |= {m.name: _aliases(m) for m in page}
+                token = page.token
+                if not token:
+                    break
+    return found
+
+
+def filters(patterns: Sequence[str]) -> list[str]:
+    """Return MLflow's conditions for models that fit patterns of a shell; one that is empty is no condition.
+
+    Each takes in at least what fits: what MLflow's LIKE or its parser may read in another way stands for anything.
+
+    Example:
+        >>> filters(["fraud", "payments-*", "shop-[ab]"])
+        ["name = 'fraud'", "name LIKE 'payments-%'", "name LIKE 'shop-%'"]
+        >>> filters(["fraud", "*"])
+        ['']
+    """
+    likes = dict.fromkeys(re.sub("%+", "%", _UNSAFE.sub("%", re.sub(r"\[.*", "*", each))) for each in patterns)
+    if "%" in likes:
+        return [""]
+    return [f"name LIKE '{each}'" if "%" in each else f"name = '{each}'" for each in likes]
 
 
 def move_alias(version: Version, alias: str) -> bool:
