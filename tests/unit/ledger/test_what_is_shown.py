@@ -250,7 +250,8 @@ class Shown(RuleBasedStateMachine):
         found = {each["uri"]: (each, [e["kind"] + e["state"] for e in each["waiting"]]) for each in shown["versions"]}
         assert {
             uri: (
-                (each["verdict"] or {}).get("outcome"), each["state"], each["error"], each["stale"], each["attention"], waits,
+                (each["verdict"] or {}).get("outcome"), each["state"], each["error"], each["stale"], each["attention"],
+                waits,
             )
             for uri, (each, waits) in found.items()
         } == expected  # fmt: skip
@@ -363,13 +364,13 @@ def _dies(_: str) -> None:
 
 
 def test_status_and_history_show_what_happened(tmp_path: Path) -> None:
-    """Claims, crashes, verdicts, parked and dropped effects, sync, rerun, cancel, leases that end, code that changes."""
+    """Claims, crashes, verdicts, parked effects, sync, rerun, cancel, leases that end, code that changes."""
     (tmp_path / "pyproject.toml").write_text('[tool.seatrial]\npipeline = "pipeline.py:pipeline"\n')
     (tmp_path / "pipeline.py").write_text("pipeline = None\n")
     Shown.template, Shown.project = tmp_path / "template.db", Project.find(tmp_path)
     Frozen.open(f"sqlite:///{Shown.template}").close()
     Shown.TestCase.settings = settings(
-        max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=10, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
     )
     case: Any = Shown.TestCase()
     case.runTest()
