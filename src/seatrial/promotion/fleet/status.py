@@ -20,6 +20,7 @@ from seatrial.sinks.text import neutral
 
 MOST = 100  # versions of a page
 NAME, SUMMARY, NOTES = 200, 300, 12  # characters of a name and of a summary; sentences about one version
+UNDER_WAY = ("due", "running", "paused")  # also of one that a person did not wait for
 STALE = "code or policy changed since"
 
 
@@ -167,7 +168,7 @@ def grouping(newest_first: Iterable[Standing], stale: Collection[str] = ()) -> d
 
 def _row(history: VersionHistory, group: Group, stale: bool, promoted: bool, now: float) -> Row:
     newest, verdict = history.latest, history.verdict
-    notes = [doing(newest, now)] if newest else []
+    notes = [doing(each, now) for each in history.validations if each is newest or each.state in UNDER_WAY]
     for validation in history.validations:
         notes += left_to_do(validation)
     if newest:
