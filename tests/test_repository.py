@@ -27,6 +27,7 @@ EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
 PREFECT = (
     "capturing",
     "cluster",
+    "deployments/board",
     "deployments/checkout",
     "deployments/dispatch",
     "deployments/notify",

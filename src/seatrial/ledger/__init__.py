@@ -5,7 +5,7 @@ from seatrial.ledger.jobs import ATTEMPTS, ATTEMPTS_OF_A_DAY
 from seatrial.ledger.leases import renewed
 from seatrial.ledger.migrate import LedgerError
 from seatrial.ledger.outbox import LOG, POSTPONED
-from seatrial.ledger.overview import Effect, Validation, VersionHistory
+from seatrial.ledger.overview import Effect, Standing, Validation, VersionHistory
 from seatrial.ledger.records import (
     JOB,
     DueJob,
@@ -39,6 +39,7 @@ __all__ = [
     "Overtaken",
     "Registered",
     "Signed",
+    "Standing",
     "StoredVerdict",
     "Validation",
     "VersionHistory",

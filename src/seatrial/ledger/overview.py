@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, exists, func, select
 
+from seatrial.events import Outcome
 from seatrial.ledger import schema
 from seatrial.ledger.history import stored
+from seatrial.ledger.jobs import ELSEWHERE
+from seatrial.ledger.outbox import POSTPONED, WAITING
 from seatrial.ledger.records import StoredVerdict
-from seatrial.ledger.transactions import Transactions
+from seatrial.ledger.transactions import CANCELLED, Transactions
 
 _job, _outbox, _subject, _verdict = schema.job, schema.outbox, schema.subject, schema.verdict
 
@@ -88,8 +91,77 @@ class VersionHistory:
         return max(found, key=lambda verdict: verdict.order, default=None)
 
 
+@dataclass
+class Standing:
+    """Where one of many versions stands, without its history.
+
+    Attributes:
+        subject: of the version.
+        name: its registered model.
+        outcome: of its newest verdict; None where it has none.
+        registered: False where it was found to be deleted from its registry.
+        open: its validations that have no verdict yet.
+        troubled: whether one of them, or one of its effects, is tried again because something failed.
+        waiting: effects that are to be applied.
+        parked: effects that a backend refused.
+        promoted: whether an alias was moved to it, and to no version of its model since.
+    """
+
+    subject: str
+    name: str
+    outcome: Outcome | None = None
+    registered: bool = True
+    open: int = 0
+    troubled: bool = False
+    waiting: int = 0
+    parked: int = 0
+    promoted: bool = False
+
+
 class Overview(Transactions):
     """Read-only queries about many versions at once."""
+
+    def standings(self, name: str = "") -> list[Standing]:
+        """Return where every version stands, the newest first; cheap also where there are very many.
+
+        Args:
+            name: of the one model; empty for all.
+        """
+        chosen = select(_subject.c.id, _subject.c.model).order_by(_subject.c.created.desc(), _subject.c.id)
+        with self._reading() as connection:
+            now = self._now(connection)
+            rows = connection.execute(chosen.where(_subject.c.model == name) if name else chosen)
+            found = {subject: Standing(subject, model) for subject, model in rows}
+            for subject, outcome in connection.execute(_newest_outcomes()):
+                if subject in found:
+                    found[subject].outcome = Outcome(outcome)
+            for job in connection.execute(select(_job).where(_job.c.state == "open")):
+                if at := found.get(job.subject):
+                    at.open += 1
+                    at.troubled |= job.error not in ("", ELSEWHERE) and not (job.owner and job.due_at > now)
+            for subject in connection.execute(_unregistered()).scalars():
+                if subject in found:
+                    found[subject].registered = False
+            unapplied = select(_outbox.c.subject, _outbox.c.state, _outbox.c.result).where(_outbox.c.state.in_(WAITING))
+            for subject, state, result in connection.execute(unapplied):
+                if at := found.get(subject):
+                    at.waiting += state == "open"
+                    at.parked += state == "parked"
+                    at.troubled |= state == "open" and result.startswith(POSTPONED)
+            for subject in connection.execute(_promoted()).scalars():
+                if subject in found:
+                    found[subject].promoted = True
+        return list(found.values())
+
+    def histories(self, subjects: Sequence[str]) -> list[VersionHistory]:
+        """Return these versions with all of their validations, in this order."""
+        with self._reading() as connection:
+            rows = {
+                row.id: row
+                for some in _in_parts(subjects)
+                for row in connection.execute(select(_subject).where(_subject.c.id.in_(some)))
+            }
+            return self._histories(connection, [rows[subject] for subject in subjects])
 
     def overview(self, name: str = "", number: str = "", most: int = 0) -> list[VersionHistory]:
         """Return the versions of the ledger with all of their validations, the newest version first.
@@ -107,18 +179,6 @@ class Overview(Transactions):
         with self._reading() as connection:
             subjects = connection.execute(chosen.limit(most) if most else chosen).all()
             return self._histories(connection, subjects)
-
-    def counts(self) -> Mapping[str, int]:
-        """Return the numbers of versions, of open validations, and of effects that wait or are parked."""
-        open_job, waits = _job.c.state == "open", _outbox.c.state == "open"
-        questions: Mapping[str, Any] = {
-            "versions": select(func.count()).select_from(_subject),
-            "open": select(func.count()).select_from(_job).where(open_job),
-            "waiting": select(func.count()).select_from(_outbox).where(waits),
-            "parked": select(func.count()).select_from(_outbox).where(_outbox.c.state == "parked"),
-        }
-        with self._reading() as connection:
-            return {name: int(connection.execute(question).scalar_one()) for name, question in questions.items()}
 
     def _histories(self, connection: Connection, subjects: Sequence[Any]) -> list[VersionHistory]:
         now, ids = self._now(connection), [row.id for row in subjects]
@@ -154,3 +214,24 @@ def _validation(job: Any, verdict: StoredVerdict | None, effects: Sequence[Effec
 
 def _in_parts(ids: Sequence[str], size: int = 500) -> list[Sequence[str]]:
     return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+def _newest_outcomes() -> Any:
+    last = select(_verdict.c.subject, func.max(_verdict.c.number).label("number"))
+    newest = last.group_by(_verdict.c.subject).subquery()
+    same = and_(_verdict.c.subject == newest.c.subject, _verdict.c.number == newest.c.number)
+    return select(_verdict.c.subject, _verdict.c.outcome).join(newest, same)
+
+
+def _unregistered() -> Any:
+    """Return the query for the versions whose last validation was closed because they are no longer registered."""
+    later = _job.alias("later")
+    after = exists().where(later.c.subject == _job.c.subject, later.c.epoch > _job.c.epoch)
+    return select(_job.c.subject).where(_job.c.state == "gone", _job.c.error.not_like(f"{CANCELLED}%"), ~after)
+
+
+def _promoted() -> Any:
+    """Return the query for the version of each model to which an alias was moved last."""
+    moved = and_(_outbox.c.effect == "alias", _outbox.c.state == "done", _outbox.c.result.not_in(("", "[]")))
+    last = select(func.max(_outbox.c.id)).where(moved).group_by(_outbox.c.model)
+    return select(_outbox.c.subject).where(_outbox.c.id.in_(last))

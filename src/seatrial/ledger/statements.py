@@ -117,16 +117,18 @@ class Statements(Transactions):
         with self._reading() as connection:
             newest, good = {}, {}
             for row in connection.execute(rows).all():
+                if _unregistered(row):
+                    continue
                 newest[row.model] = row
                 if row.decided == Outcome.PASS.value:
                     good[row.model] = row
-            used = {row.subject: row for row in (*newest.values(), *good.values()) if _in_use(row)}
+            used = {row.subject: row for row in (*newest.values(), *good.values()) if row.state != "open"}
             return [_current(connection, row) for row in used.values()]
 
 
-def _in_use(row: Any) -> bool:
-    """Return whether a version is registered still: its last job has a verdict, or somebody cancelled it."""
-    return bool(row.state == "done" or (row.state == "gone" and row.error.startswith(CANCELLED)))
+def _unregistered(row: Any) -> bool:
+    """Return whether a version is no longer registered: its last job was closed, and nobody cancelled it."""
+    return bool(row.state == "gone" and not row.error.startswith(CANCELLED))
 
 
 def next_number(connection: Connection, job: Job, signed: Signed | None) -> int:

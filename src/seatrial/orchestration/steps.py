@@ -22,6 +22,7 @@ from seatrial.errors import SeatrialError
 from seatrial.events import Case
 from seatrial.orchestration import flow_files
 from seatrial.orchestration.capturing import capture, resolve_for_capture, show_reference
+from seatrial.orchestration.deployments import board
 from seatrial.orchestration.deployments.prune import prune, prune_runs
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.reconciliation import Reconciliation, open_reconciliation, tagged
@@ -37,7 +38,8 @@ from seatrial.sinks.markdown import literal
 __all__ = [
     "Reconciliation", "all_passed", "apply_effects", "capture", "check_aliases", "commit", "fetch", "load",
     "load_flow", "open_project", "open_reconciliation", "open_validation", "promoted_versions",
-    "reconcile_run_name", "resolve", "resolve_for_capture", "run_case", "scan", "show_reference", "tagged", "wait_for",
+    "reconcile_run_name", "resolve", "resolve_for_capture", "run_case", "scan", "show_reference", "show_status",
+    "tagged", "wait_for",
 ]  # fmt: skip
 
 
@@ -157,6 +159,14 @@ def _prune(project: Project) -> None:
 def apply_effects(run: Reconciliation) -> None:
     """Apply the effects of committed verdicts: run, tags, description, alias; note which have to wait. Renew heads."""
     run.waiting += effects.apply(run.ledger, run.project.state) + renew_heads(run.ledger, run.project)
+
+
+def show_status(run: Reconciliation) -> None:
+    """Renew the artifact that shows where every version stands; that it could not be is a line of the log."""
+    try:
+        board.renew(run.project, run.ledger)
+    except SeatrialError as error:
+        get_run_logger().warning("The status was not renewed: %s", error)
 
 
 def check_aliases(run: Reconciliation, hashing: bool = False) -> None:

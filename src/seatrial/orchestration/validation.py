@@ -33,7 +33,8 @@ from seatrial.registry.pages import pages
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import new_directory, write_results
 from seatrial.sinks.links import Link
-from seatrial.sinks.local.store import Retention, write_local
+from seatrial.sinks.local.store import write_local
+from seatrial.sinks.retention import Retention
 
 Kind = Literal["validate", "stress"]
 STRESS_CHECKS = ("load", "resilience")

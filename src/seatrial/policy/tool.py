@@ -34,13 +34,23 @@ class LocalEvidenceSettings(Settings):
 
 
 class RetentionSettings(Settings):
-    """What 'seatrial prune' leaves, which 'seatrial reconcile' runs once an hour; verdicts are never deleted."""
+    """What 'seatrial prune' leaves, which 'seatrial reconcile' runs once an hour; verdicts are never deleted.
 
-    validations: int = setting(
-        500, ge=1, says="Number of validations whose results are kept on this disk; the latest of each version stays."
+    The results of versions in use stay, whatever these say: of each model the newest, and the newest that passed.
+    """
+
+    validations: int = setting(500, ge=1, says="Number of validations whose results are kept on this disk.")
+    days: float = setting(
+        90.0, gt=0, unit="d", says="Time after which results, downloaded models and built environments are deleted."
     )
-    days: float = setting(90.0, gt=0, unit="d", says="Time after which results and downloaded models are deleted.")
-    total_mb: int = setting(2048, ge=1, unit="MiB", says="Maximum size of all results; the oldest are deleted first.")
+    total_mb: int = setting(
+        2048, ge=1, unit="MiB",
+        says="Maximum size of results and downloaded models together; the oldest are deleted first.",
+    )  # fmt: skip
+    environments_mb: int = setting(
+        8192, ge=1, unit="MiB",
+        says="Maximum size of the environments that were built for versions; those not used for longest go first.",
+    )  # fmt: skip
     run_days: float = setting(
         14.0, gt=0, unit="d", says="Time after which the project's flow runs are deleted from the Prefect server."
     )

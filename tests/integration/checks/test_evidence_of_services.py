@@ -18,7 +18,8 @@ from seatrial.events.local import Exchange, LocalEvidence, relevant
 from seatrial.policy.service import service_settings
 from seatrial.sinks.files import new_directory, write_results
 from seatrial.sinks.local.read import latest
-from seatrial.sinks.local.store import Retention, write_local
+from seatrial.sinks.local.store import write_local
+from seatrial.sinks.retention import Retention
 from seatrial.trial import Trial
 from tests.integration.checks.test_shapes_at_an_address import KEY, gateway
 from tests.support.tiny import parse, process, requests, respond, service

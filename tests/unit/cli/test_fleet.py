@@ -107,7 +107,11 @@ def test_every_state_of_a_version_is_told(project: Project, ledger: Ledger, run:
     code, out, _ = run("status", "--json")
     body = json.loads(out)
     assert code == 0
-    assert body["counts"] == {"versions": 5, "open": 3, "waiting": 1, "parked": 2}
+    assert body["counts"] == {
+        "versions": 5, "open": 3, "waiting": 1, "parked": 2, "attention": 2, "progress": 2, "others": 0,
+        "outcomes": {"pass": 1, "fail": 1, "none": 3},
+    }  # fmt: skip
+    assert [each["version"] for each in body["versions"]] == ["5", "3", "2", "1", "4"], "who needs a person comes first"
     by = {each["version"]: each for each in body["versions"]}
     assert [by[n]["state"] for n in "54321"] == ["done", "done", "paused", "running", "due"]
     assert [by[n]["stale"] for n in "54"] == [False, False], "the older one is not in use"

@@ -9,9 +9,17 @@ from pathlib import Path
 import pytest
 
 from seatrial.sinks import retention
-from seatrial.sinks.retention import DAY, Pruned, prune_files
+from seatrial.sinks.retention import DAY, Pruned, Retention, prune_files
 
 KEEP = {"validations": 100, "days": 30.0, "total_bytes": 10**9}
+
+
+def pruned(state: Path, *, dry: bool = False, **limits: float) -> Pruned:
+    """Prune a state whose latest results are in use."""
+    kept = KEEP | limits
+    limit = Retention(int(kept["validations"]), kept["days"] * DAY, int(kept["total_bytes"]))
+    used = [latest.resolve() for latest in state.glob("reports/*/latest")]
+    return prune_files(state, limit, environment_bytes=10**9, used=used, dry=dry)
 
 
 @pytest.fixture
@@ -42,7 +50,7 @@ def left(state: Path) -> list[str]:
 
 def test_what_is_young_and_little_stays(state: Path) -> None:
     """Nothing is deleted, and that is what is said."""
-    assert prune_files(state, **KEEP) == Pruned()
+    assert pruned(state) == Pruned()
     assert len(left(state)) == 9
 
 
@@ -51,17 +59,15 @@ def test_what_is_young_and_little_stays(state: Path) -> None:
     [
         ({"days": 1.25}, ["1/0", "1/1", "1/2", "2/0", "2/1", "2/2", "3/0", "3/2"]),
         ({"validations": 2}, ["1/0", "1/2", "2/0", "2/2", "3/2"]),
-        ({"total_bytes": 1_500}, ["1/0", "1/2", "2/2", "3/2"]),
+        ({"total_bytes": 4_500}, ["1/0", "1/2", "2/2", "3/2"]),
         ({"days": 0.01, "validations": 1, "total_bytes": 1}, ["1/2", "2/2", "3/2"]),
     ],
 )
-def test_the_oldest_go_first_and_the_latest_of_each_version_stays(
-    limit: dict[str, float], kept: list[str], state: Path
-) -> None:
+def test_the_oldest_go_first_and_what_is_in_use_stays(limit: dict[str, float], kept: list[str], state: Path) -> None:
     """By age, by number, by size, and by all of them."""
-    told = prune_files(state, **{**KEEP, **limit}, dry=True)  # type: ignore[arg-type]
+    told = pruned(state, **limit, dry=True)
     assert len(left(state)) == 9, "nothing is deleted when only asked"
-    assert prune_files(state, **{**KEEP, **limit}) == told  # type: ignore[arg-type]
+    assert pruned(state, **limit) == told
     assert left(state) == kept
     assert told.results == 9 - len(kept)
     assert told.size == 1000 * told.results
@@ -79,11 +85,11 @@ def test_downloads_and_leftovers_of_ours_go_when_they_are_old(state: Path) -> No
         (folder / "model" / "weights").write_bytes(b"w" * 10)
         aged(folder, 40 if name in ("old", "left", "theirs", "unknown") else 1)
     (state / "tmp" / "seatrial-trial-link").symlink_to(places["theirs"])
-    assert prune_files(state, **KEEP) == Pruned(downloads=1, leftovers=1, size=20)
+    assert pruned(state) == Pruned(downloads=1, leftovers=1, size=20)
     assert {name for name, folder in places.items() if folder.exists()} == {"new", "used", "theirs", "unknown"}
 
 
 def test_a_state_that_is_not_there_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first reconcile of a project deletes nothing and does not fail."""
     monkeypatch.setattr(retention.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert str(prune_files(tmp_path / "none", **KEEP)) == "0 results, 0 downloads, 0 leftovers; 0.0 MiB"
+    assert str(pruned(tmp_path / "none")) == "0 results, 0 downloads, 0 leftovers; 0.0 MiB"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from seatrial.cli.conventions import Json
 from seatrial.cli.fleet.opening import opened
-from seatrial.cli.fleet.words import doing, left_to_do, moment, short, version_json
 from seatrial.errors import EXIT_PASS, UsageError, nearest
 from seatrial.ledger import Ledger, Validation, VersionHistory
+from seatrial.promotion.fleet.words import doing, dropped, left_to_do, moment, short, version_json
 from seatrial.sinks.text import neutral
 
 
@@ -72,5 +72,5 @@ def _validation(validation: Validation, now: float) -> list[str]:
     done = [neutral(f"{e.kind} {e.result}".strip(), 200) for e in validation.effects if e.state == "done"]
     lines += [f"  applied: {', '.join(done)}"] if done else []
     lines += [f"  {each}" for each in left_to_do(validation)]
-    lines += [f"  '{e.kind}' was dropped: {neutral(e.result, 300)}" for e in validation.effects if e.state == "dropped"]
+    lines += [f"  {each}" for each in dropped(validation)]
     return lines

@@ -87,6 +87,8 @@ def model_environment(
             ) from error
         except OSError as error:
             raise EnvironmentUnavailable(f"The version's environment cannot be built in {cache}: {error}.") from error
+    with contextlib.suppress(OSError):
+        os.utime(home)  # what was not used for longest is deleted first
     python = home / "bin" / "python"
     return ModelEnvironment(python, digest, found.source, (home, python.resolve().parent.parent))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from seatrial.orchestration.deployments.pools import merged
 from seatrial.project import Project
+from seatrial.sinks.files import slug
 
 POOL = "seatrial"  # as deployment files name the project's pool
 RESOURCE = "{{ project }}"  # as automations name what is the project's
@@ -75,6 +76,17 @@ def block(project: Project, kind: str) -> str:
         'seatrial-shop-slack'
     """
     return f"{pool(project)}-{kind}"
+
+
+def status(project: Project) -> str:
+    """Return the key of the artifact that shows where the project's versions stand.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> status(SimpleNamespace(name="shop"))
+        'seatrial-shop-status'
+    """
+    return slug(f"{pool(project)}-status")
 
 
 def resource(project: Project) -> str:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from seatrial import registry
 from seatrial.orchestration import prefect_api
-from seatrial.orchestration.deployments import names, notify, on_prefect
+from seatrial.orchestration.deployments import board, names, notify, on_prefect
 from seatrial.project import Project
 from seatrial.registry.capabilities import SendsWebhooks
 
 
 def undeploy(directory: Path) -> list[str]:
-    """Remove automations, deployments, work pool and webhook of a project; return a line for each that was there.
+    """Remove automations, deployments, pool, artifact and webhook of a project; return a line for each that was there.
 
     Past flow runs, verdicts and the ledger stay.
 
@@ -32,6 +32,8 @@ def undeploy(directory: Path) -> list[str]:
         names.prefix(project), names.tag(project), names.deployment(project, ""), names.pool(project), blocks
     )
     lines = [f"Removed from {url}: {each}." for each in removed]
+    if board.remove(project):
+        lines.append(f"Removed from {url}: artifact '{names.status(project)}'.")
     found = registry.named(project.registry)
     if isinstance(found, SendsWebhooks) and found.remove_webhook(project.name):
         lines.append(f"Removed the webhook of '{project.registry}:'.")

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from seatrial.errors import RegistryError
 from seatrial.formatting import without_user
 from seatrial.project import is_hosted
 from seatrial.registry.mlflow import hosted, unity
@@ -66,6 +68,39 @@ def pages(version: Version, run_id: str) -> list[Link]:
             experiment = client().get_run(run_id).info.experiment_id
         found += [("MLflow run", run_page(experiment, run_id)), ("MLflow report", run_page(experiment, run_id, REPORT))]
     return [_link(title, part) for title, part in found]
+
+
+def pages_of_many(versions: Sequence[tuple[Version, str]]) -> list[list[Link]]:
+    """Return the pages of versions and of their runs where a server shows them: one request for each model with a run.
+
+    Args:
+        versions: each with its run; empty where it has none.
+    """
+    store = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not (store.startswith(("http://", "https://")) or is_hosted(store)):
+        return [[] for _ in versions]
+    experiments = _experiments(dict.fromkeys(version.name for version, run_id in versions if run_id))
+    found = []
+    for version, run_id in versions:
+        shown = [_link("version", version_page(version.name, version.number))]
+        if run_id and (experiment := experiments.get(version.name)):
+            shown.append(_link("run", run_page(experiment, run_id)))
+        found.append(shown)
+    return found
+
+
+def _experiments(names: Iterable[str]) -> dict[str, str]:
+    """Return the experiment of each model; none from where the server does not answer."""
+    found = {}
+    try:
+        for name in names:
+            with registry_errors("looked up", f"models:/{name}"):
+                experiment = client().get_experiment_by_name(hosted.experiment_of(name))
+            if experiment is not None:
+                found[name] = str(experiment.experiment_id)
+    except RegistryError:
+        return found
+    return found
 
 
 def _link(title: str, part: str) -> Link:

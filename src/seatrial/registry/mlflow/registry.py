@@ -40,6 +40,7 @@ class MLflowRegistry:
     store_fixture = staticmethod(stored.store_fixture)
     fixtures = staticmethod(stored.fixtures)
     download_fixture = staticmethod(stored.download_fixture)
+    pages_of_many = staticmethod(pages.pages_of_many)
     pages = staticmethod(pages.pages)
     put_webhook = staticmethod(webhooks.put_webhook)
     remove_webhook = staticmethod(webhooks.remove_webhook)

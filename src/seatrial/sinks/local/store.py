@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +20,15 @@ from seatrial.io.files import write_once
 from seatrial.pipeline.access import Access
 from seatrial.process.sandbox import looks_secret
 from seatrial.sinks.local.places import FILE, FOLDER, FORMAT, private_folder
+from seatrial.sinks.retention import Retention, delete, too_many
 
 INLINE = 4_000  # bytes of a body in FILE; a longer one, or one that is no text, is a file beside it
 _PASSWORD = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
 
-@dataclass(frozen=True)
-class Retention:
-    """How long local evidence is kept: that of so many validations, for so many seconds, in so many bytes."""
-
-    validations: int
-    seconds: float
-    total_bytes: int
-
-
-def write_local(state: Path, results: Path, local: LocalEvidence, retention: Retention) -> None:
+def write_local(
+    state: Path, results: Path, local: LocalEvidence, retention: Retention, now: float | None = None
+) -> None:
     """Write the records of one validation, without the secrets that are known here, and delete those that are old.
 
     Args:
@@ -43,6 +36,7 @@ def write_local(state: Path, results: Path, local: LocalEvidence, retention: Ret
         results: the folder of the validation's results.
         local: what was kept.
         retention: how long it is kept. Of no validations, nothing is written and all that is there is deleted.
+        now: seconds since 1970; by this machine's clock by default.
 
     Raises:
         UsageError: it cannot be written.
@@ -53,7 +47,7 @@ def write_local(state: Path, results: Path, local: LocalEvidence, retention: Ret
         written = [_plain(redacted(record, hidden), folder, n) for n, record in enumerate(records)]
         text = json.dumps({"format": FORMAT, "records": written}, ensure_ascii=False, indent=1)
         _write(folder / FILE, text.encode("utf-8", "backslashreplace"))
-    delete_old(state / FOLDER, retention)
+    delete_old(state / FOLDER, retention, time.time() if now is None else now)
 
 
 def secrets_of(environ: Mapping[str, str]) -> list[str]:
@@ -67,14 +61,9 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
     return [*named, *(password for value in environ.values() for password in _PASSWORD.findall(value))]
 
 
-def delete_old(private: Path, retention: Retention) -> None:
+def delete_old(private: Path, retention: Retention, now: float) -> None:
     """Delete the local evidence of validations that are too many, too old, or too much, the oldest first."""
-    size, newest_first = 0, sorted(_folders(private), key=lambda f: (f.stat().st_mtime, f.name), reverse=True)
-    for kept, folder in enumerate(newest_first, 1):
-        size += sum(file.stat().st_size for file in folder.iterdir())
-        old = time.time() - folder.stat().st_mtime > retention.seconds
-        if old or kept > retention.validations or size > retention.total_bytes:
-            shutil.rmtree(folder, ignore_errors=True)
+    delete(too_many(_folders(private), retention, now))
 
 
 def _folders(private: Path) -> Iterable[Path]:

@@ -45,7 +45,7 @@ def doing(validation: Validation, now: float) -> str:
         case "due":
             return f"waits for 'seatrial reconcile'{why}"
         case "running":
-            return f"is validated by {validation.owner}"
+            return f"is validated by {neutral(validation.owner, REASON)}"
         case "paused":
             tried = f" after attempt {validation.attempts} of {ATTEMPTS}" if validation.attempts else ""
             return f"is tried again in {seconds(max(validation.due_at - now, 0.0))}{tried}{why}"
@@ -61,6 +61,15 @@ def left_to_do(validation: Validation) -> list[str]:
     return [
         f"'{effect.kind}' {verbs[effect.state]}{f': {neutral(effect.result, REASON)}' if effect.result else ''}"
         for effect in validation.waiting
+    ]
+
+
+def dropped(validation: Validation) -> list[str]:
+    """Return a sentence for each effect of the verdict that can never be applied."""
+    return [
+        f"'{effect.kind}' was dropped: {neutral(effect.result, REASON)}"
+        for effect in validation.effects
+        if effect.state == "dropped"
     ]
 
 
