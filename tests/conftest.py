@@ -35,7 +35,8 @@ os.environ.setdefault(  # OpenDP fits with JAX, where compiling for speed takes 
 )
 LONG = (  # groups that take a minute or more: those that wait go beside those that compute
     "project", "integration/checks/test_golden_service.py", "integration/checks/test_load.py",
-    "integration/checks/test_resilience.py", "e2e/flows/test_up.py", "e2e/examples/test_examples.py", "ground",
+    "integration/checks/test_resilience.py", "e2e/flows/test_up.py", "e2e/flows/test_pools.py",
+    "e2e/examples/test_examples.py", "ground",
     "e2e/trials/test_chaos.py", "e2e/trials/test_resilience_payments.py",
     "conformance/test_kubeflow_pipelines.py",
 )  # fmt: skip
