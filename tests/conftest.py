@@ -35,7 +35,8 @@ os.environ.setdefault(  # OpenDP fits with JAX, where compiling for speed takes 
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 LONG = (  # groups that take a minute or more: those that wait go beside those that compute
-    "e2e/flows/test_up.py", "project", "e2e/examples/test_examples.py", "beside", "ground",
+    "e2e/flows/test_up.py", "e2e/flows/test_pools.py", "project", "e2e/examples/test_examples.py", "beside",
+    "ground",
     "integration/checks/test_load.py", "conformance/test_old_stack.py", "integration/checks/test_resilience.py",
     "conformance/test_shapes.py", "e2e/trials/test_load_workers.py", "e2e/looking/test_looking.py",
     "e2e/trials/test_chaos.py", "e2e/trials/test_outages.py", "conformance/test_worker_environments.py",
