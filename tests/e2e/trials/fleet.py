@@ -33,7 +33,7 @@ class Forked:
     health = ""
 
     def __init__(self, root: Path, environ: dict[str, str], log: Path) -> None:
-        self.environ, self._how, self.process = environ, (str(root), log), None
+        self.environ, self._how, self.process, self._forked = environ, (str(root), log), None, None
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(chaos.PRELOADED)
 
@@ -46,8 +46,9 @@ class Forked:
         self.process = SimpleNamespace(pid=self._forked.pid, poll=lambda: self._forked.exitcode)
 
     def kill(self) -> None:
-        self._forked.kill()
-        self._forked.join()
+        if self._forked is not None:
+            self._forked.kill()
+            self._forked.join()
 
 
 class Fleet:
@@ -132,9 +133,10 @@ class Fleet:
         self.start(name)
 
     def end(self) -> None:
-        """Kill all."""
-        for server in reversed(self.up.values()):
-            server.kill()
+        """Kill all, also where one of them cannot be."""
+        with contextlib.ExitStack() as stack:
+            for server in self.up.values():
+                stack.callback(server.kill)
 
 
 def _tell(process: Any, what: signal.Signals) -> None:
