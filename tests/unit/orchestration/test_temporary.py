@@ -49,6 +49,7 @@ def test_a_new_project_finds_the_tables_that_the_first_server_of_the_machine_mad
     assert database(tmp_path, "second").prepare()
     [file] = (tmp_path / "second").iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
     with closing(sqlite3.connect(file)) as copied:
         assert copied.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
 

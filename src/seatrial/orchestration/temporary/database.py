@@ -87,7 +87,7 @@ def _revision(file: Path) -> str:
 
 def _copy(template: Path, file: Path) -> None:
     """Copy a template, unless another server of the project has made its database meanwhile."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # as Prefect makes it
     with tempfile.TemporaryDirectory(dir=file.parent) as place:
         copy = Path(shutil.copyfile(template, Path(place) / NAME))
         copy.chmod(0o600)
