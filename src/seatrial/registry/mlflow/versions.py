@@ -90,7 +90,8 @@ def changed_among(patterns: Sequence[str], since: float = 0.0, *, exactly: bool 
             return [_version(v) for v in unity.changed_since(registry, since, names)]
         found = dict[tuple[str, str], Version]()
         for only in [_only(name) for name in patterns] if exactly else filters(patterns):
-            found |= {(v.name, str(v.version)): _version(v) for v in _late(registry, only, since)}
+            late = (v for v in _late(registry, only, since) if not exactly or v.name in patterns)
+            found |= {(v.name, str(v.version)): _version(v) for v in late}
     return sorted(found.values(), key=lambda version: -version.changed)
 
 
@@ -219,4 +220,6 @@ def _numbers(registry: Any, name: str) -> dict[str, str]:
 
 
 def _only(name: str) -> str:
-    return "name = '{}'".format(name.replace("'", "''"))
+    """Return MLflow's condition for one model, and maybe others; its parser knows no escapes."""
+    quote = next((each for each in "'\"" if each not in name), "")
+    return f"name = {quote}{name}{quote}" if quote else filters([name])[0]
