@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seatrial.errors import ProjectError, TargetError
+from seatrial.formatting import without_user
+from seatrial.sinks.secrets import without_secrets
 
 PROJECT = "SEATRIAL_PROJECT"
 
@@ -26,8 +28,8 @@ def api_url() -> str:
 def unanswered(url: str, why: str) -> str:
     """Return the message for a Prefect server that cannot be reached."""
     return (
-        f"Prefect does not answer at {url}, from PREFECT_API_URL: {why}. Start it (prefect server start), correct "
-        "PREFECT_API_URL, or unset it: seatrial then starts its own server."
+        f"Prefect does not answer at {without_user(url)}, from PREFECT_API_URL: {why}. Start it (prefect server "
+        "start), correct PREFECT_API_URL, or unset it: seatrial then starts its own server."
     )
 
 
@@ -63,7 +65,7 @@ def put_automation(declared: Any) -> None:
 @contextlib.contextmanager
 def client(purpose: str) -> Iterator[Any]:
     """Yield a client, and turn whatever goes wrong into one sentence that names the purpose."""
-    url = api_url()
+    url = without_user(api_url())
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound, PrefectException
@@ -76,5 +78,5 @@ def client(purpose: str) -> Iterator[Any]:
             f"Prefect at {url} could not {purpose}: it was not found there. Create it first: seatrial deploy"
         ) from error
     except (HTTPError, PrefectException, RuntimeError, OSError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        first = without_secrets((str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
         raise TargetError(f"Prefect at {url} could not {purpose}: {first}.") from error

@@ -29,9 +29,7 @@ def check_prefect() -> None:
     if why := unreachable(url):
         raise TargetError(unanswered(url, why))
     if _healthy(url) is False and _healthy(f"{url.rstrip('/')}/api"):
-        raise TargetError(
-            f"{PREFECT} is {url}, and Prefect's API is below it. Set it: export {PREFECT}={url.rstrip('/')}/api"
-        )
+        raise TargetError(f"{PREFECT} is {without_user(url)}, and Prefect's API is below it: add /api to the address.")
 
 
 def check_ledger() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from seatrial import registry
 from seatrial.errors import ProjectError
+from seatrial.formatting import without_user
 from seatrial.orchestration import prefect_api
 from seatrial.orchestration.deployments import names, notify, on_prefect
 from seatrial.orchestration.own_files import outdated_flows
@@ -42,7 +43,7 @@ def deploy(
         RegistryError: MLflow does not answer, or refuses the webhook.
     """
     project = Project.find(directory)
-    url = prefect_api.api_url()
+    url = without_user(prefect_api.api_url())
     project.activate()
     if "*" in project.models and not all_models:
         raise ProjectError(
