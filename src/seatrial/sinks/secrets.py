@@ -38,8 +38,8 @@ def without_secrets(text: str, environ: Mapping[str, str] | None = None) -> str:
         environ: the variables that hold them; those of this process by default.
 
     Example:
-        >>> without_secrets("403 for https://ann:pw@h/x?sig=1, key s3cret-7f", {"API_KEY": "s3cret-7f"})
-        '403 for https://h/x, key ***'
+        >>> without_secrets("403 for https://ann:pw@h/x?sig=1 with s3cret-7f", {"API_KEY": "s3cret-7f"})
+        '403 for https://h/x with ***'
     """
     return Access(secrets=tuple(secrets_of(os.environ if environ is None else environ))).redacted(without_user(text))
 
