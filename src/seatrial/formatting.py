@@ -7,6 +7,7 @@ import re
 from numbers import Integral, Real
 
 _USER = re.compile(r"//[^/@]*@")
+_QUERY = re.compile(r"(://[^\s?'\"<>]+)\?[^\s'\"<>]*")  # a presigned address has its signature there
 
 
 def number(value: Real | float) -> str:
@@ -86,10 +87,10 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 def without_user(text: str) -> str:
-    """Return an address, or a text with addresses, without the user and password in them.
+    """Return an address, or a text with addresses, without what may be secret in them: user, password and query.
 
     Example:
-        >>> without_user("https://ann:secret@mlflow.example")
-        'https://mlflow.example'
+        >>> without_user("https://ann:secret@mlflow.example/api?token=t-4471")
+        'https://mlflow.example/api'
     """
-    return _USER.sub("//", text)
+    return _QUERY.sub(r"\1", _USER.sub("//", text))

@@ -23,8 +23,9 @@ from seatrial.parity.compare import compare
 from seatrial.sinks.files import new_directory, write_results
 from seatrial.sinks.local.places import private_folder
 from seatrial.sinks.local.read import latest
-from seatrial.sinks.local.store import secrets_of, write_local
+from seatrial.sinks.local.store import write_local
 from seatrial.sinks.retention import Retention
+from seatrial.sinks.secrets import secrets_of
 from seatrial.trial import Trial
 
 SECRET = b"carried-7f"

@@ -15,10 +15,12 @@ from seatrial.errors import SeatrialError, StageError
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.events.redaction import redacted
 from seatrial.pipeline import SERVICE, Pipeline, describe
+from seatrial.pipeline.access import Access
 from seatrial.policy.policy import Policy
 from seatrial.reference.provenance import provenance_findings
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.base import Sink
+from seatrial.sinks.secrets import secrets_of
 from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
 
@@ -48,10 +50,16 @@ def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
         isinstance(e, Evaluated | NotEvaluated) and (e.check, e.stage) == (check.name, case.stage) for e in events
     ):
         events.append(NotEvaluated(check.name, case.stage, "The check ended without a result."))
-    if forms := trial.access.forms():
+    if forms := Access(secrets=(*trial.access.secrets, *_own_secrets(trial, case))).forms():
         events = [redacted(event, forms) for event in events]
     took = round(time.perf_counter() - begin, 4)
     return [replace(e, seconds=took) if isinstance(e, Evaluated) else e for e in events]
+
+
+def _own_secrets(trial: Trial, case: Case) -> list[str]:
+    """Return the judge's own credentials, but none that is part of a name by which results are found."""
+    names = (str(case), *trial.pipeline.stages, *trial.pipeline.dependencies)
+    return [secret for secret in secrets_of(os.environ) if not any(secret in name for name in names)]
 
 
 def in_order_of_causes(events: Sequence[Event], checks: Iterable[Check]) -> list[Event]:

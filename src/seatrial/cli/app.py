@@ -196,12 +196,13 @@ def _reader_is_gone() -> bool:
 def _tell(message: str, error: BaseException | None = None, *, details: str = "") -> None:
     """Print a message, below its details and the traceback of its error; in GitHub Actions annotate the step."""
     from seatrial.sinks import github
+    from seatrial.sinks.secrets import without_secrets
 
     lines = [] if error is None else traceback.format_exception(error)
-    said = f"{''.join(lines)}{details}seatrial: {message}"
+    said = without_secrets(f"{''.join(lines)}{details}seatrial: {message}")
     print(github.harmless(said) if github.on_github() else said, file=sys.stderr, flush=True)  # noqa: T201
     if github.on_github():
-        print(github.command("error", message, title="seatrial"), flush=True)  # noqa: T201
+        print(github.command("error", without_secrets(message), title="seatrial"), flush=True)  # noqa: T201
 
 
 def _misuse(error: CycloptsError) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from seatrial.errors import SeatrialError
+from seatrial.formatting import without_user
 
 VERSION_TABLE = "seatrial_ledger_version"  # not Alembic's default: other applications may use the database too
 HEAD = "0003"
@@ -34,7 +35,7 @@ def migrate(engine: Engine) -> None:
             return
         if current is not None and current > HEAD:
             raise LedgerError(
-                f"The ledger at {engine.url.render_as_string()} has schema version {current}; this "
+                f"The ledger at {without_user(engine.url.render_as_string())} has schema version {current}; this "
                 f"seatrial supports {HEAD}. Install the newer seatrial that wrote it."
             )
         from alembic import command

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
+from seatrial.formatting import without_user
 from seatrial.ledger.database import clock
 from seatrial.ledger.migrate import LedgerError
 from seatrial.ledger.records import Job
@@ -63,11 +64,13 @@ def readable_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if type(error) not in (OperationalError, DatabaseError) and not error.connection_invalidated:
+        connecting = error.statement is None  # such as with an option that the driver does not know
+        broken = type(error) in (OperationalError, DatabaseError) or error.connection_invalidated
+        if not (broken or connecting):
             raise
         reason = str(error.orig).strip().splitlines()[0][:300] if str(error.orig).strip() else type(error.orig).__name__
         raise LedgerError(
-            f"The ledger at {engine.url.render_as_string()} cannot be used: {reason}. "
+            f"The ledger at {without_user(engine.url.render_as_string())} cannot be used: {without_user(reason)}. "
             "Check SEATRIAL_LEDGER_URL and whether the database is running."
         ) from error
 

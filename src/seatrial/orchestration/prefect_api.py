@@ -10,6 +10,7 @@ from typing import Any
 from seatrial.errors import ProjectError, TargetError
 from seatrial.formatting import without_user
 from seatrial.process.prefect_profile import adopt, correction, source
+from seatrial.sinks.secrets import without_secrets
 
 PROJECT = "SEATRIAL_PROJECT"
 REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -95,6 +96,6 @@ def client(purpose: str) -> Iterator[Any]:
         ) from error
     except (HTTPError, PrefectException, RuntimeError, OSError) as error:
         status = error.response.status_code if isinstance(error, HTTPStatusError) else 0
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        said = f"Prefect at {without_user(url)} could not {purpose}: {without_user(first)}."
+        first = without_secrets((str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
+        said = f"Prefect at {without_user(url)} could not {purpose}: {first}."
         raise TargetError(refused(url, status) if status in REFUSALS else said) from error

@@ -26,7 +26,7 @@ from seatrial.orchestration.deployments import board
 from seatrial.orchestration.deployments.prune import prune, prune_runs
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.reconciliation import Reconciliation, open_reconciliation, tagged
-from seatrial.orchestration.tasks import counted, wait_for
+from seatrial.orchestration.tasks import counted, redact_logs, wait_for
 from seatrial.orchestration.validation import Validation, open_validation
 from seatrial.policy.service import promotion
 from seatrial.project import Project
@@ -51,6 +51,7 @@ def open_project(directory: str) -> Project:
     """
     project = Project.find(directory)
     project.activate()
+    redact_logs()
     if warning := outdated_flows(project):
         get_run_logger().warning(warning)
     return project

@@ -14,6 +14,7 @@ from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import slug
 from seatrial.sinks.links import Link, links_markdown, links_text
 from seatrial.sinks.markdown import findings_markdown, findings_rows, headline, show_command
+from seatrial.sinks.secrets import without_secrets
 from seatrial.sinks.text import neutral
 
 if TYPE_CHECKING:
@@ -26,6 +27,27 @@ LEVELS = {Severity.ERROR: logging.ERROR, Severity.WARNING: logging.WARNING, Seve
 POLL_SECONDS = 0.2
 FLOW_RUN = "Flow run"  # the title of the link to the flow run's own page
 _EVENTS_LOCK = threading.Lock()  # the events of one case stay together
+
+
+class Redacting(logging.Filter):
+    """Takes the credentials of this process out of every record, before a terminal or Prefect's server gets it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record; none is left out."""
+        record.msg, record.args = without_secrets(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = without_secrets(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+def redact_logs() -> None:
+    """Have what Prefect logs in this process redacted; often called, done once."""
+    known = [logger for name, logger in logging.root.manager.loggerDict.items() if name.split(".")[0] == "prefect"]
+    for logger in [logging.root, *known]:
+        for handler in getattr(logger, "handlers", ()):
+            if not any(isinstance(each, Redacting) for each in handler.filters):
+                handler.addFilter(Redacting())
 
 
 def wait_for(futures: Sequence[Any]) -> None:

@@ -14,7 +14,7 @@ from seatrial.errors import TargetError
 from seatrial.process.engines import is_engine
 
 _SECRET = re.compile(
-    r"(^|[^A-Z])(TOKEN|SECRET|PASSPHRASE|CREDENTIALS?|MYSQL_PWD"
+    r"(^|[^A-Z])(TOKEN|SECRET|PASSPHRASE|CREDENTIALS?|MYSQL_PWD|(AUTH|CONNECTION)_STRING"
     r"|(API|ACCESS|PRIVATE|SECRET|ACCOUNT|SUBSCRIPTION|SIGNING|ENCRYPTION)_?KEY)($|[^A-Z])"
     r"|(API|ACCESS|AUTH|BEARER|REFRESH)_?(TOKEN|KEY|SECRET)($|[^A-Z])|PASSW|(?-i:[a-z](Token|Secret|Key))($|[^A-Z])",
     re.IGNORECASE,

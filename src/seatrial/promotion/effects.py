@@ -21,6 +21,7 @@ from seatrial.project import Project
 from seatrial.promotion.evidence import unpack
 from seatrial.registry import SyncsLater
 from seatrial.registry.unavailable import is_unavailable
+from seatrial.sinks.secrets import without_secrets
 
 TAGS, DESCRIBE, ALIAS = "tags", "describe", "alias"
 TRIES = 20  # of an effect that a reachable registry or tracker refuses
@@ -84,18 +85,18 @@ def resume(project: Project) -> tuple[list[str], list[str]]:
 
 def _not_applied(ledger: Ledger, effect: OutboxEffect, error: Exception) -> str:
     """Postpone an effect, park it if it is refused, or drop it if it can never be applied; return a message."""
-    what = f"'{effect.kind}' of {effect.version.uri}"
+    what, said = f"'{effect.kind}' of {effect.version.uri}", without_secrets(str(error))
     try:
         if isinstance(error, PermanentFailure):
-            ledger.drop_effect(effect, str(error))
-            return f"{what} was dropped: {error}"
+            ledger.drop_effect(effect, said)
+            return f"{what} was dropped: {said}"
         if effect.attempt >= TRIES and _is_refused(effect, error):
-            ledger.park_effect(effect, f"{type(error).__name__}: {error}")
-            return f"{what} was parked after {effect.attempt} attempts: {error} To try it again: seatrial sync"
-        ledger.postpone_effect(effect, f"{type(error).__name__}: {error}")
+            ledger.park_effect(effect, f"{type(error).__name__}: {said}")
+            return f"{what} was parked after {effect.attempt} attempts: {said} To try it again: seatrial sync"
+        ledger.postpone_effect(effect, f"{type(error).__name__}: {said}")
     except Fenced as fenced:
         return str(fenced)
-    return f"{what} was postponed: {error}"
+    return f"{what} was postponed: {said}"
 
 
 def _is_refused(effect: OutboxEffect, error: Exception) -> bool:

@@ -24,6 +24,7 @@ from seatrial.promotion.elsewhere import SignedVerdict, signed_verdict
 from seatrial.promotion.envelope import InvalidEnvelope
 from seatrial.promotion.triggers import polling
 from seatrial.registry.unavailable import is_unavailable
+from seatrial.sinks.secrets import without_secrets
 
 LEASE_SECONDS = 60.0  # renewed every third of it; the job of a dead worker is due after one
 
@@ -203,6 +204,7 @@ def _left_alone(job: Job, known: SignedVerdict) -> str:
 
 
 def _failed(ledger: Ledger, project: Project, job: Job, reason: str, *, counted: bool = True) -> str:
+    reason = without_secrets(reason)
     try:
         if ledger.release(job, reason, counted=counted):
             return f"{job.uri} will be tried again: {reason}"

@@ -237,10 +237,12 @@ class Shown(RuleBasedStateMachine):
     @rule(data=st.data())
     def is_cancelled(self, data: st.DataObject) -> None:
         subject = data.draw(st.sampled_from(sorted(self.known)))
-        told = self.known[subject][1][-1]
-        running = [told.owner] if told.shown(self.now) == "running" else []
-        assert self.ledger.cancel(subject, "by ann") == (running if told.state == "open" else None)
-        if told.state == "open":
+        opened = [told for told in self.known[subject][1] if told.state == "open"]
+        running = sorted(told.owner for told in opened if told.shown(self.now) == "running")
+        owners = self.ledger.cancel(subject, "by ann")
+        assert (owners is None) is (not opened)
+        assert sorted(owners or ()) == running
+        for told in opened:
             told.state, told.owner, told.error, told.token = "gone", "", "cancelled by ann", told.token + 1
 
     @precondition(lambda self: self.known)
@@ -249,9 +251,9 @@ class Shown(RuleBasedStateMachine):
         version, validations = self.known[data.draw(st.sampled_from(sorted(self.known)))]
         told = validations[-1]
         if told.state == "open":
-            free = told.shown(self.now) != "running"
-            assert self.ledger.hurry(version) is free
-            if free:
+            free = [each for each in validations if each.state == "open" and each.shown(self.now) != "running"]
+            assert self.ledger.hurry(version) is bool(free)
+            for told in free:
                 told.due, told.owner, told.error = self.now, "", ""
         else:
             assert self.ledger.validate_again([version], closed=True) == 1

@@ -33,7 +33,7 @@ def check_prefect() -> None:
         raise TargetError(unanswered(url, why))
     if _healthy(url) is False and _healthy(f"{url.rstrip('/')}/api"):
         raise TargetError(
-            f"{source(url)} is {url}, and Prefect's API is below it. Set it: export {PREFECT}={url.rstrip('/')}/api"
+            f"{source(url)} is {without_user(url)}, and Prefect's API is below it: add /api to the address."
         )
 
 

@@ -47,7 +47,7 @@ def deploy(
         RegistryError: MLflow does not answer, or refuses the webhook.
     """
     project = Project.find(directory)
-    url = prefect_api.api_url()
+    url = without_user(prefect_api.api_url())
     project.activate()
     if "*" in project.models and not all_models:
         raise ProjectError(

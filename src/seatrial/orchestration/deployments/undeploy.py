@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial import registry
+from seatrial.formatting import without_user
 from seatrial.orchestration import prefect_api
 from seatrial.orchestration.deployments import board, names, notify, on_prefect
 from seatrial.project import Project
@@ -25,7 +26,7 @@ def undeploy(directory: Path) -> list[str]:
         RegistryError: MLflow does not answer.
     """
     project = Project.find(directory)
-    url = prefect_api.api_url()
+    url = without_user(prefect_api.api_url())
     project.activate()
     blocks = [names.block(project, kind) for kind in (*notify.KINDS, names.ENVIRONMENT)]
     removed = on_prefect.remove(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +13,6 @@ from seatrial.registry.mlflow import hosted
 from seatrial.registry.mlflow.stores import described, store
 
 SAID = 1_000  # characters of what MLflow says; it is shortened between words
-
-_QUERY = re.compile(r"(://[^\s?'\"]+)\?[^\s'\"]*")  # of an address: a presigned one has its signature there
 
 
 def client(*, files: bool = False) -> Any:
@@ -51,7 +48,7 @@ def registry_errors(what: str, uri: str) -> Iterator[None]:
         if not isinstance(error, (MlflowException, RequestException, *_database_errors())):
             raise
         first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        said = textwrap.shorten(_QUERY.sub(r"\1", without_user(first)), SAID, placeholder=" …").rstrip(".")
+        said = textwrap.shorten(without_user(first), SAID, placeholder=" …").rstrip(".")
         raise RegistryError(
             f"{uri} could not be {what} at MLflow ({described()}): {said}. "
             "Check MLFLOW_TRACKING_URI and that the server is up."

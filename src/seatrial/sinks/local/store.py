@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ from seatrial.events.local import Exchange, LocalEvidence, Record
 from seatrial.events.redaction import redacted
 from seatrial.io.files import write_once
 from seatrial.pipeline.access import Access
-from seatrial.process.sandbox import looks_secret
 from seatrial.sinks.local.places import FILE, FOLDER, FORMAT, private_folder
 from seatrial.sinks.retention import Retention, delete, too_many
+from seatrial.sinks.secrets import secrets_of
 
 INLINE = 4_000  # bytes of a body in FILE; a longer one, or one that is no text, is a file beside it
-_PASSWORD = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
 
 def write_local(
@@ -48,17 +46,6 @@ def write_local(
         text = json.dumps({"format": FORMAT, "records": written}, ensure_ascii=False, indent=1)
         _write(folder / FILE, text.encode("utf-8", "backslashreplace"))
     delete_old(state / FOLDER, retention, time.time() if now is None else now)
-
-
-def secrets_of(environ: Mapping[str, str]) -> list[str]:
-    """Return the values of variables that are called like credentials, and the passwords in addresses.
-
-    Example:
-        >>> secrets_of({"API_TOKEN": "s3cret-7f", "STORE": "redis://ann:pw-31@db/0", "HOME": "/root"})
-        ['s3cret-7f', 'pw-31']
-    """
-    named = [value for name, value in environ.items() if looks_secret(name) and len(value) >= len("12345678")]
-    return [*named, *(password for value in environ.values() for password in _PASSWORD.findall(value))]
 
 
 def delete_old(private: Path, retention: Retention, now: float) -> None:

@@ -141,13 +141,14 @@ def _port(subject: str, host: str, port: int, what: str) -> Line:
 
 
 def shown(url: str) -> str:
-    """Return an address without its password.
+    """Return an address without its password and its query.
 
     Example:
-        >>> shown("http://ada:secret@mlflow:5000")
-        'http://ada:***@mlflow:5000'
+        >>> shown("http://ada:secret@mlflow:5000/?token=t-4471")
+        'http://ada:***@mlflow:5000/'
     """
     parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return url.replace(f":{parts.password}@", ":***@")
+    bare = url.partition("?")[0]
+    if parts.password:
+        return bare.replace(f":{parts.password}@", ":***@")
+    return bare.replace(f"{parts.username}@", "***@") if parts.username else bare
