@@ -168,13 +168,12 @@ def grouping(newest_first: Iterable[Standing], stale: Collection[str] = ()) -> d
 
 def _row(history: VersionHistory, group: Group, stale: bool, promoted: bool, now: float) -> Row:
     newest, verdict = history.latest, history.verdict
-    notes = [doing(each, now) for each in history.validations if each is newest or each.state in UNDER_WAY]
+    notes = [STALE] if stale else []  # first, since what is too long is cut at its end
+    notes += [doing(each, now) for each in history.validations if each is newest or each.state in UNDER_WAY]
     for validation in history.validations:
         notes += left_to_do(validation)
     if newest:
         notes += dropped(newest)
-    if stale:
-        notes.append(STALE)
     if group is Group.ATTENTION and verdict and verdict.outcome is not Outcome.PASS:
         notes += ["it was promoted before"] if promoted else []
         notes.insert(0, neutral(verdict.facts.summary, SUMMARY))
