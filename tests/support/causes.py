@@ -36,7 +36,7 @@ HANDED_ON = {
     "None", "PROCESS.cause", "best.name", "c.cause.name", "cause", "cause.name", "criterion", "each.criterion", "error",
     "causes.get(finding.cause, finding.cause)", "explanation.cause", "finding.cause", "mismatch.cause", "name",
     "naming.name(ColumnChange(str(name), e, a, cells.rows, cells.flips, elsewhere, inputs.nulls))", "probe.cause",
-    "problem.cause", "setting", "shift.cause", "slug", "variation.cause",
+    "problem.cause", "setting", "shift.cause", "slug", "told.cause", "variation.cause",
 }  # fmt: skip
 NEVER_SHOWN = {
     "request", "generated", "text",  # causes of probes that no answer can make a finding of their own
@@ -111,6 +111,8 @@ def _strings(node: ast.expr, names: dict[str, ast.expr]) -> Iterator[tuple[str, 
         yield from _strings(names[node.id], names)
     elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Cause":
         return  # its own argument is looked at
+    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "replace":  # of a cause, by another detail
+        yield from _strings(node.args[0], names)
     elif (text := ast.unparse(node)) in JOINED:
         yield from ((cause, True) for cause in JOINED[text])
     elif text not in HANDED_ON:

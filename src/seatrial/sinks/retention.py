@@ -23,7 +23,7 @@ LEFTOVER_DAYS = 2.0  # after which a temporary folder of ours belongs to nobody:
 
 
 MADE = (  # the kinds of temporary folders that a validation makes
-    "again", "artifacts", "clearml", "deploy", "elsewhere", "evaluate", "evidence", "fixture", "kfp", "mutant",
+    "again", "artifacts", "clearml", "deploy", "elsewhere", "evaluate", "evidence", "fixture", "kfp", "mutant", "pairs",
     "predictions", "pytest", "reference", "refresh", "select", "service", "trial", "verdict", "verify", "wandb",
 )  # fmt: skip
 

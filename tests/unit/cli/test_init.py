@@ -19,7 +19,7 @@ def test_a_new_project_uses_the_packaged_flows(tmp_path: Path) -> None:
     assert {path.name for path in project.root.iterdir()} == {
         "pyproject.toml", "README.md", ".gitignore", "docs", "expectations", "payments",
     }  # fmt: skip
-    assert flow_names() == ("capture", "promoted", "reconcile", "registered", "stress", "validate")
+    assert flow_names() == ("capture", "due", "promoted", "reconcile", "registered", "stress", "validate")
     for name in flow_names():
         assert flow_file(project, name) == packaged() / "flows" / f"{name}.py"
 

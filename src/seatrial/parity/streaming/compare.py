@@ -210,21 +210,19 @@ class _Done:
             worst_keys=tuple(row.key for row in total.worst),
             worst_path=f"{told.column}{total.worst[0].path}" if total.worst and total.worst[0].path else "",
             direction=total.direction,
-            cause=_restated(told.cause, total, rows, sample),
             psi=plain.psi,
             psi_critical=plain.psi_critical,
             p_value=plain.p_value,
             drifted=plain.drifted,
             picture=plain.picture or told.picture,
+            cause=told.cause and replace(told.cause, detail=self._where_from(told.cause, total, sample)),
         )
 
-
-def _restated(cause: Cause | None, total: ColumnTotal, rows: int, sample: int) -> Cause | None:
-    """Return a cause with what its sample is, where it comes from one."""
-    if cause is None or sample >= rows:
-        return cause
-    many = total.mismatches + total.flips
-    return replace(cause, detail=f"{cause.how} in the rows looked at, of {many:,} that differ in {rows:,}")
+    def _where_from(self, cause: Cause, total: ColumnTotal, sample: int) -> str:
+        rows, many = self.rows.compared, total.mismatches + total.flips
+        if sample >= rows:
+            return cause.detail
+        return f"{cause.how} in the rows looked at, of {many:,} that differ in {rows:,}"
 
 
 def _order(found: RowOrder, *, in_order: bool) -> RowOrder:
