@@ -1,7 +1,7 @@
 """The registry on Azure Machine Learning, through the two stores of its plugin, which takes no MLflow above 3.15.0.
 
 The stand-in answers below the path of a workspace, has no requests for inputs of runs, and finds no experiment by a
-name with a slash. It stores no files. Run by ``python tests/conformance/versions.py azureml``, and by CI.
+name with a slash. It stores no files. Run by ``python tests/conformance/versions.py azureml``, and by the weekly job.
 """
 
 from __future__ import annotations
