@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.errors import ProjectError
-from seatrial.process.prefect_profile import adopt
 
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
@@ -195,6 +194,8 @@ class Project:
 
         Must run before either is imported: both read the environment once.
         """
+        from seatrial.process.prefect_profile import adopt  # needs Python 3.11, and loading a project does not
+
         self.state.mkdir(parents=True, exist_ok=True)
         if not (ignored := self.state / ".gitignore").exists():
             ignored.write_text("*\n", encoding="utf-8")

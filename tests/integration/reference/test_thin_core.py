@@ -28,6 +28,7 @@ WHEN_ASKED = {  # module to what its functions import beside that, where it is a
         "seatrial.policy.policy",
         "seatrial.policy.settings",
         "seatrial.policy.tool",
+        "seatrial.process.prefect_profile",
     },
     "seatrial.registry.lookup": {"seatrial.registry.runs"},  # what a trial needs
     "seatrial.registry.mlflow.artifacts": {"mlflow"},
