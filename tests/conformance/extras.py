@@ -41,7 +41,7 @@ def compiled(*words):
     command = [uv(), "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python", sys.executable]
     done = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     if not done.returncode:
-        return done.stdout.split("\n"), ""
+        return done.stdout.splitlines(), ""
     if UNREACHABLE.search(done.stderr):
         return [], f"the package index cannot be reached: {done.stderr.strip().splitlines()[-1][:200]}"
     return [], done.stderr.strip()[-2_000:]
