@@ -124,8 +124,8 @@ class Run:
                 self.fleet.strike()
         until = time.monotonic() + 60 * chosen.minutes
         while time.monotonic() < until and not aftermath.settled(ledger, len(self.expected)):
-            self.look(ledger, str(ledger.counts()))
-            if ledger.counts()["parked"]:
+            self.look(ledger, f"{ledger.open_jobs()} validations open")
+            if any(at.parked for at in ledger.standings()):
                 sync = [*self.fleet.command, "sync", "--project", self.project.root]
                 subprocess.run(sync, env=self.fleet.environ, check=False)
             time.sleep(2)
