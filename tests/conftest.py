@@ -86,6 +86,15 @@ def _machine_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SEATRIAL_MACHINE_LOCK"] = str(tmp_path_factory.getbasetemp() / "machine.lock")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _mlflow_follows_the_environment() -> Iterator[None]:
+    """MLflow's server, and whoever sets an address in code, leave it in the process, where it outdoes the variable."""
+    yield
+    for module, name in (("_tracking_service", "_tracking_uri"), ("_model_registry", "_registry_uri")):
+        if found := sys.modules.get(f"mlflow.tracking.{module}.utils"):
+            setattr(found, name, None)
+
+
 @pytest.fixture(scope="session")
 def payments(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project as ``seatrial init`` writes it, with version 1 (good) and version 2 (skewed) of payments registered."""
@@ -126,4 +135,8 @@ def prefect_beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def prefect_api(payments: Project) -> Iterator[str]:
     """The address of a Prefect server that every flow of the session runs against."""
     with prefect_server(payments) as wait:
-        yield wait()
+        url = wait()
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: url}):  # also where a test before had Prefect read its settings
+            yield url

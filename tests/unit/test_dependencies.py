@@ -22,6 +22,7 @@ INSTALLED = packages_distributions()
 BOUNDS = {"fastapi", "marshmallow"}  # stated for what Prefect and Great Expectations make of them
 BY_NAME = {"psycopg", "mbi", "sdv", "PIL"}  # SQLAlchemy and OpenDP import the first two; the others run elsewhere
 COMPANIONS = {  # module to the stated distribution that brings it, and whose types or errors it holds
+    "azureml": "azureml-mlflow",  # which wants an older MLflow than all else
     "cryptography": "securesystemslib", "google": "grpcio", "hypothesis": "schemathesis", "libcst": "mutmut",
     "markupsafe": "jinja2", "polars": "opendp", "requests": "mlflow",
 }  # fmt: skip

@@ -34,11 +34,9 @@ PATTERNS = ("shop", "shop*", "shop-?", "shop-[ab]*", "shop-[[]b]", "sh[!o]p", "*
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A store with two versions of each model, of which the second is the champion."""
-    before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
         address = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
         patch.setenv("MLFLOW_TRACKING_URI", address)
-        mlflow.set_tracking_uri(address)
         client = mlflow.MlflowClient()
         for name in NAMES:
             client.create_registered_model(name)
@@ -46,7 +44,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 client.create_model_version(name, "s3://bucket/model")
             client.set_registered_model_alias(name, "champion", "2")
         yield
-        mlflow.set_tracking_uri(before)
 
 
 @pytest.mark.parametrize("patterns", [*zip(PATTERNS), PATTERNS, ("*",), ("other", "*"), ()], ids=repr)
