@@ -19,7 +19,7 @@ from seatrial.orchestration.prefect_api import client
 from seatrial.project import Project
 from seatrial.promotion import reconcile
 from tests.e2e.flows import fleet
-from tests.e2e.trials import chaos
+from tests.e2e.trials import aftermath, chaos
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.server
@@ -126,7 +126,7 @@ def test_every_version_gets_one_verdict_two_at_once(project: Project) -> None:
             def settled() -> bool:
                 due_now(project)
                 dispatch(project, ledger)
-                return bool(chaos.settled(ledger, 4))
+                return bool(aftermath.settled(ledger, 4))
 
             wait(settled, log, every=2)
             wait(lambda: all(run.state.is_final() for run in fleet.runs(project)), log)
