@@ -125,15 +125,6 @@ def test_every_version_has_its_verdict_after(fault, world, project, monkeypatch)
     suffer(fault, world, project, f"tiny-{fault}")
 
 
-def test_every_version_has_its_verdict_after_postgresql_was_stopped(world, project, monkeypatch):
-    """With the ledger in PostgreSQL, which is started again; versions of before are not its."""
-    with postgres.database() as server:
-        monkeypatch.setenv("SEATRIAL_LEDGER_URL", server.url)
-        with Ledger.of(project.state) as ledger:
-            ledger.observe([], {polling.START: time.time() * 1000})
-        suffer("database-away", dataclasses.replace(world, database=server), project, "tiny-postgres")
-
-
 @pytest.mark.parametrize("kind", outages.EFFECTS)
 def test_an_effect_that_is_refused_fifty_times_is_applied_once_it_is_not(kind, world, project, capsys):
     """Twenty times, then it is parked, and that is said once; ``seatrial sync`` tries it again."""
@@ -155,3 +146,12 @@ def test_an_effect_that_is_refused_fifty_times_is_applied_once_it_is_not(kind, w
     with Ledger.of(project.state) as ledger:
         head.renew_heads(ledger, project)
     assert aftermath.wrong(project, expected, model) == []
+
+
+def test_every_version_has_its_verdict_after_postgresql_was_stopped(world, project, monkeypatch):
+    """With the ledger in PostgreSQL, which is started again. It comes last: its versions are in no other ledger."""
+    with postgres.database() as server:
+        monkeypatch.setenv("SEATRIAL_LEDGER_URL", server.url)
+        with Ledger.of(project.state) as ledger:
+            ledger.observe([], {polling.START: time.time() * 1000})
+        suffer("database-away", dataclasses.replace(world, database=server), project, "tiny-postgres")
