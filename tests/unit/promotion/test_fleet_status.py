@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,11 @@ from seatrial.promotion.code import read_code
 from seatrial.promotion.fleet import markdown, page, text
 from seatrial.promotion.fleet.status import STALE, Group, Status, read
 from seatrial.sinks.links import Link
+from tests.support.week import Version
 from tests.unit.sinks.test_hostile_text import ATTACKS
 
 OUTCOMES = [outcome.value for outcome in Outcome]
 BLOCKS = {"p", "br", "tr", "td", "th", "table"}
-
-
-@dataclass(frozen=True)
-class Version:
-    """A version as a registry lists it."""
-
-    name: str
-    number: str
-    created: int
-    run_id: str = ""
-    model_id: str = ""
-    scheme: str = "models"
 
 
 class Tables(HTMLParser):
