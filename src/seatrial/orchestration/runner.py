@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from seatrial.checks.gx.importing import great_expectations
 from seatrial.errors import EXIT_INCONCLUSIVE, TargetError
 from seatrial.io.loading import ALLOCATIONS
 from seatrial.orchestration.flow_files import load_flow
@@ -30,7 +31,6 @@ ANSWER_SECONDS = 10.0  # of a server that somebody else runs, and may be startin
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 5.0
 LOG = "prefect-server.log"  # below the project's state
-NEEDED_LATER = ("mlflow", "great_expectations")  # slow to import
 UNREACHED = "Failed to reach API"  # how Prefect's client begins what it says of a server that is not there
 INTERRUPTED = "seatrial: Interrupted. No verdict was written."
 _TEMPORARY: set[str] = set()  # the API addresses of servers that this process started
@@ -91,7 +91,8 @@ def _answering(url: str, meanwhile: Callable[[], None] = lambda: None) -> str:
 
 def _wait(server: Running, url: str, started: Callable[[], None], meanwhile: Callable[[], None] = lambda: None) -> str:
     """Wait until the server answers; import meanwhile what most flows import after that. Then call ``started``."""
-    until, ahead = time.monotonic() + START_SECONDS, iter(NEEDED_LATER)
+    until = time.monotonic() + START_SECONDS
+    ahead: Iterator[Callable[[], object]] = iter([partial(importlib.import_module, "mlflow"), great_expectations])
     while time.monotonic() < until:
         meanwhile()
         if end := server.ended():
@@ -102,8 +103,8 @@ def _wait(server: Running, url: str, started: Callable[[], None], meanwhile: Cal
                     started()
                     return url
         except (urllib.error.URLError, OSError):
-            if (module := next(ahead, None)) is not None:
-                importlib.import_module(module)
+            if (slow := next(ahead, None)) is not None:
+                slow()
             else:
                 time.sleep(POLL_SECONDS)
     raise TargetError(f"The project's Prefect server did not answer within {START_SECONDS:.0f} s. {server.tail()}")
