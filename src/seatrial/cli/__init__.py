@@ -23,6 +23,20 @@ def main(arguments: list[str] | None = None) -> None:
     run(arguments)
 
 
+def console() -> NoReturn:
+    """Run the command of this process's arguments, and end the process."""
+    code = 0
+    try:
+        main()
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            raise
+        code = error.code or 0
+    from seatrial.process.ending import end_process
+
+    end_process(code)
+
+
 def _refuse(reason: str) -> NoReturn:
     print(f"seatrial: {reason} Here, seatrial.capture alone can be used.", file=sys.stderr)  # noqa: T201
     sys.exit(2)
