@@ -24,7 +24,7 @@ commit = task(steps.commit, task_run_name="commit verdict", cache_policy=NO_CACH
 
 @flow(
     name="validate", flow_run_name="{model_uri}", description=__doc__, validate_parameters=False,
-    task_runner=ThreadPoolTaskRunner(max_workers=16),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
 )  # fmt: skip
 def validate(
     model_uri: str, project: str = ".", only: list[str] | None = None, skip: list[str] | None = None,
