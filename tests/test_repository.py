@@ -23,7 +23,7 @@ HEAVY = {
     "cyclopts", "dask", "distributed", "fastapi", "great_expectations", "httpx", "jinja2", "loky", "mlflow", "prefect",
     "rich", "scipy", "sklearn", "sqlalchemy",
 }  # fmt: skip
-EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
+EXPECTATIONS = ("checks/gx/importing.py", "checks/gx/runner.py", "checks/gx/suites.py")
 PREFECT = (
     "capturing",
     "cluster",

@@ -3,6 +3,8 @@
 import sys
 from typing import NoReturn
 
+from seatrial.process.ending import end_process
+
 OLDEST = (3, 11)  # Python of the commands; capture and the worker run on 3.10 too
 
 
@@ -32,8 +34,6 @@ def console() -> NoReturn:
         if isinstance(error.code, str):
             raise
         code = error.code or 0
-    from seatrial.process.ending import end_process
-
     end_process(code)
 
 

@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
+from seatrial.checks.engine import side_by_side
 from seatrial.errors import Interrupted, SeatrialError, UsageError
 from seatrial.events import Case, Event, Outcome, Verdict
 from seatrial.io.files import full_disk, workplace
@@ -53,8 +54,7 @@ class Validation:
     def __init__(
         self, project: Project, judge: Judge, folder: Path, kind: Kind, options: dict[str, Any], code: Code
     ) -> None:
-        self._code = code
-        self.project, self.cases = project, list[Case]()
+        self.project, self._code, self.cases = project, code, list[Case]()
         self.events: list[Event] = []
         self._judge, self._folder, self._kind = judge, folder, kind
         self._complete = not any(options[name] for name in LEAVING_OUT)
@@ -78,14 +78,8 @@ class Validation:
 
     @property
     def concurrent_cases(self) -> list[Case]:
-        """The cases that can run side by side.
-
-        The first of the invariants leads: it has the worker ask all stages together. The others of them wait for that,
-        and come last, so that this process compares meanwhile.
-        """
-        cases = [case for case in self.cases if not uses_service(case)]
-        invariants = [case for case in cases if case.check == "invariants"]
-        return [*invariants[:1], *(case for case in cases if case not in invariants), *invariants[1:]]
+        """The cases that can run side by side, in the order in which they begin."""
+        return side_by_side([case for case in self.cases if not uses_service(case)])
 
     @property
     def service_cases(self) -> list[Case]:

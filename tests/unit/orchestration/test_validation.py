@@ -12,7 +12,6 @@ from seatrial.errors import Interrupted
 from seatrial.events import Case, Evaluated, Event, NotEvaluated, Subject, total
 from seatrial.io import files
 from seatrial.orchestration.validation import LEAVING_OUT, Validation
-from seatrial.pipeline import SERVICE
 from seatrial.promotion.code import Code
 from seatrial.registry.unavailable import is_unavailable
 
@@ -66,13 +65,3 @@ def test_what_crashed_on_a_full_disk_leaves_no_verdict(tmp_path: Path, monkeypat
     with pytest.raises(Interrupted, match=f"The disk of '{tmp_path}' is full: error: ") as caught:
         validated(tmp_path, CRASHED).sum_up()
     assert is_unavailable(caught.value)
-
-
-def test_what_waits_for_the_worker_begins_first_and_what_waits_for_that_comes_last(tmp_path: Path) -> None:
-    made = validated(tmp_path, [])
-    made.cases = [Case(check, stage) for check in ("expectations", "invariants", "quality") for stage in ("a", "b")]
-    made.cases.append(Case("load", SERVICE))
-    assert [str(case) for case in made.concurrent_cases] == [
-        "a · invariants", "a · expectations", "b · expectations", "a · quality", "b · quality", "b · invariants",
-    ]  # fmt: skip
-    assert made.service_cases == [Case("load", SERVICE)]
