@@ -210,8 +210,7 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
         _LIBC.prctl(_SUBREAPER, 1, 0, 0, 0)
     source, output = os.pipe()
     log = Log(settings["log"], settings["log_bytes"], source)
-    limits = ResourceLimits(settings.get("memory_bytes"), settings.get("processes"))
-    stdio = settings.get("stdio")
+    limits, stdio = ResourceLimits(settings.get("memory_bytes"), settings.get("processes")), settings.get("stdio")
 
     def begin() -> None:
         if _LIBC is not None:
