@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
-from seatrial.formatting import plural, seconds
+from seatrial.formatting import plural, seconds, slug
 from seatrial.orchestration.runner import is_temporary
 from seatrial.sinks.base import LISTENERS
-from seatrial.sinks.files import slug
 from seatrial.sinks.links import Link, links_markdown, links_text
 from seatrial.sinks.markdown import findings_markdown, findings_rows, headline, show_command
 from seatrial.sinks.secrets import without_secrets
