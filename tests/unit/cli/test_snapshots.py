@@ -80,7 +80,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
     for name in [name for name in before if name.startswith(("PREFECT", "SEATRIAL"))]:
         del os.environ[name]
     os.environ.update({"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "COLUMNS": "100"})
-    app.console = Console()  # or the one of whichever test asked for help first in this process, as wide as it was there
+    app.console = Console()  # or that of whichever test asked for help first, as wide as it was there
     yield places
     app.console = None
     os.environ.clear()
