@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
-from seatrial.formatting import plural, seconds
+from seatrial.formatting import plural, seconds, slug, without_user
 from seatrial.orchestration.runner import is_temporary
 from seatrial.sinks.base import LISTENERS
-from seatrial.sinks.files import slug
 from seatrial.sinks.links import Link, links_markdown, links_text
 from seatrial.sinks.markdown import findings_markdown, findings_rows, headline, show_command
 from seatrial.sinks.secrets import without_secrets
@@ -145,13 +144,13 @@ def _progress_bar(case: Case) -> Callable[[int, int, str], None]:
 
 
 def flow_page() -> str:
-    """Return the address of this flow run's page; empty where its server has none, or ends with the command."""
+    """Return the address of this flow run's page, without who may see it; empty where there is none that lasts."""
     from prefect.runtime import flow_run
     from prefect.settings import PREFECT_API_URL
     from prefect.utilities.urls import url_for
 
     api = PREFECT_API_URL.value()
-    return "" if not api or is_temporary(api) else url_for("flow-run", flow_run.id) or ""
+    return "" if not api or is_temporary(api) else without_user(url_for("flow-run", flow_run.id) or "")
 
 
 def verdict_state(
