@@ -87,16 +87,20 @@ def imported(interpreter: Interpreter, root: Path, *, without: Collection[Path] 
     known = [root, Path(os.path.realpath(interpreter.library)), *packages]
     others = [path for path in paths if not _is_within(path, known) and path.exists()]
     digest, links = installed(packages)
-    edited = [path for path in _editable(links) if not _is_within(path, [root, *others])]
-    parts = [interpreter.release, digest, contents(others, without=without), contents(edited, without=without)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    edited = [path for path in _elsewhere(links) if not _is_within(path, [root, *others])]
+    order = [str(path) for path in (*packages, *others)]
+    more = [contents(folders, without=without) for folders in (others, edited)]
+    return hashlib.sha256(json.dumps([interpreter.release, order, digest, *more]).encode()).hexdigest()
 
 
-def _editable(links: Sequence[Path]) -> list[Path]:
-    """Return the folders of packages that were installed to be edited: what is installed of them only leads there."""
+def _elsewhere(links: Sequence[Path]) -> list[Path]:
+    """Return the folders that packages are imported from which are not where packages are: linked, or to be edited."""
     found = set[Path]()
     for link in links:
         try:
+            if link.is_dir():
+                found.add(Path(os.path.realpath(link)))
+                continue
             said: Any = json.loads(link.read_bytes())
             if said.get("dir_info", {}).get("editable"):
                 found.add(Path(os.path.realpath(unquote(urlsplit(said["url"]).path))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Collection, Iterator
@@ -11,11 +12,13 @@ from seatrial.errors import SeatrialError
 
 MOST_FILES, MOST_INSTALLED = 50_000, 300_000  # in one folder
 LARGE_BYTES = 2**18  # a file from this size on is known by size and times
+COMPILED = "__pycache__"
+LINK = "direct_url.json"
+SAYS = frozenset({"RECORD", LINK, "pyvenv.cfg"})  # files of installers
 NOT_READ = frozenset({  # names of folders that hold nothing a pipeline reads, or what tools make anew each time
-    "__pycache__", ".git", ".hg", ".svn", ".ipynb_checkpoints", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache",
+    COMPILED, ".git", ".hg", ".svn", ".ipynb_checkpoints", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache",
     ".tox", "node_modules",
 })  # fmt: skip
-COMPILED = ".pyc"
 SIDES = ("-wal", "-shm", "-journal")  # of a database in a file
 
 
@@ -39,36 +42,43 @@ def contents(folders: Collection[Path], *, without: Collection[Path] = ()) -> st
     digest = hashlib.sha256()
     for folder in folders:
         lines = sorted(_content(path) for path in _files(os.path.realpath(folder), left_out))
-        digest.update(b"%s\0%d\0" % (os.fsencode(folder), len(lines)) + b"".join(lines))
+        digest.update(b"%s\n%d\n" % (os.fsencode(folder), len(lines)) + b"\n".join(lines))
     return digest.hexdigest()
 
 
 def installed(folders: Collection[Path]) -> tuple[str, list[Path]]:
-    """Return a digest of names, sizes and times of all files that are installed in folders, and the records among them.
+    """Return a digest of names, sizes and times of all files that are installed in folders, and the links among them.
 
     Installers write ``RECORD``, with the digests of what they installed, and ``direct_url.json``: what these hold
-    counts too. The latter are returned: they say which packages are imported from elsewhere.
+    counts too. The latter are returned, and folders that are links: they say what is imported from elsewhere.
 
     Raises:
         TooManyFiles: there are more than ``MOST_INSTALLED``.
     """
-    digest, links = hashlib.sha256(), list[Path]()
-    for folder in folders:
-        lines = []
-        for path in _files(os.fspath(folder)):
-            name = os.path.basename(path)
-            if name in ("RECORD", "direct_url.json", "pyvenv.cfg") or name.endswith(".pth"):
-                lines.append(_content(path))
-            if name == "direct_url.json":
-                links.append(Path(path))
-            lines.append(_stated(path, times=("st_mtime_ns",)))
-        lines.sort()
-        digest.update(b"%s\0%d\0" % (os.fsencode(folder), len(lines)) + b"".join(lines))
-    return digest.hexdigest(), links
+    lines, links = [str(folder).encode() for folder in folders], list[Path]()
+    waiting = [os.fspath(folder) for folder in folders]
+    while waiting:
+        folder = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if entry.is_dir():
+                    if entry.is_symlink():
+                        links.append(Path(entry.path))
+                    elif name != COMPILED:
+                        waiting.append(entry.path)
+                elif not name.endswith(".pyc"):
+                    lines.append(_content(entry.path) if name in SAYS or name.endswith(".pth") else _stated(entry))
+                    if name == LINK:
+                        links.append(Path(entry.path))
+        if len(lines) > MOST_INSTALLED:
+            raise TooManyFiles(f"'{folder}' and what is installed beside it have more than {MOST_INSTALLED:,} files")
+    lines.sort()
+    return hashlib.sha256(b"\n".join(lines)).hexdigest(), links
 
 
-def _files(top: str, without: Collection[str] | None = None) -> Iterator[str]:
-    """Yield the paths of the files below a folder, each folder once; with ``without`` no virtual environment below."""
+def _files(top: str, without: Collection[str]) -> Iterator[str]:
+    """Yield the paths of the files below a folder, each folder once; without virtual environments below it."""
     waiting, seen, count = [top], set[tuple[int, int]](), 0
     while waiting:
         folder = waiting.pop()
@@ -81,34 +91,36 @@ def _files(top: str, without: Collection[str] | None = None) -> Iterator[str]:
         except OSError:
             continue
         seen.add((about.st_dev, about.st_ino))
-        if without is not None and folder != top and any(entry.name == "pyvenv.cfg" for entry in entries):
+        if folder != top and any(entry.name == "pyvenv.cfg" for entry in entries):
             continue
         for entry in entries:
-            if entry.name in NOT_READ or (without and entry.path in without):
+            if entry.name in NOT_READ or entry.path in without:
                 continue
             if entry.is_dir():
                 waiting.append(entry.path)
-            elif not entry.name.endswith(COMPILED) and (entry.is_file() or entry.is_symlink()):
+            elif not entry.name.endswith(".pyc") and (entry.is_file() or entry.is_symlink()):
                 count += 1
                 yield entry.path
-        if count > (most := MOST_INSTALLED if without is None else MOST_FILES):
-            raise TooManyFiles(f"'{top}' has more than {most:,} files")
+        if count > MOST_FILES:
+            raise TooManyFiles(f"'{top}' has more than {MOST_FILES:,} files")
 
 
 def _content(path: str) -> bytes:
     """Return a line that says what a file holds; of a large one or one that cannot be read, size and times."""
-    try:
-        if os.stat(path).st_size < LARGE_BYTES:
-            with open(path, "rb") as file:
-                return b"%s\0%s\n" % (os.fsencode(path), hashlib.sha256(file.read()).digest())
-    except OSError:
-        pass
-    return _stated(path, times=("st_mtime_ns", "st_ctime_ns"))
-
-
-def _stated(path: str, *, times: Collection[str]) -> bytes:
+    name = os.fsencode(path)
     try:
         about = os.stat(path)
-    except OSError:  # it has gone, or leads nowhere
-        return b"%s\0-\n" % os.fsencode(path)
-    return f"{path}\0{about.st_size}\0{[getattr(about, name) for name in times]}\n".encode("utf-8", "surrogateescape")
+        if about.st_size < LARGE_BYTES or os.path.basename(path) in SAYS:
+            with open(path, "rb") as file:
+                return b"%s\0%s" % (name, hashlib.sha256(file.read()).digest())
+    except OSError:  # it has gone, leads nowhere, or cannot be read by a worker either
+        return b"%s\0-" % name
+    return b"%s\0%d %d %d" % (name, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
+def _stated(entry: os.DirEntry[str]) -> bytes:
+    try:
+        about = entry.stat()
+    except OSError:
+        return b"%s\0-" % os.fsencode(entry.path)
+    return f"{entry.path}\0{about.st_size} {about.st_mtime_ns}".encode("utf-8", "surrogateescape")

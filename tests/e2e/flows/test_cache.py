@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import mlflow.sklearn
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from seatrial import Outcome, Sink, Verdict
 from seatrial.cache import asked
@@ -20,6 +25,7 @@ from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
 from seatrial.promotion.attestation import FILE
 from seatrial.promotion.verify import verify
+from seatrial.registry.mlflow.client import client
 from tests.support.hash_seeds import replay_in_one
 
 pytestmark = pytest.mark.server
@@ -63,14 +69,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return begun
 
 
-def validate(project: Project, *, reused: bool | None = True, **parameters: Any) -> SimpleNamespace:
-    """Validate as the command does; ``reused`` None as a schedule does."""
+def validate(project: Project, *, reused: bool = True, **parameters: Any) -> SimpleNamespace:
+    """Validate as the command does."""
     recorder, given = Recorder(), {"model_uri": URI, "project": str(project.root), **parameters}
-    if reused is None:
+    with asked(reused):
         run_flow(project, "validate", given, lambda: "", [recorder])
-    else:
-        with asked(reused):
-            run_flow(project, "validate", given, lambda: "", [recorder])
     [verdict] = recorder.verdicts
     cached = {(e.check, e.stage) for e in verdict.evaluated if e.cached}
     return SimpleNamespace(verdict=verdict, folder=recorder.folder, cached=cached, cases=len(verdict.evaluated))
@@ -98,6 +101,11 @@ def first(project: Project) -> SimpleNamespace:
     return validate(project)
 
 
+@pytest.fixture(scope="module")
+def passed(project: Project, first: SimpleNamespace) -> SimpleNamespace:
+    return validate(project, only=["golden"])
+
+
 def statement(folder: Path) -> dict[str, Any]:
     payload = json.loads((folder / FILE).read_text())["payload"]
     said: dict[str, Any] = json.loads(base64.b64decode(payload))["predicate"]["seatrial"]
@@ -122,71 +130,88 @@ def test_an_unchanged_version_is_validated_from_the_results_of_its_last_run(
     assert set(statement(again.folder)["cached"].values()) == {run}
     assert statement(first.folder)["cached"] == {}
     assert {p.name for p in again.folder.rglob("*")} == {p.name for p in first.folder.rglob("*")}
-    assert verify(project, URI).allowed
+    assert verify(project.root, URI).allowed
 
 
 def report(ran: SimpleNamespace) -> str:
     return (ran.folder / "report.html").read_text()
 
 
-def test_a_schedule_and_whoever_says_so_run_everything(
-    project: Project, first: SimpleNamespace, started: list[str]
-) -> None:
-    """Nothing is cached for the nightly run, nor with --no-cache."""
-    assert not validate(project, reused=None).cached
-    assert not validate(project, reused=False).cached
-    assert len(started) >= 2
+def skewed_pipeline(project: Project) -> None:
+    text = (project.root / "pipeline.py").read_text()
+    (project.root / "pipeline.py").write_text(text.replace('times(frame["x"])', 'times(frame["x"]) + 0.5'))
 
 
-def skewed_pipeline(root: Path) -> None:
-    text = (root / "pipeline.py").read_text()
-    (root / "pipeline.py").write_text(text.replace('times(frame["x"])', 'times(frame["x"]) + 0.5'))
+def skewed_helper(project: Project) -> None:
+    (project.root / "helper_of_tiny.py").write_text(HELPER.replace("2.0", "2.5"))
 
 
-def skewed_helper(root: Path) -> None:
-    (root / "helper_of_tiny.py").write_text(HELPER.replace("2.0", "2.5"))
-
-
-def strict_policy(root: Path) -> None:
-    (root / "expectations" / "features.py").write_text(
+def strict_policy(project: Project) -> None:
+    (project.root / "expectations" / "features.py").write_text(
         "import great_expectations.expectations as gxe\n\n\n"
         "def expectations(reference):\n"
         '    return [gxe.ExpectColumnMaxToBeBetween(column="x", max_value=1.0)]\n'
     )
 
 
-@pytest.mark.parametrize("change", [skewed_pipeline, skewed_helper, strict_policy])
-def test_a_planted_fault_is_found_after_a_pass(project: Project, first: SimpleNamespace, change: Any) -> None:
-    """Whatever was changed, every case runs again; changed back, the results from before count again."""
-    before = {path: path.read_bytes() for path in project.root.glob("**/*.py") if ".seatrial" not in path.parts}
+def skewed_model(project: Project) -> None:
+    """Put other weights in the place of those that were registered."""
+    other = LinearRegression().fit(pd.DataFrame({"x": [0.0, 1.0]}), [0.0, 3.0])
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.sklearn.save_model(other, f"{folder}/model", pip_requirements=["scikit-learn"])
+        for path in Path(f"{folder}/model").glob("model.*"):
+            shutil.copy(path, files_of_the_model() / path.name)
+
+
+def files_of_the_model() -> Path:
+    [logged] = [v for v in client().search_model_versions("name='tiny-cached'") if v.version == "1"]
+    return Path(str(client().get_logged_model(logged.model_id).artifact_location).removeprefix("file://"))
+
+
+@contextmanager
+def restored(*folders: Path) -> Iterator[None]:
+    """Put the files of folders back as they were when the block ends."""
+    files = [p for folder in folders for p in folder.rglob("*") if p.is_file() and ".seatrial" not in p.parts]
+    before = {path: path.read_bytes() for path in files}
     try:
-        change(project.root)
-        found = validate(project)
-        assert found.verdict.outcome is Outcome.FAIL, found.verdict.to_json()
-        assert found.verdict.first_failing_stage == "features"
-        assert not found.cached
-        failed_again = validate(project)
-        assert failed_again.verdict.outcome is Outcome.FAIL
-        assert ("expectations", "features") not in failed_again.cached
+        yield
     finally:
-        for path in project.root.glob("expectations/*.py"):
-            path.unlink()
+        for folder in folders:
+            for path in [p for p in folder.rglob("*.py") if p not in before and ".seatrial" not in p.parts]:
+                path.unlink()
         for path, content in before.items():
             path.write_bytes(content)
-    assert len(validate(project).cached) == first.cases
 
 
-def test_a_damaged_result_is_run_again(project: Project, first: SimpleNamespace, started: list[str]) -> None:
-    """The others are used; the worker starts for the one."""
-    validate(project)
+@pytest.mark.parametrize(
+    ("change", "check", "stage"),
+    [
+        (skewed_pipeline, "golden", "features"), (skewed_helper, "golden", "features"),
+        (strict_policy, "expectations", "features"), (skewed_model, "golden", "prediction"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)  # fmt: skip
+def test_a_planted_fault_is_found_after_a_pass(
+    project: Project, passed: SimpleNamespace, change: Callable[[Project], None], check: str, stage: str
+) -> None:
+    """Whatever was changed, the cases run again."""
+    with restored(project.root, files_of_the_model()):
+        change(project)
+        found = validate(project, only=[check])
+    assert found.verdict.outcome is Outcome.FAIL, found.verdict.to_json()
+    assert found.verdict.first_failing_stage == stage
+    assert not found.cached
+
+
+def test_a_damaged_result_is_run_again(project: Project, passed: SimpleNamespace, started: list[str]) -> None:
+    """The others are used; the worker starts for the one. Without a cache every case runs."""
+    assert len(validate(project, only=["golden"]).cached) == passed.cases
+    assert started == []
     entries = [path for path in (project.state / "cache").glob("*/*/*") if not path.name.startswith("plan-")]
-    kept = [path for path in entries if b'"check":"golden"' in path.read_bytes()]
-    assert kept
-    for path in kept:
-        path.write_bytes(path.read_bytes()[:-3] + b"}}}")
-    again = validate(project)
+    [kept] = [p for p in entries if b'"check":"golden","stage":"raw"' in p.read_bytes()]
+    kept.write_bytes(kept.read_bytes()[:-3] + b"}}}")
+    again = validate(project, only=["golden"])
     assert again.verdict.outcome is Outcome.PASS
     assert started
-    assert 0 < len(again.cached) < again.cases
-    assert {check for check, _ in again.cached} == {e.check for e in first.verdict.evaluated} - {"golden"}
-    assert len(validate(project).cached) == first.cases
+    assert again.cached == {("golden", "features"), ("golden", "prediction")}
+    assert not validate(project, only=["golden"], reused=False).cached

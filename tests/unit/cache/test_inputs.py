@@ -61,6 +61,7 @@ CHANGED: dict[str, Change] = {
     "a package that is new": write("../site-packages/other.py"),
     "a module of a folder on the path": append("../path/beside.py"),
     "a package that is installed to be edited": append("../edited/src/own.py"),
+    "a package that is linked": append("../linked-package/core.py"),
 }  # fmt: skip
 LEFT_OUT: dict[str, Change] = {
     "what Python compiled": write("shop/__pycache__/pipeline.cpython-311.pyc"),
@@ -91,12 +92,13 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "expectations/service.toml": "[promotion]\n", "junit.xml": "<old/>", ".venv/pyvenv.cfg": "home = /\n",
         "mlflow.db": "", "../elsewhere/linked.py": "X = 1\n", "../words/list.txt": "a\n",
         "../site-packages/lib/core.py": "Y = 1\n", "../site-packages/lib-1.0.dist-info/RECORD": "lib/core.py\n",
-        "../path/beside.py": "Z = 1\n", "../edited/src/own.py": "W = 1\n",
+        "../path/beside.py": "Z = 1\n", "../linked-package/core.py": "V = 1\n", "../edited/src/own.py": "W = 1\n",
         "../site-packages/own-1.0.dist-info/direct_url.json":
             f'{{"url": "file://{tmp_path}/edited", "dir_info": {{"editable": true}}}}',
     }.items():  # fmt: skip
         write(name, text)(root)
     (root / "shop" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "site-packages" / "linked").symlink_to(tmp_path / "linked-package")
     for name in ("MLFLOW_TRACKING_URI", "SEATRIAL_LEDGER_URL", "MLFLOW_REGISTRY_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT"):
         monkeypatch.delenv(name, raising=False)
     path = (str(tmp_path / "site-packages"), str(tmp_path / "path"), str(root))
