@@ -79,7 +79,7 @@ class Project:
     loads a model may see, beside those of any program; ``registry`` is the scheme of the registry that 'seatrial
     reconcile' watches; ``trackers`` names where its verdicts are logged beside that; ``code`` declares the files that
     make path and service; ``head_hours`` is how long a signed head counts. ``tracking_uri``, ``python``, ``command``,
-    ``isolation``, ``readable``, ``engines``, ``local_evidence`` and ``retention`` are as set in [tool.seatrial].
+    ``isolation``, ``readable``, ``engines``, ``cache``, ``local_evidence`` and ``retention`` are as set there.
     """
 
     root: Path
@@ -102,6 +102,7 @@ class Project:
     code: tuple[str, ...] = ()
     head_hours: float = 24.0
     tracking_uri: str = ""
+    cache: str = "validate"
     local_evidence: LocalEvidenceSettings = field(default_factory=_local_evidence)
     retention: RetentionSettings = field(default_factory=_retention)
 
@@ -147,6 +148,7 @@ class Project:
             code=found.code,
             head_hours=found.head_hours,
             tracking_uri=found.tracking_uri,
+            cache=found.cache,
             local_evidence=found.local_evidence,
             retention=found.retention,
         )
