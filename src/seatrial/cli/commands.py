@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from seatrial.cache import ASKED, asked
 from seatrial.cli.fleet.reconciling import LinePerVersion, catch_up
 from seatrial.cli.preflight import before
 from seatrial.cli.preflight.sketch import Sketch
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, SeatrialError, UsageError
 from seatrial.orchestration.own_files import outdated_flows
+from seatrial.orchestration.results.asked import ASKED, asked
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from seatrial.sinks.github import commands_stopped, github_sinks, on_github, relative
@@ -209,7 +209,7 @@ def capture(
 
 def _known_ahead(project: Project, parameters: Mapping[str, Any]) -> Callable[[], bool] | None:
     """Return what tells whether earlier runs may have all results, while it is read; None where none is used."""
-    from seatrial.cache.ahead import read_ahead
+    from seatrial.orchestration.results.ahead import read_ahead
 
     said = ASKED.get()
     if said is None or not said.reused or parameters.get("target"):

@@ -18,9 +18,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from seatrial import Outcome, Sink, Verdict
-from seatrial.cache import asked
 from seatrial.io.loading import load_file
 from seatrial.isolation import prestart
+from seatrial.orchestration.results.asked import asked
 from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
 from seatrial.promotion.attestation import FILE

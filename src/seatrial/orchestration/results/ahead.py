@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
-from seatrial.cache.inputs import Inputs, surroundings
 from seatrial.errors import SeatrialError
 from seatrial.isolation.launch import Launch, launch_of
+from seatrial.orchestration.results.inputs import Inputs, surroundings
 from seatrial.project import MODEL_PYTHON, Project
 from seatrial.sinks.retention import CACHE
 

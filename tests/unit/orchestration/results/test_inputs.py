@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.cache import inputs, interpreter, trees
-from seatrial.cache.inputs import Inputs, surroundings
-from seatrial.cache.interpreter import Interpreter, imported
-from seatrial.cache.trees import TooManyFiles, contents, installed
 from seatrial.isolation.launch import Launch, launch_of
+from seatrial.orchestration.results import inputs, interpreter, trees
+from seatrial.orchestration.results.inputs import Inputs, surroundings
+from seatrial.orchestration.results.interpreter import Interpreter, imported
+from seatrial.orchestration.results.trees import TooManyFiles, contents, installed
 from seatrial.project import Project
 
 PYPROJECT = """[tool.seatrial]
