@@ -25,6 +25,7 @@ from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
 from seatrial.promotion.attestation import FILE
 from seatrial.promotion.verify import verify
+from seatrial.registry import resolve
 from seatrial.registry.mlflow.client import client
 from tests.support.hash_seeds import replay_in_one
 
@@ -164,8 +165,7 @@ def skewed_model(project: Project) -> None:
 
 
 def files_of_the_model() -> Path:
-    [logged] = [v for v in client().search_model_versions("name='tiny-cached'") if v.version == "1"]
-    return Path(str(client().get_logged_model(logged.model_id).artifact_location).removeprefix("file://"))
+    return Path(client().get_logged_model(resolve(URI).model_id).artifact_location.removeprefix("file://"))
 
 
 @contextmanager
