@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from seatrial.cache import ASKED, asked
 from seatrial.cli.fleet.reconciling import LinePerVersion, catch_up
 from seatrial.cli.preflight import before
 from seatrial.cli.preflight.sketch import Sketch
 from seatrial.errors import EXIT_FAIL, EXIT_PASS, SeatrialError, UsageError
 from seatrial.orchestration.own_files import outdated_flows
+from seatrial.orchestration.results.asked import asked
 from seatrial.orchestration.runner import prefect_server
 from seatrial.project import Project
 from seatrial.sinks.github import commands_stopped, github_sinks, on_github, relative
@@ -91,6 +91,7 @@ def run_and_show(
 ) -> Verdict:
     """Run the flow while its server starts, show the verdict and return it; see :func:`validate`."""
     from seatrial.isolation.prestart import prestarted
+    from seatrial.orchestration.results.ahead import reading_ahead
     from seatrial.orchestration.runner import JUDGED_WITH, NEEDED_LATER, run_flow
     from seatrial.sinks.console import show
     from seatrial.sinks.files import REPORT
@@ -99,10 +100,10 @@ def run_and_show(
     out = Console()
     recorder = _verdict_recorder()
     parameters = {**parameters, "project": str(project.root)}
-    known = _known_ahead(project, parameters)
-    judges = (name for name in NEEDED_LATER if known is None or name != JUDGED_WITH or not known())
-    with prestarted(project, known) as check:  # it imports what is heavy while the server and this process do
-        run_flow(project, flow, parameters, partial(wait, check, judges), [recorder, *written, *sinks])
+    with reading_ahead(project, wanted=flow == "validate" and not parameters.get("target")) as known:
+        judges = (name for name in NEEDED_LATER if known is None or name != JUDGED_WITH or not known())
+        with prestarted(project, known) as check:  # it imports what is heavy while the server and this process do
+            run_flow(project, flow, parameters, partial(wait, check, judges), [recorder, *written, *sinks])
     verdict: Verdict | None = recorder.recorded
     if verdict is None:
         raise SeatrialError(
@@ -205,16 +206,6 @@ def capture(
         run_flow(project, "capture", parameters, wait, shown)
     if not quiet:
         Console().print(f"The reference of {model_uri} is stored with its model.", markup=False, highlight=False)
-
-
-def _known_ahead(project: Project, parameters: Mapping[str, Any]) -> Callable[[], bool] | None:
-    """Return what tells whether earlier runs may have all results, while it is read; None where none is used."""
-    from seatrial.cache.ahead import read_ahead
-
-    said = ASKED.get()
-    if said is None or not said.reused or parameters.get("target"):
-        return None
-    return read_ahead(project, said.written)
 
 
 def _place(project: Project, sketch: Sketch, stage: str | None) -> tuple[str, int | None]:

@@ -91,7 +91,7 @@ def _case(suite: ET.Element, result: CaseResult, numbers: Mapping[int, int]) -> 
         )
         error.text = "\n".join(not_evaluated) or None
     others = [lines(f) for f in result.findings if f.severity is not Severity.ERROR]
-    others += [neutral(f"cached: the result of the run of {e.run}") for e in result.evaluated if e.cached]
+    others += [neutral(f"cached: the result is of the run of {e.run}") for e in result.evaluated if e.run]
     if others:
         ET.SubElement(element, "system-out").text = "\n".join(others)
 

@@ -131,7 +131,7 @@ def earlier_runs(verdict: Verdict) -> tuple[str, ...]:
         >>> earlier_runs(total([kept], subject=Subject("shop"), path=["raw"], planned=[Case("golden", "raw")]))
         ('1 case is cached: its result is from the run of 2026-01-02 10:00:00 UTC, 7f31.',)
     """
-    cases = [(result.case, e.run) for result in results(verdict) for e in result.evaluated if e.cached]
+    cases = [(result.case, e.run) for result in results(verdict) for e in result.evaluated if e.run]
     counts = Counter(run for _, run in dict.fromkeys(cases))
     return tuple(
         f"{plural(n, 'case')} {'is cached: its result is' if n == 1 else 'are cached: their results are'} from the run "

@@ -18,13 +18,14 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from seatrial import Outcome, Sink, Verdict
-from seatrial.cache import asked
 from seatrial.io.loading import load_file
 from seatrial.isolation import prestart
+from seatrial.orchestration.results.asked import asked
 from seatrial.orchestration.runner import run_flow
 from seatrial.project import Project
 from seatrial.promotion.attestation import FILE
 from seatrial.promotion.verify import verify
+from seatrial.registry import resolve
 from seatrial.registry.mlflow.client import client
 from tests.support.hash_seeds import replay_in_one
 
@@ -164,8 +165,7 @@ def skewed_model(project: Project) -> None:
 
 
 def files_of_the_model() -> Path:
-    [logged] = [v for v in client().search_model_versions("name='tiny-cached'") if v.version == "1"]
-    return Path(str(client().get_logged_model(logged.model_id).artifact_location).removeprefix("file://"))
+    return Path(client().get_logged_model(resolve(URI).model_id).artifact_location.removeprefix("file://"))
 
 
 @contextmanager
@@ -208,8 +208,10 @@ def test_a_damaged_result_is_run_again(project: Project, passed: SimpleNamespace
     assert len(validate(project, only=["golden"]).cached) == passed.cases
     assert started == []
     entries = [path for path in (project.state / "cache").glob("*/*/*") if not path.name.startswith("plan-")]
-    [kept] = [p for p in entries if b'"check":"golden","stage":"raw"' in p.read_bytes()]
-    kept.write_bytes(kept.read_bytes()[:-3] + b"}}}")
+    kept = [path for path in entries if b'"check":"golden","stage":"raw"' in path.read_bytes()]
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:-3] + b"}}}")
     again = validate(project, only=["golden"])
     assert again.verdict.outcome is Outcome.PASS
     assert started

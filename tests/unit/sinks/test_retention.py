@@ -93,3 +93,20 @@ def test_a_state_that_is_not_there_is_empty(tmp_path: Path, monkeypatch: pytest.
     """The first reconcile of a project deletes nothing and does not fail."""
     monkeypatch.setattr(retention.tempfile, "gettempdir", lambda: str(tmp_path))
     assert str(pruned(tmp_path / "none")) == "0 results, 0 downloads, 0 cached, 0 leftovers; 0.0 MiB"
+
+
+def test_results_that_no_run_used_for_longest_go_first(state: Path) -> None:
+    """By their age, and beyond their size; those of validations stay."""
+    for name, days in (("used", 1.0), ("unused", 30.0)):
+        (state / "cache" / name).mkdir(parents=True)
+        (state / "cache" / name / "plan").write_bytes(b"p" * 10)
+        aged(state / "cache" / name, days)
+
+    def prune(days: float, size: int) -> Pruned:
+        return prune_files(state, Retention(100, days * DAY, 10**9), environment_bytes=10**9, cache_bytes=size)
+
+    assert prune(60, 100) == Pruned()
+    assert prune(60, 15) == Pruned(cached=1, size=10)
+    assert [each.name for each in (state / "cache").iterdir()] == ["used"]
+    assert prune(60, 5) == Pruned(cached=1, size=10)
+    assert len(left(state)) == 9

@@ -342,3 +342,19 @@ def test_the_path_breaks_between_places_only() -> None:
     lines = [line.strip() for line in out.getvalue().splitlines()]
     assert "raw ✓ → store ✓ → features ✗ failed (origin)" in lines
     assert "→ prediction ~ downstream → response ✓" in lines
+
+
+def test_a_cached_result_names_its_run_wherever_it_is_shown() -> None:
+    """On the console, in the report, in JUnit and in Markdown; one that ran now names none."""
+    run = "2026-01-02 10:00:00 UTC, 7f31"
+    ended = [Evaluated("golden", "raw", 5, cached=True, run=run), Evaluated("golden", "features", 5)]
+    planned = [Case("golden", "raw"), Case("golden", "features")]
+    judged = total(ended, subject=Subject("payments", "1"), path=("raw", "features"), planned=planned)
+    assert judged.summary == "pass: 2 cases, 10 comparisons; 1 cached"
+    page = io.StringIO()
+    console.show(judged, Console(file=page, width=200))
+    [first, second] = ET.fromstring(junit.render(judged)).iter("testcase")
+    assert run in (first.findtext("system-out") or "")
+    assert second.findtext("system-out") is None
+    for text in (page.getvalue(), html.render(judged), markdown.findings_markdown(judged).replace("\\", "")):
+        assert f"1 case is cached: its result is from the run of {run}." in text

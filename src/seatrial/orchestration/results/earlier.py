@@ -10,11 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from seatrial import checks, registry
-from seatrial.cache import ASKED, results
-from seatrial.cache.ahead import taken
-from seatrial.cache.inputs import Inputs, digest_of, surroundings
-from seatrial.cache.plan import Plan
-from seatrial.cache.store import Store
 from seatrial.errors import SeatrialError
 from seatrial.events import Attachment, Case, Event, Finding, Severity
 from seatrial.events.local import LocalEvidence, relevant
@@ -24,7 +19,13 @@ from seatrial.isolation.evidence import WORKER
 from seatrial.isolation.launch import Launch, launch_of
 from seatrial.isolation.opening import ENVIRONMENTS
 from seatrial.orchestration.judge import Judge, OnProgress
+from seatrial.orchestration.results import kept
+from seatrial.orchestration.results.ahead import taken
+from seatrial.orchestration.results.asked import ASKED
+from seatrial.orchestration.results.inputs import Inputs, digest_of, surroundings
+from seatrial.orchestration.results.plan import Plan
 from seatrial.orchestration.results.recalled import Recalled
+from seatrial.orchestration.results.store import Store
 from seatrial.pipeline import SERVICE, Pipeline
 from seatrial.policy.digest import policy_digest
 from seatrial.project import MEBIBYTE, MODEL_PYTHON, Project
@@ -154,14 +155,14 @@ class Earlier:
             return f"No result is kept: what it follows from changed meanwhile ({', '.join(changed)})."
         plan = self._planned(pipeline, events, service)
         store.write(place.plan, plan.written())
-        ended, kept = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {run}", 0
+        ended, count = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {run}", 0
         for case in plan.reusable:
             if case in self._ran and _is_kept(self._ran[case], self.judge.local):
-                kept += results.keep(store, self._entry(place, case, plan), self._ran[case], ended)
+                count += kept.keep(store, self._entry(place, case, plan), self._ran[case], ended)
         limits = self.project.retention
         limit = Retention(EVERY, limits.days * DAY, limits.cache_mb * MEBIBYTE)
         delete(unused(self.project.state, limit, time.time()))
-        return f"{plural(kept, 'result')} kept for later runs."
+        return f"{plural(count, 'result')} kept for later runs."
 
     def _recall(self, store: Store, place: Place, fetched: Fetched) -> None:
         try:
@@ -172,7 +173,7 @@ class Earlier:
         if plan.champion:
             self.compared_with(registry.champion_model(fetched, plan.champion))
         for case in plan.reusable:
-            if events := results.recall(store, self._entry(place, case, plan)):
+            if events := kept.recall(store, self._entry(place, case, plan)):
                 self.found[case] = events
         store.touch(place.around.digest)
 
@@ -227,7 +228,7 @@ def varies(pipeline: Pipeline, reference: Reference) -> str:
 def _is_kept(events: Sequence[Event], local: LocalEvidence) -> bool:
     """Return whether a case passed without a warning that has values to look into, which later runs would not have."""
     findings = [event for event in events if isinstance(event, Finding) and event.severity is not Severity.INFO]
-    return results.passed(events) and not any(relevant(finding, local.records) for finding in findings)
+    return kept.passed(events) and not any(relevant(finding, local.records) for finding in findings)
 
 
 def _store(project: Project) -> Store | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from seatrial.cache.plan import Plan
 from seatrial.events import Attachment, Case, Event, Subject, Verdict, total
 from seatrial.events.local import LocalEvidence
 from seatrial.isolation.evidence import WORKER
+from seatrial.orchestration.results.plan import Plan
 
 
 @dataclass(frozen=True)

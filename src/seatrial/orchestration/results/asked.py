@@ -1,8 +1,4 @@
-"""Results of earlier runs: kept under a digest of all that they follow from, and used again while that is the same.
-
-``inputs.py`` says what a result follows from, ``store.py`` keeps results where only the project's key can write them,
-``plan.py`` and ``results.py`` say how they are written.
-"""
+"""What the command that started a validation says of earlier results."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.cache import inputs, interpreter, trees
-from seatrial.cache.inputs import Inputs, surroundings
-from seatrial.cache.interpreter import Interpreter, imported
-from seatrial.cache.trees import TooManyFiles, contents, installed
 from seatrial.isolation.launch import Launch, launch_of
+from seatrial.orchestration.results import inputs, interpreter, trees
+from seatrial.orchestration.results.inputs import Inputs, surroundings
+from seatrial.orchestration.results.interpreter import Interpreter, imported
+from seatrial.orchestration.results.trees import TooManyFiles, contents, installed
 from seatrial.project import Project
 
 PYPROJECT = """[tool.seatrial]
@@ -231,3 +231,16 @@ def test_a_command_is_not_looked_into(root: Path) -> None:
     project = Project.find(root)
     with pytest.raises(interpreter.NotAsked, match="container"):
         surroundings(project, launch_of(project))
+
+
+def test_what_another_interpreter_of_the_worker_imports_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own packages, beside those of the judge."""
+    site = root.parent / "of-the-worker" / "site-packages"
+    write("../of-the-worker/site-packages/lib.py")(root)
+    there = Interpreter("3.10", "/none", (str(site),))
+    monkeypatch.setattr(interpreter, "of_worker", lambda _: there)
+    before = read(root)
+    append("../of-the-worker/site-packages/lib.py")(root)
+    assert read(root).changed_from(before) == ["packages"]
+    append("../site-packages/lib/core.py")(root)
+    assert read(root).changed_from(before) == ["judge", "packages"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from seatrial.cache.store import Store
 from seatrial.events import Attachment, Evaluated, Event, Finding, Measurement, Severity
+from seatrial.orchestration.results.store import Store
 
 KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (Measurement, Finding, Evaluated, Attachment)}
 

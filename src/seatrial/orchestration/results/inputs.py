@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seatrial.cache import interpreter
-from seatrial.cache.trees import contents
 from seatrial.isolation.environment import cleaned
 from seatrial.isolation.launch import Launch, secrets
+from seatrial.orchestration.results import interpreter
+from seatrial.orchestration.results.trees import contents
 from seatrial.project import MLFLOW_STORE, Project
 
 FORMAT = 1

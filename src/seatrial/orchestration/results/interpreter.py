@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from seatrial.cache.trees import contents, installed
 from seatrial.errors import SeatrialError
 from seatrial.isolation.environment import cleaned, search_path
 from seatrial.isolation.launch import Folders, Launch
+from seatrial.orchestration.results.trees import contents, installed
 
 ASK = "import json, os, sys; print(json.dumps([sys.version, os.path.dirname(os.__file__), sys.path]))"
 ASK_SECONDS = 30

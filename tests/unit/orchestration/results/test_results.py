@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.cache.plan import Plan
-from seatrial.cache.results import keep, passed, recall
-from seatrial.cache.store import Store
 from seatrial.events import Attachment, Case, Evaluated, Event, Finding, Measurement, NotEvaluated, Severity
+from seatrial.orchestration.results.kept import keep, passed, recall
+from seatrial.orchestration.results.plan import Plan
+from seatrial.orchestration.results.store import Store
 
 RUN = "2026-01-02 10:00:00 UTC, 7f31"
 REMARK = Finding("golden", "score", "A remark.", severity=Severity.INFO, cause="calls", evidence={"rows": [1, 2.5]})
@@ -144,7 +144,7 @@ def test_a_folder_in_the_place_of_an_entry_is_none(store: Store, tmp_path: Path)
 
 def test_what_is_too_large_is_not_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound of reading is that of writing."""
-    monkeypatch.setattr("seatrial.cache.store.MOST_BYTES", 300)
+    monkeypatch.setattr("seatrial.orchestration.results.store.MOST_BYTES", 300)
     assert not keep(store, "x", EVENTS, RUN)
 
 
