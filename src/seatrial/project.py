@@ -229,15 +229,15 @@ def is_own_store(address: str) -> bool:
 def _name_of(root: Path) -> str:
     """Return what a project is called on shared servers: as pyproject.toml names it, else its folder.
 
-    As in the names of packages, ``-``, ``_``, ``.`` and capitals make no other name; whatever else cannot stand there
-    leaves a digest, or two projects would be taken for one.
+    As in the names of packages, ``-``, ``_``, ``.``, spaces and capitals make no other name; whatever else cannot stand
+    there leaves a digest, or two projects would be taken for one.
     """
     from seatrial.formatting import slug
     from seatrial.policy.settings import read_toml
 
     project = read_toml(root / PYPROJECT, ProjectError).get("project")
     named = project.get("name") if isinstance(project, dict) else None
-    return slug(re.sub(r"[-_.]+", "-", str(named or root.name).lower()).strip("-")) or "project"
+    return slug(re.sub(r"[-_.\s]+", "-", str(named or root.name).lower()).strip("-")) or "project"
 
 
 def _settings(path: Path) -> dict[str, object] | None:

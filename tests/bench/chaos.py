@@ -43,7 +43,7 @@ DISKS = {"ledger": (".ledger", 256), "results": (".seatrial", 512), "artifacts":
 AT_MLFLOW = {"registry-restarted", "disk-of-artifacts", KILLED}  # versions are registered before and after these
 CLIENTS = {
     "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true", webhook.SECRET: "0123456789abcdef0123456789abcdef",
+    "AWS_EC2_METADATA_DISABLED": "true", webhook.SECRET: "0123456789abcdef0123456789abcdef", "PYTHONPATH": str(ROOT),
 }  # fmt: skip
 IMPATIENT = {"AWS_MAX_ATTEMPTS": "1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 

@@ -59,7 +59,7 @@ def test_folders_can_be_named(root):
 def test_projects_of_different_names_are_called_differently(tmp_path):
     """On shared servers; what packages take for one name is one."""
     called = {}
-    for name in ("shop", "My_Shop.2", "my-shop-2", "Shop 1", "shop+1", "магазин", "店"):
+    for name in ("shop", "My_Shop.2", "my-shop-2", "shop 1", "shop+1", "shop?1", "магазин", "店"):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "pyproject.toml").write_text('[tool.seatrial]\npipeline = "a.py:b"\n', encoding="utf-8")

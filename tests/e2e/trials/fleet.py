@@ -62,7 +62,7 @@ class Fleet:
     """
 
     def __init__(self, project: Project, dice: Random, environ: dict[str, str], *, flows: bool) -> None:
-        self.dice, self.died = dice, Counter[str]()
+        self.dice, self.died, self.gone = dice, Counter[str](), set[str]()
         self.mlflow, server = chaos.mlflow_server(project)
         self.servers = Servers(project, {name: free_port() for name in ("prefect", "receiver")} | {"mlflow": 0})
         self.up = {"mlflow": server}
@@ -103,7 +103,7 @@ class Fleet:
     def look_after(self) -> None:
         """Start again whoever died, and count the marked lines at which somebody did."""
         for name, server in self.up.items():
-            if server.process.poll() is None:
+            if name in self.gone or server.process.poll() is None:
                 continue
             place = server.environ.get(crashes.AT)
             self.died[f"{name} at {place}" if place else f"{name} by itself"] += 1
@@ -127,10 +127,12 @@ class Fleet:
     @contextlib.contextmanager
     def away(self, name: str) -> Iterator[None]:
         """Kill one of them, and start it again at the end."""
+        self.gone.add(name)  # or whoever looks after them would start it again meanwhile, and here it would be a second
         self.up[name].kill()
         self.died[name] += 1
         yield
         self.start(name)
+        self.gone.discard(name)
 
     def end(self) -> None:
         """Kill all, also where one of them cannot be."""
