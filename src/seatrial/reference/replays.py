@@ -208,9 +208,9 @@ def _check_whole(found: Found, reference: Reference) -> None:
     """See that the rows of all partitions were compared, whoever ran the work."""
     for (stage, _), each in found.items():
         rows = reference.manifest["stages"][stage]["rows"]
-        if isinstance(each, FrameTotals) and each.rows_expected != rows:
+        if isinstance(each, FrameTotals) and each.rows.expected != rows:
             raise ReferenceInvalid(
-                f"Stage '{stage}' was compared with {each.rows_expected:,} rows, and the reference says it has "
+                f"Stage '{stage}' was compared with {each.rows.expected:,} rows, and the reference says it has "
                 f"{rows:,}. Run the validation again; if it says so again, capture the reference again."
             )
 

@@ -27,7 +27,7 @@ from seatrial.parity.scale import SAMPLE
 from seatrial.parity.streaming.frames.rows import Kept, mixed, smallest
 from seatrial.parity.streaming.frames.stack import stacked
 from seatrial.parity.streaming.frames.totals import SHOWN, WORST, FrameTotals, Types
-from seatrial.parity.streaming.totals import ColumnTotal, RowTotal
+from seatrial.parity.streaming.totals import ColumnTotal, KeyTotal, RowTotal
 from seatrial.parity.tolerance import EXACT
 
 EACH, KEPT = 1_000, 40_000  # differing rows that are kept of a column, and of all
@@ -102,7 +102,13 @@ class FrameComparison:
         compared = len(expected) if rows.expected is None else len(rows.expected)
         found = FrameTotals(
             each=max(20, min(EACH, KEPT // max(1, len(self.scale_of.columns)))),
-            rows_expected=len(expected), rows_actual=len(actual), rows=RowTotal(),
+            rows=RowTotal(
+                len(expected), len(actual), compared,
+                KeyTotal.of(key_expected, rows.missing, at), KeyTotal.of(key_actual, rows.extra, at_actual),
+                KeyTotal.of(key_expected, rows.duplicates_expected, at),
+                KeyTotal.of(key_actual, rows.duplicates_actual, at_actual),
+                len(rows.nulls_expected), len(rows.nulls_actual),
+            ),
             key_types=tuple(Types.of(e, a) for e, a in zip(key_expected, key_actual, strict=True)),
             missing=tuple(str(c) for c in expected.columns if c not in actual.columns),
             extra=tuple(str(c) for c in actual.columns if c not in expected.columns),
@@ -111,7 +117,6 @@ class FrameComparison:
             row_order_ok=rows.in_order,
             order=self._order(expected, actual, key_expected, rows),
         )  # fmt: skip
-        found.rows.add(rows, compared, (key_expected, key_actual), (at, at_actual))
         pairs = np.arange(compared) if rows.expected is None else rows.expected
         allowed = self._allowed
         shared = [c for c in expected.columns if c not in self.key and c in actual.columns]
@@ -121,8 +126,7 @@ class FrameComparison:
                 a if rows.actual is None else a.take(rows.actual),
             )
             cells = compare_allowed(was, now, allowed.get(name, EXACT), 0.0, partial(column, self.scale_of[name]))
-            total = found.columns[str(name)] = ColumnTotal()
-            total.add(cells, key_expected, rows.expected, at, WORST)
+            found.columns[str(name)] = ColumnTotal.of(cells, key_expected, rows.expected, at, WORST)
             found.types[str(name)] = Types.of(was, now)
             if len(changed := np.union1d(cells.rows, cells.flips).astype(np.int64)):
                 found.differing[str(name)] = smallest(pairs[changed] + at.start, found.each)
@@ -146,8 +150,8 @@ class FrameComparison:
         by_name = {c.column: c for c in plain.columns}
         parity = replace(
             told,
-            rows_expected=found.rows_expected,
-            rows_actual=found.rows_actual,
+            rows_expected=found.rows.expected,
+            rows_actual=found.rows.actual,
             rows_compared=found.rows.compared,
             key_dtype_expected=", ".join(t.expected for t in found.key_types),
             key_dtype_actual=", ".join(t.actual for t in found.key_types),
@@ -189,7 +193,7 @@ class FrameComparison:
     def _column(self, told: ColumnParity, plain: ColumnParity, found: FrameTotals, sample: int) -> ColumnParity:
         """Return a column as it is in all rows; what explains it is as it is in those that were kept."""
         total, types, rows = found.columns[told.column], found.types[told.column], found.rows.compared
-        worst = total.worst[0] if total.worst else None
+        worst = total.worst(WORST)
         cause = told.cause
         if cause is not None and sample < rows:
             many = total.mismatches + total.flips
@@ -205,8 +209,8 @@ class FrameComparison:
             null_flips=total.flips,
             max_abs_diff=total.max_abs,
             max_rel_diff=total.max_rel,
-            worst_keys=tuple(row.key for row in total.worst),
-            worst_path=f"{told.column}{worst.path}" if worst is not None and worst.path else "",
+            worst_keys=tuple(row.key for row in worst),
+            worst_path=f"{told.column}{worst[0].path}" if worst and worst[0].path else "",
             direction=total.direction,
             psi=plain.psi,
             psi_critical=plain.psi_critical,

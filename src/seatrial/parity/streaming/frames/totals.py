@@ -13,9 +13,10 @@ from seatrial.parity.keys import SAMPLE
 from seatrial.parity.logical import is_same_type
 from seatrial.parity.result import KeySet, RowOrder
 from seatrial.parity.streaming.frames.rows import NONE, Kept, smallest, together_of
-from seatrial.parity.streaming.totals import ColumnTotal, KeyTotal, RowTotal
+from seatrial.parity.streaming.totals import ColumnTotal, RowTotal
 
 MANY = 60_000  # differing rows that are held before those that are no longer wanted are dropped
+NO = ColumnTotal()
 WORST = 5  # keys named for a column
 SHOWN = 20  # rows of one side only that are kept
 
@@ -56,8 +57,6 @@ class FrameTotals:
     """
 
     each: int
-    rows_expected: int
-    rows_actual: int
     rows: RowTotal
     key_types: tuple[Types, ...]
     missing: tuple[str, ...]
@@ -78,16 +77,14 @@ class FrameTotals:
         names = dict.fromkeys([*self.columns, *other.columns])
         found = FrameTotals(
             each=self.each,
-            rows_expected=self.rows_expected + other.rows_expected,
-            rows_actual=self.rows_actual + other.rows_actual,
-            rows=_rows(self.rows, other.rows),
+            rows=self.rows.merge(other.rows),
             key_types=tuple(a.merge(b) for a, b in zip(self.key_types, other.key_types, strict=True)),
             missing=tuple(dict.fromkeys([*self.missing, *other.missing])),
             extra=tuple(dict.fromkeys([*self.extra, *other.extra])),
             column_order_ok=self.column_order_ok and other.column_order_ok,
             row_order_ok=self.row_order_ok and other.row_order_ok,
             order=_order(self.order, other.order),
-            columns={n: _column(self.columns.get(n), other.columns.get(n)) for n in names},
+            columns={n: self.columns.get(n, NO).merge(other.columns.get(n, NO), WORST) for n in names},
             types={**self.types, **{n: self.types.get(n, t).merge(t) for n, t in other.types.items()}},
             differing={
                 n: smallest(np.append(self.differing.get(n, NONE), other.differing.get(n, NONE)), self.each)
@@ -105,7 +102,7 @@ class FrameTotals:
 
     def wanted(self) -> Array:
         """Return the places of the rows that differ and are kept."""
-        worst = np.array([w.position for total in self.columns.values() for w in total.worst], dtype=np.int64)
+        worst = np.array([at for total in self.columns.values() for at in total.named], dtype=np.int64)
         return np.unique(np.concatenate([*self.differing.values(), worst]))
 
     def sample(self) -> Kept | None:
@@ -121,28 +118,6 @@ class FrameTotals:
 
 def _first(one: Sequence[pd.DataFrame], other: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     return [*one, *other] if sum(map(len, one)) < SHOWN else [*one]
-
-
-def _column(one: ColumnTotal | None, other: ColumnTotal | None) -> ColumnTotal:
-    if one is None or other is None:
-        return one or other or ColumnTotal()
-    return ColumnTotal(
-        one.mismatches + other.mismatches, one.flips + other.flips, one.higher + other.higher,
-        one.signed and other.signed, max(one.max_abs, other.max_abs), max(one.max_rel, other.max_rel),
-        sorted([*one.worst, *other.worst])[:WORST],
-    )  # fmt: skip
-
-
-def _keys(one: KeyTotal, other: KeyTotal) -> KeyTotal:
-    return KeyTotal(one.count + other.count, sorted([*one.first, *other.first])[:SAMPLE])
-
-
-def _rows(one: RowTotal, other: RowTotal) -> RowTotal:
-    return RowTotal(
-        one.compared + other.compared, _keys(one.missing, other.missing), _keys(one.extra, other.extra),
-        _keys(one.repeated_expected, other.repeated_expected), _keys(one.repeated_actual, other.repeated_actual),
-        one.nulls_expected + other.nulls_expected, one.nulls_actual + other.nulls_actual,
-    )  # fmt: skip
 
 
 def _order(one: RowOrder, other: RowOrder) -> RowOrder:
