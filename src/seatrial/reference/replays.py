@@ -77,17 +77,20 @@ class Work:
     def __call__(self, piece: Piece) -> Done:
         """Replay the stages alone and one after the other."""
         part = self.reference.part(piece.number)
-        found: dict[Place, FrameTotals | StageError] = {}
-        for stage in piece.stages:
-            [results] = self.replayer.replay([stage], [part.input_of(stage)])
-            found[stage, "isolated"] = self.compared(stage, piece.number, part, results[-1])
         start = part.requests if piece.start is None else piece.start
         if isinstance(start, StageError):
-            results = [start]
+            results: Sequence[pd.DataFrame | StageError] = [start]
         else:
             [results] = self.replayer.replay(piece.stages, [start])
+        found: dict[Place, FrameTotals | StageError] = {}
         for at, stage in enumerate(piece.stages):
-            found[stage, "chained"] = self.compared(stage, piece.number, part, results[min(at, len(results) - 1)])
+            chained = self.compared(stage, piece.number, part, results[min(at, len(results) - 1)])
+            if stage == self.pipeline.stages[0]:  # it is given the requests in both replays
+                found[stage, "isolated"] = chained
+            else:
+                [alone] = self.replayer.replay([stage], [part.input_of(stage)])
+                found[stage, "isolated"] = self.compared(stage, piece.number, part, alone[-1])
+            found[stage, "chained"] = chained
         return Done(found, results[-1] if piece.ends else None)
 
     def compared(
