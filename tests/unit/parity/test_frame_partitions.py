@@ -141,6 +141,25 @@ def test_the_input_explains_which_rows_differ():
     assert "'x' of the stage's input is null" in cause.detail
 
 
+@pytest.mark.parametrize("number", range(PARTS - 1))
+def test_what_is_wrong_in_one_partition_is_wrong(number):
+    """A type, a column that is missing and one that is new, whichever partition it is in."""
+    expected = table()
+    comparison = FrameComparison(rows=ROWS, scale_of=expected, ordered=False, **KEY)
+
+    def found(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Parity:
+        sides = [(part, change(part) if n == number else part) for n, part in enumerate(parts(expected))]
+        done = [comparison.part(n, *side) for n, side in enumerate(sides)]
+        return comparison.settled(reduce(FrameTotals.merge, done)).parity
+
+    retyped = found(CHANGES["another type"])
+    assert [(c.column, c.dtype_actual, c.rows) for c in retyped.columns if not c.ok] == [("n", "float32", ROWS)]
+    missing = found(CHANGES["a column missing"])
+    assert (missing.missing_columns, missing.ok, "n" in {c.column for c in missing.columns}) == (("n",), False, False)
+    more = found(CHANGES["a column more"])
+    assert (more.extra_columns, more.ok) == (("more",), False)
+
+
 def test_tolerances_are_of_all_rows():
     """A share of the rows may differ, wherever they are; a tolerance is as wide in every partition."""
     expected = table()

@@ -211,12 +211,22 @@ def test_a_stage_that_looks_across_requests_is_given_all_of_them(tmp_path):
     assert verdict.first_failing_stage == "last"
 
 
-def test_an_error_is_raised_whichever_partition_it_is_in(references):
+@pytest.mark.parametrize("number", range(4))
+def test_an_error_is_raised_whichever_partition_it_is_in(references, number):
     """By the stage that raised it, and behind it."""
-    with Trial(served(**SKEWS["an error in one row"]), references[1]) as trial:
-        assert trial.parity("features", "chained").ok
-        with pytest.raises(StageError, match=r"'prediction' raised ValueError"):
-            trial.parity("prediction")
+    key = references[1].part(number).requests["id"].iloc[0]
+
+    def breaking(frame):
+        if (frame["id"] == key).any():
+            raise ValueError("no such row")
+        return features(frame)
+
+    with Trial(served(features=breaking), references[1]) as trial:
+        assert trial.parity("raw", "chained").ok
+        assert trial.parity("prediction").ok
+        for stage, replay in (("features", "isolated"), ("features", "chained"), ("prediction", "chained")):
+            with pytest.raises(StageError, match="'features' raised ValueError"):
+                trial.parity(stage, replay)
 
 
 def test_partitions_that_nobody_compared_are_no_pass(references):
