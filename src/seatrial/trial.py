@@ -14,6 +14,7 @@ from seatrial.events.local import LocalEvidence, Raised
 from seatrial.parity.noisy import Noise, compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.parity.streaming.frames.compare import Compared
+from seatrial.parity.streaming.runner import Runner
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
 from seatrial.pipeline.access import Access
 from seatrial.policy.policy import Policy
@@ -60,6 +61,7 @@ class Trial:
         on_progress: called by what takes long, with the steps done, those in all, and the next one. It must return
             at once and must not raise. Set it to show progress.
         connect: how the Dask cluster is reached that sends the load, where the policy names one; by default directly.
+        runner: does the work on partitions; here, one after the other, by default.
 
     Raises:
         ReferenceInvalid: the reference does not match the pipeline.
@@ -101,17 +103,15 @@ class Trial:
         self.reference = reference
         self.policy = policy or Policy()
         self.policy.check_against(reference, pipeline)
-        self.live = tuple(live)
-        self.seed = seed
-        self.model_path = model_path
-        self.champion_contract = champion_contract
-        self.champion_path = champion_path
-        self.service = service
+        self.live, self.seed = tuple(live), seed
+        self.champion_contract, self.champion_path = champion_contract, champion_path
+        self.service, self.model_path = service, model_path
         self.sandbox = sandbox or Sandbox()
         self.access = Access()
         self.local = LocalEvidence(0)
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self.connect: Connect | None = None
+        self.runner: Runner | None = None
         self._once = Once()
         self._held, self._held_lock = ExitStack(), threading.Lock()
         self.replayer = replayer or self.local_replayer({"version": model, "champion": champion})
@@ -238,7 +238,8 @@ class Trial:
 
     def _by_partition(self, reference: Reference) -> Mapping[tuple[str, Replay], Compared | StageError]:
         allowed = {stage: self.policy.of(stage).tolerances for stage in self.pipeline.stages}
-        return compared(self.pipeline, reference, self.replayer, allowed, on_progress=self.on_progress)
+        how: Any = {"runner": self.runner, "on_progress": self.on_progress}
+        return compared(self.pipeline, reference, self.replayer, allowed, **how)
 
     def _frame(self, result: pd.DataFrame | StageError) -> pd.DataFrame:
         return self._raised(result) if isinstance(result, StageError) else result

@@ -29,16 +29,18 @@ def not_compared(
         )  # fmt: skip
 
 
-def of_sample(trial: Trial, stage: str, check: str, what: str) -> Iterator[Finding]:
-    """Yield how many requests something was evaluated on, where the reference is in partitions.
+def of_sample(trial: Trial, stage: str, check: str, what: str, rows: int | None = None) -> Iterator[Finding]:
+    """Yield how many rows of requests something was evaluated on, where the reference is in partitions.
 
     Args:
         trial: the trial.
         stage: whose rows they are.
         check: the check that reports.
         what: was evaluated, as the beginning of a sentence.
+        rows: how many; by default those of the first partition.
     """
     if trial.partitioned is not None:
-        asked = part_of(len(trial.reference.requests), trial.partitioned.manifest["requests"], "requests")
+        count = len(trial.reference.requests) if rows is None else rows
+        asked = part_of(count, trial.partitioned.manifest["requests"], "request rows")
         message = f"{what} on {asked}, drawn by the hash of their key."
         yield Finding(check, stage, message, severity=Severity.INFO, cause="first-partition")

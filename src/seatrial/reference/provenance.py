@@ -26,11 +26,11 @@ def partition_findings(reference: Reference | None) -> list[Event]:
     """Return the remarks on a reference in partitions: what all of it was compared for, and what a sample of it."""
     if reference is None:
         return []
-    requests, sample = int(reference.manifest["requests"]), len(reference.part(0).requests)
+    rows, sample = int(reference.manifest["requests"]), len(reference.part(0).requests)
     message = (
-        f"The reference has {requests:,} requests in {reference.partitions:,} partitions. Both replays of every stage "
+        f"The reference has {rows:,} request rows in {reference.partitions:,} partitions. Both replays of every stage "
         f"were compared with all of them. Everything else was evaluated on those of the first partition, "
-        f"{sample:,} requests drawn by the hash of their key."
+        f"{sample:,} request rows drawn by the hash of their key."
     )
     found: list[Event] = [
         Finding("partitions", None, message, severity=Severity.INFO, cause="first-partition", evidence={"rows": sample})

@@ -6,7 +6,7 @@ again: its answers depend on other requests. The stages before and after it run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
@@ -20,6 +20,7 @@ from seatrial.parity.scale import SAMPLE
 from seatrial.parity.streaming.frames.compare import Compared, FrameComparison
 from seatrial.parity.streaming.frames.stack import stacked
 from seatrial.parity.streaming.frames.totals import FrameTotals
+from seatrial.parity.streaming.runner import InProcess, Runner
 from seatrial.pipeline import Pipeline, Replayer
 from seatrial.reference.layout.split import Parting
 from seatrial.reference.snapshot import Reference
@@ -152,7 +153,7 @@ def compared(
     replayer: Replayer,
     tolerances: Mapping[str, Mapping[str, Allowed]],
     *,
-    run: Callable[[Work, Sequence[Piece]], Iterable[Done]] = map,
+    runner: Runner | None = None,
     on_progress: Callable[[int, int, str], object] = lambda *_: None,
 ) -> Mapping[Place, Compared | StageError]:
     """Return how the replays of every stage compare with a reference in partitions.
@@ -162,7 +163,7 @@ def compared(
         reference: in partitions.
         replayer: runs the stages.
         tolerances: of the columns of each stage.
-        run: does the work on each piece and gives what was done, in the order of the pieces; one after the other here.
+        runner: does the work on each partition; here, one after the other, by default.
         on_progress: called with the partitions done, those in all, and what is done next.
     """
     work = Work(
@@ -181,7 +182,7 @@ def compared(
             continue
         ends = stages[-1] != pipeline.stages[-1]
         pieces = [Piece(n, stages, start, ends) for n, start in enumerate(starts)]
-        for n, each in enumerate(run(work, pieces)):
+        for n, each in enumerate((runner or InProcess()).map(work, pieces)):
             step += 1
             on_progress(step, steps, f"partition {n + 1} of {reference.partitions}")
             for place, more in each.found.items():

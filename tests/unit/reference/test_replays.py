@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import great_expectations.expectations as gxe
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,10 +16,12 @@ import pytest
 from seatrial import Outcome, Pipeline, Policy, Reference, Severity, Stage, StagePolicy, Tolerance, Trial, capture, run
 from seatrial.errors import ReferenceInvalid, StageError
 from seatrial.formatting import part_of
+from seatrial.io import frame_json
 from seatrial.pipeline import LocalReplayer
 from seatrial.reference.replays import compared
+from seatrial.targets.inprocess import InProcessService
 
-ROWS = 1_200
+ROWS = 1_020
 CHECKS = ["expectations", "golden", "invariants"]
 IN_FIRST = "t-00004"  # a request of the first partition
 KINDS = ["bird", "cat", "dog"]
@@ -107,7 +111,8 @@ SKEWS: dict[str, dict[str, Any]] = {
 
 
 ALIKE = {"other values for nulls", "a row twice", "a hand-off"}  # rows that differ alike, or numbers of a batch
-ASKED_AGAIN = {"nothing", "a hand-off", "an error in one row"}  # invariants are dear
+ASKED_AGAIN = {"nothing", "an error in one row"}  # invariants are dear
+BY_CHECKPOINT = {"one cell", "another type", "a column more", "a row missing"}  # and so are expectations
 
 
 def told(verdict: Any, *, words: bool) -> Any:
@@ -122,7 +127,7 @@ def told(verdict: Any, *, words: bool) -> Any:
 def test_the_findings_are_those_of_the_whole(references, skew):
     """Stage, column, cause, keys and words are the same; a version that is as in training passes."""
     assert IN_FIRST in set(references[1].part(0).requests["id"])
-    checks = CHECKS if skew in ASKED_AGAIN else CHECKS[:2]
+    checks = CHECKS if skew in ASKED_AGAIN else CHECKS[:2] if skew in BY_CHECKPOINT else ["golden"]
     whole, parted = (run(served(**SKEWS[skew]), reference, checks) for reference in references)
     assert told(parted, words=skew not in ALIKE) == told(whole, words=skew not in ALIKE)
     assert (parted.outcome is Outcome.PASS) is (skew == "nothing")
@@ -137,8 +142,10 @@ def test_a_verdict_says_what_it_is_of(references):
     [remark] = [f for f in verdict.findings if f.check == "partitions"]
     first = len(references[1].part(0).requests)
     assert remark.severity is Severity.INFO
-    assert remark.message.startswith("The reference has 1,200 requests in 4 partitions. Both replays of every stage ")
-    assert f"first partition, {first} requests drawn by the hash" in remark.message
+    assert remark.message.startswith(
+        "The reference has 1,020 request rows in 4 partitions. Both replays of every stage "
+    )
+    assert f"first partition, {first} request rows drawn by the hash" in remark.message
     assert {f.stage for f in verdict.findings if f.check == "invariants" and f.cause == "first-partition"} == {
         "raw", "features", "prediction"
     }  # fmt: skip
@@ -151,7 +158,7 @@ def test_expectations_of_the_project_say_on_what_they_were_evaluated(references)
     verdict = run(served(), references[1], ["expectations"], policy=policy)
     assert verdict.outcome is Outcome.PASS
     said = [f.message for f in verdict.findings if f.stage == "prediction"]
-    asked = part_of(len(references[1].part(0).requests), ROWS, "requests")
+    asked = part_of(len(references[1].part(0).requests), ROWS, "request rows")
     assert said == [
         f"The expectations of expectations/prediction.py were evaluated on {asked}, drawn by the hash of their key."
     ]
@@ -234,11 +241,12 @@ def test_partitions_that_nobody_compared_are_no_pass(references):
     pipeline = served()
     tolerances: dict[str, Any] = {stage: {} for stage in pipeline.stages}
 
-    def lossy(work, pieces):
-        return map(work, list(pieces)[1:])
+    class Lossy:
+        def map(self, work, parts):
+            return map(work, list(parts)[1:])
 
-    with pytest.raises(ReferenceInvalid, match=r"was compared with .* rows, and the reference says it has 1,200"):
-        compared(pipeline, references[1], LocalReplayer(pipeline), tolerances, run=lossy)
+    with pytest.raises(ReferenceInvalid, match=r"was compared with .* rows, and the reference says it has 1,020"):
+        compared(pipeline, references[1], LocalReplayer(pipeline), tolerances, runner=Lossy())
 
 
 def test_progress_is_told_by_partition(references, tmp_path: Path):
@@ -248,3 +256,25 @@ def test_progress_is_told_by_partition(references, tmp_path: Path):
         trial.on_progress = lambda *step: seen.append(step)
         trial.parity("raw")
     assert seen == [(n, 4, f"partition {n} of 4") for n in range(1, 5)]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_live_service_is_sent_a_sample_and_the_verdict_says_so(references, monkeypatch, right):
+    """So many of the first partition as are bounded; a service that answers otherwise fails."""
+    monkeypatch.setattr("seatrial.checks.serving.comparison.SENT", 50)
+    sent = []
+
+    def answer(request):
+        record = json.loads(request.content)
+        sent.append(record["id"])
+        [row] = frame_json.rows(prediction(features(raw(pd.DataFrame([record]).astype({"amount": "float64"})))))
+        return httpx.Response(200, json=row if right else {**row, "score": 0.0})
+
+    service = InProcessService(answer, path="/score", key="id")
+    verdict = run(served(), references[1], ["golden"], service=service)
+    assert verdict.outcome is (Outcome.PASS if right else Outcome.FAIL), verdict.summary
+    first = set(references[1].part(0).requests["id"])
+    assert len(set(sent)) == 50
+    assert set(sent) <= first
+    [said] = [f.message for f in verdict.findings if f.stage == "service" and f.cause == "first-partition"]
+    assert said.startswith("The answers of the service were compared on 50 of 1,020 request rows (4.902 %)")
