@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pandas as pd
 
@@ -14,14 +13,18 @@ from seatrial.errors import StageError, UsageError, unknown
 from seatrial.events.local import LocalEvidence, Raised
 from seatrial.parity.noisy import Noise, compare_noisy
 from seatrial.parity.result import Parity
+from seatrial.parity.streaming.frames.compare import Compared
+from seatrial.parity.streaming.runner import Runner
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
 from seatrial.pipeline.access import Access
 from seatrial.policy.policy import Policy
+from seatrial.process.once import Once
 from seatrial.process.sandbox import Sandbox
 from seatrial.reference.allowance import noise_of
 from seatrial.reference.champion import ChampionContract
 from seatrial.reference.environment import environment
 from seatrial.reference.recording import repeat
+from seatrial.reference.replays import Replay, compared
 from seatrial.reference.snapshot import Reference, shared
 from seatrial.targets.protocol import Target
 
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
     from seatrial.loadgen.workers.cluster import Connect
 
 T = TypeVar("T")
-Replay = Literal["isolated", "chained"]
-"""The stage replay (a stage on its recorded input) or the end-to-end replay (the whole path from the requests)."""
 
 
 class Trial:
@@ -53,11 +54,14 @@ class Trial:
         replayer: runs the stages; by default plain calls in this process, with ``model`` and ``champion``.
 
     Attributes:
+        reference: of one in partitions the first, a sample of its requests: all but the comparison works with it.
+        partitioned: the reference in partitions; None where it has none.
         access: what a request to a service that runs already carries, once it is known: no event may hold its secrets.
         local: what findings are about, with values; see :mod:`seatrial.events.local`. Nothing is kept by default.
-        on_progress: called by checks that take long, with the steps done, the steps in all, and the next step. Set
-            it to show progress. It must return at once and must not raise.
+        on_progress: called by what takes long, with the steps done, those in all, and the next one. It must return
+            at once and must not raise. Set it to show progress.
         connect: how the Dask cluster is reached that sends the load, where the policy names one; by default directly.
+        runner: does the work on partitions; here, one after the other, by default.
 
     Raises:
         ReferenceInvalid: the reference does not match the pipeline.
@@ -91,30 +95,29 @@ class Trial:
         sandbox: Sandbox | None = None,
     ) -> None:
         reference.matches(pipeline)
+        self.partitioned = reference if reference.partitions > 1 else None
+        self.reference_digest, reference = reference.digest, reference.part(0)
         if others := [name for name in live if name not in pipeline.dependencies]:
             raise UsageError(unknown("Dependency", others[0], pipeline.dependencies))
         self.pipeline = pipeline
         self.reference = reference
         self.policy = policy or Policy()
         self.policy.check_against(reference, pipeline)
-        self.live = tuple(live)
-        self.seed = seed
-        self.model_path = model_path
-        self.champion_contract = champion_contract
-        self.champion_path = champion_path
-        self.service = service
+        self.live, self.seed = tuple(live), seed
+        self.champion_contract, self.champion_path = champion_contract, champion_path
+        self.service, self.model_path = service, model_path
         self.sandbox = sandbox or Sandbox()
         self.access = Access()
         self.local = LocalEvidence(0)
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self.connect: Connect | None = None
-        self._done: dict[Any, Future[Any]] = {}
-        self._lock = threading.Lock()
+        self.runner: Runner | None = None
+        self._once = Once()
         self._held, self._held_lock = ExitStack(), threading.Lock()
         self.replayer = replayer or self.local_replayer({"version": model, "champion": champion})
 
     def local_replayer(self, models: Mapping[Model, Any]) -> LocalReplayer:
-        """Return a replayer that calls the stages in this process, with dependencies that respond as recorded."""
+        """Return a replayer that calls the stages here, with dependencies that respond as recorded."""
         return LocalReplayer(
             self.pipeline, models=models, columns=self.reference.columns, environment=environment,
             recorded=lambda: self.once("clients", self.reference.clients),
@@ -183,23 +186,31 @@ class Trial:
         return shared(self._frame(results[min(at, len(results) - 1)]))
 
     def parity(self, stage: str, replay: Replay = "isolated") -> Parity:
-        """Return how a replay of a stage compares with the reference.
+        """Return how a replay of a stage compares with the reference; raises as :meth:`compared` does."""
+        return self.compared(stage, replay).parity
+
+    def compared(self, stage: str, replay: Replay = "isolated") -> Compared:
+        """Return how a replay of a stage compares with the reference, and the rows of both that the findings name.
 
         Raises:
             StageError: a stage raised or broke the rule.
         """
 
-        def work() -> Parity:
+        def work() -> Compared:
             actual = self.isolated(stage) if replay == "isolated" else self.chained(stage)
-            noise = self.noise(stage, replay)
+            noise, expected = self.noise(stage, replay), self.reference.frame(stage)
             again = [self.input_of(stage) for _ in range(noise.asked - 1)] if replay == "isolated" else []
-            return compare_noisy(
-                self.reference.frame(stage), actual, noise=noise, recorded=True, **self.pipeline.rows_of(stage),
+            parity = compare_noisy(
+                expected, actual, noise=noise, recorded=True, **self.pipeline.rows_of(stage),
                 further=self.replay(stage, again) if again else (), tolerances=self.policy.of(stage).tolerances,
                 given=lambda: self.reference.input_of(stage),
             )  # fmt: skip
+            return Compared(parity, expected, actual, len(expected))
 
-        return self.once(("parity", replay, stage), work)
+        if (parts := self.partitioned) is None:
+            return self.once(("compared", replay, stage), work)
+        found = self.once("partitions", lambda: self._by_partition(parts))[stage, replay]
+        return found if isinstance(found, Compared) else self._raised(found)
 
     def noise(self, stage: str, replay: Replay = "isolated") -> Noise:
         """Return what comparisons with a replay of a stage allow for; see :func:`seatrial.reference.allowance`."""
@@ -207,19 +218,7 @@ class Trial:
 
     def once(self, name: Any, work: Callable[[], T]) -> T:
         """Return the result of ``work``, which runs in the first call with a ``name`` only; errors are raised again."""
-        with self._lock:
-            future = self._done.get(name)
-            mine = future is None
-            if future is None:
-                future = self._done[name] = Future()
-        if mine:
-            try:
-                future.set_result(work())
-            except BaseException as error:
-                future.set_exception(error)
-                raise
-        result: T = future.result()
-        return result
+        return self._once(name, work)
 
     def hold(self, manager: AbstractContextManager[T]) -> T:
         """Enter a context manager that ends with the trial, such as a started service, and return its value."""
@@ -237,9 +236,15 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _by_partition(self, reference: Reference) -> Mapping[tuple[str, Replay], Compared | StageError]:
+        allowed = {stage: self.policy.of(stage).tolerances for stage in self.pipeline.stages}
+        how: Any = {"runner": self.runner, "on_progress": self.on_progress}
+        return compared(self.pipeline, reference, self.replayer, allowed, **how)
+
     def _frame(self, result: pd.DataFrame | StageError) -> pd.DataFrame:
-        if isinstance(result, StageError):
-            if result.details:
-                self.local.keep(Raised(result.stage, str(result), result.details))
-            raise result
-        return result
+        return self._raised(result) if isinstance(result, StageError) else result
+
+    def _raised(self, error: StageError) -> NoReturn:
+        if error.details:
+            self.local.keep(Raised(error.stage, str(error), error.details))
+        raise error

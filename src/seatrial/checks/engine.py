@@ -17,7 +17,7 @@ from seatrial.events.redaction import redacted
 from seatrial.pipeline import SERVICE, Pipeline, describe
 from seatrial.pipeline.access import Access
 from seatrial.policy.policy import Policy
-from seatrial.reference.provenance import provenance_findings
+from seatrial.reference.provenance import partition_findings, provenance_findings
 from seatrial.reference.snapshot import Reference
 from seatrial.sinks.base import Sink
 from seatrial.sinks.secrets import secrets_of
@@ -104,13 +104,13 @@ def verdict_of(
         seconds: the time the run took.
     """
     return total(
-        [*provenance_findings(trial.reference), *events],
+        [*provenance_findings(trial.reference), *partition_findings(trial.partitioned), *events],
         subject=subject or Subject(trial.pipeline.name),
         path=(*trial.pipeline.path, *([SERVICE] if any(q.stage == SERVICE for q in planned) else [])),
         planned=planned,
         seed=trial.seed,
         seconds=seconds,
-        reference_digest=trial.reference.digest,
+        reference_digest=trial.reference_digest,
         policy_digest=trial.policy.digest,
         dependencies=tuple(trial.pipeline.dependencies),
         optional=trial.policy.service.verdict.optional,

@@ -79,8 +79,13 @@ def seal(root: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Write the manifest over every file now under ``root`` and return it, digests included."""
     files = sorted(p for p in root.rglob("*") if p.is_file() and p != root / MANIFEST)
     sealed = with_digests({**manifest, "files": {p.relative_to(root).as_posix(): sha256(p) for p in files}})
-    (root / MANIFEST).write_text(json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    write_manifest(root, sealed)
     return sealed
+
+
+def write_manifest(root: Path, sealed: Mapping[str, Any]) -> None:
+    """Write a manifest that has its digests."""
+    (root / MANIFEST).write_text(json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
 
 
 def copy(root: Path, to: Path) -> Path:

@@ -65,7 +65,7 @@ def run_mutation_test(
 
     Args:
         pipeline: the path; for code mutants loaded from a project, so that its source is known.
-        reference: what training recorded.
+        reference: what training recorded; of one in partitions the first is used.
         model: the local path of the model, which ``pipeline.model`` loads; for frame mutants alone also a loaded model.
         policy: what must hold.
         kinds: ``code`` for mutants of the stages' code, ``frame`` for mutants of what stages return.
@@ -85,6 +85,7 @@ def run_mutation_test(
     """
     begin = time.perf_counter()
     reference.matches(pipeline)
+    digest, reference = reference.digest, reference.part(0)  # of one in partitions, a sample of its requests
     wants_code = "code" in kinds if mutants is None else any(isinstance(m, CodeMutant) for m in mutants)
     with opened(pipeline, reference, model, server, wants_code=wants_code) as (opener, running):
         jobs = jobs if running else 1  # plain calls of a user's functions: not two at a time
@@ -112,7 +113,7 @@ def run_mutation_test(
     origins = found.origins if found else ()
     return MutationReport(
         pipeline.name, pipeline.stages, tuple(_result(m, e, origins) for m, e in zip(drawn, ended, strict=True)),
-        context.policy.mutation.minimum if minimum is None else minimum, reference.digest, context.policy.digest,
+        context.policy.mutation.minimum if minimum is None else minimum, digest, context.policy.digest,
         len(origins), len(available), seed, round(time.perf_counter() - begin, 3), remark,
         found.requests if found else None, tuple(code.unmutated) if code else (),
         wants_code and not any(isinstance(m, CodeMutant) for m in available),
@@ -133,7 +134,7 @@ def mutants_of(
     Raises:
         UsageError: an unknown kind, or no source for code mutants.
     """
-    return _mutants(pipeline, reference, kinds, _reached(pipeline, kinds, server))
+    return _mutants(pipeline, reference.part(0), kinds, _reached(pipeline, kinds, server))
 
 
 def _reached(pipeline: Pipeline, kinds: Sequence[str], server: ForkServer | None) -> Reached | None:

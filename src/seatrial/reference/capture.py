@@ -17,13 +17,13 @@ from seatrial import plugins
 from seatrial.errors import PipelineError, SeatrialError, StageError
 from seatrial.io import bundle, parquet
 from seatrial.io.tracebacks import shown
-from seatrial.parity.reading import column
 from seatrial.pipeline import Pipeline, Returned, check_keyed, misnamed, own_copy, row_index
-from seatrial.reference.environment import environment
+from seatrial.reference.capture_parts import capture_parts
+from seatrial.reference.layout.entries import check_something, manifest_of, stage_entry
 from seatrial.reference.noise import Mode, Recorder, check_runs
 from seatrial.reference.profile import profile
-from seatrial.reference.recording import Answers, RecordingClient
-from seatrial.reference.snapshot import FORMAT, Reference
+from seatrial.reference.recording import RecordingClient
+from seatrial.reference.snapshot import Reference
 
 P = ParamSpec("P")
 
@@ -51,7 +51,7 @@ def _for_its_author(capturing: Callable[P, Reference]) -> Callable[P, Reference]
 @_for_its_author
 def capture(
     pipeline: Pipeline,
-    requests: pd.DataFrame,
+    requests: pd.DataFrame | str | Path,
     *,
     model: Any = None,
     given: Mapping[str, pd.DataFrame] | None = None,
@@ -61,6 +61,7 @@ def capture(
     runs: int = 10,
     run_id: str | None = None,
     registry: str = "models",
+    partitions: int | None = None,
 ) -> Reference:
     """Run the path on ``requests`` and keep every stage's output and every dependency's answers.
 
@@ -68,9 +69,16 @@ def capture(
     then differs from itself is refused, or its noise is recorded from several runs and allowed for (see
     ``docs/how-to/noise.md``). A stage with ``samples`` is run several times, and all its answers are kept.
 
+    Requests in Parquet files, given by their path, may be more than memory holds: the reference is then written in
+    partitions by the hash of their key, and about one partition of a stage is in memory at a time. What the
+    dependencies answered is in memory whole. In each partition 200 requests are also asked alone: a stage that answers
+    them differently, or declares ``batch_dependent``, runs on the rows of all partitions together. Of the first
+    partition every stage is run a second time. See ``docs/how-to/large-references.md``.
+
     Args:
         pipeline: the path.
-        requests: the request rows as they arrive, as many rows as the reference shall have.
+        requests: the request rows as they arrive, as many rows as the reference shall have; or the path of a Parquet
+            file of them, or of a folder of such files.
         model: the loaded model, or the local path of one that ``pipeline.model`` loads.
         given: frames that training itself used, by stage, each with the key column. They replace the stage's
             output, so that serving is compared with training and not with itself.
@@ -82,6 +90,8 @@ def capture(
             their noise, is run up to 60 times.
         run_id: the run to store the reference with, beside its model.
         registry: where that run is: the scheme of an installed registry, MLflow's by default.
+        partitions: how many, where ``requests`` is a path: by default so many that one has about 64 MB of requests,
+            and at most about 250,000.
 
     Raises:
         StageError: a stage that breaks the rule or is not repeatable.
@@ -90,12 +100,19 @@ def capture(
     """
     check_runs(noise, runs)
     store = None if run_id is None else plugins.load("registries", registry)()
-    _check_requests(requests)
+    if isinstance(requests, str | Path):
+        _check_alone(given, labels, noise)
+        reference = capture_parts(
+            pipeline, Path(requests), model=_loaded(pipeline, model), seed=seed, partitions=partitions
+        )
+        if store is not None:
+            store.store_reference(reference, run_id)
+        return reference
+    _check_requests(requests, partitions)
     for stage in given or {}:
         pipeline.stage(stage)
     given = {stage: _with_key(frame, pipeline.key_of(stage)) for stage, frame in (given or {}).items()}
-    if isinstance(model, str | Path) and pipeline.model:
-        model = pipeline.model(str(model))
+    model = _loaded(pipeline, model)
     keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
     root = Path(keep.name)
     recorders = {name: RecordingClient(name, client) for name, client in pipeline.connect().items()}
@@ -109,36 +126,18 @@ def capture(
         step = pipeline.step(stage, model=model, clients=recorders, columns=_columns(outputs, given))
         last = step(last)
         fresh = out = outputs[stage] = own_copy(last.frame)  # the next stage may write into it
-        _check_something(stage, out, pipeline.key_of())
+        check_something(stage, len(out), out.columns, pipeline.key_of())
         if stage in given:
             fresh = _given(stage, given[stage], out, pipeline.key_of(stage))
             fresh.attrs = {**out.attrs}  # the next stage gets it in the form that this one returns
             last = Returned.of(own_copy(fresh))
         parquet.write_frame(fresh, root / "stages" / f"{stage}.parquet", f"stage '{stage}'")
-        stages[stage] = {
-            "rows": len(fresh),
-            "given": stage in given,
-            "indexed": not (fresh.index.nlevels == 1 and fresh.index.equals(pd.RangeIndex(len(fresh)))),
-            "columns": {c: column(fresh[c]).logical for c in fresh.columns},  # the same on every release of pandas
-        }
-        if (own := pipeline.stage(stage).key) is not None:
-            stages[stage]["key"] = own if isinstance(own, str) else list(own)
+        stages[stage] = stage_entry(pipeline, stage, fresh, given=stage in given)
         profiles[stage] = profile(fresh)
     if labels is not None:
         parquet.write_frame(_labels(labels, outputs, pipeline), root / "labels.parquet", "the labels")
     (root / "profile.json").write_text(json.dumps(profiles, sort_keys=True, allow_nan=False), encoding="utf-8")
-    manifest = {
-        "kind": "reference",
-        "format": FORMAT,
-        "pipeline": pipeline.name,
-        "key": pipeline.key if isinstance(pipeline.key, str) else list(pipeline.key),
-        "path": list(pipeline.stages),
-        "stages": stages,
-        "dependencies": {name: _write_answers(name, r.answers(), root) for name, r in recorders.items()},
-        "seed": seed,
-        "environment": environment(),
-        "apart": ["environment"],  # the digest is of what was captured, wherever that was
-    }
+    manifest = manifest_of(pipeline, stages, recorders, root, seed)
     stored = Reference(root, {**manifest, "files": {}})
     clients = stored.clients()
 
@@ -158,24 +157,39 @@ captured: Callable[..., Reference] = unwrap(capture)
 """Captures as :func:`capture` does; what a stage raised is told without its text, which may hold values."""
 
 
-def _check_requests(requests: Any) -> None:
+def _loaded(pipeline: Pipeline, model: Any) -> Any:
+    return pipeline.model(str(model)) if isinstance(model, str | Path) and pipeline.model else model
+
+
+def _check_requests(requests: Any, partitions: int | None) -> None:
     if not isinstance(requests, pd.DataFrame):
-        raise PipelineError(f"capture was given requests as {type(requests).__name__}; it takes a pandas DataFrame.")
+        raise PipelineError(
+            f"capture was given requests as {type(requests).__name__}; it takes a pandas DataFrame, or the path of "
+            "Parquet files."
+        )
+    if partitions is not None:
+        raise PipelineError(
+            "capture(partitions=...) is for requests in Parquet files; a frame is captured whole. Write it with "
+            "requests.to_parquet(...), and give its path."
+        )
     if wrong := misnamed(requests):
         raise PipelineError(f"The requests have {wrong}.")
     if not len(requests):
         raise PipelineError("capture was given no request rows; a reference of nothing would pass anything.")
 
 
+def _check_alone(given: Any, labels: Any, noise: Mode) -> None:
+    """Refuse what a reference in partitions cannot hold."""
+    for name, stated in (("given", bool(given)), ("labels", labels is not None), ("noise", noise != "refuse")):
+        if stated:
+            raise PipelineError(
+                f"capture({name}=...) needs requests as a frame; they were given as a path. Capture a frame of some of "
+                "the requests: capture(pipeline, pandas.read_parquet(...), ...)."
+            )
+
+
 def _columns(outputs: Mapping[str, pd.DataFrame], given: Mapping[str, pd.DataFrame]) -> frozenset[str]:
     return frozenset(c for frame in (*outputs.values(), *given.values()) for c in frame.columns)
-
-
-def _check_something(stage: str, out: pd.DataFrame, request: Sequence[str]) -> None:
-    """Refuse an answer that holds nothing to compare: a reference of nothing would pass anything."""
-    if not len(out) or not set(out.columns) - {*request}:
-        lack = "no row" if not len(out) else f"no column beside {'the key' if len(request) == 1 else 'the keys'}"
-        raise StageError(stage, f"Stage '{stage}' returned {lack}; there would be nothing to compare it by.")
 
 
 def _with_key(frame: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
@@ -220,12 +234,3 @@ def _labels(labels: pd.DataFrame, stages: Mapping[str, pd.DataFrame], pipeline: 
     if not of_a_row.any():
         raise PipelineError("None of the labels' keys is a key of the requests.")
     return labels[of_a_row].reset_index(drop=True)
-
-
-def _write_answers(name: str, answers: Answers, root: Path) -> dict[str, Any]:
-    parts = []
-    for n, lookup in enumerate(answers.lookups.values()):
-        parquet.write_frame(lookup.asked, root / f"answers/{name}-{n}-asked.parquet", f"the keys asked of '{name}'")
-        parquet.write_frame(lookup.rows, root / f"answers/{name}-{n}-rows.parquet", f"the answers of '{name}'")
-        parts.append({**lookup.layout, "on": list(lookup.on)})
-    return {"lookups": parts, "calls": dict(answers.calls)}

@@ -11,11 +11,13 @@ import pandas as pd
 
 from seatrial.errors import ReferenceInvalid, nearest
 from seatrial.io import bundle, parquet
+from seatrial.parity.streaming.frames.stack import stacked
 from seatrial.pipeline import Key, Pipeline, key_columns
+from seatrial.reference.layout import partition
+from seatrial.reference.layout.entries import FORMAT
 from seatrial.reference.record import answers_of, write_record
 from seatrial.reference.recording import Answers, RecordedClient
 
-FORMAT = 1
 COPY_ON_WRITE = int(pd.__version__.partition(".")[0]) >= 3
 FIELDS = {"pipeline", "key", "path", "stages", "dependencies", "noise", "samples"}
 
@@ -45,9 +47,11 @@ class Reference:
                 f"{root} holds a {manifest.get('kind', 'bundle')} of format {manifest.get('format')}; "
                 f"this seatrial reads references of format {FORMAT}. Capture it again."
             )
-        files = {"requests.parquet", *(f"stages/{stage}.parquet" for stage in manifest.get("path", []))}
+        files = set(partition.needed_files(manifest)) if isinstance(manifest.get("path"), list) else set()
         if missing := [*sorted(FIELDS - set(manifest)), *sorted(files - set(manifest["files"]))]:
             raise ReferenceInvalid(f"The reference at {root} is not whole: it lacks {', '.join(missing[:3])}.")
+        if problem := partition.problem(manifest):
+            raise ReferenceInvalid(f"The reference at {root} is not whole: {problem}. Capture it again.")
         return cls(root, manifest)
 
     def save(self, path: str | Path) -> Path:
@@ -90,8 +94,44 @@ class Reference:
         return {stage: entry["columns"] for stage, entry in self.manifest["noise"].items() if entry.get("columns")}
 
     @property
+    def partitions(self) -> int:
+        """How many partitions it was captured in; 1 where it was captured from a frame."""
+        return int(self.manifest.get("partitions", 1))
+
+    def part(self, number: int) -> Reference:
+        """Return one partition, from 0, as a reference of its own: its requests, and what each stage gave for them.
+
+        The first of ``n`` partitions is a sample of about one in ``n`` requests, drawn by the hash of their key.
+
+        Raises:
+            ReferenceInvalid: there is no such partition.
+
+        Example:
+            >>> from seatrial import Pipeline, capture
+            >>> shop = Pipeline("shop", key="id", raw=lambda f: f, score=lambda f: f.assign(score=f["amount"] / 2))
+            >>> reference = capture(shop, pd.DataFrame({"id": ["t-1", "t-2"], "amount": [8.0, 2.0]}))
+            >>> reference.partitions, len(reference.part(0).requests)
+            (1, 2)
+        """
+        if not 0 <= number < self.partitions:
+            raise ReferenceInvalid(
+                f"The reference has no partition {number}; its partitions: 0 to {self.partitions - 1}."
+            )
+        if "partitions" not in self.manifest:
+            return self
+        root, manifest, keep = partition.open_part(self.root, self.manifest, number)
+        return Reference(root, manifest, (keep, self))
+
+    @property
+    def whole_stages(self) -> Mapping[str, str]:
+        """By stage that ran on the rows of all partitions together, why: its answers depend on other requests."""
+        return {stage: entry["whole"] for stage, entry in self.manifest["stages"].items() if "whole" in entry}
+
+    @property
     def requests(self) -> pd.DataFrame:
-        """The request rows the first stage got."""
+        """The request rows the first stage got; of a reference in partitions, as all frames, those of the first one
+        first, in memory together.
+        """
         return self._read("requests.parquet")
 
     @property
@@ -154,7 +194,8 @@ class Reference:
     def _read(self, name: str) -> pd.DataFrame:
         with self._lock:
             if name not in self._frames:
-                self._frames[name] = parquet.read_frame(self.root / name)
+                parts = partition.files_of(name, self.manifest)
+                self._frames[name] = stacked([parquet.read_frame(self.root / part) for part in parts])
             return shared(self._frames[name])
 
     def __repr__(self) -> str:

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from seatrial.errors import PipelineError, UsageError
 from seatrial.parity.compare import compare
 from seatrial.parity.result import Parity
-from seatrial.parity.streaming import Streamed, compare_datasets, dataset
-from seatrial.parity.streaming import compare as streaming
+from seatrial.parity.streaming import Streamed, compare_datasets, comparison, dataset
 from seatrial.parity.tolerance import Tolerance
 
 ROWS = 3_000
@@ -149,8 +148,8 @@ def test_any_two_tables(
 def test_beyond_the_sample_counts_are_exact_and_causes_say_where_they_come_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "SAMPLE", 400)
-    monkeypatch.setattr(streaming, "EACH", 50)
+    monkeypatch.setattr(comparison, "SAMPLE", 400)
+    monkeypatch.setattr(comparison, "EACH", 50)
     changed = table().assign(x=lambda f: f["x"] * 100, y=lambda f: f["y"].where(f["id"] != 2_345, 50.0))
     found = streamed(table(), changed, tmp_path)
     want = {c.column: c for c in in_memory(tmp_path).columns}
@@ -168,7 +167,7 @@ def test_beyond_the_sample_counts_are_exact_and_causes_say_where_they_come_from(
 
 def test_a_change_in_one_row_of_many_is_kept_for_its_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However small the sample is, rows that differ are in it."""
-    monkeypatch.setattr(streaming, "SAMPLE", 20)
+    monkeypatch.setattr(comparison, "SAMPLE", 20)
     monkeypatch.setattr("seatrial.parity.streaming.kept._MANY", 30)
     late = table().assign(at=lambda f: f["at"] + pd.to_timedelta((f["id"] % 500 == 7) * 1, "h"))
     found = streamed(table(), late, tmp_path)

@@ -114,7 +114,7 @@ def test_the_digest_does_not_follow_the_environment(name, monkeypatch, tmp_path)
     """The environment is stated, and protected, beside it."""
     first = capture(pipeline(KINDS["tuples"]), REQUESTS)
     monkeypatch.setenv(name, "Asia/Tokyo" if name == "TZ" else "3")
-    monkeypatch.setattr("seatrial.reference.capture.environment", lambda: {"threads": {name: "3"}})
+    monkeypatch.setattr("seatrial.reference.layout.entries.environment", lambda: {"threads": {name: "3"}})
     second = capture(pipeline(KINDS["tuples"]), REQUESTS)
     assert first.digest == second.digest
     path = second.save(tmp_path / "r") / "manifest.json"

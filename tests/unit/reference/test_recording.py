@@ -125,11 +125,11 @@ def through_storage(answers: Answers) -> Answers:
     import tempfile
     from pathlib import Path
 
-    from seatrial.reference.capture import _write_answers
+    from seatrial.reference.layout.entries import write_answers
     from seatrial.reference.snapshot import Reference
 
     with tempfile.TemporaryDirectory() as root:
-        manifest = {"dependencies": {"store": _write_answers("store", answers, Path(root))}}
+        manifest = {"dependencies": {"store": write_answers("store", answers, Path(root))}}
         return Reference(Path(root), manifest).answers("store")
 
 

@@ -36,17 +36,18 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         yield from _service.run_service(trial, NAME)
         return
     try:
-        parity = trial.parity(stage, "chained")
+        found = trial.compared(stage, "chained")
     except StageError as error:
         yield from stage_failed(NAME, trial, stage, error)
         return
+    parity = found.parity
     yield from not_compared(trial, stage, NAME, "chained")
     if stage == trial.pipeline.stages[-1]:
         events = list(judge(trial, stage, "chained", name=NAME))
         yield from answer_order(NAME, trial, stage)
     else:
         events = [*grouped(differences(NAME, stage, parity))]
-        keep_rows(trial, NAME, stage, parity, trial.reference.frame(stage), trial.chained(stage), END_TO_END)
+        keep_rows(trial, NAME, stage, parity, found.expected, found.actual, END_TO_END)
         events.append(Evaluated(NAME, stage, compared=parity.compared))
     origin = origin_of(trial, stage)
     if origin is None and not parity.ok:

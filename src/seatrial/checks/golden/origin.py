@@ -9,7 +9,8 @@ import pandas as pd
 from seatrial.checks.golden.hand_off import hand_off_differences
 from seatrial.errors import StageError
 from seatrial.parity.noisy import compare_noisy
-from seatrial.trial import Replay, Trial
+from seatrial.reference.replays import Replay
+from seatrial.trial import Trial
 
 
 def origin_of(trial: Trial, stage: str) -> str | None:

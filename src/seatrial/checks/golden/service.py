@@ -11,7 +11,7 @@ from seatrial.checks.golden.others import answers_of_others
 from seatrial.checks.golden.streams import streamed_answers
 from seatrial.checks.golden.unanswered import explained
 from seatrial.checks.grouping import grouped
-from seatrial.checks.judged import not_compared
+from seatrial.checks.judged import not_compared, of_sample
 from seatrial.checks.serving.answers import key_id
 from seatrial.checks.serving.comparison import ComparedAnswers, ServiceComparison, compare_both_modes, comparison_of
 from seatrial.checks.serving.refused import all_refused, rate_limited
@@ -46,6 +46,8 @@ def run_service(trial: Trial, name: str) -> Iterator[Event]:
         yield NotEvaluated(name, SERVICE, str(error))
         return
     yield from not_compared(trial, comparison.stage, name, "chained" if comparison.whole_path else "isolated", SERVICE)
+    asked = sum(map(len, comparison.rows))
+    yield from of_sample(trial, SERVICE, name, "The answers of the service were compared", asked)
     modes = compare_both_modes(comparison, service)
     yield from remarks(name, service)
     if reason := all_refused(service, [mode.received for mode in modes]):

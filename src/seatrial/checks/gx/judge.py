@@ -14,10 +14,12 @@ from seatrial.checks.grouping import grouped
 from seatrial.checks.gx import suites
 from seatrial.checks.gx.runner import SuiteResult, run_suite, warm_up
 from seatrial.checks.gx.user import user_expectations
+from seatrial.checks.judged import of_sample
 from seatrial.checks.side_by_side import keep_rows
 from seatrial.events import Attachment, Evaluated, Event, Measurement, NotEvaluated
 from seatrial.parity.result import Parity
-from seatrial.trial import Replay, Trial
+from seatrial.reference.replays import Replay
+from seatrial.trial import Trial
 
 ALONE, END_TO_END = "stage replay", "end-to-end replay"
 
@@ -34,19 +36,21 @@ def judge(trial: Trial, stage: str, replay: Replay = "isolated", *, name: str) -
     Raises:
         StageError: the stage raised, or returned no valid frame.
     """
-    parity = trial.parity(stage, replay)
-    actual = trial.isolated(stage) if replay == "isolated" else trial.chained(stage)
-    expected = trial.reference.frame(stage)
-    keep_rows(trial, name, stage, parity, expected, actual, ALONE if replay == "isolated" else END_TO_END)
+    found = trial.compared(stage, replay)
+    parity, how = found.parity, ALONE if replay == "isolated" else END_TO_END
+    keep_rows(trial, name, stage, parity, found.expected, found.actual, how)
     yield from grouped(differences(name, stage, parity))
-    columns = [str(c) for c in expected.columns]
-    results = {"schema": judge_schema(stage, columns, actual), "parity": judge_parity(stage, columns, parity)}
+    columns = [str(c) for c in found.expected.columns]
+    results = {"schema": judge_schema(stage, columns, found.actual), "parity": judge_parity(stage, columns, parity)}
     problems = [f"{kind} suite: {r.problem}" for kind, r in results.items() if r.problem]
     if not problems and (conflict := disagreement(results["schema"], results["parity"], parity)):
         problems.append(conflict)
-    own = user_expectations(trial, stage, actual, name)
+    frame = trial.isolated(stage) if replay == "isolated" else trial.chained(stage)
+    own = user_expectations(trial, stage, frame, name)
     results |= own.results
     yield from own.events
+    if own.results:
+        yield from of_sample(trial, stage, name, f"The expectations of expectations/{stage}.py were evaluated")
     yield from _measured(name, stage, parity)
     where = stage if replay == "isolated" else f"{stage}-{replay}"
     yield attachment(name, stage, f"suites/{where}.json", {kind: r.suite for kind, r in results.items()})

@@ -18,7 +18,7 @@ from seatrial.checks.invariants.fresh import needs_model, replay_fresh, start, w
 from seatrial.checks.invariants.judge import broken_invariant, unrecorded
 from seatrial.checks.invariants.stage import StageProbe, cells
 from seatrial.checks.invariants.variations import PROCESS
-from seatrial.checks.judged import not_compared
+from seatrial.checks.judged import not_compared, of_sample
 from seatrial.events import Evaluated, Event, Finding, NotEvaluated, Severity
 from seatrial.trial import Trial
 
@@ -43,6 +43,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         return
     yield from _declared(trial, stage, sampled=result.probe.asked.sampled)
     yield from not_compared(trial, stage, NAME)
+    yield from of_sample(trial, stage, NAME, f"Stage '{stage}' was asked again")
     compared = result.compared
     further = [_fresh_processes(result.probe, result)]
     if stage == trial.pipeline.stages[-1]:

@@ -17,7 +17,8 @@ from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.parity.tolerance import bounds
-from seatrial.trial import Replay, Trial
+from seatrial.reference.replays import Replay
+from seatrial.trial import Trial
 
 # Representable numbers by which a float may move between batches: BLAS sums in another order for another shape.
 # Measured with scikit-learn, a batch against one row: trees 0, logistic regression and multilayer perceptron up to 65.

@@ -32,6 +32,7 @@ from seatrial.parity.result import Parity
 from seatrial.trial import Trial
 
 DOUBTFUL = 50  # requests that differ in a batch and are then sent alone
+SENT = 5_000  # requests of a reference in partitions, drawn from the first one
 WAITS_SECONDS = (0.5, 1.5, 3.0)  # before a degraded request is sent again: a circuit breaker stays open for a while
 
 
@@ -119,6 +120,9 @@ def comparison_of(trial: Trial, service: LiveService) -> ServiceComparison:
     recorded = trial.reference.frame(stage)
     keys = request_keys(requests, trial.pipeline.key, trial.reference.frame(trial.pipeline.stages[0]))
     parts = rows_of_requests(keys)
+    if trial.partitioned is not None and len(parts) > SENT:
+        drawn = np.random.default_rng(trial.seed).permutation(len(parts))[:SENT]
+        parts = [parts[n] for n in sorted(drawn.tolist())]
     return ServiceComparison(
         trial,
         stage,

@@ -22,8 +22,9 @@ from seatrial.isolation.opening import open_replayer
 from seatrial.parity.keys import BETWEEN
 from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.result import Parity
-from seatrial.pipeline import key_columns
+from seatrial.pipeline import Pipeline, key_columns
 from seatrial.project import Project
+from seatrial.reference.snapshot import Reference
 from seatrial.sinks.text import neutral, neutral_lines
 from seatrial.trial import Trial
 
@@ -80,8 +81,8 @@ def traced(directory: Path, version: str, key: str) -> list[Step]:
         fetched = registry.fetch(found, folder)
         with open_replayer(project, fetched.model) as replayer:
             pipeline = replayer.pipeline()
-            with Trial(pipeline, fetched.reference, policy=project.policy(pipeline), replayer=replayer) as trial:
-                request, rows = _positions(trial, key)
+            part, request, rows = _found(pipeline, fetched.reference, key)
+            with Trial(pipeline, part, policy=project.policy(pipeline), replayer=replayer) as trial:
                 replayer.load(fetched.reference, {"version": fetched.model})
                 return list(_steps(trial, request, rows))
 
@@ -109,18 +110,21 @@ def plain(steps: Sequence[Step]) -> list[Mapping[str, Any]]:
     return [asdict(step) for step in steps]
 
 
-def _positions(trial: Trial, key: str) -> tuple[str, list[int]]:
-    """Return the name of the request that a key belongs to, and the positions of its rows."""
-    reference, pipeline = trial.reference, trial.pipeline
-    keys = request_keys(reference.requests, pipeline.key, reference.frame(pipeline.stages[0]))
-    names = [BETWEEN.join(key_id(k)) for k in keys]
-    request = next((n for n in dict.fromkeys(names) if key == n or key.startswith(n + BETWEEN)), None)
-    if request is None:
-        raise UsageError(
-            f"The reference has no request with the key '{key}'. It has {plural(len(set(names)), 'request')}, such as "
-            f"{', '.join(names[:3])}.{nearest(key, names[:NEAREST_OF])}"
-        )
-    return request, [n for n, name in enumerate(names) if name == request]
+def _found(pipeline: Pipeline, reference: Reference, key: str) -> tuple[Reference, str, list[int]]:
+    """Return the partition of the request that a key belongs to, the request's name, and the positions of its rows."""
+    reference.matches(pipeline)
+    count, known = 0, list[str]()
+    for part in map(reference.part, range(reference.partitions)):
+        keys = request_keys(part.requests, pipeline.key, part.frame(pipeline.stages[0]))
+        names = [BETWEEN.join(key_id(k)) for k in keys]
+        request = next((n for n in dict.fromkeys(names) if key == n or key.startswith(n + BETWEEN)), None)
+        if request is not None:
+            return part, request, [n for n, name in enumerate(names) if name == request]
+        count, known = count + len(set(names)), [*known, *names][:NEAREST_OF]
+    raise UsageError(
+        f"The reference has no request with the key '{key}'. It has {plural(count, 'request')}, such as "
+        f"{', '.join(known[:3])}.{nearest(key, known)}"
+    )
 
 
 def _steps(trial: Trial, request: str, rows: Sequence[int]) -> Iterator[Step]:

@@ -49,14 +49,15 @@ class Inputs:
 
     def _rows(self, keys: pd.DataFrame) -> Array | None:
         try:
-            index = _index(keys)
-            rows = index.get_indexer(_index(pd.DataFrame(self.keys()))) if index.is_unique else None
+            index = key_index(keys)
+            rows = index.get_indexer(key_index(pd.DataFrame(self.keys()))) if index.is_unique else None
         except TypeError:  # keys that cannot be hashed, or not be told apart
             return None
         return None if rows is None or (rows < 0).any() else rows
 
 
-def _index(keys: pd.DataFrame) -> pd.Index:
+def key_index(keys: pd.DataFrame) -> pd.Index:
+    """Return the keys of rows as an index."""
     return pd.Index(keys.iloc[:, 0]) if keys.shape[1] == 1 else pd.MultiIndex.from_frame(keys)
 
 

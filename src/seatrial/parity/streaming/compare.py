@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
-from seatrial.parity.agreement.choose import Allowed, check_allowed, check_known
-from seatrial.parity.agreement.judge import compare_allowed
-from seatrial.parity.alignment import align
-from seatrial.parity.causes.change import Cause
-from seatrial.parity.columns import Array, Column, of_arrow, sampled
-from seatrial.parity.compare import compare
-from seatrial.parity.keys import key_names
-from seatrial.parity.reading import column
-from seatrial.parity.result import ColumnParity, KeySet, Parity, RowOrder
-from seatrial.parity.scale import SAMPLE
-from seatrial.parity.streaming.kept import Kept
-from seatrial.parity.streaming.partitions import Order, by_hash
-from seatrial.parity.streaming.parts import KeysPartError, Part, in_step
-from seatrial.parity.streaming.tables import Dataset, frame
-from seatrial.parity.streaming.totals import ColumnTotal, RowTotal
-from seatrial.parity.tolerance import EXACT
-
-EACH = 1_000  # differing rows of a column that are kept, for its cause
-KEPT = 40_000  # of all columns
-
-
-@dataclass(frozen=True)
-class Streamed:
-    """Two tables compared.
-
-    Attributes:
-        parity: what was found.
-        repeated: rows of the expected table whose key an earlier row has.
-        nameless: rows of the expected table without a key.
-        sample: rows from which causes, pictures and distributions come; all where the tables have no more.
-    """
-
-    parity: Parity
-    repeated: int
-    nameless: int
-    sample: int
+from seatrial.parity.agreement.choose import Allowed
+from seatrial.parity.streaming.comparison import Comparison, State
+from seatrial.parity.streaming.hashing import ways
+from seatrial.parity.streaming.partitions import Partitions, Split, count_of
+from seatrial.parity.streaming.parts import KeysPartError, ascends, in_step
+from seatrial.parity.streaming.runner import InProcess, Runner
+from seatrial.parity.streaming.settled import Streamed
+from seatrial.parity.streaming.tables import Dataset
 
 
 def compare_datasets(
@@ -59,6 +30,7 @@ def compare_datasets(
     worst: int = 5,
     distributions: bool = True,
     folder: Path | None = None,
+    runner: Runner | None = None,
 ) -> Streamed:
     """Compare two tables row by row by ``key``, as :func:`seatrial.parity.compare.compare` does, in bounded memory.
 
@@ -75,167 +47,101 @@ def compare_datasets(
         floors: recorded noise, added to a column's absolute tolerance, in the column's unit.
         worst: how many keys to name for a column, the largest difference first.
         distributions: also compare the distributions of the columns that differ.
-        folder: where rows are kept while they are paired; by default a temporary one.
+        folder: where rows are kept while they are paired; by default a temporary one. All that the runner works on
+            must reach it, and the files of both tables.
+        runner: what works on parts of the tables; what is found does not depend on it. By default they are compared
+            here, one after the other.
 
     Raises:
         PipelineError: a table without a key column.
         PolicyError: a tolerance or floor that fits no column.
         UsageError: the rows are not in one order and the disk has no room to pair them.
+        TargetError: the runner has nothing left to work on.
     """
-    keys = key_names(key)
-    chosen = tuple(
-        [n for n in side.schema.names if n in keys or columns is None or n in columns] for side in (expected, actual)
-    )
-    work = _Work(expected, actual, (chosen[0], chosen[1]), keys, tolerances or {}, floors or {}, worst)
     with tempfile.TemporaryDirectory(prefix="seatrial-pairs-", dir=folder) as place:
-        try:
-            done = work.over(in_step(expected, actual, work.names, keys), Path(place))
-        except KeysPartError:
-            done = work.over(by_hash(expected, actual, work.names, keys, Path(place)), Path(place))
-        return done.settled(distributions=distributions)
-
-
-class _Work:
-    """What a comparison needs to know before the first row is read."""
-
-    def __init__(
-        self, expected: Dataset, actual: Dataset, names: tuple[list[str], list[str]], key: tuple[str, ...],
-        tolerances: Mapping[str, Allowed], floors: Mapping[str, float], worst: int,
-    ) -> None:  # fmt: skip
-        self.expected, self.actual, self.names, self.key = expected, actual, names, key
-        self.given, self.floors, self.worst = tolerances, floors, worst
-        was, now = expected.empty(names[0]), actual.empty(names[1])
-        self.empty = was, now
-        self.shared = [c.column for c in compare(was, now, key=key).columns]
-        self.allowed = check_allowed(tolerances, names[0], key, lambda name: column(was[name]))
-        check_known(floors, names[0], key, "floor")
-        self.uniform = sampled(expected.rows, SAMPLE)
-        self.scales: dict[str, pa.ChunkedArray] = {}
-
-    def over(self, parts: Iterable[Part], folder: Path) -> _Done:
-        """Compare all parts."""
-        done = _Done(self, Order(folder))
-        for part in parts:
-            done.add(part)
-        return done
-
-    def source(self, name: str) -> Callable[[], Column]:
-        """Return a function that reads the column's sample, which sets its scale, when it is called first."""
-
-        def read() -> Column:
-            if name not in self.scales:
-                self.scales[name] = _at(self.expected, name, self.uniform)
-            return of_arrow(self.scales[name])
-
-        return read
-
-
-class _Done:
-    """A comparison as far as its parts were compared."""
-
-    def __init__(self, work: _Work, order: Order) -> None:
-        self.work, self.order = work, order
-        self.rows = RowTotal()
-        self.columns = {name: ColumnTotal() for name in work.shared}
-        self.kept = Kept(work.uniform, max(20, min(EACH, KEPT // max(1, len(work.shared)))))
-
-    def add(self, part: Part) -> None:
-        """Compare a part."""
-        work = self.work
-        keys = tuple([of_arrow(side.column(n)) for n in work.key] for side in (part.expected, part.actual))
-        rows = align(keys[0], keys[1])
-        compared = part.expected.num_rows if rows.expected is None else len(rows.expected)
-        self.rows.add(rows, compared, (keys[0], keys[1]), (part.at_expected, part.at_actual))
-        self.order.add(part, rows)
-        changed = {}
-        for name in work.shared:
-            e, a = of_arrow(part.expected.column(name)), of_arrow(part.actual.column(name))
-            e = e if rows.expected is None else e.take(rows.expected)
-            a = a if rows.actual is None else a.take(rows.actual)
-            cells = compare_allowed(e, a, work.allowed.get(name, EXACT), work.floors.get(name, 0.0), work.source(name))
-            self.columns[name].add(cells, keys[0], rows.expected, part.at_expected, work.worst)
-            if len(cells.rows) or len(cells.flips):
-                changed[name] = np.union1d(cells.rows, cells.flips) if len(cells.flips) else cells.rows
-        self.kept.add(part, rows, changed, self._named())
-        self.kept.trim(self._named())
-
-    def settled(self, *, distributions: bool) -> Streamed:
-        """Return what was found."""
-        work, rows = self.work, self.rows
-        self.kept.trim(self._named(), now=True)
-        told = self._sampled(uniform=False, distributions=distributions)
-        plain = self._sampled(uniform=True, distributions=True) if distributions else told
-        sample = plain.rows_compared
-        in_order = self.order.settled(work.expected.rows)
-        by_name = {c.column: c for c in plain.columns}
-        parity = replace(
-            told,
-            rows_expected=work.expected.rows,
-            rows_actual=work.actual.rows,
-            rows_compared=rows.compared,
-            missing_keys=rows.missing.keys,
-            extra_keys=rows.extra.keys,
-            duplicate_keys=rows.repeated,
-            null_keys=KeySet(rows.nulls_expected + rows.nulls_actual),
-            row_order_ok=in_order,
-            order=_order(told.order, in_order=in_order),
-            columns=tuple(self._column(c, by_name[c.column], sample) for c in told.columns),
-        )
-        return Streamed(parity, rows.repeated_expected.count, rows.nulls_expected, sample)
-
-    def _sampled(self, *, uniform: bool, distributions: bool) -> Parity:
-        """Compare the rows that were kept."""
-        work = self.work
-        tables = self.kept.tables(uniform=uniform)
-        was, now = work.empty if tables is None else map(frame, tables)
-        return compare(
-            was, now, key=work.key, tolerances=work.given, floors=work.floors, distributions=distributions,
-            worst=work.worst, scale_of=frame(pa.table(work.scales)),
+        comparison = Comparison.of(
+            expected, actual.schema, key=key, columns=columns, tolerances=tolerances, floors=floors, worst=worst,
+            folder=Path(place),
         )  # fmt: skip
-
-    def _named(self) -> list[int]:
-        return [row.position for total in self.columns.values() for row in total.worst]
-
-    def _column(self, told: ColumnParity, plain: ColumnParity, sample: int) -> ColumnParity:
-        total, rows = self.columns[told.column], self.rows.compared
-        allowance = self.work.allowed.get(told.column, EXACT)
-        return replace(
-            told,
-            rows=rows,
-            mismatches=total.mismatches,
-            allowed=int(allowance.share * rows),
-            null_flips=total.flips,
-            max_abs_diff=total.max_abs,
-            max_rel_diff=total.max_rel,
-            worst_keys=tuple(row.key for row in total.worst),
-            worst_path=f"{told.column}{total.worst[0].path}" if total.worst and total.worst[0].path else "",
-            direction=total.direction,
-            psi=plain.psi,
-            psi_critical=plain.psi_critical,
-            p_value=plain.p_value,
-            drifted=plain.drifted,
-            picture=plain.picture or told.picture,
-            cause=told.cause and replace(told.cause, detail=self._where_from(told.cause, total, sample)),
-        )
-
-    def _where_from(self, cause: Cause, total: ColumnTotal, sample: int) -> str:
-        rows, many = self.rows.compared, total.mismatches + total.flips
-        if sample >= rows:
-            return cause.detail
-        return f"{cause.how} in the rows looked at, of {many:,} that differ in {rows:,}"
+        runner = runner or InProcess()
+        state = _in_step(comparison, actual, runner) or _by_hash(comparison, actual, Path(place), runner)
+        return state.settled(distributions=distributions)
 
 
-def _order(found: RowOrder, *, in_order: bool) -> RowOrder:
-    if in_order:
-        return RowOrder(declared=found.declared, whole=found.whole)
-    return found if found.moved.count else replace(found, requests=1, moved=KeySet(1))
+@dataclass(frozen=True)
+class _Stretch:
+    """Some rows that are in step in both tables: what was found, and their first and last key."""
+
+    state: State
+    keys: pa.Array
 
 
-def _at(side: Dataset, name: str, positions: Array) -> pa.ChunkedArray:
-    """Return some cells of one column, in the order of the table."""
-    taken, start = [], 0
-    for batch in side.batches([name]):
-        here = positions[slice(*np.searchsorted(positions, (start, start + batch.num_rows)))]
-        taken.append(batch.column(0).take(pa.array(here - start)))
-        start += batch.num_rows
-    return pa.chunked_array(taken, side.schema.field(name).type)
+@dataclass(frozen=True)
+class _InStep:
+    """Compares some rows of two tables as long as they are in step."""
+
+    comparison: Comparison
+    actual: Dataset
+
+    def __call__(self, within: range) -> _Stretch | None:
+        todo, keys = self.comparison, list[pa.Array]()
+        state = todo.empty()
+        try:
+            for part in in_step(todo.expected, self.actual, todo.names, todo.key[0], within):
+                state.add(part)
+                named = part.expected.column(todo.key[0])
+                keys = [*keys[:1], named[:1], named[-1:]]
+        except KeysPartError:
+            return None
+        return _Stretch(state.trimmed(), pa.concat_arrays([keys[0], keys[-1]]))
+
+
+@dataclass(frozen=True)
+class _Partition:
+    """Compares one partition of two tables."""
+
+    comparison: Comparison
+    partitions: Partitions
+
+    def __call__(self, number: int) -> State:
+        state = self.comparison.empty()
+        state.add(self.partitions.part(number))
+        return state.trimmed()
+
+
+def _in_step(comparison: Comparison, actual: Dataset, runner: Runner) -> State | None:
+    """Compare two tables whose keys are the same in one ascending order; None where they are not."""
+    expected, key = comparison.expected, comparison.key
+    if expected.rows != actual.rows or len(key) != 1:
+        return None
+    for e, a in zip(expected.batches(key), actual.batches(key), strict=False):  # before others begin with the rest
+        rows = min(e.num_rows, a.num_rows)
+        if not e[:rows].equals(a[:rows]) or not ascends(e.column(0)):
+            return None
+        break
+    whole, last = comparison.empty(), None
+    for found in runner.map(_InStep(comparison, actual), expected.ranges(comparison.names[0])):
+        if found is None or (last is not None and not ascends(pa.concat_arrays([last, found.keys[:1]]))):
+            return None
+        whole, last = whole.merge(found.state), found.keys[-1:]
+    return whole
+
+
+def _by_hash(comparison: Comparison, actual: Dataset, folder: Path, runner: Runner) -> State:
+    """Compare two tables by partitions: every row of one key is in one of them, in the order of its table."""
+    sides = comparison.expected, actual
+    count, how = count_of(sides, comparison.schemas, folder), ways(comparison.schemas, comparison.key)
+    places = folder / "expected", folder / "actual"
+    splits = [
+        Split(side, names, comparison.key, how, count, place)
+        for side, names, place in zip(sides, comparison.names, places, strict=True)
+    ]
+    files = []
+    for split in splits:
+        split.folder.mkdir()
+        files.append(tuple(runner.map(split, split.side.ranges(split.names))))
+    partitions = Partitions((files[0], files[1]), (splits[0].schema, splits[1].schema), count)
+    whole = comparison.empty()
+    for state in runner.map(_Partition(comparison, partitions), range(count)):
+        whole = whole.merge(state)
+    return whole

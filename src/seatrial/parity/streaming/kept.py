@@ -6,7 +6,7 @@ Which ones does not depend on the parts that the tables come in: those whose pos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +33,7 @@ class Kept:
     uniform: Array
     each: int
     differing: dict[str, Array] = field(default_factory=dict)
-    parts: list[Part] = field(default_factory=list)
-    _held: int = 0
+    parts: tuple[Part, ...] = ()
 
     def add(self, part: Part, rows: Alignment, changed: dict[str, Array], worst: Sequence[int]) -> None:
         """Keep rows of a part.
@@ -57,23 +56,27 @@ class Kept:
         if len(pairs):
             e = pairs if rows.expected is None else rows.expected[pairs]
             a = pairs if rows.actual is None else rows.actual[pairs]
-            self._keep(part, e, a)
+            self.parts += (_taken(part, e, a),)
+        self._trim(worst)
 
-    def _keep(self, part: Part, e: Array, a: Array) -> None:
-        took = part.expected.take(pa.array(e)), part.actual.take(pa.array(a))
-        self.parts.append(Part(*took, places(part.at_expected, e), places(part.at_actual, a)))
-        self._held += len(e)
+    def merge(self, other: Kept, worst: Sequence[int]) -> Kept:
+        """Return what is kept of the parts of both; ``worst`` as for :meth:`add`."""
+        differing = dict(self.differing)
+        for name, positions in other.differing.items():
+            differing[name] = _smallest(np.append(differing.get(name, _NONE), positions), self.each)
+        both = Kept(self.uniform, self.each, differing, self.parts + other.parts)
+        both._trim(worst)
+        return both
 
-    def trim(self, worst: Sequence[int], *, now: bool = False) -> None:
-        """Drop the rows that are no longer wanted, once there are many."""
-        if self._held <= _MANY and not now:
-            return
+    def trimmed(self, worst: Sequence[int]) -> Kept:
+        """Return it without the rows that are no longer wanted."""
         wanted = np.unique(np.concatenate([self.uniform, *self.differing.values(), np.array([*worst], dtype=np.int64)]))
-        kept, self.parts, self._held = self.parts, [], 0
-        for part in kept:
-            at = rows_at(part.at_expected, wanted)
-            if len(at):
-                self._keep(part, at, at)
+        parts = [(part, rows_at(part.at_expected, wanted)) for part in self.parts]
+        return replace(self, parts=tuple(_taken(part, at, at) for part, at in parts if len(at)))
+
+    def _trim(self, worst: Sequence[int]) -> None:
+        if sum(part.expected.num_rows for part in self.parts) > _MANY:
+            self.parts = self.trimmed(worst).parts
 
     def tables(self, *, uniform: bool = False) -> tuple[pa.Table, pa.Table] | None:
         """Return the rows of both sides, each in the order of its table; None without any.
@@ -93,6 +96,12 @@ class Kept:
                 first = first[np.isin(chosen[first], self.uniform)]
             tables.append(rows.take(pa.array(first[np.argsort(places[first], kind="stable")])))
         return tables[0], tables[1]
+
+
+def _taken(part: Part, e: Array, a: Array) -> Part:
+    """Return some rows of the two sides of a part."""
+    rows = part.expected.take(pa.array(e)), part.actual.take(pa.array(a))
+    return Part(*rows, places(part.at_expected, e), places(part.at_actual, a))
 
 
 def _smallest(positions: Array, most: int) -> Array:

@@ -1,4 +1,4 @@
-"""Rows of two tables that belong together: in step where both are in one order, else by the hash of their keys."""
+"""Rows of two tables that belong together, and where they are in their tables."""
 
 from __future__ import annotations
 
@@ -44,27 +44,26 @@ class KeysPartError(Exception):
 
 
 def in_step(
-    expected: Dataset, actual: Dataset, names: tuple[Sequence[str], Sequence[str]], key: Sequence[str]
+    expected: Dataset, actual: Dataset, names: tuple[Sequence[str], Sequence[str]], key: str, within: range
 ) -> Iterator[Part]:
-    """Yield the rows of two tables in order, as long as their keys are the same and ascend, so that none repeats.
+    """Yield some rows of two tables in order, as long as their keys are the same and ascend, so that none repeats.
 
     Raises:
         KeysPartError: they do not.
     """
-    if expected.rows != actual.rows or len(key) != 1:
-        raise KeysPartError
-    start, last = 0, None
-    for e, a in _together(expected.batches(names[0]), actual.batches(names[1])):
-        keys = e.column(key[0])
-        if keys.null_count or not keys.equals(a.column(key[0])):
+    start, last = within.start, None
+    for e, a in _together(expected.batches(names[0], within), actual.batches(names[1], within)):
+        keys = e.column(key)
+        if keys.null_count or not keys.equals(a.column(key)) or not ascends(keys):
             raise KeysPartError
-        read = of_arrow(keys)
-        if not _ascends(read) or (last is not None and not _ascends(of_arrow(pa.concat_arrays([last, keys[:1]])))):
+        if last is not None and not ascends(pa.concat_arrays([last, keys[:1]])):
             raise KeysPartError
         last = keys[-1:]
         at = range(start, start + len(keys))
         start = at.stop
         yield Part(e, a, at, at)
+    if start != within.stop:
+        raise KeysPartError
 
 
 def _together(
@@ -80,9 +79,13 @@ def _together(
         b = b[rows:] if rows < b.num_rows else next(other, None)
 
 
-def _ascends(keys: Column) -> bool:
-    if keys.kind in ("instant", "span") or (keys.kind == "number" and keys.values.dtype.kind in "iu"):
-        return bool(np.all(keys.values[1:] > keys.values[:-1]))
-    if keys.logical == "string" and keys.kind == "arrow":
-        return pc.all(pc.less(keys.values[:-1], keys.values[1:])).as_py() is not False
-    return False
+def ascends(keys: pa.Array) -> bool:
+    """Whether keys are of a type that has an order, and each is after the one before."""
+    read = of_arrow(keys)
+    if read.kind in ("instant", "span") or (read.kind == "number" and read.values.dtype.kind in "iu"):
+        return bool(np.all(read.values[1:] > read.values[:-1]))
+    return _is_text(read) and pc.all(pc.less(read.values[:-1], read.values[1:])).as_py() is not False
+
+
+def _is_text(keys: Column) -> bool:
+    return keys.logical == "string" and keys.kind == "arrow"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from seatrial.errors import UsageError
 
 BATCH_BYTES = 24 * 2**20  # of one side that are decoded at once
 BATCH_ROWS = 2**18
+RANGE_BYTES = 64 * 2**20  # of one side that are worked on at one place, at least
 _TEXT_BYTES = 32  # a cell whose width its type does not tell
 
 
@@ -27,30 +29,68 @@ class Dataset:
         files: of the table, in the order of its rows.
         schema: its columns, with the types they are read as.
         rows: how many it has.
+        groups: how many rows each row group has, file by file.
         nulls: the columns without any value, as the files' statistics tell.
     """
 
     files: tuple[Path, ...]
     schema: pa.Schema
     rows: int
+    groups: tuple[tuple[int, ...], ...]
     nulls: frozenset[str] = frozenset()
 
-    def batches(self, names: Sequence[str], most: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of some columns in order, the next batch decoded while one is worked on."""
-        read = self._batches(names, most)
+    def ranges(self, names: Sequence[str]) -> list[range]:
+        """Return all rows in ranges that begin with a row group, cut by what the files are and by nothing else.
+
+        Args:
+            names: the columns that are read, whose width tells how many rows make a range.
+        """
+        least = RANGE_BYTES // row_bytes(self._only(names))
+        found, start, stop = [], 0, 0
+        for rows in (rows for groups in self.groups for rows in groups):
+            stop += rows
+            if stop - start >= least:
+                found.append(range(start, stop))
+                start = stop
+        return [*found, range(start, stop)] if stop > start else found
+
+    def batches(self, names: Sequence[str], within: range | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of some columns in order, the next batch decoded while one is worked on.
+
+        Args:
+            names: the columns.
+            within: the rows; all by default.
+        """
+        read = self._batches(names, range(self.rows) if within is None else within)
+        if pa.cpu_count() < 2:  # as in a Dask worker, of which there is one a core
+            yield from read
+            return
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(next, read, None)
             while (batch := coming.result()) is not None:
                 coming = pool.submit(next, read, None)
                 yield batch
 
-    def _batches(self, names: Sequence[str], most: int) -> Iterator[pa.RecordBatch]:
-        wanted = pa.schema([self.schema.field(name) for name in names])
-        rows = min(most, max(1, BATCH_BYTES // row_bytes(wanted)))
-        for file in self.files:
+    def _batches(self, names: Sequence[str], within: range) -> Iterator[pa.RecordBatch]:
+        wanted = self._only(names)
+        rows = min(BATCH_ROWS, max(1, BATCH_BYTES // row_bytes(wanted)))
+        begin = 0
+        for file, groups in zip(self.files, self.groups, strict=True):
+            ends = begin + np.cumsum((0, *groups))
+            begin = int(ends[-1])
+            chosen = np.flatnonzero((ends[1:] > within.start) & (ends[:-1] < within.stop)).tolist()
+            if not chosen:
+                continue
+            at = int(ends[chosen[0]])
             with pq.ParquetFile(file, pre_buffer=False) as parquet:
-                for batch in parquet.iter_batches(rows, columns=list(names)):
-                    yield batch.select(list(names)) if batch.schema.equals(wanted) else _as(batch, wanted)
+                for batch in parquet.iter_batches(rows, row_groups=chosen, columns=list(names)):
+                    cut = batch[max(0, within.start - at) : max(0, within.stop - at)]
+                    at += batch.num_rows
+                    if cut.num_rows:
+                        yield cut.select(list(names)) if cut.schema.equals(wanted) else _as(cut, wanted)
+
+    def _only(self, names: Sequence[str]) -> pa.Schema:
+        return pa.schema([self.schema.field(name) for name in names])
 
     def empty(self, names: Sequence[str]) -> pd.DataFrame:
         """Return those of the columns that it has as a frame without a row."""
@@ -76,7 +116,7 @@ def dataset(path: Path) -> Dataset:
     files = sorted(p for p in path.rglob("*.parquet") if p.is_file()) if path.is_dir() else [path]
     if not files:
         raise UsageError(f"'{path}' holds no file whose name ends with .parquet.")
-    schema, rows, valued = None, 0, set()
+    schema, groups, valued = None, [], set()
     for file in files:
         try:
             with pq.ParquetFile(file) as parquet:
@@ -90,10 +130,11 @@ def dataset(path: Path) -> Dataset:
                 f"'{file}' has other columns, or columns of other types, than '{files[0]}'. The files of one table "
                 "have the same."
             )
-        rows += metadata.num_rows
+        groups.append(tuple(metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)))
         valued |= _valued(metadata)
     assert schema is not None
-    return Dataset(tuple(files), schema, rows, frozenset(schema.names) - valued if rows else frozenset())
+    rows = sum(map(sum, groups))
+    return Dataset(tuple(files), schema, rows, tuple(groups), frozenset(schema.names) - valued if rows else frozenset())
 
 
 def frame(table: pa.Table) -> pd.DataFrame:

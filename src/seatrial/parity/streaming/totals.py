@@ -1,9 +1,12 @@
-"""What the parts of a comparison add up to: counts, maxima, and the rows that differ most."""
+"""What the parts of a comparison add up to: counts, maxima, and the rows that differ most.
+
+Whatever the order in which parts are merged, and however they are grouped, the sum is the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,22 +16,33 @@ from seatrial.parity.cells import Cells
 from seatrial.parity.columns import Array, Column
 from seatrial.parity.keys import SAMPLE, names_of
 from seatrial.parity.result import Direction, KeySet
-from seatrial.parity.streaming.parts import places
+from seatrial.parity.streaming.parts import Part, places
 
 
 class Worst(NamedTuple):
     """A row that differs, and how much: the smallest tuples differ most."""
 
-    flip: bool
     less: float
     position: int
     key: str
     path: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class ColumnTotal:
-    """What was found of one column in all parts so far."""
+    """What was found of one column in some parts.
+
+    Attributes:
+        mismatches: rows whose values differ.
+        flips: rows of which one side is null.
+        higher: mismatches whose actual value is the larger one.
+        signed: all values that differ can be subtracted.
+        max_abs: the largest difference of all rows.
+        max_rel: the largest relative one.
+        largest: the rows whose values differ most, of those that have a size.
+        first: the first rows whose values differ.
+        flipped: the first rows of which one side is null.
+    """
 
     mismatches: int = 0
     flips: int = 0
@@ -36,32 +50,70 @@ class ColumnTotal:
     signed: bool = True
     max_abs: float = 0.0
     max_rel: float = 0.0
-    worst: list[Worst] = field(default_factory=list)
+    largest: tuple[Worst, ...] = ()
+    first: tuple[Worst, ...] = ()
+    flipped: tuple[Worst, ...] = ()
 
-    def add(self, cells: Cells, keys: Sequence[Column], rows: Array | None, at: Array | range, most: int) -> None:
-        """Add a part.
+    @classmethod
+    def of(
+        cls, cells: Cells, keys: Sequence[Column], rows: Array | None, at: Array | range, most: int
+    ) -> ColumnTotal:  # fmt: skip
+        """Return what was found in one part.
 
         Args:
             cells: where it differs.
             keys: of its expected side.
             rows: the rows of that side that ``cells`` count in; None where they are all.
             at: where all its rows are in the table.
-            most: how many rows to keep that differ most.
+            most: how many rows of a kind are named.
         """
-        self.mismatches += len(cells.rows)
-        self.flips += len(cells.flips)
-        self.max_abs, self.max_rel = max(self.max_abs, cells.max_abs), max(self.max_rel, cells.max_rel)
-        if cells.diff is not None:
-            self.higher += int(np.count_nonzero(cells.diff > 0))
-        elif len(cells.rows):
-            self.signed = False
-        found = [*_largest(cells, most), *((True, 0.0, row, "") for row in cells.flips[:most])]
-        if found:
-            chosen = np.array([row for *_, row, _ in found])
+
+        def named(found: Sequence[tuple[float, int, str]]) -> tuple[Worst, ...]:
+            if not found:
+                return ()
+            chosen = np.array([row for _, row, _ in found])
             where = places(at, chosen if rows is None else rows[chosen]).tolist()
-            named = zip(found, where, names_of(keys, chosen, rows), strict=True)
-            new = [Worst(flip, -size, place, name, path) for (flip, size, _, path), place, name in named]
-            self.worst = sorted([*self.worst, *new])[:most]
+            zipped = zip(found, where, names_of(keys, chosen, rows), strict=True)
+            return tuple(Worst(-size, place, name, path) for (size, _, path), place, name in zipped)
+
+        return cls(
+            mismatches=len(cells.rows),
+            flips=len(cells.flips),
+            higher=0 if cells.diff is None else int(np.count_nonzero(cells.diff > 0)),
+            signed=cells.diff is not None or not len(cells.rows),
+            max_abs=cells.max_abs,
+            max_rel=cells.max_rel,
+            largest=named(_largest(cells, most)),
+            first=named([(0.0, int(row), "") for row in cells.rows[:most]]),
+            flipped=named([(0.0, int(row), "") for row in cells.flips[:most]]),
+        )
+
+    def merge(self, other: ColumnTotal, most: int) -> ColumnTotal:
+        """Return what was found in the parts of both."""
+        return ColumnTotal(
+            mismatches=self.mismatches + other.mismatches,
+            flips=self.flips + other.flips,
+            higher=self.higher + other.higher,
+            signed=self.signed and other.signed,
+            max_abs=max(self.max_abs, other.max_abs),
+            max_rel=max(self.max_rel, other.max_rel),
+            largest=tuple(sorted(self.largest + other.largest)[:most]),
+            first=tuple(sorted(self.first + other.first)[:most]),
+            flipped=tuple(sorted(self.flipped + other.flipped)[:most]),
+        )
+
+    def worst(self, most: int) -> tuple[Worst, ...]:
+        """Return the rows that differ most: by size where all have one, else the largest and the first; then nulls."""
+        found = self.largest
+        if not self.signed:
+            top = self.largest[:1]
+            found = top + tuple(row for row in self.first if row.position not in {t.position for t in top})
+        return (found[:most] + self.flipped)[:most]
+
+    @property
+    def named(self) -> list[int]:
+        """The positions of all rows that may be among the worst, once further parts are added."""
+        return [row.position for row in self.largest + self.first + self.flipped]
 
     @property
     def direction(self) -> Direction:
@@ -73,19 +125,24 @@ class ColumnTotal:
         return "lower" if self.higher <= 0.01 * self.mismatches else "mixed"
 
 
-@dataclass
+@dataclass(frozen=True)
 class KeyTotal:
     """How many rows of a kind there are, and the first of them."""
 
     count: int = 0
-    first: list[tuple[int, str]] = field(default_factory=list)
+    first: tuple[tuple[int, str], ...] = ()
 
-    def add(self, keys: Sequence[Column], rows: Array, at: Array | range) -> None:
-        """Add rows of a part; ``at`` is where all its rows are in the table."""
-        self.count += len(rows)
-        if len(rows):
-            new = zip(places(at, rows[:SAMPLE]).tolist(), names_of(keys, rows[:SAMPLE]), strict=True)
-            self.first = sorted([*self.first, *new])[:SAMPLE]
+    @classmethod
+    def of(cls, keys: Sequence[Column], rows: Array, at: Array | range) -> KeyTotal:
+        """Return those of a part; ``at`` is where all its rows are in the table."""
+        if not len(rows):
+            return cls()
+        named = zip(places(at, rows[:SAMPLE]).tolist(), names_of(keys, rows[:SAMPLE]), strict=True)
+        return cls(len(rows), tuple(named))
+
+    def merge(self, other: KeyTotal) -> KeyTotal:
+        """Return those of both."""
+        return KeyTotal(self.count + other.count, tuple(sorted(self.first + other.first)[:SAMPLE]))
 
     @property
     def keys(self) -> KeySet:
@@ -93,30 +150,48 @@ class KeyTotal:
         return KeySet(self.count, tuple(name for _, name in self.first))
 
 
-@dataclass
+@dataclass(frozen=True)
 class RowTotal:
-    """Which rows of the two tables belong to each other, in all parts so far."""
+    """Which rows of the two tables belong to each other, in some parts."""
 
+    expected: int = 0
+    actual: int = 0
     compared: int = 0
-    missing: KeyTotal = field(default_factory=KeyTotal)
-    extra: KeyTotal = field(default_factory=KeyTotal)
-    repeated_expected: KeyTotal = field(default_factory=KeyTotal)
-    repeated_actual: KeyTotal = field(default_factory=KeyTotal)
+    missing: KeyTotal = KeyTotal()
+    extra: KeyTotal = KeyTotal()
+    repeated_expected: KeyTotal = KeyTotal()
+    repeated_actual: KeyTotal = KeyTotal()
     nulls_expected: int = 0
     nulls_actual: int = 0
 
-    def add(
-        self, rows: Alignment, compared: int, keys: tuple[Sequence[Column], Sequence[Column]],
-        at: tuple[Array | range, Array | range],
-    ) -> None:  # fmt: skip
-        """Add a part: which rows were brought together, the keys of both sides, and their positions."""
-        self.compared += compared
-        self.missing.add(keys[0], rows.missing, at[0])
-        self.extra.add(keys[1], rows.extra, at[1])
-        self.repeated_expected.add(keys[0], rows.duplicates_expected, at[0])
-        self.repeated_actual.add(keys[1], rows.duplicates_actual, at[1])
-        self.nulls_expected += len(rows.nulls_expected)
-        self.nulls_actual += len(rows.nulls_actual)
+    @classmethod
+    def of(cls, part: Part, rows: Alignment, keys: tuple[Sequence[Column], Sequence[Column]]) -> RowTotal:
+        """Return those of a part: which of its rows were brought together, and the keys of both sides."""
+        return cls(
+            expected=part.expected.num_rows,
+            actual=part.actual.num_rows,
+            compared=part.expected.num_rows if rows.expected is None else len(rows.expected),
+            missing=KeyTotal.of(keys[0], rows.missing, part.at_expected),
+            extra=KeyTotal.of(keys[1], rows.extra, part.at_actual),
+            repeated_expected=KeyTotal.of(keys[0], rows.duplicates_expected, part.at_expected),
+            repeated_actual=KeyTotal.of(keys[1], rows.duplicates_actual, part.at_actual),
+            nulls_expected=len(rows.nulls_expected),
+            nulls_actual=len(rows.nulls_actual),
+        )
+
+    def merge(self, other: RowTotal) -> RowTotal:
+        """Return those of both."""
+        return RowTotal(
+            expected=self.expected + other.expected,
+            actual=self.actual + other.actual,
+            compared=self.compared + other.compared,
+            missing=self.missing.merge(other.missing),
+            extra=self.extra.merge(other.extra),
+            repeated_expected=self.repeated_expected.merge(other.repeated_expected),
+            repeated_actual=self.repeated_actual.merge(other.repeated_actual),
+            nulls_expected=self.nulls_expected + other.nulls_expected,
+            nulls_actual=self.nulls_actual + other.nulls_actual,
+        )
 
     @property
     def repeated(self) -> KeySet:
@@ -126,23 +201,17 @@ class RowTotal:
         return KeySet(count, tuple(dict.fromkeys(named)))
 
 
-def _largest(cells: Cells, most: int) -> list[tuple[bool, float, int, str]]:
+def _largest(cells: Cells, most: int) -> list[tuple[float, int, str]]:
     """Return the rows whose values differ most, each with its size, its row in the part and the path in its cell."""
-    rows = cells.rows
+    rows, worst = cells.rows, cells.worst
     if not len(rows) or not most:
         return []
     if cells.diff is None:
-        worst = cells.worst
-        others = rows if worst is None else rows[rows != worst.row]
-        found = [] if worst is None else [(False, worst.size, worst.row, worst.path)]
-        return [*found, *((False, -1.0, int(at), "") for at in others[: most - len(found)])]
+        return [] if worst is None else [(worst.size, worst.row, worst.path)]
     sizes = np.nan_to_num(np.abs(cells.diff), nan=np.inf, posinf=np.inf)
     if len(rows) > most:
         limit = np.partition(sizes, len(rows) - most)[len(rows) - most]
         rows, sizes = rows[sizes >= limit], sizes[sizes >= limit]
     first = np.argsort(-sizes, kind="stable")[:most]
-    path = cells.worst.path if cells.worst is not None else ""
-    return [
-        (False, float(sizes[n]), int(rows[n]), path if cells.worst is not None and rows[n] == cells.worst.row else "")
-        for n in first
-    ]
+    inside = {worst.row: worst.path} if worst is not None else {}
+    return [(float(sizes[n]), int(rows[n]), inside.get(int(rows[n]), "")) for n in first]

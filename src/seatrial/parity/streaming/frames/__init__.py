@@ -1,0 +1,1 @@
+"""The comparison of frames that come in partitions."""

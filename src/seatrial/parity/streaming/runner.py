@@ -1,0 +1,46 @@
+"""What works on parts: one protocol, and the runner that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Runner(Protocol):
+    """Does the same work on several parts.
+
+    What is found must not depend on the runner: it yields results in the order of the parts, whichever is done first.
+    """
+
+    def map(self, work: Callable[[T], S], parts: Sequence[T]) -> Iterator[S]:
+        """Yield what ``work`` returns for each part, in the order of the parts.
+
+        Work, parts and results can be pickled. Work gives the same result whenever it is run, so that a part whose
+        process is lost is run again. Of parts that nobody takes none need be run: closing the iterator ends the
+        work.
+
+        Args:
+            work: what is done with a part.
+            parts: those that there are.
+
+        Raises:
+            Exception: what ``work`` raised, at the place of its part.
+            TargetError: no process is left that could do the work.
+        """
+        ...
+
+
+class InProcess:
+    """Does the work here, one part after the other.
+
+    Example:
+        >>> list(InProcess().map(str.upper, ["a", "b"]))
+        ['A', 'B']
+    """
+
+    def map(self, work: Callable[[T], S], parts: Sequence[T]) -> Iterator[S]:
+        """Yield what ``work`` returns for each part."""
+        return map(work, parts)

@@ -1,0 +1,1 @@
+"""How a reference lies on the disk: what the manifest says, and how rows are parted into partitions."""

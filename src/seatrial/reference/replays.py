@@ -1,0 +1,241 @@
+"""Replay every stage on one partition after the other, compare, and add up what was found.
+
+A stage that ran on the rows of all partitions together when the reference was captured is given all of them together
+again: its answers depend on other requests. The stages before and after it run by partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Literal
+
+import pandas as pd
+
+from seatrial.errors import ReferenceInvalid, StageError
+from seatrial.parity.agreement.choose import Allowed
+from seatrial.parity.columns import sampled
+from seatrial.parity.scale import SAMPLE
+from seatrial.parity.streaming.frames.compare import Compared, FrameComparison
+from seatrial.parity.streaming.frames.stack import stacked
+from seatrial.parity.streaming.frames.totals import FrameTotals
+from seatrial.parity.streaming.runner import InProcess, Runner
+from seatrial.pipeline import Pipeline, Replayer
+from seatrial.reference.layout.split import Parting
+from seatrial.reference.snapshot import Reference
+
+Replay = Literal["isolated", "chained"]
+"""The stage replay (a stage on its recorded input) or the end-to-end replay (the whole path from the requests)."""
+
+Place = tuple[str, Replay]
+"""A stage, and what it was replayed on: its recorded input, or what the stages before it returned."""
+
+Found = Mapping[Place, FrameTotals | StageError]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive stages that run on one partition.
+
+    Attributes:
+        number: of the partition.
+        stages: their names.
+        start: what the end-to-end replay gives the first of them: None for the requests, or why there is nothing.
+        ends: whether the frame of the last stage is needed.
+    """
+
+    number: int
+    stages: tuple[str, ...]
+    start: pd.DataFrame | StageError | None
+    ends: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was found on one partition, and what the last stage returned there, where it is needed."""
+
+    found: Found
+    end: pd.DataFrame | StageError | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """Replays stages on a partition and compares what they return.
+
+    Attributes:
+        pipeline: its stages.
+        reference: in partitions.
+        replayer: runs the stages.
+        comparisons: by stage.
+    """
+
+    pipeline: Pipeline
+    reference: Reference
+    replayer: Replayer
+    comparisons: Mapping[str, FrameComparison]
+
+    def __call__(self, piece: Piece) -> Done:
+        """Replay the stages alone and one after the other."""
+        part = self.reference.part(piece.number)
+        start = part.requests if piece.start is None else piece.start
+        if isinstance(start, StageError):
+            results: Sequence[pd.DataFrame | StageError] = [start]
+        else:
+            [results] = self.replayer.replay(piece.stages, [start])
+        found: dict[Place, FrameTotals | StageError] = {}
+        for at, stage in enumerate(piece.stages):
+            chained = self.compared(stage, piece.number, part, results[min(at, len(results) - 1)])
+            if stage == self.pipeline.stages[0]:  # it is given the requests in both replays
+                found[stage, "isolated"] = chained
+            else:
+                [alone] = self.replayer.replay([stage], [part.input_of(stage)])
+                found[stage, "isolated"] = self.compared(stage, piece.number, part, alone[-1])
+            found[stage, "chained"] = chained
+        return Done(found, results[-1] if piece.ends else None)
+
+    def compared(
+        self, stage: str, number: int, part: Reference, actual: pd.DataFrame | StageError
+    ) -> FrameTotals | StageError:
+        """Compare what a stage returned for a partition; an error stays one."""
+        if isinstance(actual, StageError):
+            return actual
+        return self.comparisons[stage].part(number, part.frame(stage), actual, part.input_of(stage))
+
+    def together(self, stage: str, starts: Sequence[pd.DataFrame | StageError | None]) -> tuple[Found, list[Done]]:
+        """Replay a stage on the rows of all partitions, and compare what it returned partition by partition.
+
+        Args:
+            stage: the stage.
+            starts: what the end-to-end replay gives it in each partition; None for the requests.
+
+        Returns:
+            What was found, and for each partition what the end-to-end replay returned.
+        """
+        parts = [self.reference.part(number) for number in range(self.reference.partitions)]
+        inputs = [part.input_of(stage) for part in parts]
+        chained = [given if start is None else start for given, start in zip(inputs, starts, strict=True)]
+        alone = self._parted(stage, inputs, parts)
+        ends = self._parted(stage, chained, parts)
+        found: dict[Place, FrameTotals | StageError] = {}
+        replays: tuple[tuple[Replay, Sequence[pd.DataFrame | StageError]], ...] = (
+            ("isolated", alone),
+            ("chained", ends),
+        )
+        for which, answers in replays:
+            pieces = (self.compared(stage, n, part, answers[n]) for n, part in enumerate(parts))
+            found[stage, which] = reduce(_both, pieces)
+        return found, [Done({}, end) for end in ends]
+
+    def _parted(
+        self, stage: str, given: Sequence[pd.DataFrame | StageError], parts: Sequence[Reference]
+    ) -> list[pd.DataFrame | StageError]:
+        """Run a stage on frames together, and return its rows for each partition."""
+        frames = [frame for frame in given if isinstance(frame, pd.DataFrame)]
+        errors = [error for error in given if isinstance(error, StageError)]
+        if errors:
+            return [errors[0]] * len(given)
+        [[out]] = self.replayer.replay([stage], [stacked(frames)])
+        if isinstance(out, StageError):
+            return [out] * len(given)
+        stored = self.reference.manifest["parting"]
+        key = self.pipeline.key_of()
+        types = [parts[0].requests[name].dtype for name in key]
+        answers = Parting(stored["count"], tuple(stored["kept"])).parts(out, key, types)
+        for answer in answers:
+            answer.attrs = {**out.attrs}
+        return [*answers]
+
+
+def compared(
+    pipeline: Pipeline,
+    reference: Reference,
+    replayer: Replayer,
+    tolerances: Mapping[str, Mapping[str, Allowed]],
+    *,
+    runner: Runner | None = None,
+    on_progress: Callable[[int, int, str], object] = lambda *_: None,
+) -> Mapping[Place, Compared | StageError]:
+    """Return how the replays of every stage compare with a reference in partitions.
+
+    Args:
+        pipeline: its stages.
+        reference: in partitions.
+        replayer: runs the stages.
+        tolerances: of the columns of each stage.
+        runner: does the work on each partition; here, one after the other, by default.
+        on_progress: called with the partitions done, those in all, and what is done next.
+    """
+    work = Work(
+        pipeline, reference, replayer, {s: _comparison(pipeline, reference, s, tolerances[s]) for s in pipeline.stages}
+    )
+    found: dict[Place, FrameTotals | StageError] = {}
+    starts: list[pd.DataFrame | StageError | None] = [None] * reference.partitions
+    segments = list(_segments(pipeline, reference))
+    steps, step = len(segments) * reference.partitions, 0
+    for stages in segments:
+        if stages[0] in reference.whole_stages:
+            on_progress(step, steps, f"stage '{stages[0]}' on all partitions together")
+            everywhere, done = work.together(stages[0], starts)
+            found.update(everywhere)
+            starts, step = [each.end for each in done], step + reference.partitions
+            continue
+        ends = stages[-1] != pipeline.stages[-1]
+        pieces = [Piece(n, stages, start, ends) for n, start in enumerate(starts)]
+        for n, each in enumerate((runner or InProcess()).map(work, pieces)):
+            step += 1
+            on_progress(step, steps, f"partition {n + 1} of {reference.partitions}")
+            for place, more in each.found.items():
+                found[place] = _both(found[place], more) if place in found else more
+            starts[n] = each.end
+    _check_whole(found, reference)
+    return {
+        place: each if isinstance(each, StageError) else work.comparisons[place[0]].settled(each)
+        for place, each in found.items()
+    }
+
+
+def _comparison(
+    pipeline: Pipeline, reference: Reference, stage: str, tolerances: Mapping[str, Allowed]
+) -> FrameComparison:
+    """Return what is known of a stage before it is compared; the first rows of it set the scale of its columns."""
+    entry = reference.manifest["stages"][stage]
+    filled = next((n for n, rows in enumerate(entry["parts"]) if rows), 0)
+    some = reference.part(filled).frame(stage)
+    return FrameComparison(
+        pipeline.key_of(stage), pipeline.key_of(), ordered=pipeline.stage(stage).ordered, rows=entry["rows"],
+        scale_of=some.iloc[sampled(len(some), SAMPLE)], tolerances=tolerances,
+    )  # fmt: skip
+
+
+def _check_whole(found: Found, reference: Reference) -> None:
+    """See that the rows of all partitions were compared, whoever ran the work."""
+    for (stage, _), each in found.items():
+        rows = reference.manifest["stages"][stage]["rows"]
+        if isinstance(each, FrameTotals) and each.rows.expected != rows:
+            raise ReferenceInvalid(
+                f"Stage '{stage}' was compared with {each.rows.expected:,} rows, and the reference says it has "
+                f"{rows:,}. Run the validation again; if it says so again, capture the reference again."
+            )
+
+
+def _segments(pipeline: Pipeline, reference: Reference) -> Iterator[tuple[str, ...]]:
+    """Yield the stages that run one after the other by partition, and each that runs on all rows by itself."""
+    waiting: list[str] = []
+    for stage in pipeline.stages:
+        if stage not in reference.whole_stages:
+            waiting.append(stage)
+            continue
+        if waiting:
+            yield tuple(waiting)
+        waiting = []
+        yield (stage,)
+    if waiting:
+        yield tuple(waiting)
+
+
+def _both(one: FrameTotals | StageError, other: FrameTotals | StageError) -> FrameTotals | StageError:
+    """Return what was found in both; the first error stands for all."""
+    if isinstance(one, StageError):
+        return one
+    return other if isinstance(other, StageError) else one.merge(other)

@@ -1,0 +1,156 @@
+"""A whole validation by partition: its memory and time as the rows grow, against the path itself run by partition.
+
+    python tests/bench/bench_partitions.py [--rows 1000000 4000000] [--model linear trees] [--folder FOLDER]
+
+For each size: requests of 20 numbers are written as Parquet, captured from the files, the path of three stages is run
+over the partitions and nothing else, and a version that is as in training is validated (expectations, golden in
+process, invariants). ``linear`` is a model that costs hardly anything, ``trees`` one of 100 boosted trees. Each step is
+a process of its own; told are its wall and CPU seconds, the most memory that it had, and the ratio of the validation to
+the path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seatrial import Pipeline, Reference, capture, run
+
+COLUMNS, GROUP = 20, 2**18
+NAMES = [f"f{n}" for n in range(COLUMNS)]
+
+
+def parse(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of the requests without nulls."""
+    return frame.fillna(0.0)
+
+
+def features(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return as many features, each computed from a number."""
+    return pd.DataFrame({"id": frame["id"], **{name: np.log1p(np.abs(frame[name])) for name in NAMES}})
+
+
+def linear(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the prediction of a linear model with a link."""
+    score = frame[NAMES].to_numpy() @ np.linspace(-1, 1, COLUMNS)
+    return pd.DataFrame({"id": frame["id"], "score": 1 / (1 + np.exp(-score)), "label": score > 0})
+
+
+@functools.cache
+def _trees() -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    rng = np.random.default_rng(0)
+    known = np.abs(rng.normal(size=(5_000, COLUMNS)))
+    return HistGradientBoostingClassifier(max_iter=100, random_state=0).fit(known, known.sum(axis=1) > COLUMNS * 0.8)
+
+
+def trees(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the prediction of boosted trees."""
+    score = _trees().predict_proba(frame[NAMES].to_numpy())[:, 1]
+    return pd.DataFrame({"id": frame["id"], "score": score, "label": score > 0.5})
+
+
+MODELS = {"linear": linear, "trees": trees}
+
+
+def write(folder: Path, rows: int) -> None:
+    """Write the requests, a row group at a time."""
+    rng = np.random.default_rng(rows)
+    schema = pa.schema([("id", pa.int64()), *((name, pa.float64()) for name in NAMES)])
+    with pq.ParquetWriter(folder / "requests.parquet", schema, compression="none", use_dictionary=False) as file:
+        for start in range(0, rows, GROUP):
+            ids = np.arange(start, min(rows, start + GROUP))
+            file.write_table(pa.table([ids, *(rng.normal(size=len(ids)) for _ in NAMES)], schema=schema))
+
+
+def path(folder: Path, model: str) -> None:
+    """Run the path on each partition, one after the other."""
+    root = folder / f"reference-{model}"
+    reference = Reference(root, json.loads((root / "manifest.json").read_text()))  # its files are not hashed here
+    for number in range(reference.partitions):
+        frame = reference.part(number).requests
+        for stage in (parse, features, MODELS[model]):
+            frame = stage(frame)
+
+
+def pipeline(model: str) -> Pipeline:
+    """Return the path with a model."""
+    return Pipeline("bench", key="id", raw=parse, features=features, prediction=MODELS[model])
+
+
+def captured(folder: Path, model: str) -> None:
+    """Capture the reference and save it."""
+    capture(pipeline(model), folder / "requests.parquet").save(folder / f"reference-{model}")
+
+
+def validated(folder: Path, model: str) -> None:
+    """Validate a version that is as in training; it passes."""
+    reference = Reference.load(folder / f"reference-{model}")
+    verdict = run(pipeline(model), reference, ["expectations", "golden", "invariants"])
+    if verdict.outcome.value != "pass":
+        raise SystemExit(verdict.summary)
+
+
+STEPS = {"capture": captured, "path": path, "validate": validated}
+
+
+def measured(step: str, folder: Path, model: str) -> dict[str, float]:
+    """Run a step in a process of its own and return its seconds, CPU seconds and the most memory it had, in MiB."""
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, __file__, "--step", step, "--folder", str(folder), "--model", model],
+        check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return {"seconds": time.perf_counter() - begin, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def main() -> None:
+    """Measure every size, or do one step."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 4_000_000])
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--model", choices=MODELS, nargs="+", default=[*MODELS])
+    parser.add_argument("--step", choices=STEPS)
+    chosen = parser.parse_args()
+    if chosen.step:
+        STEPS[chosen.step](chosen.folder, *chosen.model)
+        times, children = os.times(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + children
+        print(json.dumps({"cpu": times.user + times.system + times.children_user, "mib": most / 1024}))
+        return
+    for rows in chosen.rows:
+        with tempfile.TemporaryDirectory(prefix="bench-partitions-", dir=chosen.folder) as made:
+            folder = Path(made)
+            write(folder, rows)
+            for model in chosen.model:
+                found = {step: measured(step, folder, model) for step in STEPS}
+                shown(rows, model, found)
+
+
+def shown(rows: int, model: str, found: Mapping[str, Mapping[str, float]]) -> None:
+    """Print the figures of one size and model."""
+    for step, each in found.items():
+        figures = f"{each['seconds']:7.1f} s, {each['cpu']:7.1f} CPU s, {each['mib']:6.0f} MiB"
+        print(f"{rows:>12,} {model:>7} {step:>9}: {figures}")
+    ratio, cpu = (found["validate"][kind] / found["path"][kind] for kind in ("seconds", "cpu"))
+    print(f"{rows:>12,} {model:>7} validate ÷ path: {ratio:.2f} of time, {cpu:.2f} of CPU time", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""A reference in partitions is replayed by the worker, a partition at a time, with the record of the dependencies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seatrial import Outcome, Reference, Trial, capture
+from seatrial.checks.engine import plan, run_case, verdict_of
+from seatrial.checks.golden.check import check as golden
+from seatrial.io.loading import load_file
+from seatrial.isolation.opening import open_replayer
+from seatrial.project import Project
+
+PIPELINE = """
+from seatrial import Dependency, Pipeline
+
+class Store:
+    def prices(self, ids):
+        return {i: int(i[2:]) / 7 for i in ids}
+
+def raw(frame):
+    return frame
+
+def features(frame, store):
+    return frame.assign(price=frame["id"].map(store.prices(list(frame["id"]))))
+
+def score(frame):
+    return frame[["id"]].assign(score=frame["amount"] * frame["price"])
+
+store = Dependency("store", url="memory://", connect=lambda _: Store())
+shop = Pipeline("shop", key="id", dependencies=[store], raw=raw, features=features, score=score)
+"""
+SKEW = 'frame["amount"] * frame["price"]', 'frame["amount"] * frame["price"] * (1 + (frame["id"] == "t-0321"))'
+
+
+def project(root: Path, text: str) -> Project:
+    root.mkdir()
+    (root / "pipeline.py").write_text(text)
+    (root / "pyproject.toml").write_text('[tool.seatrial]\npipeline = "pipeline.py:shop"\n')
+    return Project.find(root)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    root = tmp_path_factory.mktemp("parts")
+    amounts = np.random.default_rng(1).normal(size=900)
+    requests = pd.DataFrame({"id": [f"t-{n:04d}" for n in range(900)], "amount": amounts})
+    requests.to_parquet(root / "requests.parquet")
+    (root / "trained.py").write_text(PIPELINE)
+    shop = load_file(root / "trained.py").shop
+    return Reference.load(capture(shop, root / "requests.parquet", partitions=3).save(root / "reference"))
+
+
+@pytest.mark.parametrize(("text", "passes"), [(PIPELINE, True), (PIPELINE.replace(*SKEW), False)], ids=["as", "skew"])
+def test_a_worker_replays_partitions(reference: Reference, tmp_path: Path, text: str, passes: bool) -> None:
+    """What it gives is compared with all of them; the row of one partition that differs is named."""
+    with open_replayer(project(tmp_path / "project", text)) as opened:
+        pipeline = opened.pipeline()
+        opened.load(reference, {})
+        with Trial(pipeline, reference, replayer=opened) as trial:
+            cases = plan([golden], trial)
+            events = [event for check, case in cases for event in run_case(check, trial, case)]
+            verdict = verdict_of(events, trial, [case for _, case in cases])
+            assert trial.parity("features").rows_compared == 900
+    assert (verdict.outcome is Outcome.PASS) is passes
+    errors = [(f.stage, f.column, f.evidence["keys"]) for f in verdict.findings if f.evidence.get("mismatches")]
+    assert errors == ([] if passes else [("score", "score", ["t-0321"])])

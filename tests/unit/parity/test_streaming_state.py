@@ -1,0 +1,222 @@
+"""States of parts of a comparison: merged in whatever groups, and wherever they were made, they are that of all."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seatrial.parity.agreement.text import Text
+from seatrial.parity.columns import of_arrow
+from seatrial.parity.compare import compare
+from seatrial.parity.streaming import Comparison, Part, State, compare_datasets, dataset
+from seatrial.parity.streaming.hashing import hashes, ways
+from seatrial.parity.streaming.runner import InProcess
+from seatrial.parity.tolerance import Tolerance
+
+TOLERANCES = {"f": Tolerance(share=0.4), "t": Text("casefold")}
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("f", pa.float64()),
+        ("n", pa.int64()),
+        ("t", pa.string()),
+        ("c", pa.dictionary(pa.int32(), pa.string())),
+        ("l", pa.list_(pa.float64())),
+        ("s", pa.struct([("x", pa.float64()), ("y", pa.string())])),
+        ("at", pa.timestamp("us")),
+    ]
+)
+numbers = st.one_of(st.none(), st.sampled_from([0.0, 1.0, 1.5, 1e300, float("inf"), 1.0 + 1e-12]))
+words = st.one_of(st.none(), st.sampled_from(["a", "A", "b"]))
+row = st.tuples(
+    st.one_of(st.none(), st.integers(0, 25)), numbers, st.one_of(st.none(), st.integers(0, 3)), words, words,
+    st.one_of(st.none(), st.lists(numbers, max_size=3)),
+    st.one_of(st.none(), st.fixed_dictionaries({"x": numbers, "y": words})),
+    st.one_of(st.none(), st.datetimes(pd.Timestamp(2024, 1, 1), pd.Timestamp(2024, 1, 2))),
+)  # fmt: skip
+rows = st.lists(row, max_size=40)
+
+
+def table(cells: Sequence[Any]) -> pa.Table:
+    return pa.table([[c[n] for c in cells] for n in range(len(SCHEMA))], schema=SCHEMA)
+
+
+def parts_of(expected: pa.Table, actual: pa.Table, owners: Sequence[int]) -> Iterator[Part]:
+    """The rows of both, those of one key in one part."""
+    at = [
+        np.array([owners[(key or 0) % len(owners)] for key in side["id"].to_pylist()], int)
+        for side in (expected, actual)
+    ]
+    for owner in sorted(set(owners)):
+        e, a = (np.flatnonzero(side == owner) for side in at)
+        took = [side.take(pa.array(own)).combine_chunks() for side, own in ((expected, e), (actual, a))]
+        yield Part(*(t.to_batches()[0] if t.num_rows else pa.RecordBatch.from_pylist([], SCHEMA) for t in took), e, a)
+
+
+def merged(states: list[State], pick: Callable[[int], int], *, sent: bool) -> State:
+    """Merge neighbours, the next pair as ``pick`` chooses, until one is left."""
+    while len(states) > 1:
+        at = pick(len(states) - 1)
+        pair = [pickle.loads(pickle.dumps(state.trimmed())) if sent else state for state in states[at : at + 2]]
+        states[at : at + 2] = [pair[0].merge(pair[1])]
+    return states[0]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    expected=rows, changed=rows, same=st.booleans(), owners=st.lists(st.integers(0, 6), min_size=1, max_size=12),
+    data=st.data(),
+)  # fmt: skip
+def test_however_parts_are_made_and_merged(
+    expected: list[Any], changed: list[Any], same: bool, owners: list[int], data: st.DataObject,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    """In one after the other, in any tree, through other processes: always what the comparison in memory finds."""
+    folder = tmp_path_factory.mktemp("any")
+    was, now = table(expected), table([*expected, *changed][::-1] if same else changed)
+    pq.write_table(was, folder / "expected.parquet", row_group_size=5)
+    of = Comparison.of(
+        dataset(folder / "expected.parquet"), SCHEMA, key="id", tolerances=TOLERANCES, floors={"f": 0.1}, folder=folder
+    )
+    parts = list(parts_of(was, now, owners))
+    one = of.empty()
+    for part in parts:
+        one.add(part)
+    states = []
+    for part in parts:
+        states.append(of.empty())
+        states[-1].add(part)
+    tree = merged(
+        states or [of.empty()], lambda most: data.draw(st.integers(0, most - 1)), sent=data.draw(st.booleans())
+    )
+    frames = [side.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True) for side in (was, now)]
+    want = compare(*frames, key="id", tolerances=TOLERANCES, floors={"f": 0.1})
+    assert dataclasses.asdict(one.settled().parity) == dataclasses.asdict(want)
+    assert tree.settled() == one.settled()
+
+
+class Elsewhere:
+    """Runs parts as other processes would: sent there and back, in any order, now and then twice."""
+
+    def __init__(self) -> None:
+        self.parts = 0
+
+    def map(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> Iterator[Any]:
+        done, order = {}, np.random.default_rng(3)
+        for at in [*order.permutation(len(parts)), *order.permutation(len(parts))[::3]]:
+            done[at] = pickle.dumps(pickle.loads(pickle.dumps(work))(pickle.loads(pickle.dumps(parts[at]))))
+        self.parts += len(parts)
+        return (pickle.loads(done[at]) for at in range(len(parts)))
+
+
+def large(rows: int = 3_000) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "id": np.arange(rows),
+            "x": rng.random(rows),
+            "y": rng.random(rows).astype("float32"),
+            "c": pd.Categorical(rng.choice(list("abc"), rows)),
+            "l": [list(each) for each in rng.random((rows, 2))],
+        }
+    )
+
+
+def spoilt(frame: pd.DataFrame) -> pd.DataFrame:
+    """A few of each kind differ, in several ranges."""
+    every = frame["id"] % 211 == 3
+    frame["l"] = [[*cell[:1], cell[1] + n] if n % 313 == 5 else cell for n, cell in enumerate(frame["l"])]
+    frame["c"] = frame["c"].where(~every, "a").astype("category")
+    return frame.assign(x=lambda f: f["x"].mask(every, f["x"] * 1.5), y=lambda f: (f["y"] * 1.00001).astype("float32"))
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges and partitions of a few hundred rows, and a sample that is smaller than the tables."""
+    monkeypatch.setattr("seatrial.parity.streaming.tables.BATCH_ROWS", 150)
+    monkeypatch.setattr("seatrial.parity.streaming.tables.RANGE_BYTES", 20_000)
+    monkeypatch.setattr("seatrial.parity.streaming.partitions.PART_BYTES", 20_000)
+
+
+def pair(expected: pd.DataFrame, actual: pd.DataFrame, folder: Path, groups: tuple[int, int] = (170, 400)) -> Any:
+    for name, frame, group in zip(("expected", "actual"), (expected, actual), groups, strict=True):
+        pq.write_table(
+            pa.Table.from_pandas(frame, preserve_index=False), folder / f"{name}.parquet", row_group_size=group
+        )
+    return tuple(dataset(folder / f"{name}.parquet") for name in ("expected", "actual"))
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_what_is_found_does_not_depend_on_the_runner(shuffled: bool, tmp_path: Path, monkeypatch: Any) -> None:
+    """Row groups that begin elsewhere, categories, floats of both widths: to the last bit."""
+    monkeypatch.setattr("seatrial.parity.streaming.comparison.SAMPLE", 400)
+    actual = spoilt(large())
+    tables = pair(large(), actual.sample(frac=1, random_state=1) if shuffled else actual, tmp_path)
+    runner = Elsewhere()
+    here = compare_datasets(*tables, key="id", runner=InProcess())
+    assert compare_datasets(*tables, key="id", runner=runner) == here
+    assert runner.parts > 5
+    assert [c.column for c in here.parity.columns if not c.ok] == ["x", "y", "c", "l"]
+    assert here.parity.row_order_ok is not shuffled
+    assert here.sample < 400 < here.parity.rows_compared == 3_000
+
+
+def test_keys_that_part_where_a_range_begins(tmp_path: Path) -> None:
+    """Each range ascends, and the second begins with the last key of the first: two rows of one key."""
+    begin = pair(large(1_000), large(1_000), tmp_path)[0].ranges(large(1).columns)[1].start
+    frame = large(1_000).assign(id=lambda f: np.where(f["id"] == begin, begin - 1, f["id"]))
+    found = compare_datasets(*pair(frame, frame, tmp_path), key="id", runner=Elsewhere())
+    assert found.repeated == 1
+    assert found.parity.rows_compared == 999
+
+
+def test_a_range_is_told_by_the_files_alone(tmp_path: Path) -> None:
+    one, other = pair(large(1_000), large(1_000), tmp_path)
+    ranges = one.ranges(one.schema.names)
+    assert [*ranges[0], *ranges[1]] == list(range(ranges[1].stop))
+    assert sum(map(len, ranges)) == 1_000
+    assert {r.start % 170 for r in ranges} == {0}
+    for within in (*ranges, range(333, 801), range(0, 1), range(999, 1_000)):
+        cells = [cell for batch in other.batches(["id"], within) for cell in batch.column(0).to_pylist()]
+        assert cells == list(within)
+
+
+KEYS: dict[str, tuple[pa.Array, pa.Array]] = {
+    "text": (pa.array(["a", "b", None]), pa.array(["a", "b", None], pa.large_string())),
+    "categories": (pa.array(["a", "b", "a"]).dictionary_encode(), pa.array(["a", "b", "a"])),
+    "whole numbers": (pa.array([1, 2, 3], pa.int8()), pa.array([1, 2, 3], pa.uint64())),
+    "floats": (pa.array([1, 0, 3]), pa.array([1.0, -0.0, 3.0])),
+    "decimals": (pa.array([1, 2, 3]), pa.array([1, 2, 3], pa.decimal128(9, 2))),
+    "times": (pa.array([1, -2, 3], pa.timestamp("s")), pa.array([10**9, -2 * 10**9, 3 * 10**9], pa.timestamp("ns"))),
+    "zones": (pa.array([1, 2, 3], pa.timestamp("s", "UTC")), pa.array([1, 2, 3], pa.timestamp("s", "Asia/Tokyo"))),
+    "dates": (pa.array([1, 2, 3], pa.date32()), pa.array([d * 86_400_000 for d in (1, 2, 3)], pa.date64())),
+    "bytes": (pa.array([b"a", b"b", b"c"]), pa.array([b"a", b"b", b"c"], pa.large_binary())),
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_equal_keys_have_equal_hashes(kind: str) -> None:
+    """Whatever type holds them on either side: else rows that belong together come apart."""
+    sides = [pa.table({"id": cells}) for cells in KEYS[kind]]
+    how = ways([side.schema for side in sides], ["id"])
+    one, other = (hashes([of_arrow(side["id"])], how).tolist() for side in sides)
+    assert one == other
+    assert len(set(one)) == len(set(KEYS[kind][1].to_pylist()))
+
+
+def test_a_key_has_the_same_hash_in_every_process() -> None:
+    """Python's own hashes of text, bytes and times have another seed in each."""
+    cells = [pa.array([b"a"]), pa.array([1], pa.date32()), pa.array([1], pa.time32("s")), pa.array(["a"])]
+    found = [int(hashes([of_arrow(keys)], ["own"])[0]) for keys in cells]
+    assert found == [1418026878, 638171009, 777475680, 13950350934595563002]
