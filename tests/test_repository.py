@@ -26,7 +26,7 @@ HEAVY = {
 EXPECTATIONS = ("checks/gx/runner.py", "checks/gx/suites.py")
 PREFECT = (
     "capturing",
-    "cluster",
+    "dask/sending",
     "deployments/board",
     "deployments/checkout",
     "deployments/dispatch",

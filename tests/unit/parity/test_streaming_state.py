@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from seatrial.errors import UsageError
 from seatrial.parity.agreement.text import Text
 from seatrial.parity.columns import of_arrow
 from seatrial.parity.compare import compare
@@ -143,10 +144,8 @@ def spoilt(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges and partitions of a few hundred rows, and a sample that is smaller than the tables."""
+    """Batches that are smaller than ranges."""
     monkeypatch.setattr("seatrial.parity.streaming.tables.BATCH_ROWS", 150)
-    monkeypatch.setattr("seatrial.parity.streaming.tables.RANGE_BYTES", 20_000)
-    monkeypatch.setattr("seatrial.parity.streaming.partitions.PART_BYTES", 20_000)
 
 
 def pair(expected: pd.DataFrame, actual: pd.DataFrame, folder: Path, groups: tuple[int, int] = (170, 400)) -> Any:
@@ -164,26 +163,42 @@ def test_what_is_found_does_not_depend_on_the_runner(shuffled: bool, tmp_path: P
     actual = spoilt(large())
     tables = pair(large(), actual.sample(frac=1, random_state=1) if shuffled else actual, tmp_path)
     runner = Elsewhere()
-    here = compare_datasets(*tables, key="id", runner=InProcess())
-    assert compare_datasets(*tables, key="id", runner=runner) == here
+    here = compare_datasets(*tables, key="id", part_bytes=20_000, runner=InProcess())
+    assert compare_datasets(*tables, key="id", part_bytes=20_000, runner=runner) == here
     assert runner.parts > 5
     assert [c.column for c in here.parity.columns if not c.ok] == ["x", "y", "c", "l"]
     assert here.parity.row_order_ok is not shuffled
     assert here.sample < 400 < here.parity.rows_compared == 3_000
 
 
+@pytest.mark.parametrize("key", ["id", ["id", "x"]])
+def test_a_result_that_is_missing_is_no_smaller_table(key: Any, tmp_path: Path) -> None:
+    """Of a runner that forgets a part, and of a file that loses rows meanwhile: nothing is found."""
+
+    class Forgets(Elsewhere):
+        def map(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> Iterator[Any]:
+            return super().map(work, parts[:-1])
+
+    tables = pair(large(1_000), large(1_000), tmp_path)
+    with pytest.raises(ValueError, match="shorter"):
+        compare_datasets(*tables, key=key, part_bytes=20_000, runner=Forgets())
+    pair(large(900), large(900), tmp_path, (85, 200))
+    with pytest.raises((UsageError, pa.ArrowInvalid, IndexError)):
+        compare_datasets(*tables, key=key, part_bytes=20_000)
+
+
 def test_keys_that_part_where_a_range_begins(tmp_path: Path) -> None:
     """Each range ascends, and the second begins with the last key of the first: two rows of one key."""
-    begin = pair(large(1_000), large(1_000), tmp_path)[0].ranges(large(1).columns)[1].start
+    begin = pair(large(1_000), large(1_000), tmp_path)[0].ranges(large(1).columns, 20_000)[1].start
     frame = large(1_000).assign(id=lambda f: np.where(f["id"] == begin, begin - 1, f["id"]))
-    found = compare_datasets(*pair(frame, frame, tmp_path), key="id", runner=Elsewhere())
+    found = compare_datasets(*pair(frame, frame, tmp_path), key="id", part_bytes=20_000, runner=Elsewhere())
     assert found.repeated == 1
     assert found.parity.rows_compared == 999
 
 
 def test_a_range_is_told_by_the_files_alone(tmp_path: Path) -> None:
     one, other = pair(large(1_000), large(1_000), tmp_path)
-    ranges = one.ranges(one.schema.names)
+    ranges = one.ranges(one.schema.names, 20_000)
     assert [*ranges[0], *ranges[1]] == list(range(ranges[1].stop))
     assert sum(map(len, ranges)) == 1_000
     assert {r.start % 170 for r in ranges} == {0}
