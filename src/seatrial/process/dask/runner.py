@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from time import monotonic
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from seatrial.errors import TargetError
 from seatrial.process.dask.addresses import LOCAL
@@ -51,48 +53,49 @@ class DaskRunner:
         todo, sent = iter(parts), deque[Any]()
         try:
             while True:
-                with self._told():
-                    while len(sent) < UNDER_WAY * max(1, sum(self.client.nthreads().values())):
-                        try:
-                            part = next(todo)
-                        except StopIteration:
-                            break
-                        sent.append((self.submit or self._plain)(work, part))
+                with self._reached():
+                    room = UNDER_WAY * max(1, sum(self.client.nthreads().values())) - len(sent)
+                    sent.extend((self.submit or self._plain)(work, part) for part in islice(todo, max(0, room)))
                 if not sent:
                     return
-                found = self._result(sent[0])
+                yield self._result(sent[0])
                 sent.popleft()
-                yield found
         finally:
             with suppress(Exception):  # whatever ended this says more
                 self.client.cancel([*sent], force=True)
 
     def _plain(self, work: Callable[[T], S], part: T) -> Any:
-        return self.client.submit(work, part, pure=False, retries=0, key=None)
+        name = getattr(work, "__name__", type(work).__name__).strip("_")  # whose text has the paths of files
+        return self.client.submit(work, part, pure=False, retries=0, key=f"{name}-{uuid4().hex}")
 
     def _result(self, future: Any) -> Any:
         """Wait for a result as long as there is a worker to give it."""
         alone_since = None
         while True:
-            with self._told():
-                try:
-                    return future.result(timeout=_POLL_SECONDS)
-                except TimeoutError:
-                    if future.done():  # meanwhile, or with an error of this kind
-                        return future.result()
-                if self.client.nthreads():
-                    alone_since = None
-                    continue
-                alone_since = alone_since or monotonic()
-                if monotonic() - alone_since > ALONE_SECONDS:
-                    raise TargetError(
-                        f"The Dask cluster at {self.address} has had no worker for {ALONE_SECONDS:.0f} s, so that "
-                        "parts were not compared. See the logs of its workers; start one by 'dask worker ADDRESS'."
-                    )
+            with self._told(), suppress(TimeoutError):
+                return future.result(timeout=_POLL_SECONDS)
+            if future.done():  # meanwhile, or with an error of that kind
+                with self._told():
+                    return future.result()
+            with self._reached():
+                alone_since = None if self.client.nthreads() else alone_since or monotonic()
+            if alone_since is not None and monotonic() - alone_since > ALONE_SECONDS:
+                raise TargetError(
+                    f"The Dask cluster at {self.address} has had no worker for {ALONE_SECONDS:.0f} s, so that parts "
+                    "were not compared. See the logs of its workers; start one by 'dask worker ADDRESS'."
+                )
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Say of an error of talking to the scheduler that it is one."""
+        try:
+            yield
+        except (CancelledError, OSError) as error:
+            raise self._gone(error) from error
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Say of an error of the cluster that it is one."""
+        """Tell errors of the cluster from those of the work."""
         from distributed import KilledWorker
         from distributed.comm import CommClosedError
 
@@ -108,11 +111,14 @@ class DaskRunner:
                 f"A Dask worker does not find a file: {error}. The tables, and the folder of temporary files (TMPDIR), "
                 "must be where all workers find them under the same path."
             ) from error
-        except (CancelledError, CommClosedError, ConnectionError) as error:
-            raise TargetError(
-                f"The Dask scheduler at {self.address} is gone ({str(error).strip() or type(error).__name__}), so that "
-                "parts were not compared. Nothing was decided: run it again."
-            ) from error
+        except (CancelledError, CommClosedError) as error:
+            raise self._gone(error) from error
+
+    def _gone(self, error: BaseException) -> TargetError:
+        return TargetError(
+            f"The Dask scheduler at {self.address} is gone ({str(error).strip() or type(error).__name__}), so that "
+            "parts were not compared. Nothing was decided: run it again."
+        )
 
 
 @contextmanager
