@@ -73,10 +73,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """No process, socket or thread outlives the tests: the first fixture to begin is the last to end."""
+    """No process, socket, thread or store of MLflow outlives the tests: the first fixture to begin ends last."""
     mark, before = marked(), {thread.ident or 0 for thread in threading.enumerate()}
+    stores = [TESTS.parent / name for name in ("mlflow.db", "mlruns", "mlartifacts")]  # where no test named another
+    known = {path for path in stores if path.exists()}
     yield
-    found = left_behind(mark, before)
+    found = left_behind(mark, before) + [str(path) for path in stores if path.exists() and path not in known]
     assert not found, "left behind:\n" + "\n".join(found)
 
 

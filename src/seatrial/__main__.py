@@ -1,5 +1,5 @@
 """``python -m seatrial``."""
 
-from seatrial.cli import main
+from seatrial.cli import console
 
-main()
+console()

@@ -1,11 +1,13 @@
-"""Numbers and addresses as people read them: the one format of every message, report and table."""
+"""Numbers, addresses and names as people read them: the one format of every message, report and table."""
 
 from __future__ import annotations
 
 import math
 import re
+from hashlib import sha256
 from numbers import Integral, Real
 
+SLUG_LENGTH = 80
 _USER = re.compile(r"//[^/@]*@")
 _QUERY = re.compile(r"(://[^\s?'\"<>]+)\?[^\s'\"<>]*")  # a presigned address has its signature there
 
@@ -94,3 +96,16 @@ def without_user(text: str) -> str:
         'https://mlflow.example/api'
     """
     return _QUERY.sub(r"\1", _USER.sub("//", text))
+
+
+def slug(text: str) -> str:
+    """Return ``text`` in lowercase letters, digits and dashes, with a digest wherever that changed the text.
+
+    Example:
+        >>> slug("shop"), slug("Shop 1")
+        ('shop', 'shop-1-d4a69134')
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if plain == text and len(plain) <= SLUG_LENGTH:
+        return plain
+    return f"{plain[:SLUG_LENGTH]}-{sha256(text.encode()).hexdigest()[:8]}".lstrip("-")

@@ -67,8 +67,7 @@ class Project:
     loads a model may see, beside those of any program; ``registry`` is the scheme of the registry that 'seatrial
     reconcile' watches; ``trackers`` names where its verdicts are logged beside that; ``code`` declares the files that
     make path and service; ``head_hours`` is how long a signed head counts. ``tracking_uri``, ``python``, ``command``,
-    ``isolation``, ``readable``, ``engines``, ``local_evidence``, ``retention`` and ``scale`` are as set in
-    [tool.seatrial].
+    ``isolation``, ``readable``, ``engines``, ``cache``, ``local_evidence``, ``retention``, ``scale`` are as set there.
     """
 
     root: Path
@@ -91,6 +90,7 @@ class Project:
     code: tuple[str, ...] = ()
     head_hours: float = 24.0
     tracking_uri: str = ""
+    cache: str = "validate"
     local_evidence: LocalEvidenceSettings = field(default_factory=lambda: _defaults().local_evidence)
     retention: RetentionSettings = field(default_factory=lambda: _defaults().retention)
     scale: ScaleSettings = field(default_factory=lambda: _defaults().scale)
@@ -137,6 +137,7 @@ class Project:
             code=found.code,
             head_hours=found.head_hours,
             tracking_uri=found.tracking_uri,
+            cache=found.cache,
             local_evidence=found.local_evidence,
             retention=found.retention,
             scale=found.scale,
@@ -216,12 +217,17 @@ def is_own_store(address: str) -> bool:
 
 
 def _name_of(root: Path) -> str:
-    """Return what a project is called on shared servers: as pyproject.toml names it, else its folder."""
+    """Return what a project is called on shared servers: as pyproject.toml names it, else its folder.
+
+    As in the names of packages, ``-``, ``_``, ``.`` and capitals make no other name; whatever else cannot stand there
+    leaves a digest, or two projects would be taken for one.
+    """
+    from seatrial.formatting import slug
     from seatrial.policy.settings import read_toml
 
     project = read_toml(root / PYPROJECT, ProjectError).get("project")
     named = project.get("name") if isinstance(project, dict) else None
-    return re.sub(r"[^a-z0-9]+", "-", str(named or root.name).lower()).strip("-") or "project"
+    return slug(re.sub(r"[-_.]+", "-", str(named or root.name).lower()).strip("-")) or "project"
 
 
 def _settings(path: Path) -> dict[str, object] | None:

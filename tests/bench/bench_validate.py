@@ -36,7 +36,7 @@ from seatrial.process.running import free_port
 
 YARDSTICK = [sys.executable, "-c", "import prefect, great_expectations, mlflow, sklearn, pandas"]
 SEATRIAL = [sys.executable, "-m", "seatrial"]
-VALIDATE = [*SEATRIAL, "validate", "models:/payments/1", "--quiet"]
+VALIDATE = [*SEATRIAL, "validate", "models:/payments/1", "--quiet", "--no-cache"]
 JUDGE = [sys.executable, "-c", "import prefect, great_expectations, mlflow"]
 WORKER = [sys.executable, "-c", "import pandas, pyarrow, sqlalchemy, skops.io"]  # of the example; and a fresh one
 SAMPLE_SECONDS = 0.05

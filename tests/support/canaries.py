@@ -50,6 +50,16 @@ OTHERS = {  # named in the code, and no credential
     "UV_INDEX_URL": "given to uv alone; tests/unit/isolation/test_uv.py",
     "UV_EXTRA_INDEX_URL": "given to uv alone; tests/unit/isolation/test_uv.py",
 }
+SCRIPT = """
+import sys
+from seatrial.cli import main
+for words in sys.argv[1:]:
+    print(f"--- {words}", flush=True)
+    try:
+        main([*words.split(), "--debug"])
+    except SystemExit as end:
+        print(f"--- code {end.code}", flush=True)
+"""  # runs commands one after the other, with the traceback of what they raise
 
 
 def password(name: str) -> str:
@@ -102,7 +112,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         if path.is_file() and not path.is_symlink():
             read |= dict(_opened(str(path.relative_to(folder)), path.read_bytes()))
             if path.suffix == ".db":
-                read[f"{path.name} (rows)"] = _rows(path)
+                read[f"{path.relative_to(folder)} (rows)"] = _rows(path)
     return read
 
 

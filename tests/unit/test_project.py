@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def test_folders_can_be_named(root):
     assert (project.expectations, project.flows, str(project.state)) == (root / "rules", root / "f", "/var/s")
     with pytest.raises(PolicyError, match="There is no policy at"):
         project.policy(project.pipeline())
+
+
+def test_projects_of_different_names_are_called_differently(tmp_path):
+    """On shared servers; what packages take for one name is one."""
+    called = {}
+    for name in ("shop", "My_Shop.2", "my-shop-2", "Shop 1", "shop+1", "магазин", "店"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "pyproject.toml").write_text('[tool.seatrial]\npipeline = "a.py:b"\n', encoding="utf-8")
+        called[name] = Project.find(folder).name
+    assert (called["shop"], called.pop("My_Shop.2"), called["my-shop-2"]) == ("shop", "my-shop-2", "my-shop-2")
+    assert len(set(called.values())) == len(called)
+    assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name in called.values())
 
 
 def test_no_project_says_how_to_make_one(tmp_path):

@@ -28,6 +28,9 @@ class Check:
             once.
         explains: whether its errors at a stage explain those of other checks there, and are told before them.
         alone: whether it measures time under load: of such checks, one validation at a time runs on a machine.
+        reusable: whether its result on a stage, or on the path, follows from the version, its reference, code, policy
+            and environments alone: then that of an earlier, identical run may be used. On a service it never does.
+        compares: whether it compares with the champion's model.
 
     Example:
         >>> def run(trial, stage):
@@ -45,6 +48,8 @@ class Check:
     prepare: Callable[[Trial], None] = lambda _: None
     explains: bool = False
     alone: bool = False
+    reusable: bool = False
+    compares: bool = False
 
     def cases(self, trial: Trial) -> tuple[Case, ...]:
         """Return the cases of this check in the trial."""

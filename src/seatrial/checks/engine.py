@@ -30,6 +30,21 @@ def plan(checks: Iterable[Check], trial: Trial) -> list[tuple[Check, Case]]:
     return [(check, case) for check in checks for case in check.cases(trial)]
 
 
+def side_by_side(cases: Sequence[Case]) -> list[Case]:
+    """Return cases in the order in which they begin where a few run at once.
+
+    The first of the invariants leads: it has the worker ask all stages together. The others of them wait for that, and
+    come last, so that the judge compares meanwhile.
+
+    Example:
+        >>> cases = [Case(check, stage) for check in ("golden", "invariants") for stage in ("raw", "score")]
+        >>> [str(case) for case in side_by_side(cases)]
+        ['raw · invariants', 'raw · golden', 'score · golden', 'score · invariants']
+    """
+    invariants = [case for case in cases if case.check == "invariants"]
+    return [*invariants[:1], *(case for case in cases if case not in invariants), *invariants[1:]]
+
+
 def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
     """Run one case and return its events. A check that crashes yields a ``NotEvaluated`` event, never a pass."""
     if check.alone and (reason := machine_refused(trial)):

@@ -151,4 +151,4 @@ def _in_container(trial: Trial) -> bool:
     return trial.service is None and service is not None and runs_elsewhere(service)
 
 
-check = Check(NAME, run=run, stages=stages, order=60)
+check = Check(NAME, run=run, stages=stages, order=60, reusable=True)

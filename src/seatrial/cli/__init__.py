@@ -3,6 +3,8 @@
 import sys
 from typing import NoReturn
 
+from seatrial.process.ending import end_process
+
 OLDEST = (3, 11)  # Python of the commands; capture and the worker run on 3.10 too
 
 
@@ -21,6 +23,18 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _refuse(f"The commands need the package '{error.name}', which is not installed. Run: pip install seatrial")
     run(arguments)
+
+
+def console() -> NoReturn:
+    """Run the command of this process's arguments, and end the process."""
+    code = 0
+    try:
+        main()
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            raise
+        code = error.code or 0
+    end_process(code)
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from seatrial.cache import ASKED, asked
 from seatrial.cli.fleet.reconciling import LinePerVersion, catch_up
 from seatrial.cli.preflight import before
 from seatrial.cli.preflight.sketch import Sketch
@@ -36,6 +37,7 @@ def validate(
     seed: int = 0,
     sinks: Sequence[str] = (),
     quiet: bool = False,
+    cache: bool | None = None,
     flow: str = "validate",
 ) -> Verdict:
     """Run the project's validate or stress flow on one version, show the verdict and return it.
@@ -47,6 +49,7 @@ def validate(
         seed: random seed.
         sinks: files to write besides those in the project's state, each as ``NAME=FILE``.
         quiet: print only the one-line verdict.
+        cache: use results of earlier, identical runs; as the project's settings say by default.
         flow: ``validate`` or ``stress``.
 
     Raises:
@@ -69,7 +72,9 @@ def validate(
     if on_github():
         written = github_sinks(written, lambda stage: _place(project, sketch, stage))
     _warn_outdated(project)
-    with progress_shown(quiet=quiet) as shown, prefect_server(project) as wait:
+    reused = flow == "validate" and (project.cache != "never" if cache is None else cache)
+    files = [Path(each.partition("=")[2]).absolute() for each in sinks]
+    with asked(reused, files), progress_shown(quiet=quiet) as shown, prefect_server(project) as wait:
         parameters = {"model_uri": model_uri, "seed": seed, **parameters}
         return run_and_show(project, parameters, wait, sinks=shown, written=written, quiet=quiet, flow=flow)
 
@@ -86,7 +91,7 @@ def run_and_show(
 ) -> Verdict:
     """Run the flow while its server starts, show the verdict and return it; see :func:`validate`."""
     from seatrial.isolation.prestart import prestarted
-    from seatrial.orchestration.runner import run_flow
+    from seatrial.orchestration.runner import JUDGED_WITH, NEEDED_LATER, run_flow
     from seatrial.sinks.console import show
     from seatrial.sinks.files import REPORT
     from seatrial.sinks.links import links_text
@@ -94,8 +99,10 @@ def run_and_show(
     out = Console()
     recorder = _verdict_recorder()
     parameters = {**parameters, "project": str(project.root)}
-    with prestarted(project) as check:  # its process imports what is heavy while the server and this process do
-        run_flow(project, flow, parameters, partial(wait, check), [recorder, *written, *sinks])
+    known = _known_ahead(project, parameters)
+    judges = (name for name in NEEDED_LATER if known is None or name != JUDGED_WITH or not known())
+    with prestarted(project, known) as check:  # it imports what is heavy while the server and this process do
+        run_flow(project, flow, parameters, partial(wait, check, judges), [recorder, *written, *sinks])
     verdict: Verdict | None = recorder.recorded
     if verdict is None:
         raise SeatrialError(
@@ -198,6 +205,16 @@ def capture(
         run_flow(project, "capture", parameters, wait, shown)
     if not quiet:
         Console().print(f"The reference of {model_uri} is stored with its model.", markup=False, highlight=False)
+
+
+def _known_ahead(project: Project, parameters: Mapping[str, Any]) -> Callable[[], bool] | None:
+    """Return what tells whether earlier runs may have all results, while it is read; None where none is used."""
+    from seatrial.cache.ahead import read_ahead
+
+    said = ASKED.get()
+    if said is None or not said.reused or parameters.get("target"):
+        return None
+    return read_ahead(project, said.written)
 
 
 def _place(project: Project, sketch: Sketch, stage: str | None) -> tuple[str, int | None]:

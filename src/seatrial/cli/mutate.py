@@ -10,6 +10,7 @@ from rich.console import Console
 
 from seatrial import registry
 from seatrial.errors import ProjectError, RegistryError, UsageError
+from seatrial.formatting import slug
 from seatrial.io.files import atomic_write
 from seatrial.isolation.environment import hidden_variable
 from seatrial.isolation.opening import open_replayer
@@ -20,7 +21,6 @@ from seatrial.mutation.results import MutationReport
 from seatrial.mutation.run import KINDS, run_mutation_test
 from seatrial.project import MODEL_PYTHON, Project
 from seatrial.registry import Fetched
-from seatrial.sinks.files import slug
 
 
 def mutate(

@@ -24,6 +24,7 @@ def validate(
     fixture: str | None = None,
     target: str | None = None,
     sink: Sinks = None,
+    cache: bool | None = None,
     project: Path = Path(),
     seed: int = 0,
     quiet: Flag = False,
@@ -43,6 +44,8 @@ def validate(
             pipeline's own; headers, verify and cert are those of Service(...). The validation is partial.
         sink: also write the verdict to a file, as NAME=FILE, for example junit=junit.xml (names: seatrial plugins); may
             be repeated.
+        cache: use passes of earlier runs whose code, model, reference, policy and environments were the same; the
+            output names the run. By default as 'cache' of [tool.seatrial] says; services are always tested.
         project: project directory.
         seed: random seed.
         quiet: print only the one-line verdict.
@@ -58,7 +61,7 @@ def validate(
         from seatrial.cli.fixtures import predicted_reference  # slow to import
 
         chosen["reference"] = str(predicted_reference(project, fixture))
-    verdict = command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet)
+    verdict = command(project, model_uri, chosen=chosen, seed=seed, sinks=sink or [], quiet=quiet, cache=cache)
     return verdict.exit_code
 
 

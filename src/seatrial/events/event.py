@@ -105,6 +105,7 @@ class Evaluated:
         compared: the number of comparisons; a case with none does not pass, and makes the run inconclusive.
         seconds: the time it took.
         cached: whether the result of an earlier, identical run was used.
+        run: that earlier run: when it ended, and its id; empty otherwise.
 
     Example:
         >>> Evaluated("golden", "features", compared=5000).cached
@@ -116,6 +117,7 @@ class Evaluated:
     compared: int
     seconds: float = 0.0
     cached: bool = False
+    run: str = ""
 
 
 @dataclass(frozen=True)

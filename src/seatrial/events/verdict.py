@@ -155,6 +155,8 @@ class Verdict:
             if self.not_evaluated:  # of checks that the policy calls optional
                 lacking = ", ".join(dict.fromkeys(n.check for n in self.not_evaluated))
                 told += f"; not evaluated, as the policy allows: {lacking}"
+            if cached := sum(e.cached for e in self.evaluated):
+                told += f"; {cached:,} cached"
             return f"pass: {plural(len(self.evaluated), 'case')}, {plural(compared, 'comparison')}{told}"
         reasons = [n.reason for n in sorted(self.not_evaluated, key=lambda n: not n.crashed)]
         return f"{self.outcome.value}: {reasons[0] if reasons else 'Nothing was compared.'}"

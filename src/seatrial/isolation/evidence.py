@@ -7,13 +7,15 @@ import json
 from seatrial.events import Attachment
 from seatrial.isolation.replayer import RemoteReplayer
 
+WORKER = "worker.json"  # a file of the results
+
 
 def worker_record(replayer: RemoteReplayer) -> Attachment:
     """Return a file that says where the stages ran, and what kept them apart."""
     launch = replayer.launch
     where = {"isolation": launch.isolation, "python": launch.python, "command": list(launch.command)}
     content = {**where, "limits": dict(launch.limits), "environment": replayer.environment()}
-    return Attachment("run", None, "worker.json", json.dumps(content, indent=1).encode() + b"\n")
+    return Attachment("run", None, WORKER, json.dumps(content, indent=1).encode() + b"\n")
 
 
 def printed(replayer: RemoteReplayer, most_bytes: int = 16_384) -> str:

@@ -34,6 +34,7 @@ LOGS = 20  # of the last workers and of their services, each
 LOG_BYTES = 16 * MEBIBYTE
 END_SECONDS = 15.0  # for the guard to end everything
 SEND_SECONDS = 30  # for the process to take what is sent to it
+NICE = 5  # of a process beside the trial's own worker, which everything waits for
 GRACE_SECONDS = 5.0  # for a command such as a container's engine to end what it started
 START = "import sys; sys.path[:] = filter(None, sys.path); from seatrial.worker.main import main; main(sys.argv[1])"
 
@@ -78,7 +79,7 @@ class Process:
         settings = {
             "log": str(self.log), "log_bytes": launch.limits.get("log_bytes", LOG_BYTES),
             "grace_seconds": GRACE_SECONDS if launch.command else 0,
-            "stdio": remote.fileno(), **self.sandbox.limits,
+            "nice": 0 if hash_seed is None else NICE, "stdio": remote.fileno(), **self.sandbox.limits,
         }  # fmt: skip
         own = {"PYTHONPATH": search_path(self.folders.site, own=launch.own)}
         own |= {} if hash_seed is None else {"PYTHONHASHSEED": str(hash_seed)}

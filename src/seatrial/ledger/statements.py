@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from seatrial.events import Outcome
 from seatrial.ledger import schema
@@ -61,6 +61,9 @@ class Statements(Transactions):
     def due_heads(self, left_seconds: float, most: int, subject: str = "") -> list[Due]:
         """Return the versions whose head is behind their newest statement, or has less than ``left_seconds`` left.
 
+        Those without a head that counts come first, the latest statement before others, then those whose head has the
+        least time left: where there are more than ``most``, none waits until it is too late.
+
         Args:
             left_seconds: a head that is fresh for longer is not due.
             most: of them.
@@ -77,8 +80,9 @@ class Statements(Transactions):
         due = due.outerjoin(head, head.c.subject == _statement.c.subject)
         with self._reading() as connection:
             soon = self._now(connection) + left_seconds
-            late = or_(head.c.subject.is_(None), head.c.number < _statement.c.number, head.c.expires_at < soon)
-            rows = connection.execute(due.where(late).order_by(_statement.c.number, _statement.c.subject).limit(most))
+            behind = or_(head.c.subject.is_(None), head.c.number < _statement.c.number)
+            order = (case((behind, 0.0), else_=head.c.expires_at), _statement.c.number.desc())
+            rows = connection.execute(due.where(or_(behind, head.c.expires_at < soon)).order_by(*order).limit(most))
             return [Due(_version(row), row.number, row.digest) for row in rows]
 
     def record_head(self, subject: str, number: int, expires_at: float) -> None:

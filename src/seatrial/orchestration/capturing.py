@@ -9,11 +9,11 @@ from prefect.artifacts import create_markdown_artifact
 
 from seatrial import registry
 from seatrial.errors import IsolationError
+from seatrial.formatting import slug
 from seatrial.io.tables.read import read_table
 from seatrial.isolation.opening import open_replayer
 from seatrial.project import Project
 from seatrial.reference.snapshot import Reference
-from seatrial.sinks.files import slug
 
 
 def resolve_for_capture(uri: str) -> registry.Version:

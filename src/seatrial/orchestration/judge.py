@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from seatrial import checks
@@ -128,6 +128,7 @@ class Judge:
         champion_contract: ChampionContract | None = None,
         live: Sequence[str] = (),
         only: Sequence[str] | None = None, skip: Sequence[str] = (), target: str | None = None, seed: int = 0,
+        known: Collection[str] = (),
     ) -> str | None:  # fmt: skip
         """Load the version, and return None, or why it could not be: it raised, ended, or broke a limit.
 
@@ -141,6 +142,7 @@ class Judge:
             skip: checks to leave out.
             target: the address of a service that runs already, in the place of the pipeline's.
             seed: of every random choice.
+            known: checks of which no case will run: nothing is started for them.
 
         Raises:
             ReferenceInvalid: it does not match the pipeline.
@@ -163,7 +165,7 @@ class Judge:
             replayer=replayer,
             sandbox=replayer.process.sandbox,
         )  # fmt: skip
-        for check in chosen:
+        for check in (check for check in chosen if check.name not in known):
             check.prepare(trial)
         try:
             replayer.load(reference, models)
@@ -188,8 +190,7 @@ class Judge:
         assert self._trial is not None
         self._current.on_progress = on_progress
         events = run_case(self._cases[case], self._trial, case)
-        reason = self.replayer.broken
-        if reason:
+        if reason := self.replayer.broken:
             self.local.keep(Log("run", None, printed(self.replayer)))
         if reason and not any(isinstance(e, NotEvaluated) and e.crashed for e in events):
             return [NotEvaluated(case.check, case.stage, reason, crashed=True)]  # taken for something else

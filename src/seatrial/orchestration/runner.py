@@ -11,9 +11,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from seatrial.checks.gx.importing import great_expectations
 from seatrial.errors import EXIT_INCONCLUSIVE, TargetError
 from seatrial.io.loading import ALLOCATIONS
 from seatrial.orchestration.flow_files import load_flow
@@ -30,7 +31,11 @@ ANSWER_SECONDS = 10.0  # of a server that somebody else runs, and may be startin
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 5.0
 LOG = "prefect-server.log"  # below the project's state
-NEEDED_LATER = ("mlflow", "great_expectations")  # slow to import
+JUDGED_WITH = "great_expectations"
+SLOW: Mapping[str, Callable[[], object]] = {  # imports
+    "mlflow": partial(importlib.import_module, "mlflow"), JUDGED_WITH: great_expectations,
+}  # fmt: skip
+NEEDED_LATER = tuple(SLOW)
 UNREACHED = "Failed to reach API"  # how Prefect's client begins what it says of a server that is not there
 INTERRUPTED = "seatrial: Interrupted. No verdict was written."
 _TEMPORARY: set[str] = set()  # the API addresses of servers that this process started
@@ -46,7 +51,8 @@ def prefect_server(project: Project) -> Iterator[Callable[..., str]]:
     """Start the project's Prefect server unless ``PREFECT_API_URL`` names one; end it when the block ends.
 
     The server starts while the caller goes on to import what is heavy; call the yielded function to wait until it
-    answers and to learn its API address; it takes a function that is called again and again meanwhile, and may raise.
+    answers and to learn its API address; it takes a function that is called again and again meanwhile, and may raise,
+    and the modules to import meanwhile.
     ``PREFECT_API_URL`` is set at once, since Prefect reads it on import.
 
     Raises:
@@ -77,7 +83,7 @@ def is_temporary(url: str) -> bool:
     return url in _TEMPORARY
 
 
-def _answering(url: str, meanwhile: Callable[[], None] = lambda: None) -> str:
+def _answering(url: str, meanwhile: Callable[[], None] = lambda: None, needed: Iterable[str] = ()) -> str:  # noqa: ARG001
     """Return the address of a server that somebody else runs, once something listens there."""
     until = time.monotonic() + ANSWER_SECONDS
     while why := unreachable(url):
@@ -89,9 +95,12 @@ def _answering(url: str, meanwhile: Callable[[], None] = lambda: None) -> str:
     return url
 
 
-def _wait(server: Running, url: str, started: Callable[[], None], meanwhile: Callable[[], None] = lambda: None) -> str:
-    """Wait until the server answers; import meanwhile what most flows import after that. Then call ``started``."""
-    until, ahead = time.monotonic() + START_SECONDS, iter(NEEDED_LATER)
+def _wait(
+    server: Running, url: str, started: Callable[[], None], meanwhile: Callable[[], None] = lambda: None,
+    needed: Iterable[str] = NEEDED_LATER,
+) -> str:  # fmt: skip
+    """Wait until the server answers; import meanwhile what the flow imports after that. Then call ``started``."""
+    until, ahead = time.monotonic() + START_SECONDS, iter(needed)
     while time.monotonic() < until:
         meanwhile()
         if end := server.ended():
@@ -103,7 +112,7 @@ def _wait(server: Running, url: str, started: Callable[[], None], meanwhile: Cal
                     return url
         except (urllib.error.URLError, OSError):
             if (module := next(ahead, None)) is not None:
-                importlib.import_module(module)
+                SLOW[module]()
             else:
                 time.sleep(POLL_SECONDS)
     raise TargetError(f"The project's Prefect server did not answer within {START_SECONDS:.0f} s. {server.tail()}")

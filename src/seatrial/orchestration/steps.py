@@ -7,6 +7,7 @@ shows the steps; what a step does is in the library.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ from seatrial.orchestration.deployments import board
 from seatrial.orchestration.deployments.prune import prune, prune_runs
 from seatrial.orchestration.own_files import outdated_flows
 from seatrial.orchestration.reconciliation import Reconciliation, open_reconciliation, tagged
+from seatrial.orchestration.runner import is_temporary
 from seatrial.orchestration.tasks import counted, redact_logs, wait_for
 from seatrial.orchestration.validation import Validation, open_validation
 from seatrial.policy.service import promotion
@@ -49,9 +51,9 @@ def open_project(directory: str) -> Project:
     Raises:
         ProjectError: there is no project at the directory or above it, or its settings cannot be used.
     """
+    redact_logs()
     project = Project.find(directory)
     project.activate()
-    redact_logs()
     if warning := outdated_flows(project):
         get_run_logger().warning(warning)
     return project
@@ -163,7 +165,12 @@ def apply_effects(run: Reconciliation) -> None:
 
 
 def show_status(run: Reconciliation) -> None:
-    """Renew the artifact that shows where every version stands; that it could not be is a line of the log."""
+    """Renew the artifact that shows where every version stands; that it could not be is a line of the log.
+
+    There is none on a server that ends with this command: nobody could open it, and every version would be read for it.
+    """
+    if is_temporary(os.environ.get("PREFECT_API_URL", "")):
+        return
     try:
         board.renew(run.project, run.ledger)
     except SeatrialError as error:

@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Outcome, Severity, Verdict
-from seatrial.formatting import plural, seconds
+from seatrial.formatting import plural, seconds, slug, without_user
 from seatrial.orchestration.runner import is_temporary
 from seatrial.sinks.base import LISTENERS
-from seatrial.sinks.files import slug
 from seatrial.sinks.links import Link, links_markdown, links_text
 from seatrial.sinks.markdown import findings_markdown, findings_rows, headline, show_command
 from seatrial.sinks.secrets import without_secrets
@@ -20,7 +19,7 @@ from seatrial.sinks.text import neutral
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from seatrial.orchestration.judge import Judge
+    from seatrial.orchestration.results.earlier import Earlier
 
 LOGGED = 20  # findings of a verdict that are logged; the page shows all of them
 LEVELS = {Severity.ERROR: logging.ERROR, Severity.WARNING: logging.WARNING, Severity.INFO: logging.INFO}
@@ -60,14 +59,15 @@ def wait_for(futures: Sequence[Any]) -> None:
             pass
 
 
-def case_state(case: Case, judge: Judge, events: list[Event]) -> State[Any]:
+def case_state(case: Case, earlier: Earlier, events: list[Event]) -> State[Any]:
     """Run one case, pass its events on to the listeners, and return the state its task ends in.
 
-    The state is Failed where the case has an error finding or was not evaluated.
+    The state is Failed where the case has an error finding or was not evaluated, and named Cached where an earlier run
+    has its result.
 
     Args:
         case: one of those planned.
-        judge: of the version. Where its worker ended or exceeded a limit, the case is not evaluated.
+        earlier: runs it, unless it has its result. Where the worker ended or broke a limit, it is not evaluated.
         events: of all cases so far; those of this one are appended.
     """
     from prefect import get_run_logger
@@ -78,7 +78,7 @@ def case_state(case: Case, judge: Judge, events: list[Event]) -> State[Any]:
         listener.started(str(case))
     log = get_run_logger()
     log.info("%s: started", case)
-    new = judge.run(case, _progress_bar(case))
+    new = earlier.run(case, _progress_bar(case))
     with _EVENTS_LOCK:
         events.extend(new)
         for listener in LISTENERS.get():
@@ -89,13 +89,16 @@ def case_state(case: Case, judge: Judge, events: list[Event]) -> State[Any]:
         log.log(logging.INFO if finding.downstream else LEVELS[finding.severity], "%s", _told(finding))
     log.info("%s: %s", case, _ended(new))
     if any(not f.downstream for f in findings):
-        key = slug(f"{judge.pipeline.name}-{case.stage or 'path'}-{case.check}")
+        key = slug(f"{earlier.pipeline}-{case.stage or 'path'}-{case.check}")
         create_markdown_artifact(key=key, markdown=findings_markdown(findings), description=str(case))
     if errors := [f for f in findings if f.severity is Severity.ERROR]:
         return Failed(message=f"{counted(len(errors), 'finding')}: {errors[0].message}")
     if not_evaluated := [e for e in new if isinstance(e, NotEvaluated)]:
         return Failed(message=f"not evaluated: {not_evaluated[0].reason}")
-    return Completed(message=f"passed with {counted(len(findings), 'remark')}" if findings else "passed")
+    passed = f"passed with {counted(len(findings), 'remark')}" if findings else "passed"
+    if runs := _runs(new):
+        return Completed(name="Cached", message=f"{passed}: {runs}")
+    return Completed(message=passed)
 
 
 def counted(number: int, noun: str) -> str:
@@ -121,9 +124,15 @@ def _ended(events: Sequence[Event]) -> str:
         return neutral(f"not evaluated: {not_evaluated[0].reason}")
     ends = [e for e in events if isinstance(e, Evaluated)]
     findings = sum(isinstance(e, Finding) for e in events)
-    took = seconds(sum(e.seconds for e in ends))
+    took = _runs(events) or seconds(sum(e.seconds for e in ends))
     found = plural(findings, "finding") if findings else "passed"
     return f"{found}, {plural(sum(e.compared for e in ends), 'comparison')}, {took}"
+
+
+def _runs(events: Sequence[Event]) -> str:
+    """Return which earlier run a result is of; empty where it is of this one."""
+    runs = dict.fromkeys(e.run for e in events if isinstance(e, Evaluated) and e.cached)
+    return f"cached from the run of {', '.join(runs)}" if runs else ""
 
 
 def _progress_bar(case: Case) -> Callable[[int, int, str], None]:
@@ -145,13 +154,13 @@ def _progress_bar(case: Case) -> Callable[[int, int, str], None]:
 
 
 def flow_page() -> str:
-    """Return the address of this flow run's page; empty where its server has none, or ends with the command."""
+    """Return the address of this flow run's page, without who may see it; empty where there is none that lasts."""
     from prefect.runtime import flow_run
     from prefect.settings import PREFECT_API_URL
     from prefect.utilities.urls import url_for
 
     api = PREFECT_API_URL.value()
-    return "" if not api or is_temporary(api) else url_for("flow-run", flow_run.id) or ""
+    return "" if not api or is_temporary(api) else without_user(url_for("flow-run", flow_run.id) or "")
 
 
 def verdict_state(

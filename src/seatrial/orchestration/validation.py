@@ -9,22 +9,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
-from seatrial.errors import Interrupted, SeatrialError, UsageError
+from seatrial.checks.engine import side_by_side
+from seatrial.errors import Interrupted, SeatrialError
 from seatrial.events import Case, Event, Outcome, Verdict
 from seatrial.io.files import full_disk, workplace
 from seatrial.isolation.evidence import worker_record
 from seatrial.orchestration.deployments.notify import tell_change
 from seatrial.orchestration.judge import Judge, judging
+from seatrial.orchestration.results.earlier import Earlier
+from seatrial.orchestration.results.local import keep_local
+from seatrial.orchestration.results.recalled import Recalled
 from seatrial.orchestration.tasks import FLOW_RUN, case_state, counted, flow_page, verdict_state
 from seatrial.pipeline import SERVICE
-from seatrial.project import MEBIBYTE, Project
+from seatrial.project import Project
 from seatrial.promotion.code import Code, read_code, with_service
 from seatrial.promotion.commit import commit_verdict
 from seatrial.reference.provenance import provenance_findings
@@ -33,8 +37,6 @@ from seatrial.registry.pages import pages
 from seatrial.sinks.base import LISTENERS
 from seatrial.sinks.files import new_directory, write_results
 from seatrial.sinks.links import Link
-from seatrial.sinks.local.store import write_local
-from seatrial.sinks.retention import Retention
 
 Kind = Literal["validate", "stress"]
 STRESS_CHECKS = ("load", "resilience")
@@ -53,10 +55,10 @@ class Validation:
     def __init__(
         self, project: Project, judge: Judge, folder: Path, kind: Kind, options: dict[str, Any], code: Code
     ) -> None:
-        self._code = code
-        self.project, self.cases = project, list[Case]()
+        self.project, self._code, self.cases = project, code, list[Case]()
         self.events: list[Event] = []
         self._judge, self._folder, self._kind = judge, folder, kind
+        self._earlier, self._summing = Earlier(project, judge), cast(Judge | Recalled, judge)
         self._complete = not any(options[name] for name in LEAVING_OUT)
         self._in_process, self._reference = options.pop("in_process"), options.pop("reference")
         self._options, self._start = options, time.perf_counter()
@@ -78,8 +80,8 @@ class Validation:
 
     @property
     def concurrent_cases(self) -> list[Case]:
-        """The cases that can run side by side; what takes longest comes first."""
-        return sorted((c for c in self.cases if not uses_service(c)), key=lambda case: case.check != "invariants")
+        """The cases that can run side by side, in the order in which they begin."""
+        return side_by_side([case for case in self.cases if not uses_service(case)])
 
     @property
     def service_cases(self) -> list[Case]:
@@ -94,8 +96,15 @@ class Validation:
             self.events += provenance_findings(self._fetched.reference)
 
     def load(self) -> State[Any]:
-        """Load the model in its process, with the champion and its contract; Failed where it cannot be loaded."""
-        judge, fetched = self._judge, self.fetched
+        """Load the model, its champion and the contract, unless earlier runs have all results; Failed if it fails."""
+        judge, fetched, earlier = self._judge, self.fetched, self._earlier
+        if self._kind == "validate":
+            get_run_logger().info(earlier.look(fetched, self._options))
+        if earlier.whole(self._left_out):
+            recalled = self._summing = earlier.recalled(fetched.reference, self._options["seed"])
+            self._code = with_service(self.project, self._code, recalled.plan.service or None)
+            self.events.append(recalled.record)
+            return Completed(message=f"{counted(len(earlier.found), 'case')} of earlier runs; nothing was loaded")
         if reason := judge.open(fetched.model):
             return Failed(message=reason)
         service = judge.pipeline.service
@@ -106,22 +115,15 @@ class Validation:
         if service and self._kind == "validate":
             beside = fetched.model.parent / "champion-reference"
             contract = registry.champion_contract(fetched.version, judge.policy.promote or registry.VALIDATED, beside)
-        options = {**self._options, "champion": self._champion(), "champion_contract": contract}
+        champion = registry.champion_model(fetched, judge.policy.promote or "") if judge.compares else None
+        earlier.compared_with(champion if judge.compares_quality else None)
+        options = {**self._options, "champion": champion, "champion_contract": contract, "known": earlier.answered()}
         if self._kind == "stress":
             options["only"] = options["only"] or list(STRESS_CHECKS)
-        if reason := self._judge.load(fetched.model, fetched.reference, **options):
+        if reason := judge.load(fetched.model, fetched.reference, **options):
             return Failed(message=reason)
         self.events.append(worker_record(judge.replayer))
-        return Completed(message=counted(len(self._judge.planned), "case"))
-
-    def _champion(self) -> Path | None:
-        """Download the champion's model where the policy compares with it, unless it is this very version."""
-        version, judge = self.fetched.version, self._judge
-        alias = judge.policy.promote if judge.compares else None
-        champion = registry.with_alias(version.scheme, version.name, alias) if alias else None
-        if champion is None or champion.number == version.number:
-            return None
-        return registry.of(champion.uri).fetch(champion, self.fetched.model.parent / "champion")
+        return Completed(message=counted(len(judge.planned), "case"))
 
     def plan(self, loaded: State[Any]) -> None:
         """Plan the cases. A model that could not be loaded has none, and gets the verdict `error`.
@@ -130,7 +132,7 @@ class Validation:
             Exception: whatever else stopped the loading, such as a reference that does not fit the pipeline.
         """
         loaded.result(raise_on_failure=self._judge.broken is None)
-        self.cases = [c for c in self._judge.planned if not (self._in_process and uses_service(c))]
+        self.cases = [c for c in self._summing.planned if not self._left_out(c)]
         for reason in self._judge.not_run if self._kind == "stress" else ():
             get_run_logger().warning("Not run: %s", reason)
         for listener in LISTENERS.get():
@@ -138,7 +140,10 @@ class Validation:
 
     def run(self, case: Case) -> State[Any]:
         """Run one case; Failed where it has an error finding or was not evaluated."""
-        return case_state(case, self._judge, self.events)
+        return case_state(case, self._earlier, self.events)
+
+    def _left_out(self, case: Case) -> bool:
+        return self._in_process and uses_service(case)
 
     def sum_up(self) -> None:
         """Sum the events up to the verdict, in the order of the cases, whichever thread was first.
@@ -153,7 +158,7 @@ class Validation:
         self.events.sort(key=lambda event: place.get((event.check, event.stage), len(place)))
         seconds = time.perf_counter() - self._start
         subject = replace(self.fetched.subject, code_digest=self._code.digest)
-        self._verdict = self._judge.verdict(self.events, self.cases, subject=subject, seconds=seconds)
+        self._verdict = self._summing.verdict(self.events, self.cases, subject=subject, seconds=seconds)
         full = full_disk(self._folder, Path(tempfile.gettempdir()))
         if full and self._verdict.outcome is not Outcome.PASS:
             raise self._interrupted(f"The disk of '{full}' is full: {self._verdict.summary}. Free some space.")
@@ -167,7 +172,8 @@ class Validation:
         kind = self._kind if not validates else "" if self._complete else "partial"  # which replaces no verdict's
         directory = new_directory(self.project.state, self.verdict.subject, kind)
         write_results(self.verdict, self.events, directory)
-        self._write_local(directory)
+        if problem := keep_local(self.project, directory, self._summing.local):
+            get_run_logger().warning(problem)
         for listener in LISTENERS.get():
             listener.results(directory)
         page = flow_page()
@@ -180,16 +186,10 @@ class Validation:
         )
         if validates and self._complete:
             tell_change(self.project, self.verdict, page)
+        if validates:
+            note = self._earlier.keep(self.events, self.fetched, self._code.service, self._run_id or directory.name)
+            get_run_logger().info(note)
         return self._run_id
-
-    def _write_local(self, directory: Path) -> None:
-        """Write what was kept for people on this machine; a full disk there is no fault of the version."""
-        settings = self.project.local_evidence
-        retention = Retention(settings.validations, settings.days * 86_400, settings.total_mb * MEBIBYTE)
-        try:
-            write_local(self.project.state, directory, self._judge.local, retention)
-        except (OSError, UsageError) as error:
-            get_run_logger().warning("The local evidence was not written: %s", error)
 
     def state(self) -> State[Any]:
         """Return the state of the flow run: Completed on a pass, else Failed with the reason."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from seatrial.errors import PolicyError, unknown
 from seatrial.io.files import is_leftover
+from seatrial.io.lean import SELDOM_USED, when_used
 from seatrial.io.loading import load_file
 from seatrial.pipeline import Pipeline
 from seatrial.policy.consumers import FOLDER, Pinned, load_pinned
@@ -60,7 +61,9 @@ class Policy:
         for path in sorted(p for p in root.glob("*.py") if not is_leftover(p.relative_to(root))):
             if path.stem not in pipeline.stages:
                 raise PolicyError(f"{path} belongs to no stage. {unknown('Stage', path.stem, pipeline.stages)}")
-            stages[path.stem] = _stage_policy(path, load_file(path, PolicyError))
+            with when_used(*SELDOM_USED):
+                module = load_file(path, PolicyError)
+            stages[path.stem] = _stage_policy(path, module)
         service = with_graph(read_service(root), root, pipeline.dependencies)
         for name in service.dependencies:
             if name not in pipeline.dependencies:

@@ -51,6 +51,10 @@ class RetentionSettings(Settings):
         2048, ge=1, unit="MiB",
         says="Maximum size of results and downloaded models together; the oldest are deleted first.",
     )  # fmt: skip
+    cache_mb: int = setting(
+        256, ge=1, unit="MiB",
+        says="Maximum size of the results that later runs use again; those not used for longest go first.",
+    )  # fmt: skip
     environments_mb: int = setting(
         8192, ge=1, unit="MiB",
         says="Maximum size of the environments that were built for versions; those not used for longest go first.",
@@ -158,6 +162,11 @@ class ToolSettings(Settings):
         says="Container engines that a service may be started with. They run outside of the isolation, with the rights "
         "of this user: the pipeline's code can then do what the engine can.",
     )  # fmt: skip
+    cache: Literal["validate", "always", "never"] = setting(
+        "validate",
+        says="When results of earlier, identical runs are used again: by the command 'seatrial validate', always, or "
+        "never. With 'always', scheduled runs use them too. --cache and --no-cache decide for one command.",
+    )
     limits: Limits = setting(Limits(), says="Limits of the process that loads a model.")
     retention: RetentionSettings = setting(
         RetentionSettings(), says="How long results, downloads and flow runs are kept."

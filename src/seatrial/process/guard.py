@@ -5,6 +5,7 @@ however the caller ends, SIGKILL included, the pipe closes and the command goes.
 
 - ``log``, ``log_bytes``: where the first bytes of the command's output are kept;
 - ``grace_seconds``: between asking the command to end and ending it;
+- ``nice``: by how much it gives way to other processes;
 - ``stdio``: a descriptor that is the command's standard input and output; its errors alone are its output then;
 - ``memory_bytes``, ``processes``: what it and all it started may take together;
 - ``stop``, ``stop_seconds``: a command that is run when it has ended, and ends what is left elsewhere, such as a
@@ -209,9 +210,13 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
         _LIBC.prctl(_SUBREAPER, 1, 0, 0, 0)
     source, output = os.pipe()
     log = Log(settings["log"], settings["log_bytes"], source)
-    limits = ResourceLimits(settings.get("memory_bytes"), settings.get("processes"))
-    stdio = settings.get("stdio")
-    die_with_us = (lambda: _LIBC.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)) if _LIBC is not None else None
+    limits, stdio = ResourceLimits(settings.get("memory_bytes"), settings.get("processes")), settings.get("stdio")
+
+    def begin() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
+        os.nice(settings.get("nice", 0))
+
     try:
         child = subprocess.Popen(  # noqa: S603  to run a command is what it is for
             command,
@@ -219,7 +224,7 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
             stdout=output if stdio is None else stdio,
             stderr=output,
             start_new_session=True,
-            preexec_fn=die_with_us,  # noqa: PLW1509  one thread
+            preexec_fn=begin,  # noqa: PLW1509  one thread
         )
     except OSError as error:
         report(f"failed {error.strerror}: {command[0]}")

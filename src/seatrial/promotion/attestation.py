@@ -102,7 +102,10 @@ def statement(
     verdict: Verdict, code: Code, link: Link, *,
     evidence: Mapping[str, str], evidence_digest: str = "", evaluated: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the in-toto statement of a verdict. Only a pass is PASSED; what was not evaluated is FAILED."""
+    """Return the in-toto statement of a verdict. Only a pass is PASSED; what was not evaluated is FAILED.
+
+    ``cached`` names the results that are of earlier runs, each with its run.
+    """
     subject = verdict.subject
     errors = {_test(f) for f in verdict.findings if f.severity is Severity.ERROR} | {
         _test(u) for u in verdict.not_evaluated
@@ -146,6 +149,7 @@ def statement(
                 "number": link.number,
                 "previous": link.previous,
                 "evidence": {"digest": evidence_digest, **_listing(evidence)},
+                "cached": dict([(_test(e), e.run) for e in verdict.evaluated if e.cached][:MAX_TESTS]),
             },
         },
     }

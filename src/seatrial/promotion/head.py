@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TAG = "seatrial.head"  # of a version
 KIND = "application/vnd.seatrial.head+json"
 HOUR = 3_600.0
-AT_ONCE = 500  # heads that one pass renews; the next pass renews the rest
+AT_ONCE = 100  # heads that one pass renews, with two requests each; the next pass renews the rest
 
 
 class Head(BaseModel):

@@ -1,9 +1,9 @@
 """Registries: which version is meant, its model and reference on this disk, found by the scheme of its address."""
 
 from seatrial.registry.capabilities import SyncsLater
+from seatrial.registry.champion import champion_contract, champion_model
 from seatrial.registry.lookup import (
     aliases,
-    champion_contract,
     changed_among,
     fetch,
     named,
@@ -28,6 +28,7 @@ __all__ = [
     "Version",
     "aliases",
     "champion_contract",
+    "champion_model",
     "changed_among",
     "fetch",
     "named",

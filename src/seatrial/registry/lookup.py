@@ -5,28 +5,20 @@ What a trial needs is imported where it is used: capture stores a reference besi
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from seatrial import plugins
-from seatrial.errors import ReferenceInvalid, RegistryError, UsageError, VersionNotFound, nearest
+from seatrial.errors import RegistryError, UsageError, VersionNotFound, nearest
 from seatrial.events import Verdict
-from seatrial.io import strict_json
 from seatrial.io.bundle import directory_digest
-from seatrial.openapi.document import is_openapi
 from seatrial.registry.capabilities import HasTracker, ListsAliases, ListsByPattern, StoresReferences
 from seatrial.registry.protocol import MLFLOW, Fetched, Registry, RunStore, Tracker, Version
 
-if TYPE_CHECKING:
-    from seatrial.reference.champion import ChampionContract
-
 DAY = 86_400.0  # seconds
-OPENAPI, OPENAPI_BYTES = "openapi.json", 8 * 2**20  # of a verdict's run, and how much of it is read
 
 
 def of(uri: str) -> Registry:
@@ -189,29 +181,6 @@ def with_alias(scheme: str, name: str, alias: str) -> Version | None:
         return None
 
 
-def champion_contract(version: Version, alias: str, into: Path) -> ChampionContract | None:
-    """Return the contract of the version that has ``alias``; None where none has it.
-
-    The OpenAPI is that of its last pass: a later verdict that failed may be of a service that broke its contract.
-
-    Args:
-        version: the one on trial.
-        alias: of the champion.
-        into: where the reference of the champion is downloaded to.
-    """
-    best = with_alias(version.scheme, version.name, alias)
-    if best is None:
-        return None
-    document, reason = _stored_openapi(best)
-    reference = None
-    if best.number != version.number:
-        with contextlib.suppress(ReferenceInvalid):
-            reference = of(best.uri).reference(best, into).root
-    from seatrial.reference.champion import ChampionContract
-
-    return ChampionContract(best.number, document, reason, reference)
-
-
 def record(verdict: Verdict, fetched: Fetched, artifacts: Path, page: str = "") -> str:
     """Log part of a validation, which is no verdict on the version, and return the run's id.
 
@@ -228,18 +197,3 @@ def record(verdict: Verdict, fetched: Fetched, artifacts: Path, page: str = "") 
 
     store = run_store(fetched.version.uri)
     return store.log_run(run_payload(verdict, fetched, " (partial)", page), artifacts) if store else ""
-
-
-def _stored_openapi(version: Version) -> tuple[dict[str, Any] | None, str]:
-    """Return the OpenAPI stored with the version's last pass, or None and why."""
-    tracker = run_store(version.uri)
-    if tracker is None:
-        return None, f"the registry of '{version.scheme}:' stores no files with its verdicts"
-    text = next(tracker.artifacts(version, OPENAPI, most_bytes=OPENAPI_BYTES, passed=True), None)
-    if text is None:
-        return None, f"none of at most {OPENAPI_BYTES:,} bytes is stored with a verdict that it passed"
-    try:
-        document = strict_json.loads(text, depth=500, any_text=True)
-    except ValueError:
-        document = None
-    return (document, "") if is_openapi(document) else (None, "the stored one is no OpenAPI 3 document")

@@ -18,7 +18,7 @@ from seatrial.formatting import plural, seconds
 from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Sink
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import CaseResult, State, downstream, places, results
+from seatrial.sinks.outline import CaseResult, State, downstream, earlier_runs, places, results
 from seatrial.sinks.text import neutral
 
 FINDINGS_SHOWN = 20
@@ -68,6 +68,8 @@ def show(verdict: Verdict, console: Console) -> None:
         console.print()
     if every := results(verdict):
         console.print(_cases(every, printable))
+    for line in earlier_runs(verdict):
+        console.print(Text(printable(line)))
     console.print(Text(printable(verdict.summary, 600), style="bold"))
 
 

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 from seatrial.errors import SeatrialError
 from seatrial.events import Attachment, Event, Subject, Verdict
+from seatrial.formatting import slug
 from seatrial.io.files import atomic_write
 from seatrial.sinks.base import make_sink
 
-SLUG_LENGTH = 80
 REPORT = "report.html"
 LATEST = "latest"  # a link to the folder of the latest validation
 FILES = {"html": REPORT, "junit": "junit.xml", "json": "verdict.json"}  # of every verdict, by the sink that writes it
-
-
-def slug(text: str) -> str:
-    """Return ``text`` in lowercase letters, digits and dashes, with a digest wherever that changed the text."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    if plain == text and len(plain) <= SLUG_LENGTH:
-        return plain
-    return f"{plain[:SLUG_LENGTH]}-{sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
 
 
 def directory_for(state: Path, subject: Subject, kind: str = "") -> Path:

@@ -19,7 +19,7 @@ from seatrial.formatting import number, plural, seconds, share
 from seatrial.io.files import atomic_write
 from seatrial.sinks.base import Sink
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import CaseResult, State, decisive, places, reason, results
+from seatrial.sinks.outline import CaseResult, State, decisive, earlier_runs, places, reason, results
 from seatrial.sinks.page.diagram import MOST_ACROSS, Diagram, diagram
 from seatrial.sinks.page.pictures import drawings
 from seatrial.sinks.page.summary import sentences
@@ -66,6 +66,7 @@ def render(verdict: Verdict) -> str:
         notes=[f for f in verdict.findings if f.severity is Severity.INFO],
         not_evaluated=sorted(verdict.not_evaluated, key=_crashed_first),
         table=_table(verdict),
+        earlier=earlier_runs(verdict),
         compared=sum(r.compared for r in results(verdict)),
         cases=len(results(verdict)),
         created=_created(verdict.subject.created),

@@ -90,9 +90,10 @@ def _case(suite: ET.Element, result: CaseResult, numbers: Mapping[int, int]) -> 
             type=_word(crashed),
         )
         error.text = "\n".join(not_evaluated) or None
-    others = [f for f in result.findings if f.severity is not Severity.ERROR]
+    others = [lines(f) for f in result.findings if f.severity is not Severity.ERROR]
+    others += [neutral(f"cached: the result of the run of {e.run}") for e in result.evaluated if e.cached]
     if others:
-        ET.SubElement(element, "system-out").text = "\n".join(map(lines, others))
+        ET.SubElement(element, "system-out").text = "\n".join(others)
 
 
 def _word(crashed: bool) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from seatrial.events import Case, Finding, Severity, Verdict
 from seatrial.formatting import plural
 from seatrial.sinks.evidence import evidence
-from seatrial.sinks.outline import State, decisive, downstream, places
+from seatrial.sinks.outline import State, decisive, downstream, earlier_runs, places
 from seatrial.sinks.text import cell, neutral
 
 ROOM = 4900
@@ -82,6 +82,7 @@ def findings_markdown(shown: Verdict | Iterable[Finding], room: int = ROOM, *, u
         f"- not evaluated: {literal(n.stage or 'whole path', 80)} · {literal(n.check, 80)}: {literal(n.reason)}"
         for n in verdict.not_evaluated
     ]
+    after += [f"- {literal(line)}" for line in earlier_runs(verdict)]
     if command := show_command(verdict, uri):
         after += ["", f"To look into a finding by its number, on the machine that validated: `{command}`"]
     return _page(head, rows, room, after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -119,6 +120,24 @@ def results(verdict: Verdict) -> tuple[CaseResult, ...]:
         return elsewhere + 1 if stage is None else rank.get(stage, elsewhere)
 
     return tuple(sorted(gathered, key=order))
+
+
+def earlier_runs(verdict: Verdict) -> tuple[str, ...]:
+    """Return a sentence for each earlier run whose results were used: which run, and of how many cases.
+
+    Example:
+        >>> from seatrial.events import Subject, total
+        >>> kept = Evaluated("golden", "raw", 5, cached=True, run="2026-01-02 10:00:00 UTC, 7f31")
+        >>> earlier_runs(total([kept], subject=Subject("shop"), path=["raw"], planned=[Case("golden", "raw")]))
+        ('1 case is cached: its result is from the run of 2026-01-02 10:00:00 UTC, 7f31.',)
+    """
+    cases = [(result.case, e.run) for result in results(verdict) for e in result.evaluated if e.cached]
+    counts = Counter(run for _, run in dict.fromkeys(cases))
+    return tuple(
+        f"{plural(n, 'case')} {'is cached: its result is' if n == 1 else 'are cached: their results are'} from the run "
+        f"of {run}."
+        for run, n in counts.items()
+    )
 
 
 def places(verdict: Verdict) -> tuple[Place, ...]:

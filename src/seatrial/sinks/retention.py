@@ -16,6 +16,7 @@ from pathlib import Path
 
 from seatrial.sinks.files import LATEST
 
+CACHE = "cache"  # below the project's state: results that later runs use again
 DAY = 86_400.0  # seconds
 IN_USE_SECONDS = DAY  # since it was last changed or used, a download may be one that a process still reads
 EVERY = 10**9  # as many as there are
@@ -23,8 +24,9 @@ LEFTOVER_DAYS = 2.0  # after which a temporary folder of ours belongs to nobody:
 
 
 MADE = (  # the kinds of temporary folders that a validation makes
-    "again", "artifacts", "clearml", "deploy", "elsewhere", "evaluate", "evidence", "fixture", "kfp", "mutant", "pairs",
-    "predictions", "pytest", "reference", "refresh", "select", "service", "trial", "verdict", "verify", "wandb",
+    "again", "artifacts", "clearml", "deploy", "elsewhere", "evaluate", "evidence", "fixture", "imports", "kfp",
+    "mutant", "pairs", "predictions", "pytest", "reference", "refresh", "select", "service", "trial", "verdict",
+    "verify", "wandb",
 )  # fmt: skip
 
 
@@ -43,18 +45,21 @@ class Pruned:
 
     results: int = 0
     downloads: int = 0  # models and environments
+    cached: int = 0
     leftovers: int = 0
     size: int = 0
 
     def __str__(self) -> str:
-        kinds = ((self.results, "results"), (self.downloads, "downloads"), (self.leftovers, "leftovers"))
-        named = ", ".join(f"{count:,} {kind}" for count, kind in kinds)
+        kinds = {
+            "results": self.results, "downloads": self.downloads, "cached": self.cached, "leftovers": self.leftovers,
+        }  # fmt: skip
+        named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
         return f"{named}; {self.size / 2**20:,.1f} MiB"
 
 
 def prune_files(
-    state: Path, kept: Retention, *, environment_bytes: int, used: Collection[Path] = (), now: float | None = None,
-    dry: bool = False,
+    state: Path, kept: Retention, *, environment_bytes: int, cache_bytes: int, used: Collection[Path] = (),
+    now: float | None = None, dry: bool = False,
 ) -> Pruned:  # fmt: skip
     """Delete what is too many, too old or too much, and what processes left behind.
 
@@ -65,6 +70,7 @@ def prune_files(
         state: the project's state directory.
         kept: how many results, and for how long results, downloads and environments are kept.
         environment_bytes: of the environments that were built for versions.
+        cache_bytes: of the results that later runs use again.
         used: folders of results that stay, whatever their age, such as those of the versions in use.
         now: seconds since 1970; by this machine's clock by default.
         dry: delete nothing, and say what would be.
@@ -82,11 +88,12 @@ def prune_files(
     held = sum(map(_size, _read(environments, now)))
     downloads += too_many(set(environments) - _read(environments, now), limit, now, held)
     places = (Path(tempfile.gettempdir()), state)
+    cached = unused(state, replace(kept, total_bytes=cache_bytes), now)
     leftovers = [each for place in places for each in _ours(place) if changed(each) < now - LEFTOVER_DAYS * DAY]
-    size = sum(map(_size, (*results, *downloads, *leftovers)))
+    size = sum(map(_size, (*results, *downloads, *cached, *leftovers)))
     if not dry:
-        delete((*results, *downloads, *leftovers))
-    return Pruned(len(results), len(downloads), len(leftovers), size)
+        delete((*results, *downloads, *cached, *leftovers))
+    return Pruned(len(results), len(downloads), len(cached), len(leftovers), size)
 
 
 def too_many(folders: Iterable[Path], kept: Retention, now: float, held_bytes: int = 0) -> list[Path]:
@@ -107,6 +114,11 @@ def too_many(folders: Iterable[Path], kept: Retention, now: float, held_bytes: i
         else:
             number, size = number + 1, size + own
     return gone
+
+
+def unused(state: Path, kept: Retention, now: float) -> list[Path]:
+    """Return the folders of results that no run used for longest, beyond the time and the size that is kept."""
+    return too_many(_folders(state / CACHE), replace(kept, validations=EVERY), now)
 
 
 def delete(folders: Iterable[Path]) -> None:

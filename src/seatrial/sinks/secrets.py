@@ -41,7 +41,21 @@ def without_secrets(text: str, environ: Mapping[str, str] | None = None) -> str:
         >>> without_secrets("403 for https://ann:pw@h/x?sig=1 with s3cret-7f", {"API_KEY": "s3cret-7f"})
         '403 for https://h/x with ***'
     """
-    return Access(secrets=tuple(secrets_of(os.environ if environ is None else environ))).redacted(without_user(text))
+    return _access(os.environ if environ is None else environ).redacted(without_user(text))
+
+
+def forms(environ: Mapping[str, str]) -> list[str]:
+    """Return the credentials in variables in each form in which a text may hold them, the longest first.
+
+    Example:
+        >>> forms({"API_KEY": "s3cret/7f", "HOME": "/root"})
+        ['czNjcmV0Lzdm', 's3cret%2F7f', 's3cret/7f']
+    """
+    return _access(environ).forms()
+
+
+def _access(environ: Mapping[str, str]) -> Access:
+    return Access(secrets=tuple(secrets_of(environ)))
 
 
 def _in_address(value: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ import pytest
 
 import seatrial
 from tests.support import canaries
-from tests.support.canaries import ADDRESSES, OTHERS, VALUES, address
+from tests.support.canaries import ADDRESSES, OTHERS, SCRIPT, VALUES, address
 
 TINY = Path(__file__).parents[1] / "flows" / "tiny"
 URI = "models:/tiny/1"
@@ -23,16 +23,6 @@ COMMANDS = (
     f"verify {URI}", f"evidence {URI}", "sync", "deploy --notify slack=SLACK_URL", "undeploy", "prune",
     f"rerun {URI}", "cancel tiny/1", f"stress {URI}",
 )  # fmt: skip
-SCRIPT = """
-import sys
-from seatrial.cli import main
-for words in sys.argv[1:]:
-    print(f"--- {words}", flush=True)
-    try:
-        main([*words.split(), "--debug"])
-    except SystemExit as end:
-        print(f"--- code {end.code}", flush=True)
-"""
 HOSTS = {
     "PREFECT_API_URL": ("http", "/api"), "SEATRIAL_LEDGER_URL": ("postgresql", "/ledger"), "HTTPS_PROXY": ("http", ""),
 }  # fmt: skip

@@ -48,6 +48,7 @@ class Team:
     """A project's checkout, and the servers it uses.
 
     Attributes:
+        folder: with the checkout, and all that the servers write.
         root: of the project, in its checkout.
         commit: that is checked out and pushed.
         repository: its address.
@@ -57,6 +58,7 @@ class Team:
         environ: of a terminal in which ``prefect cloud login`` was run.
     """
 
+    folder: Path
     root: Path
     commit: str
     repository: str
@@ -164,7 +166,7 @@ def serving(folder: Path) -> Iterator[Team]:
             done = subprocess.run(register, env=environ, cwd=chaos.ROOT, capture_output=True, text=True, check=False)
             assert done.stdout.strip() == "1", done.stderr
             commit = git(root, "rev-parse", "HEAD")
-            yield Team(root, commit, address, before, f"http://127.0.0.1:{port}/api", plain, environ)
+            yield Team(folder, root, commit, address, before, f"http://127.0.0.1:{port}/api", plain, environ)
         finally:
             prefect.kill()
             mlflow.kill()

@@ -7,6 +7,7 @@ what the deployment says: it clones the commit, reads the block, and commits its
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -20,11 +21,19 @@ import pytest
 from seatrial.ledger import Ledger
 from tests.e2e.containers import of_project
 from tests.e2e.containers.image import ContainersUnavailable, of_image
+from tests.e2e.flows import planted
 from tests.e2e.flows.team import FOLDER, PLANTED, Team, serving
+from tests.support import canaries
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.server
 BLOCK = "seatrial-tiny-environment"
+COMMANDS = {  # and how each ends
+    "deploy --notify slack=SLACK_URL --receiver http://127.0.0.1:9": "0",
+    "validate models:/planted/1": "0", "reconcile --since all": "0", "rerun models:/planted/2": "0", "sync": "0",
+    "status": "0", "status --html status.html": "0", "history models:/planted/2": "0", "show": "0", "doctor": "0",
+    "verify models:/planted/1": "0", "evidence models:/planted/1 --html evidence.html": "0",
+}  # fmt: skip
 wait = partial(until, seconds=300, every=0.1)
 
 
@@ -131,10 +140,24 @@ def test_no_credential_is_where_people_look(team: Team, deployed: tuple[str, dic
         for kind in ("deployments", "flow_runs", "logs", "artifacts")
     ]
     everything.append(json.dumps(team.api("POST", "/events/filter", json={"limit": 50})))
-    for planted in (PLANTED, team.password, key):
-        assert not [text[:200] for text in everything if planted in text], planted
+    for secret in (PLANTED, team.password, key):
+        assert not [text[:200] for text in everything if secret in text], secret
     block = team.api("GET", f"/block_types/slug/secret/block_documents/name/{BLOCK}", params={"include_secrets": True})
     assert team.password in json.dumps(block), "and they are where they are looked for"
+
+
+def test_no_credential_is_told_where_every_server_answers(team: Team, tmp_path: Path) -> None:
+    """Nor is one in what commands write: on this disk, in MLflow, Prefect, the ledger and the object store."""
+    with planted.world(team, tmp_path / "planted") as world:
+        said = world.run("-c", canaries.SCRIPT, *COMMANDS).decode()
+        assert re.findall("--- code (.)", said) == list(COMMANDS.values()), said
+        shown = world.shown()
+        assert b"planted-when-due" in shown["deployments"]
+        said += world.run("-m", "seatrial", "undeploy").decode()
+        written = {**canaries.contents(world.root), **canaries.contents(team.folder), **world.objects}
+        assert {"status.html", "server/prefect.db (rows)", f"checkout/{FOLDER}/.mlflow/mlflow.db (rows)"} <= {*written}
+        told = {"output": said.encode(), "ledger": world.rows(), **shown, **written}
+        assert canaries.found(told) == {}
 
 
 def test_what_the_server_refuses_is_one_sentence(team: Team, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Severity, Stage, Trial, Verdict, capture, run
 from seatrial.checks.invariants import check
-from seatrial.checks.invariants.chain import segments
+from seatrial.checks.invariants.chained import segments
 from seatrial.checks.invariants.handed import handed_over
+from seatrial.checks.invariants.variations import SAMPLE_REQUESTS
 from seatrial.events import Finding, NotEvaluated
 
 ROWS = 60
@@ -75,6 +76,42 @@ def positive(frame: pd.DataFrame) -> pd.DataFrame:
 def by_label(frame: pd.DataFrame) -> pd.DataFrame:
     """Right where the labels are 0…n-1, and where the row after label 0 is kept with it."""
     return frame[["id"]].assign(first=float(0 in frame.index or len(frame) > 1))
+
+
+# --- what the chain shows is not asked twice ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_trained", [True, False])
+def test_a_stage_is_asked_request_by_request_once_where_its_chain_gives_it_what_training_saw(as_trained: bool) -> None:
+    alone = []
+
+    def counted(frame: pd.DataFrame) -> pd.DataFrame:
+        alone.append(len(frame) == 1)
+        return frame[["id"]].assign(score=frame["x"] * 2)
+
+    def raw(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame if as_trained else frame.assign(x=frame["x"] + 1.0)
+
+    trained = Pipeline("p", key="id", raw=same, prediction=counted, response=same)
+    reference = capture(trained, requests())
+    alone.clear()
+    run(Pipeline("p", key="id", raw=raw, prediction=counted, response=same), reference, ["invariants"])
+    assert sum(alone) == (SAMPLE_REQUESTS if as_trained else 2 * SAMPLE_REQUESTS)
+
+
+def test_a_stage_is_asked_alone_where_only_its_recorded_input_shows_what_it_does() -> None:
+    """The stage before hides it: what training gave is not what serving hands over."""
+
+    def ranked(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[["id"]].assign(rank=frame["x"].rank(method="min"))
+
+    def flat(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(x=1.0)
+
+    given = {"raw": requests()}
+    reference = capture(Pipeline("p", key="id", raw=flat, prediction=ranked), requests(), given=given)
+    verdict = run(Pipeline("p", key="id", raw=flat, prediction=ranked), reference, ["invariants"])
+    assert ("prediction", "batch-dependent") in origins(verdict)
 
 
 # --- what breaks in small batches only ---------------------------------------------------------------------

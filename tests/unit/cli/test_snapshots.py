@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from seatrial.cli import main
+from seatrial.cli.app import app
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 HOW = "SEATRIAL_SNAPSHOTS=renew pytest tests/unit/cli"
@@ -78,7 +80,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
     for name in [name for name in before if name.startswith(("PREFECT", "SEATRIAL"))]:
         del os.environ[name]
     os.environ.update({"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "COLUMNS": "100"})
+    app.console = Console()  # or that of whichever test asked for help first, as wide as it was there
     yield places
+    app.console = None
     os.environ.clear()
     os.environ.update(before)
 
@@ -121,8 +125,6 @@ def test_an_error_is_as_written(name: str, capsys: pytest.CaptureFixture[str], p
 
 def test_every_command_has_its_page() -> None:
     """A new command needs a snapshot of its help, and a file without a test is removed."""
-    from seatrial.cli.app import app
-
     assert {name for name in app if not name.startswith("-")} == {command.split()[0] for command in PAGES if command}
     files = {path.stem for path in SNAPSHOTS.glob("*.txt")}
     assert files == {*PAGES.values(), *(f"error-{name}" for name in ERRORS)}

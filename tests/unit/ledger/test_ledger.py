@@ -468,6 +468,17 @@ def test_a_head_is_due_when_it_is_behind_or_soon_expires(ledger):
     assert ledger.due_heads(60.0, 10, "another") == []
 
 
+def test_of_many_heads_those_come_first_that_tell_nothing_and_then_those_that_expire_first(ledger):
+    """Or one could expire while others are renewed that have time."""
+    for number, version in enumerate(known := versions(4), start=1):
+        ledger.observe([version])
+        ledger.commit(ledger.claim("a"), PASS, signed=signed(number, (number > 1 and f"sha256:{number - 1}") or ""))
+    for version, number, left in zip(known, (1, 2, 3), (50, 30, 40), strict=False):
+        ledger.record_head(identity(version), number, ledger.now() + left)
+    assert [due.number for due in ledger.due_heads(60.0, 10)] == [4, 2, 3, 1]
+    assert [due.number for due in ledger.due_heads(60.0, 2)] == [4, 2]
+
+
 def test_in_use_are_the_newest_version_and_the_newest_that_passed(ledger):
     """Of each model; not one that waits for its verdict, and not one that is gone."""
     for name, outcomes in (("payments", "pass pass fail inconclusive"), ("churn", "fail"), ("fraud", "pass gone")):

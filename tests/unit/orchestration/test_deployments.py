@@ -61,7 +61,7 @@ def test_automations_are_about_the_projects_own_runs(shop: Project) -> None:
     ("table", "folder", "name"),
     [
         ('[project]\nname = "Shop_Ranker"\n', "x", "shop-ranker"),
-        ("", "My Project", "my-project"),
+        ("", "My Project", "my-project-dff9bd4a"),
         ("", "...", "project"),
     ],
 )

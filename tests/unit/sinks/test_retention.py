@@ -19,7 +19,7 @@ def pruned(state: Path, *, dry: bool = False, **limits: float) -> Pruned:
     kept = KEEP | limits
     limit = Retention(int(kept["validations"]), kept["days"] * DAY, int(kept["total_bytes"]))
     used = [latest.resolve() for latest in state.glob("reports/*/latest")]
-    return prune_files(state, limit, environment_bytes=10**9, used=used, dry=dry)
+    return prune_files(state, limit, environment_bytes=10**9, cache_bytes=10**9, used=used, dry=dry)
 
 
 @pytest.fixture
@@ -92,4 +92,4 @@ def test_downloads_and_leftovers_of_ours_go_when_they_are_old(state: Path) -> No
 def test_a_state_that_is_not_there_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first reconcile of a project deletes nothing and does not fail."""
     monkeypatch.setattr(retention.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert str(pruned(tmp_path / "none")) == "0 results, 0 downloads, 0 leftovers; 0.0 MiB"
+    assert str(pruned(tmp_path / "none")) == "0 results, 0 downloads, 0 cached, 0 leftovers; 0.0 MiB"

@@ -40,4 +40,4 @@ def places(trial: Trial) -> Sequence[str]:
     return [*uncalled, *(p for p in path if p in trial.pipeline.stages or p in trial.live)]
 
 
-check = Check(NAME, run=run, stages=places, order=10)
+check = Check(NAME, run=run, stages=places, order=10, reusable=True)

@@ -71,4 +71,4 @@ def stages(trial: Trial) -> Sequence[str]:
     return (*every_stage(trial), SERVICE) if can_serve(trial) else every_stage(trial)
 
 
-check = Check(NAME, run=run, stages=stages, order=20)
+check = Check(NAME, run=run, stages=stages, order=20, reusable=True)

@@ -18,6 +18,8 @@ from typing import Any
 
 import pandas as pd
 
+from seatrial.checks.gx.importing import great_expectations
+
 _RUNNING = threading.RLock()  # Great Expectations keeps its context, registries and batches for the whole process
 _VALUES_LEFT_OUT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
@@ -81,8 +83,7 @@ def run_suite(name: str, expectations: Sequence[Any], frame: pd.DataFrame, *, la
         label: the column that names failing rows in the results; without one, no cell value is requested.
     """
     with _RUNNING, _as_current(source := _source()):
-        import great_expectations as gx
-
+        gx = great_expectations()
         if not (declared := [e.copy(deep=True) for e in expectations]):
             return SuiteResult({"name": name, "expectations": []}, problem="the suite declares no expectation")
         suite = gx.ExpectationSuite(name=name, expectations=declared)
@@ -135,10 +136,9 @@ def needs_whole_frame(expectation: Any) -> bool:
 @cache
 def _source() -> Any:
     """Return the data source of this process's one context."""
+    gx = great_expectations()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its imports use names that newer pandas, numpy and pydantic deprecate
-        import great_expectations as gx
-
+        warnings.simplefilter("ignore")
         context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     logging.getLogger("great_expectations.expectations.registry").addFilter(

@@ -1,4 +1,7 @@
-"""Each stage alone: on its recorded input again, in parts, request by request, in another order, and without rows."""
+"""Each stage alone: on its recorded input again, in parts, request by request, in another order, and without rows.
+
+Variations in which its chain has shown that it answers the same are left out.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seatrial.checks.invariants.calls import EMPTY, Calls, calls_of
+from seatrial.checks.invariants.chained import settled
 from seatrial.checks.invariants.judge import (
     broken_invariant,
     empty_batch,
@@ -66,9 +70,10 @@ def _of_stage(trial: Trial, name: str, stage: str) -> StageResult:
     probe = StageProbe.of(trial, stage)
     calls = calls_of(trial.pipeline.stage(stage), sampled=probe.asked.sampled)
     run = _Variations(name, probe, calls)
+    shown = settled(trial, name, stage)
     for variation in (REPEAT, ORDER, PARTS, ROWS):  # what an order changes, smaller batches change too
         by_design = trial.pipeline.stage(stage).batch_dependent and variation is not REPEAT
-        if calls.of(variation.cause) and not by_design:
+        if calls.of(variation.cause) and not by_design and variation.cause not in shown:
             run.vary(variation)
     events = list(run.found())
     if calls.of(EMPTY):

@@ -81,6 +81,7 @@ class ChainRun:
     def __init__(self, chain: Chain, variation: Variation, batches: Batches) -> None:
         self.chain, self.variation, self.batches = chain, variation, batches
         self.results = chain.trial.replayer.replay(chain.stages, [chain.asked.batch(rows) for rows in batches])
+        self._assembled: dict[int, tuple[pd.DataFrame, dict[str, str]]] = {}
 
     def error(self, at: int) -> StageError | None:
         """Return the first error of a stage."""
@@ -100,7 +101,16 @@ class ChainRun:
 
     def together(self, at: int) -> pd.DataFrame:
         """Return a stage's answers as one frame, in the types that they have in one batch."""
-        return assemble(self.pieces(at), self.chain.probes[at].of_all)[0]
+        return self._assemble(at)[0]
+
+    def retyped(self, at: int) -> dict[str, str]:
+        """Return the columns of a stage whose type depends on the batch."""
+        return self._assemble(at)[1]
+
+    def _assemble(self, at: int) -> tuple[pd.DataFrame, dict[str, str]]:
+        if at not in self._assembled:
+            self._assembled[at] = assemble(self.pieces(at), self.chain.probes[at].of_all)
+        return self._assembled[at]
 
     def finding(self, at: int, error: StageError | None, parity: Parity | None) -> Event | None:
         """Return the finding of a stage that raised or differs: its own fault, or that of the hand-off to it."""

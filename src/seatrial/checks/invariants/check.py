@@ -56,7 +56,9 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
     yield Evaluated(NAME, stage, compared)
 
 
-check = Check(NAME, run, every_stage, order=30, prepare=lambda trial: start(trial, [0]), explains=True)
+check = Check(
+    NAME, run, every_stage, order=30, prepare=lambda trial: start(trial, [0]), explains=True, reusable=True
+)  # fmt: skip
 
 
 def _declared(trial: Trial, stage: str, *, sampled: bool) -> Iterator[Finding]:

@@ -92,4 +92,4 @@ def _evaluated(case: QualityInput) -> Generator[Event, None, int]:
     return max(1, len(data) * len(case.metrics))
 
 
-check = Check(NAME, run, stages, order=40)
+check = Check(NAME, run, stages, order=40, reusable=True, compares=True)

@@ -10,7 +10,7 @@ from typing import Any
 from seatrial.cli.conventions import Json
 from seatrial.cli.inspect.render import evidence_lines
 from seatrial.errors import EXIT_PASS
-from seatrial.events import Finding
+from seatrial.events import Case, Finding
 from seatrial.events.local import Record, relevant
 from seatrial.project import Project
 from seatrial.sinks.files import REPORT
@@ -88,6 +88,11 @@ def _full(validation: Validation, number: int, finding: Finding, records: list[R
 
 
 def _nothing(validation: Validation, finding: Finding) -> str:
+    if Case(finding.check, finding.stage) in validation.cached:
+        return (
+            "Its result is of an earlier run, whose values are not kept here. To have them, run the case again: "
+            f"seatrial validate models:/{neutral(validation.subject)} --no-cache"
+        )
     if validation.private.is_dir():
         return "No values belong to this finding."
     if finding.evidence.get("keys"):

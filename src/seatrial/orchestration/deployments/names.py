@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seatrial.formatting import slug
 from seatrial.orchestration.deployments.pools import merged
 from seatrial.project import Project
-from seatrial.sinks.files import slug
 
 POOL = "seatrial"  # as deployment files name the project's pool
 RESOURCE = "{{ project }}"  # as automations name what is the project's

@@ -38,6 +38,7 @@ def prune(project: Project, *, dry: bool = False, now: float | None = None) -> P
         project.state,
         Retention(kept.validations, kept.days * DAY, kept.total_mb * 2**20),
         environment_bytes=kept.environments_mb * 2**20,
+        cache_bytes=kept.cache_mb * 2**20,
         used=used,
         now=now,
         dry=dry,

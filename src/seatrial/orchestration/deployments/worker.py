@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from seatrial.errors import ProjectError
 from seatrial.orchestration import prefect_api
-from seatrial.orchestration.deployments import names, pools
+from seatrial.orchestration.deployments import names, output, pools
 from seatrial.project import Project
 
 RUNS = 2  # flow runs at once
@@ -31,7 +31,7 @@ def worker_command(project: Project, runs: int = RUNS, *, healthcheck: bool = Fa
         pool: name of another process pool than the project's own.
     """
     return [
-        sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", pool or names.pool(project),
+        sys.executable, "-m", output.__name__, "--no-prompt", "worker", "start", "--pool", pool or names.pool(project),
         "--type", "process", "--name", worker_name(), "--limit", str(runs), "--install-policy", "never",
         *(["--with-healthcheck"] if healthcheck else []),
     ]  # fmt: skip
@@ -54,4 +54,4 @@ def work(directory: Path, runs: int = RUNS, *, healthcheck: bool = False, pool: 
         )
     os.environ[prefect_api.PROJECT] = str(project.root)
     command = worker_command(project, runs, healthcheck=healthcheck, pool=pool)
-    os.execv(command[0], command)  # noqa: S606  Prefect's own command, which gets the signals itself
+    os.execv(command[0], command)  # noqa: S606  our own command

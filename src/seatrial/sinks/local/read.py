@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import UsageError, nearest
-from seatrial.events import Finding, NotEvaluated, Severity
+from seatrial.events import Case, Finding, NotEvaluated, Severity
 from seatrial.events.local import Exchange, Log, Pair, Raised, Record, Rows
 from seatrial.formatting import plural
 from seatrial.sinks.files import FILES, LATEST
@@ -34,6 +34,7 @@ class Validation:
         not_evaluated: the cases that were not, with the reasons.
         records: its local evidence.
         private: the folder of its local evidence, whether or not there is any.
+        cached: the cases whose results are of an earlier run.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Validation:
     not_evaluated: tuple[NotEvaluated, ...]
     records: tuple[Record, ...]
     private: Path
+    cached: frozenset[Case] = frozenset()
 
     @property
     def subject(self) -> str:
@@ -128,6 +130,7 @@ def _read(state: Path, folder: Path) -> Validation:
     try:
         findings = tuple(Finding(**{**f, "severity": Severity(f["severity"])}) for f in told["findings"])
         not_evaluated = tuple(NotEvaluated(**n) for n in told["not_evaluated"])
+        cached = frozenset(Case(e["check"], e["stage"]) for e in told["evaluated"] if e.get("cached"))
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             f"{folder / FILES['json']} was written by another release of seatrial. Validate the version again."
@@ -135,7 +138,7 @@ def _read(state: Path, folder: Path) -> Validation:
     return Validation(
         model=subject["model"], version=subject["version"], kind=kind if kind in ("partial", "stress") else "",
         folder=folder, summary=str(told["summary"]), findings=findings, not_evaluated=not_evaluated,
-        records=_records(private), private=private,
+        records=_records(private), private=private, cached=cached,
     )  # fmt: skip
 
 
