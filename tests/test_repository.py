@@ -26,7 +26,7 @@ HEAVY = {
 EXPECTATIONS = ("checks/gx/importing.py", "checks/gx/runner.py", "checks/gx/suites.py")
 PREFECT = (
     "capturing",
-    "cluster",
+    "dask/sending",
     "deployments/board",
     "deployments/checkout",
     "deployments/dispatch",
@@ -249,9 +249,9 @@ def test_only_the_fields_words_are_used():
 
 
 def test_the_library_stays_easy_to_find_ones_way_in():
-    """At most 32 names in its root, 15 files in a folder, 250 lines in a file."""
+    """At most 30 names in its root, 15 files in a folder, 250 lines in a file."""
     root = {p.stem for p in LIBRARY.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()}
-    assert len(root - {"__init__", "__main__"}) <= 32
+    assert len(root - {"__init__", "__main__"}) <= 30
     folders = [LIBRARY, *(p for p in LIBRARY.rglob("*") if p.is_dir() and p.name != "__pycache__")]
     crowded = {str(d.relative_to(LIBRARY)): n for d in folders if (n := sum(p.is_file() for p in d.iterdir())) > 15}
     assert not crowded

@@ -15,7 +15,7 @@ from seatrial.errors import ProjectError
 if TYPE_CHECKING:
     from seatrial.pipeline import Pipeline
     from seatrial.policy.policy import Policy
-    from seatrial.policy.tool import Limits, LocalEvidenceSettings, RetentionSettings
+    from seatrial.policy.tool import Limits, LocalEvidenceSettings, RetentionSettings, ScaleSettings, ToolSettings
 
 PYPROJECT = "pyproject.toml"
 EXPECTATIONS = "expectations"
@@ -52,22 +52,10 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _limits() -> Limits:
-    from seatrial.policy.tool import Limits
+def _defaults() -> ToolSettings:
+    from seatrial.policy.tool import ToolSettings  # pydantic is slow to import
 
-    return Limits()
-
-
-def _local_evidence() -> LocalEvidenceSettings:
-    from seatrial.policy.tool import LocalEvidenceSettings
-
-    return LocalEvidenceSettings()
-
-
-def _retention() -> RetentionSettings:
-    from seatrial.policy.tool import RetentionSettings
-
-    return RetentionSettings()
+    return ToolSettings.model_construct()
 
 
 @dataclass(frozen=True)
@@ -79,7 +67,7 @@ class Project:
     loads a model may see, beside those of any program; ``registry`` is the scheme of the registry that 'seatrial
     reconcile' watches; ``trackers`` names where its verdicts are logged beside that; ``code`` declares the files that
     make path and service; ``head_hours`` is how long a signed head counts. ``tracking_uri``, ``python``, ``command``,
-    ``isolation``, ``readable``, ``engines``, ``cache``, ``local_evidence`` and ``retention`` are as set there.
+    ``isolation``, ``readable``, ``engines``, ``cache``, ``local_evidence``, ``retention``, ``scale`` are as set there.
     """
 
     root: Path
@@ -91,7 +79,7 @@ class Project:
     name: str = "project"
     models: tuple[str, ...] = ("*",)
     environment: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=_limits)
+    limits: Limits = field(default_factory=lambda: _defaults().limits)
     python: str = ""
     command: tuple[str, ...] = ()
     isolation: str = "available"
@@ -103,8 +91,9 @@ class Project:
     head_hours: float = 24.0
     tracking_uri: str = ""
     cache: str = "validate"
-    local_evidence: LocalEvidenceSettings = field(default_factory=_local_evidence)
-    retention: RetentionSettings = field(default_factory=_retention)
+    local_evidence: LocalEvidenceSettings = field(default_factory=lambda: _defaults().local_evidence)
+    retention: RetentionSettings = field(default_factory=lambda: _defaults().retention)
+    scale: ScaleSettings = field(default_factory=lambda: _defaults().scale)
 
     @classmethod
     def find(cls, directory: str | Path = ".") -> Project:
@@ -151,6 +140,7 @@ class Project:
             cache=found.cache,
             local_evidence=found.local_evidence,
             retention=found.retention,
+            scale=found.scale,
         )
 
     def owns(self, model: str) -> bool:

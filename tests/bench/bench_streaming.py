@@ -1,10 +1,13 @@
 """Time and memory of parity from Parquet, as the tables grow, against reading them and against DuckDB's join.
 
     python tests/bench/bench_streaming.py [--rows 1000000 10000000 100000000] [--folder FOLDER] [--repeat 3]
+        [--workers 1 2]
 
 Each figure is of a process of its own: the best of the repeats in seconds, the CPU seconds, and the most memory that it
 had. Tables have an int64 key and ten float64 columns; ``changed`` has one in a thousand values of two columns changed,
-``shuffled`` has its rows in another order. DuckDB joins where it is installed, with a limit of memory.
+``shuffled`` has its rows in another order. DuckDB joins where it is installed (pip install duckdb), with a limit of
+memory. Of Dask workers, which are there and have imported everything before, the seconds are those of the comparison,
+the CPU seconds those of all processes, and the memory that of the largest; the ratio is to one worker.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +109,26 @@ def join(expected: str, actual: str) -> None:
     ).fetchall()
 
 
+def on_workers(count: int, expected: str, actual: str) -> dict[str, float]:
+    """Ours, on so many Dask workers of this machine."""
+    from seatrial.parity.streaming import compare_datasets, dataset
+    from seatrial.process.dask.runner import runner
+
+    with runner("local", workers=count) as workers:
+        run = workers.client.run
+        run(import_module, "seatrial.parity.streaming.compare")
+        import_module("scipy.stats")  # of which distributions are compared, here
+        start, cpu = time.perf_counter(), time.process_time() + sum(run(time.process_time).values())
+        compare_datasets(dataset(Path(expected)), dataset(Path(actual)), key="id", runner=workers)
+        took, spent = time.perf_counter() - start, time.process_time() + sum(run(time.process_time).values()) - cpu
+        return {"s": took, "cpu": spent, "mib": max(mib(), *run(mib).values())}
+
+
+def mib() -> float:
+    """The most memory that this process had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**20
+
+
 def measured(what: str, expected: Path, actual: Path) -> dict[str, float]:
     """Run one of the functions in a process of its own."""
     ran = subprocess.run(
@@ -116,12 +140,14 @@ def measured(what: str, expected: Path, actual: Path) -> dict[str, float]:
 
 def one(what: str, expected: str, actual: str) -> None:
     """Time one function, its imports left out, and print what it took."""
+    if what.isdigit():
+        print(json.dumps(on_workers(int(what), expected, actual)))
+        return
     if what == "parity":
         import seatrial.parity.streaming  # noqa: F401
     start, cpu = time.perf_counter(), time.process_time()
     {"parity": parity, "read": read_both, "join": join}[what](expected, actual)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"s": time.perf_counter() - start, "cpu": time.process_time() - cpu, "mib": peak / 2**20}))
+    print(json.dumps({"s": time.perf_counter() - start, "cpu": time.process_time() - cpu, "mib": mib()}))
 
 
 def best(repeat: int, runs: dict[str, tuple[str, Path, Path]]) -> dict[str, dict[str, float]]:
@@ -139,6 +165,15 @@ def best(repeat: int, runs: dict[str, tuple[str, Path, Path]]) -> dict[str, dict
     return found
 
 
+def yardstick(name: str, found: dict[str, Any]) -> str:
+    """What a figure is compared with."""
+    if name == "shuffled" and "DuckDB's join" in found:
+        return "DuckDB's join"
+    _, dask, which = name.partition(" workers") if "shuffled" in name else name.partition(" Dask workers")
+    one = f"1{dask}{which}"
+    return one if dask and one in found else "read both"
+
+
 def main() -> None:
     """Measure every size and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -146,6 +181,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--no-shuffle", action="store_true")
+    parser.add_argument("--workers", type=int, nargs="*", default=[])
     parser.add_argument("--one", nargs=3)
     asked = parser.parse_args()
     if asked.one:
@@ -157,7 +193,7 @@ def main() -> None:
         joins = True
     except ModuleNotFoundError:
         joins = False
-    print(f"{'rows':>12} {'what':<16} {'s':>8} {'CPU s':>8} {'MiB':>7}  ratio")
+    print(f"{'rows':>12} {'what':<19} {'s':>8} {'CPU s':>8} {'MiB':>7}  ratio")
     for rows in asked.rows:
         with tempfile.TemporaryDirectory(dir=asked.folder) as place:
             folder = Path(place)
@@ -165,16 +201,18 @@ def main() -> None:
             expected, shuffled = folder / "expected.parquet", folder / "shuffled.parquet"
             runs = {"read both": ("read", expected, folder / "same.parquet")}
             runs |= {name: ("parity", expected, folder / f"{name}.parquet") for name in ("same", "changed")}
+            runs |= {f"{n} Dask workers": (str(n), expected, folder / "changed.parquet") for n in asked.workers}
             if not asked.no_shuffle:
                 shuffle(folder, rows)
+                runs |= {f"{n} workers, shuffled": (str(n), expected, shuffled) for n in asked.workers}
                 runs["shuffled"] = ("parity", expected, shuffled)
                 if joins:
                     runs["DuckDB's join"] = ("join", expected, shuffled)
             found = best(asked.repeat, runs)
             for name, took in found.items():
-                yard = found.get("DuckDB's join", found["read both"]) if name == "shuffled" else found["read both"]
+                yard = found[yardstick(name, found)]
                 print(
-                    f"{rows:>12,} {name:<16} {took['s']:>8.2f} {took['cpu']:>8.2f} {took['mib']:>7.0f}  "
+                    f"{rows:>12,} {name:<19} {took['s']:>8.2f} {took['cpu']:>8.2f} {took['mib']:>7.0f}  "
                     f"{took['s'] / yard['s']:.2f} × ({took['cpu'] / yard['cpu']:.2f} × CPU)",
                     flush=True,
                 )

@@ -18,7 +18,7 @@ from seatrial.isolation.environment import hidden_variable
 from seatrial.isolation.evidence import printed
 from seatrial.isolation.opening import open_replayer
 from seatrial.isolation.replayer import RemoteReplayer
-from seatrial.orchestration.cluster import connected
+from seatrial.orchestration.dask.load import connected
 from seatrial.pipeline import SERVICE, Model, Pipeline
 from seatrial.policy.digest import policy_digest
 from seatrial.policy.policy import Policy

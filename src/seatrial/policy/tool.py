@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
+from seatrial.policy.refusals import refuse
 from seatrial.policy.settings import List, Settings, setting
-from seatrial.policy.values import Registry, Text, Trackers, Variables
+from seatrial.policy.values import Cluster, Registry, Text, Trackers, Variables
+from seatrial.process.dask.addresses import LOCAL
 
 
 class Limits(Settings):
@@ -58,6 +62,29 @@ class RetentionSettings(Settings):
     run_days: float = setting(
         14.0, gt=0, unit="d", says="Time after which the project's flow runs are deleted from the Prefect server."
     )
+
+
+class ScaleSettings(Settings):
+    """What works on the parts of tables that are compared by parts, since they need not fit in memory."""
+
+    cluster: Cluster | None = setting(
+        None, example="local",
+        says="Address of the scheduler of a Dask cluster, such as tcp://10.0.0.5:8786, whose workers find the tables, "
+        "and the folder of temporary files, under the same paths as this machine; or 'local', for worker processes of "
+        "this machine while they are needed. Requires seatrial[dask] here and on the workers. By default one process "
+        "compares part after part.",
+    )  # fmt: skip
+    workers: int | None = setting(
+        None, ge=1, example=4, says="Worker processes of the cluster 'local'; by default one for each CPU core."
+    )
+
+    @model_validator(mode="after")
+    def _workers_are_here(self) -> ScaleSettings:
+        if self.workers and self.cluster != LOCAL:
+            refuse(
+                (("workers",), f"'workers' is of the cluster '{LOCAL}': set cluster, or remove it."), value=self.workers
+            )
+        return self
 
 
 class ToolSettings(Settings):
@@ -147,3 +174,4 @@ class ToolSettings(Settings):
     local_evidence: LocalEvidenceSettings = setting(
         LocalEvidenceSettings(), says="How long the values behind findings are kept on this machine."
     )
+    scale: ScaleSettings = setting(ScaleSettings(), says="What works on the parts of large tables.")

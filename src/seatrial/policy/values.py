@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -14,6 +13,7 @@ from seatrial import plugins
 from seatrial.errors import UsageError, unknown
 from seatrial.policy.refusals import refuse
 from seatrial.policy.settings import List
+from seatrial.process.dask.addresses import CLUSTERS, LOCAL, is_scheduler
 
 Text = Annotated[str, Field(min_length=1)]
 Weight = Literal["error", "warning", "allow"]
@@ -93,17 +93,19 @@ def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _scheduler(address: str) -> str:
-    parts = urlsplit(address)
-    try:
-        usable = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port and not parts.path.strip("/")
-    except ValueError:
-        usable = False
-    if not usable:
+    if not is_scheduler(address):
         refuse(((), 'The address of a Dask scheduler is like "tcp://10.0.0.5:8786", or with tls.'), value=address)
     return address
 
 
+def _cluster(name: str) -> str:
+    if name != LOCAL and not is_scheduler(name):
+        refuse(((), f"A Dask cluster is {CLUSTERS}."), value=name)
+    return name
+
+
 Scheduler = Annotated[str, AfterValidator(_scheduler)]
+Cluster = Annotated[str, AfterValidator(_cluster)]
 Corners = Annotated[List[List[float]], AfterValidator(_profile)]
 Faults = Annotated[List[str], AfterValidator(_faults)]
 Bind = Annotated[str, AfterValidator(_bind)]

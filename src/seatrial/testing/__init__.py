@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seatrial.testing.fixtures import source_conforms as source_conforms
     from seatrial.testing.registration import registered as registered
     from seatrial.testing.registries import registry_conforms as registry_conforms
+    from seatrial.testing.runners import runner_conforms as runner_conforms
     from seatrial.testing.samples import sample_pipeline as sample_pipeline
     from seatrial.testing.samples import sample_reference as sample_reference
     from seatrial.testing.samples import sample_requests as sample_requests
@@ -35,6 +36,7 @@ _HOMES = {
     "fixtures": ("source_conforms",),
     "registration": ("registered",),
     "registries": ("registry_conforms",),
+    "runners": ("runner_conforms",),
     "samples": ("sample_pipeline", "sample_reference", "sample_requests", "sample_trial", "sample_verdict"),
     "sinks": ("sink_conforms",),
     "targets": ("target_conforms",),

@@ -1,4 +1,4 @@
-"""Load from Dask workers through Prefect's task runner: in a task of a flow, and in the stress flow."""
+"""Load and parts on Dask workers through Prefect's task runner: in a task of a flow, and in the stress flow."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import ks_2samp
 
@@ -19,11 +22,14 @@ from seatrial.loadgen.histogram import histogram, merge
 from seatrial.loadgen.schedule import constant, poisson
 from seatrial.loadgen.workers import cluster as dask
 from seatrial.loadgen.workers import offer_by
-from seatrial.orchestration.cluster import connected
+from seatrial.orchestration.dask import partitions
+from seatrial.orchestration.dask.load import connected
+from seatrial.parity.streaming import compare_datasets, dataset
 from seatrial.pipeline.access import Access
 from seatrial.project import Project
 from seatrial.registry.mlflow.client import client
 from tests.support.dask_cluster import two_workers
+from tests.support.doomed import Killing
 from tests.support.paths import SUPPORT
 
 pytestmark = pytest.mark.server
@@ -107,6 +113,41 @@ def test_two_workers_measure_the_distribution_of_one(
     kept = [path for path in payments.state.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert not kept
     assert SECRET not in "".join(capfd.readouterr())
+
+
+def test_parts_are_task_runs_as_long_as_they_are_few(
+    payments: Project, prefect_api: str, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a worker is lost in the middle; what is found is what one process finds, without the server too."""
+    from prefect import flow, task
+    from prefect.cache_policies import NO_CACHE
+
+    rng = np.random.default_rng(0)
+    for name, factor in (("expected", 1.0), ("actual", 1.5)):
+        table = pa.table({"id": np.arange(20_000), "x": np.arange(20_000) * factor, "y": rng.random(20_000)})
+        pq.write_table(table, tmp_path / f"{name}.parquet", row_group_size=2_000)
+    tables = [dataset(tmp_path / f"{name}.parquet") for name in ("expected", "actual")]
+    killing: list[Killing] = []
+
+    @task(cache_policy=NO_CACHE)
+    def case() -> Any:
+        with partitions.runner(scheduler) as runner:
+            killing.append(Killing(runner, tmp_path, 1))
+            return compare_datasets(*tables, key="id", part_bytes=50_000, runner=killing[-1])
+
+    @flow(name="parts")
+    def parts() -> Any:
+        return case.submit().result()
+
+    here = compare_datasets(*tables, key="id", part_bytes=50_000)
+    assert parts() == here
+    runs = [run for run in task_runs() if run.name.startswith("compare a part")]
+    assert [len(killing[0].lost), len(runs)] == [1, killing[0].mapped[0]]
+    assert len({run.flow_run_id for run in runs}) == 1
+    monkeypatch.setattr(partitions, "MOST_TASKS", 2)
+    monkeypatch.setattr("tests.support.doomed.Killing.map", lambda own, *of: own.inner.map(*of))
+    assert parts() == here
+    assert len([run for run in task_runs() if run.name.startswith("compare a part")]) == len(runs)
 
 
 def test_the_stress_flow_runs_what_is_declared_from_the_cluster(

@@ -13,9 +13,10 @@ from seatrial.errors import PolicyError, TargetError, UsageError
 from seatrial.loadgen.schedule import Schedule
 from seatrial.loadgen.workers import offer_by, peers
 from seatrial.loadgen.workers.shares import divided, offer_share
-from seatrial.orchestration.cluster import Sealed, server_reached
+from seatrial.orchestration.dask.sending import Sealed, server_reached
 from seatrial.pipeline.access import Access
 from seatrial.policy.service import service_settings
+from seatrial.process.dask import connection
 
 URL = "http://127.0.0.1:8000/"
 
@@ -34,7 +35,7 @@ class FakeClient:
 
     def run(self, what, *, workers=None):
         workers = self.workers if workers is None else workers
-        if what is peers.about:
+        if what is connection.about:
             return {address: self.workers[address][:2] for address in workers}
         time.sleep(self.seconds)
         return {address: what() + self.workers[address][2] for address in workers}
@@ -80,7 +81,7 @@ def test_a_share_that_comes_after_its_start_is_not_sent():
 
 
 def test_idle_workers_on_many_machines_come_first():
-    workers = dict.fromkeys(["tcp://a:1", "tcp://a:2", "tcp://b:1", "tcp://c:1"], (*peers.about(), 0.0))
+    workers = dict.fromkeys(["tcp://a:1", "tcp://a:2", "tcp://b:1", "tcp://c:1"], (*connection.about(), 0.0))
     assert peers.spread(list(workers), {"tcp://a:1"}) == ["tcp://a:2", "tcp://b:1", "tcp://c:1", "tcp://a:1"]
     found = peers.chosen(FakeClient(workers, {"tcp://c:1"}), "tcp://s:1", 2, "http://staging/")
     assert [peer.address for peer in found] == ["tcp://a:1", "tcp://b:1"]
@@ -95,7 +96,7 @@ def test_a_clock_is_known_within_half_a_round_trip():
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost:8000/", "http://[::1]:8000/"])
 def test_a_service_on_loopback_is_not_loaded_from_elsewhere(url):
-    own, here = peers.about()
+    own, here = connection.about()
     two = {"tcp://a:1": (own, here, 0.0), "tcp://b:1": (own, "another", 0.0)}
     with pytest.raises(UsageError, match=r"another machine for 1 Dask worker \(tcp://b:1\).*--target"):
         peers.chosen(FakeClient(two), "tcp://s:1", 2, url)
@@ -115,7 +116,7 @@ def test_prefect_carries_the_shares_where_workers_reach_its_server(server, netwo
     """Its tasks need the server wherever they run, and that of a command is on this machine alone."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    own, here = peers.about()
+    own, here = connection.about()
     workers = {f"tcp://{n}:1": (own, here if n == "here" else n, 0.0) for n in networks}
     with temporary_settings({PREFECT_API_URL: server}):
         assert server_reached(FakeClient(workers)) is reached

@@ -28,7 +28,6 @@ ROWS = 3_000
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a few hundred rows."""
     monkeypatch.setattr("seatrial.parity.streaming.tables.BATCH_ROWS", 250)
-    monkeypatch.setattr("seatrial.parity.streaming.partitions.PART_BYTES", 20_000)
 
 
 def table(keys: Any = None, rows: int = ROWS) -> pd.DataFrame:
@@ -52,7 +51,7 @@ def written(frame: pd.DataFrame, path: Path, group: int) -> Path:
 
 def streamed(expected: pd.DataFrame, actual: pd.DataFrame, folder: Path, **how: Any) -> Streamed:
     files = written(expected, folder / "expected.parquet", 700), written(actual, folder / "actual.parquet", 900)
-    return compare_datasets(*map(dataset, files), **{"key": "id", **how})
+    return compare_datasets(*map(dataset, files), **{"key": "id", "part_bytes": 20_000, **how})
 
 
 def in_memory(folder: Path, **how: Any) -> Parity:
@@ -134,12 +133,11 @@ def test_any_two_tables(
 ) -> None:
     """Rows missing, added, repeated, without a key, in any order, with nulls: counts and keys are the same."""
     monkeypatch.setattr("seatrial.parity.streaming.tables.BATCH_ROWS", 4)
-    monkeypatch.setattr("seatrial.parity.streaming.partitions.PART_BYTES", 64)
     e, a = (
         pd.DataFrame({"id": pd.array([k for k, _ in side], "Int64"), "v": pd.array([v for _, v in side], "Float64")})
         for side in (expected, actual)
     )
-    found = streamed(e, a, tmp_path)
+    found = streamed(e, a, tmp_path, part_bytes=64)
     assert dataclasses.asdict(found.parity) == dataclasses.asdict(in_memory(tmp_path))
     assert found.repeated == int(e["id"].dropna().duplicated().sum())
     assert found.nameless == int(e["id"].isna().sum())

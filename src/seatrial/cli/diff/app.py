@@ -24,6 +24,7 @@ def diff(
     tolerance: Words = None,
     json: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     html: Path | None = None,
+    cluster: str | None = None,
     quiet: Flag = False,
 ) -> int:
     """Compare two files row by row by their key, and column by column by name.
@@ -43,12 +44,15 @@ def diff(
             rtol, atol, ulp, share, text. May be repeated; the last one that fits a column applies.
         json: write the complete result to this file, as JSON; -: print it instead of the table.
         html: write a page that can be read offline to this file.
+        cluster: Dask cluster that compares parts of large Parquet tables, beyond 50 million cells: the address of its
+            scheduler, such as tcp://10.0.0.5:8786, or "local" for processes of this machine. By default that of
+            [tool.seatrial.scale] where this is a project, else none.
         quiet: print only the summary line.
     """
     from seatrial.cli.diff.command import Selection, diff_files
 
     selection = Selection(_words(key), _words(columns), _words(ignore), rtol, atol, tuple(tolerance or ()))
-    return diff_files(expected, actual, selection, json=json, html=html, quiet=quiet)
+    return diff_files(expected, actual, selection, json=json, html=html, quiet=quiet, cluster=cluster)
 
 
 def _words(given: list[str] | None) -> tuple[str, ...]:

@@ -9,12 +9,14 @@ from pathlib import Path
 from rich.console import Console
 
 from seatrial.cli.diff.files import File, opened
+from seatrial.cli.diff.scale import check_cluster, runner
 from seatrial.cli.diff.tolerances import fits, tolerances_of
 from seatrial.cli.diff.types import agreed
 from seatrial.errors import UsageError, nearest
 from seatrial.io.files import atomic_write
 from seatrial.parity.compare import compare
 from seatrial.parity.streaming import Dataset, compare_datasets
+from seatrial.parity.streaming.runner import Runner
 from seatrial.sinks.difference.console import show
 from seatrial.sinks.difference.result import Difference
 
@@ -44,8 +46,9 @@ class Selection:
 
 
 def diff_files(
-    expected: Path, actual: Path, selection: Selection, *, json: str | None, html: Path | None, quiet: bool
-) -> int:
+    expected: Path, actual: Path, selection: Selection, *, json: str | None, html: Path | None, quiet: bool,
+    cluster: str | None = None,
+) -> int:  # fmt: skip
     """Compare two files, print the difference and return the exit code; see :func:`difference_of`.
 
     Args:
@@ -55,8 +58,9 @@ def diff_files(
         json: the file for the whole result, or ``-`` for standard output.
         html: the file for the page.
         quiet: print the summary alone.
+        cluster: what compares the parts of large tables; see :func:`seatrial.cli.diff.scale.runner`.
     """
-    found = difference_of(expected, actual, selection)
+    found = difference_of(expected, actual, selection, cluster)
     if json is not None:
         from seatrial.sinks.difference.json import to_json
 
@@ -73,12 +77,15 @@ def diff_files(
     return found.exit_code
 
 
-def difference_of(expected: Path, actual: Path, selection: Selection) -> Difference:
+def difference_of(expected: Path, actual: Path, selection: Selection, cluster: str | None = None) -> Difference:
     """Return the difference of two files.
 
     Raises:
-        UsageError: a file cannot be read, a column is not there, or a tolerance cannot be used.
+        UsageError: a file cannot be read, a column is not there, or a tolerance or the cluster cannot be used.
+        TargetError: the cluster is away.
     """
+    if cluster is not None:
+        check_cluster(cluster)
     files = opened(expected), opened(actual)
     key = selection.key
     if not key:
@@ -90,7 +97,8 @@ def difference_of(expected: Path, actual: Path, selection: Selection) -> Differe
     chosen = _chosen(files, selection)
     wanted = [[n for n in file.names if n in key or n in chosen] for file in files]
     if tables := _streamed(files, wanted):
-        return _difference_of_tables(expected, actual, tables, [*key, *chosen], selection)
+        with runner(cluster) as parts:
+            return _difference_of_tables(expected, actual, tables, [*key, *chosen], selection, parts)
     first, second = agreed(files, wanted)
     tolerances = tolerances_of(first, second, key, selection)
     parity = compare(first, second, key=key, tolerances=tolerances, distributions=False)
@@ -112,14 +120,15 @@ def _streamed(files: tuple[File, File], wanted: Sequence[Sequence[str]]) -> tupl
 
 
 def _difference_of_tables(
-    expected: Path, actual: Path, tables: tuple[Dataset, Dataset], columns: Sequence[str], selection: Selection
-) -> Difference:
+    expected: Path, actual: Path, tables: tuple[Dataset, Dataset], columns: Sequence[str], selection: Selection,
+    parts: Runner,
+) -> Difference:  # fmt: skip
     one, other = tables
     one, other = one.borrowing(other), other.borrowing(one)
     tolerances = tolerances_of(one.empty(columns), other.empty(columns), selection.key, selection)
     found = compare_datasets(
-        one, other, key=selection.key, columns=columns, tolerances=tolerances, distributions=False
-    )  # fmt: skip
+        one, other, key=selection.key, columns=columns, tolerances=tolerances, distributions=False, runner=parts
+    )
     return Difference(str(expected), str(actual), selection.key, found.parity, found.repeated, found.nameless)
 
 

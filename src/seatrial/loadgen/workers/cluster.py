@@ -7,23 +7,22 @@ makes no result, never a good or a bad one.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic, time
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 from uuid import uuid4
 
-from seatrial.errors import SeatrialError, TargetError, UsageError
+from seatrial.errors import SeatrialError, TargetError
 from seatrial.formatting import plural
 from seatrial.loadgen.results import LoadRun
 from seatrial.loadgen.workers.peers import Peer, chosen, clock
 from seatrial.loadgen.workers.shares import Share, offer_share
+from seatrial.process.dask import connection
 
-CONNECT_SECONDS = 10.0
+SETTING = "[load] cluster in service.toml"
 START_SECONDS = 60.0  # for every worker to hold its share
 HEAD_START = 1.0  # seconds between telling the start and that moment
 MAX_APART_SECONDS = 0.1  # each share is a Poisson process: so small a shift between them is not seen in their sum
@@ -66,48 +65,15 @@ def connected(address: str) -> Iterator[Cluster]:
         UsageError: Dask is not installed.
         TargetError: no scheduler answers there.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise no_dask(error) from error
-    reach(address)
-    try:
-        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, RuntimeError) as error:
-        raise no_scheduler(address, error) from error
+    with connection.connected(address, SETTING) as client:
 
-    def submit(worker: str, share: Share, start: str) -> Sent:
-        sent: Sent = client.submit(
-            offer_when_told, share, start, workers=[worker], allow_other_workers=False, retries=0, pure=False
-        )
-        return sent
+        def submit(worker: str, share: Share, start: str) -> Sent:
+            sent: Sent = client.submit(
+                offer_when_told, share, start, workers=[worker], allow_other_workers=False, retries=0, pure=False
+            )
+            return sent
 
-    with client:
         yield Cluster(client, submit)
-
-
-def no_dask(error: ImportError) -> UsageError:
-    """Return the error that says what to install."""
-    return UsageError(
-        f"[load] cluster needs Dask, which is not installed ({error}). Type: pip install 'seatrial[dask]'"
-    )
-
-
-def reach(address: str) -> None:
-    """Raise TargetError unless something listens at the address of a scheduler."""
-    parts = urlsplit(address)
-    try:
-        socket.create_connection((parts.hostname or "", parts.port or 0), CONNECT_SECONDS).close()
-    except OSError as error:
-        raise no_scheduler(address, error) from error
-
-
-def no_scheduler(address: str, error: Exception) -> TargetError:
-    """Return the error that says that no scheduler answers, and how one is started."""
-    return TargetError(
-        f"No Dask scheduler answers at {address} ({error}). Check [load] cluster in service.toml. A scheduler is "
-        "started by 'dask scheduler', its workers by 'dask worker ADDRESS'."
-    )
 
 
 def offer_on_cluster(

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from time import monotonic, time
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +12,7 @@ from urllib.parse import urlsplit
 from seatrial.errors import TargetError, UsageError
 from seatrial.formatting import plural
 from seatrial.pipeline.address import is_loopback
+from seatrial.process.dask.connection import network, require_same_seatrial
 
 ROUND_TRIPS = 8
 
@@ -57,34 +53,15 @@ def chosen(client: Any, scheduler: str, count: int, url: str) -> list[Peer]:
             f"for each share: shares that are sent one after the other measure another load. Start more, or set "
             f"[load] workers = {max(1, len(addresses))}."
         )
-    own, here = about()
-    try:
-        known = client.run(about, workers=addresses)
-    except ImportError as error:
-        raise TargetError(
-            f"A Dask worker at {scheduler} cannot import seatrial ({error}). Install seatrial {own} there."
-        ) from error
-    if others := [f"{a}: {version}" for a, (version, _) in known.items() if version != own]:
-        raise TargetError(
-            f"The Dask workers have another seatrial than this one, {own}: {', '.join(others)}. Install "
-            f"seatrial {own} there."
-        )
+    known = require_same_seatrial(client, scheduler, addresses)
     host = urlsplit(url).hostname or ""
-    if is_loopback(host) and (remote := [address for address, (_, there) in known.items() if there != here]):
+    if is_loopback(host) and (remote := [address for address, there in known.items() if there != network()]):
         raise UsageError(
             f"The service is at {host}, which is another machine for {plural(len(remote), 'Dask worker')} "
             f"({', '.join(remote)}). Validate a service that they reach, by its address: --target, or "
             "Service(url=…). Or remove cluster from [load]."
         )
     return [Peer(address, *clock(client, address)) for address in addresses]
-
-
-def all_here(client: Any) -> bool:
-    """Whether all workers of a cluster have the loopback addresses of this process; not where it cannot be told."""
-    try:
-        return {there for _, there in client.run(about).values()} <= {network()}
-    except ImportError:
-        return False
 
 
 def spread(addresses: Sequence[str], busy: set[str]) -> list[str]:
@@ -116,19 +93,3 @@ def clock(client: Any, address: str) -> tuple[float, float]:
         trips.append((half, theirs - ours - half))
     half, ahead = min(trips)
     return ahead, half
-
-
-def about() -> tuple[str, str]:
-    """Return the version of seatrial and the network of this process; a worker runs it."""
-    try:
-        return metadata.version("seatrial"), network()
-    except metadata.PackageNotFoundError:  # on the path, and not installed
-        return "", network()
-
-
-def network() -> str:
-    """Return what this process's loopback addresses belong to: machine and, in a container, its network namespace."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + os.readlink("/proc/self/ns/net")
-    except OSError:
-        return f"{socket.gethostname()} {uuid.getnode():x}"

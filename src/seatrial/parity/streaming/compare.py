@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from seatrial.errors import UsageError
 from seatrial.parity.agreement.choose import Allowed
 from seatrial.parity.streaming.comparison import Comparison, State
 from seatrial.parity.streaming.hashing import ways
@@ -16,7 +17,7 @@ from seatrial.parity.streaming.partitions import Partitions, Split, count_of
 from seatrial.parity.streaming.parts import KeysPartError, ascends, in_step
 from seatrial.parity.streaming.runner import InProcess, Runner
 from seatrial.parity.streaming.settled import Streamed
-from seatrial.parity.streaming.tables import Dataset
+from seatrial.parity.streaming.tables import PART_BYTES, Dataset
 
 
 def compare_datasets(
@@ -31,6 +32,7 @@ def compare_datasets(
     distributions: bool = True,
     folder: Path | None = None,
     runner: Runner | None = None,
+    part_bytes: int = PART_BYTES,
 ) -> Streamed:
     """Compare two tables row by row by ``key``, as :func:`seatrial.parity.compare.compare` does, in bounded memory.
 
@@ -51,11 +53,12 @@ def compare_datasets(
             must reach it, and the files of both tables.
         runner: what works on parts of the tables; what is found does not depend on it. By default they are compared
             here, one after the other.
+        part_bytes: about how many bytes of one table make a part.
 
     Raises:
         PipelineError: a table without a key column.
         PolicyError: a tolerance or floor that fits no column.
-        UsageError: the rows are not in one order and the disk has no room to pair them.
+        UsageError: the rows are not in one order and the disk has no room to pair them; or a file changed meanwhile.
         TargetError: the runner has nothing left to work on.
     """
     with tempfile.TemporaryDirectory(prefix="seatrial-pairs-", dir=folder) as place:
@@ -63,8 +66,14 @@ def compare_datasets(
             expected, actual.schema, key=key, columns=columns, tolerances=tolerances, floors=floors, worst=worst,
             folder=Path(place),
         )  # fmt: skip
-        runner = runner or InProcess()
-        state = _in_step(comparison, actual, runner) or _by_hash(comparison, actual, Path(place), runner)
+        work = comparison, actual, runner or InProcess(), part_bytes
+        state = _in_step(*work) or _by_hash(*work, Path(place))
+        for side, found in ((expected, state.rows.expected), (actual, state.rows.actual)):
+            if found != side.rows:
+                raise UsageError(
+                    f"{side.files[0]} had {side.rows:,} rows, with the files beside it, and {found:,} were read: it "
+                    "changed meanwhile. Compare again."
+                )
         return state.settled(distributions=distributions)
 
 
@@ -109,7 +118,7 @@ class _Partition:
         return state.trimmed()
 
 
-def _in_step(comparison: Comparison, actual: Dataset, runner: Runner) -> State | None:
+def _in_step(comparison: Comparison, actual: Dataset, runner: Runner, part_bytes: int) -> State | None:
     """Compare two tables whose keys are the same in one ascending order; None where they are not."""
     expected, key = comparison.expected, comparison.key
     if expected.rows != actual.rows or len(key) != 1:
@@ -120,17 +129,18 @@ def _in_step(comparison: Comparison, actual: Dataset, runner: Runner) -> State |
             return None
         break
     whole, last = comparison.empty(), None
-    for found in runner.map(_InStep(comparison, actual), expected.ranges(comparison.names[0])):
+    parts = expected.ranges(comparison.names[0], part_bytes)
+    for _, found in zip(parts, runner.map(_InStep(comparison, actual), parts), strict=True):
         if found is None or (last is not None and not ascends(pa.concat_arrays([last, found.keys[:1]]))):
             return None
         whole, last = whole.merge(found.state), found.keys[-1:]
     return whole
 
 
-def _by_hash(comparison: Comparison, actual: Dataset, folder: Path, runner: Runner) -> State:
+def _by_hash(comparison: Comparison, actual: Dataset, runner: Runner, part_bytes: int, folder: Path) -> State:
     """Compare two tables by partitions: every row of one key is in one of them, in the order of its table."""
     sides = comparison.expected, actual
-    count, how = count_of(sides, comparison.schemas, folder), ways(comparison.schemas, comparison.key)
+    count, how = count_of(sides, comparison.schemas, folder, part_bytes), ways(comparison.schemas, comparison.key)
     places = folder / "expected", folder / "actual"
     splits = [
         Split(side, names, comparison.key, how, count, place)
@@ -139,9 +149,11 @@ def _by_hash(comparison: Comparison, actual: Dataset, folder: Path, runner: Runn
     files = []
     for split in splits:
         split.folder.mkdir()
-        files.append(tuple(runner.map(split, split.side.ranges(split.names))))
+        ranges = split.side.ranges(split.names, part_bytes)
+        files.append(tuple(file for _, file in zip(ranges, runner.map(split, ranges), strict=True)))
     partitions = Partitions((files[0], files[1]), (splits[0].schema, splits[1].schema), count)
     whole = comparison.empty()
-    for state in runner.map(_Partition(comparison, partitions), range(count)):
+    numbers = range(count)
+    for _, state in zip(numbers, runner.map(_Partition(comparison, partitions), numbers), strict=True):
         whole = whole.merge(state)
     return whole

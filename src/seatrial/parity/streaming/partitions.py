@@ -18,13 +18,12 @@ from seatrial.parity.streaming.hashing import Way, hashes
 from seatrial.parity.streaming.parts import Part
 from seatrial.parity.streaming.tables import Dataset, row_bytes
 
-PART_BYTES = 96 * 2**20  # of one side
 MOST = 512  # partitions
 POSITION = "\0position"  # no column of a file has this name
 
 
-def count_of(sides: Sequence[Dataset], schemas: Sequence[pa.Schema], folder: Path) -> int:
-    """Return into how many partitions two tables are split.
+def count_of(sides: Sequence[Dataset], schemas: Sequence[pa.Schema], folder: Path, part_bytes: int) -> int:
+    """Return into how many partitions of so many bytes of one side two tables are split, to files in a folder.
 
     Raises:
         UsageError: the disk has no room for them.
@@ -37,7 +36,7 @@ def count_of(sides: Sequence[Dataset], schemas: Sequence[pa.Schema], folder: Pat
             f"Only {free / 1e9:,.1f} GB are free there: set TMPDIR to a folder with more room, or sort both tables by "
             "their key."
         )
-    return min(MOST, 1 + max(needed) // PART_BYTES)
+    return min(MOST, 1 + max(needed) // part_bytes)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class Runner(Protocol):
         """Yield what ``work`` returns for each part, in the order of the parts.
 
         Work, parts and results can be pickled. Work gives the same result whenever it is run, so that a part whose
-        process is lost is run again. Of parts that nobody takes none need be run: closing the iterator ends the
+        process is lost is run again. The rest of the parts need not be run once the iterator is closed, which ends the
         work.
 
         Args:

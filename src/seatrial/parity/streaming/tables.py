@@ -17,7 +17,7 @@ from seatrial.errors import UsageError
 
 BATCH_BYTES = 24 * 2**20  # of one side that are decoded at once
 BATCH_ROWS = 2**18
-RANGE_BYTES = 64 * 2**20  # of one side that are worked on at one place, at least
+PART_BYTES = 64 * 2**20  # of one side that are worked on at one place
 _TEXT_BYTES = 32  # a cell whose width its type does not tell
 
 
@@ -39,13 +39,14 @@ class Dataset:
     groups: tuple[tuple[int, ...], ...]
     nulls: frozenset[str] = frozenset()
 
-    def ranges(self, names: Sequence[str]) -> list[range]:
+    def ranges(self, names: Sequence[str], part_bytes: int = PART_BYTES) -> list[range]:
         """Return all rows in ranges that begin with a row group, cut by what the files are and by nothing else.
 
         Args:
             names: the columns that are read, whose width tells how many rows make a range.
+            part_bytes: how many bytes they have there at least.
         """
-        least = RANGE_BYTES // row_bytes(self._only(names))
+        least = part_bytes // row_bytes(self._only(names))
         found, start, stop = [], 0, 0
         for rows in (rows for groups in self.groups for rows in groups):
             stop += rows

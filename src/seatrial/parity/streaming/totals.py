@@ -20,8 +20,9 @@ from seatrial.parity.streaming.parts import Part, places
 
 
 class Worst(NamedTuple):
-    """A row that differs, and how much: the smallest tuples differ most."""
+    """A row that differs, and how much: the smallest tuples differ most, those with a place in the cell first."""
 
+    whole: bool
     less: float
     position: int
     key: str
@@ -74,7 +75,7 @@ class ColumnTotal:
             chosen = np.array([row for _, row, _ in found])
             where = places(at, chosen if rows is None else rows[chosen]).tolist()
             zipped = zip(found, where, names_of(keys, chosen, rows), strict=True)
-            return tuple(Worst(-size, place, name, path) for (size, _, path), place, name in zipped)
+            return tuple(Worst(not path, -size, place, name, path) for (size, _, path), place, name in zipped)
 
         return cls(
             mismatches=len(cells.rows),
