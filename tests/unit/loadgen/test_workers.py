@@ -110,6 +110,7 @@ def test_a_service_on_loopback_is_not_loaded_from_elsewhere(url):
         ("http://127.0.0.1:4200/api", ["here"], True),
         ("http://127.0.0.1:4200/api", ["here", "another"], False),
         ("http://prefect.example:4200/api", ["here", "another"], True),
+        (None, ["here"], False),
     ],
 )
 def test_prefect_carries_the_shares_where_workers_reach_its_server(server, networks, reached):

@@ -30,11 +30,14 @@ def carried(client: Any) -> bool:
 
 
 def server_reached(client: Any) -> bool:
-    """Whether workers may reach the Prefect server: one at a loopback address is reached from this machine alone."""
+    """Whether workers may reach the Prefect server: one at a loopback address is reached from this machine alone.
+
+    Without an address each process would start a server of its own, which outlives a worker that is killed.
+    """
     from prefect.settings import PREFECT_API_URL
 
     url = PREFECT_API_URL.value()
-    return bool(url and not is_loopback(urlsplit(url).hostname or "")) or all_here(client)
+    return bool(url) and (not is_loopback(urlsplit(url).hostname or "") or all_here(client))
 
 
 @contextlib.contextmanager
