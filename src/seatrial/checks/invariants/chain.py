@@ -56,13 +56,13 @@ def _broken(chain: Chain, varied: Varied) -> Event | None:
     """Return the hand-off that breaks in a variation, or why it was not evaluated."""
     if (first := varied.broken) is None:
         return None
-    alone = _alone(chain, chain.stages[first.at])
-    if first.error and unrecorded(first.error):
+    alone, error = _alone(chain, chain.stages[first.at]), first.error
+    if error and unrecorded(error):
         if any(isinstance(e, NotEvaluated) for e in alone.events):
             return None  # it is said there
-        why = f"{varied.variation.property} of the chain was not evaluated: {first.error.__cause__}"
+        why = f"{varied.variation.property} of the chain was not evaluated: {error.__cause__}"
         return NotEvaluated(chain.name, chain.trial.pipeline.stages[-1], why)
-    return None if alone.broken else first.run.finding(first.at, first.error, first.parity)
+    return None if alone.broken else first.run.finding(first.at, error, first.parity)
 
 
 def _alone(chain: Chain, stage: str) -> StageResult:
