@@ -27,6 +27,7 @@ from seatrial.parity.scale import SAMPLE
 from seatrial.parity.streaming.frames.rows import Kept, mixed, smallest
 from seatrial.parity.streaming.frames.stack import stacked
 from seatrial.parity.streaming.frames.totals import SHOWN, WORST, FrameTotals, Types
+from seatrial.parity.streaming.settled import column_settled
 from seatrial.parity.streaming.totals import ColumnTotal, KeyTotal, RowTotal
 from seatrial.parity.tolerance import EXACT
 
@@ -192,33 +193,12 @@ class FrameComparison:
 
     def _column(self, told: ColumnParity, plain: ColumnParity, found: FrameTotals, sample: int) -> ColumnParity:
         """Return a column as it is in all rows; what explains it is as it is in those that were kept."""
-        total, types, rows = found.columns[told.column], found.types[told.column], found.rows.compared
-        worst = total.worst(WORST)
-        cause = told.cause
-        if cause is not None and sample < rows:
-            many = total.mismatches + total.flips
-            cause = replace(cause, detail=f"{cause.how} in the rows looked at, of {many:,} that differ in {rows:,}")
-        return replace(
-            told,
-            dtype_expected=types.expected,
-            dtype_actual=types.actual,
-            dtype_ok=types.ok,
-            rows=rows,
-            mismatches=total.mismatches,
-            allowed=int(self._allowed.get(told.column, EXACT).share * rows),
-            null_flips=total.flips,
-            max_abs_diff=total.max_abs,
-            max_rel_diff=total.max_rel,
-            worst_keys=tuple(row.key for row in worst),
-            worst_path=f"{told.column}{worst[0].path}" if worst and worst[0].path else "",
-            direction=total.direction,
-            psi=plain.psi,
-            psi_critical=plain.psi_critical,
-            p_value=plain.p_value,
-            drifted=plain.drifted,
-            picture=plain.picture or told.picture,
-            cause=cause,
+        types, share = found.types[told.column], self._allowed.get(told.column, EXACT).share
+        total = found.columns[told.column]
+        settled = column_settled(
+            told, plain, total, total.worst(WORST), rows=found.rows.compared, share=share, sample=sample
         )
+        return replace(settled, dtype_expected=types.expected, dtype_actual=types.actual, dtype_ok=types.ok)
 
     def _order(
         self, expected: pd.DataFrame, actual: pd.DataFrame, keys: Sequence[Column], rows: Alignment
