@@ -98,7 +98,8 @@ def sampled(pid: int) -> Iterator[dict[int, tuple[str, float]]]:
                     one = waiting.pop()
                     place = Path(f"/proc/{one}")
                     fields = (place / "stat").read_text().rpartition(")")[2].split()
-                    spent[one] = (kind_of(place), (int(fields[11]) + int(fields[12])) / TICKS)
+                    known = spent.get(one, ("other", 0.0))[0]  # of one that has just ended no command is left
+                    spent[one] = (kind_of(place, known), (int(fields[11]) + int(fields[12])) / TICKS)
                     for thread in os.listdir(place / "task"):
                         waiting += map(int, (place / "task" / thread / "children").read_text().split())
 
@@ -111,10 +112,10 @@ def sampled(pid: int) -> Iterator[dict[int, tuple[str, float]]]:
         thread.join()
 
 
-def kind_of(process: Path) -> str:
-    """Return the kind of a process, by its command."""
+def kind_of(process: Path, known: str) -> str:
+    """Return the kind of a process, by its command; ``known`` where that tells nothing."""
     words = (process / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-    return next((kind for part, kind in KINDS.items() if part in words), "other")
+    return next((kind for part, kind in KINDS.items() if part in words), known)
 
 
 def measure(command: list[str], cwd: Path, rounds: int, **more: str) -> Measured:
