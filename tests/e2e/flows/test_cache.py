@@ -170,15 +170,16 @@ def files_of_the_model() -> Path:
 
 @contextmanager
 def restored(*folders: Path) -> Iterator[None]:
-    """Put the files of folders back as they were when the block ends."""
-    files = [p for folder in folders for p in folder.rglob("*") if p.is_file() and ".seatrial" not in p.parts]
+    """Put the files of folders back as they were when the block ends; what a project has in its state stays."""
+    files = [p for f in folders for p in f.rglob("*") if p.is_file() and ".seatrial" not in p.relative_to(f).parts]
     before = {path: path.read_bytes() for path in files}
     try:
         yield
     finally:
         for folder in folders:
-            for path in [p for p in folder.rglob("*.py") if p not in before and ".seatrial" not in p.parts]:
-                path.unlink()
+            for path in [p for p in folder.rglob("*.py") if ".seatrial" not in p.relative_to(folder).parts]:
+                if path not in before:
+                    path.unlink()
         for path, content in before.items():
             path.write_bytes(content)
 

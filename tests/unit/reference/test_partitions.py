@@ -10,10 +10,8 @@ import pandas as pd
 import pytest
 
 from seatrial import Dependency, Pipeline, Reference, Samples, Stage, capture
-from seatrial.cli.inspect.steps import _found
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError, UsageError
 from seatrial.io import bundle
-from seatrial.mutation.run import mutants_of
 from seatrial.reference.layout.split import Parting, part_requests
 
 ROWS = 1_000
@@ -303,19 +301,3 @@ def test_by_default_a_partition_has_a_bounded_number_of_rows(tmp_path, monkeypat
     assert len(found.files) == 4
     monkeypatch.setattr("seatrial.reference.layout.split.PART_BYTES", 20_000)
     assert len(part_requests(tmp_path / "r.parquet", ("id",), None, tmp_path / "by-bytes").files) > 4
-
-
-def test_a_request_is_traced_in_its_partition(parted):
-    """Whichever it is in; an unknown key is answered with what there is."""
-    ids = [parted.part(n).requests["id"].iloc[-1] for n in range(4)]
-    for number, key in enumerate(ids):
-        part, request, rows = _found(made(), parted, key)
-        assert (request, part.digest) == (key, parted.part(number).digest)
-        assert part.requests["id"].iloc[rows].tolist() == [key]
-    with pytest.raises(UsageError, match=r"no request with the key 't-99999'. It has 1,000 requests, such as t-0"):
-        _found(made(), parted, "t-99999")
-
-
-def test_mutants_are_those_of_the_first_partition(parted):
-    """A mutation test works on a sample of the requests, and states the reference it is of."""
-    assert mutants_of(made(), parted, ["frame"]) == mutants_of(made(), parted.part(0), ["frame"])

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seatrial.errors import PipelineError, nearest
+from seatrial.parity.reading import column
+from seatrial.parity.streaming.hashing import Way, hashes
 from seatrial.parity.streaming.tables import Dataset, dataset, row_bytes
 
 PART_BYTES = 64 * 2**20  # of requests in one partition, about
@@ -36,7 +38,7 @@ class Parting:
     kept: tuple[int, ...]
 
     def of(self, keys: pd.DataFrame) -> Positions:
-        """Return the partition of each row, from 0; equal keys of one type are in one, and unknown ones in some.
+        """Return the partition of each row, from 0; equal keys are in one, and unknown ones in some.
 
         Example:
             >>> Parting(2, (0, 1)).of(pd.DataFrame({"id": ["t-1", "t-2", "t-1"]})).tolist()
@@ -61,9 +63,10 @@ class Parting:
 
 
 def hashed(keys: pd.DataFrame, count: int) -> Positions:
-    """Return a number from 0 to ``count`` for each row, the same for equal keys of one type."""
-    hashes = pd.util.hash_pandas_object(keys, index=False).to_numpy(dtype=np.uint64)
-    return np.asarray(hashes % np.uint64(count)).astype(np.int64)
+    """Return a number from 0 to ``count`` for each row: equal keys have the same on every release of pandas."""
+    read = [column(keys[name]) for name in keys.columns]
+    ways: list[Way] = ["float" if c.kind == "number" and c.values.dtype.kind == "f" else "own" for c in read]
+    return np.asarray(hashes(read, ways) % np.uint64(count)).astype(np.int64)
 
 
 def _in_turn(numbers: Positions, count: int) -> tuple[Positions, Positions]:

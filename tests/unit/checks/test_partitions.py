@@ -14,16 +14,18 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome, Pipeline, Policy, Reference, Severity, Stage, StagePolicy, Tolerance, Trial, capture, run
-from seatrial.errors import ReferenceInvalid, StageError
+from seatrial.cli.inspect.steps import _found
+from seatrial.errors import ReferenceInvalid, StageError, UsageError
 from seatrial.formatting import part_of
 from seatrial.io import frame_json
+from seatrial.mutation.run import mutants_of
 from seatrial.pipeline import LocalReplayer
 from seatrial.reference.replays import compared
 from seatrial.targets.inprocess import InProcessService
 
 ROWS = 1_020
 CHECKS = ["expectations", "golden", "invariants"]
-IN_FIRST = "t-00004"  # a request of the first partition
+IN_FIRST = "t-00013"  # a request of the first partition
 KINDS = ["bird", "cat", "dog"]
 
 
@@ -279,3 +281,21 @@ def test_a_live_service_is_sent_a_sample_and_the_verdict_says_so(references, mon
     [said] = [f.message for f in verdict.findings if f.stage == "service" and f.cause == "first-partition"]
     asked = part_of(50, ROWS, "request rows")
     assert said == f"The answers of the service were compared on {asked}, drawn by the hash of their key."
+
+
+def test_a_request_is_traced_in_its_partition(references: tuple[Reference, Reference]) -> None:
+    """Whichever it is in; an unknown key is answered with what there is."""
+    _, parted = references
+    ids = [parted.part(n).requests["id"].iloc[-1] for n in range(4)]
+    for number, key in enumerate(ids):
+        part, request, rows = _found(served(), parted, key)
+        assert (request, part.digest) == (key, parted.part(number).digest)
+        assert part.requests["id"].iloc[rows].tolist() == [key]
+    with pytest.raises(UsageError, match=r"no request with the key 't-99999'. It has 1,020 requests, such as t-0"):
+        _found(served(), parted, "t-99999")
+
+
+def test_mutants_are_those_of_the_first_partition(references: tuple[Reference, Reference]) -> None:
+    """A mutation test works on a sample of the requests, and states the reference it is of."""
+    _, parted = references
+    assert mutants_of(served(), parted, ["frame"]) == mutants_of(served(), parted.part(0), ["frame"])
