@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -46,6 +46,7 @@ from seatrial.trial import Trial
 
 NAME = "load"
 DIAGNOSIS_SECONDS = 3.0
+PATHS = 4  # connections to the readiness path meanwhile
 LEAD, DIAGNOSIS = 2**20, 2**20 + 1  # numbers of runs that are not counted
 
 
@@ -200,7 +201,9 @@ def _diagnosed(session: LoadSession, finding: Finding) -> Finding:
     service = session.expected.trial.pipeline.service
     assert service is not None
     requests = max(10, round(session.slo.rate * DIAGNOSIS_SECONDS))
-    with _readiness(session) as ready, sample_activity(session.seen, ready) as activity:
+    with ExitStack() as opened:
+        ready = [opened.enter_context(_readiness(session)) for _ in range(PATHS)]
+        activity = opened.enter_context(sample_activity(session.seen, ready))
         run, _ = session.run(DIAGNOSIS, requests, session.slo.rate, flat=True)
     if not event_loop_blocked(activity, float(np.median(run.latencies)), session.ease_seconds):
         return finding

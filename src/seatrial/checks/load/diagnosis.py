@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -27,7 +27,7 @@ class ServiceActivity:
     Attributes:
         samples: how often its threads were sampled.
         running: in how many of the samples one of its threads ran or waited for a core.
-        ready_seconds: how long each request to its readiness path took.
+        ready_seconds: how long each request to its readiness path took, over the connection where they waited longest.
         lags: by how many seconds each sample was late: how long a thread waits for a core on this machine.
     """
 
@@ -48,26 +48,34 @@ class ServiceActivity:
         In the first half the queue has yet to grow. Quick answers are many because they are quick, so each counts for
         as long as it took.
         """
-        each = np.asarray(self.ready_seconds, dtype=float)
-        if not len(each):
-            return 0.0
-        weights = each + SAMPLE_SECONDS
-        ended = np.cumsum(weights)
-        late = ended > ended[-1] / 2
-        order = np.argsort(each[late])
-        reached = np.cumsum(weights[late][order])
-        return float(each[late][order][np.searchsorted(reached, reached[-1] / 2)])
+        return _wait(self.ready_seconds)
+
+
+def _wait(ready_seconds: Sequence[float]) -> float:
+    each = np.asarray(ready_seconds, dtype=float)
+    if not len(each):
+        return 0.0
+    weights = each + SAMPLE_SECONDS
+    ended = np.cumsum(weights)
+    late = ended > ended[-1] / 2
+    order = np.argsort(each[late])
+    reached = np.cumsum(weights[late][order])
+    return float(each[late][order][np.searchsorted(reached, reached[-1] / 2)])
 
 
 @contextmanager
-def sample_activity(pid: int, ready: Callable[[], object]) -> Iterator[ServiceActivity]:
+def sample_activity(pid: int, ready: Sequence[Callable[[], object]]) -> Iterator[ServiceActivity]:
     """Sample a service's processes, and call its readiness path again and again, until the block ends.
+
+    Of several workers one may have few of the loaded connections, and answers at once: it takes more than one
+    connection to meet one that waits.
 
     Args:
         pid: the process that was started for the service; all that it started belong to it.
-        ready: sends one request to the readiness path and returns after the answer.
+        ready: each sends one request to the readiness path, over a connection of its own, and returns after the answer.
     """
     activity, stop = ServiceActivity(), threading.Event()
+    taken: list[list[float]] = [[] for _ in ready]
 
     def sample() -> None:
         processes, look, due = [pid], 0.0, monotonic() + SAMPLE_SECONDS
@@ -80,15 +88,17 @@ def sample_activity(pid: int, ready: Callable[[], object]) -> Iterator[ServiceAc
                 activity.samples += 1
             due = monotonic() + SAMPLE_SECONDS
 
-    def call() -> None:
+    def call(ask: Callable[[], object], seconds: list[float]) -> None:
         while not stop.is_set():
             begin = monotonic()
             with contextlib.suppress(Exception):
-                ready()
-            activity.ready_seconds.append(monotonic() - begin)
-            time.sleep(SAMPLE_SECONDS)
+                ask()
+            seconds.append(monotonic() - begin)
+            stop.wait(SAMPLE_SECONDS * len(ready))
 
-    threads = [threading.Thread(target=each, name="service activity", daemon=True) for each in (sample, call)]
+    calls = (partial(call, ask, seconds) for ask, seconds in zip(ready, taken, strict=True))
+    work: list[Callable[[], None]] = [sample, *calls]
+    threads = [threading.Thread(target=each, name="service activity", daemon=True) for each in work]
     for thread in threads:
         thread.start()
     try:
@@ -97,6 +107,7 @@ def sample_activity(pid: int, ready: Callable[[], object]) -> Iterator[ServiceAc
         stop.set()
         for thread in threads:
             thread.join(30)
+        activity.ready_seconds = max(taken, key=_wait)
 
 
 def tree_of(pid: int) -> list[int]:
