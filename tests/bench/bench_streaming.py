@@ -193,6 +193,8 @@ def main() -> None:
         joins = True
     except ModuleNotFoundError:
         joins = False
+    if asked.folder:
+        asked.folder.mkdir(parents=True, exist_ok=True)
     print(f"{'rows':>12} {'what':<19} {'s':>8} {'CPU s':>8} {'MiB':>7}  ratio")
     for rows in asked.rows:
         with tempfile.TemporaryDirectory(dir=asked.folder) as place:
