@@ -35,6 +35,12 @@ class Folders:
 
     root: Path
 
+    def make(self) -> Folders:
+        """Make those in the root, and return them."""
+        for folder in (self.frames, self.home, self.models, self.site, self.empty):
+            folder.mkdir()
+        return self
+
     @property
     def frames(self) -> Path:
         """Return where frames are exchanged."""

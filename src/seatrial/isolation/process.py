@@ -56,9 +56,7 @@ class Process:
     def __init__(self, launch: Launch, hash_seed: int | None = None) -> None:
         self.launch = launch
         self._mark = uuid.uuid4().hex
-        self.folders = Folders(Path(tempfile.mkdtemp(prefix="seatrial-trial-")))
-        for name in ("frames", "home", "models", "site", "empty"):
-            getattr(self.folders, name).mkdir()
+        self.folders = Folders(Path(tempfile.mkdtemp(prefix="seatrial-trial-"))).make()
         (self.folders.site / "seatrial").symlink_to(PACKAGE)
         logs = launch.logs or self.folders.root
         logs.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ class Interpreter:
     """The release of an interpreter, the folder of its standard library, and its search path."""
 
     release: str
-    library: str
+    stdlib: str
     path: tuple[str, ...]
 
 
@@ -52,9 +52,7 @@ def of_worker(launch: Launch) -> Interpreter:
     if launch.command:
         raise NotAsked("what is in a container, or behind another command, is not known here")
     with tempfile.TemporaryDirectory(prefix="seatrial-imports-") as root:
-        folders = Folders(Path(root))
-        for name in ("frames", "home", "models", "site", "empty"):
-            getattr(folders, name).mkdir()
+        folders = Folders(Path(root)).make()
         variables = cleaned(os.environ, launch.environment or (), home=folders.home, mark="imports")
         variables["PYTHONPATH"] = search_path(folders.site, own=False)
         cwd = str(launch.folder or os.getcwd())
@@ -63,10 +61,10 @@ def of_worker(launch: Launch) -> Interpreter:
                 launch.argv([launch.python, "-c", ASK], folders, variables, cwd),
                 env=variables, cwd=cwd, capture_output=True, timeout=ASK_SECONDS, check=True,
             )  # fmt: skip
-            release, library, path = json.loads(done.stdout.splitlines()[-1])
+            release, stdlib, path = json.loads(done.stdout.splitlines()[-1])
         except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
             raise NotAsked(f"{launch.python} does not say what it imports") from error
-        return Interpreter(release, library, tuple(each for each in path if not each.startswith(root)))
+        return Interpreter(release, stdlib, tuple(each for each in path if not each.startswith(root)))
 
 
 def imported(interpreter: Interpreter, root: Path, *, without: Collection[Path] = ()) -> str:
@@ -84,7 +82,7 @@ def imported(interpreter: Interpreter, root: Path, *, without: Collection[Path] 
     """
     paths = [Path(os.path.realpath(each)) for each in filter(None, interpreter.path)]
     packages = [path for path in paths if path.name in PACKAGES]
-    known = [root, Path(os.path.realpath(interpreter.library)), *packages]
+    known = [root, Path(os.path.realpath(interpreter.stdlib)), *packages]
     others = [path for path in paths if not _is_within(path, known) and path.exists()]
     digest, links = installed(packages)
     edited = [path for path in _elsewhere(links) if not _is_within(path, [root, *others])]

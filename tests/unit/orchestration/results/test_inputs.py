@@ -173,8 +173,8 @@ def test_another_machine_is_another_result(root: Path, monkeypatch: pytest.Monke
 def test_the_release_of_the_interpreter_counts(root: Path) -> None:
     """The standard library is known by it."""
     here = interpreter.THIS
-    assert imported(here, root) != imported(Interpreter("3.12", here.library, here.path), root)
-    assert imported(here, root) != imported(Interpreter(here.release, here.library, here.path[1:]), root)
+    assert imported(here, root) != imported(Interpreter("3.12", here.stdlib, here.path), root)
+    assert imported(here, root) != imported(Interpreter(here.release, here.stdlib, here.path[1:]), root)
 
 
 def test_an_environment_in_the_project_counts_as_installed(root: Path) -> None:
