@@ -72,6 +72,9 @@ class StageError(PipelineError):
         super().__init__(message)
         self.stage = stage
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.stage, str(self)), {"details": self.details}
+
 
 class ReferenceInvalid(SeatrialError):
     """The reference is missing, damaged, or belongs to something else."""

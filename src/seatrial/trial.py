@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pandas as pd
@@ -14,7 +14,7 @@ from seatrial.events.local import LocalEvidence, Raised
 from seatrial.parity.noisy import Noise, compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.parity.streaming.frames.compare import Compared
-from seatrial.parity.streaming.runner import Runner
+from seatrial.parity.streaming.runner import InProcess, Runner
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
 from seatrial.pipeline.access import Access
 from seatrial.policy.policy import Policy
@@ -61,7 +61,7 @@ class Trial:
         on_progress: called by what takes long, with the steps done, those in all, and the next one. It must return
             at once and must not raise. Set it to show progress.
         connect: how the Dask cluster is reached that sends the load, where the policy names one; by default directly.
-        runner: does the work on partitions; here, one after the other, by default.
+        runner: opens what does the work on partitions; here, one after the other, by default.
 
     Raises:
         ReferenceInvalid: the reference does not match the pipeline.
@@ -111,7 +111,7 @@ class Trial:
         self.local = LocalEvidence(0)
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self.connect: Connect | None = None
-        self.runner: Runner | None = None
+        self.runner: Callable[[], AbstractContextManager[Runner]] = lambda: nullcontext(InProcess())
         self._once = Once()
         self._held, self._held_lock = ExitStack(), threading.Lock()
         self.replayer = replayer or self.local_replayer({"version": model, "champion": champion})
@@ -238,8 +238,8 @@ class Trial:
 
     def _by_partition(self, reference: Reference) -> Mapping[tuple[str, Replay], Compared | StageError]:
         allowed = {stage: self.policy.of(stage).tolerances for stage in self.pipeline.stages}
-        how: Any = {"runner": self.runner, "on_progress": self.on_progress}
-        return compared(self.pipeline, reference, self.replayer, allowed, **how)
+        with self.runner() as runner:
+            return compared(self.pipeline, reference, self.replayer, allowed, runner, self.on_progress)
 
     def _frame(self, result: pd.DataFrame | StageError) -> pd.DataFrame:
         return self._raised(result) if isinstance(result, StageError) else result

@@ -1,17 +1,21 @@
 """A whole validation by partition: its memory and time as the rows grow, against the path itself run by partition.
 
     python tests/bench/bench_partitions.py [--rows 1000000 4000000] [--model linear trees] [--folder FOLDER]
+        [--workers 1 2]
 
 For each size: requests of 20 numbers are written as Parquet, captured from the files, the path of three stages is run
 over the partitions and nothing else, and a version that is as in training is validated (expectations, golden in
-process, invariants). ``linear`` is a model that costs hardly anything, ``trees`` one of 100 boosted trees. Each step is
-a process of its own; told are its wall and CPU seconds, the most memory that it had, and the ratio of the validation to
-the path.
+process, invariants): by plain calls, and by a judge whose stages run in a worker, as ``seatrial validate`` does.
+``linear`` is a model that costs hardly anything, ``trees`` one of 100 boosted trees. Each step is a process of its own;
+told are its wall and CPU seconds, those of its children included, the most memory that it and its largest child had,
+and the ratio of the validations to the path. ``--workers`` compares both replays of all stages by so many Dask workers
+of this machine, which are there before, each with a worker of its own for the stages.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import os
@@ -20,7 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +34,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seatrial import Pipeline, Reference, capture, run
+from seatrial import Pipeline, Reference, Trial, capture, run
+from seatrial.checks import named
+from seatrial.checks.engine import plan, run_case, verdict_of
+from seatrial.isolation.opening.project import open_replayer
+from seatrial.orchestration.dask.trials import spread
+from seatrial.policy.tool import ScaleSettings
+from seatrial.process.dask.runner import runner
+from seatrial.project import Project
 
 COLUMNS, GROUP = 20, 2**18
 NAMES = [f"f{n}" for n in range(COLUMNS)]
@@ -107,7 +119,51 @@ def validated(folder: Path, model: str) -> None:
         raise SystemExit(verdict.summary)
 
 
-STEPS = {"capture": captured, "path": path, "validate": validated}
+def judged(folder: Path, model: str) -> None:
+    """Validate it with the stages in a worker."""
+    with trial(folder, model) as made:
+        chosen = named(["expectations", "golden", "invariants"])
+        cases = plan(chosen, made)
+        events = [event for check, case in cases for event in run_case(check, made, case)]
+        verdict = verdict_of(events, made, [case for _, case in cases])
+        if verdict.outcome.value != "pass":
+            raise SystemExit(verdict.summary)
+
+
+def on_workers(folder: Path, model: str, count: int) -> float:
+    """Return the seconds that both replays of all stages take on so many Dask workers."""
+    with runner("local", workers=count) as workers, trial(folder, model) as made:
+        made.runner = lambda: contextlib.nullcontext(workers)
+        workers.client.run(import_module, "seatrial.isolation.opening.elsewhere")
+        begin = time.perf_counter()
+        if not made.parity("prediction").ok:
+            raise SystemExit("not as in training")
+        return time.perf_counter() - begin
+
+
+@contextlib.contextmanager
+def trial(folder: Path, model: str) -> Iterator[Trial]:
+    """Return the trial of a version whose stages run in a worker."""
+    root = folder / "project"
+    root.mkdir(exist_ok=True)
+    here = Path(__file__)
+    (root / "pipeline.py").write_text(
+        f"import sys\nsys.path.append({str(here.parent)!r})\nfrom {here.stem} import pipeline\n"
+        f"bench = pipeline({model!r})\n"
+    )
+    (root / "pyproject.toml").write_text(
+        f'[tool.seatrial]\npipeline = "pipeline.py:bench"\nreadable = ["{here.parent}"]\n'
+    )
+    reference = Reference.load(folder / f"reference-{model}")
+    with open_replayer(Project.find(root)) as opened:
+        described = opened.pipeline()
+        opened.load(reference, {})
+        with Trial(described, reference, replayer=opened) as made:
+            spread(made, ScaleSettings())
+            yield made
+
+
+STEPS = {"capture": captured, "path": path, "validate": validated, "judge": judged}
 
 
 def measured(step: str, folder: Path, model: str) -> dict[str, float]:
@@ -126,13 +182,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 4_000_000])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--model", choices=MODELS, nargs="+", default=[*MODELS])
+    parser.add_argument("--workers", type=int, nargs="*", default=[])
     parser.add_argument("--step", choices=STEPS)
     chosen = parser.parse_args()
     if chosen.step:
         STEPS[chosen.step](chosen.folder, *chosen.model)
         times, children = os.times(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + children
-        print(json.dumps({"cpu": times.user + times.system + times.children_user, "mib": most / 1024}))
+        print(json.dumps({"cpu": sum(times[:4]), "mib": most / 1024}))
         return
     for rows in chosen.rows:
         with tempfile.TemporaryDirectory(prefix="bench-partitions-", dir=chosen.folder) as made:
@@ -141,6 +198,9 @@ def main() -> None:
             for model in chosen.model:
                 found = {step: measured(step, folder, model) for step in STEPS}
                 shown(rows, model, found)
+                for count in chosen.workers:
+                    took = on_workers(folder, model, count)
+                    print(f"{rows:>12,} {model:>7} {count:>2} Dask workers: {took:7.1f} s", flush=True)
 
 
 def shown(rows: int, model: str, found: Mapping[str, Mapping[str, float]]) -> None:
@@ -148,8 +208,9 @@ def shown(rows: int, model: str, found: Mapping[str, Mapping[str, float]]) -> No
     for step, each in found.items():
         figures = f"{each['seconds']:7.1f} s, {each['cpu']:7.1f} CPU s, {each['mib']:6.0f} MiB"
         print(f"{rows:>12,} {model:>7} {step:>9}: {figures}")
-    ratio, cpu = (found["validate"][kind] / found["path"][kind] for kind in ("seconds", "cpu"))
-    print(f"{rows:>12,} {model:>7} validate ÷ path: {ratio:.2f} of time, {cpu:.2f} of CPU time", flush=True)
+    for step in ("validate", "judge"):
+        ratio, cpu = (found[step][kind] / found["path"][kind] for kind in ("seconds", "cpu"))
+        print(f"{rows:>12,} {model:>7} {step} ÷ path: {ratio:.2f} of time, {cpu:.2f} of CPU time", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.project import Project
 from tests.conformance.shapes.running import FEW, NAMES
 from tests.support.shop import QUICK, verdict

@@ -8,7 +8,7 @@ import pytest
 
 from seatrial import Outcome
 from seatrial.errors import UsageError
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from tests.support import shop
 
 

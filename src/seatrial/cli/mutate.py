@@ -13,7 +13,7 @@ from seatrial.errors import ProjectError, RegistryError, UsageError
 from seatrial.formatting import slug
 from seatrial.io.files import atomic_write
 from seatrial.isolation.environment import hidden_variable
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.mutation.forks import ForkServer
 from seatrial.mutation.pool import processors
 from seatrial.mutation.report import MutationProgress, show

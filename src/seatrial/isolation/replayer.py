@@ -55,8 +55,8 @@ class RemoteReplayer:
         process: Process | None = None,
         pipeline: Pipeline | None = None,
     ) -> None:
-        self.launch, self._source = launch, source
-        self._load_seconds, self._case_seconds = load_seconds, case_seconds
+        self.launch, self.source = launch, source
+        self.load_seconds, self.case_seconds = load_seconds, case_seconds
         if process is None:
             self._opening = opening(launch, source, root=root, hash_seed=hash_seed)
         else:
@@ -66,6 +66,7 @@ class RemoteReplayer:
         self._models: tuple[Model, ...] = ()
         self._pipeline = pipeline
         self._files = itertools.count()
+        self.loaded: tuple[Reference | None, Mapping[Model, Path]] = (None, {})
 
     @property
     def broken(self) -> str | None:
@@ -86,8 +87,8 @@ class RemoteReplayer:
         """
         if self._pipeline is None:
             what = "reading the pipeline, load_seconds"
-            opened = self._rpc.reply(self._opening.request, messages.Opened, self._load_seconds, what)
-            self._pipeline = described(opened, self._source)
+            opened = self._rpc.reply(self._opening.request, messages.Opened, self.load_seconds, what)
+            self._pipeline = described(opened, self.source)
         return self._pipeline
 
     def load(self, reference: Reference, models: Mapping[Model, Path]) -> None:
@@ -99,8 +100,9 @@ class RemoteReplayer:
         reference.write_record(self.process.folders.frames)
         placed = {role: str(self.process.placed(path, role)) for role, path in models.items()}
         what = "loading the model, load_seconds"
-        reply = self.request("load", messages.Loaded, self._load_seconds, what, models=placed)
+        reply = self.request("load", messages.Loaded, self.load_seconds, what, models=placed)
         self._models = tuple(reply.models)
+        self.loaded = (reference, dict(models))
 
     def placed(self, model: Path, role: Model = "version") -> Path:
         """Return the path under which the worker, and the services beside it, find a model."""
@@ -199,8 +201,8 @@ class RemoteReplayer:
     def another(self, hash_seed: int) -> RemoteReplayer:
         """Return one in a process of its own, started alike."""
         return RemoteReplayer(
-            self.launch, self._source, hash_seed=hash_seed,
-            load_seconds=self._load_seconds, case_seconds=self._case_seconds,
+            self.launch, self.source, hash_seed=hash_seed,
+            load_seconds=self.load_seconds, case_seconds=self.case_seconds,
         )  # fmt: skip
 
     def give_up(self, why: str) -> None:
@@ -218,7 +220,7 @@ class RemoteReplayer:
         self.close(CLOSE_SECONDS if kind is None else 0.0)
 
     def _in_case(self, request: str, kind: type[Any], what: str, **fields: Any) -> Any:
-        return self.request(request, kind, self._case_seconds, f"{what}, case_seconds", **fields)
+        return self.request(request, kind, self.case_seconds, f"{what}, case_seconds", **fields)
 
     @contextlib.contextmanager
     def _file(self, batches: Sequence[pd.DataFrame]) -> Iterator[str]:

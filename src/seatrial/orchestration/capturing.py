@@ -11,7 +11,7 @@ from seatrial import registry
 from seatrial.errors import IsolationError
 from seatrial.formatting import slug
 from seatrial.io.tables.read import read_table
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.project import Project
 from seatrial.reference.snapshot import Reference
 

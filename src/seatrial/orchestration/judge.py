@@ -16,9 +16,9 @@ from seatrial.events import Case, Event, NotEvaluated, Subject, Verdict, total
 from seatrial.events.local import LocalEvidence, Log, Raised
 from seatrial.isolation.environment import hidden_variable
 from seatrial.isolation.evidence import printed
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.isolation.replayer import RemoteReplayer
-from seatrial.orchestration.dask.load import connected
+from seatrial.orchestration.dask.trials import spread
 from seatrial.pipeline import SERVICE, Model, Pipeline
 from seatrial.policy.digest import policy_digest
 from seatrial.policy.policy import Policy
@@ -148,8 +148,7 @@ class Judge:
             ReferenceInvalid: it does not match the pipeline.
             UsageError: an unknown check or dependency.
         """
-        chosen, self._seed = checks.named(only, skip=skip), seed
-        self._reference_digest = reference.digest
+        chosen, self._seed, self._reference_digest = checks.named(only, skip=skip), seed, reference.digest
         if reason := self.open(model):
             return reason
         policy, replayer = self.policy, self.replayer
@@ -173,7 +172,8 @@ class Judge:
             self.local.keep(Raised(None, str(error), error.details or printed(replayer)))
             replayer.give_up(str(error))
             return self.broken
-        trial.connect, trial.local = connected, self.local
+        trial.local = self.local
+        spread(trial, self._project.scale)
         trial.on_progress, self._cases = self._on_progress, {case: check for check, case in plan(chosen, trial)}
         self.planned, self.not_run = tuple(self._cases), tuple(not_run(trial, {check.name for check in chosen}))
         return None

@@ -69,10 +69,10 @@ class ScaleSettings(Settings):
 
     cluster: Cluster | None = setting(
         None, example="local",
-        says="Address of the scheduler of a Dask cluster, such as tcp://10.0.0.5:8786, whose workers find the tables, "
-        "and the folder of temporary files, under the same paths as this machine; or 'local', for worker processes of "
-        "this machine while they are needed. Requires seatrial[dask] here and on the workers. By default one process "
-        "compares part after part.",
+        says="Address of the scheduler of a Dask cluster, such as tcp://10.0.0.5:8786, whose workers find project, "
+        "references, models, tables and temporary files under the same paths as this machine; or 'local', for worker "
+        "processes of this machine while they are needed. Requires seatrial[dask] here and on the workers. By default "
+        "this process works on the parts.",
     )  # fmt: skip
     workers: int | None = setting(
         None, ge=1, example=4, says="Worker processes of the cluster 'local'; by default one for each CPU core."
@@ -174,4 +174,4 @@ class ToolSettings(Settings):
     local_evidence: LocalEvidenceSettings = setting(
         LocalEvidenceSettings(), says="How long the values behind findings are kept on this machine."
     )
-    scale: ScaleSettings = setting(ScaleSettings(), says="What works on the parts of large tables.")
+    scale: ScaleSettings = setting(ScaleSettings(), says="What works on the parts of large tables and references.")

@@ -15,13 +15,13 @@ import pandas as pd
 
 from seatrial.errors import ReferenceInvalid, StageError
 from seatrial.parity.agreement.choose import Allowed
-from seatrial.parity.columns import sampled
-from seatrial.parity.scale import SAMPLE
 from seatrial.parity.streaming.frames.compare import Compared, FrameComparison
+from seatrial.parity.streaming.frames.identical import identical
 from seatrial.parity.streaming.frames.stack import stacked
 from seatrial.parity.streaming.frames.totals import FrameTotals
 from seatrial.parity.streaming.runner import InProcess, Runner
-from seatrial.pipeline import Pipeline, Replayer
+from seatrial.pipeline import Pipeline, Replayer, key_columns
+from seatrial.reference.layout.scales import scale_of
 from seatrial.reference.layout.split import Parting
 from seatrial.reference.snapshot import Reference
 
@@ -64,19 +64,19 @@ class Work:
     """Replays stages on a partition and compares what they return.
 
     Attributes:
-        pipeline: its stages.
-        reference: in partitions.
+        reference: in partitions; its stages are those of the pipeline.
         replayer: runs the stages.
-        comparisons: by stage.
+        tolerances: of the columns of each stage.
+        ordered: the stages of which the order of rows is part of the answer.
     """
 
-    pipeline: Pipeline
     reference: Reference
     replayer: Replayer
-    comparisons: Mapping[str, FrameComparison]
+    tolerances: Mapping[str, Mapping[str, Allowed]]
+    ordered: frozenset[str]
 
     def __call__(self, piece: Piece) -> Done:
-        """Replay the stages alone and one after the other."""
+        """Replay the stages one after the other, and alone."""
         part = self.reference.part(piece.number)
         start = part.requests if piece.start is None else piece.start
         if isinstance(start, StageError):
@@ -85,14 +85,24 @@ class Work:
             [results] = self.replayer.replay(piece.stages, [start])
         found: dict[Place, FrameTotals | StageError] = {}
         for at, stage in enumerate(piece.stages):
-            chained = self.compared(stage, piece.number, part, results[min(at, len(results) - 1)])
-            if stage == self.pipeline.stages[0]:  # it is given the requests in both replays
-                found[stage, "isolated"] = chained
-            else:
-                [alone] = self.replayer.replay([stage], [part.input_of(stage)])
-                found[stage, "isolated"] = self.compared(stage, piece.number, part, alone[-1])
-            found[stage, "chained"] = chained
+            answer = results[min(at, len(results) - 1)]
+            found[stage, "chained"] = found[stage, "isolated"] = self.compared(stage, piece.number, part, answer)
+            given, start = start, answer
+            if (at == 0 and piece.start is None) or _same(given, part.input_of(stage)):
+                continue  # it is given the same in both replays
+            [alone] = self.replayer.replay([stage], [part.input_of(stage)])
+            found[stage, "isolated"] = self.compared(stage, piece.number, part, alone[-1])
         return Done(found, results[-1] if piece.ends else None)
+
+    def comparison(self, stage: str) -> FrameComparison:
+        """Return what is known of a stage before it is compared; the first rows of it set the scale of its columns."""
+        whole, entry = self.reference, self.reference.manifest["stages"][stage]
+        filled = next((n for n, rows in enumerate(entry["parts"]) if rows), 0)
+        some = scale_of(whole.root, whole.digest, stage, lambda: whole.part(filled).frame(stage))
+        return FrameComparison(
+            whole.key_of(stage), key_columns(whole.key), ordered=stage in self.ordered, rows=entry["rows"],
+            scale_of=some, tolerances=self.tolerances[stage],
+        )  # fmt: skip
 
     def compared(
         self, stage: str, number: int, part: Reference, actual: pd.DataFrame | StageError
@@ -100,7 +110,7 @@ class Work:
         """Compare what a stage returned for a partition; an error stays one."""
         if isinstance(actual, StageError):
             return actual
-        return self.comparisons[stage].part(number, part.frame(stage), actual, part.input_of(stage))
+        return self.comparison(stage).part(number, part.frame(stage), actual, part.input_of(stage))
 
     def together(self, stage: str, starts: Sequence[pd.DataFrame | StageError | None]) -> tuple[Found, list[Done]]:
         """Replay a stage on the rows of all partitions, and compare what it returned partition by partition.
@@ -139,7 +149,7 @@ class Work:
         if isinstance(out, StageError):
             return [out] * len(given)
         stored = self.reference.manifest["parting"]
-        key = self.pipeline.key_of()
+        key = key_columns(self.reference.key)
         types = [parts[0].requests[name].dtype for name in key]
         answers = Parting(stored["count"], tuple(stored["kept"])).parts(out, key, types)
         for answer in answers:
@@ -152,7 +162,6 @@ def compared(
     reference: Reference,
     replayer: Replayer,
     tolerances: Mapping[str, Mapping[str, Allowed]],
-    *,
     runner: Runner | None = None,
     on_progress: Callable[[int, int, str], object] = lambda *_: None,
 ) -> Mapping[Place, Compared | StageError]:
@@ -166,9 +175,8 @@ def compared(
         runner: does the work on each partition; here, one after the other, by default.
         on_progress: called with the partitions done, those in all, and what is done next.
     """
-    work = Work(
-        pipeline, reference, replayer, {s: _comparison(pipeline, reference, s, tolerances[s]) for s in pipeline.stages}
-    )
+    ordered = frozenset(stage for stage in pipeline.stages if pipeline.stage(stage).ordered)
+    work = Work(reference, replayer, tolerances, ordered)
     found: dict[Place, FrameTotals | StageError] = {}
     starts: list[pd.DataFrame | StageError | None] = [None] * reference.partitions
     segments = list(_segments(pipeline, reference))
@@ -190,22 +198,13 @@ def compared(
             starts[n] = each.end
     _check_whole(found, reference)
     return {
-        place: each if isinstance(each, StageError) else work.comparisons[place[0]].settled(each)
+        place: each if isinstance(each, StageError) else work.comparison(place[0]).settled(each)
         for place, each in found.items()
     }
 
 
-def _comparison(
-    pipeline: Pipeline, reference: Reference, stage: str, tolerances: Mapping[str, Allowed]
-) -> FrameComparison:
-    """Return what is known of a stage before it is compared; the first rows of it set the scale of its columns."""
-    entry = reference.manifest["stages"][stage]
-    filled = next((n for n, rows in enumerate(entry["parts"]) if rows), 0)
-    some = reference.part(filled).frame(stage)
-    return FrameComparison(
-        pipeline.key_of(stage), pipeline.key_of(), ordered=pipeline.stage(stage).ordered, rows=entry["rows"],
-        scale_of=some.iloc[sampled(len(some), SAMPLE)], tolerances=tolerances,
-    )  # fmt: skip
+def _same(one: pd.DataFrame | StageError, other: pd.DataFrame) -> bool:
+    return isinstance(one, pd.DataFrame) and identical(one, other)
 
 
 def _check_whole(found: Found, reference: Reference) -> None:

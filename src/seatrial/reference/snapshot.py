@@ -198,6 +198,9 @@ class Reference:
                 self._frames[name] = stacked([parquet.read_frame(self.root / part) for part in parts])
             return shared(self._frames[name])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Reference, (self.root, self.manifest)  # what was read, and a temporary directory, stay here
+
     def __repr__(self) -> str:
         return f"Reference({self.pipeline!r}, {' → '.join(self.stages)}, {self.digest[:19]}…)"
 

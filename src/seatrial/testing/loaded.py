@@ -17,7 +17,7 @@ from seatrial.checks.base import Check
 from seatrial.checks.engine import in_order_of_causes, loaded, plan, run_case, verdict_of
 from seatrial.errors import ProjectError, UsageError, unknown
 from seatrial.events import Case, Event, Verdict
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.pipeline import SERVICE, Pipeline, describe
 from seatrial.policy.policy import Policy

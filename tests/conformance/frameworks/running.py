@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial import Outcome, Subject, Verdict
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.orchestration.judge import judging
 from seatrial.project import Project
 from tests.conformance.frameworks import delivery

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import ks_2samp
 
+from seatrial import Outcome
 from seatrial.cli.commands import validate
+from seatrial.io.loading import load_file
 from seatrial.loadgen.client import offer
 from seatrial.loadgen.estimates import quantile
 from seatrial.loadgen.histogram import histogram, merge
@@ -24,6 +27,7 @@ from seatrial.loadgen.workers import cluster as dask
 from seatrial.loadgen.workers import offer_by
 from seatrial.orchestration.dask import partitions
 from seatrial.orchestration.dask.load import connected
+from seatrial.orchestration.results.asked import asked
 from seatrial.parity.streaming import compare_datasets, dataset
 from seatrial.pipeline.access import Access
 from seatrial.project import Project
@@ -148,6 +152,38 @@ def test_parts_are_task_runs_as_long_as_they_are_few(
     monkeypatch.setattr("tests.support.doomed.Killing.map", lambda own, *of: own.inner.map(*of))
     assert parts() == here
     assert len([run for run in task_runs() if run.name.startswith("compare a part")]) == len(runs)
+
+
+def test_a_large_reference_is_validated_by_the_workers_that_the_project_names(
+    payments: Project, prefect_api: str, scheduler: str, tmp_path: Path
+) -> None:
+    """Its partitions are task runs of the flow run; a cell that differs in one of them fails the version."""
+    root = tmp_path / "tiny"
+    shutil.copytree(Path(__file__).with_name("tiny"), root, ignore=shutil.ignore_patterns("__pycache__"))
+    train, pipeline, settings = (root / name for name in ("train.py", "pipeline.py", "pyproject.toml"))
+    train.write_text(
+        train.read_text()
+        .replace('"tiny"', '"tiny-parted"')
+        .replace("capture(project.pipeline, requests,", "capture(project.pipeline, parts(requests), partitions=5,")
+        .replace("given=given, ", "")
+        + "\n\ndef parts(requests):\n"
+        "    requests.to_parquet(Path(__file__).with_name('requests.parquet'))\n"
+        "    return Path(__file__).with_name('requests.parquet')\n"
+    )
+    settings.write_text(settings.read_text().replace('"tiny"', '"tiny-parted"'))
+    load_file(train).main(skewed=False)
+    settings.write_text(f'{settings.read_text()}scale.cluster = "{scheduler}"\n')
+    known = {run.id for run in task_runs()}
+    with asked(False):
+        passed = validate(root, "models:/tiny-parted/1", quiet=True)
+        pipeline.write_text(pipeline.read_text().replace('frame["x"] * 2.0', 'frame["x"].replace(8.75, 8.5) * 2.0'))
+        failed = validate(root, "models:/tiny-parted/1", quiet=True)
+    assert passed.outcome is Outcome.PASS, passed.summary
+    assert (failed.outcome, failed.first_failing_stage) == (Outcome.FAIL, "features")
+    assert {str(key) for f in failed.findings for key in f.evidence.get("keys", ())} == {"r35"}
+    new = [run for run in task_runs() if run.id not in known and run.name.startswith("compare a part")]
+    assert len(new) == 2 * 5
+    assert len({run.flow_run_id for run in new}) == 2
 
 
 def test_the_stress_flow_runs_what_is_declared_from_the_cluster(

@@ -11,7 +11,7 @@ from seatrial.checks.golden.check import check as golden
 from seatrial.errors import PipelineError
 from seatrial.events import Evaluated, Finding
 from seatrial.io.loading import load_file
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.project import Project
 from tests.support.paths import SUPPORT
 

@@ -12,7 +12,7 @@ from seatrial import Outcome, Reference, Trial, capture
 from seatrial.checks.engine import plan, run_case, verdict_of
 from seatrial.checks.golden.check import check as golden
 from seatrial.io.loading import load_file
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.project import Project
 
 PIPELINE = """

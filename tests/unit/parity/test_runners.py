@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from seatrial.errors import StageError
-from seatrial.parity.streaming import InProcess, State
+from seatrial.parity.streaming import InProcess, Runner, State
+from seatrial.parity.streaming.runner import Threads
 from seatrial.testing import runner_conforms
 
 
@@ -57,8 +58,9 @@ class Spoils:
             yield found
 
 
-def test_this_process_conforms(tmp_path: Path) -> None:
-    runner_conforms(InProcess(), tmp_path)
+@pytest.mark.parametrize("here", [InProcess(), Threads(1), Threads(3)])
+def test_this_process_conforms(here: Runner, tmp_path: Path) -> None:
+    runner_conforms(here, tmp_path)
 
 
 @pytest.mark.parametrize("wrong", [Backwards, Forgets, Twice, HidesErrors, SwallowsErrors, Spoils])

@@ -18,7 +18,7 @@ from seatrial.cli.inspect.render import cell_text, table
 from seatrial.errors import StageError, UsageError, nearest
 from seatrial.formatting import plural
 from seatrial.io.files import workplace
-from seatrial.isolation.opening import open_replayer
+from seatrial.isolation.opening.project import open_replayer
 from seatrial.parity.keys import BETWEEN
 from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.result import Parity

@@ -17,7 +17,7 @@ from seatrial.formatting import plural
 from seatrial.io.bundle import MANIFEST, directory_digest, sha256
 from seatrial.isolation.evidence import WORKER
 from seatrial.isolation.launch import Launch, launch_of
-from seatrial.isolation.opening import ENVIRONMENTS
+from seatrial.isolation.opening.project import ENVIRONMENTS
 from seatrial.orchestration.judge import Judge, OnProgress
 from seatrial.orchestration.results import kept
 from seatrial.orchestration.results.ahead import taken
