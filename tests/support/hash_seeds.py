@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial.checks.invariants import calls, check
+from seatrial.checks.invariants import calls, seeds
 from seatrial.checks.invariants.variations import PROCESS
 
 
 def replay_in_one(patch: pytest.MonkeyPatch) -> None:
     """Let the invariants check start and ask one fresh process of each trial."""
-    patch.setattr(check, "HASH_SEEDS", 1)
+    patch.setattr(seeds, "HASH_SEEDS", 1)
     patch.setitem(calls._NEEDS, PROCESS.cause, (1, 1))  # type: ignore[misc]

@@ -102,7 +102,8 @@ def run_and_show(
     parameters = {**parameters, "project": str(project.root)}
     with reading_ahead(project, wanted=flow == "validate" and not parameters.get("target")) as known:
         judges = (name for name in NEEDED_LATER if known is None or name != JUDGED_WITH or not known())
-        with prestarted(project, known) as check:  # it imports what is heavy while the server and this process do
+        fresh = _fresh_processes(flow, parameters)
+        with prestarted(project, known, fresh) as check:  # they import while the server and this process do
             run_flow(project, flow, parameters, partial(wait, check, judges), [recorder, *written, *sinks])
     verdict: Verdict | None = recorder.recorded
     if verdict is None:
@@ -131,6 +132,14 @@ def run_and_show(
     if failures := [sink.failure for sink in written if sink.failure]:
         raise SeatrialError("\n".join(failures))
     return verdict
+
+
+def _fresh_processes(flow: str, parameters: Mapping[str, Any]) -> list[int]:
+    """Return the hash seeds of the fresh processes that a flow will ask."""
+    from seatrial.checks.invariants.seeds import hash_seeds
+
+    only, skip = parameters.get("only") or ["invariants"], parameters.get("skip") or []
+    return hash_seeds(parameters.get("seed", 0)) if flow == "validate" and "invariants" in {*only} - {*skip} else []
 
 
 def reconcile(

@@ -1,11 +1,12 @@
-"""Start the worker of a project's next trial before anything else, so that it imports while the caller does."""
+"""Start the processes of a project's next trial before anything else, so that they import while the caller does."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from threading import Thread
 
@@ -29,18 +30,21 @@ class Opening:
     request: int
 
 
-_prestarted: dict[Path, Future[Opening | None]] = {}
+_prestarted: dict[tuple[Path, int | None], Future[Opening | None]] = {}
 
 
 @contextlib.contextmanager
-def prestarted(project: Project, unless: Callable[[], bool] | None = None) -> Iterator[Callable[[], None]]:
-    """Start the worker of a project, and end it with the block unless a trial took it.
+def prestarted(
+    project: Project, unless: Callable[[], bool] | None = None, hash_seeds: Sequence[int] = ()
+) -> Iterator[Callable[[], None]]:
+    """Start the worker of a project and fresh processes beside it; those that no trial took end with the block.
 
     The block gets a function that raises what the worker said of the pipeline's file, if it could not be loaded.
 
     Args:
         project: the project.
         unless: says, as soon as it knows, that no worker will be needed; it is asked in a thread.
+        hash_seeds: of the fresh processes.
 
     Raises:
         UsageError, IsolationError: it cannot be started as the project says.
@@ -48,18 +52,22 @@ def prestarted(project: Project, unless: Callable[[], bool] | None = None) -> It
     if project.python == MODEL_PYTHON:  # known with the version's files alone
         yield lambda: None
         return
-    launch, begun = launch_of(project), Future[Opening | None]()
-    _prestarted[project.root] = begun
+    launch, source = launch_of(project), (project.pipeline_file, project.pipeline_name)
+    begun: dict[int | None, Future[Opening | None]] = {seed: Future() for seed in (None, *hash_seeds)}
+    _prestarted.update({(project.root, seed): future for seed, future in begun.items()})
+
+    needed = cache(lambda: unless is None or not unless())
 
     def start() -> None:
-        try:
-            needed = unless is None or not unless()
-            begun.set_result(opening(launch, (project.pipeline_file, project.pipeline_name)) if needed else None)
-        except BaseException as error:  # noqa: BLE001  whoever takes it gets it
-            begun.set_exception(error)
+        for seed, future in begun.items():
+            try:
+                future.set_result(opening(launch, source, hash_seed=seed) if needed() else None)
+            except BaseException as error:  # noqa: BLE001  whoever takes it gets it
+                future.set_exception(error)
 
     def check() -> None:
-        waiting = begun.result() if begun.done() and project.root in _prestarted else None
+        own = begun[None]
+        waiting = own.result() if own.done() and (project.root, None) in _prestarted else None
         if waiting is not None and (error := waiting.rpc.failed(waiting.request)) is not None:
             raise type(error)(f"{error}{hidden_variable(str(error))}")
 
@@ -70,15 +78,18 @@ def prestarted(project: Project, unless: Callable[[], bool] | None = None) -> It
     try:
         yield check
     finally:
-        if project.root in _prestarted and (left := _prestarted.pop(project.root).result()) is not None:
-            left.rpc.close(0.0)
+        for seed in begun:
+            if (left := _prestarted.pop((project.root, seed), None)) is not None:
+                with contextlib.suppress(Exception):  # one that never began
+                    if (process := left.result()) is not None:
+                        process.rpc.close(0.0)
 
 
 def opening(
     launch: Launch, source: tuple[Path, str], *, root: Path | None = None, hash_seed: int | None = None
 ) -> Opening:
     """Start a worker that reads its pipeline, or take the one that was started before for the project at ``root``."""
-    begun = None if root is None else _prestarted.pop(root, None)
+    begun = None if root is None else _prestarted.pop((root, hash_seed), None)
     if begun is not None and (taken := begun.result()) is not None:
         return taken
     rpc = RpcClient(Process(launch, hash_seed))

@@ -35,7 +35,7 @@ class RemoteReplayer:
     Args:
         launch: how the worker is started.
         source: the file of the pipeline, and its name in it.
-        root: of the project; a worker that was started for it before is taken.
+        root: of the project; a process that was started for it before, with that seed, is taken.
         hash_seed: the worker's ``PYTHONHASHSEED``; that of this process by default.
         load_seconds: the time it may take to read the pipeline, and again to load the models.
         case_seconds: the time that one request may take.
@@ -55,7 +55,7 @@ class RemoteReplayer:
         process: Process | None = None,
         pipeline: Pipeline | None = None,
     ) -> None:
-        self.launch, self.source = launch, source
+        self.launch, self.source, self._root = launch, source, root
         self.load_seconds, self.case_seconds = load_seconds, case_seconds
         if process is None:
             self._opening = opening(launch, source, root=root, hash_seed=hash_seed)
@@ -201,7 +201,7 @@ class RemoteReplayer:
     def another(self, hash_seed: int) -> RemoteReplayer:
         """Return one in a process of its own, started alike."""
         return RemoteReplayer(
-            self.launch, self.source, hash_seed=hash_seed,
+            self.launch, self.source, root=self._root, hash_seed=hash_seed,
             load_seconds=self.load_seconds, case_seconds=self.case_seconds,
         )  # fmt: skip
 

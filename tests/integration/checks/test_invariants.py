@@ -11,6 +11,7 @@ import pytest
 
 from seatrial import Pipeline, Severity, Trial, capture
 from seatrial.checks.invariants import check, fresh
+from seatrial.checks.invariants.seeds import HASH_SEEDS
 from seatrial.events import Evaluated, Finding, NotEvaluated
 from seatrial.io.loading import load_file
 
@@ -112,9 +113,9 @@ def test_sorted_tags_and_a_model_loaded_again_pass_and_each_process_is_started_o
     trial = trial_of(tmp_path, '"-".join(sorted(TAGS))')
     events = [e for stage in trial.pipeline.stages for e in check.check.run(trial, stage)]
     assert not [e for e in events if isinstance(e, Finding | NotEvaluated)]
-    assert len(started) == len(set(started)) == fresh.HASH_SEEDS
+    assert len(started) == len(set(started)) == HASH_SEEDS
     (evaluated,) = [e for e in events if isinstance(e, Evaluated) and e.stage == "features"]
-    assert evaluated.compared == 40 * 5 * (1 + fresh.HASH_SEEDS)
+    assert evaluated.compared == 40 * 5 * (1 + HASH_SEEDS)
     (evaluated,) = [e for e in events if isinstance(e, Evaluated) and e.stage == "prediction"]
     chain = 3 * 40 * (4 + 5 + 2)  # in parts, one by one, in another order
     assert evaluated.compared == 40 * 2 * (1 + 1) + chain, "the model is loaded again once"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seatrial.checks.invariants.seeds import HASH_SEEDS
 from seatrial.checks.invariants.variations import ORDER, PARTS, PARTS_COUNT, PROCESS, REPEAT, ROWS, SAMPLE_REQUESTS
 from seatrial.pipeline import Stage
 
 CHAIN = "chain of "  # before the cause of a variation of the whole chain
 EMPTY = "empty-batch"
 SAMPLED = "sample"
-HASH_SEEDS = 3  # fresh processes, each with a PYTHONHASHSEED of its own
 
 # What a probe takes: the calls that it needs to say anything, and those that it uses where they are allowed. What tells
 # most comes first.

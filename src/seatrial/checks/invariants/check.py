@@ -12,10 +12,11 @@ from dataclasses import replace
 
 from seatrial.checks.base import Check, every_stage
 from seatrial.checks.invariants.alone import StageResult, of_stage
-from seatrial.checks.invariants.calls import HASH_SEEDS, calls_of, shortened
+from seatrial.checks.invariants.calls import calls_of, shortened
 from seatrial.checks.invariants.chain import of_chain
 from seatrial.checks.invariants.fresh import needs_model, replay_fresh, start, why_not_run
 from seatrial.checks.invariants.judge import broken_invariant, unrecorded
+from seatrial.checks.invariants.seeds import hash_seeds
 from seatrial.checks.invariants.stage import StageProbe, cells
 from seatrial.checks.invariants.variations import PROCESS
 from seatrial.checks.judged import not_compared, of_sample
@@ -36,7 +37,7 @@ def run(trial: Trial, stage: str | None) -> Iterator[Event]:
         StageError: the stage raised on the whole input.
     """
     assert stage is not None
-    start(trial, range(HASH_SEEDS))
+    start(trial, range(len(hash_seeds(trial.seed))))
     result = of_stage(trial, NAME, stage)
     yield from result.events
     if result.probe is None:

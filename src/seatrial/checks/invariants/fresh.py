@@ -17,7 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from seatrial.checks.invariants.asked import asked_of
-from seatrial.checks.invariants.calls import HASH_SEEDS, calls_of
+from seatrial.checks.invariants.calls import calls_of
+from seatrial.checks.invariants.seeds import hash_seeds
 from seatrial.checks.invariants.variations import PROCESS
 from seatrial.errors import EnvironmentUnavailable, IsolationError, SeatrialError, StageError
 from seatrial.isolation.launch import Launch
@@ -54,7 +55,7 @@ def start(trial: Trial, numbers: Iterable[int]) -> None:
 
 def replay_fresh(trial: Trial, number: int) -> tuple[int, FreshProcess]:
     """Return the hash seed of fresh process ``number`` and its answers; it is started once a trial."""
-    hash_seed = 1 + (trial.seed * HASH_SEEDS + number) % (2**32 - 1)  # 0 would switch the randomisation off
+    hash_seed = hash_seeds(trial.seed)[number]
     path = None if number else trial.model_path
     return hash_seed, trial.once(("fresh process", hash_seed), lambda: replay(trial, path, hash_seed, number=number))
 
