@@ -59,6 +59,7 @@ def test_bytes_that_are_no_cell_are_refused(content):
         {"kind": "eval"}, {"kind": "arrays", "dtype": "O"}, {"kind": "objects", "null": "x"}, {"kind": "codes"}, {},
         {"kind": "objects", "item": "O", "depth": 0}, {"kind": "sparse", "of": "O", "fill": ""}, [], "x", None,
         {"kind": "objects", "item": "<f8", "depth": 10**9}, {"kind": "period", "freq": "x"}, {"kind": "complex"},
+        {"kind": "decimals"},
     ],
 )  # fmt: skip
 def test_a_description_that_fits_no_column_is_refused(spec):

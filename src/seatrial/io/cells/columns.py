@@ -166,6 +166,7 @@ def _of_intervals(array: Any, spec: Spec) -> Any:
 _UNPACKERS: dict[str, Callable[[Any, Spec], Any]] = {
     "objects": objects.unpack,
     "arrays": objects.unpack,
+    "decimals": objects.unpack,
     "cells": objects.unpack,
     "half": lambda array, _: array.to_numpy().astype("float16"),
     "complex": _of_complex,

@@ -91,13 +91,13 @@ def _typed(cells: list[Any], known: set[type]) -> tuple[Any, Spec | None] | None
         return pa.array(cells), None
     if kind is str:
         return pa.array(cells), {"kind": "objects"} if _STRINGS else None
-    if kind in _BACK_AS_THEY_WERE:
-        return (pa.array(cells), None) if _is_exact(kind, cells) else None
+    if kind in _BACK_AS_THEY_WERE and _is_exact(kind, cells):
+        return pa.array(cells), None
+    if kind is Decimal:
+        return _digits(cells)
     if kind is list or kind in _NATIVE:
         return _nested(cells)
-    if kind is np.ndarray:
-        return _arrays(cells)
-    return _nested(cells) if _number(kind) else None
+    return _arrays(cells) if kind is np.ndarray else _nested(cells) if _number(kind) else None
 
 
 def _is_exact(kind: type | None, cells: Iterable[Any]) -> bool:
@@ -111,6 +111,11 @@ def _is_exact(kind: type | None, cells: Iterable[Any]) -> bool:
     scale = next(iter(exponents))
     plain = len(exponents) == 1 and isinstance(scale, int) and -38 <= scale <= 0
     return plain and all(len(c.as_tuple().digits) <= 38 and not (c.is_signed() and not c) for c in known)
+
+
+def _digits(cells: list[Any]) -> tuple[Any, Spec]:
+    """Return decimals as text, which has their digits, exponents and signs: several currencies have several scales."""
+    return pa.array([None if c is None else str(c) for c in cells], pa.large_string()), {"kind": "decimals"}
 
 
 def _number(kind: type | None) -> bool:
@@ -175,10 +180,16 @@ def _of_arrays(array: Any, spec: Spec) -> list[Any]:
     return [part if there else None for part, there in zip(parts, present, strict=True)] if len(array) else []
 
 
+def _of_decimals(array: Any, _: Spec) -> list[Any]:
+    if not pa.types.is_large_string(array.type):
+        raise ValueError("decimals that are no text")
+    return [None if cell is None else Decimal(cell) for cell in array.to_pylist()]
+
+
 def _of_cells(array: Any, _: Spec) -> list[Any]:
     return [None if cell is None else decode(cell) for cell in array.to_pylist()]
 
 
 _UNPACKERS: dict[str, Callable[[Any, Spec], list[Any]]] = {
-    "objects": _of_objects, "arrays": _of_arrays, "cells": _of_cells,
+    "objects": _of_objects, "arrays": _of_arrays, "decimals": _of_decimals, "cells": _of_cells,
 }  # fmt: skip
