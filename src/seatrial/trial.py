@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pandas as pd
@@ -18,6 +17,7 @@ from seatrial.parity.streaming.runner import InProcess, Runner
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
 from seatrial.pipeline.access import Access
 from seatrial.policy.policy import Policy
+from seatrial.process.held import Held
 from seatrial.process.once import Once
 from seatrial.process.sandbox import Sandbox
 from seatrial.reference.allowance import noise_of
@@ -113,7 +113,7 @@ class Trial:
         self.connect: Connect | None = None
         self.runner: Callable[[], AbstractContextManager[Runner]] = lambda: nullcontext(InProcess())
         self._once = Once()
-        self._held, self._held_lock = ExitStack(), threading.Lock()
+        self._held = Held()
         self.replayer = replayer or self.local_replayer({"version": model, "champion": champion})
 
     def local_replayer(self, models: Mapping[Model, Any]) -> LocalReplayer:
@@ -222,13 +222,11 @@ class Trial:
 
     def hold(self, manager: AbstractContextManager[T]) -> T:
         """Enter a context manager that ends with the trial, such as a started service, and return its value."""
-        with self._held_lock:
-            return self._held.enter_context(manager)
+        return self._held.enter(manager)
 
     def close(self) -> None:
         """Exit every context manager that is held. A ``with`` block around the trial does so too."""
-        with self._held_lock:
-            self._held.close()
+        self._held.close()
 
     def __enter__(self) -> Trial:
         return self

@@ -35,7 +35,7 @@ class Judge:
     """Judges one version; made by :func:`judging`. Its methods may be called from several threads.
 
     Attributes:
-        planned: the cases, once loaded.
+        planned, trial: the cases and the trial, once loaded.
         not_run: which chosen load and resilience tests have no case, and why.
         local: the values behind its findings.
     """
@@ -48,7 +48,7 @@ class Judge:
         self._model: Path | None = None
         self._unavailable, self._seed, self._reference_digest = "", 0, ""
         self._replayer: RemoteReplayer | None = None
-        self._trial: Trial | None = None
+        self.trial: Trial | None = None
         self._cases: dict[Case, Check] = {}
         self._policy: Policy | SeatrialError | None = None
         self._opening, self._current = threading.RLock(), threading.local()
@@ -154,7 +154,7 @@ class Judge:
         policy, replayer = self.policy, self.replayer
         compared = champion if self.compares_quality else None
         models: dict[Model, Path] = {"version": model, **({} if compared is None else {"champion": compared})}
-        trial = self._trial = Trial(
+        trial = self.trial = Trial(
             served_at(replayer.pipeline(), target) if target else replayer.pipeline(),
             reference,
             policy=policy, model_path=str(replayer.placed(model)), live=live or policy.live,
@@ -187,9 +187,9 @@ class Judge:
         """
         if before := self.broken:
             return [NotEvaluated(case.check, case.stage, before, crashed=True)]
-        assert self._trial is not None
+        assert self.trial is not None
         self._current.on_progress = on_progress
-        events = run_case(self._cases[case], self._trial, case)
+        events = run_case(self._cases[case], self.trial, case)
         if reason := self.replayer.broken:
             self.local.keep(Log("run", None, printed(self.replayer)))
         if reason and not any(isinstance(e, NotEvaluated) and e.crashed for e in events):
@@ -225,8 +225,8 @@ class Judge:
     def close(self, *, at_once: bool = False) -> None:
         """End the services that checks started, and the worker."""
         try:
-            if self._trial is not None:
-                self._trial.close()
+            if self.trial is not None:
+                self.trial.close()
         finally:
             if self._replayer is not None:
                 self._replayer.close(*([0.0] if at_once else []))

@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
 from seatrial.checks.engine import side_by_side
+from seatrial.checks.serving.service import begin_service
 from seatrial.errors import Interrupted, SeatrialError
 from seatrial.events import Case, Event, Outcome, Verdict
 from seatrial.io.files import full_disk, workplace
@@ -61,10 +62,9 @@ class Validation:
         self._earlier, self._summing = Earlier(project, judge), cast(Judge | Recalled, judge)
         self._complete = not any(options[name] for name in LEAVING_OUT)
         self._in_process, self._reference = options.pop("in_process"), options.pop("reference")
-        self._options, self._start = options, time.perf_counter()
+        self._options, self._start, self._run_id = options, time.perf_counter(), ""
         self._fetched: registry.Fetched | None = None
         self._verdict: Verdict | None = None
-        self._run_id = ""
 
     @property
     def fetched(self) -> registry.Fetched:
@@ -133,6 +133,7 @@ class Validation:
         """
         loaded.result(raise_on_failure=self._judge.broken is None)
         self.cases = [c for c in self._summing.planned if not self._left_out(c)]
+        begin_service(self._judge.trial, self.cases)
         for reason in self._judge.not_run if self._kind == "stress" else ():
             get_run_logger().warning("Not run: %s", reason)
         for listener in LISTENERS.get():
@@ -196,8 +197,7 @@ class Validation:
         version, links = self.fetched.version, list[Link]()
         with contextlib.suppress(SeatrialError):  # a registry that is down now has the verdict nevertheless
             links += pages(version, self._run_id)
-        if page := flow_page():
-            links.append(Link(FLOW_RUN, page))
+        links += [Link(FLOW_RUN, page)] if (page := flow_page()) else []
         shown = partial(verdict_state, self.verdict, uri=version.uri, links=links)
         if self._kind == "validate":
             return shown(f"Verdict of {self.verdict.subject}", page="verdict", table="findings")

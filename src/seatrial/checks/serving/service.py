@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Thread
 
 from seatrial.checks.serving.dependencies import reachable
 from seatrial.checks.serving.target import target_of
 from seatrial.errors import TargetError, UsageError
-from seatrial.events import Finding, Severity
+from seatrial.events import Case, Finding, Severity
 from seatrial.events.local import Log
 from seatrial.pipeline import SERVICE, Service
 from seatrial.process.running import Running
@@ -20,6 +22,8 @@ from seatrial.targets.launch import folder_of, start, values_of
 from seatrial.targets.pacing import Pace
 from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
+
+OWN = ("load", "resilience")  # checks that start a service of their own
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,22 @@ def live_service(trial: Trial) -> LiveService:
         TargetError: the service cannot be started, or was not ready in time.
     """
     return trial.once("live service", lambda: _start(trial))
+
+
+def begin_service(trial: Trial | None, cases: Iterable[Case]) -> None:
+    """Start the trial's service in a thread where one of the cases will ask it: it imports while others run.
+
+    Load and resilience start one of their own. What goes wrong is raised by :func:`live_service`.
+    """
+    if trial is None or address_of(trial) or not can_start(trial) or trial.service is not None:
+        return
+    if any(case.stage == SERVICE and case.check not in OWN for case in cases):
+
+        def begin() -> None:
+            with suppress(Exception):
+                live_service(trial)
+
+        Thread(target=begin, name="seatrial service", daemon=True).start()
 
 
 def serve(trial: Trial, *, model_path: str | None = None, urls: Mapping[str, str] | None = None) -> Running:

@@ -19,6 +19,8 @@ from seatrial.parity.streaming.runner import InProcess, Runner
 from seatrial.parity.streaming.settled import Streamed
 from seatrial.parity.streaming.tables import PART_BYTES, Dataset
 
+_ALL = 2**62  # bytes
+
 
 def compare_datasets(
     expected: Dataset,
@@ -66,8 +68,10 @@ def compare_datasets(
             expected, actual.schema, key=key, columns=columns, tolerances=tolerances, floors=floors, worst=worst,
             folder=Path(place),
         )  # fmt: skip
-        work = comparison, actual, runner or InProcess(), part_bytes
-        state = _in_step(*work) or _by_hash(*work, Path(place))
+        # One process reads on through all of two tables in step, and holds no more of them for that.
+        state = _in_step(comparison, actual, runner or InProcess(), part_bytes if runner else _ALL) or _by_hash(
+            comparison, actual, runner or InProcess(), part_bytes, Path(place)
+        )
         for side, found in ((expected, state.rows.expected), (actual, state.rows.actual)):
             if found != side.rows:
                 raise UsageError(

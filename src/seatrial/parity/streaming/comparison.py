@@ -199,7 +199,8 @@ class State:
         worst = {name: total.worst(self.comparison.worst) for name, total in self.columns.items()}
         kept = self.kept.trimmed([row.position for each in worst.values() for row in each])
         told = self._sampled(kept, uniform=False, distributions=distributions)
-        plain = self._sampled(kept, uniform=True, distributions=True) if distributions else told
+        more = kept.differing or any(worst.values())  # than those that stand for all
+        plain = self._sampled(kept, uniform=True, distributions=True) if distributions and more else told
         sample = plain.rows_compared
         in_order = self.order.settled(rows.expected)
         by_name = {c.column: c for c in plain.columns}

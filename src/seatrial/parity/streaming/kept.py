@@ -47,12 +47,12 @@ class Kept:
         at = part.at_expected if rows.expected is None else places(part.at_expected, rows.expected)
         wanted = [rows_at(at, self.uniform)]
         if worst:
-            wanted.append(rows_at(at, np.unique(np.array(worst, dtype=np.int64))))
+            wanted.append(rows_at(at, _union(np.array(worst, dtype=np.int64))))
         for name, differing in changed.items():
             after = _smallest(np.append(self.differing.get(name, _NONE), places(at, differing)), self.each)
             self.differing[name] = after
             wanted.append(rows_at(at, np.sort(after)))
-        pairs = np.unique(np.concatenate(wanted))
+        pairs = _union(*wanted)
         if len(pairs):
             e = pairs if rows.expected is None else rows.expected[pairs]
             a = pairs if rows.actual is None else rows.actual[pairs]
@@ -70,7 +70,7 @@ class Kept:
 
     def trimmed(self, worst: Sequence[int]) -> Kept:
         """Return it without the rows that are no longer wanted."""
-        wanted = np.unique(np.concatenate([self.uniform, *self.differing.values(), np.array([*worst], dtype=np.int64)]))
+        wanted = _union(self.uniform, *self.differing.values(), np.array([*worst], dtype=np.int64))
         parts = [(part, rows_at(part.at_expected, wanted)) for part in self.parts]
         return replace(self, parts=tuple(_taken(part, at, at) for part, at in parts if len(at)))
 
@@ -102,6 +102,12 @@ def _taken(part: Part, e: Array, a: Array) -> Part:
     """Return some rows of the two sides of a part."""
     rows = part.expected.take(pa.array(e)), part.actual.take(pa.array(a))
     return Part(*rows, places(part.at_expected, e), places(part.at_actual, a))
+
+
+def _union(*positions: Array) -> Array:
+    """Return all of some positions once, ascending; they mostly are so, which np.unique makes nothing of."""
+    together = np.sort(np.concatenate(positions), kind="stable")
+    return together[np.append(True, together[1:] != together[:-1])] if len(together) else together
 
 
 def _smallest(positions: Array, most: int) -> Array:
