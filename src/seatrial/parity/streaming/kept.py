@@ -72,7 +72,8 @@ class Kept:
         """Return it without the rows that are no longer wanted."""
         wanted = _union(self.uniform, *self.differing.values(), np.array([*worst], dtype=np.int64))
         parts = [(part, rows_at(part.at_expected, wanted)) for part in self.parts]
-        return replace(self, parts=tuple(_taken(part, at, at) for part, at in parts if len(at)))
+        left = (part if len(at) == part.expected.num_rows else _taken(part, at, at) for part, at in parts if len(at))
+        return replace(self, parts=tuple(left))
 
     def _trim(self, worst: Sequence[int]) -> None:
         if sum(part.expected.num_rows for part in self.parts) > _MANY:
@@ -91,7 +92,7 @@ class Kept:
             rows = pa.Table.from_batches([getattr(part, side) for part in self.parts])
             chosen = np.concatenate([part.at_expected for part in self.parts])
             places = np.concatenate([getattr(part, at) for part in self.parts])
-            _, first = np.unique(chosen, return_index=True)
+            first = np.arange(len(chosen)) if _ascends(chosen) else np.unique(chosen, return_index=True)[1]
             if uniform:
                 first = first[np.isin(chosen[first], self.uniform)]
             tables.append(rows.take(pa.array(first[np.argsort(places[first], kind="stable")])))
@@ -102,6 +103,10 @@ def _taken(part: Part, e: Array, a: Array) -> Part:
     """Return some rows of the two sides of a part."""
     rows = part.expected.take(pa.array(e)), part.actual.take(pa.array(a))
     return Part(*rows, places(part.at_expected, e), places(part.at_actual, a))
+
+
+def _ascends(positions: Array) -> bool:
+    return bool(np.all(positions[1:] > positions[:-1]))
 
 
 def _union(*positions: Array) -> Array:
