@@ -13,7 +13,7 @@ from seatrial.events.local import LocalEvidence, Raised
 from seatrial.parity.noisy import Noise, compare_noisy
 from seatrial.parity.result import Parity
 from seatrial.parity.streaming.frames.compare import Compared
-from seatrial.parity.streaming.runner import InProcess, Runner
+from seatrial.parity.streaming.runner import Runner
 from seatrial.pipeline import LocalReplayer, Model, Pipeline, Replayer, Source, own_copy
 from seatrial.pipeline.access import Access
 from seatrial.policy.policy import Policy
@@ -111,7 +111,7 @@ class Trial:
         self.local = LocalEvidence(0)
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self.connect: Connect | None = None
-        self.runner: Callable[[], AbstractContextManager[Runner]] = lambda: nullcontext(InProcess())
+        self.runner: Callable[[], AbstractContextManager[Runner | None]] = nullcontext
         self._once = Once()
         self._held = Held()
         self.replayer = replayer or self.local_replayer({"version": model, "champion": champion})

@@ -140,9 +140,17 @@ def _repeated(frame: pd.DataFrame, names: Sequence[str]) -> Positions:
     """Return the positions of the rows whose key occurs before."""
     if len(names) == 1:
         with suppress(TypeError):
-            if frame[names[0]].is_unique:
+            if _ascends(frame[names[0]]) or frame[names[0]].is_unique:
                 return np.empty(0, dtype=np.int64)
     return np.flatnonzero(pd.Series(request_numbers(frame, names)).duplicated().to_numpy())
+
+
+def _ascends(column: pd.Series) -> bool:
+    """Whether a column of whole numbers ascends, which is told without a table of all of them."""
+    if not (isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu"):
+        return False
+    values = column.to_numpy()
+    return bool(np.all(values[1:] > values[:-1]))
 
 
 def misnamed(frame: pd.DataFrame) -> str:

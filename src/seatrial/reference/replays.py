@@ -19,8 +19,9 @@ from seatrial.parity.streaming.frames.compare import Compared, FrameComparison
 from seatrial.parity.streaming.frames.identical import identical
 from seatrial.parity.streaming.frames.stack import stacked
 from seatrial.parity.streaming.frames.totals import FrameTotals
-from seatrial.parity.streaming.runner import InProcess, Runner
+from seatrial.parity.streaming.runner import Runner
 from seatrial.pipeline import Pipeline, Replayer, key_columns
+from seatrial.reference.layout.ahead import read_ahead
 from seatrial.reference.layout.scales import scale_of
 from seatrial.reference.layout.split import Parting
 from seatrial.reference.snapshot import Reference
@@ -77,7 +78,17 @@ class Work:
 
     def __call__(self, piece: Piece) -> Done:
         """Replay the stages one after the other, and alone."""
+        return self.on(self.reference.part(piece.number), piece)
+
+    def read(self, piece: Piece) -> Reference:
+        """Return the partition with the frames that are needed, read."""
         part = self.reference.part(piece.number)
+        for stage in piece.stages:
+            part.input_of(stage), part.frame(stage)
+        return part
+
+    def on(self, part: Reference, piece: Piece) -> Done:
+        """Replay the stages on a partition that is given."""
         start = part.requests if piece.start is None else piece.start
         if isinstance(start, StageError):
             results: Sequence[pd.DataFrame | StageError] = [start]
@@ -128,11 +139,8 @@ class Work:
         alone = self._parted(stage, inputs, parts)
         ends = self._parted(stage, chained, parts)
         found: dict[Place, FrameTotals | StageError] = {}
-        replays: tuple[tuple[Replay, Sequence[pd.DataFrame | StageError]], ...] = (
-            ("isolated", alone),
-            ("chained", ends),
-        )
-        for which, answers in replays:
+        replays: dict[Replay, Sequence[pd.DataFrame | StageError]] = {"isolated": alone, "chained": ends}
+        for which, answers in replays.items():
             pieces = (self.compared(stage, n, part, answers[n]) for n, part in enumerate(parts))
             found[stage, which] = reduce(_both, pieces)
         return found, [Done({}, end) for end in ends]
@@ -172,7 +180,7 @@ def compared(
         reference: in partitions.
         replayer: runs the stages.
         tolerances: of the columns of each stage.
-        runner: does the work on each partition; here, one after the other, by default.
+        runner: does the work on each partition; by default it is done here, while the next one is read.
         on_progress: called with the partitions done, those in all, and what is done next.
     """
     ordered = frozenset(stage for stage in pipeline.stages if pipeline.stage(stage).ordered)
@@ -190,7 +198,8 @@ def compared(
             continue
         ends = stages[-1] != pipeline.stages[-1]
         pieces = [Piece(n, stages, start, ends) for n, start in enumerate(starts)]
-        for n, each in enumerate((runner or InProcess()).map(work, pieces)):
+        here = map(work.on, read_ahead(work.read, pieces), pieces)
+        for n, each in enumerate(here if runner is None else runner.map(work, pieces)):
             step += 1
             on_progress(step, steps, f"partition {n + 1} of {reference.partitions}")
             for place, more in each.found.items():

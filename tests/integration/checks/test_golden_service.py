@@ -6,11 +6,14 @@ import sys
 import psutil
 import pytest
 
-from seatrial import Outcome, Pipeline, Service, capture, run
-from seatrial.events import Severity
+from seatrial import Outcome, Pipeline, Service, Trial, capture, run
+from seatrial.checks.serving.service import begin_service, live_service
+from seatrial.events import Case, Severity
+from seatrial.pipeline import SERVICE
 from seatrial.policy.policy import Policy
 from seatrial.policy.service import service_settings
 from tests.support.tiny import ROWS, parse, process, requests, respond
+from tests.support.waiting import until
 
 
 def validate(fault, golden=None, *, batch="/batch", checks=("golden",)):
@@ -92,3 +95,29 @@ def test_a_service_that_cannot_start_is_never_a_pass():
     ):
         pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=Service(command))
         assert run(pipeline, capture(pipeline, requests()), ["golden"]).outcome is outcome
+
+
+def test_a_service_that_was_begun_is_the_one_that_is_asked():
+    """Once, for the cases that ask it; none for those that start their own."""
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=process("none"))
+    with Trial(pipeline, capture(pipeline, requests())) as trial:
+        for cases in ([Case("golden", "raw")], [Case("load", SERVICE), Case("resilience", "store")]):
+            begin_service(trial, cases)
+            assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
+        begin_service(trial, [Case("golden", SERVICE)])
+        until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} > before)
+        begun = live_service(trial).running
+        assert begun is not None
+        assert begun.ended() is None
+    until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} <= before)
+
+
+def test_a_trial_that_ends_before_its_service_is_there_leaves_none():
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=process("none"))
+    with Trial(pipeline, capture(pipeline, requests())) as trial:
+        begin_service(trial, [Case("golden", SERVICE)])
+        until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} > before)
+    until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} <= before)
+    assert live_service(trial).ended() is not None
