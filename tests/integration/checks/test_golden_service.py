@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -121,3 +122,27 @@ def test_a_trial_that_ends_before_its_service_is_there_leaves_none():
         until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} > before)
     until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} <= before)
     assert live_service(trial).ended() is not None
+
+
+LATE = """
+import pathlib, runpy, sys
+
+_, once, *sys.argv = sys.argv
+if not pathlib.Path(once).exists():
+    pathlib.Path(once).touch()
+    sys.exit(3)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_service_that_was_not_ready_beside_others_is_started_again(tmp_path):
+    """What is busy for a while is no fault of the version: it is asked again, and only that is told."""
+    (tmp_path / "late.py").write_text(LATE)
+    service, once = process("none"), tmp_path / "once"
+    python, *rest = service.command
+    late = replace(service, command=[python, str(tmp_path / "late.py"), str(once), *rest])
+    pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=late)
+    with Trial(pipeline, capture(pipeline, requests())) as trial:
+        begin_service(trial, [Case("golden", SERVICE)])
+        until(once.exists)
+        assert live_service(trial).ended() is None

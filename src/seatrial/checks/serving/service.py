@@ -11,7 +11,7 @@ from threading import Thread
 
 from seatrial.checks.serving.dependencies import reachable
 from seatrial.checks.serving.target import target_of
-from seatrial.errors import TargetError, UsageError
+from seatrial.errors import SeatrialError, TargetError, UsageError
 from seatrial.events import Case, Finding, Severity
 from seatrial.events.local import Log
 from seatrial.pipeline import SERVICE, Service
@@ -24,6 +24,7 @@ from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
 
 OWN = ("load", "resilience")  # checks that start a service of their own
+BEGUN = "service begun before it is needed"
 
 
 @dataclass(frozen=True)
@@ -172,23 +173,25 @@ def live_service(trial: Trial) -> LiveService:
         AnswerError: the service ended by itself, or refused to become ready.
         TargetError: the service cannot be started, or was not ready in time.
     """
-    return trial.once("live service", lambda: _start(trial))
+    return trial.once("live service", lambda: trial.once(BEGUN, lambda: None) or _start(trial))
 
 
 def begin_service(trial: Trial | None, cases: Iterable[Case]) -> None:
     """Start the trial's service in a thread where one of the cases will ask it: it imports while others run.
 
-    Load and resilience start one of their own. What goes wrong is raised by :func:`live_service`.
+    Load and resilience start one of their own. Where it does not become ready beside the others, :func:`live_service`
+    starts it again, and tells what is wrong.
     """
     if trial is None or address_of(trial) or not can_start(trial) or trial.service is not None:
         return
+
+    def begun() -> LiveService | None:
+        with suppress(SeatrialError):
+            return _start(trial)
+        return None
+
     if any(case.stage == SERVICE and case.check not in OWN for case in cases):
-
-        def begin() -> None:
-            with suppress(Exception):
-                live_service(trial)
-
-        Thread(target=begin, name="seatrial service", daemon=True).start()
+        Thread(target=trial.once, args=(BEGUN, begun), name="seatrial service", daemon=True).start()
 
 
 def serve(trial: Trial, *, model_path: str | None = None, urls: Mapping[str, str] | None = None) -> Running:
