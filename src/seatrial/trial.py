@@ -62,6 +62,7 @@ class Trial:
             at once and must not raise. Set it to show progress.
         connect: how the Dask cluster is reached that sends the load, where the policy names one; by default directly.
         runner: opens what does the work on partitions; here, one after the other, by default.
+        away: why what does that work is gone; empty while it is there.
 
     Raises:
         ReferenceInvalid: the reference does not match the pipeline.
@@ -112,6 +113,7 @@ class Trial:
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self.connect: Connect | None = None
         self.runner: Callable[[], AbstractContextManager[Runner | None]] = nullcontext
+        self.away = ""
         self._once = Once()
         self._held = Held()
         self.replayer = replayer or self.local_replayer({"version": model, "champion": champion})

@@ -11,7 +11,7 @@ from typing import Any
 from seatrial import checks as _checks
 from seatrial.checks.base import Check
 from seatrial.checks.serving.budget import machine_refused
-from seatrial.errors import SeatrialError, StageError
+from seatrial.errors import Interrupted, SeatrialError, StageError
 from seatrial.events import Case, Evaluated, Event, Finding, NotEvaluated, Severity, Subject, Verdict, total
 from seatrial.events.redaction import redacted
 from seatrial.pipeline import SERVICE, Pipeline, describe
@@ -46,7 +46,11 @@ def side_by_side(cases: Sequence[Case]) -> list[Case]:
 
 
 def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
-    """Run one case and return its events. A check that crashes yields a ``NotEvaluated`` event, never a pass."""
+    """Run one case and return its events. A check that crashes yields a ``NotEvaluated`` event, never a pass.
+
+    Raises:
+        Interrupted: what does its work is away.
+    """
     if check.alone and (reason := machine_refused(trial)):
         return [NotEvaluated(check.name, case.stage, reason)]
     begin = time.perf_counter()
@@ -57,6 +61,8 @@ def run_case(check: Check, trial: Trial, case: Case) -> list[Event]:
         advice = "Run this stage on its recorded input in a debugger: it is deterministic and needs no server."
         events.append(Finding(check.name, error.stage, str(error), cause="stage-broke", advice=advice))
         events.append(Evaluated(check.name, case.stage, compared=1))
+    except Interrupted:
+        raise
     except SeatrialError as error:
         events.append(NotEvaluated(check.name, case.stage, str(error), crashed=True))
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever this check raised, the other cases still run

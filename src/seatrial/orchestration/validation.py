@@ -118,8 +118,7 @@ class Validation:
         champion = registry.champion_model(fetched, judge.policy.promote or "") if judge.compares else None
         earlier.compared_with(champion if judge.compares_quality else None)
         options = {**self._options, "champion": champion, "champion_contract": contract, "known": earlier.answered()}
-        if self._kind == "stress":
-            options["only"] = options["only"] or list(STRESS_CHECKS)
+        options |= {"only": options["only"] or list(STRESS_CHECKS)} if self._kind == "stress" else {}
         if reason := judge.load(fetched.model, fetched.reference, **options):
             return Failed(message=reason)
         self.events.append(worker_record(judge.replayer))
@@ -150,11 +149,12 @@ class Validation:
         """Sum the events up to the verdict, in the order of the cases, whichever thread was first.
 
         Raises:
-            Interrupted: Prefect did not run every case; or a disk was full, and the version did not pass.
+            Interrupted: what runs the cases was away; or a disk was full, and the version did not pass.
         """
         ran = {(event.check, event.stage) for event in self.events}
         if missed := [str(case) for case in self.cases if (case.check, case.stage) not in ran]:
-            raise self._interrupted(f"Prefect did not run {', '.join(missed)}. Is its server up?")
+            away = self._judge.trial and self._judge.trial.away
+            raise self._interrupted(away or f"Prefect did not run {', '.join(missed)}. Is its server up?")
         place = {(case.check, case.stage): number for number, case in enumerate(self.cases)}
         self.events.sort(key=lambda event: place.get((event.check, event.stage), len(place)))
         seconds = time.perf_counter() - self._start

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import ks_2samp
 
-from seatrial import Outcome
+from seatrial import Outcome, SeatrialError
 from seatrial.cli.commands import validate
 from seatrial.io.loading import load_file
 from seatrial.loadgen.client import offer
@@ -157,7 +157,10 @@ def test_parts_are_task_runs_as_long_as_they_are_few(
 def test_a_large_reference_is_validated_by_the_workers_that_the_project_names(
     payments: Project, prefect_api: str, scheduler: str, tmp_path: Path
 ) -> None:
-    """Its partitions are task runs of the flow run; a cell that differs in one of them fails the version."""
+    """Its partitions are task runs of the flow run; a cell that differs in one of them fails the version.
+
+    Without the cluster there is no verdict: that is no fault of the version.
+    """
     root = tmp_path / "tiny"
     shutil.copytree(Path(__file__).with_name("tiny"), root, ignore=shutil.ignore_patterns("__pycache__"))
     train, pipeline, settings = (root / name for name in ("train.py", "pipeline.py", "pyproject.toml"))
@@ -184,6 +187,9 @@ def test_a_large_reference_is_validated_by_the_workers_that_the_project_names(
     new = [run for run in task_runs() if run.id not in known and run.name.startswith("compare a part")]
     assert len(new) == 2 * 5
     assert len({run.flow_run_id for run in new}) == 2
+    settings.write_text(settings.read_text().replace(scheduler, "tcp://127.0.0.1:1"))
+    with asked(False), pytest.raises(SeatrialError, match=r"No Dask scheduler answers .* There is no verdict"):
+        validate(root, "models:/tiny-parted/1", quiet=True)
 
 
 def test_the_stress_flow_runs_what_is_declared_from_the_cluster(

@@ -16,7 +16,7 @@ import pytest
 from seatrial import Outcome, Reference, Trial, capture
 from seatrial.checks.engine import plan, run_case, verdict_of
 from seatrial.checks.golden.check import check as golden
-from seatrial.errors import SeatrialError
+from seatrial.errors import Interrupted, SeatrialError
 from seatrial.io.loading import load_file
 from seatrial.isolation.opening.project import open_replayer
 from seatrial.orchestration.dask.trials import spread
@@ -136,6 +136,15 @@ def test_a_model_that_ends_its_process_is_an_error(scheduler: str, reference: Re
         made.runner = lambda: contextlib.nullcontext(two)
         assert judged(made)[0] is Outcome.ERROR
         assert {*two.client.run(os.getpid).values()} == before
+
+
+def test_a_cluster_that_is_away_is_no_fault_of_the_version(reference: Reference, tmp_path: Path) -> None:
+    """The cases tell nothing, and there is no verdict to sum up."""
+    with trial(tmp_path / "shop", reference) as made:
+        spread(made, ScaleSettings(cluster="tcp://127.0.0.1:1"))
+        with pytest.raises(Interrupted, match="No Dask scheduler answers"):
+            judged(made)
+        assert "tcp://127.0.0.1:1" in made.away
 
 
 def running(two: DaskRunner) -> set[psutil.Process]:
