@@ -1,7 +1,10 @@
 """The contract check on services that fail, exit, hang or never start: each gives a finding or reason of its own."""
 
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -113,3 +116,33 @@ def test_a_schema_that_excludes_little_or_nothing_is_no_failure_of_generation(sc
     post = {"requestBody": {"content": content}, "responses": {"200": {"description": "ok"}}}
     document = {"openapi": "3.1.0", "info": {"title": "any", "version": "1"}, "paths": {"/score": {"post": post}}}
     assert generate(document, "/score", "POST", count=20, seed=5, seconds=60).lacking == ""
+
+
+GENERATES = """
+import sys, time
+from seatrial.checks.contract.generate import generate
+
+text = {"type": "string", "pattern": "^[a-z]{2}$"}
+schema = {"type": "object", "properties": {"name": text}, "required": ["name"]}
+body = {"content": {"application/json": {"schema": schema}}, "required": True}
+post = {"requestBody": body, "responses": {"200": {"description": "an answer"}}}
+document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/p": {"post": post}}}
+sys.stdout.write(repr(generate(document, "/p", "post", count=10, seed=1, seconds=60).bodies))
+"""
+
+
+def test_what_generates_requests_keeps_its_tables_and_nothing_else(tmp_path: Path) -> None:
+    """In the user's cache and not in the folder where it runs; the requests are the same with and without them."""
+    said = []
+    for home in (tmp_path / "cache", tmp_path / "cache", Path("/dev/null")):
+        (tmp_path / "work").mkdir(exist_ok=True)
+        ran = subprocess.run(
+            [sys.executable, "-c", GENERATES], cwd=tmp_path / "work", env={**os.environ, "XDG_CACHE_HOME": str(home)},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        said.append(ran.stdout)
+    assert said[0] == said[1] == said[2] != "[]"
+    assert not [*(tmp_path / "work").iterdir()]
+    kept = {path.name for path in (tmp_path / "cache" / "seatrial" / "hypothesis").iterdir()}
+    assert "unicode_data" in kept
+    assert "constants" not in kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import tempfile
+import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import SeatrialError
+from seatrial.process.cached import cache_folder
 
 SCHEMATHESIS = "seatrial[contracts]"
 
@@ -78,7 +79,7 @@ def generate(
             raise _TimeUpError
 
     try:
-        with tempfile.TemporaryDirectory() as scratch, _home(scratch):
+        with _home(cache_folder() / "hypothesis"):
             operation = schemathesis.openapi.from_dict(dict(document), config=schemathesis.Config())[path][
                 method.upper()
             ]
@@ -102,8 +103,8 @@ def generate(
 
 
 @contextlib.contextmanager
-def _home(directory: str) -> Iterator[None]:
-    """Keep the files that Hypothesis stores out of the current folder."""
+def _home(directory: Path) -> Iterator[None]:
+    """Keep the files that Hypothesis stores out of the current folder: tables of Unicode, which take it a second."""
     from hypothesis import configuration
 
     if Path(".hypothesis").is_dir():  # the project stores it here
@@ -114,6 +115,7 @@ def _home(directory: str) -> Iterator[None]:
         yield
     finally:
         configuration.set_hypothesis_home_dir(None)
+        shutil.rmtree(directory / "constants", ignore_errors=True)  # one for each state of each file
 
 
 def _text(body: Any) -> bytes | None:

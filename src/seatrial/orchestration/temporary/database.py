@@ -17,6 +17,8 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
+from seatrial.process.cached import cache_folder
+
 _DATABASE_VARIABLES = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_", "PREFECT_PROFILE")
 _SETTINGS_FILES = ("prefect.toml", ".env")  # Prefect reads them in the directory where it is started
 NAME = "prefect.db"  # Prefect's own name for it
@@ -33,7 +35,7 @@ class Database:
     def __init__(self, environ: Mapping[str, str], cache: Path | None = None) -> None:
         home = environ.get("PREFECT_HOME", "")
         self._file = None if not home or _may_be_elsewhere(environ, Path(home)) else Path(home) / NAME
-        self._template = (cache or _cache(environ)) / f"prefect-{version('prefect')}.db"
+        self._template = (cache or cache_folder(environ)) / f"prefect-{version('prefect')}.db"
         self._new = self._file is not None and not self._file.exists()
 
     def prepare(self) -> bool:
@@ -69,10 +71,6 @@ def _may_be_elsewhere(environ: Mapping[str, str], home: Path) -> bool:
     with contextlib.suppress(OSError):
         return "tool.prefect" in Path("pyproject.toml").read_text(encoding="utf-8", errors="replace")
     return False
-
-
-def _cache(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seatrial"
 
 
 def _revision(file: Path) -> str:

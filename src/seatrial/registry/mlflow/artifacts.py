@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 REFERENCE_PATH = "seatrial/reference"  # of the run's artifacts; each has a folder of its own in it
 WRITTEN_BY_CLIENT = "registered_model_meta"  # beside the files of a version, by MLflow's client that downloads it
 REFERENCE_TAG = "seatrial.reference_digest"  # of the run
+UNEXPLAINED = ("INTERNAL_ERROR", "RESOURCE_DOES_NOT_EXIST")  # what MLflow says of files that do not arrive
 
 
 def download(into: Path, *, listed: bool = False, **source: str) -> Path:
     """Download what is at a source to ``into`` and return where it is there.
 
-    MLflow raises the same for a disk that is full, or a store that gives nothing out, as for files that are gone. What
-    the store lists is there, and that it does not arrive is for now.
+    MLflow raises the same for a disk that is full, or a store that gives nothing out, as for files that are gone: an
+    internal error, or, of a run, that the path does not exist. What the store lists is there, and that it does not
+    arrive is for now.
 
     Args:
         into: the directory.
@@ -32,12 +34,12 @@ def download(into: Path, *, listed: bool = False, **source: str) -> Path:
     """
     from mlflow import artifacts
     from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE, ErrorCode
+    from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
     try:
         return Path(artifacts.download_artifacts(**source, dst_path=str(into)))
     except MlflowException as error:
-        unexplained = error.error_code == ErrorCode.Name(INTERNAL_ERROR) and error.__cause__ is None
+        unexplained = error.error_code in UNEXPLAINED and error.__cause__ is None
         if unexplained and (listed or artifacts.list_artifacts(**source)):
             raise MlflowException(error.message, error_code=TEMPORARILY_UNAVAILABLE) from error
         raise
