@@ -23,30 +23,11 @@ from seatrial.orchestration.dask.trials import spread
 from seatrial.policy.tool import ScaleSettings
 from seatrial.process.dask.runner import DaskRunner, runner
 from seatrial.project import Project
+from tests.integration.reference.test_partitions_in_a_worker import PIPELINE, SKEW
 from tests.support.dask_cluster import two_workers
 from tests.support.doomed import Killing
 from tests.support.waiting import until
 
-PIPELINE = """
-from seatrial import Dependency, Pipeline
-
-class Store:
-    def prices(self, ids):
-        return {i: int(i[2:]) / 7 for i in ids}
-
-def raw(frame):
-    return frame
-
-def features(frame, store):
-    return frame.assign(price=frame["id"].map(store.prices(list(frame["id"]))))
-
-def score(frame):
-    return frame[["id"]].assign(score=frame["amount"] * frame["price"])
-
-store = Dependency("store", url="memory://", connect=lambda _: Store())
-shop = Pipeline("shop", key="id", dependencies=[store], raw=raw, features=features, score=score)
-"""
-SKEW = 'frame["amount"] * frame["price"]', 'frame["amount"] * frame["price"] * (1 + (frame["id"] == "t-0321"))'
 RAISES = 'return frame[["id"]]', 'assert not (frame["id"] == "t-0321").any(); return frame[["id"]]'
 ENDS = "def score(frame):", "def score(frame):\n    import os; os._exit(3)"
 ROWS = 900
