@@ -12,10 +12,13 @@ from pathlib import Path
 from seatrial.process.engines import variables_of
 
 MARK = "SEATRIAL_TRIAL"  # in the environment of every process that a trial starts, to find them by
+NUMERIC = (  # they decide in which order threads add up, and so the last bits
+    "OMP_*", "OPENBLAS_*", "MKL_*", "BLIS_*", "NUMEXPR_*", "VECLIB_*", "GOTO_NUM_THREADS", "KMP_*", "MALLOC_*",
+    "PYTHONHASHSEED",
+)  # fmt: skip
 PASSED_ON = (
     "PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "TZDIR", "PYTHON*", "LD_LIBRARY_PATH", "DYLD_*", "VIRTUAL_ENV",
-    "CONDA_PREFIX", "OMP_*", "OPENBLAS_*", "MKL_*", "BLIS_*", "NUMEXPR_*", "VECLIB_*", "GOTO_NUM_THREADS", "KMP_*",
-    "MALLOC_*", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "CONDA_PREFIX", *NUMERIC, "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -41,6 +44,16 @@ def cleaned(environ: Mapping[str, str], named: Sequence[str], *, home: Path, mar
         "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",  # an empty one: a model finds nothing there
         MARK: mark,
     }  # fmt: skip
+
+
+def numeric(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of an environment on which the last bits of numbers depend.
+
+    Example:
+        >>> numeric({"OMP_NUM_THREADS": "1", "HOME": "/root"})
+        {'OMP_NUM_THREADS': '1'}
+    """
+    return {name: value for name, value in environ.items() if any(fnmatchcase(name, p) for p in NUMERIC)}
 
 
 def engine_variables(environ: Mapping[str, str], named: Sequence[str] | None) -> dict[str, str]:

@@ -83,6 +83,7 @@ class Launch:
         logs: where its log and those of its services go.
         folder: the one it runs in, behind a command; that of this process by default.
         engines: container engines that its services may be started with, outside of the isolation.
+        numeric: variables of libraries of numbers that it gets in place of those of the process that starts it.
     """
 
     python: str = sys.executable
@@ -95,6 +96,7 @@ class Launch:
     logs: Path | None = None
     folder: Path | None = None
     engines: tuple[str, ...] = ()
+    numeric: Mapping[str, str] | None = None
 
     @property
     def own(self) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from seatrial.isolation.environment import hidden_variable
 from seatrial.isolation.launch import Launch, launch_of
@@ -57,11 +57,13 @@ def prestarted(
     _prestarted.update({(project.root, seed): future for seed, future in begun.items()})
 
     needed = cache(lambda: unless is None or not unless())
+    ended = Event()
 
     def start() -> None:
         for seed, future in begun.items():
             try:
-                future.set_result(opening(launch, source, hash_seed=seed) if needed() else None)
+                wanted = needed() and not ended.is_set()
+                future.set_result(opening(launch, source, hash_seed=seed) if wanted else None)
             except BaseException as error:  # noqa: BLE001  whoever takes it gets it
                 future.set_exception(error)
 
@@ -78,11 +80,17 @@ def prestarted(
     try:
         yield check
     finally:
-        for seed in begun:
-            if (left := _prestarted.pop((project.root, seed), None)) is not None:
-                with contextlib.suppress(Exception):  # one that never began
-                    if (process := left.result()) is not None:
-                        process.rpc.close(0.0)
+        ended.set()
+        with contextlib.ExitStack() as all_of_them:
+            for left in [_prestarted.pop((project.root, seed), None) for seed in begun]:
+                all_of_them.callback(_close, left)
+
+
+def _close(left: Future[Opening | None] | None) -> None:
+    """End a process that no trial took, once it has begun."""
+    with contextlib.suppress(Exception):  # it never did
+        if left is not None and (process := left.result()) is not None:
+            process.rpc.close(0.0)
 
 
 def opening(

@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seatrial.isolation.environment import MARK, cleaned, engine_variables, search_path
+from seatrial.isolation.environment import MARK, cleaned, engine_variables, numeric, search_path
 from seatrial.isolation.launch import PACKAGE, Folders, Launch
 from seatrial.process import guard
 from seatrial.process.sandbox import Sandbox
@@ -102,9 +102,12 @@ class Process:
         return self.launch.argv(command, self.folders, {**passed_on, **variables}, folder)
 
     def _variables(self) -> Mapping[str, str]:
+        own = dict(os.environ)
+        if self.launch.numeric is not None:
+            own = {name: value for name, value in own.items() if name not in numeric(own)} | dict(self.launch.numeric)
         if self.launch.environment is None:
-            return {**os.environ, MARK: self._mark}
-        return cleaned(os.environ, self.launch.environment, home=self.folders.home, mark=self._mark)
+            return {**own, MARK: self._mark}
+        return cleaned(own, self.launch.environment, home=self.folders.home, mark=self._mark)
 
     def placed(self, model: Path, name: str) -> Path:
         """Return the path under which the process finds a model.

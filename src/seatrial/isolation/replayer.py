@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import shutil
 import tempfile
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class RemoteReplayer:
         process: Process | None = None,
         pipeline: Pipeline | None = None,
     ) -> None:
-        self.launch, self.source, self._root = launch, source, root
+        self.launch, self.source, self._taken_for = launch, source, root
         self.load_seconds, self.case_seconds = load_seconds, case_seconds
         if process is None:
             self._opening = opening(launch, source, root=root, hash_seed=hash_seed)
@@ -67,6 +68,7 @@ class RemoteReplayer:
         self._pipeline = pipeline
         self._files = itertools.count()
         self.loaded: tuple[Reference | None, Mapping[Model, Path]] = (None, {})
+        self.turn = threading.Lock()
 
     @property
     def broken(self) -> str | None:
@@ -201,7 +203,7 @@ class RemoteReplayer:
     def another(self, hash_seed: int) -> RemoteReplayer:
         """Return one in a process of its own, started alike."""
         return RemoteReplayer(
-            self.launch, self.source, root=self._root, hash_seed=hash_seed,
+            self.launch, self.source, root=self._taken_for, hash_seed=hash_seed,
             load_seconds=self.load_seconds, case_seconds=self.case_seconds,
         )  # fmt: skip
 

@@ -6,7 +6,8 @@ again: its answers depend on other requests. The stages before and after it run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
@@ -20,9 +21,10 @@ from seatrial.parity.streaming.frames.identical import identical
 from seatrial.parity.streaming.frames.stack import stacked
 from seatrial.parity.streaming.frames.totals import FrameTotals
 from seatrial.parity.streaming.runner import Runner
-from seatrial.pipeline import Pipeline, Replayer, key_columns
+from seatrial.pipeline import LocalReplayer, Pipeline, Replayed, Replayer, key_columns
 from seatrial.reference.layout.ahead import read_ahead
 from seatrial.reference.layout.scales import scale_of
+from seatrial.reference.layout.segments import segments_of
 from seatrial.reference.layout.split import Parting
 from seatrial.reference.snapshot import Reference
 
@@ -93,17 +95,27 @@ class Work:
         if isinstance(start, StageError):
             results: Sequence[pd.DataFrame | StageError] = [start]
         else:
-            [results] = self.replayer.replay(piece.stages, [start])
+            [results] = self._replayed(piece.stages, start)
         found: dict[Place, FrameTotals | StageError] = {}
         for at, stage in enumerate(piece.stages):
             answer = results[min(at, len(results) - 1)]
             found[stage, "chained"] = found[stage, "isolated"] = self.compared(stage, piece.number, part, answer)
             given, start = start, answer
-            if (at == 0 and piece.start is None) or _same(given, part.input_of(stage)):
+            if (at == 0 and piece.start is None) or self._same(given, part.input_of(stage)):
                 continue  # it is given the same in both replays
-            [alone] = self.replayer.replay([stage], [part.input_of(stage)])
+            [alone] = self._replayed([stage], part.input_of(stage))
             found[stage, "isolated"] = self.compared(stage, piece.number, part, alone[-1])
         return Done(found, results[-1] if piece.ends else None)
+
+    def _replayed(self, stages: Sequence[str], frame: pd.DataFrame) -> list[Replayed]:
+        """Replay stages on a partition; a process runs one partition at a time, as its stages and limits expect."""
+        with getattr(self.replayer, "turn", None) or nullcontext():
+            return self.replayer.replay(stages, [frame])
+
+    def _same(self, given: pd.DataFrame | StageError, recorded: pd.DataFrame) -> bool:
+        """Whether a stage was given what was recorded; of one in another process it is not known what it was given."""
+        here = isinstance(self.replayer, LocalReplayer)
+        return here and isinstance(given, pd.DataFrame) and identical(given, recorded)
 
     def comparison(self, stage: str) -> FrameComparison:
         """Return what is known of a stage before it is compared; the first rows of it set the scale of its columns."""
@@ -187,7 +199,7 @@ def compared(
     work = Work(reference, replayer, tolerances, ordered)
     found: dict[Place, FrameTotals | StageError] = {}
     starts: list[pd.DataFrame | StageError | None] = [None] * reference.partitions
-    segments = list(_segments(pipeline, reference))
+    segments = list(segments_of(pipeline.stages, reference.whole_stages))
     steps, step = len(segments) * reference.partitions, 0
     for stages in segments:
         if stages[0] in reference.whole_stages:
@@ -212,10 +224,6 @@ def compared(
     }
 
 
-def _same(one: pd.DataFrame | StageError, other: pd.DataFrame) -> bool:
-    return isinstance(one, pd.DataFrame) and identical(one, other)
-
-
 def _check_whole(found: Found, reference: Reference) -> None:
     """See that the rows of all partitions were compared, whoever ran the work."""
     for (stage, _), each in found.items():
@@ -225,21 +233,6 @@ def _check_whole(found: Found, reference: Reference) -> None:
                 f"Stage '{stage}' was compared with {each.rows.expected:,} rows, and the reference says it has "
                 f"{rows:,}. Run the validation again; if it says so again, capture the reference again."
             )
-
-
-def _segments(pipeline: Pipeline, reference: Reference) -> Iterator[tuple[str, ...]]:
-    """Yield the stages that run one after the other by partition, and each that runs on all rows by itself."""
-    waiting: list[str] = []
-    for stage in pipeline.stages:
-        if stage not in reference.whole_stages:
-            waiting.append(stage)
-            continue
-        if waiting:
-            yield tuple(waiting)
-        waiting = []
-        yield (stage,)
-    if waiting:
-        yield tuple(waiting)
 
 
 def _both(one: FrameTotals | StageError, other: FrameTotals | StageError) -> FrameTotals | StageError:

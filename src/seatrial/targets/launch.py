@@ -10,7 +10,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from seatrial.errors import AnswerError, TargetError, UsageError, nearest
 from seatrial.pipeline import Pipeline, Service
@@ -43,6 +43,7 @@ def start(
     cwd: str | os.PathLike[str] | None = None,
     port: int | None = None,
     sandbox: Sandbox | None = None,
+    launched: Callable[[Running], object] = lambda _: None,
 ) -> Running:
     """Start a service and wait until its readiness path answers; use it in a ``with`` block.
 
@@ -53,6 +54,7 @@ def start(
         cwd: where it runs, unless the service says so itself.
         port: to listen on; a free one by default.
         sandbox: where its command runs.
+        launched: is told of each process that is started for it, before it is ready.
 
     Raises:
         UsageError: a blank that nothing fills.
@@ -64,6 +66,7 @@ def start(
         tries -= 1
         running = _launch(service, values or {}, cwd, port or free_port(), sandbox or Sandbox())
         try:
+            launched(running)
             _wait(service, running)
         except BaseException as error:
             running.stop()

@@ -128,6 +128,28 @@ def test_a_cluster_that_is_away_is_no_fault_of_the_version(reference: Reference,
         assert "tcp://127.0.0.1:1" in made.away
 
 
+def test_what_is_wrong_with_a_dask_worker_alone_is_no_fault_of_the_version(
+    scheduler: str, reference: Reference, tmp_path: Path
+) -> None:
+    """The pipeline was opened here, and is not there."""
+    with trial(tmp_path / "shop", reference) as made:
+        (tmp_path / "shop" / "pipeline.py").unlink()
+        spread(made, ScaleSettings(cluster=scheduler))
+        with pytest.raises(Interrupted, match=r"cannot be started on .*There is no file"):
+            judged(made)
+
+
+def test_libraries_of_numbers_use_as_many_threads_as_here(scheduler: str, tmp_path: Path) -> None:
+    """Dask tells its workers to use one, and sums of floats follow the threads."""
+    text = PIPELINE.replace('frame["amount"] * frame["price"]', 'float(os.environ.get("OMP_NUM_THREADS", 0))')
+    (tmp_path / "trained.py").write_text(f"import os\n{text}")
+    pd.DataFrame({"id": [f"t-{n}" for n in range(60)], "amount": 1.0}).to_parquet(tmp_path / "r.parquet")
+    parted = capture(load_file(tmp_path / "trained.py").shop, tmp_path / "r.parquet", partitions=2)
+    with trial(tmp_path / "shop", parted, PIPELINE, f"import os\n{text}") as made:
+        spread(made, ScaleSettings(cluster=scheduler))
+        assert made.parity("score").ok
+
+
 def running(two: DaskRunner) -> set[psutil.Process]:
     """The processes below the Dask workers."""
     return {child for pid in two.client.run(os.getpid).values() for child in psutil.Process(pid).children()}

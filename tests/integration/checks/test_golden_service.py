@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 from dataclasses import replace
 
 import psutil
@@ -9,6 +10,7 @@ import pytest
 
 from seatrial import Outcome, Pipeline, Service, Trial, capture, run
 from seatrial.checks.serving.service import begin_service, live_service
+from seatrial.errors import AnswerError
 from seatrial.events import Case, Severity
 from seatrial.pipeline import SERVICE
 from seatrial.policy.policy import Policy
@@ -121,28 +123,62 @@ def test_a_trial_that_ends_before_its_service_is_there_leaves_none():
         begin_service(trial, [Case("golden", SERVICE)])
         until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} > before)
     until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} <= before)
-    assert live_service(trial).ended() is not None
 
 
-LATE = """
-import pathlib, runpy, sys
+def begun(tmp_path, script, *, ready_seconds=60.0):
+    """A trial whose service runs a script first, begun."""
+    (tmp_path / "first.py").write_text(script + "\nrunpy.run_path(sys.argv[0], run_name='__main__')\n")
+    service = process("none")
+    python, *rest = service.command
+    command = [python, str(tmp_path / "first.py"), str(tmp_path / "once"), *rest]
+    declared = replace(service, command=command, ready_seconds=ready_seconds)
+    pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=declared)
+    trial = Trial(pipeline, capture(pipeline, requests()))
+    begin_service(trial, [Case("golden", SERVICE)])
+    return trial
+
+
+ONCE = """
+import pathlib, runpy, sys, time
 
 _, once, *sys.argv = sys.argv
 if not pathlib.Path(once).exists():
     pathlib.Path(once).touch()
-    sys.exit(3)
-runpy.run_path(sys.argv[0], run_name="__main__")
+    {first}
 """
 
 
 def test_a_service_that_was_not_ready_beside_others_is_started_again(tmp_path):
-    """What is busy for a while is no fault of the version: it is asked again, and only that is told."""
-    (tmp_path / "late.py").write_text(LATE)
-    service, once = process("none"), tmp_path / "once"
-    python, *rest = service.command
-    late = replace(service, command=[python, str(tmp_path / "late.py"), str(once), *rest])
-    pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=late)
+    """A machine that is busy for a while is no fault of the version."""
+    with begun(tmp_path, ONCE.format(first="time.sleep(60)"), ready_seconds=2) as trial:
+        until((tmp_path / "once").exists)
+        assert live_service(trial).ended() is None
+
+
+def test_a_service_that_ends_at_its_first_start_has_failed(tmp_path):
+    """It is not started until it is lucky."""
+    with begun(tmp_path, ONCE.format(first="sys.exit(3)")) as trial:
+        until((tmp_path / "once").exists)
+        with pytest.raises(AnswerError, match="ended with code 3 before it was ready"):
+            live_service(trial)
+
+
+def test_a_service_that_is_still_starting_ends_with_its_trial(tmp_path):
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    with begun(tmp_path, ONCE.format(first="time.sleep(60)")):
+        until((tmp_path / "once").exists)
+    assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
+
+
+def test_what_cannot_be_started_is_told_to_the_case_alone(tmp_path, monkeypatch):
+    """No traceback of a thread."""
+    seen = []
+    monkeypatch.setattr(threading, "excepthook", seen.append)
+    service = replace(process("none"), cwd=tmp_path / "nowhere")
+    pipeline = Pipeline("tiny", key="id", raw=parse, response=respond, service=service)
     with Trial(pipeline, capture(pipeline, requests())) as trial:
         begin_service(trial, [Case("golden", SERVICE)])
-        until(once.exists)
-        assert live_service(trial).ended() is None
+        until(lambda: not any(thread.name == "seatrial service" for thread in threading.enumerate()))
+        with pytest.raises(OSError, match="nowhere"):
+            live_service(trial)
+    assert not seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -67,3 +68,18 @@ def test_what_is_not_needed_is_not_started(project: Project, started: list[Proce
     with prestart.prestarted(project, lambda: True, [7]):
         pass
     assert not started
+
+
+def test_nothing_begins_once_the_command_ends(project: Project, started: list[Process]) -> None:
+    """As by Ctrl-C, while it is not yet known whether any will be needed."""
+    ended = threading.Event()
+
+    def interrupted() -> None:
+        with prestart.prestarted(project, lambda: not ended.wait(30), [7]):
+            threading.Timer(0.3, ended.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not started
+    assert not prestart._prestarted

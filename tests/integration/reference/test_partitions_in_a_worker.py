@@ -13,6 +13,8 @@ from seatrial.checks.engine import plan, run_case, verdict_of
 from seatrial.checks.golden.check import check as golden
 from seatrial.io.loading import load_file
 from seatrial.isolation.opening.project import open_replayer
+from seatrial.orchestration.dask.trials import spread
+from seatrial.policy.tool import ScaleSettings
 from seatrial.project import Project
 
 PIPELINE = """
@@ -69,3 +71,62 @@ def test_a_worker_replays_partitions(reference: Reference, tmp_path: Path, text:
     assert (verdict.outcome is Outcome.PASS) is passes
     errors = [(f.stage, f.column, f.evidence["keys"]) for f in verdict.findings if f.evidence.get("mismatches")]
     assert errors == ([] if passes else [("score", "score", ["t-0321"])])
+
+
+TRAINED = """
+from seatrial import Pipeline
+shop = Pipeline("shop", key="id", raw=lambda f: f, score=lambda f: f[["id"]].assign(score=1.0))
+"""
+HANDED = {  # what raw returns, and what score asks of it
+    "an index": ('f.set_axis(f["amount"].to_numpy())', "f.index.dtype == float"),
+    "a name of columns": ('f.rename_axis(columns="kind")', 'f.columns.name == "kind"'),
+    "a class": ('type("Own", (type(f),), {})(f)', 'type(f).__name__ == "Own"'),
+}
+
+
+@pytest.mark.parametrize("what", HANDED)
+def test_what_a_stage_hands_over_is_not_taken_for_what_was_recorded(tmp_path: Path, what: str) -> None:
+    """It does not cross from the worker; the stage replay shows that the answer rests on it."""
+    returned, asked = HANDED[what]
+    text = TRAINED.replace("raw=lambda f: f", f"raw=lambda f: {returned}").replace(
+        "score=1.0", f"score=1.0 if {asked} else 2.0"
+    )
+    (tmp_path / "trained.py").write_text(TRAINED)
+    pd.DataFrame({"id": [f"t-{n}" for n in range(40)], "amount": np.arange(40.0)}).to_parquet(tmp_path / "r.parquet")
+    parted = capture(load_file(tmp_path / "trained.py").shop, tmp_path / "r.parquet", partitions=2)
+    with (
+        open_replayer(project(tmp_path / "project", text)) as opened,
+        Trial(opened.pipeline(), parted, replayer=opened) as trial,
+    ):
+        opened.load(parted, {})
+        assert trial.parity("score", "chained").ok
+        assert not trial.parity("score").ok
+
+
+ALONE = """
+import time
+from seatrial import Pipeline
+
+NOW = {}
+
+def score(frame):
+    NOW["first"] = float(frame["amount"].iloc[0])
+    time.sleep(0.05)
+    return frame[["id"]].assign(score=frame["amount"] * NOW["first"])
+
+shop = Pipeline("shop", key="id", raw=lambda f: f, score=score)
+"""
+
+
+def test_a_worker_runs_one_partition_at_a_time(tmp_path: Path) -> None:
+    """Whatever is done beside it: a stage may keep something for the length of a call, and has all of the memory."""
+    (tmp_path / "trained.py").write_text(ALONE)
+    pd.DataFrame({"id": [f"t-{n}" for n in range(60)], "amount": np.arange(60.0)}).to_parquet(tmp_path / "r.parquet")
+    parted = capture(load_file(tmp_path / "trained.py").shop, tmp_path / "r.parquet", partitions=6)
+    with (
+        open_replayer(project(tmp_path / "project", ALONE)) as opened,
+        Trial(opened.pipeline(), parted, replayer=opened) as trial,
+    ):
+        opened.load(parted, {})
+        spread(trial, ScaleSettings())
+        assert trial.parity("score").ok

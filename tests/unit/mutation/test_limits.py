@@ -48,8 +48,8 @@ def test_a_loop_ends_within_the_time_that_is_left(request_, tmp_path, monkeypatc
     replayer = object.__new__(ForkedReplayer)
     rpc = Loops(clock)
     vars(replayer).update(
-        _left=5.0, _root=tmp_path, parent=SimpleNamespace(broken=None), _rpc=rpc, _pipeline=PATH, _case_seconds=600.0,
-        _load_seconds=600.0, _models=(), _files=iter(range(9)), _source=(tmp_path / "pipeline.py", "pipeline"),
+        _left=5.0, _root=tmp_path, parent=SimpleNamespace(broken=None), _rpc=rpc, _pipeline=PATH, case_seconds=600.0,
+        load_seconds=600.0, _models=(), _files=iter(range(9)), source=(tmp_path / "pipeline.py", "pipeline"),
         process=SimpleNamespace(folders=SimpleNamespace(frames=tmp_path)),
     )  # fmt: skip
     for _ in range(3):

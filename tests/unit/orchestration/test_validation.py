@@ -26,6 +26,8 @@ def validated(folder: Path, events: list[Event]) -> Validation:
     class Judge:
         """Sums events up, as the real one does."""
 
+        trial = None
+
         def verdict(self, events: list[Event], planned: list[Case], *, subject: Subject, seconds: float) -> Any:
             """Return the verdict."""
             return total(events, subject=subject, path=["features", "score"], planned=planned, seconds=seconds)

@@ -47,6 +47,9 @@ OTHERS = {
     "categories": FRAME.assign(id=pd.Categorical(FRAME["id"], categories=["c", "b", "a"])),
 }
 OTHERS["attributes"].attrs["unit"] = "EUR"
+OTHERS["name of columns"] = FRAME.rename_axis(columns="kind")
+OTHERS["class"] = type("Own", (pd.DataFrame,), {})(FRAME)
+OTHERS["step of index"] = FRAME.set_index(pd.RangeIndex(0, 30, 10))
 
 
 @pytest.mark.parametrize("what", OTHERS)
@@ -54,6 +57,16 @@ def test_all_that_a_stage_could_look_at_counts(what: str) -> None:
     base = FRAME.assign(id=pd.Categorical(FRAME["id"])) if what == "categories" else FRAME
     assert not identical(base, OTHERS[what])
     assert not identical(OTHERS[what], base)
+
+
+def test_what_looks_alike_is_not_the_same() -> None:
+    """An index of one row by another range, one of times with a frequency, and text that numpy made."""
+    one = pd.DataFrame({"id": ["a"]})
+    assert not identical(one, one.set_index(pd.RangeIndex(0, 5, 5)))
+    times = pd.date_range("2026-01-01", periods=3, freq="D")
+    assert not identical(FRAME.set_index(times), FRAME.set_index(pd.DatetimeIndex(times, freq=None)))
+    text = [np.array(["a", "b"], dtype=object), np.array([np.str_("a"), np.str_("b")], dtype=object)]
+    assert not identical(*(pd.DataFrame({"x": pd.Series(cells, dtype=object)}) for cells in text))
 
 
 def test_what_cannot_be_told_apart_is_not_the_same() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Thread
 
 from seatrial.checks.serving.dependencies import reachable
 from seatrial.checks.serving.target import target_of
-from seatrial.errors import SeatrialError, TargetError, UsageError
+from seatrial.errors import AnswerError, TargetError, UsageError
 from seatrial.events import Case, Finding, Severity
 from seatrial.events.local import Log
 from seatrial.pipeline import SERVICE, Service
@@ -179,34 +179,49 @@ def live_service(trial: Trial) -> LiveService:
 def begin_service(trial: Trial | None, cases: Iterable[Case]) -> None:
     """Start the trial's service in a thread where one of the cases will ask it: it imports while others run.
 
-    Load and resilience start one of their own. Where it does not become ready beside the others, :func:`live_service`
-    starts it again, and tells what is wrong.
+    Load and resilience start one of their own. Where it is not ready in time beside the others, :func:`live_service`
+    starts it again. One that ends by itself has failed.
     """
     if trial is None or address_of(trial) or not can_start(trial) or trial.service is not None:
         return
 
-    def begun() -> LiveService | None:
-        with suppress(SeatrialError):
+    def start() -> LiveService | None:
+        try:
             return _start(trial)
-        return None
+        except AnswerError:
+            raise
+        except TargetError:
+            return None
+
+    def begin() -> None:
+        with suppress(Exception):  # the case that asks it raises it
+            trial.once(BEGUN, start)
 
     if any(case.stage == SERVICE and case.check not in OWN for case in cases):
-        Thread(target=trial.once, args=(BEGUN, begun), name="seatrial service", daemon=True).start()
+        Thread(target=begin, name="seatrial service", daemon=True).start()
 
 
-def serve(trial: Trial, *, model_path: str | None = None, urls: Mapping[str, str] | None = None) -> Running:
+def serve(
+    trial: Trial,
+    *,
+    model_path: str | None = None,
+    urls: Mapping[str, str] | None = None,
+    launched: Callable[[Running], object] = lambda _: None,
+) -> Running:
     """Start a pipeline's service; use it in a ``with`` block.
 
     Args:
         trial: of the pipeline whose ``service`` is started.
         model_path: the local path of the model; by default that of the version.
         urls: dependency name to an address that replaces its own, such as that of a proxy.
+        launched: is told of the process before it is ready.
     """
     pipeline = trial.pipeline
     if pipeline.service is None:
         raise UsageError(f"Pipeline '{pipeline.name}' has no service: declare one with Service(command=…).")
     values = values_of(pipeline, model_path or trial.model_path, reachable(trial, urls or {}))
-    return start(pipeline.service, values=values, cwd=folder_of(pipeline), sandbox=trial.sandbox)
+    return start(pipeline.service, values=values, cwd=folder_of(pipeline), sandbox=trial.sandbox,
+                 launched=launched)  # fmt: skip
 
 
 def _start(trial: Trial) -> LiveService:
@@ -222,7 +237,7 @@ def _start(trial: Trial) -> LiveService:
         placed = replace(service, openapi=service.openapi and where.path(service.openapi),
                          batch=service.batch and where.path(service.batch))  # fmt: skip
         return LiveService(placed, None, target, where, pace)
-    running = trial.hold(serve(trial))
+    running = serve(trial, launched=trial.hold)
     keep_log(trial, running, "")
     target = trial.hold(target_of(trial.pipeline, running, hooks=trial.replayer, seconds=seconds, pace=pace))
     return LiveService(service, running, target, pace=pace)

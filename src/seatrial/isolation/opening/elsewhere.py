@@ -8,15 +8,18 @@ from __future__ import annotations
 import atexit
 import contextlib
 import copyreg
+import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from seatrial.errors import IsolationError
+from seatrial.errors import IsolationError, SeatrialError, TargetError
+from seatrial.isolation.environment import numeric
 from seatrial.isolation.launch import Launch
 from seatrial.isolation.replayer import RemoteReplayer
 from seatrial.pipeline import Model, Replayed, Source
@@ -106,8 +109,9 @@ class Elsewhere:
         Raises:
             IsolationError: the worker ended, broke a limit or the protocol, or took too long; the next request starts
                 another.
+            TargetError: it cannot be started here.
         """
-        with _asked(self.recipe) as replayer:
+        with _asked(self.recipe) as replayer, replayer.turn:
             return replayer.replay(stages, batches, model=model, sources=sources)
 
 
@@ -121,7 +125,7 @@ def _asked(recipe: Recipe) -> Iterator[RemoteReplayer]:
     try:
         with here.opening:
             if here.replayer is None:
-                here.replayer = recipe.open()
+                here.replayer = _opened(recipe)
             replayer = here.replayer
         yield replayer
     except IsolationError:
@@ -141,7 +145,8 @@ def _asked(recipe: Recipe) -> Iterator[RemoteReplayer]:
 
 def _sent(replayer: RemoteReplayer) -> Any:
     recipe = Recipe(
-        replayer.process.folders.root.name, replayer.launch, replayer.source, replayer.load_seconds,
+        replayer.process.folders.root.name, replace(replayer.launch, numeric=numeric(os.environ)), replayer.source,
+        replayer.load_seconds,
         replayer.case_seconds, *replayer.loaded,
     )  # fmt: skip
     return Elsewhere, (recipe,)
@@ -150,11 +155,22 @@ def _sent(replayer: RemoteReplayer) -> Any:
 copyreg.pickle(RemoteReplayer, _sent)
 
 
+def _opened(recipe: Recipe) -> RemoteReplayer:
+    """Open the worker; it was opened where it comes from, so that what is wrong is wrong with this place."""
+    try:
+        return recipe.open()
+    except SeatrialError as error:
+        raise TargetError(
+            f"The worker of the project cannot be started on {socket.gethostname()}: {error} Project, model, "
+            "interpreter and what 'environment' of [tool.seatrial] names are the same wherever partitions are compared."
+        ) from error
+
+
 def _end(name: str) -> None:
     """End the worker of a recipe unless it is asked again."""
     with _lock:
-        here = _shared[name]
-        if here.asking:
+        here = _shared.get(name)
+        if here is None or here.asking:
             return
         del _shared[name]
     if here.replayer is not None:
@@ -163,6 +179,6 @@ def _end(name: str) -> None:
 
 @atexit.register
 def _end_all() -> None:
-    for here in _shared.values():
+    for here in list(_shared.values()):
         if here.replayer is not None:
             here.replayer.close(0.0)

@@ -66,12 +66,11 @@ class Threads:
 
     def map(self, work: Callable[[T], S], parts: Sequence[T]) -> Iterator[S]:
         """Yield what ``work`` returns for each part."""
-        todo, begun = iter(parts), deque[Future[S]]()
-        with ThreadPoolExecutor(self.at_once) as pool:
-            try:
-                begun.extend(pool.submit(work, part) for part in islice(todo, self.at_once))
-                while begun:
-                    yield begun.popleft().result()
-                    begun.extend(pool.submit(work, part) for part in islice(todo, 1))
-            finally:
-                pool.shutdown(cancel_futures=True)
+        todo, begun, pool = iter(parts), deque[Future[S]](), ThreadPoolExecutor(self.at_once)
+        try:
+            begun.extend(pool.submit(work, part) for part in islice(todo, self.at_once))
+            while begun:
+                yield begun.popleft().result()
+                begun.extend(pool.submit(work, part) for part in islice(todo, 1))
+        finally:  # what still runs ends with whoever does most of it
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -19,8 +19,7 @@ def read_ahead(read: Callable[[S], T], parts: Sequence[S]) -> Iterator[T]:
     """
     with ThreadPoolExecutor(1) as pool:
         coming = [pool.submit(read, part) for part in parts[:1]]
-        for part in [*parts[1:], None]:
+        for at in range(len(parts)):
             found = coming.pop().result()
-            if part is not None:
-                coming.append(pool.submit(read, part))
+            coming += [pool.submit(read, part) for part in parts[at + 1 : at + 2]]
             yield found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -18,18 +20,27 @@ def identical(one: pd.DataFrame, other: pd.DataFrame) -> bool:
         >>> identical(frame, frame.copy()), identical(frame, frame.assign(x=[float("nan"), -0.0]))
         (True, False)
     """
+    if type(one) is not pd.DataFrame or type(other) is not pd.DataFrame:
+        return False
     if one.columns.dtype != other.columns.dtype or not one.columns.equals(other.columns):
         return False
     if type(one.index) is not type(other.index) or one.index.names != other.index.names:
+        return False
+    if one.columns.names != other.columns.names or _steps(one.index) != _steps(other.index):
         return False
     if one.attrs or other.attrs or len(one) != len(other) or list(one.dtypes) != list(other.dtypes):
         return False
     pairs = [(one.iloc[:, at], other.iloc[:, at]) for at in range(one.shape[1])]
     if not isinstance(one.index, pd.RangeIndex):
         pairs += [(one.index.to_series(), other.index.to_series())]
-    elif not one.index.equals(other.index):
-        return False
     return all(_same(*pair) for pair in pairs)
+
+
+def _steps(index: pd.Index) -> tuple[Any, ...]:
+    """Return what an index has beside its labels, or in place of them."""
+    if isinstance(index, pd.RangeIndex):
+        return index.start, index.stop, index.step
+    return (getattr(index, "freq", None),)
 
 
 def _same(one: pd.Series, other: pd.Series) -> bool:
@@ -40,8 +51,8 @@ def _same(one: pd.Series, other: pd.Series) -> bool:
         bits = BITS[kind.itemsize]
         return np.array_equal(one.to_numpy().view(bits), other.to_numpy().view(bits))
     if pd.api.types.is_object_dtype(kind):
-        told = [pd.api.types.infer_dtype(each, skipna=False) for each in (one, other)]
-        return told == ["string", "string"] and np.array_equal(one.to_numpy(), other.to_numpy())
+        text = {*map(type, one), *map(type, other)} <= {str}
+        return text and np.array_equal(one.to_numpy(), other.to_numpy())
     if isinstance(kind, pd.CategoricalDtype):  # whose types are equal with categories in another order
         return bool(one.cat.categories.equals(other.cat.categories) and one.array.equals(other.array))
     plain = isinstance(kind, pd.StringDtype | pd.DatetimeTZDtype) or kind.kind in "biu"
