@@ -24,8 +24,9 @@ class Held:
 
     def enter(self, manager: AbstractContextManager[T]) -> T:
         """Enter a context manager, and return its value."""
+        value = manager.__enter__()  # which may wait, or enter others
         with self._lock:
-            value = self._stack.enter_context(manager)
+            self._stack.push(manager)
         if self._closed:
             self.close()
         return value
@@ -34,4 +35,5 @@ class Held:
         """Exit every context manager, the last one first."""
         self._closed = True
         with self._lock:
-            self._stack.close()
+            left = self._stack.pop_all()
+        left.close()

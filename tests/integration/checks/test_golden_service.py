@@ -164,10 +164,11 @@ def test_a_service_that_ends_at_its_first_start_has_failed(tmp_path):
 
 
 def test_a_service_that_is_still_starting_ends_with_its_trial(tmp_path):
+    """As soon as its process is known, and long before it is ready."""
     before = {p.pid for p in psutil.Process().children(recursive=True)}
-    with begun(tmp_path, ONCE.format(first="time.sleep(60)")):
+    with begun(tmp_path, ONCE.format(first="time.sleep(600)"), ready_seconds=600):
         until((tmp_path / "once").exists)
-    assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
+    until(lambda: {p.pid for p in psutil.Process().children(recursive=True)} <= before)
 
 
 def test_what_cannot_be_started_is_told_to_the_case_alone(tmp_path, monkeypatch):
