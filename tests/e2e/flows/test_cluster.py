@@ -178,9 +178,9 @@ def test_a_large_reference_is_validated_by_the_workers_that_the_project_names(
     settings.write_text(f'{settings.read_text()}scale.cluster = "{scheduler}"\n')
     known = {run.id for run in task_runs()}
     with asked(False):
-        passed = validate(root, "models:/tiny-parted/1", quiet=True)
+        passed = validate(root, "models:/tiny-parted/1", chosen={"only": ["golden"]}, quiet=True)
         pipeline.write_text(pipeline.read_text().replace('frame["x"] * 2.0', 'frame["x"].replace(8.75, 8.5) * 2.0'))
-        failed = validate(root, "models:/tiny-parted/1", quiet=True)
+        failed = validate(root, "models:/tiny-parted/1", chosen={"only": ["golden"]}, quiet=True)
     assert passed.outcome is Outcome.PASS, passed.summary
     assert (failed.outcome, failed.first_failing_stage) == (Outcome.FAIL, "features")
     assert {str(key) for f in failed.findings for key in f.evidence.get("keys", ())} == {"r35"}
@@ -189,7 +189,7 @@ def test_a_large_reference_is_validated_by_the_workers_that_the_project_names(
     assert len({run.flow_run_id for run in new}) == 2
     settings.write_text(settings.read_text().replace(scheduler, "tcp://127.0.0.1:1"))
     with asked(False), pytest.raises(SeatrialError, match=r"No Dask scheduler answers .* There is no verdict"):
-        validate(root, "models:/tiny-parted/1", quiet=True)
+        validate(root, "models:/tiny-parted/1", chosen={"only": ["golden"]}, quiet=True)
 
 
 def test_the_stress_flow_runs_what_is_declared_from_the_cluster(
