@@ -37,7 +37,7 @@ def cleaned(environ: Mapping[str, str], named: Sequence[str], *, home: Path, mar
         home: a directory for home and temporary files, deleted with the process.
         mark: the value of ``MARK``.
     """
-    passed = {n: v for n, v in environ.items() if n in named or any(fnmatchcase(n, pattern) for pattern in PASSED_ON)}
+    passed = {n: v for n, v in environ.items() if n in named or _fits(n, PASSED_ON)}
     return passed | QUIET | {
         "HOME": str(home),
         "TMPDIR": str(home),
@@ -53,7 +53,7 @@ def numeric(environ: Mapping[str, str]) -> dict[str, str]:
         >>> numeric({"OMP_NUM_THREADS": "1", "HOME": "/root"})
         {'OMP_NUM_THREADS': '1'}
     """
-    return {name: value for name, value in environ.items() if any(fnmatchcase(name, p) for p in NUMERIC)}
+    return {name: value for name, value in environ.items() if _fits(name, NUMERIC)}
 
 
 def engine_variables(environ: Mapping[str, str], named: Sequence[str] | None) -> dict[str, str]:
@@ -65,8 +65,12 @@ def engine_variables(environ: Mapping[str, str], named: Sequence[str] | None) ->
     """
     if named is None:
         return dict(environ)
-    passed = {n: v for n, v in environ.items() if n in named or any(fnmatchcase(n, p) for p in PASSED_ON)}
+    passed = {n: v for n, v in environ.items() if n in named or _fits(n, PASSED_ON)}
     return passed | variables_of(environ)
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def search_path(library: Path, *, own: bool) -> str:

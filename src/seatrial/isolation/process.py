@@ -104,7 +104,8 @@ class Process:
     def _variables(self) -> Mapping[str, str]:
         own = dict(os.environ)
         if self.launch.numeric is not None:
-            own = {name: value for name, value in own.items() if name not in numeric(own)} | dict(self.launch.numeric)
+            replaced = numeric(own)
+            own = {name: value for name, value in own.items() if name not in replaced} | dict(self.launch.numeric)
         if self.launch.environment is None:
             return {**own, MARK: self._mark}
         return cleaned(own, self.launch.environment, home=self.folders.home, mark=self._mark)

@@ -42,6 +42,10 @@ class RemoteReplayer:
         case_seconds: the time that one request may take.
         process: a worker that runs already, in place of a new one.
         pipeline: what that worker described before.
+
+    Attributes:
+        loaded: the reference and the models that were loaded last.
+        turn: held by whoever needs the worker to run nothing else of its kind meanwhile.
     """
 
     def __init__(

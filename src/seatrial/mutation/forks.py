@@ -158,7 +158,7 @@ class ForkServer:
 
     def __init__(self, start: Callable[[], RemoteReplayer], source: tuple[Path, str], *, root: Path) -> None:
         self.root = root.resolve()
-        self._start, self.source = start, source
+        self._start, self._source = start, source
         self._lock, self._numbers = threading.RLock(), itertools.count(1)
         self._given: tuple[Reference, Mapping[Model, Path]] | None = None
         self._parent: RemoteReplayer | None = start()
@@ -204,7 +204,7 @@ class ForkServer:
         """
         with self._lock:
             parent = self._running()
-            return ForkedReplayer(parent, next(self._numbers), self.source, seconds=seconds, root=self.root)
+            return ForkedReplayer(parent, next(self._numbers), self._source, seconds=seconds, root=self.root)
 
     def close(self) -> None:
         """End the worker and all that it forked."""

@@ -17,7 +17,7 @@ from prefect.states import Completed, Failed
 
 from seatrial import checks, registry
 from seatrial.checks.engine import side_by_side
-from seatrial.checks.serving.service import begin_service
+from seatrial.checks.serving.service import STRESS_CHECKS, begin_service, uses_service
 from seatrial.errors import Interrupted, SeatrialError
 from seatrial.events import Case, Event, Outcome, Verdict
 from seatrial.io.files import full_disk, workplace
@@ -28,7 +28,6 @@ from seatrial.orchestration.results.earlier import Earlier
 from seatrial.orchestration.results.local import keep_local
 from seatrial.orchestration.results.recalled import Recalled
 from seatrial.orchestration.tasks import FLOW_RUN, case_state, counted, flow_page, verdict_state
-from seatrial.pipeline import SERVICE
 from seatrial.project import Project
 from seatrial.promotion.code import Code, read_code, with_service
 from seatrial.promotion.commit import commit_verdict
@@ -40,7 +39,6 @@ from seatrial.sinks.files import new_directory, write_results
 from seatrial.sinks.links import Link
 
 Kind = Literal["validate", "stress"]
-STRESS_CHECKS = ("load", "resilience")
 LEAVING_OUT = ("only", "skip", "in_process", "reference", "target")  # an option of these makes a validation partial
 
 
@@ -118,7 +116,8 @@ class Validation:
         champion = registry.champion_model(fetched, judge.policy.promote or "") if judge.compares else None
         earlier.compared_with(champion if judge.compares_quality else None)
         options = {**self._options, "champion": champion, "champion_contract": contract, "known": earlier.answered()}
-        options |= {"only": options["only"] or list(STRESS_CHECKS)} if self._kind == "stress" else {}
+        if self._kind == "stress":
+            options["only"] = options["only"] or list(STRESS_CHECKS)
         if reason := judge.load(fetched.model, fetched.reference, **options):
             return Failed(message=reason)
         self.events.append(worker_record(judge.replayer))
@@ -197,18 +196,14 @@ class Validation:
         version, links = self.fetched.version, list[Link]()
         with contextlib.suppress(SeatrialError):  # a registry that is down now has the verdict nevertheless
             links += pages(version, self._run_id)
-        links += [Link(FLOW_RUN, page)] if (page := flow_page()) else []
+        if page := flow_page():
+            links.append(Link(FLOW_RUN, page))
         shown = partial(verdict_state, self.verdict, uri=version.uri, links=links)
         if self._kind == "validate":
             return shown(f"Verdict of {self.verdict.subject}", page="verdict", table="findings")
         skipped = self._judge.not_run if not self.cases else ()
         note = f" ({'; '.join(skipped)})" if skipped else ""
         return shown(f"Load and resilience of {self.verdict.subject}", page="stress", note=note)
-
-
-def uses_service(case: Case) -> bool:
-    """Return whether a case uses the live service, which serves one case at a time."""
-    return case.stage == SERVICE or case.check == "resilience"
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from seatrial import checks as _checks
 from seatrial import registry
 from seatrial.checks.base import Check
 from seatrial.checks.engine import in_order_of_causes, loaded, plan, run_case, verdict_of
+from seatrial.checks.serving.service import uses_service
 from seatrial.errors import ProjectError, UsageError, unknown
 from seatrial.events import Case, Event, Verdict
 from seatrial.isolation.opening.project import open_replayer
@@ -91,7 +92,7 @@ class LoadedProject:
         return [
             (check, case)
             for check, case in planned
-            if (served or not _uses_service(case)) and (not stages or case.stage in stages)
+            if (served or not uses_service(case)) and (not stages or case.stage in stages)
         ]
 
     def verdict(self, cases: Sequence[tuple[Check, Case]]) -> Verdict:
@@ -184,10 +185,6 @@ class LoadedProject:
             self.pipeline, self.reference, policy=self.policy, model_path=path, seed=self._source.seed,
             replayer=replayer, sandbox=replayer.process.sandbox,
         )  # fmt: skip
-
-
-def _uses_service(case: Case) -> bool:
-    return case.stage == SERVICE or case.check == "resilience"
 
 
 def _elsewhere(project: Project) -> bool:

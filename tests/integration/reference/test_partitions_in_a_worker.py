@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +79,22 @@ TRAINED = """
 from seatrial import Pipeline
 shop = Pipeline("shop", key="id", raw=lambda f: f, score=lambda f: f[["id"]].assign(score=1.0))
 """
+
+
+@contextmanager
+def on_trial(root: Path, trained: str, served: str, *, partitions: int) -> Iterator[Trial]:
+    """A version on trial in a worker, with a reference that another text of its pipeline gave."""
+    (root / "trained.py").write_text(trained)
+    pd.DataFrame({"id": [f"t-{n}" for n in range(60)], "amount": np.arange(60.0)}).to_parquet(root / "r.parquet")
+    parted = capture(load_file(root / "trained.py").shop, root / "r.parquet", partitions=partitions)
+    with (
+        open_replayer(project(root / "project", served)) as opened,
+        Trial(opened.pipeline(), parted, replayer=opened) as trial,
+    ):
+        opened.load(parted, {})
+        yield trial
+
+
 HANDED = {  # what raw returns, and what score asks of it
     "an index": ('f.set_axis(f["amount"].to_numpy())', "f.index.dtype == float"),
     "a name of columns": ('f.rename_axis(columns="kind")', 'f.columns.name == "kind"'),
@@ -91,14 +109,7 @@ def test_what_a_stage_hands_over_is_not_taken_for_what_was_recorded(tmp_path: Pa
     text = TRAINED.replace("raw=lambda f: f", f"raw=lambda f: {returned}").replace(
         "score=1.0", f"score=1.0 if {asked} else 2.0"
     )
-    (tmp_path / "trained.py").write_text(TRAINED)
-    pd.DataFrame({"id": [f"t-{n}" for n in range(40)], "amount": np.arange(40.0)}).to_parquet(tmp_path / "r.parquet")
-    parted = capture(load_file(tmp_path / "trained.py").shop, tmp_path / "r.parquet", partitions=2)
-    with (
-        open_replayer(project(tmp_path / "project", text)) as opened,
-        Trial(opened.pipeline(), parted, replayer=opened) as trial,
-    ):
-        opened.load(parted, {})
+    with on_trial(tmp_path, TRAINED, text, partitions=2) as trial:
         assert trial.parity("score", "chained").ok
         assert not trial.parity("score").ok
 
@@ -120,13 +131,6 @@ shop = Pipeline("shop", key="id", raw=lambda f: f, score=score)
 
 def test_a_worker_runs_one_partition_at_a_time(tmp_path: Path) -> None:
     """Whatever is done beside it: a stage may keep something for the length of a call, and has all of the memory."""
-    (tmp_path / "trained.py").write_text(ALONE)
-    pd.DataFrame({"id": [f"t-{n}" for n in range(60)], "amount": np.arange(60.0)}).to_parquet(tmp_path / "r.parquet")
-    parted = capture(load_file(tmp_path / "trained.py").shop, tmp_path / "r.parquet", partitions=6)
-    with (
-        open_replayer(project(tmp_path / "project", ALONE)) as opened,
-        Trial(opened.pipeline(), parted, replayer=opened) as trial,
-    ):
-        opened.load(parted, {})
+    with on_trial(tmp_path, ALONE, ALONE, partitions=6) as trial:
         spread(trial, ScaleSettings())
         assert trial.parity("score").ok

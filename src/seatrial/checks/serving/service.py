@@ -23,7 +23,7 @@ from seatrial.targets.pacing import Pace
 from seatrial.targets.protocol import Target
 from seatrial.trial import Trial
 
-OWN = ("load", "resilience")  # checks that start a service of their own
+STRESS_CHECKS = ("load", "resilience")  # they start a service of their own
 BEGUN = "service begun before it is needed"
 
 
@@ -72,6 +72,11 @@ class LiveService:
     def path(self, path: str) -> str:
         """Return a path of the service as it is asked for: behind the prefix of its address, where it has one."""
         return path if self.elsewhere is None else self.elsewhere.path(path)
+
+
+def uses_service(case: Case) -> bool:
+    """Return whether a case uses the live service, which serves one case at a time."""
+    return case.stage == SERVICE or case.check == "resilience"
 
 
 def can_serve(trial: Trial) -> bool:
@@ -182,7 +187,7 @@ def begin_service(trial: Trial | None, cases: Iterable[Case]) -> None:
     Load and resilience start one of their own. Where it is not ready in time beside the others, :func:`live_service`
     starts it again. One that ends by itself has failed.
     """
-    if trial is None or address_of(trial) or not can_start(trial) or trial.service is not None:
+    if trial is None or trial.service is not None or not can_start(trial):
         return
 
     def start() -> LiveService | None:
@@ -197,7 +202,7 @@ def begin_service(trial: Trial | None, cases: Iterable[Case]) -> None:
         with suppress(Exception):  # the case that asks it raises it
             trial.once(BEGUN, start)
 
-    if any(case.stage == SERVICE and case.check not in OWN for case in cases):
+    if any(case.stage == SERVICE and case.check not in STRESS_CHECKS for case in cases):
         Thread(target=begin, name="seatrial service", daemon=True).start()
 
 

@@ -146,8 +146,7 @@ def _asked(recipe: Recipe) -> Iterator[RemoteReplayer]:
 def _sent(replayer: RemoteReplayer) -> Any:
     recipe = Recipe(
         replayer.process.folders.root.name, replace(replayer.launch, numeric=numeric(os.environ)), replayer.source,
-        replayer.load_seconds,
-        replayer.case_seconds, *replayer.loaded,
+        replayer.load_seconds, replayer.case_seconds, *replayer.loaded,
     )  # fmt: skip
     return Elsewhere, (recipe,)
 

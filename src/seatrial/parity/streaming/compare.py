@@ -68,10 +68,10 @@ def compare_datasets(
             expected, actual.schema, key=key, columns=columns, tolerances=tolerances, floors=floors, worst=worst,
             folder=Path(place),
         )  # fmt: skip
-        # One process reads on through all of two tables in step, and holds no more of them for that.
-        state = _in_step(comparison, actual, runner or InProcess(), part_bytes if runner else _ALL) or _by_hash(
-            comparison, actual, runner or InProcess(), part_bytes, Path(place)
-        )
+        at_once = part_bytes if runner else _ALL  # one process reads on, and holds no more of the tables for that
+        runner = runner or InProcess()
+        state = _in_step(comparison, actual, runner, at_once)
+        state = state or _by_hash(comparison, actual, runner, part_bytes, Path(place))
         for side, found in ((expected, state.rows.expected), (actual, state.rows.actual)):
             if found != side.rows:
                 raise UsageError(

@@ -92,7 +92,8 @@ class Kept:
             rows = pa.Table.from_batches([getattr(part, side) for part in self.parts])
             chosen = np.concatenate([part.at_expected for part in self.parts])
             places = np.concatenate([getattr(part, at) for part in self.parts])
-            first = np.arange(len(chosen)) if _ascends(chosen) else np.unique(chosen, return_index=True)[1]
+            ascends = np.all(chosen[1:] > chosen[:-1])
+            first = np.arange(len(chosen)) if ascends else np.unique(chosen, return_index=True)[1]
             if uniform:
                 first = first[np.isin(chosen[first], self.uniform)]
             tables.append(rows.take(pa.array(first[np.argsort(places[first], kind="stable")])))
@@ -103,10 +104,6 @@ def _taken(part: Part, e: Array, a: Array) -> Part:
     """Return some rows of the two sides of a part."""
     rows = part.expected.take(pa.array(e)), part.actual.take(pa.array(a))
     return Part(*rows, places(part.at_expected, e), places(part.at_actual, a))
-
-
-def _ascends(positions: Array) -> bool:
-    return bool(np.all(positions[1:] > positions[:-1]))
 
 
 def _union(*positions: Array) -> Array:
