@@ -16,8 +16,9 @@ from seatrial.process.ending import end_process
 go = threading.Event()
 atexit.register(lambda: print("registered"))
 pool = ThreadPoolExecutor(1)
-pool.submit(lambda: (go.wait(), print("pooled")))
-threading.Thread(target=lambda: (go.wait(), print("thread"))).start()
+say = sys.stdout.write  # a print writes its end by itself: another thread's word may come between
+pool.submit(lambda: (go.wait(), say("pooled\\n")))
+threading.Thread(target=lambda: (go.wait(), say("thread\\n"))).start()
 print("written", end=" ")
 go.set()
 end_process(3)
