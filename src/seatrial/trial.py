@@ -23,8 +23,9 @@ from seatrial.process.sandbox import Sandbox
 from seatrial.reference.allowance import noise_of
 from seatrial.reference.champion import ChampionContract
 from seatrial.reference.environment import environment
+from seatrial.reference.layout.pieces import Replay
 from seatrial.reference.recording import repeat
-from seatrial.reference.replays import Replay, compared
+from seatrial.reference.replays import compared
 from seatrial.reference.snapshot import Reference, shared
 from seatrial.targets.protocol import Target
 
@@ -107,8 +108,7 @@ class Trial:
         self.live, self.seed = tuple(live), seed
         self.champion_contract, self.champion_path = champion_contract, champion_path
         self.service, self.model_path = service, model_path
-        self.sandbox = sandbox or Sandbox()
-        self.access = Access()
+        self.sandbox, self.access = sandbox or Sandbox(), Access()
         self.local = LocalEvidence(0)
         self.on_progress: Callable[[int, int, str], object] = lambda *_: None
         self.connect: Connect | None = None

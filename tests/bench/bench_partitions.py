@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import json
 import os
 import resource
@@ -27,58 +26,21 @@ import time
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from partitions_pipeline import MODELS, NAMES, features, parse, pipeline
 
-from seatrial import Pipeline, Reference, Trial, capture, run
-from seatrial.checks import named
-from seatrial.checks.engine import plan, run_case, verdict_of
-from seatrial.isolation.opening.project import open_replayer
-from seatrial.orchestration.dask.trials import spread
-from seatrial.policy.tool import ScaleSettings
-from seatrial.process.dask.runner import runner
-from seatrial.project import Project
+from seatrial import Reference, capture, run
 
-COLUMNS, GROUP = 20, 2**18
-NAMES = [f"f{n}" for n in range(COLUMNS)]
+if TYPE_CHECKING:
+    from seatrial import Trial
 
-
-def parse(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers of the requests without nulls."""
-    return frame.fillna(0.0)
-
-
-def features(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return as many features, each computed from a number."""
-    return pd.DataFrame({"id": frame["id"], **{name: np.log1p(np.abs(frame[name])) for name in NAMES}})
-
-
-def linear(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the prediction of a linear model with a link."""
-    score = frame[NAMES].to_numpy() @ np.linspace(-1, 1, COLUMNS)
-    return pd.DataFrame({"id": frame["id"], "score": 1 / (1 + np.exp(-score)), "label": score > 0})
-
-
-@functools.cache
-def _trees() -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    rng = np.random.default_rng(0)
-    known = np.abs(rng.normal(size=(5_000, COLUMNS)))
-    return HistGradientBoostingClassifier(max_iter=100, random_state=0).fit(known, known.sum(axis=1) > COLUMNS * 0.8)
-
-
-def trees(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the prediction of boosted trees."""
-    score = _trees().predict_proba(frame[NAMES].to_numpy())[:, 1]
-    return pd.DataFrame({"id": frame["id"], "score": score, "label": score > 0.5})
-
-
-MODELS = {"linear": linear, "trees": trees}
+CHECKS = ("expectations", "golden", "invariants")
+GROUP = 2**18
 
 
 def write(folder: Path, rows: int) -> None:
@@ -101,11 +63,6 @@ def path(folder: Path, model: str) -> None:
             frame = stage(frame)
 
 
-def pipeline(model: str) -> Pipeline:
-    """Return the path with a model."""
-    return Pipeline("bench", key="id", raw=parse, features=features, prediction=MODELS[model])
-
-
 def captured(folder: Path, model: str) -> None:
     """Capture the reference and save it."""
     capture(pipeline(model), folder / "requests.parquet").save(folder / f"reference-{model}")
@@ -114,15 +71,21 @@ def captured(folder: Path, model: str) -> None:
 def validated(folder: Path, model: str) -> None:
     """Validate a version that is as in training; it passes."""
     reference = Reference.load(folder / f"reference-{model}")
-    verdict = run(pipeline(model), reference, ["expectations", "golden", "invariants"])
+    verdict = run(pipeline(model), reference, CHECKS)
     if verdict.outcome.value != "pass":
         raise SystemExit(verdict.summary)
 
 
 def judged(folder: Path, model: str) -> None:
-    """Validate it with the stages in a worker."""
+    """Validate it with the stages in a worker; what is needed starts side by side, as in the command."""
+    from seatrial.checks import named
+    from seatrial.checks.engine import plan, run_case, verdict_of
+    from seatrial.checks.gx.runner import warm_up
+
+    imported = Thread(target=warm_up)
+    imported.start()
     with trial(folder, model) as made:
-        chosen = named(["expectations", "golden", "invariants"])
+        chosen = named(CHECKS)
         cases = plan(chosen, made)
         events = [event for check, case in cases for event in run_case(check, made, case)]
         verdict = verdict_of(events, made, [case for _, case in cases])
@@ -132,6 +95,8 @@ def judged(folder: Path, model: str) -> None:
 
 def on_workers(folder: Path, model: str, count: int) -> float:
     """Return the seconds that both replays of all stages take on so many Dask workers."""
+    from seatrial.process.dask.runner import runner
+
     with runner("local", workers=count) as workers, trial(folder, model) as made:
         made.runner = lambda: contextlib.nullcontext(workers)
         workers.client.run(import_module, "seatrial.isolation.opening.elsewhere")
@@ -144,23 +109,31 @@ def on_workers(folder: Path, model: str, count: int) -> float:
 @contextlib.contextmanager
 def trial(folder: Path, model: str) -> Iterator[Trial]:
     """Return the trial of a version whose stages run in a worker."""
+    from seatrial import Trial
+    from seatrial.checks.invariants.seeds import hash_seeds
+    from seatrial.isolation.opening.project import open_replayer
+    from seatrial.isolation.prestart import prestarted
+    from seatrial.orchestration.dask.trials import spread
+    from seatrial.policy.tool import ScaleSettings
+    from seatrial.project import Project
+
     root = folder / "project"
     root.mkdir(exist_ok=True)
-    here = Path(__file__)
+    here = Path(__file__).parent
     (root / "pipeline.py").write_text(
-        f"import sys\nsys.path.append({str(here.parent)!r})\nfrom {here.stem} import pipeline\n"
+        f"import sys\nsys.path.append({str(here)!r})\nfrom partitions_pipeline import pipeline\n"
         f"bench = pipeline({model!r})\n"
     )
-    (root / "pyproject.toml").write_text(
-        f'[tool.seatrial]\npipeline = "pipeline.py:bench"\nreadable = ["{here.parent}"]\n'
-    )
-    reference = Reference.load(folder / f"reference-{model}")
-    with open_replayer(Project.find(root)) as opened:
-        described = opened.pipeline()
-        opened.load(reference, {})
-        with Trial(described, reference, replayer=opened) as made:
-            spread(made, ScaleSettings())
-            yield made
+    (root / "pyproject.toml").write_text(f'[tool.seatrial]\npipeline = "pipeline.py:bench"\nreadable = ["{here}"]\n')
+    project = Project.find(root)
+    with prestarted(project, hash_seeds=hash_seeds(0)):
+        reference = Reference.load(folder / f"reference-{model}")
+        with open_replayer(project) as opened:
+            described = opened.pipeline()
+            opened.load(reference, {})
+            with Trial(described, reference, replayer=opened) as made:
+                spread(made, ScaleSettings())
+                yield made
 
 
 STEPS = {"capture": captured, "path": path, "validate": validated, "judge": judged}
@@ -168,6 +141,7 @@ STEPS = {"capture": captured, "path": path, "validate": validated, "judge": judg
 
 def measured(step: str, folder: Path, model: str) -> dict[str, float]:
     """Run a step in a process of its own and return its seconds, CPU seconds and the most memory it had, in MiB."""
+    os.sync()  # what the step before wrote is not written meanwhile
     begin = time.perf_counter()
     done = subprocess.run(
         [sys.executable, __file__, "--step", step, "--folder", str(folder), "--model", model],

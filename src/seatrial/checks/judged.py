@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.events import Finding, Severity
 from seatrial.formatting import part_of
-from seatrial.reference.replays import Replay
+from seatrial.reference.layout.pieces import Replay
 from seatrial.trial import Trial
 
 

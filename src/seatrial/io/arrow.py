@@ -18,18 +18,27 @@ from seatrial.io.cells.refusals import Unsupported
 
 _CATEGORIES, _COLUMNS = b"seatrial.categories:", b"seatrial.columns"
 _FORM = b"seatrial.form"  # what the stage returned, as pipeline/returned.py names it in the attributes of its frame
+LONG = 100_000  # rows of a frame whose columns are worth a block each
 _NAT = np.iinfo(np.int64).min
 _KEEPS_UNITS = int(pa.__version__.partition(".")[0]) >= 13  # before it, every timestamp is read as nanoseconds
 
 
-def to_table(frame: pd.DataFrame, what: str) -> Any:
+def to_table(frame: pd.DataFrame, what: str, *, nan_is_missing: bool = True) -> Any:
     """Return a frame as an Arrow table, the index left out.
+
+    Args:
+        frame: the frame.
+        what: it is, for messages.
+        nan_is_missing: a float that is no number is missing in the table; otherwise it stays as it is, to the bit, and
+            no cell is looked at.
 
     Raises:
         ReferenceInvalid: naming the column, the type in it that cannot be kept, and what to return instead.
     """
     found = {name: _packed_column(column, what) for name, column in frame.items() if _may_change(column.dtype)}
     kept = {name: packed for name, packed in found.items() if packed is not None}
+    if not nan_is_missing:
+        kept |= {name: (pa.array(column.to_numpy()), None) for name, column in frame.items() if _is_float(column.dtype)}
     plain = frame.drop(columns=list(kept)) if kept else frame
     table = _plain_table(plain, what)
     beside = {
@@ -44,8 +53,13 @@ def to_table(frame: pd.DataFrame, what: str) -> Any:
     return table.replace_schema_metadata(beside)
 
 
-def from_table(table: Any, where: object) -> pd.DataFrame:
-    """Return the frame of a table made by :func:`to_table`; ``where`` it was read from is for messages.
+def from_table(table: Any, where: object, *, read_only: bool = False) -> pd.DataFrame:
+    """Return the frame of a table made by :func:`to_table`.
+
+    Args:
+        table: the table.
+        where: it was read from, for messages.
+        read_only: nothing is written into the frame itself, so that it may have the table's memory.
 
     Raises:
         ReferenceInvalid: its column types cannot be read.
@@ -53,7 +67,7 @@ def from_table(table: Any, where: object) -> pd.DataFrame:
     kept = table.schema.metadata or {}
     try:
         specs: dict[str, Any] = json.loads(kept.get(_COLUMNS, b"{}"))
-        frame = _to_pandas(table.drop([*specs]) if specs else table)
+        frame = _to_pandas(table.drop([*specs]) if specs else table, split=read_only and len(table) >= LONG)
         for c in frame.columns:
             if packed := kept.get(_CATEGORIES + str(c).encode()):
                 dtype = _unpacked(packed)  # a cast alone would not reorder: without order, types are equal as sets
@@ -81,6 +95,10 @@ def _may_change(dtype: Any) -> bool:
     )
 
 
+def _is_float(dtype: Any) -> bool:
+    return dtype in (np.dtype("float64"), np.dtype("float32"))
+
+
 def _packed_column(column: pd.Series, what: str) -> columns.Packed | None:
     try:
         return columns.pack(column)
@@ -106,10 +124,13 @@ def _is_categorical(dtype: Any) -> bool:
     return isinstance(dtype, pd.CategoricalDtype)
 
 
-def _to_pandas(table: Any) -> pd.DataFrame:
-    """Return the table's frame, its timestamps in their own units: the years that nanoseconds reach are few."""
+def _to_pandas(table: Any, *, split: bool) -> pd.DataFrame:
+    """Return the table's frame, its timestamps in their own units: the years that nanoseconds reach are few.
+
+    Split, each column is a block of its own: that of the table, which is not copied.
+    """
     coarse = [f for f in table.schema if kinds.is_timestamp(f.type) and f.type.unit != "ns" and not _KEEPS_UNITS]
-    frame: pd.DataFrame = table.drop([f.name for f in coarse]).to_pandas() if coarse else table.to_pandas()
+    frame: pd.DataFrame = table.drop([f.name for f in coarse]).to_pandas(split_blocks=split)
     for field in coarse:
         ticks = table[field.name].cast(pa.int64()).fill_null(_NAT).to_numpy()
         instants = pd.Series(ticks.view(f"M8[{field.type.unit}]"), index=range(len(table)))

@@ -37,8 +37,12 @@ def write_frame(frame: pd.DataFrame, path: Path, what: str) -> None:
         ) from error
 
 
-def read_frame(path: Path) -> pd.DataFrame:
+def read_frame(path: Path, *, read_only: bool = False) -> pd.DataFrame:
     """Read a Parquet file written by :func:`write_frame`; refuse one that would not fit in memory.
+
+    Args:
+        path: the file.
+        read_only: nothing is written into the frame itself; it is read faster then.
 
     Raises:
         ReferenceInvalid: not Parquet, or more than ``MAX_CELLS`` cells.
@@ -54,4 +58,4 @@ def read_frame(path: Path) -> pd.DataFrame:
             table = file.read(use_threads=True).replace_schema_metadata(file.schema_arrow.metadata)
     except (pa.ArrowInvalid, OSError) as error:
         raise ReferenceInvalid(f"{path} cannot be read as Parquet: {type(error).__name__}.") from error
-    return arrow.from_table(aside.put_back(table, path.parent / aside.FOLDER), path)
+    return arrow.from_table(aside.put_back(table, path.parent / aside.FOLDER), path, read_only=read_only)

@@ -114,11 +114,12 @@ class ErrorRecord(Strict):
 
 
 class ReplayedReply(Reply):
-    """For each batch and stage an error, or None where its frame is the next one in the file."""
+    """For each batch: its errors by stage, None where the frame is the next in the file; stages handed on as stored."""
 
     reply: Literal["replayed"]
     file: FileName
     results: list[list[ErrorRecord | None]]
+    as_stored: list[list[int]]
 
 
 class AnsweredReply(Reply):
@@ -223,10 +224,8 @@ class Failed(Reply):
     details: str
 
 
-AnyReply: TypeAlias = (
-    Ready | Opened | Loaded | ReplayedReply | AnsweredReply | Captured | Described
-    | RequestedReply | ReadReply | DefinedReply | ForkedReply | EndedReply | Failed
-)  # fmt: skip
+AnyReply: TypeAlias = (Ready | Opened | Loaded | ReplayedReply | AnsweredReply | Captured | Described
+                       | RequestedReply | ReadReply | DefinedReply | ForkedReply | EndedReply | Failed)  # fmt: skip
 _REPLIES: TypeAdapter[AnyReply] = TypeAdapter(Annotated[AnyReply, Field(discriminator="reply")])
 
 

@@ -45,7 +45,6 @@ class RemoteReplayer:
 
     Attributes:
         loaded: the reference and the models that were loaded last.
-        turn: held by whoever needs the worker to run nothing else of its kind meanwhile.
     """
 
     def __init__(
@@ -62,17 +61,14 @@ class RemoteReplayer:
     ) -> None:
         self.launch, self.source, self._taken_for = launch, source, root
         self.load_seconds, self.case_seconds = load_seconds, case_seconds
-        if process is None:
-            self._opening = opening(launch, source, root=root, hash_seed=hash_seed)
-        else:
-            self._opening = Opening(RpcClient(process), 0)
+        begun = process and Opening(RpcClient(process), 0)
+        self._opening = begun or opening(launch, source, root=root, hash_seed=hash_seed)
         self._rpc = self._opening.rpc
         self.process = self._rpc.process
         self._models: tuple[Model, ...] = ()
         self._pipeline = pipeline
-        self._files = itertools.count()
+        self._files, self._turn = itertools.count(), threading.Lock()
         self.loaded: tuple[Reference | None, Mapping[Model, Path]] = (None, {})
-        self.turn = threading.Lock()
 
     @property
     def broken(self) -> str | None:
@@ -92,9 +88,8 @@ class RemoteReplayer:
             IsolationError: the worker ended over it, or took too long.
         """
         if self._pipeline is None:
-            what = "reading the pipeline, load_seconds"
-            opened = self._rpc.reply(self._opening.request, messages.Opened, self.load_seconds, what)
-            self._pipeline = described(opened, self.source)
+            asked, what = self._opening.request, "reading the pipeline, load_seconds"
+            self._pipeline = described(self._rpc.reply(asked, messages.Opened, self.load_seconds, what), self.source)
         return self._pipeline
 
     def load(self, reference: Reference, models: Mapping[Model, Path]) -> None:
@@ -121,22 +116,28 @@ class RemoteReplayer:
         *,
         model: Model = "version",
         sources: Mapping[str, Source] | None = None,
+        turn: contextlib.AbstractContextManager[object] | None = None,
     ) -> list[Replayed]:
-        """See :meth:`seatrial.pipeline.Replayer.replay`.
+        """See :meth:`seatrial.pipeline.Replayer.replay`; ``turn`` is held while the worker runs them.
 
         Raises:
             IsolationError: the worker ended, broke a limit or the protocol, or took too long.
         """
-        with self._file(batches) as given:
+        with self._file(batches) as given, turn or contextlib.nullcontext():
             reply = self._in_case(
                 "replay", messages.ReplayedReply, f"stage '{stages[0]}'", stages=list(stages), file=given,
                 batches=len(batches), model=model, sources=dict(sources or {}),
             )  # fmt: skip
-        found = self._frames(reply.file, sum(r is None for results in reply.results for r in results))
+        count = sum(r is None for results in reply.results for r in results)
+        found = self._frames(reply.file, count, read_only=turn is not None)
         try:
             return results_of(reply, found, stages, len(batches), self.pipeline().key_of)
         except ValueError as error:
             raise self._rpc.unreadable(str(error)) from error
+
+    def replay_in_turn(self, stages: Sequence[str], batches: Sequence[pd.DataFrame], **more: Any) -> list[Replayed]:
+        """As :meth:`replay`; of what is asked so, the worker runs one at a time."""
+        return self.replay(stages, batches, turn=self._turn, **more)
 
     def ask(self, dependency: str, calls: Sequence[str] = ()) -> Answered:
         """See :meth:`seatrial.pipeline.Replayer.ask`."""
@@ -192,8 +193,7 @@ class RemoteReplayer:
 
     def environment(self) -> Mapping[str, Any]:
         """See :meth:`seatrial.pipeline.Replayer.environment`."""
-        found: messages.Described = self._in_case("environment", messages.Described, "the environment")
-        return found.environment
+        return dict(self._in_case("environment", messages.Described, "the environment").environment)
 
     def request(self, request: str, kind: type[Any], seconds: float, what: str, **fields: Any) -> Any:
         """Send a request and return the reply of this kind; ``what`` is it, with its limit, in a message.
@@ -238,11 +238,11 @@ class RemoteReplayer:
         finally:
             path.unlink(missing_ok=True)
 
-    def _frames(self, name: str, count: int) -> list[pd.DataFrame]:
+    def _frames(self, name: str, count: int, *, read_only: bool = False) -> list[pd.DataFrame]:
         """Read the frames of a file that the worker wrote, and remove it."""
         path = self.process.folders.frames / name
         try:
-            return list(frames.read(path, count))
+            return list(frames.read(path, count, read_only=read_only))
         except ReferenceInvalid as error:
             raise self._rpc.unreadable(str(error)) from error
         finally:

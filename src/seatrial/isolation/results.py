@@ -9,7 +9,7 @@ import pandas as pd
 
 from seatrial.errors import PipelineError, StageError
 from seatrial.isolation import messages
-from seatrial.pipeline import Replayed, check_keyed
+from seatrial.pipeline import AS_STORED, Replayed, check_keyed
 
 ERROR_CHARACTERS = 2000
 DETAIL_CHARACTERS = 20_000  # of a traceback
@@ -34,15 +34,15 @@ def results_of(
     Raises:
         ValueError: the reply has results of other batches or stages.
     """
-    if len(reply.results) != batches:
+    if not len(reply.results) == len(reply.as_stored) == batches:
         raise ValueError("results of another number of batches")
     replayed = []
     frames = _by_stage(reply, found, len(stages))
-    for results in reply.results:
+    for results, as_stored in zip(reply.results, reply.as_stored, strict=True):
         ended = bool(results) and results[-1] is not None
         if any(results[:-1]) or len(results) > len(stages) or not (ended or len(results) == len(stages)):
             raise ValueError("results of other stages than were run")
-        replayed.append(list(_of_batch(stages, results, frames, key_of)))
+        replayed.append(list(_of_batch(stages, results, as_stored, frames, key_of)))
     return replayed
 
 
@@ -58,10 +58,11 @@ def _by_stage(
 def _of_batch(
     stages: Sequence[str],
     results: Sequence[messages.ErrorRecord | None],
+    as_stored: Sequence[int],
     found: Sequence[Iterator[pd.DataFrame]],
     key_of: Callable[[str], Sequence[str]],
 ) -> Iterator[pd.DataFrame | StageError]:
-    for stage, result, frames in zip(stages, results, found, strict=False):
+    for at, (stage, result, frames) in enumerate(zip(stages, results, found, strict=False)):
         if result is not None:
             wrong = StageError(stage, result.error[:ERROR_CHARACTERS])
             wrong.details = result.details[:DETAIL_CHARACTERS]
@@ -75,4 +76,6 @@ def _of_batch(
         except StageError as error:  # the worker should have said so
             yield error
             return
+        if at in as_stored:
+            frame.attrs[AS_STORED] = True
         yield frame

@@ -6,11 +6,12 @@ from seatrial.pipeline.parts import SERVICE, Dependency, Key, Samples, Service, 
 from seatrial.pipeline.path import Pipeline
 from seatrial.pipeline.replayer import Answered, LocalReplayer, Model, Replayed, Replayer, Source
 from seatrial.pipeline.requests import batches_of, key_columns, request_numbers, requests_of, row_index
-from seatrial.pipeline.returned import Returned
+from seatrial.pipeline.returned import AS_STORED, Returned
 from seatrial.pipeline.rule import check_keyed, describe, misnamed
 
 __all__ = [
-    "SERVICE", "Answered", "Dependency", "HttpAnswer", "HttpRequest", "Key", "LocalReplayer", "Model", "Pipeline",
-    "Poll", "Replayed", "Replayer", "Returned", "Samples", "Service", "Source", "Stage", "Step", "batches_of",
-    "check_keyed", "describe", "key_columns", "misnamed", "own_copy", "request_numbers", "requests_of", "row_index",
+    "AS_STORED", "SERVICE", "Answered", "Dependency", "HttpAnswer", "HttpRequest", "Key", "LocalReplayer", "Model",
+    "Pipeline", "Poll", "Replayed", "Replayer", "Returned", "Samples", "Service", "Source", "Stage", "Step",
+    "batches_of", "check_keyed", "describe", "key_columns", "misnamed", "own_copy", "request_numbers", "requests_of",
+    "row_index",
 ]  # fmt: skip

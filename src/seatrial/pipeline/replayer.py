@@ -138,7 +138,7 @@ class LocalReplayer:
         """See :meth:`Replayer.replay`."""
         # A stage may write into the frame it gets, which is the result of the one before, and later into its own.
         return [
-            [r if isinstance(r, StageError) else own_copy(r) for r in results]
+            [r if isinstance(r, StageError) else own_copy(r.frame) for r in results]
             for results in self.each(stages, map(own_copy, batches), model=model, sources=sources)
         ]
 
@@ -149,7 +149,7 @@ class LocalReplayer:
         *,
         model: Model = "version",
         sources: Mapping[str, Source] | None = None,
-    ) -> Iterator[Iterator[pd.DataFrame | StageError]]:
+    ) -> Iterator[Iterator[Returned | StageError]]:
         """Yield the results for each batch, each before the next stage runs and may write into it.
 
         The stages may write into the batches too.
@@ -160,15 +160,15 @@ class LocalReplayer:
             for s in stages
         ]
 
-        def results(frame: pd.DataFrame) -> Iterator[pd.DataFrame | StageError]:
-            last: Any = Returned.of(frame)
+        def results(frame: pd.DataFrame) -> Iterator[Returned | StageError]:
+            last = Returned.of(frame)
             for step in steps:
                 try:
                     last = step(last)
                 except StageError as error:
                     yield error
                     return
-                yield last.frame
+                yield last
 
         return (results(batch) for batch in batches)
 

@@ -7,10 +7,8 @@ again: its answers depend on other requests. The stages before and after it run 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
 
 import pandas as pd
 
@@ -21,45 +19,30 @@ from seatrial.parity.streaming.frames.identical import identical
 from seatrial.parity.streaming.frames.stack import stacked
 from seatrial.parity.streaming.frames.totals import FrameTotals
 from seatrial.parity.streaming.runner import Runner
-from seatrial.pipeline import LocalReplayer, Pipeline, Replayed, Replayer, key_columns
-from seatrial.reference.layout.ahead import read_ahead
+from seatrial.pipeline import AS_STORED, LocalReplayer, Pipeline, Replayed, Replayer, key_columns
+from seatrial.reference.layout.ahead import behind, read_ahead
+from seatrial.reference.layout.pieces import Done, Found, Piece, Place, Replay
 from seatrial.reference.layout.scales import scale_of
 from seatrial.reference.layout.segments import segments_of
 from seatrial.reference.layout.split import Parting
 from seatrial.reference.snapshot import Reference
 
-Replay = Literal["isolated", "chained"]
-"""The stage replay (a stage on its recorded input) or the end-to-end replay (the whole path from the requests)."""
-
-Place = tuple[str, Replay]
-"""A stage, and what it was replayed on: its recorded input, or what the stages before it returned."""
-
-Found = Mapping[Place, FrameTotals | StageError]
-
 
 @dataclass(frozen=True)
-class Piece:
-    """Consecutive stages that run on one partition.
+class Answers:
+    """What the stages of a piece returned.
 
     Attributes:
-        number: of the partition.
-        stages: their names.
-        start: what the end-to-end replay gives the first of them: None for the requests, or why there is nothing.
-        ends: whether the frame of the last stage is needed.
+        piece: the stages.
+        part: its partition.
+        chained: what they returned one after the other; an error is the last.
+        isolated: what they returned on their recorded input, of those that were given something else.
     """
 
-    number: int
-    stages: tuple[str, ...]
-    start: pd.DataFrame | StageError | None
-    ends: bool
-
-
-@dataclass(frozen=True)
-class Done:
-    """What was found on one partition, and what the last stage returned there, where it is needed."""
-
-    found: Found
-    end: pd.DataFrame | StageError | None
+    piece: Piece
+    part: Reference
+    chained: Sequence[pd.DataFrame | StageError]
+    isolated: Mapping[str, pd.DataFrame | StageError]
 
 
 @dataclass(frozen=True)
@@ -79,8 +62,8 @@ class Work:
     ordered: frozenset[str]
 
     def __call__(self, piece: Piece) -> Done:
-        """Replay the stages one after the other, and alone."""
-        return self.on(self.reference.part(piece.number), piece)
+        """Replay the stages one after the other, and alone, and compare what they return."""
+        return self.judged(self.replayed(piece, self.reference.part(piece.number)))
 
     def read(self, piece: Piece) -> Reference:
         """Return the partition with the frames that are needed, read."""
@@ -89,33 +72,43 @@ class Work:
             part.input_of(stage), part.frame(stage)
         return part
 
-    def on(self, part: Reference, piece: Piece) -> Done:
+    def replayed(self, piece: Piece, part: Reference) -> Answers:
         """Replay the stages on a partition that is given."""
         start = part.requests if piece.start is None else piece.start
         if isinstance(start, StageError):
             results: Sequence[pd.DataFrame | StageError] = [start]
         else:
             [results] = self._replayed(piece.stages, start)
+        alone: dict[str, pd.DataFrame | StageError] = {}
+        for at, stage in enumerate(piece.stages):
+            given, start = start, results[min(at, len(results) - 1)]
+            if (at > 0 or piece.start is not None) and not self._same(given, part.input_of(stage)):
+                alone[stage] = self._replayed([stage], part.input_of(stage))[0][-1]
+        return Answers(piece, part, results, alone)
+
+    def judged(self, answers: Answers) -> Done:
+        """Compare what the stages returned."""
+        piece, part, results = answers.piece, answers.part, answers.chained
         found: dict[Place, FrameTotals | StageError] = {}
         for at, stage in enumerate(piece.stages):
             answer = results[min(at, len(results) - 1)]
             found[stage, "chained"] = found[stage, "isolated"] = self.compared(stage, piece.number, part, answer)
-            given, start = start, answer
-            if (at == 0 and piece.start is None) or self._same(given, part.input_of(stage)):
-                continue  # it is given the same in both replays
-            [alone] = self._replayed([stage], part.input_of(stage))
-            found[stage, "isolated"] = self.compared(stage, piece.number, part, alone[-1])
+            if stage in answers.isolated:
+                alone = answers.isolated[stage]
+                found[stage, "isolated"] = self.compared(stage, piece.number, part, alone)
         return Done(found, results[-1] if piece.ends else None)
 
     def _replayed(self, stages: Sequence[str], frame: pd.DataFrame) -> list[Replayed]:
         """Replay stages on a partition; a process runs one partition at a time, as its stages and limits expect."""
-        with getattr(self.replayer, "turn", None) or nullcontext():
-            return self.replayer.replay(stages, [frame])
+        replay = getattr(self.replayer, "replay_in_turn", self.replayer.replay)
+        return list(replay(stages, [frame]))
 
     def _same(self, given: pd.DataFrame | StageError, recorded: pd.DataFrame) -> bool:
-        """Whether a stage was given what was recorded; of one in another process it is not known what it was given."""
-        here = isinstance(self.replayer, LocalReplayer)
-        return here and isinstance(given, pd.DataFrame) and identical(given, recorded)
+        """Whether a stage was given what was recorded."""
+        if isinstance(given, StageError):
+            return False
+        as_stored = given.attrs.pop(AS_STORED, isinstance(self.replayer, LocalReplayer))
+        return as_stored and identical(given, recorded)
 
     def comparison(self, stage: str) -> FrameComparison:
         """Return what is known of a stage before it is compared; the first rows of it set the scale of its columns."""
@@ -210,7 +203,7 @@ def compared(
             continue
         ends = stages[-1] != pipeline.stages[-1]
         pieces = [Piece(n, stages, start, ends) for n, start in enumerate(starts)]
-        here = map(work.on, read_ahead(work.read, pieces), pieces)
+        here = behind(work.judged, map(work.replayed, pieces, read_ahead(work.read, pieces)))
         for n, each in enumerate(here if runner is None else runner.map(work, pieces)):
             step += 1
             on_progress(step, steps, f"partition {n + 1} of {reference.partitions}")

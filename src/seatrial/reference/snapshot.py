@@ -195,7 +195,7 @@ class Reference:
         with self._lock:
             if name not in self._frames:
                 parts = partition.files_of(name, self.manifest)
-                self._frames[name] = stacked([parquet.read_frame(self.root / part) for part in parts])
+                self._frames[name] = stacked([parquet.read_frame(self.root / part, read_only=True) for part in parts])
             return shared(self._frames[name])
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -51,14 +51,14 @@ class FrameWriter:
         """
         if frame.attrs.get(INDEX):
             self._flush()
-            table = arrow.to_table(frame, what)
+            table = _table(frame, what)
             labels = json.dumps(frame.index.tolist()).encode()
             self._write(table.replace_schema_metadata({**table.schema.metadata, _INDEX: labels}))
             return
         copy = _copy(frame) if len(frame) <= SMALL_ROWS else None
         if copy is None:
             self._flush()
-            self._write(arrow.to_table(frame, what))
+            self._write(_table(frame, what))
             return
         if self._held and (self._rows > HELD_ROWS or not _same_layout(self._held[0], frame)):
             self._flush()
@@ -69,7 +69,7 @@ class FrameWriter:
         if not self._held:
             return
         held, self._held, self._rows = self._held, [], 0
-        table = arrow.to_table(held[0] if len(held) == 1 else pd.concat(held, ignore_index=True), "a frame")
+        table = _table(held[0] if len(held) == 1 else pd.concat(held, ignore_index=True), "a frame")
         lengths = json.dumps([len(frame) for frame in held]).encode()
         self._write(table.replace_schema_metadata({**table.schema.metadata, _LENGTHS: lengths}))
 
@@ -133,6 +133,10 @@ def write(frames: Iterable[pd.DataFrame], path: Path) -> None:
             writer.add(frame, "a frame")
 
 
+def _table(frame: pd.DataFrame, what: str) -> Any:
+    return arrow.to_table(frame, what, nan_is_missing=False)
+
+
 def _copy(frame: pd.DataFrame) -> pd.DataFrame | None:
     """Return a copy that stays as it is when the next stage writes into the frame, or into a cell of it.
 
@@ -176,13 +180,14 @@ def _same_type(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def read(path: Path, count: int, *, indexed: bool = False) -> Iterator[pd.DataFrame]:
+def read(path: Path, count: int, *, indexed: bool = False, read_only: bool = False) -> Iterator[pd.DataFrame]:
     """Yield the frames of a file, whoever wrote it.
 
     Args:
         path: the file.
         count: how many frames it should hold.
         indexed: give a frame the index that it was marked to be handed over with.
+        read_only: nothing is written into the frames; they are read faster then.
 
     Raises:
         ReferenceInvalid: it is no regular file of that name, too large, not Arrow, or its buffers contradict each
@@ -200,13 +205,15 @@ def read(path: Path, count: int, *, indexed: bool = False) -> Iterator[pd.DataFr
             raise ReferenceInvalid(f"{path.name} is no regular file.")
         if status.st_size > MAX_BYTES:
             raise ReferenceInvalid(f"{path.name} has {status.st_size:,} bytes; at most {MAX_BYTES:,} are read.")
-        content = pa.BufferReader(file.read(status.st_size))  # once: whoever wrote it may write it again
+        memory = pa.allocate_buffer(status.st_size)  # Arrow's memory is used again: bytes would be new each time
+        size = file.readinto(memory)  # once: whoever wrote it may write it again
+        content = pa.BufferReader(memory.slice(0, size))
     left = count
     while left > 0:
         try:
             table = read_table(content, MAX_CELLS)
             lengths = _lengths(table, left)
-            frame = arrow.from_table(table, path.name)
+            frame = arrow.from_table(table, path.name, read_only=read_only)
             if indexed and (labels := (table.schema.metadata or {}).get(_INDEX)):
                 frame.index = pd.Index(json.loads(labels), dtype="int64")
             frame.attrs.pop(INDEX, None)

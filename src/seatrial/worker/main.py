@@ -29,7 +29,7 @@ from typing import Any
 
 from seatrial.errors import SeatrialError, StageError
 from seatrial.io.loading import import_sooner
-from seatrial.pipeline import LocalReplayer, Pipeline, Stage, describe
+from seatrial.pipeline import LocalReplayer, Pipeline, Returned, Stage, describe
 from seatrial.reference.capture import captured
 from seatrial.reference.environment import environment
 from seatrial.reference.record import Record
@@ -40,6 +40,7 @@ from seatrial.worker.failures import ModelError, error_record, failure
 from seatrial.worker.limits import hold_to
 from seatrial.worker.loading import load_pipeline
 from seatrial.worker.mutants import Mutants
+from seatrial.worker.stored import handed_as_stored
 
 HOOKS = ("request", "response")  # of a service
 
@@ -122,22 +123,25 @@ class Worker:
         """Run consecutive stages on each batch and write what they returned."""
         given = frames.read(self.folder / file, batches, indexed=True)
         results: list[list[dict[str, str] | None]] = []
+        as_stored: list[list[int]] = []
         path = self._new_file()
         with frames.StageWriter(path, len(stages), batches) as written:
             for batch in self.replayer.each(stages, given, model=model, sources=sources):
                 of_batch: list[dict[str, str] | None] = []
+                as_stored.append([])
                 for at, (stage, result) in enumerate(zip(stages, batch)):  # noqa: B905  an error ends it early
                     error = result if isinstance(result, StageError) else None
-                    if error is None:
+                    if isinstance(result, Returned):
                         try:
-                            written.add(result, at, f"stage '{stage}'")
+                            written.add(result.frame, at, f"stage '{stage}'")
+                            as_stored[-1] += [at] * handed_as_stored(result)
                         except SeatrialError as wrong:
                             error = StageError(stage, str(wrong))
                     of_batch.append(None if error is None else error_record(error))
                     if error is not None:
                         break
                 results.append(of_batch)
-        return {"reply": "replayed", "file": path.name, "results": results}
+        return {"reply": "replayed", "file": path.name, "results": results, "as_stored": as_stored}
 
     def ask(self, dependency: str, calls: Sequence[str]) -> dict[str, Any]:
         """Repeat recorded calls of a live dependency and write what it answers."""

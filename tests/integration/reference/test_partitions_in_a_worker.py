@@ -82,10 +82,11 @@ shop = Pipeline("shop", key="id", raw=lambda f: f, score=lambda f: f[["id"]].ass
 
 
 @contextmanager
-def on_trial(root: Path, trained: str, served: str, *, partitions: int) -> Iterator[Trial]:
+def on_trial(root: Path, trained: str, served: str, *, partitions: int, rows: int = 60) -> Iterator[Trial]:
     """A version on trial in a worker, with a reference that another text of its pipeline gave."""
     (root / "trained.py").write_text(trained)
-    pd.DataFrame({"id": [f"t-{n}" for n in range(60)], "amount": np.arange(60.0)}).to_parquet(root / "r.parquet")
+    requests = pd.DataFrame({"id": [f"t-{n}" for n in range(rows)], "amount": np.arange(float(rows))})
+    requests.to_parquet(root / "r.parquet")
     parted = capture(load_file(root / "trained.py").shop, root / "r.parquet", partitions=partitions)
     with (
         open_replayer(project(root / "project", served)) as opened,
@@ -95,9 +96,15 @@ def on_trial(root: Path, trained: str, served: str, *, partitions: int) -> Itera
         yield trial
 
 
+NOTED = """
+def noted(frame):
+    frame.attrs["note"] = 1
+    return frame
+"""
 HANDED = {  # what raw returns, and what score asks of it
     "an index": ('f.set_axis(f["amount"].to_numpy())', "f.index.dtype == float"),
     "a name of columns": ('f.rename_axis(columns="kind")', 'f.columns.name == "kind"'),
+    "an attribute": ("f.assign().pipe(noted)", '"note" in f.attrs'),
     "a class": ('type("Own", (type(f),), {})(f)', 'type(f).__name__ == "Own"'),
 }
 
@@ -106,10 +113,10 @@ HANDED = {  # what raw returns, and what score asks of it
 def test_what_a_stage_hands_over_is_not_taken_for_what_was_recorded(tmp_path: Path, what: str) -> None:
     """It does not cross from the worker; the stage replay shows that the answer rests on it."""
     returned, asked = HANDED[what]
-    text = TRAINED.replace("raw=lambda f: f", f"raw=lambda f: {returned}").replace(
+    text = NOTED + TRAINED.replace("raw=lambda f: f", f"raw=lambda f: {returned}").replace(
         "score=1.0", f"score=1.0 if {asked} else 2.0"
     )
-    with on_trial(tmp_path, TRAINED, text, partitions=2) as trial:
+    with on_trial(tmp_path, TRAINED, text, partitions=2, rows=3_000) as trial:
         assert trial.parity("score", "chained").ok
         assert not trial.parity("score").ok
 

@@ -23,7 +23,7 @@ OPENED = {
     "reply": "opened", "id": 1, "name": "p", "key": ["id"], "stages": [STAGE],
     "dependencies": [], "service": None, "loads_model": True,
 }  # fmt: skip
-REPLAYED = {"reply": "replayed", "id": 1, "file": "w1.arrow", "results": [[None]]}
+REPLAYED = {"reply": "replayed", "id": 1, "file": "w1.arrow", "results": [[None]], "as_stored": [[0]]}
 DEFINITION = {"file": "/project/pipeline.py", "name": "parse", "first_line": 1, "last_line": 3, "stages": ["raw"]}
 DEFINED = {"reply": "defined", "id": 1, "definitions": [DEFINITION]}
 REPLIES = [
@@ -34,7 +34,7 @@ REPLIES = [
     {"reply": "failed", "id": 1, "error": None, "message": "x"}, {**OPENED, "stages": [{"name": "raw"}]},
     {**OPENED, "loads_model": 1}, {**OPENED, "service": {"command": []}}, {**REPLAYED, "file": "../secret.arrow"},
     {**REPLAYED, "file": "/etc/passwd"}, {**REPLAYED, "file": "w1.arrow\n"}, {**REPLAYED, "results": [None]},
-    {**REPLAYED, "results": [[{"error": "x"}]]},
+    {**REPLAYED, "results": [[{"error": "x"}]]}, {**REPLAYED, "as_stored": [True]}, {**REPLAYED, "as_stored": [["0"]]},
     {"reply": "answered", "id": 1, "file": "w1.arrow", "lookups": [1], "calls": {}},
     {"reply": "described", "id": 1, "environment": {"python": 3}},
     {"reply": "forked"}, {"reply": "ended", "id": 1, "code": "0"}, {**DEFINED, "definitions": [{}]},

@@ -18,7 +18,7 @@ from seatrial.errors import IsolationError, PipelineError, StageError
 from seatrial.isolation import prestart
 from seatrial.isolation.launch import Folders, Launch
 from seatrial.isolation.replayer import RemoteReplayer
-from seatrial.pipeline import LocalReplayer
+from seatrial.pipeline import AS_STORED, LocalReplayer
 from seatrial.worker import frames, main
 from seatrial.worker.channel import LineChannel
 
@@ -127,6 +127,17 @@ def test_it_gives_what_plain_calls_give(start: Start, tmp_path: Path) -> None:
     assert not list((tmp_path / "frames").glob("[jw]*.arrow"))
 
 
+def test_frames_that_were_handed_over_as_they_are_stored_are_marked(start: Start) -> None:
+    """Each by itself, for its batch and stage; what a stage adds that does not cross is known there alone."""
+    remote = start(work)
+    remote.pipeline()
+    remote.load(capture(main.load_pipeline(remote.source[0], "shop"), REQUESTS, model="four"), {})
+    many = pd.DataFrame({"id": [f"t-{n}" for n in range(1_000)], "amount": 1.0})
+    for batch, marked in ((many, True), (many[1:], False)):
+        [[few], [found]] = remote.replay(["raw"], [REQUESTS, batch])
+        assert (few.attrs.get(AS_STORED), found.attrs.get(AS_STORED)) == (None, marked or None)
+
+
 def test_keys_that_were_not_recorded_are_told_apart(start: Start, tmp_path: Path) -> None:
     """The error of a stage whose dependency has no such record says so across the channel."""
     remote = start(work)
@@ -168,7 +179,7 @@ def replayed(frame: pd.DataFrame, results: list[list[Any]]) -> Callable[[dict[st
 
     def reply(_: dict[str, Any], folder: Path) -> dict[str, Any]:
         frames.write([frame] * sum(r is None for of in results for r in of), folder / "w0.arrow")
-        return {"reply": "replayed", "file": "w0.arrow", "results": results}
+        return {"reply": "replayed", "file": "w0.arrow", "results": results, "as_stored": [[]] * len(results)}
 
     return reply
 
@@ -206,7 +217,8 @@ def test_a_frame_that_breaks_the_rule_is_the_error_of_its_stage(start: Start) ->
     "reply",
     [
         {"reply": "loaded", "models": []}, {"reply": "answered", "file": "w0.arrow", "lookups": [], "calls": {}},
-        {"reply": "replayed", "file": "w7.arrow", "results": [[None]]}, {"id": 77, "reply": "loaded", "models": []},
+        {"reply": "replayed", "file": "w7.arrow", "results": [[None]], "as_stored": [[]]},
+        {"id": 77, "reply": "loaded", "models": []},
     ],
     ids=["of another kind", "to another request", "a file that is not there", "to no request"],
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pandas as pd
 from seatrial.checks.golden.hand_off import hand_off_differences
 from seatrial.errors import StageError
 from seatrial.parity.noisy import compare_noisy
-from seatrial.reference.replays import Replay
+from seatrial.reference.layout.pieces import Replay
 from seatrial.trial import Trial
 
 

@@ -18,7 +18,7 @@ from seatrial.checks.judged import of_sample
 from seatrial.checks.side_by_side import keep_rows
 from seatrial.events import Attachment, Evaluated, Event, Measurement, NotEvaluated
 from seatrial.parity.result import Parity
-from seatrial.reference.replays import Replay
+from seatrial.reference.layout.pieces import Replay
 from seatrial.trial import Trial
 
 ALONE, END_TO_END = "stage replay", "end-to-end replay"

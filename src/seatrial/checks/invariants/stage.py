@@ -17,7 +17,7 @@ from seatrial.parity.noisy import compare_noisy
 from seatrial.parity.reading import column
 from seatrial.parity.result import Parity
 from seatrial.parity.tolerance import bounds
-from seatrial.reference.replays import Replay
+from seatrial.reference.layout.pieces import Replay
 from seatrial.trial import Trial
 
 # Representable numbers by which a float may move between batches: BLAS sums in another order for another shape.

@@ -111,8 +111,8 @@ class Elsewhere:
                 another.
             TargetError: it cannot be started here.
         """
-        with _asked(self.recipe) as replayer, replayer.turn:
-            return replayer.replay(stages, batches, model=model, sources=sources)
+        with _asked(self.recipe) as replayer:
+            return replayer.replay_in_turn(stages, batches, model=model, sources=sources)
 
 
 @contextlib.contextmanager
