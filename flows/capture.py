@@ -20,7 +20,7 @@ def capture(
 
     Args:
         model_uri: the version, such as models:/payments/1.
-        requests: a file of request rows: Parquet, CSV or JSON lines.
+        requests: a file of request rows: Parquet, CSV or JSON lines; or a folder of Parquet files.
         project: the directory of the seatrial project.
         given: stage to a file with the frame that training itself used.
         labels: a file with the key column and the labels.

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from seatrial import Outcome
+from seatrial.isolation.capture import capture_in
 from seatrial.isolation.opening.project import open_replayer
 from seatrial.project import Project
 from tests.conformance.shapes.running import FEW, NAMES
@@ -74,7 +75,7 @@ def test_a_network_in_a_worker_with_torch_is_judged_here_without(tmp_path, there
     clean = _project(tmp_path / "clean", shapes_python)
     with open_replayer(clean) as replayer:
         replayer.pipeline()
-        reference = replayer.capture(asked, model=model)
+        reference = capture_in(replayer, asked, model=model)
     found = verdict(clean, model, reference, only=QUICK)
     assert found.outcome is Outcome.PASS, found.summary
     assert reference.manifest["environment"]["libraries"].keys() >= {"numpy", "pandas"}

@@ -8,6 +8,7 @@ import pytest
 
 from seatrial import Outcome
 from seatrial.errors import UsageError
+from seatrial.isolation.capture import capture_in
 from seatrial.isolation.opening.project import open_replayer
 from tests.support import shop
 
@@ -57,7 +58,7 @@ def test_what_the_old_one_captured_passes_here(tmp_path, old_python, model):
     there = shop.project(tmp_path / "old", python=str(old_python))
     with open_replayer(there) as replayer:
         replayer.pipeline()
-        reference = replayer.capture(shop.requests(), model=model)
+        reference = capture_in(replayer, shop.requests(), model=model)
     assert reference.manifest["environment"]["libraries"]["pandas"].startswith("2.1")
     for root, settings in (("here", {}), ("there", {"python": str(old_python)})):
         found = shop.verdict(

@@ -171,6 +171,8 @@ REFUSALS: Sequence[Refusal] = (
     _case("no requests file", f"capture {IN_CHURN} request.csv", "request.csv", "requests.csv"),
     _case("requests of another kind", f"capture {IN_CHURN} requests.xlsx", ".parquet, .csv, .jsonl"),
     _case("requests that are no Parquet", f"capture {IN_CHURN} broken.parquet", "does not parse as parquet"),
+    _case("a folder of no requests", "capture models:/bare/1 expectations", "no file whose name ends with .parquet"),
+    _case("a folder and labels", "capture models:/bare/1 . --labels requests.csv", "--given and --labels need a file"),
     _case("a reference is there already", f"capture {IN_CHURN} requests.csv", "has a reference already"),
     _case(
         "a frame of no stage", "capture models:/bare/1 requests.csv --given scroe=requests.csv", "'scroe'", "prediction"

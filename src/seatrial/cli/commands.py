@@ -199,11 +199,8 @@ def capture(
     project.activate()
     before.capture(project, model_uri, requests, frames, labels)
     _warn_outdated(project)
-    from seatrial.io.tables.read import read_table, types_of
-
-    rows = read_table(requests)  # one that cannot be read is refused before a server starts
+    read = before.requests_at(requests)  # what cannot be read is refused before a server starts
     if not quiet:
-        read = f"Read {len(rows):,} requests from {requests.name}: {types_of(rows)}"
         Console().print(neutral(read, 1_000), markup=False, highlight=False, soft_wrap=True)
     with progress_shown(quiet=quiet, phase="capturing the reference") as shown, prefect_server(project) as wait:
         from seatrial.orchestration.runner import run_flow

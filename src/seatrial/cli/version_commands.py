@@ -110,7 +110,8 @@ def capture(
 
     Args:
         model_uri: version as models:/NAME/VERSION or models:/NAME@ALIAS.
-        requests: file of raw requests, one per row: Parquet, CSV or JSON lines.
+        requests: file of raw requests, one per row: Parquet, CSV or JSON lines. Or a folder of Parquet files, with more
+            requests than fit in memory: the reference is then captured in partitions.
         given: data frame that training used for a stage, as STAGE=FILE, for example features=training.parquet; may be
             repeated.
         labels: file with the key column and the true labels, for the quality check.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shutil
-import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -61,13 +59,16 @@ class RemoteReplayer:
     ) -> None:
         self.launch, self.source, self._taken_for = launch, source, root
         self.load_seconds, self.case_seconds = load_seconds, case_seconds
-        begun = process and Opening(RpcClient(process), 0)
-        self._opening = begun or opening(launch, source, root=root, hash_seed=hash_seed)
+        if process is None:
+            self._opening = opening(launch, source, root=root, hash_seed=hash_seed)
+        else:
+            self._opening = Opening(RpcClient(process), 0)
         self._rpc = self._opening.rpc
         self.process = self._rpc.process
         self._models: tuple[Model, ...] = ()
         self._pipeline = pipeline
-        self._files, self._turn = itertools.count(), threading.Lock()
+        self._files = itertools.count()
+        self._turn = threading.Lock()
         self.loaded: tuple[Reference | None, Mapping[Model, Path]] = (None, {})
 
     @property
@@ -88,8 +89,9 @@ class RemoteReplayer:
             IsolationError: the worker ended over it, or took too long.
         """
         if self._pipeline is None:
-            asked, what = self._opening.request, "reading the pipeline, load_seconds"
-            self._pipeline = described(self._rpc.reply(asked, messages.Opened, self.load_seconds, what), self.source)
+            what = "reading the pipeline, load_seconds"
+            opened = self._rpc.reply(self._opening.request, messages.Opened, self.load_seconds, what)
+            self._pipeline = described(opened, self.source)
         return self._pipeline
 
     def load(self, reference: Reference, models: Mapping[Model, Path]) -> None:
@@ -123,7 +125,7 @@ class RemoteReplayer:
         Raises:
             IsolationError: the worker ended, broke a limit or the protocol, or took too long.
         """
-        with self._file(batches) as given, turn or contextlib.nullcontext():
+        with self.sent(batches) as given, turn or contextlib.nullcontext():
             reply = self._in_case(
                 "replay", messages.ReplayedReply, f"stage '{stages[0]}'", stages=list(stages), file=given,
                 batches=len(batches), model=model, sources=dict(sources or {}),
@@ -151,49 +153,22 @@ class RemoteReplayer:
 
     def write_requests(self, batches: Sequence[pd.DataFrame]) -> list[HttpRequest]:
         """See :meth:`seatrial.pipeline.Replayer.write_requests`."""
-        with self._file(batches) as given:
+        with self.sent(batches) as given:
             what, kind = "the request hook", messages.RequestedReply
             reply = self._in_case("write_requests", kind, what, file=given, batches=len(batches))
         return hooks.requests_of(self._frames(reply.file, 1), len(batches), self._rpc.unreadable)
 
     def read_answers(self, answers: Sequence[HttpAnswer]) -> list[pd.DataFrame | Poll | SeatrialError]:
         """See :meth:`seatrial.pipeline.Replayer.read_answers`."""
-        with self._file([answer_frame(answers)]) as given:
+        with self.sent([answer_frame(answers)]) as given:
             reply = self._in_case("read_answers", messages.ReadReply, "the response hook", file=given)
         found = self._frames(reply.file, sum(not r.error and r.poll is None for r in reply.results))
         return hooks.answers_of(reply, found, len(answers), self._rpc.unreadable)
 
-    def capture(
-        self,
-        requests: pd.DataFrame,
-        *,
-        model: Path,
-        given: Mapping[str, pd.DataFrame] | None = None,
-        labels: pd.DataFrame | None = None,
-        seed: int = 0,
-    ) -> Reference:
-        """Capture a reference in the worker, with live dependencies; see :func:`seatrial.capture`.
-
-        Raises:
-            StageError, PipelineError: as it does.
-            IsolationError: the worker ended, broke a limit or the protocol, or took too long.
-        """
-        self.pipeline()  # it is read before the model is loaded
-        given = given or {}
-        with self._file([requests, *given.values(), *([] if labels is None else [labels])]) as file:
-            captured: messages.Captured = self._in_case(
-                "capture", messages.Captured, "capturing a reference", file=file, given=list(given),
-                labels=labels is not None, seed=seed, model=str(self.placed(model)),
-            )  # fmt: skip
-        keep = tempfile.TemporaryDirectory(prefix="seatrial-reference-")
-        root = Path(keep.name) / "reference"
-        shutil.move(self.process.folders.frames / captured.folder, root)
-        loaded = Reference.load(root)
-        return Reference(root, loaded.manifest, keep)
-
     def environment(self) -> Mapping[str, Any]:
         """See :meth:`seatrial.pipeline.Replayer.environment`."""
-        return dict(self._in_case("environment", messages.Described, "the environment").environment)
+        found: messages.Described = self._in_case("environment", messages.Described, "the environment")
+        return found.environment
 
     def request(self, request: str, kind: type[Any], seconds: float, what: str, **fields: Any) -> Any:
         """Send a request and return the reply of this kind; ``what`` is it, with its limit, in a message.
@@ -228,10 +203,14 @@ class RemoteReplayer:
     def _in_case(self, request: str, kind: type[Any], what: str, **fields: Any) -> Any:
         return self.request(request, kind, self.case_seconds, f"{what}, case_seconds", **fields)
 
+    def new_path(self, suffix: str = "") -> Path:
+        """Return where something may be written for the worker to read."""
+        return self.process.folders.frames / f"j{next(self._files)}{suffix}"
+
     @contextlib.contextmanager
-    def _file(self, batches: Sequence[pd.DataFrame]) -> Iterator[str]:
+    def sent(self, batches: Sequence[pd.DataFrame]) -> Iterator[str]:
         """Write the batches, give the name of their file, and remove it."""
-        path = self.process.folders.frames / f"j{next(self._files)}.arrow"
+        path = self.new_path(".arrow")
         frames.write(batches, path)
         try:
             yield path.name

@@ -11,6 +11,7 @@ from seatrial import registry
 from seatrial.errors import IsolationError
 from seatrial.formatting import slug
 from seatrial.io.tables.read import read_table
+from seatrial.isolation.capture import capture_in
 from seatrial.isolation.opening.project import open_replayer
 from seatrial.project import Project
 from seatrial.reference.snapshot import Reference
@@ -36,21 +37,21 @@ def capture(
     Args:
         project: whose pipeline is run.
         version: whose model is run.
-        requests: the file of request rows.
+        requests: the file of request rows, or a folder of Parquet files, which are captured in partitions.
         given: stage to a file with the frame that training itself used.
         labels: a file with the key column and the labels.
         seed: the seed the requests were drawn with.
     """
-    rows = read_table(Path(requests))
+    path = Path(requests)
+    rows = path if path.is_dir() else read_table(path)
     frames = {stage: read_table(Path(file)) for stage, file in (given or {}).items()}
     folder = project.state / "versions" / slug(f"{version.name}-{version.number}")
     model = registry.of(version.uri).fetch(version, folder / "model")
     with open_replayer(project, model) as replayer:
         replayer.pipeline()
         try:
-            reference = replayer.capture(
-                rows, model=model, given=frames, labels=read_table(Path(labels)) if labels else None, seed=seed
-            )
+            truth = read_table(Path(labels)) if labels else None
+            reference = capture_in(replayer, rows, model=model, given=frames, labels=truth, seed=seed)
         except IsolationError as error:
             if error.details:  # of the project's own code, and for its author alone
                 told = "Nothing was captured: each stage must return a frame for these requests."
@@ -62,9 +63,10 @@ def capture(
 
 def show_reference(version: registry.Version, reference: Reference) -> str:
     """Show the reference on the flow run's page, and return its digest."""
+    count = reference.manifest.get("requests") or len(reference.requests)
     create_markdown_artifact(
         key=slug(f"reference-{version.name}"),
-        markdown=f"`{reference.digest}` with {len(reference.requests):,} requests: {' → '.join(reference.stages)}",
+        markdown=f"`{reference.digest}` with {count:,} requests: {' → '.join(reference.stages)}",
         description=f"Reference of {version.name} version {version.number}",
     )
     return reference.digest

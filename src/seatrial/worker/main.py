@@ -151,12 +151,19 @@ class Worker:
         return {"reply": "answered", "file": path.name, "lookups": list(answered.lookups), "calls": answered.calls}
 
     def capture(self, file: str, given: Sequence[str], labels: bool, model: str, seed: int) -> dict[str, Any]:
-        """Capture a reference from the requests, the frames given by stage and the labels, in this order in a file."""
-        requests, *rest = frames.read(self.folder / file, 1 + len(given) + labels)
-        reference = captured(
-            self.pipeline, requests, model=model, seed=seed, given=dict(zip(given, rest)),  # noqa: B905  labels follow
-            labels=rest[-1] if labels else None,
-        )  # fmt: skip
+        """Capture a reference from the requests, the frames given by stage and the labels, in this order in a file.
+
+        Of requests in a folder of Parquet files, it is captured in partitions.
+        """
+        source = self.folder / file
+        if source.is_dir():
+            reference = captured(self.pipeline, source, model=model, seed=seed)
+        else:
+            requests, *rest = frames.read(source, 1 + len(given) + labels)
+            reference = captured(
+                self.pipeline, requests, model=model, seed=seed, labels=rest[-1] if labels else None,
+                given=dict(zip(given, rest)),  # noqa: B905  labels follow
+            )  # fmt: skip
         folder = f"reference-{next(self._files)}"
         reference.save(self.folder / folder)
         return {"reply": "captured", "folder": folder}

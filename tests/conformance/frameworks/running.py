@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial import Outcome, Subject, Verdict
+from seatrial.isolation.capture import capture_in
 from seatrial.isolation.opening.project import open_replayer
 from seatrial.orchestration.judge import judging
 from seatrial.project import Project
@@ -52,7 +53,7 @@ def trial(project, name, model, requests, only):
     """Capture with these requests, judge, and return what came of it."""
     with open_replayer(project) as replayer:
         replayer.pipeline()
-        reference = replayer.capture(requests, model=model)
+        reference = capture_in(replayer, requests, model=model)
     begin = time.monotonic()
     with judging(project) as judge:
         judge.load(model, reference, only=only)

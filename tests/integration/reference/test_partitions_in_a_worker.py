@@ -14,6 +14,7 @@ from seatrial import Outcome, Reference, Trial, capture
 from seatrial.checks.engine import plan, run_case, verdict_of
 from seatrial.checks.golden.check import check as golden
 from seatrial.io.loading import load_file
+from seatrial.isolation.capture import capture_in
 from seatrial.isolation.opening.project import open_replayer
 from seatrial.orchestration.dask.trials import spread
 from seatrial.policy.tool import ScaleSettings
@@ -79,6 +80,22 @@ TRAINED = """
 from seatrial import Pipeline
 shop = Pipeline("shop", key="id", raw=lambda f: f, score=lambda f: f[["id"]].assign(score=1.0))
 """
+
+
+def test_a_worker_captures_the_files_of_a_folder_in_partitions(tmp_path: Path) -> None:
+    """As it is captured here; the copy of the files is gone afterwards."""
+    (tmp_path / "requests" / "more").mkdir(parents=True)
+    ids = [f"t-{n}" for n in range(260_000)]
+    for number, file in enumerate(("a.parquet", "more/b.parquet")):
+        part = pd.DataFrame({"id": ids[number::2], "amount": np.arange(130_000.0)})
+        part.to_parquet(tmp_path / "requests" / file)
+    with open_replayer(project(tmp_path / "project", TRAINED)) as opened:
+        captured = capture_in(opened, tmp_path / "requests", model=tmp_path)
+        assert not [*opened.process.folders.frames.iterdir()]
+    (tmp_path / "trained.py").write_text(TRAINED)
+    here = capture(load_file(tmp_path / "trained.py").shop, tmp_path / "requests")
+    assert (captured.partitions, captured.manifest["requests"]) == (2, 260_000)
+    assert captured.digest == here.digest
 
 
 @contextmanager

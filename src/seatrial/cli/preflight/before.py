@@ -11,6 +11,7 @@ from seatrial.cli.preflight.pipeline import check_expectations, check_live, chec
 from seatrial.cli.preflight.servers import check_ledger, check_prefect, check_signing_key
 from seatrial.cli.preflight.sketch import Sketch
 from seatrial.errors import UsageError, nearest, unknown
+from seatrial.formatting import plural
 from seatrial.io.tables.files import check_table
 from seatrial.orchestration.flow_files import flow_file
 from seatrial.project import Project
@@ -85,7 +86,13 @@ def mutation(directory: Path, uri: str | None) -> None:
 
 def capture(project: Project, uri: str, requests: Path, given: Mapping[str, str], labels: Path | None) -> None:
     """Refuse a capture that cannot begin: its files, its stages, its version."""
-    for file in (requests, *map(Path, given.values()), *([labels] if labels else [])):
+    beside = [*map(Path, given.values()), *([labels] if labels else [])]
+    if requests.is_dir() and beside:
+        raise UsageError(
+            f"{requests} is a folder, whose requests are captured in partitions: --given and --labels need a file of "
+            "requests. Name one."
+        )
+    for file in beside if requests.is_dir() else (requests, *beside):
         check_table(file)
     sketch = check_pipeline(project)
     for stage in given if sketch.stages is not None else ():
@@ -93,6 +100,19 @@ def capture(project: Project, uri: str, requests: Path, given: Mapping[str, str]
             raise UsageError(f"--given: {unknown('Stage', stage, sketch.stages or ())}")
     version(uri, "capture")
     check_prefect()
+
+
+def requests_at(requests: Path) -> str:
+    """Return what there is to capture, in a sentence."""
+    from seatrial.io.tables.read import read_table, types_of
+    from seatrial.parity.streaming.tables import dataset
+
+    if requests.is_dir():
+        found = dataset(requests)
+        columns = ", ".join(f"{field.name} {field.type}" for field in found.schema)
+        return f"Found {found.rows:,} requests in {plural(len(found.files), 'file')} of {requests.name}: {columns}"
+    rows = read_table(requests)
+    return f"Read {len(rows):,} requests from {requests.name}: {types_of(rows)}"
 
 
 def effects(project: Project) -> None:
