@@ -37,7 +37,7 @@ def to_table(frame: pd.DataFrame, what: str, *, nan_is_missing: bool = True) -> 
     """
     found = {name: _packed_column(column, what) for name, column in frame.items() if _may_change(column.dtype)}
     kept = {name: packed for name, packed in found.items() if packed is not None}
-    if not nan_is_missing:
+    if not nan_is_missing and len(set(map(str, frame.columns))) == len(frame.columns):
         kept |= {name: (pa.array(column.to_numpy()), None) for name, column in frame.items() if _is_float(column.dtype)}
     plain = frame.drop(columns=list(kept)) if kept else frame
     table = _plain_table(plain, what)

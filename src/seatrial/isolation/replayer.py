@@ -118,28 +118,49 @@ class RemoteReplayer:
         *,
         model: Model = "version",
         sources: Mapping[str, Source] | None = None,
-        turn: contextlib.AbstractContextManager[object] | None = None,
     ) -> list[Replayed]:
-        """See :meth:`seatrial.pipeline.Replayer.replay`; ``turn`` is held while the worker runs them.
+        """See :meth:`seatrial.pipeline.Replayer.replay`.
 
         Raises:
             IsolationError: the worker ended, broke a limit or the protocol, or took too long.
         """
-        with self.sent(batches) as given, turn or contextlib.nullcontext():
+        return self._replayed(stages, batches, model, sources or {}, contextlib.nullcontext())
+
+    def replay_in_turn(
+        self,
+        stages: Sequence[str],
+        batches: Sequence[pd.DataFrame],
+        *,
+        model: Model = "version",
+        sources: Mapping[str, Source] | None = None,
+    ) -> list[Replayed]:
+        """As :meth:`replay`; of what is asked so, the worker runs one at a time.
+
+        The frames cannot be written into, and those that were handed on as they are stored say so.
+        """
+        return self._replayed(stages, batches, model, sources or {}, self._turn, large=True)
+
+    def _replayed(
+        self,
+        stages: Sequence[str],
+        batches: Sequence[pd.DataFrame],
+        model: Model,
+        sources: Mapping[str, Source],
+        turn: contextlib.AbstractContextManager[object],
+        *,
+        large: bool = False,
+    ) -> list[Replayed]:
+        with self.sent(batches) as given, turn:
             reply = self._in_case(
                 "replay", messages.ReplayedReply, f"stage '{stages[0]}'", stages=list(stages), file=given,
-                batches=len(batches), model=model, sources=dict(sources or {}),
+                batches=len(batches), model=model, sources=dict(sources),
             )  # fmt: skip
         count = sum(r is None for results in reply.results for r in results)
-        found = self._frames(reply.file, count, read_only=turn is not None)
+        found = self._frames(reply.file, count, read_only=large)
         try:
-            return results_of(reply, found, stages, len(batches), self.pipeline().key_of)
+            return results_of(reply, found, stages, len(batches), self.pipeline().key_of, marked=large)
         except ValueError as error:
             raise self._rpc.unreadable(str(error)) from error
-
-    def replay_in_turn(self, stages: Sequence[str], batches: Sequence[pd.DataFrame], **more: Any) -> list[Replayed]:
-        """As :meth:`replay`; of what is asked so, the worker runs one at a time."""
-        return self.replay(stages, batches, turn=self._turn, **more)
 
     def ask(self, dependency: str, calls: Sequence[str] = ()) -> Answered:
         """See :meth:`seatrial.pipeline.Replayer.ask`."""

@@ -21,6 +21,8 @@ def results_of(
     stages: Sequence[str],
     batches: int,
     key_of: Callable[[str], Sequence[str]],
+    *,
+    marked: bool = False,
 ) -> list[Replayed]:
     """Return the results of each batch. A frame that breaks the rule of a stage is the error of that stage.
 
@@ -30,6 +32,7 @@ def results_of(
         stages: those that were run.
         batches: how many there were.
         key_of: returns the key columns of a stage.
+        marked: frames that were handed on as they are stored have the attribute ``AS_STORED``.
 
     Raises:
         ValueError: the reply has results of other batches or stages.
@@ -42,7 +45,7 @@ def results_of(
         ended = bool(results) and results[-1] is not None
         if any(results[:-1]) or len(results) > len(stages) or not (ended or len(results) == len(stages)):
             raise ValueError("results of other stages than were run")
-        replayed.append(list(_of_batch(stages, results, as_stored, frames, key_of)))
+        replayed.append(list(_of_batch(stages, results, as_stored if marked else (), frames, key_of)))
     return replayed
 
 

@@ -20,7 +20,7 @@ from seatrial.formatting import plural
 from seatrial.pipeline.pictures import as_data, as_pictures
 
 FORM = "seatrial.form"  # the attribute of a frame: what the stage returned, where it was no pandas frame
-AS_STORED = "seatrial.as_stored"  # likewise: the next stage was given what is read where the frame was written
+AS_STORED = "seatrial.as_stored"  # likewise: the next stage got exactly what reading this frame from a file gives
 KINDS = "a pandas or polars DataFrame, an Arrow table, a list of dicts, or an array with Stage(columns=[...])"
 
 

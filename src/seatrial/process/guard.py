@@ -11,8 +11,9 @@ however the caller ends, SIGKILL included, the pipe closes and the command goes.
 - ``stop``, ``stop_seconds``: a command that is run when it has ended, and ends what is left elsewhere, such as a
   container that a daemon runs; and the time it has.
 
-Whatever leaves the session is found by its parents: orphans come here. It needs the standard library and some 30 ms.
+Whatever leaves the session is found by its parents: orphans come to this process.
 Standard output carries ``pid N``, then ``code N``, ``stopped N`` or ``over WHAT FOUND ALLOWED``; or ``failed WHY``.
+It uses the standard library alone and starts in some 30 ms.
 """
 
 from __future__ import annotations
@@ -201,7 +202,8 @@ def _reap(*, but: int) -> None:
 
 def main(settings: Mapping[str, Any], command: list[str]) -> int:
     """Run the command until it ends, breaks a limit, or the caller ends."""
-    caller, stopped = os.getppid(), list[int]()
+    caller = os.getppid()
+    stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda n, _: stopped.append(n))
     if _LIBC is not None:
@@ -214,8 +216,6 @@ def main(settings: Mapping[str, Any], command: list[str]) -> int:
         if _LIBC is not None:
             _LIBC.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
         os.nice(settings.get("nice", 0))
-        with contextlib.suppress(OSError):  # where the kernel weighs sessions, and processes within theirs alone
-            Path("/proc/self/autogroup").write_text(str(settings.get("nice", 0)), encoding="ascii")
 
     try:
         child = subprocess.Popen(  # noqa: S603  to run a command is what it is for

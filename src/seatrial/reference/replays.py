@@ -29,7 +29,7 @@ from seatrial.reference.snapshot import Reference
 
 
 @dataclass(frozen=True)
-class Answers:
+class Ran:
     """What the stages of a piece returned.
 
     Attributes:
@@ -63,16 +63,16 @@ class Work:
 
     def __call__(self, piece: Piece) -> Done:
         """Replay the stages one after the other, and alone, and compare what they return."""
-        return self.judged(self.replayed(piece, self.reference.part(piece.number)))
+        return self.judged(self.replayed(piece, self.reference.part(piece.number, read_only=True)))
 
     def read(self, piece: Piece) -> Reference:
         """Return the partition with the frames that are needed, read."""
-        part = self.reference.part(piece.number)
+        part = self.reference.part(piece.number, read_only=True)
         for stage in piece.stages:
             part.input_of(stage), part.frame(stage)
         return part
 
-    def replayed(self, piece: Piece, part: Reference) -> Answers:
+    def replayed(self, piece: Piece, part: Reference) -> Ran:
         """Replay the stages on a partition that is given."""
         start = part.requests if piece.start is None else piece.start
         if isinstance(start, StageError):
@@ -84,17 +84,17 @@ class Work:
             given, start = start, results[min(at, len(results) - 1)]
             if (at > 0 or piece.start is not None) and not self._same(given, part.input_of(stage)):
                 alone[stage] = self._replayed([stage], part.input_of(stage))[0][-1]
-        return Answers(piece, part, results, alone)
+        return Ran(piece, part, results, alone)
 
-    def judged(self, answers: Answers) -> Done:
+    def judged(self, ran: Ran) -> Done:
         """Compare what the stages returned."""
-        piece, part, results = answers.piece, answers.part, answers.chained
+        piece, part, results = ran.piece, ran.part, ran.chained
         found: dict[Place, FrameTotals | StageError] = {}
         for at, stage in enumerate(piece.stages):
             answer = results[min(at, len(results) - 1)]
             found[stage, "chained"] = found[stage, "isolated"] = self.compared(stage, piece.number, part, answer)
-            if stage in answers.isolated:
-                alone = answers.isolated[stage]
+            if stage in ran.isolated:
+                alone = ran.isolated[stage]
                 found[stage, "isolated"] = self.compared(stage, piece.number, part, alone)
         return Done(found, results[-1] if piece.ends else None)
 
@@ -185,7 +185,8 @@ def compared(
         reference: in partitions.
         replayer: runs the stages.
         tolerances: of the columns of each stage.
-        runner: does the work on each partition; by default it is done here, while the next one is read.
+        runner: does the work on each partition; by default it is done here, while the next one is read
+            and the one before is compared.
         on_progress: called with the partitions done, those in all, and what is done next.
     """
     ordered = frozenset(stage for stage in pipeline.stages if pipeline.stage(stage).ordered)

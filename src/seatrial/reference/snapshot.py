@@ -30,8 +30,10 @@ class Reference:
         manifest: what the directory holds, verified.
     """
 
-    def __init__(self, root: Path, manifest: Mapping[str, Any], keep: Any = None) -> None:
-        self.root = root
+    def __init__(
+        self, root: Path, manifest: Mapping[str, Any], keep: Any = None, *, read_only: bool = False
+    ) -> None:  # fmt: skip
+        self.root, self._read_only = root, read_only
         self.manifest = manifest
         self._keep = keep
         self._frames: dict[str, pd.DataFrame] = {}
@@ -98,10 +100,11 @@ class Reference:
         """How many partitions it was captured in; 1 where it was captured from a frame."""
         return int(self.manifest.get("partitions", 1))
 
-    def part(self, number: int) -> Reference:
+    def part(self, number: int, *, read_only: bool = False) -> Reference:
         """Return one partition, from 0, as a reference of its own: its requests, and what each stage gave for them.
 
-        The first of ``n`` partitions is a sample of about one in ``n`` requests, drawn by the hash of their key.
+        The first of ``n`` partitions is a sample of about one in ``n`` requests, drawn by the hash of their key. Of one
+        that is ``read_only``, frames are read faster, and cannot be written into.
 
         Raises:
             ReferenceInvalid: there is no such partition.
@@ -120,7 +123,7 @@ class Reference:
         if "partitions" not in self.manifest:
             return self
         root, manifest, keep = partition.open_part(self.root, self.manifest, number)
-        return Reference(root, manifest, (keep, self))
+        return Reference(root, manifest, (keep, self), read_only=read_only)
 
     @property
     def whole_stages(self) -> Mapping[str, str]:
@@ -195,7 +198,9 @@ class Reference:
         with self._lock:
             if name not in self._frames:
                 parts = partition.files_of(name, self.manifest)
-                self._frames[name] = stacked([parquet.read_frame(self.root / part, read_only=True) for part in parts])
+                self._frames[name] = stacked(
+                    [parquet.read_frame(self.root / part, read_only=self._read_only) for part in parts]
+                )
             return shared(self._frames[name])
 
     def __reduce__(self) -> tuple[Any, ...]:

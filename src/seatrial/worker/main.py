@@ -133,8 +133,9 @@ class Worker:
                     error = result if isinstance(result, StageError) else None
                     if isinstance(result, Returned):
                         try:
+                            numbers = [at] * handed_as_stored(result)
                             written.add(result.frame, at, f"stage '{stage}'")
-                            as_stored[-1] += [at] * handed_as_stored(result)
+                            as_stored[-1] += numbers
                         except SeatrialError as wrong:
                             error = StageError(stage, str(wrong))
                     of_batch.append(None if error is None else error_record(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,20 +30,6 @@ def test_what_a_command_started_counts_too(tmp_path: Path, code: str, limit: dic
         assert started.stdout is not None
         lines = started.stdout.read().splitlines()
     assert lines[-1].startswith(word)
-
-
-AUTOGROUP = Path("/proc/self/autogroup")
-
-
-@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this kernel weighs no sessions")
-def test_a_command_gives_way_with_its_session(tmp_path: Path) -> None:
-    """A kernel that weighs sessions against each other looks at a process's own number within its session alone."""
-    settings = {"log": str(tmp_path / "log"), "log_bytes": 1_000, "grace_seconds": 0, "nice": 7}
-    shows = f"import os; print(os.nice(0), open({str(AUTOGROUP)!r}).read())"
-    command = [sys.executable, "-I", "-S", guard.__file__, json.dumps(settings), sys.executable, "-c", shows]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as started:
-        assert started.wait(30) == 0
-    assert re.fullmatch(r"7 /autogroup-\d+ nice 7\s+", (tmp_path / "log").read_text())
 
 
 @LINUX

@@ -121,6 +121,7 @@ def noted(frame):
 HANDED = {  # what raw returns, and what score asks of it
     "an index": ('f.set_axis(f["amount"].to_numpy())', "f.index.dtype == float"),
     "a name of columns": ('f.rename_axis(columns="kind")', 'f.columns.name == "kind"'),
+    "a flag": ("f.set_flags(allows_duplicate_labels=False)", "not f.flags.allows_duplicate_labels"),
     "an attribute": ("f.assign().pipe(noted)", '"note" in f.attrs'),
     "a class": ('type("Own", (type(f),), {})(f)', 'type(f).__name__ == "Own"'),
 }

@@ -134,8 +134,9 @@ def test_frames_that_were_handed_over_as_they_are_stored_are_marked(start: Start
     remote.load(capture(main.load_pipeline(remote.source[0], "shop"), REQUESTS, model="four"), {})
     many = pd.DataFrame({"id": [f"t-{n}" for n in range(1_000)], "amount": 1.0})
     for batch, marked in ((many, True), (many[1:], False)):
-        [[few], [found]] = remote.replay(["raw"], [REQUESTS, batch])
+        [[few], [found]] = remote.replay_in_turn(["raw"], [REQUESTS, batch])
         assert (few.attrs.get(AS_STORED), found.attrs.get(AS_STORED)) == (None, marked or None)
+        assert not any(frame.attrs for [frame] in remote.replay(["raw"], [REQUESTS, batch]))
 
 
 def test_keys_that_were_not_recorded_are_told_apart(start: Start, tmp_path: Path) -> None:

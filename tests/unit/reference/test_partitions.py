@@ -11,7 +11,7 @@ import pytest
 
 from seatrial import Dependency, Pipeline, Reference, Samples, Stage, capture
 from seatrial.errors import PipelineError, ReferenceInvalid, StageError, UsageError
-from seatrial.io import bundle
+from seatrial.io import arrow, bundle
 from seatrial.reference.layout.split import Parting, part_requests
 
 ROWS = 1_000
@@ -301,3 +301,14 @@ def test_by_default_a_partition_has_a_bounded_number_of_rows(tmp_path, monkeypat
     assert len(found.files) == 4
     monkeypatch.setattr("seatrial.reference.layout.split.PART_BYTES", 20_000)
     assert len(part_requests(tmp_path / "r.parquet", ("id",), None, tmp_path / "by-bytes").files) > 4
+
+
+def test_a_frame_may_be_written_into_and_leaves_the_reference_alone(parted, monkeypatch):
+    """However many rows it has, and though nobody else holds its partition."""
+    monkeypatch.setattr(arrow, "LONG", 1)
+    for number in range(parted.partitions):
+        frame = parted.part(number).requests
+        was = parted.part(number, read_only=True).requests
+        frame.loc[0, ["amount", "at"]] = [1.0, pd.Timestamp("2030-01-01", tz="Europe/Rome")]
+        frame.loc[0, "id"] = "another"
+        pd.testing.assert_frame_equal(parted.part(number).requests, was)

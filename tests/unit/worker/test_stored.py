@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +27,11 @@ def of(cells: object) -> pd.DataFrame:
 
 def noted(frame: pd.DataFrame) -> pd.DataFrame:
     frame.attrs["note"] = 1
+    return frame
+
+
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    object.__setattr__(frame, "rate", 0.7)
     return frame
 
 
@@ -54,6 +61,9 @@ NOT_AS_STORED = {
     "columns of a name": pd.concat([FRAME, FRAME[["n"]]], axis=1),
     "columns in levels": FRAME.set_axis(pd.MultiIndex.from_tuples([("a", c) for c in FRAME]), axis=1),
     "an attribute": noted(FRAME.copy()),
+    "an attribute of Python's": named(FRAME.copy()),
+    "a flag": FRAME.set_flags(allows_duplicate_labels=False),
+    "times of another UTC": of(TIMES.tz_localize(datetime.timezone(datetime.timedelta(0), "Zulu"))),
     "text of a class of its own": of(pd.Series(list(map(np.str_, TEXT)), dtype=object)),
     "text and nothing": of(pd.Series([None, *TEXT[1:]], dtype=object)),
     "lists": of(pd.Series([[1]] * ROWS, dtype=object)),

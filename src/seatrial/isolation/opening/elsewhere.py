@@ -104,7 +104,7 @@ class Elsewhere:
         model: Model = "version",
         sources: Mapping[str, Source] | None = None,
     ) -> list[Replayed]:
-        """See :meth:`seatrial.pipeline.Replayer.replay`.
+        """See :meth:`seatrial.isolation.replayer.RemoteReplayer.replay_in_turn`.
 
         Raises:
             IsolationError: the worker ended, broke a limit or the protocol, or took too long; the next request starts

@@ -14,7 +14,7 @@ from seatrial.parity.streaming.runner import Runner, Threads
 from seatrial.policy.tool import ScaleSettings
 from seatrial.trial import Trial
 
-AT_ONCE = 3  # partitions: one is compared while the worker runs the stages of the next
+AT_ONCE = 3  # partitions: one is compared and one is read while the worker runs the stages of another
 
 
 def spread(trial: Trial, scale: ScaleSettings) -> None:
