@@ -124,7 +124,7 @@ class RemoteReplayer:
         Raises:
             IsolationError: the worker ended, broke a limit or the protocol, or took too long.
         """
-        return self._replayed(stages, batches, model, sources or {}, contextlib.nullcontext())
+        return self._replayed(stages, batches, model, sources or {}, in_turn=False)
 
     def replay_in_turn(
         self,
@@ -138,7 +138,7 @@ class RemoteReplayer:
 
         The frames cannot be written into, and those that were handed on as they are stored say so.
         """
-        return self._replayed(stages, batches, model, sources or {}, self._turn, large=True)
+        return self._replayed(stages, batches, model, sources or {}, in_turn=True)
 
     def _replayed(
         self,
@@ -146,19 +146,18 @@ class RemoteReplayer:
         batches: Sequence[pd.DataFrame],
         model: Model,
         sources: Mapping[str, Source],
-        turn: contextlib.AbstractContextManager[object],
         *,
-        large: bool = False,
+        in_turn: bool,
     ) -> list[Replayed]:
-        with self.sent(batches) as given, turn:
+        with self.sent(batches) as given, self._turn if in_turn else contextlib.nullcontext():
             reply = self._in_case(
                 "replay", messages.ReplayedReply, f"stage '{stages[0]}'", stages=list(stages), file=given,
-                batches=len(batches), model=model, sources=dict(sources),
+                batches=len(batches), model=model, sources=dict(sources), marked=in_turn,
             )  # fmt: skip
         count = sum(r is None for results in reply.results for r in results)
-        found = self._frames(reply.file, count, read_only=large)
+        found = self._frames(reply.file, count, read_only=in_turn)
         try:
-            return results_of(reply, found, stages, len(batches), self.pipeline().key_of, marked=large)
+            return results_of(reply, found, stages, len(batches), self.pipeline().key_of, marked=in_turn)
         except ValueError as error:
             raise self._rpc.unreadable(str(error)) from error
 

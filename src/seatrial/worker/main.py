@@ -118,9 +118,9 @@ class Worker:
         return {"reply": "loaded", "models": list(self.replayer.models)}
 
     def replay(
-        self, stages: Sequence[str], file: str, batches: int, model: Any, sources: Mapping[str, Any]
+        self, stages: Sequence[str], file: str, batches: int, model: Any, sources: Mapping[str, Any], marked: bool
     ) -> dict[str, Any]:
-        """Run consecutive stages on each batch and write what they returned."""
+        """Run consecutive stages on each batch and write what they returned; ``marked``, say what is as stored."""
         given = frames.read(self.folder / file, batches, indexed=True)
         results: list[list[dict[str, str] | None]] = []
         as_stored: list[list[int]] = []
@@ -133,7 +133,7 @@ class Worker:
                     error = result if isinstance(result, StageError) else None
                     if isinstance(result, Returned):
                         try:
-                            numbers = [at] * handed_as_stored(result)
+                            numbers = [at] * (marked and handed_as_stored(result))
                             written.add(result.frame, at, f"stage '{stage}'")
                             as_stored[-1] += numbers
                         except SeatrialError as wrong:
